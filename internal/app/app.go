@@ -1,0 +1,2 @@
+// Package app reads the configuration and puts the parts together, for the server, the command line and the tests.
+package app

@@ -1,0 +1,125 @@
+// Package authn knows who is at the browser: passwords, sessions, and the throttling of those who guess.
+//
+// It does not know what a person may do (team) nor what applications ask for (authz).
+package authn
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/internal/team"
+	"github.com/gatehouse-auth/gatehouse/internal/token"
+)
+
+// Session is one browser's sign-in, with the time and the method of it.
+type Session struct {
+	ID        string // the hash of the cookie's secret
+	User      team.User
+	AuthTime  time.Time
+	Methods   []string // amr values of RFC 8176, e.g. "pwd"
+	ExpiresAt time.Time
+}
+
+// Bucket is a counter of failures with a limit.
+type Bucket struct {
+	Key    string // bounded in number: a kind and a hash cut to 20 bits, or an id of ours
+	Limit  int
+	Window time.Duration
+}
+
+// Store keeps password hashes, sessions and counters of failures. Each method is one unit of work.
+type Store interface {
+	// Password is a person and their password hash; team.ErrNoUser when there is no such person, an empty hash when they have no password.
+	Password(ctx context.Context, email string) (u team.User, hash string, err error)
+	// SetPassword replaces the password hash and ends the person's sessions in the same transaction. team.ErrNoUser.
+	SetPassword(ctx context.Context, user team.UserID, hash string, at time.Time) error
+	// StartSession saves a session and ends the one it replaces (replaces may be empty).
+	StartSession(ctx context.Context, s Session, replaces string) error
+	// Session is a session with its person as they are now. ErrNoSession when it is unknown, expired at now, or the person is disabled.
+	Session(ctx context.Context, id string, now time.Time) (Session, error)
+	// EndSession ends a session; ending one that is not there is no error.
+	EndSession(ctx context.Context, id string) error
+	// Count adds one failure to each bucket, unless one of them is full: then nothing is added, and wait is how long until it is not. One atomic unit.
+	Count(ctx context.Context, buckets []Bucket, now time.Time) (wait time.Duration, err error)
+	// Uncount takes back what Count added, after a success.
+	Uncount(ctx context.Context, buckets []Bucket, now time.Time) error
+}
+
+// Errors that callers tell apart.
+var (
+	ErrNoSession    = errors.New("not signed in")
+	ErrSignInFailed = errors.New("the e-mail or the password is wrong") // the same for an unknown e-mail, a wrong password and a disabled person
+)
+
+// ThrottledError means: too many failures; try again after Wait.
+type ThrottledError struct{ Wait time.Duration }
+
+func (e *ThrottledError) Error() string { return "too many attempts; wait " + e.Wait.String() }
+
+// WeakPasswordError says what to do about a password that is too easy to guess.
+type WeakPasswordError struct{ Advice string }
+
+func (e *WeakPasswordError) Error() string { return e.Advice }
+
+// Options are the settings of an Authenticator. The zero value of each is its default.
+type Options struct {
+	SessionLifetime     time.Duration // 14 days
+	FailuresPerPair     int           // per account and address, in 15 minutes: 10
+	FailuresPerAddress  int           // per address, in 15 minutes: 50
+	FailuresPerAccount  int           // per account from browsers that it has not signed in from, in an hour: 100
+	ConcurrentHashes    int           // argon2id at once: the number of processors
+	InsecureFastHashing bool          // for tests only: makes passwords cheap to guess if the database leaks
+}
+
+// Authenticator signs people in and out.
+type Authenticator struct {
+	// unexported fields, by the implementation
+}
+
+// New is an Authenticator. keys seals the cookie by which a browser is recognised.
+func New(store Store, keys *token.Keyring, now func() time.Time, opts Options) *Authenticator {
+	panic("contract")
+}
+
+// SignInRequest is one attempt.
+type SignInRequest struct {
+	Email    string
+	Password string
+	Address  netip.Addr
+	Browser  string // the browser cookie, or "": it tells a browser this account has used from a stranger's
+	Replaces string // the session cookie that the browser sent, or "": that session ends
+}
+
+// SignedIn is a new session with the secrets for the browser's cookies.
+type SignedIn struct {
+	Session Session
+	Cookie  token.Secret
+	Browser string // to be kept long; says that this browser has signed in to this account
+}
+
+// SignIn checks a password and starts a session with a new id. The error is ErrSignInFailed, *ThrottledError, or a failure of the store.
+// An unknown e-mail costs the same time as a wrong password.
+func (a *Authenticator) SignIn(ctx context.Context, r SignInRequest) (SignedIn, error) {
+	panic("contract")
+}
+
+// Session is the session of a cookie, or ErrNoSession.
+func (a *Authenticator) Session(ctx context.Context, cookie string) (Session, error) {
+	panic("contract")
+}
+
+// SignOut ends the session of a cookie on the server.
+func (a *Authenticator) SignOut(ctx context.Context, cookie string) error { panic("contract") }
+
+// CheckPassword is *WeakPasswordError when a password is too short (under 8 characters), too long (over 256 bytes) or too easy to guess, given words an attacker would try first.
+func CheckPassword(password string, words ...string) error { panic("contract") }
+
+// SetPassword checks and stores a password, and ends the person's sessions.
+func (a *Authenticator) SetPassword(ctx context.Context, u team.User, password string) error {
+	panic("contract")
+}
+
+// Throttle counts failures of anyone else who can guess: the token endpoint's clients. It is *ThrottledError when one of the buckets is full.
+func (a *Authenticator) Throttle(ctx context.Context, buckets []Bucket) error { panic("contract") }

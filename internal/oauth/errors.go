@@ -1,0 +1,73 @@
+package oauth
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Code is an error code of the standards. It is itself an error, so that errors.Is(err, InvalidGrant) asks for the code.
+type Code string
+
+// Error codes, each with the section that defines it.
+const (
+	InvalidRequest          Code = "invalid_request"           // RFC 6749 §4.1.2.1, §5.2; RFC 6750 §3.1
+	InvalidClient           Code = "invalid_client"            // RFC 6749 §5.2
+	InvalidGrant            Code = "invalid_grant"             // RFC 6749 §5.2
+	UnauthorizedClient      Code = "unauthorized_client"       // RFC 6749 §4.1.2.1, §5.2
+	UnsupportedGrantType    Code = "unsupported_grant_type"    // RFC 6749 §5.2
+	UnsupportedResponseType Code = "unsupported_response_type" // RFC 6749 §4.1.2.1
+	InvalidScope            Code = "invalid_scope"             // RFC 6749 §4.1.2.1, §5.2
+	AccessDenied            Code = "access_denied"             // RFC 6749 §4.1.2.1
+	ServerError             Code = "server_error"              // RFC 6749 §4.1.2.1
+	TemporarilyUnavailable  Code = "temporarily_unavailable"   // RFC 6749 §4.1.2.1
+	InvalidToken            Code = "invalid_token"             // RFC 6750 §3.1
+	InsufficientScope       Code = "insufficient_scope"        // RFC 6750 §3.1
+	LoginRequired           Code = "login_required"            // OpenID Connect Core §3.1.2.6
+	ConsentRequired         Code = "consent_required"          // OpenID Connect Core §3.1.2.6
+	RequestNotSupported     Code = "request_not_supported"     // OpenID Connect Core §3.1.2.6
+	RequestURINotSupported  Code = "request_uri_not_supported" // OpenID Connect Core §3.1.2.6
+)
+
+// Error makes a Code an error.
+func (c Code) Error() string { return string(c) }
+
+// Errorf is an error with this code and a sentence for the developer of the client: what was wrong, what was expected.
+func (c Code) Errorf(format string, args ...any) error {
+	return &Error{Code: c, Description: fmt.Sprintf(format, args...)}
+}
+
+// Because is Errorf with a cause that only the log may see. Use it where the answer must not tell causes apart.
+func (c Code) Because(cause error, format string, args ...any) error {
+	return &Error{Code: c, Description: fmt.Sprintf(format, args...), Cause: cause}
+}
+
+// Error is what a client is told (RFC 6749 §5.2). Functions return it as a plain error, made by Errorf or Because.
+type Error struct {
+	Code        Code
+	Description string // for the client's developer; travels
+	Cause       error  // for the log; never travels
+}
+
+// Error is for the log: it includes the cause.
+func (e *Error) Error() string {
+	text := string(e.Code) + ": " + e.Description
+	if e.Cause != nil {
+		text += " (" + e.Cause.Error() + ")"
+	}
+	return text
+}
+
+// Is reports whether target is the error's code.
+func (e *Error) Is(target error) bool { return target == e.Code }
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Cause }
+
+// Outside is what may leave the server: the code and the description of err, or server_error for anything else.
+func Outside(err error) (Code, string) {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Code, e.Description
+	}
+	return ServerError, "The server could not answer. Try again; if it lasts, tell its operator the request id."
+}
