@@ -1,8 +1,13 @@
 package token
 
 import (
+	"cmp"
 	"context"
-	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -15,17 +20,17 @@ const (
 	UseSeal Use = "seal" // seals values
 )
 
-// StoredKey is a key as the store keeps it: its private half sealed under the master key.
+// StoredKey is a key as the store keeps it: its private half sealed under the master key. It never changes once stored:
+// a key signs until its successor does, and the successor says how long its predecessor is still believed.
 type StoredKey struct {
-	ID        string // the kid
-	Use       Use
-	Algorithm string // "ES256", "RS256", "XC20P"
-	Slot      string // what the key is the first of, e.g. "ES256/1"; unique, so that two servers starting at once agree on one key
-	Sealed    []byte
-	CreatedAt time.Time
-	SignsFrom time.Time // published before it signs
-	SignsTo   time.Time // zero while it is current
-	DeadAt    time.Time // zero while current; everything it signed has expired by then
+	ID                string // the kid
+	Use               Use
+	Algorithm         string // "ES256", "RS256", "XC20P"
+	Slot              string // algorithm and generation, e.g. "ES256/1"; unique, so that two servers starting at once agree on one key
+	Sealed            []byte
+	CreatedAt         time.Time
+	SignsFrom         time.Time // published before it signs
+	PredecessorDeadAt time.Time // when everything that its predecessor signed has expired; zero for the first
 }
 
 // Store is where the keyring keeps its keys.
@@ -36,76 +41,110 @@ type Store interface {
 	AddKeys(ctx context.Context, keys []StoredKey) error
 }
 
-// MasterKey seals the keyring. It is 32 bytes and is not in the database. It prints as [secret].
-type MasterKey struct{ key [32]byte }
-
-// NewMasterKey makes a master key.
-func NewMasterKey() MasterKey { panic("contract") }
-
-// ParseMasterKey reads the text form, base64 of 32 bytes; surrounding white space is ignored.
-func ParseMasterKey(text string) (MasterKey, error) { panic("contract") }
-
-// Text is the form that ParseMasterKey reads.
-func (m MasterKey) Text() string { panic("contract") }
-
-// String hides the key.
-func (m MasterKey) String() string { return "[secret]" }
-
-// ErrWrongMasterKey means that the stored keys were sealed under another master key.
-var ErrWrongMasterKey = errors.New("the master key does not open this database's keys")
-
-// Keyring signs, verifies and seals with the keys of one database.
+// Keyring signs and seals with the keys of one database. It may be used by any number of goroutines.
 type Keyring struct {
-	// unexported fields, by the implementation
+	store  Store
+	master MasterKey
+	now    func() time.Time
+
+	loading sync.Mutex // one Reload at a time, so that an older reading cannot overwrite a newer one
+	keys    atomic.Pointer[keySet]
 }
 
 // OpenKeyring loads the keys and, where there are none yet, makes them: ES256 for access tokens, RS256 ready for ID tokens, and one sealing key. Two servers that start at once end up with the same keys.
 // now is the clock for sealed values' expiry and the keys' times. The error is ErrWrongMasterKey when master is not the one they were sealed under.
 func OpenKeyring(ctx context.Context, store Store, master MasterKey, now func() time.Time) (*Keyring, error) {
-	panic("contract")
+	k := &Keyring{store: store, master: master, now: now}
+	if err := k.Reload(ctx); err != nil {
+		return nil, err
+	}
+	var missing []StoredKey
+	at := now().Truncate(time.Millisecond)
+	for _, algorithm := range []string{accessTokenAlgorithm, idTokenAlgorithm, sealAlgorithm} {
+		if len(k.keys.Load().chains[algorithm]) > 0 {
+			continue
+		}
+		made, err := newKey(master, algorithm, 1, at, at)
+		if err != nil {
+			return nil, err
+		}
+		missing = append(missing, made)
+	}
+	if missing == nil {
+		return k, nil
+	}
+	if err := store.AddKeys(ctx, missing); err != nil {
+		return nil, fmt.Errorf("save the first keys: %w", err)
+	}
+	// Another server may have been first: what is stored counts, not what was made here.
+	return k, k.Reload(ctx)
 }
 
-// AccessClaims is the payload of an access token (RFC 9068 §2.2), with the team. Times are seconds since 1970.
-type AccessClaims struct {
-	Issuer   string   `json:"iss"`
-	Subject  string   `json:"sub"`
-	Audience []string `json:"aud"` // a JSON string when it is one
-	ClientID string   `json:"client_id"`
-	Scope    string   `json:"scope"`
-	IssuedAt int64    `json:"iat"`
-	Expires  int64    `json:"exp"`
-	ID       string   `json:"jti"`
-	AuthTime int64    `json:"auth_time,omitempty"`
-	Team     string   `json:"team"` // slug
-	TeamID   string   `json:"team_id"`
-	GrantID  string   `json:"grant_id"`
+// Reload reads the keys again, so that what another process or command did becomes known. The error is ErrWrongMasterKey when the master key does not open one; the keys known before stay in use then.
+func (k *Keyring) Reload(ctx context.Context) error {
+	k.loading.Lock()
+	defer k.loading.Unlock()
+	stored, err := k.store.Keys(ctx)
+	if err != nil {
+		return fmt.Errorf("load keys: %w", err)
+	}
+	set, err := newKeySet(k.master, stored)
+	if err != nil {
+		return err
+	}
+	k.keys.Store(set)
+	return nil
 }
 
-// SignAccessToken is the JWT with typ "at+jwt" (RFC 9068 §2.1), signed with the current ES256 key.
-func (k *Keyring) SignAccessToken(claims AccessClaims) (string, error) { panic("contract") }
+// RotationOverlap says how long a new key is published before it signs, and how long an old one is still published after its last signature.
+type RotationOverlap struct{ Publish, Retire time.Duration }
 
-// JWKS is the public keys as a JSON Web Key Set (RFC 7517 §5), and its ETag: current, next and last, made once per key change.
-func (k *Keyring) JWKS() (body []byte, etag string) { panic("contract") }
+// Rotate adds a successor to each newest key: published now, signing after overlap.Publish; the old one is dropped overlap.Retire after it last signed.
+// When two processes rotate at once, both end up with one successor.
+func (k *Keyring) Rotate(ctx context.Context, overlap RotationOverlap) error {
+	now := k.now().Truncate(time.Millisecond)
+	chains := k.keys.Load().chains
+	var next []StoredKey
+	for _, algorithm := range slices.Sorted(maps.Keys(chains)) {
+		newest := chains[algorithm][len(chains[algorithm])-1]
+		made, err := newKey(k.master, algorithm, newest.generation+1, now, now.Add(overlap.Publish))
+		if err != nil {
+			return err
+		}
+		made.PredecessorDeadAt = made.SignsFrom.Add(overlap.Retire)
+		next = append(next, made)
+	}
+	if err := k.store.AddKeys(ctx, next); err != nil {
+		return fmt.Errorf("save the next keys: %w", err)
+	}
+	return k.Reload(ctx)
+}
 
 // KeyInfo is what may be said of a key: never its private half.
 type KeyInfo struct {
 	ID        string    `json:"kid"`
 	Use       Use       `json:"use"`
 	Algorithm string    `json:"alg"`
-	State     string    `json:"state"` // next, current, retired
+	State     string    `json:"state"` // next, current, retired, dead
 	CreatedAt time.Time `json:"created_at"`
 	SignsFrom time.Time `json:"signs_from"`
 	DeadAt    time.Time `json:"dead_at,omitzero"`
 }
 
 // Keys lists the keys, oldest first.
-func (k *Keyring) Keys() []KeyInfo { panic("contract") }
-
-// Reload reads the keys again, so that what another process or command did becomes known.
-func (k *Keyring) Reload(ctx context.Context) error { panic("contract") }
-
-// RotationOverlap says how long a new key is published before it signs, and how long an old one is still published after its last signature.
-type RotationOverlap struct{ Publish, Retire time.Duration }
-
-// Rotate adds a successor to each current key: published now, signing after overlap.Publish; the old one is dropped overlap.Retire after it last signed.
-func (k *Keyring) Rotate(ctx context.Context, overlap RotationOverlap) error { panic("contract") }
+func (k *Keyring) Keys() []KeyInfo {
+	now, set := k.now(), k.keys.Load()
+	var infos []KeyInfo
+	for _, chain := range set.chains {
+		for _, key := range chain {
+			infos = append(infos, KeyInfo{
+				ID: key.ID, Use: key.Use, Algorithm: key.Algorithm, State: set.state(key, now),
+				CreatedAt: key.CreatedAt, SignsFrom: key.SignsFrom, DeadAt: key.deadAt,
+			})
+		}
+	}
+	slices.SortFunc(infos, func(a, b KeyInfo) int {
+		return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.Algorithm, b.Algorithm))
+	})
+	return infos
+}

@@ -1,7 +1,13 @@
 package token
 
 import (
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/json"
 	"errors"
+	"fmt"
+	"strings"
 	"time"
 )
 
@@ -9,6 +15,9 @@ import (
 type Purpose string
 
 // Sealed values are opaque outside (XChaCha20-Poly1305, base64url), carry an expiry, and cannot be altered.
+//
+// On the wire: the sealing key's id, a dot, and base64url of nonce ‖ ciphertext. Inside: the expiry in Unix milliseconds, 8 bytes, and the JSON.
+// The key id and the purpose are authenticated with it.
 var (
 	// ErrNotOurs means that the value was not sealed here, or for another purpose, or was altered.
 	ErrNotOurs = errors.New("the value is not one of ours")
@@ -16,8 +25,61 @@ var (
 	ErrExpired = errors.New("the value has expired")
 )
 
-// Seal encodes v as JSON and seals it for the purpose until expires.
-func (k *Keyring) Seal(purpose Purpose, v any, expires time.Time) (string, error) { panic("contract") }
+const expirySize = 8
+
+// Seal encodes v as JSON and seals it for the purpose until expires, to the millisecond.
+func (k *Keyring) Seal(purpose Purpose, v any, expires time.Time) (string, error) {
+	payload, err := json.Marshal(v)
+	if err != nil {
+		return "", fmt.Errorf("seal for %s: %w", purpose, err)
+	}
+	key := k.keys.Load().current(sealAlgorithm, k.now())
+	nonceSize := key.aead.NonceSize()
+	buf := make([]byte, nonceSize+expirySize, nonceSize+expirySize+len(payload)+key.aead.Overhead())
+	rand.Read(buf[:nonceSize])
+	binary.BigEndian.PutUint64(buf[nonceSize:], uint64(expires.UnixMilli()))
+	buf = append(buf, payload...)
+	buf = key.aead.Seal(buf[:nonceSize], buf[:nonceSize], buf[nonceSize:], sealedData(key.ID, purpose))
+
+	out := make([]byte, 0, len(key.ID)+1+base64.RawURLEncoding.EncodedLen(len(buf)))
+	out = append(append(out, key.ID...), '.')
+	return string(base64.RawURLEncoding.AppendEncode(out, buf)), nil
+}
 
 // Open opens a sealed value into v. The error is ErrNotOurs, or ErrExpired (v is filled then, for the log).
-func (k *Keyring) Open(purpose Purpose, sealed string, v any) error { panic("contract") }
+func (k *Keyring) Open(purpose Purpose, sealed string, v any) error {
+	id, encoded, ok := strings.Cut(sealed, ".")
+	if !ok {
+		return ErrNotOurs
+	}
+	now := k.now()
+	key := k.keys.Load().sealing(id, now)
+	if key == nil {
+		return ErrNotOurs
+	}
+	// One value has one spelling: Strict refuses stray bits at the end, and the length refuses the line breaks that the decoder skips.
+	buf, err := base64.RawURLEncoding.Strict().DecodeString(encoded)
+	nonceSize := key.aead.NonceSize()
+	if err != nil || base64.RawURLEncoding.EncodedLen(len(buf)) != len(encoded) || len(buf) < nonceSize {
+		return ErrNotOurs
+	}
+	plain, err := key.aead.Open(buf[nonceSize:nonceSize], buf[:nonceSize], buf[nonceSize:], sealedData(id, purpose))
+	if err != nil || len(plain) < expirySize {
+		return ErrNotOurs
+	}
+	if err := json.Unmarshal(plain[expirySize:], v); err != nil {
+		return fmt.Errorf("open for %s: %w", purpose, err)
+	}
+	if now.UnixMilli() >= int64(binary.BigEndian.Uint64(plain)) {
+		return ErrExpired
+	}
+	return nil
+}
+
+func sealedData(id string, purpose Purpose) []byte {
+	const label = "gatehouse value\x00"
+	data := make([]byte, 0, len(label)+len(id)+1+len(purpose))
+	data = append(data, label...)
+	data = append(append(data, id...), 0)
+	return append(data, purpose...)
+}

@@ -1,9 +1,22 @@
 package token
 
-import "log/slog"
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"fmt"
+	"io"
+	"log/slog"
+)
+
+// hidden is what every secret of this package prints as.
+const hidden = "[secret]"
 
 // Secret is a server-made secret of 256 bits with a scannable prefix. It prints as [secret]; Reveal is the only way to its text.
-type Secret struct{ text string }
+//
+// The text is behind a pointer because fmt calls no method on unexported fields: a struct that holds a Secret prints an address then, not the secret.
+type Secret struct{ text *string }
 
 // Prefixes tell a secret scanner, and a person, what they found.
 const (
@@ -14,25 +27,45 @@ const (
 )
 
 // NewSecret makes a secret: the prefix and 32 random bytes in base64url.
-func NewSecret(prefix string) Secret { panic("contract") }
+func NewSecret(prefix string) Secret {
+	var random [32]byte
+	rand.Read(random[:]) // never fails, by its contract
+	return SecretFrom(prefix + base64.RawURLEncoding.EncodeToString(random[:]))
+}
 
 // SecretFrom wraps a secret that was received.
-func SecretFrom(text string) Secret { return Secret{text} }
+func SecretFrom(text string) Secret { return Secret{&text} }
 
-// Reveal is the secret's text.
-func (s Secret) Reveal() string { return s.text }
+// Reveal is the secret's text; empty for the zero Secret.
+func (s Secret) Reveal() string {
+	if s.text == nil {
+		return ""
+	}
+	return *s.text
+}
 
 // Hash is what is stored of the secret: the SHA-256 of its text in base64url. Slow hashing is for what people choose.
-func (s Secret) Hash() string { panic("contract") }
+func (s Secret) Hash() string {
+	sum := sha256.Sum256([]byte(s.Reveal()))
+	return base64.RawURLEncoding.EncodeToString(sum[:])
+}
 
 // Matches reports, in constant time, whether the secret has this hash.
-func (s Secret) Matches(hash string) bool { panic("contract") }
+func (s Secret) Matches(hash string) bool {
+	return subtle.ConstantTimeCompare([]byte(s.Hash()), []byte(hash)) == 1
+}
 
-// String hides the secret, for every verb of fmt.
-func (s Secret) String() string { return "[secret]" }
+// String hides the secret.
+func (s Secret) String() string { return hidden }
+
+// Format hides the secret from every verb of fmt, those included that do not ask String (%d, %#v).
+func (s Secret) Format(f fmt.State, _ rune) { io.WriteString(f, hidden) }
 
 // LogValue hides the secret from slog.
-func (s Secret) LogValue() slog.Value { return slog.StringValue("[secret]") }
+func (s Secret) LogValue() slog.Value { return slog.StringValue(hidden) }
+
+// MarshalText hides the secret from encoding/json and the like.
+func (s Secret) MarshalText() ([]byte, error) { return []byte(hidden), nil }
 
 // NewID is a new opaque identifier of at least 128 random bits, made of letters and digits.
-func NewID() string { panic("contract") }
+func NewID() string { return rand.Text() }

@@ -1,0 +1,125 @@
+package token
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+)
+
+// keySet is every key at one reading of the store. Nothing in it changes but the memo of its JWKS; what each key may do is decided by the clock at each use.
+type keySet struct {
+	chains  map[string][]*key // by algorithm, in the order of generations
+	sealers map[string]*key   // by id
+	jwks    atomic.Pointer[jwks]
+}
+
+func newKeySet(master MasterKey, stored []StoredKey) (*keySet, error) {
+	set := &keySet{chains: map[string][]*key{}, sealers: map[string]*key{}}
+	for _, s := range stored {
+		k, err := openKey(master, s)
+		if err != nil {
+			return nil, fmt.Errorf("open key %s: %w", s.ID, err)
+		}
+		set.chains[k.Algorithm] = append(set.chains[k.Algorithm], k)
+		if k.Use == UseSeal {
+			set.sealers[k.ID] = k
+		}
+	}
+	for _, chain := range set.chains {
+		slices.SortFunc(chain, func(a, b *key) int { return cmp.Compare(a.generation, b.generation) })
+		setEnds(chain)
+	}
+	return set, nil
+}
+
+// setEnds gives each key its end: the first moment at which a later one signs. A rotation in a hurry may overtake a successor that was still waiting.
+func setEnds(chain []*key) {
+	for i, k := range chain {
+		for _, later := range chain[i+1:] {
+			if k.signsTo.IsZero() || later.SignsFrom.Before(k.signsTo) {
+				k.signsTo, k.deadAt = later.SignsFrom, later.PredecessorDeadAt
+			}
+		}
+	}
+}
+
+// current is the key that signs or seals at a time: the newest whose time has come. A server whose clock is behind uses the first.
+func (s *keySet) current(algorithm string, now time.Time) *key {
+	chain := s.chains[algorithm]
+	for _, k := range slices.Backward(chain) {
+		if !now.Before(k.SignsFrom) {
+			return k
+		}
+	}
+	return chain[0]
+}
+
+// sealing is the sealing key with an id, nil when there is none that still lives.
+func (s *keySet) sealing(id string, now time.Time) *key {
+	k := s.sealers[id]
+	if k == nil || k.dead(now) {
+		return nil
+	}
+	return k
+}
+
+func (s *keySet) state(k *key, now time.Time) string {
+	switch {
+	case k == s.current(k.Algorithm, now):
+		return "current"
+	case k.dead(now):
+		return "dead"
+	case now.Before(k.SignsFrom):
+		return "next"
+	default:
+		return "retired"
+	}
+}
+
+// jwks is a key set document and how long it is right.
+type jwks struct {
+	body  []byte
+	etag  string
+	until time.Time // zero: until the keys change
+}
+
+// JWKS is the public keys as a JSON Web Key Set (RFC 7517 §5), and its ETag: current, next and last. It is made once per change.
+//
+// Only keys with which something is signed today are in it. The RS256 key joins when ID tokens do: advertising it now would let a verifier accept what we never sign.
+func (k *Keyring) JWKS() (body []byte, etag string) {
+	now, set := k.now(), k.keys.Load()
+	doc := set.jwks.Load()
+	if doc == nil || !doc.until.IsZero() && !now.Before(doc.until) {
+		doc = set.publish(now)
+		set.jwks.Store(doc)
+	}
+	return doc.body, doc.etag
+}
+
+func (s *keySet) publish(now time.Time) *jwks {
+	doc := &jwks{}
+	published := jose.JSONWebKeySet{Keys: []jose.JSONWebKey{}}
+	for _, k := range s.chains[accessTokenAlgorithm] {
+		if k.dead(now) {
+			continue
+		}
+		published.Keys = append(published.Keys, jose.JSONWebKey{Key: k.public, KeyID: k.ID, Algorithm: k.Algorithm, Use: string(UseSign)})
+		if !k.deadAt.IsZero() && (doc.until.IsZero() || k.deadAt.Before(doc.until)) {
+			doc.until = k.deadAt
+		}
+	}
+	body, err := json.Marshal(published)
+	if err != nil {
+		panic(err) // public keys that were parsed can be written
+	}
+	sum := sha256.Sum256(body)
+	doc.body, doc.etag = body, `"`+base64.RawURLEncoding.EncodeToString(sum[:12])+`"`
+	return doc
+}
