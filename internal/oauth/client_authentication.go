@@ -1,5 +1,13 @@
 package oauth
 
+import (
+	"encoding/base64"
+	"log/slog"
+	"net/url"
+	"strings"
+	"unicode/utf8"
+)
+
 // AuthMethod is a token_endpoint_auth_method (RFC 7591 §2).
 type AuthMethod string
 
@@ -13,15 +21,97 @@ const (
 // ClientAuthentication is who a client says it is, and its proof. It prints without the secret.
 type ClientAuthentication struct {
 	ClientID string
-	Secret   string // empty with AuthNone
+	Secret   string // empty with AuthNone, and with AuthBasic when nothing follows the colon
 	Method   AuthMethod
 }
 
 // ParseClientAuthentication reads client_secret_basic (RFC 6749 §2.3.1: both halves are form-urlencoded), client_secret_post, or a bare client_id.
 // Two ways at once are invalid_request; nothing at all, or a header that is not well-formed Basic, is invalid_client with what was tried in Method.
+// A client_id in the body beside Basic is no second way, as long as both are the same.
+//
+// Not supported: client assertions (RFC 7523 §2.2).
 func ParseClientAuthentication(authorization string, p Params) (ClientAuthentication, error) {
-	panic("contract")
+	tried := ClientAuthentication{Method: AuthNone}
+	if authorization != "" {
+		tried.Method = AuthBasic // the only scheme that the answer can ask for
+	}
+	id, err := p.Optional("client_id")
+	if err != nil {
+		return tried, err
+	}
+	secret, err := p.Optional("client_secret")
+	if err != nil {
+		return tried, err
+	}
+	assertion, err := p.Optional("client_assertion")
+	if err != nil {
+		return tried, err
+	}
+	switch ways := count(authorization, secret, assertion); {
+	case ways > 1:
+		return tried, InvalidRequest.Errorf("the client authenticates in more than one way; use either the Authorization header or client_secret in the body")
+	case assertion != "":
+		return tried, InvalidClient.Errorf("client_assertion is not supported; authenticate by the client's secret")
+	case authorization != "":
+		return withBasic(authorization, id)
+	case secret != "" && id == "":
+		return ClientAuthentication{Method: AuthPost}, InvalidRequest.Errorf("client_secret was sent without client_id")
+	case secret != "":
+		return ClientAuthentication{ClientID: id, Secret: secret, Method: AuthPost}, nil
+	case id != "":
+		return ClientAuthentication{ClientID: id, Method: AuthNone}, nil
+	}
+	return tried, InvalidClient.Errorf("the client did not say who it is; send client_id and client_secret in the body, or HTTP Basic authentication")
 }
+
+func count(values ...string) (n int) {
+	for _, v := range values {
+		if v != "" {
+			n++
+		}
+	}
+	return n
+}
+
+// withBasic reads an Authorization header; bodyID is the body's client_id, or "".
+func withBasic(authorization, bodyID string) (ClientAuthentication, error) {
+	c := ClientAuthentication{Method: AuthBasic}
+	scheme, credentials, _ := strings.Cut(authorization, " ")
+	if !strings.EqualFold(scheme, "Basic") {
+		return c, InvalidClient.Errorf("the Authorization header must be Basic; or send client_id and client_secret in the body")
+	}
+	decoded, err := base64.StdEncoding.DecodeString(strings.Trim(credentials, " "))
+	if err != nil {
+		return c, InvalidClient.Errorf("the Authorization header is not Basic with base64 of client_id:client_secret")
+	}
+	id, secret, colon := strings.Cut(string(decoded), ":")
+	if !colon {
+		return c, InvalidClient.Errorf("the Authorization header has no colon between client_id and client_secret")
+	}
+	// The halves are encoded as in a form before they are joined (RFC 6749 §2.3.1 and Appendix B).
+	id, err1 := url.QueryUnescape(id)
+	secret, err2 := url.QueryUnescape(secret)
+	if err1 != nil || err2 != nil {
+		return c, InvalidClient.Errorf("client_id and client_secret in the Authorization header must each be form-urlencoded (RFC 6749 section 2.3.1)")
+	}
+	if id == "" || !isText(id) || !isText(secret) {
+		return c, InvalidClient.Errorf("the Authorization header has no client_id, or characters that none has")
+	}
+	if bodyID != "" && bodyID != id {
+		return c, InvalidRequest.Errorf("client_id in the body is not the one in the Authorization header")
+	}
+	c.ClientID, c.Secret = id, secret
+	return c, nil
+}
+
+// isText tells what a database can keep and compare as text.
+func isText(s string) bool { return utf8.ValidString(s) && !strings.ContainsRune(s, 0) }
 
 // String hides the secret.
 func (c ClientAuthentication) String() string { return c.ClientID + " by " + string(c.Method) }
+
+// GoString hides the secret from %#v.
+func (c ClientAuthentication) GoString() string { return c.String() }
+
+// LogValue hides the secret from slog.
+func (c ClientAuthentication) LogValue() slog.Value { return slog.StringValue(c.String()) }

@@ -3,6 +3,7 @@ package oauth
 import (
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // Code is an error code of the standards. It is itself an error, so that errors.Is(err, InvalidGrant) asks for the code.
@@ -63,11 +64,35 @@ func (e *Error) Is(target error) bool { return target == e.Code }
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Cause }
 
-// Outside is what may leave the server: the code and the description of err, or server_error for anything else.
+// MaxDescriptionLength is how many bytes of a description leave the server.
+const MaxDescriptionLength = 400
+
+// Outside is what may leave the server: the code and the description of err, or server_error for anything else. The description has only
+// the characters that RFC 6749 §4.1.2.1 and §5.2 allow, whatever input it echoes.
 func Outside(err error) (Code, string) {
-	var e *Error
-	if errors.As(err, &e) {
-		return e.Code, e.Description
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.Code, SafeDescription(e.Description)
+	}
+	if code, ok := errors.AsType[Code](err); ok {
+		return code, ""
 	}
 	return ServerError, "The server could not answer. Try again; if it lasts, tell its operator the request id."
+}
+
+// SafeDescription is s as an error_description: %x20-21 / %x23-5B / %x5D-7E (RFC 6749 §5.2), at most MaxDescriptionLength bytes.
+// Quotation marks become apostrophes, everything else that is not allowed a question mark.
+func SafeDescription(s string) string {
+	safe := strings.Map(func(r rune) rune {
+		switch {
+		case r == '"':
+			return '\''
+		case r < ' ' || r > '~' || r == '\\':
+			return '?'
+		}
+		return r
+	}, s)
+	if len(safe) > MaxDescriptionLength {
+		safe = safe[:MaxDescriptionLength-3] + "..."
+	}
+	return safe
 }

@@ -1,6 +1,11 @@
 package oauth
 
-import "net/url"
+import (
+	"fmt"
+	"net/url"
+	"strings"
+	"unicode/utf8"
+)
 
 // Params is the parameters of one request, from a query or a form. They are checked as they are read, so that what is
 // never read is ignored (RFC 6749 §3.1).
@@ -11,7 +16,34 @@ func NewParams(values url.Values) Params { return Params{values} }
 
 // Optional is the parameter's value, or "" when it was omitted or sent without a value (RFC 6749 §3.1).
 // It is invalid_request when the parameter is repeated, is not UTF-8, or has a NUL.
-func (p Params) Optional(name string) (string, error) { panic("contract") }
+func (p Params) Optional(name string) (string, error) {
+	sent := p.values[name]
+	if len(sent) == 0 {
+		return "", nil
+	}
+	if len(sent) > 1 {
+		return "", InvalidRequest.Errorf("%s was sent %d times; send it once", name, len(sent))
+	}
+	if !utf8.ValidString(sent[0]) {
+		return "", InvalidRequest.Errorf("%s is not valid UTF-8", name)
+	}
+	if strings.ContainsRune(sent[0], 0) {
+		return "", InvalidRequest.Errorf("%s contains a NUL character", name)
+	}
+	return sent[0], nil
+}
 
 // Required is Optional, and invalid_request when there is no value.
-func (p Params) Required(name string) (string, error) { panic("contract") }
+func (p Params) Required(name string) (string, error) {
+	value, err := p.Optional(name)
+	if err == nil && value == "" {
+		err = InvalidRequest.Errorf("%s is missing", name)
+	}
+	return value, err
+}
+
+// String hides the values: a request may carry secrets, codes and verifiers.
+func (p Params) String() string { return fmt.Sprintf("[%d parameters]", len(p.values)) }
+
+// GoString hides the values from %#v.
+func (p Params) GoString() string { return p.String() }

@@ -1,13 +1,171 @@
 package oauth
 
-// CheckRedirectURI reports why uri cannot be registered, or nil: it must be absolute, without fragment, wildcard, userinfo or white
-// space; https, or http to a loopback address (RFC 8252 §7.3), or for a public client also http://localhost and a private-use scheme with a dot in it
-// (RFC 8252 §7.1). The error is a sentence for the person who registers.
-func CheckRedirectURI(uri string, public bool) error { panic("contract") }
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// MaxRedirectURILength is how many bytes a redirect URI may have.
+const MaxRedirectURILength = 2000
+
+// responseParams are the parameters of an authorization response. A redirect URI that brings one of its own would make the response ambiguous.
+var responseParams = []string{"code", "state", "iss", "error", "error_description", "error_uri", "access_token", "id_token"}
+
+// CheckRedirectURI reports why uri cannot be registered, or nil: it must be absolute, without fragment, wildcard, userinfo, white
+// space or a parameter of the response; https, or http to 127.0.0.1, [::1] or localhost (RFC 8252 §7.3), or for a public client also a private-use
+// scheme with a dot in it (RFC 8252 §7.1). The error is a sentence for the person who registers.
+func CheckRedirectURI(uri string, public bool) error {
+	if uri == "" {
+		return errors.New("the redirect URI is empty")
+	}
+	if len(uri) > MaxRedirectURILength {
+		return fmt.Errorf("the redirect URI is %d bytes long; at most %d are allowed", len(uri), MaxRedirectURILength)
+	}
+	if err := checkCharacters(uri); err != nil {
+		return err
+	}
+	u, err := url.Parse(uri)
+	if err != nil {
+		return fmt.Errorf("the redirect URI %q cannot be read as a URI", uri)
+	}
+	if u.User != nil {
+		return fmt.Errorf("the redirect URI %q has a user name before the @; leave it out", uri)
+	}
+	if err := checkTarget(uri, u, public); err != nil {
+		return err
+	}
+	return checkQuery(uri, u.RawQuery)
+}
+
+// checkCharacters refuses what browsers and servers are known to read in more than one way (RFC 3986 §2).
+func checkCharacters(uri string) error {
+	for i := range len(uri) {
+		switch c := uri[i]; {
+		case c == '#':
+			return fmt.Errorf("the redirect URI %q has a fragment (#…), which RFC 6749 §3.1.2 does not allow", uri)
+		case c == '*':
+			return fmt.Errorf("the redirect URI %q has a *; there are no wildcards, so register each URI", uri)
+		case c <= ' ' || c > '~' || strings.IndexByte("\"<>\\^`{|}", c) >= 0:
+			return fmt.Errorf("the redirect URI %q has the character %q, which must be percent-encoded", uri, c)
+		}
+	}
+	return nil
+}
+
+// checkTarget checks the scheme and the host.
+func checkTarget(uri string, u *url.URL, public bool) error {
+	switch {
+	case u.Scheme == "":
+		return fmt.Errorf("the redirect URI %q is not absolute; begin with https://", uri)
+	case u.Scheme == "https":
+		return checkHost(uri, u)
+	case u.Scheme == "http":
+		if host := u.Hostname(); host != "127.0.0.1" && host != "::1" && host != "localhost" {
+			return fmt.Errorf("the redirect URI %q must use https; http is for 127.0.0.1, [::1] and localhost only", uri)
+		}
+		return checkHost(uri, u)
+	case !strings.Contains(u.Scheme, "."):
+		return fmt.Errorf("the redirect URI %q must use https; a scheme of your own must have a dot in it, such as com.example.app", uri)
+	case !public:
+		return fmt.Errorf("the redirect URI %q must use https; only public clients may have a scheme of their own", uri)
+	}
+	return nil
+}
+
+// checkHost admits host names, addresses and ports that mean one thing to everybody, and are safe in a Content-Security-Policy.
+func checkHost(uri string, u *url.URL) error {
+	if !strings.HasPrefix(uri[len(u.Scheme):], "://") || u.Hostname() == "" {
+		return fmt.Errorf("the redirect URI %q has no host after %s://", uri, u.Scheme)
+	}
+	if strings.HasPrefix(u.Host, "[") {
+		if a, err := netip.ParseAddr(u.Hostname()); err != nil || a.Zone() != "" {
+			return fmt.Errorf("the redirect URI %q has a bad IPv6 address", uri)
+		}
+	} else {
+		for label := range strings.SplitSeq(u.Hostname(), ".") {
+			if label == "" || strings.ContainsFunc(label, func(r rune) bool { return !isAlphanumeric(r) && r != '-' && r != '_' }) {
+				return fmt.Errorf("the redirect URI %q has a bad host name", uri)
+			}
+		}
+	}
+	if port := u.Port(); strings.HasSuffix(u.Host, ":") || port != "" && !isPort(port) {
+		return fmt.Errorf("the redirect URI %q has a bad port", uri)
+	}
+	return nil
+}
+
+func checkQuery(uri, query string) error {
+	for pair := range strings.FieldsFuncSeq(query, func(r rune) bool { return r == '&' || r == ';' }) {
+		name, value, _ := strings.Cut(pair, "=")
+		name, err := url.QueryUnescape(name)
+		if _, err2 := url.QueryUnescape(value); err != nil || err2 != nil {
+			return fmt.Errorf("the redirect URI %q has a %% in its query that is not followed by two hexadecimal digits", uri)
+		}
+		if slices.Contains(responseParams, name) {
+			return fmt.Errorf("the redirect URI %q has a parameter %q of its own; that name belongs to the answer", uri, name)
+		}
+	}
+	return nil
+}
 
 // MatchRedirectURI reports whether received is the registered URI, byte for byte (RFC 9700 §2.1). The one exception is the port of a
 // loopback redirect: http://127.0.0.1, http://[::1] and, for public clients, http://localhost (RFC 8252 §7.3).
-func MatchRedirectURI(registered, received string, public bool) bool { panic("contract") }
+func MatchRedirectURI(registered, received string, public bool) bool {
+	if registered == received {
+		return true
+	}
+	for _, host := range []string{"http://127.0.0.1", "http://[::1]", "http://localhost"} {
+		if host == "http://localhost" && !public {
+			continue
+		}
+		want, ok1 := afterPort(registered, host)
+		got, ok2 := afterPort(received, host)
+		if ok1 && ok2 && want == got {
+			return true
+		}
+	}
+	return false
+}
+
+// afterPort is what follows scheme, host and the optional port of a loopback URI. Nothing is normalised.
+func afterPort(uri, host string) (rest string, ok bool) {
+	rest, ok = strings.CutPrefix(uri, host)
+	if !ok {
+		return "", false
+	}
+	if port, found := strings.CutPrefix(rest, ":"); found {
+		rest = strings.TrimLeft(port, "0123456789")
+		if !isPort(port[:len(port)-len(rest)]) {
+			return "", false
+		}
+	}
+	// Anything else would still be part of the authority: "http://127.0.0.1.example.com", "http://127.0.0.1:80@example.com".
+	return rest, rest == "" || rest[0] == '/' || rest[0] == '?'
+}
+
+// isPort tells the digits of a port from anything else.
+func isPort(digits string) bool {
+	n, err := strconv.ParseUint(digits, 10, 16)
+	return err == nil && n > 0 && digits[0] != '0'
+}
 
 // RedirectOrigin is the scheme, host and port of a registered redirect URI as a CSP source, e.g. "https://app.example:8443", or "scheme:" for a private-use scheme.
-func RedirectOrigin(uri string) string { panic("contract") }
+// It is "" for a URI that CheckRedirectURI refuses, so it is always safe to place in a header.
+func RedirectOrigin(uri string) string {
+	if CheckRedirectURI(uri, true) != nil {
+		return ""
+	}
+	u, err := url.Parse(uri)
+	if err != nil {
+		return ""
+	}
+	if u.Scheme == "http" || u.Scheme == "https" {
+		return u.Scheme + "://" + u.Host
+	}
+	return u.Scheme + ":"
+}

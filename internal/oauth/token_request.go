@@ -1,5 +1,7 @@
 package oauth
 
+import "log/slog"
+
 // GrantType is a grant_type of the token endpoint.
 type GrantType string
 
@@ -8,7 +10,7 @@ const (
 	GrantAuthorizationCode GrantType = "authorization_code" // RFC 6749 §4.1.3
 )
 
-// TokenRequest is a request to the token endpoint of a known grant type, with whatever the client sent to authenticate itself.
+// TokenRequest is a request to the token endpoint of a known grant type, with whatever the client sent to authenticate itself. It prints without secrets.
 type TokenRequest struct {
 	GrantType GrantType
 	Client    ClientAuthentication
@@ -16,10 +18,34 @@ type TokenRequest struct {
 }
 
 // ParseTokenRequest reads grant_type and the client's authentication; authorization is the Authorization header, or "".
-// It is invalid_request or unsupported_grant_type before anything has been looked up.
-func ParseTokenRequest(authorization string, p Params) (TokenRequest, error) { panic("contract") }
+// It is invalid_request or unsupported_grant_type before anything has been looked up. With an error about the client's authentication, Client.Method is what was tried.
+//
+// Not supported: the password grant (RFC 9700 §2.4).
+func ParseTokenRequest(authorization string, p Params) (TokenRequest, error) {
+	text, err := p.Optional("grant_type")
+	if err != nil {
+		return TokenRequest{}, err
+	}
+	switch grantType := GrantType(text); grantType {
+	case GrantAuthorizationCode:
+		client, err := ParseClientAuthentication(authorization, p)
+		return TokenRequest{GrantType: grantType, Client: client, params: p}, err
+	case "":
+		return TokenRequest{}, InvalidRequest.Errorf("grant_type is missing; send grant_type=authorization_code as a form parameter in the body")
+	}
+	return TokenRequest{}, UnsupportedGrantType.Errorf("grant_type must be authorization_code, not %.100q", text)
+}
 
-// CodeExchange is the parameters of the authorization code grant (RFC 6749 §4.1.3, RFC 7636 §4.5).
+// String hides the secret and the parameters.
+func (r TokenRequest) String() string { return string(r.GrantType) + " for " + r.Client.String() }
+
+// GoString hides them from %#v.
+func (r TokenRequest) GoString() string { return r.String() }
+
+// LogValue hides them from slog.
+func (r TokenRequest) LogValue() slog.Value { return slog.StringValue(r.String()) }
+
+// CodeExchange is the parameters of the authorization code grant (RFC 6749 §4.1.3, RFC 7636 §4.5). It prints as [secret].
 type CodeExchange struct {
 	Code         string
 	RedirectURI  string
@@ -27,9 +53,36 @@ type CodeExchange struct {
 }
 
 // CodeExchange parses what the authorization code grant needs; invalid_request names what is missing or malformed.
-func (r TokenRequest) CodeExchange() (CodeExchange, error) { panic("contract") }
+func (r TokenRequest) CodeExchange() (CodeExchange, error) {
+	code, err := r.params.Required("code")
+	if err != nil {
+		return CodeExchange{}, err
+	}
+	redirectURI, err := r.params.Required("redirect_uri")
+	if err != nil {
+		return CodeExchange{}, err
+	}
+	text, err := r.params.Required("code_verifier")
+	if err != nil {
+		return CodeExchange{}, err
+	}
+	verifier, err := ParseCodeVerifier(text)
+	if err != nil {
+		return CodeExchange{}, err
+	}
+	return CodeExchange{Code: code, RedirectURI: redirectURI, CodeVerifier: verifier}, nil
+}
 
-// TokenResponse is a successful answer of the token endpoint (RFC 6749 §5.1), with the team's slug.
+// String hides the code and the verifier.
+func (CodeExchange) String() string { return "[secret]" }
+
+// GoString hides them from %#v.
+func (CodeExchange) GoString() string { return "[secret]" }
+
+// LogValue hides them from slog.
+func (CodeExchange) LogValue() slog.Value { return slog.StringValue("[secret]") }
+
+// TokenResponse is a successful answer of the token endpoint (RFC 6749 §5.1), with the team's slug. It prints without the token.
 type TokenResponse struct {
 	AccessToken string `json:"access_token"`
 	TokenType   string `json:"token_type"` // "Bearer"
@@ -37,3 +90,12 @@ type TokenResponse struct {
 	Scope       string `json:"scope"`
 	Team        string `json:"team"`
 }
+
+// String hides the token.
+func (r TokenResponse) String() string { return r.TokenType + " token for " + r.Scope + " in " + r.Team }
+
+// GoString hides the token from %#v.
+func (r TokenResponse) GoString() string { return r.String() }
+
+// LogValue hides the token from slog.
+func (r TokenResponse) LogValue() slog.Value { return slog.StringValue(r.String()) }
