@@ -79,8 +79,13 @@ func checkTarget(uri string, u *url.URL, public bool) error {
 
 // checkHost admits host names, addresses and ports that mean one thing to everybody, and are safe in a Content-Security-Policy.
 func checkHost(uri string, u *url.URL) error {
-	if !strings.HasPrefix(uri[len(u.Scheme):], "://") || u.Hostname() == "" {
+	rest, ok := strings.CutPrefix(uri[len(u.Scheme):], "://")
+	if !ok || u.Hostname() == "" {
 		return fmt.Errorf("the redirect URI %q has no host after %s://", uri, u.Scheme)
+	}
+	// url.Parse decodes a host, so "%6cocalhost" would be compared as one thing and registered as another.
+	if !strings.HasPrefix(rest, u.Host) {
+		return fmt.Errorf("the redirect URI %q has a percent-encoded host", uri)
 	}
 	if strings.HasPrefix(u.Host, "[") {
 		if a, err := netip.ParseAddr(u.Hostname()); err != nil || a.Zone() != "" {

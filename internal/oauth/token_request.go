@@ -92,7 +92,9 @@ type TokenResponse struct {
 }
 
 // String hides the token.
-func (r TokenResponse) String() string { return r.TokenType + " token for " + r.Scope + " in " + r.Team }
+func (r TokenResponse) String() string {
+	return r.TokenType + " token for " + r.Scope + " in " + r.Team
+}
 
 // GoString hides the token from %#v.
 func (r TokenResponse) GoString() string { return r.String() }
