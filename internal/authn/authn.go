@@ -4,9 +4,10 @@
 package authn
 
 import (
+	"cmp"
 	"context"
 	"errors"
-	"net/netip"
+	"runtime"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/team"
@@ -35,6 +36,8 @@ type Store interface {
 	Password(ctx context.Context, email string) (u team.User, hash string, err error)
 	// SetPassword replaces the password hash and ends the person's sessions in the same transaction. team.ErrNoUser.
 	SetPassword(ctx context.Context, user team.UserID, hash string, at time.Time) error
+	// Rehash replaces the hash of the same password, if it is still from: nobody is signed out, and a password set meanwhile stays. No error when it is not.
+	Rehash(ctx context.Context, user team.UserID, from, to string) error
 	// StartSession saves a session and ends the one it replaces (replaces may be empty).
 	StartSession(ctx context.Context, s Session, replaces string) error
 	// Session is a session with its person as they are now. ErrNoSession when it is unknown, expired at now, or the person is disabled.
@@ -56,7 +59,9 @@ var (
 // ThrottledError means: too many failures; try again after Wait.
 type ThrottledError struct{ Wait time.Duration }
 
-func (e *ThrottledError) Error() string { return "too many attempts; wait " + e.Wait.String() }
+func (e *ThrottledError) Error() string {
+	return "too many attempts; wait " + e.Wait.Round(time.Second).String()
+}
 
 // WeakPasswordError says what to do about a password that is too easy to guess.
 type WeakPasswordError struct{ Advice string }
@@ -73,53 +78,33 @@ type Options struct {
 	InsecureFastHashing bool          // for tests only: makes passwords cheap to guess if the database leaks
 }
 
-// Authenticator signs people in and out.
+func (o Options) withDefaults() Options {
+	o.SessionLifetime = cmp.Or(o.SessionLifetime, 14*24*time.Hour)
+	o.FailuresPerPair = cmp.Or(o.FailuresPerPair, 10)
+	o.FailuresPerAddress = cmp.Or(o.FailuresPerAddress, 50)
+	o.FailuresPerAccount = cmp.Or(o.FailuresPerAccount, 100)
+	o.ConcurrentHashes = cmp.Or(o.ConcurrentHashes, runtime.GOMAXPROCS(0))
+	return o
+}
+
+// Authenticator signs people in and out. It is safe for concurrent use.
 type Authenticator struct {
-	// unexported fields, by the implementation
+	store  Store
+	keys   *token.Keyring
+	clock  func() time.Time
+	opts   Options
+	hasher *hasher
 }
 
 // New is an Authenticator. keys seals the cookie by which a browser is recognised.
 func New(store Store, keys *token.Keyring, now func() time.Time, opts Options) *Authenticator {
-	panic("contract")
+	opts = opts.withDefaults()
+	cost := standardCost
+	if opts.InsecureFastHashing {
+		cost = insecureCost
+	}
+	return &Authenticator{store: store, keys: keys, clock: now, opts: opts, hasher: newHasher(cost, opts.ConcurrentHashes)}
 }
 
-// SignInRequest is one attempt.
-type SignInRequest struct {
-	Email    string
-	Password string
-	Address  netip.Addr
-	Browser  string // the browser cookie, or "": it tells a browser this account has used from a stranger's
-	Replaces string // the session cookie that the browser sent, or "": that session ends
-}
-
-// SignedIn is a new session with the secrets for the browser's cookies.
-type SignedIn struct {
-	Session Session
-	Cookie  token.Secret
-	Browser string // to be kept long; says that this browser has signed in to this account
-}
-
-// SignIn checks a password and starts a session with a new id. The error is ErrSignInFailed, *ThrottledError, or a failure of the store.
-// An unknown e-mail costs the same time as a wrong password.
-func (a *Authenticator) SignIn(ctx context.Context, r SignInRequest) (SignedIn, error) {
-	panic("contract")
-}
-
-// Session is the session of a cookie, or ErrNoSession.
-func (a *Authenticator) Session(ctx context.Context, cookie string) (Session, error) {
-	panic("contract")
-}
-
-// SignOut ends the session of a cookie on the server.
-func (a *Authenticator) SignOut(ctx context.Context, cookie string) error { panic("contract") }
-
-// CheckPassword is *WeakPasswordError when a password is too short (under 8 characters), too long (over 256 bytes) or too easy to guess, given words an attacker would try first.
-func CheckPassword(password string, words ...string) error { panic("contract") }
-
-// SetPassword checks and stores a password, and ends the person's sessions.
-func (a *Authenticator) SetPassword(ctx context.Context, u team.User, password string) error {
-	panic("contract")
-}
-
-// Throttle counts failures of anyone else who can guess: the token endpoint's clients. It is *ThrottledError when one of the buckets is full.
-func (a *Authenticator) Throttle(ctx context.Context, buckets []Bucket) error { panic("contract") }
+// now is the time as the store keeps it, to the millisecond, so that what is returned equals what is read back.
+func (a *Authenticator) now() time.Time { return a.clock().UTC().Truncate(time.Millisecond) }

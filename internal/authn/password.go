@@ -1,0 +1,89 @@
+package authn
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/ccojocar/zxcvbn-go"
+	"github.com/gatehouse-auth/gatehouse/internal/team"
+)
+
+const (
+	minPasswordRunes = 8
+	maxPasswordBytes = 256
+	minStrength      = 2  // of zxcvbn's 0 to 4: about a hundred million guesses
+	weighed          = 64 // bytes that the strength is judged by: judging takes the cube of the length
+)
+
+// CheckPassword is *WeakPasswordError when a password is too short (under 8 characters), too long (over 256 bytes) or too easy to guess, given words an attacker would try first.
+func CheckPassword(password string, words ...string) error {
+	switch {
+	case utf8.RuneCountInString(password) < minPasswordRunes:
+		return &WeakPasswordError{fmt.Sprintf("The password is too short: use %d characters or more.", minPasswordRunes)}
+	case len(password) > maxPasswordBytes:
+		return &WeakPasswordError{fmt.Sprintf("The password is too long: use at most %d bytes.", maxPasswordBytes)}
+	case !utf8.ValidString(password):
+		return &WeakPasswordError{"The password is not valid UTF-8 text."}
+	}
+	head := password[:min(len(password), weighed)]
+	strength := zxcvbn.PasswordStrength(head, guessable(words))
+	if strength.Score >= minStrength {
+		return nil
+	}
+	var patterns []string
+	for _, m := range strength.MatchSequence {
+		patterns = append(patterns, m.Pattern+" "+m.DictionaryName)
+	}
+	return &WeakPasswordError{"The password is too easy to guess" + advice(patterns)}
+}
+
+// guessable is the words and their parts: of ada.lovelace@example.com also ada, lovelace, example and com.
+func guessable(words []string) []string {
+	out := []string{"gatehouse"}
+	for _, word := range words {
+		word = strings.ToLower(word)
+		out = append(out, word)
+		out = append(out, strings.FieldsFunc(word, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsNumber(r) })...)
+	}
+	return out
+}
+
+// advice ends the sentence with what makes the password weak and what to do, by the patterns that were found in it, most telling first.
+func advice(patterns []string) string {
+	has := func(prefix string) bool {
+		return slices.ContainsFunc(patterns, func(p string) bool { return strings.HasPrefix(p, prefix) })
+	}
+	switch {
+	case has("dictionary user_inputs"):
+		return ": it is made of your name or e-mail. Use three or four words that have nothing to do with you."
+	case has("repeat"):
+		return ": it repeats the same characters. Use three or four words that do not belong together."
+	case has("sequence"), has("spatial"):
+		return ": it follows the alphabet, the digits or the keyboard. Use three or four words that do not belong together."
+	case has("dictionary Passwords"):
+		return ": it is close to one that many people use. Use three or four words that do not belong together."
+	case has("date"):
+		return ": it is mostly a date. Use three or four words that do not belong together."
+	}
+	return ". Make it longer: three or four words that do not belong together."
+}
+
+// SetPassword checks and stores a password, and ends the person's sessions. The error is *WeakPasswordError, *ThrottledError when the server is busy
+// with other passwords, team.ErrNoUser, or a failure of the store.
+func (a *Authenticator) SetPassword(ctx context.Context, u team.User, password string) error {
+	if err := CheckPassword(password, u.Email, u.Name); err != nil {
+		return err
+	}
+	hash, err := a.hasher.hash(ctx, password)
+	if err != nil {
+		return err
+	}
+	if err := a.store.SetPassword(ctx, u.ID, hash, a.now()); err != nil {
+		return fmt.Errorf("set password of user %s: %w", u.ID, err)
+	}
+	return nil
+}

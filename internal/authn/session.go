@@ -1,0 +1,46 @@
+package authn
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/gatehouse-auth/gatehouse/internal/token"
+)
+
+// maxCookie is longer than any session cookie of ours: what is longer is not worth a hash.
+const maxCookie = 128
+
+// Session is the session of a cookie, or ErrNoSession.
+func (a *Authenticator) Session(ctx context.Context, cookie string) (Session, error) {
+	id := sessionID(cookie)
+	if id == "" {
+		return Session{}, ErrNoSession
+	}
+	s, err := a.store.Session(ctx, id, a.now())
+	if err != nil && !errors.Is(err, ErrNoSession) {
+		return Session{}, fmt.Errorf("load session: %w", err)
+	}
+	return s, err
+}
+
+// SignOut ends the session of a cookie on the server. A cookie that is nobody's is no error.
+func (a *Authenticator) SignOut(ctx context.Context, cookie string) error {
+	id := sessionID(cookie)
+	if id == "" {
+		return nil
+	}
+	if err := a.store.EndSession(ctx, id); err != nil {
+		return fmt.Errorf("end session: %w", err)
+	}
+	return nil
+}
+
+// sessionID is the id of a cookie's session, or "" when it cannot be one of our cookies.
+func sessionID(cookie string) string {
+	if len(cookie) > maxCookie || !strings.HasPrefix(cookie, token.PrefixSession) {
+		return ""
+	}
+	return token.SecretFrom(cookie).Hash()
+}

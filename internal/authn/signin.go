@@ -1,0 +1,115 @@
+package authn
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+
+	"github.com/gatehouse-auth/gatehouse/internal/team"
+	"github.com/gatehouse-auth/gatehouse/internal/token"
+)
+
+// SignInRequest is one attempt.
+type SignInRequest struct {
+	Email    string
+	Password string
+	Address  netip.Addr
+	Browser  string // the browser cookie, or "": it tells a browser this account has used from a stranger's
+	Replaces string // the session cookie that the browser sent, or "": that session ends
+}
+
+// SignedIn is a new session with the secrets for the browser's cookies.
+type SignedIn struct {
+	Session Session
+	Cookie  token.Secret
+	Browser string // to be kept long; says that this browser has signed in to this account
+}
+
+// SignIn checks a password and starts a session with a new id. The error is ErrSignInFailed, *ThrottledError, or a failure of the store.
+// An unknown e-mail costs the same time as a wrong password.
+func (a *Authenticator) SignIn(ctx context.Context, r SignInRequest) (SignedIn, error) {
+	email := team.NormalizeEmail(r.Email)
+	user, hash, err := a.store.Password(ctx, email)
+	if err != nil && !errors.Is(err, team.ErrNoUser) {
+		return SignedIn{}, fmt.Errorf("load password: %w", err)
+	}
+	browser := a.openBrowser(r.Browser)
+
+	// The failure is counted before it is known to be one: parallel guesses cannot pass the limit together while their hashes are computed.
+	buckets := a.buckets(email, user, hash, r.Address, browser)
+	if err := a.Throttle(ctx, buckets); err != nil {
+		return SignedIn{}, err
+	}
+	ok, err := a.verify(ctx, user, hash, r.Password)
+	if err == nil && !ok {
+		return SignedIn{}, ErrSignInFailed
+	}
+	// Whatever happens from here on, it was no wrong guess.
+	if err := a.store.Uncount(context.WithoutCancel(ctx), buckets, a.now()); err != nil {
+		return SignedIn{}, fmt.Errorf("uncount: %w", err)
+	}
+	if err != nil {
+		return SignedIn{}, err
+	}
+	return a.start(ctx, user, hash, r, browser)
+}
+
+// verify reports whether the password is the person's. Where nothing can match, it computes a hash all the same.
+func (a *Authenticator) verify(ctx context.Context, user team.User, hash, password string) (bool, error) {
+	mayPass := hash != "" && user.DisabledAt.IsZero()
+	if !mayPass {
+		hash = a.hasher.unmatchable
+	}
+	ok, err := a.hasher.verify(ctx, password, hash)
+	return ok && mayPass, err
+}
+
+// start starts the session of a person whose password was right.
+func (a *Authenticator) start(ctx context.Context, user team.User, hash string, r SignInRequest, browser browser) (SignedIn, error) {
+	now, cookie := a.now(), token.NewSecret(token.PrefixSession)
+	s := Session{ID: cookie.Hash(), User: user, AuthTime: now, Methods: []string{"pwd"}, ExpiresAt: now.Add(a.opts.SessionLifetime)}
+	if err := a.store.StartSession(ctx, s, sessionID(r.Replaces)); err != nil {
+		return SignedIn{}, fmt.Errorf("start session of user %s: %w", user.ID, err)
+	}
+	if err := a.recheck(ctx, s, hash); err != nil {
+		return SignedIn{}, err
+	}
+	hash = a.rehash(ctx, user, hash, r.Password)
+	sealed, err := a.sealBrowser(browser, user.ID, hash)
+	if err != nil {
+		return SignedIn{}, fmt.Errorf("seal browser cookie: %w", err)
+	}
+	return SignedIn{Session: s, Cookie: cookie, Browser: sealed}, nil
+}
+
+// recheck ends a session whose person was disabled, or whose password was replaced, while the old one was being verified. What ended the person's
+// sessions came too early to see this one.
+func (a *Authenticator) recheck(ctx context.Context, s Session, hash string) error {
+	user, current, err := a.store.Password(ctx, s.User.Email)
+	if err == nil && user.ID == s.User.ID && current == hash && user.DisabledAt.IsZero() {
+		return nil
+	}
+	if err := a.store.EndSession(context.WithoutCancel(ctx), s.ID); err != nil {
+		return fmt.Errorf("end session: %w", err)
+	}
+	if err != nil && !errors.Is(err, team.ErrNoUser) {
+		return fmt.Errorf("load password again: %w", err)
+	}
+	return ErrSignInFailed
+}
+
+// rehash brings a hash up to today's cost and returns the one that holds now. It is housekeeping: when it fails, the next sign-in tries again.
+func (a *Authenticator) rehash(ctx context.Context, user team.User, hash, password string) string {
+	if a.hasher.current(hash) {
+		return hash
+	}
+	renewed, err := a.hasher.hash(ctx, password)
+	if err != nil {
+		return hash
+	}
+	if err := a.store.Rehash(ctx, user.ID, hash, renewed); err != nil {
+		return hash
+	}
+	return renewed
+}

@@ -1,0 +1,75 @@
+package team
+
+import (
+	"errors"
+	"fmt"
+	"net/mail"
+	"regexp"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// The longest things that are accepted.
+const (
+	maxEmailBytes = 254 // RFC 5321 §4.5.3.1.3, less the angle brackets
+	maxNameRunes  = 100
+	maxSlugBytes  = 63 // a DNS label, so that a slug may become a host name
+)
+
+var slugPattern = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
+
+// NormalizeEmail is the form in which e-mails are compared: trimmed and in lower case. It says nothing about whether it is one.
+func NormalizeEmail(email string) string { return strings.ToLower(strings.TrimSpace(email)) }
+
+// ParseEmail is the normal form of an e-mail, or a sentence saying why it cannot be one. Whether mail arrives there is another question.
+func ParseEmail(email string) (string, error) {
+	normal := NormalizeEmail(email)
+	switch {
+	case normal == "":
+		return "", errors.New("the e-mail is missing")
+	case len(normal) > maxEmailBytes:
+		return "", fmt.Errorf("the e-mail is longer than %d bytes", maxEmailBytes)
+	}
+	// mail.ParseAddress also reads comments, quotes and display names; what it returns is then not what it was given.
+	address, err := mail.ParseAddress(normal)
+	if err != nil || address.Address != normal || strings.Count(normal, "@") != 1 || strings.ContainsFunc(normal, unprintable) {
+		return "", fmt.Errorf("%q is not an e-mail address", email)
+	}
+	return normal, nil
+}
+
+func unprintable(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) }
+
+// parseName is a person's or a team's name, trimmed. Control characters could spoil logs and terminals, and bidirectional controls could make the
+// consent page read as something else.
+func parseName(what, name string) (string, error) {
+	name = strings.TrimSpace(name)
+	switch {
+	case name == "":
+		return "", fmt.Errorf("the %s is missing", what)
+	case !utf8.ValidString(name):
+		return "", fmt.Errorf("the %s is not UTF-8", what)
+	case utf8.RuneCountInString(name) > maxNameRunes:
+		return "", fmt.Errorf("the %s is longer than %d characters", what, maxNameRunes)
+	case strings.ContainsFunc(name, unfitForName):
+		return "", fmt.Errorf("the %s %q has control characters", what, name)
+	}
+	return name, nil
+}
+
+func unfitForName(r rune) bool {
+	return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == '\u2028' || r == '\u2029'
+}
+
+func checkSlug(slug string) error {
+	switch {
+	case slug == "":
+		return errors.New("the slug is missing")
+	case len(slug) > maxSlugBytes:
+		return fmt.Errorf("the slug is longer than %d characters", maxSlugBytes)
+	case !slugPattern.MatchString(slug):
+		return fmt.Errorf("the slug %q is not made of a-z, 0-9 and single hyphens between them, for example acme-labs", slug)
+	}
+	return nil
+}
