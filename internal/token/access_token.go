@@ -1,6 +1,10 @@
 package token
 
 import (
+	"crypto/ecdsa"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 )
@@ -38,9 +42,35 @@ func (k *Keyring) SignAccessToken(claims AccessClaims) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("encode an access token: %w", err)
 	}
-	signed, err := k.keys.Load().current(accessTokenAlgorithm, k.now()).accessTokens.Sign(payload)
+	key := k.keys.Load().current(accessTokenAlgorithm, k.now())
+	return signES256(key.header, payload, key.ecdsa)
+}
+
+// accessTokenHeader is the protected header of every access token that a key signs, encoded once.
+func accessTokenHeader(kid string) (string, error) {
+	header, err := json.Marshal(struct {
+		Algorithm string `json:"alg"`
+		KeyID     string `json:"kid"`
+		Type      string `json:"typ"`
+	}{accessTokenAlgorithm, kid, "at+jwt"})
+	return base64.RawURLEncoding.EncodeToString(header), err
+}
+
+// signES256 is the compact serialization (RFC 7515 §7.1). It is here and not go-jose's because that one encodes the header
+// anew at each signature, which costs a third of the time and four fifths of the memory of a token.
+func signES256(header string, payload []byte, key *ecdsa.PrivateKey) (string, error) {
+	const half = 32 // bytes of r and of s for P-256 (RFC 7518 §3.4)
+	b64 := base64.RawURLEncoding
+	out := make([]byte, 0, len(header)+1+b64.EncodedLen(len(payload))+1+b64.EncodedLen(2*half))
+	out = append(append(out, header...), '.')
+	out = b64.AppendEncode(out, payload)
+	digest := sha256.Sum256(out)
+	r, s, err := ecdsa.Sign(rand.Reader, key, digest[:])
 	if err != nil {
 		return "", fmt.Errorf("sign an access token: %w", err)
 	}
-	return signed.CompactSerialize()
+	var signature [2 * half]byte
+	r.FillBytes(signature[:half])
+	s.FillBytes(signature[half:])
+	return string(b64.AppendEncode(append(out, '.'), signature[:])), nil
 }

@@ -14,7 +14,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-jose/go-jose/v4"
 	"golang.org/x/crypto/chacha20poly1305"
 )
 
@@ -32,9 +31,10 @@ type key struct {
 	signsTo    time.Time // zero while it has no successor
 	deadAt     time.Time // zero while it has no successor
 
-	public       crypto.PublicKey // of signing keys
-	accessTokens jose.Signer      // of ES256 keys
-	aead         cipher.AEAD      // of sealing keys
+	public crypto.PublicKey  // of signing keys
+	ecdsa  *ecdsa.PrivateKey // of ES256 keys
+	header string            // of ES256 keys
+	aead   cipher.AEAD       // of sealing keys
 }
 
 func (k *key) dead(now time.Time) bool { return !k.deadAt.IsZero() && !now.Before(k.deadAt) }
@@ -108,9 +108,10 @@ func openKey(master MasterKey, stored StoredKey) (*key, error) {
 	}
 	k.public = signer.Public()
 	if stored.Algorithm == accessTokenAlgorithm {
-		k.accessTokens, err = jose.NewSigner(
-			jose.SigningKey{Algorithm: jose.ES256, Key: jose.JSONWebKey{Key: parsed, KeyID: stored.ID}},
-			(&jose.SignerOptions{}).WithType("at+jwt"))
+		if k.ecdsa, ok = parsed.(*ecdsa.PrivateKey); !ok || k.ecdsa.Curve != elliptic.P256() {
+			return nil, fmt.Errorf("a %T cannot sign %s", parsed, stored.Algorithm)
+		}
+		k.header, err = accessTokenHeader(stored.ID)
 	}
 	return k, err
 }

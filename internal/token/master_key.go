@@ -14,7 +14,9 @@ import (
 )
 
 // MasterKey seals the keyring. It is 32 bytes and is not in the database. It prints as [secret].
-type MasterKey struct{ key *[chacha20poly1305.KeySize]byte } // a pointer for the reason given at Secret
+type MasterKey struct {
+	key *[chacha20poly1305.KeySize]byte
+} // a pointer for the reason given at Secret
 
 // ErrWrongMasterKey means that the stored keys were sealed under another master key.
 var ErrWrongMasterKey = errors.New("the master key does not open this database's keys")

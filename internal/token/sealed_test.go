@@ -1,0 +1,129 @@
+package token_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/internal/token"
+)
+
+type pending struct{ State, Challenge string }
+
+const forTest token.Purpose = "test"
+
+func TestSealedValueOpensUntilItExpires(t *testing.T) {
+	c := newClock()
+	keys := openKeyring(t, openStore(t), token.NewMasterKey(), c)
+	want := pending{"a&b", "xyz"}
+	sealed, err := keys.Seal(forTest, want, c.now().Add(time.Minute))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.ContainsAny(sealed, "+/=&?#% ") || strings.Contains(sealed, "xyz") {
+		t.Errorf("got %q, want something opaque that is safe in a URL", sealed)
+	}
+	c.advance(time.Minute - time.Millisecond)
+	var got pending
+	if err := keys.Open(forTest, sealed, &got); err != nil || got != want {
+		t.Errorf("a millisecond before its expiry: got %v, %v, want %v", got, err, want)
+	}
+	c.advance(time.Millisecond)
+	got = pending{}
+	if err := keys.Open(forTest, sealed, &got); !errors.Is(err, token.ErrExpired) {
+		t.Errorf("at its expiry: got %v, want ErrExpired", err)
+	}
+	if got != want {
+		t.Errorf("an expired value is %v, want %v for the log", got, want)
+	}
+}
+
+func TestSealedValueOpensForNothingElse(t *testing.T) {
+	c := newClock()
+	keys := openKeyring(t, openStore(t), token.NewMasterKey(), c)
+	stranger := openKeyring(t, openStore(t), token.NewMasterKey(), c)
+	sealed, _ := keys.Seal(forTest, pending{"s", "c"}, c.now().Add(time.Minute))
+	var v pending
+	for _, purpose := range []token.Purpose{"", "tes", "test2", "code"} {
+		if err := keys.Open(purpose, sealed, &v); !errors.Is(err, token.ErrNotOurs) {
+			t.Errorf("purpose %q: got %v, want ErrNotOurs", purpose, err)
+		}
+	}
+	if err := stranger.Open(forTest, sealed, &v); !errors.Is(err, token.ErrNotOurs) {
+		t.Errorf("another server's keyring: got %v, want ErrNotOurs", err)
+	}
+	if v != (pending{}) {
+		t.Errorf("a value that did not open left %v", v)
+	}
+}
+
+func TestSealedValueCannotBeAltered(t *testing.T) {
+	c := newClock()
+	keys := openKeyring(t, openStore(t), token.NewMasterKey(), c)
+	sealed, _ := keys.Seal(forTest, pending{"state", "challenge"}, c.now().Add(time.Minute))
+	var v pending
+	if err := keys.Open(forTest, sealed, &v); err != nil {
+		t.Fatal(err)
+	}
+	refused := func(altered string) {
+		t.Helper()
+		if err := keys.Open(forTest, altered, &v); !errors.Is(err, token.ErrNotOurs) {
+			t.Errorf("%q: got %v, want ErrNotOurs", altered, err)
+		}
+	}
+	for i := range len(sealed) {
+		for _, b := range []byte{sealed[i] ^ 1, 'A', 'z', '_', '.', '\n'} {
+			if b != sealed[i] {
+				refused(sealed[:i] + string([]byte{b}) + sealed[i+1:])
+			}
+		}
+		refused(sealed[:i])
+		refused(sealed[:i] + "\n" + sealed[i:])
+		refused(sealed[:i] + "\r" + sealed[i:])
+	}
+	for _, tail := range []string{"A", "=", "==", "\n", ".", " "} {
+		refused(sealed + tail)
+	}
+	refused(strings.Repeat("A", 4096))
+}
+
+func FuzzOpen(f *testing.F) {
+	c := newClock()
+	keys := openKeyring(f, openStore(f), token.NewMasterKey(), c)
+	sealed, _ := keys.Seal(forTest, pending{"s", "c"}, c.now().Add(time.Minute))
+	f.Add(sealed)
+	f.Add("")
+	f.Add(".")
+	f.Add(sealed[:9])
+	f.Fuzz(func(t *testing.T, s string) {
+		var v pending
+		if err := keys.Open(forTest, s, &v); err == nil && s != sealed {
+			t.Errorf("%q opens and was never sealed", s)
+		}
+	})
+}
+
+func BenchmarkSeal(b *testing.B) {
+	c := newClock()
+	keys := openKeyring(b, openStore(b), token.NewMasterKey(), c)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := keys.Seal(forTest, pending{"state", "challenge"}, c.now()); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkOpen(b *testing.B) {
+	c := newClock()
+	keys := openKeyring(b, openStore(b), token.NewMasterKey(), c)
+	sealed, _ := keys.Seal(forTest, pending{"state", "challenge"}, c.now().Add(time.Hour))
+	b.ReportAllocs()
+	for b.Loop() {
+		var v pending
+		if err := keys.Open(forTest, sealed, &v); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
