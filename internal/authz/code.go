@@ -1,0 +1,145 @@
+package authz
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/internal/authn"
+	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/gatehouse-auth/gatehouse/internal/token"
+)
+
+// purposeCode seals authorization codes.
+const purposeCode token.Purpose = "code"
+
+// code is an authorization code: a sealed value that says itself what it is for. What is stored is its redemption. Names are short because codes travel in URLs.
+type code struct {
+	ID          FamilyID            `json:"i"`
+	Grant       GrantID             `json:"g"`
+	Client      ClientID            `json:"c"`
+	RedirectURI string              `json:"r"`
+	Challenge   oauth.CodeChallenge `json:"p"`
+	Scope       oauth.Scope         `json:"s"`
+	Nonce       string              `json:"n,omitempty"`
+	AuthTime    int64               `json:"a"` // Unix milliseconds
+	IssuedAt    int64               `json:"t"` // Unix milliseconds
+}
+
+// issueCode makes a code for a grant. Nothing is written.
+func (s *Server) issueCode(r Request, session authn.Session, g Grant) (string, error) {
+	now := s.now()
+	sealed, err := s.keys.Seal(purposeCode, code{
+		ID: FamilyID(token.NewID()), Grant: g.ID, Client: g.Client, RedirectURI: r.RedirectURI, Challenge: r.CodeChallenge,
+		Scope: r.Scope, Nonce: r.Nonce, AuthTime: session.AuthTime.UnixMilli(), IssuedAt: now.UnixMilli(),
+	}, now.Add(s.opts.CodeLifetime))
+	if err != nil {
+		return "", fmt.Errorf("seal a code: %w", err)
+	}
+	return token.PrefixCode + sealed, nil
+}
+
+// errBadCode is the one answer for a code that is unknown, foreign, expired or used: telling them apart would help whoever found a code. The cause is for the log.
+func errBadCode(cause error) error {
+	return oauth.InvalidGrant.Because(cause, "The code is unknown, has expired, was used before, belongs to another client, or its access has ended. Start again at the authorization endpoint.")
+}
+
+// openCode opens a code; expired is whether its time is over.
+func (s *Server) openCode(text string) (c code, expired bool, err error) {
+	sealed, ok := strings.CutPrefix(text, token.PrefixCode)
+	if !ok {
+		return code{}, false, errBadCode(errors.New("the code does not have our prefix"))
+	}
+	err = s.keys.Open(purposeCode, sealed, &c)
+	switch {
+	case errors.Is(err, token.ErrExpired):
+		return c, true, nil
+	case err != nil:
+		return code{}, false, errBadCode(err)
+	}
+	return c, false, nil
+}
+
+// boundTo reports why the code is not for this client and redirect URI, or nil.
+func (c code) boundTo(client Client, x oauth.CodeExchange) error {
+	if c.Client != client.ID {
+		// Nothing happens to the family: a client must not be able to end what another one has (RFC 9700 §4.5).
+		return errBadCode(errors.New("the code was issued to another client"))
+	}
+	if c.RedirectURI != x.RedirectURI {
+		// The code is not burned: a redirect URI is no secret, so nothing was guessed, and a slip of the developer stays without consequence.
+		return oauth.InvalidGrant.Errorf("The redirect_uri is not the one of the authorization request. It has to be the same, character for character.")
+	}
+	if len(client.Scope) > 0 && !client.Scope.Covers(c.Scope) {
+		return errBadCode(errors.New("the client is no longer allowed the code's scope"))
+	}
+	return nil
+}
+
+// exchangeCode redeems a code (RFC 6749 §4.1.3). Possession first: only who authenticated and has the verifier may end a family by replaying its code.
+func (s *Server) exchangeCode(ctx context.Context, client Client, r oauth.TokenRequest) (oauth.TokenResponse, error) {
+	x, err := r.CodeExchange()
+	if err != nil {
+		return oauth.TokenResponse{}, err
+	}
+	c, expired, err := s.openCode(x.Code)
+	if err != nil {
+		return oauth.TokenResponse{}, err
+	}
+	if err := c.boundTo(client, x); err != nil {
+		return oauth.TokenResponse{}, err
+	}
+	now := s.now()
+	family := s.family(c, now)
+	switch proved := c.Challenge.Verify(x.CodeVerifier); {
+	case expired && proved:
+		return oauth.TokenResponse{}, s.endExpired(ctx, family)
+	case expired:
+		return oauth.TokenResponse{}, errBadCode(token.ErrExpired)
+	case !proved:
+		return oauth.TokenResponse{}, s.burn(ctx, family)
+	}
+	// The insert decides, then the token is signed: see docs/adr/0001-redeem-before-signing.md.
+	live, err := s.store.Redeem(ctx, family)
+	if errors.Is(err, ErrReplayed) || errors.Is(err, ErrNotLive) {
+		return oauth.TokenResponse{}, errBadCode(err)
+	}
+	if err != nil {
+		return oauth.TokenResponse{}, fmt.Errorf("redeem code %s: %w", c.ID, err)
+	}
+	return s.respond(family, live, now)
+}
+
+// family is the row that redeeming the code makes. It outlives the access token and the code, so that a replay finds it as long as there is something to end.
+func (s *Server) family(c code, now time.Time) Family {
+	return Family{
+		ID: c.ID, Grant: c.Grant, Client: c.Client, Scope: c.Scope, AuthTime: time.UnixMilli(c.AuthTime), CreatedAt: now,
+		ExpiresAt: now.Add(s.opts.AccessTokenLifetime + s.opts.CodeLifetime),
+	}
+}
+
+// burn refuses a wrong verifier and makes the code useless, so that verifiers cannot be tried one after the other. What was redeemed before stays.
+func (s *Server) burn(ctx context.Context, f Family) error {
+	if err := s.store.Burn(ctx, f); err != nil {
+		return fmt.Errorf("burn code %s: %w", f.ID, err)
+	}
+	return oauth.InvalidGrant.Errorf("The code_verifier is not the one of the code_challenge, so the code has been made useless. Start again with a new pair.")
+}
+
+// endExpired refuses a code whose time is over, from someone who proved possession. If it had been redeemed in time this is a replay, and ends the family (RFC 6749 §4.1.2).
+func (s *Server) endExpired(ctx context.Context, f Family) error {
+	// Burning first makes sure that Redeem finds a family, so it cannot redeem: all that is left for it is to end the one that is there.
+	if err := s.store.Burn(ctx, f); err != nil {
+		return fmt.Errorf("burn code %s: %w", f.ID, err)
+	}
+	_, err := s.store.Redeem(ctx, f)
+	if errors.Is(err, ErrReplayed) || errors.Is(err, ErrNotLive) {
+		return errBadCode(errors.Join(token.ErrExpired, err))
+	}
+	if err != nil {
+		return fmt.Errorf("end the family of code %s: %w", f.ID, err)
+	}
+	return fmt.Errorf("code %s was redeemed although it had been burned", f.ID)
+}

@@ -1,0 +1,25 @@
+package authz
+
+import (
+	"context"
+
+	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+)
+
+// Exchange answers a token request (RFC 6749 §3.2): it authenticates the client, checks the grant type and hands over to the grant. Errors are oauth errors.
+// What fails for another reason (the database, a key) is a plain error.
+func (s *Server) Exchange(ctx context.Context, r oauth.TokenRequest) (oauth.TokenResponse, error) {
+	client, err := s.authenticate(ctx, r.Client)
+	if err != nil {
+		return oauth.TokenResponse{}, err
+	}
+	if !client.allows(r.GrantType) {
+		return oauth.TokenResponse{}, oauth.UnauthorizedClient.Errorf("This client may not use the grant type '%s'.", r.GrantType)
+	}
+	switch r.GrantType {
+	case oauth.GrantAuthorizationCode:
+		return s.exchangeCode(ctx, client, r)
+	default:
+		return oauth.TokenResponse{}, oauth.UnsupportedGrantType.Errorf("The grant type '%s' is not supported here.", r.GrantType)
+	}
+}

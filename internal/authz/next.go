@@ -1,0 +1,223 @@
+package authz
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/internal/authn"
+	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/gatehouse-auth/gatehouse/internal/team"
+)
+
+// Step is what has to happen next.
+type Step int
+
+// The steps. Pages: SignIn, SelectAccount, Consent, NoTeam, NoAccess. No page: Answer.
+const (
+	SignIn        Step = iota + 1 // the person has to sign in, or sign in again
+	SelectAccount                 // ask whether to go on as this person
+	Consent                       // ask for consent, and for the team if it is open
+	NoTeam                        // the person belongs to no team
+	NoAccess                      // the team asked for is unknown or not theirs: the same answer for both
+	Answer                        // redirect with a code, nothing asked
+)
+
+// String names the step.
+func (s Step) String() string {
+	names := []string{"none", "SignIn", "SelectAccount", "Consent", "NoTeam", "NoAccess", "Answer"}
+	if s < 0 || int(s) >= len(names) {
+		return fmt.Sprintf("Step(%d)", int(s))
+	}
+	return names[s]
+}
+
+// Next is the next step with what its page shows.
+type Next struct {
+	Step     Step
+	Request  Request                     // to be sealed into the page
+	Client   Client                      // without its secrets; its team is named only to those who belong to it
+	Session  authn.Session               // zero for SignIn without a session
+	Teams    []TeamChoice                // Consent: those to choose from; one when the team is fixed
+	Fixed    bool                        // Consent: the team is stated and cannot be changed
+	Asked    []ScopeInfo                 // Consent: what is asked for
+	Response oauth.AuthorizationResponse // Answer
+}
+
+// TeamChoice is one team on the consent page.
+type TeamChoice struct {
+	Team    team.Team
+	Blocked string      // the admin's reason; it cannot be chosen then
+	Granted oauth.Scope // what was granted there before
+}
+
+// decision is what next decides: the step, and the teams that the request is open to.
+type decision struct {
+	step  Step
+	teams []Standing // Consent and Answer
+}
+
+// next decides what happens next. It is the only place that does, for pages and prompt=none alike; its error is for the redirect URI, and only prompt=none gets one.
+func next(r Request, client Client, session *authn.Session, standings []Standing, now time.Time) (decision, error) {
+	d := decide(r, client, session, standings, now)
+	if r.Prompt.None && d.step != Answer {
+		return decision{}, d.step.unprompted()
+	}
+	return d, nil
+}
+
+func decide(r Request, client Client, session *authn.Session, standings []Standing, now time.Time) decision {
+	if session == nil {
+		return decision{step: SignIn}
+	}
+	// Whoever signed in since the request began did so for it. Without this, max_age=0 would ask for ever.
+	fresh := !session.AuthTime.Before(r.IssuedAt)
+	old := r.MaxAge != nil && (*r.MaxAge == 0 || now.Sub(session.AuthTime) > *r.MaxAge)
+	if !fresh && (r.Prompt.Login || old) {
+		return decision{step: SignIn}
+	}
+	if r.Prompt.SelectAccount && !fresh && r.SelectedUser != session.User.ID {
+		return decision{step: SelectAccount}
+	}
+	open, fixed := openTeams(r, client, standings)
+	switch {
+	case len(open) == 0 && fixed:
+		return decision{step: NoAccess}
+	case len(open) == 0:
+		return decision{step: NoTeam}
+	case len(open) > 1 || r.Prompt.Consent || !open[0].covers(r.Scope):
+		// With several teams the person is always asked: a grant in one of them does not say that it is meant today.
+		return decision{step: Consent, teams: open}
+	default:
+		return decision{step: Answer, teams: open}
+	}
+}
+
+// openTeams is the person's teams that the request may be for, and whether client or request name the team.
+func openTeams(r Request, client Client, standings []Standing) (open []Standing, fixed bool) {
+	for _, standing := range standings {
+		switch {
+		case !client.Global():
+			if standing.Team.ID != client.Team.ID {
+				continue
+			}
+		case r.Team != "" && standing.Team.Slug != r.Team:
+			continue
+		}
+		open = append(open, standing)
+	}
+	return open, !client.Global() || r.Team != ""
+}
+
+// covers reports whether the team's remembered consent is enough for scope.
+func (s Standing) covers(scope oauth.Scope) bool {
+	return s.Blocked == "" && s.Grant != nil && s.Grant.Scope.Covers(scope)
+}
+
+// unprompted is the error for prompt=none in place of the step's page (OpenID Connect Core §3.1.2.6).
+func (s Step) unprompted() error {
+	switch s {
+	case SignIn:
+		return oauth.LoginRequired.Errorf("The person has to sign in, and prompt=none does not let them.")
+	case NoTeam, NoAccess:
+		return oauth.AccessDenied.Errorf("The person has no access to such a team under this account.")
+	default:
+		return oauth.ConsentRequired.Errorf("The person has to be asked, and prompt=none does not let us.")
+	}
+}
+
+// Next decides what happens next for a request and the session of the browser (nil when not signed in), and does nothing else. Errors that prompt=none asks for are *RedirectError.
+func (s *Server) Next(ctx context.Context, r Request, session *authn.Session) (Next, error) {
+	o, err := s.look(ctx, r, session)
+	if err != nil {
+		return Next{}, err
+	}
+	if o.step == Answer {
+		return s.answer(o, *o.teams[0].Grant)
+	}
+	return s.ask(o), nil
+}
+
+// outlook is a request with everything that bears on it, as it is now, and the decision.
+type outlook struct {
+	request Request
+	client  Client
+	session *authn.Session
+	decision
+}
+
+// look loads what bears on the request and decides.
+func (s *Server) look(ctx context.Context, r Request, session *authn.Session) (outlook, error) {
+	o := outlook{request: r, session: session}
+	o.request.client = nil
+	var err error
+	if r.client != nil {
+		o.client = *r.client
+	} else if o.client, err = s.recheck(ctx, r); err != nil {
+		return outlook{}, err
+	}
+	var standings []Standing
+	if session != nil {
+		standings, err = s.store.Standings(ctx, session.User.ID, o.client.ID)
+		if err != nil {
+			return outlook{}, fmt.Errorf("load the teams of %s: %w", session.User.ID, err)
+		}
+	}
+	o.decision, err = next(r, o.client, session, standings, s.now())
+	if err != nil {
+		return outlook{}, s.redirect(r.AuthorizationRequest, err)
+	}
+	return o, nil
+}
+
+// ask is the page of an outlook. What could be answered without one is asked for all the same.
+func (s *Server) ask(o outlook) Next {
+	n := o.present()
+	if n.Step == Answer {
+		n.Step = Consent
+	}
+	if n.Step != Consent {
+		return n
+	}
+	n.Request.ShownTo, n.Request.ShownTeam = o.session.User.ID, ""
+	n.Fixed = len(o.teams) == 1
+	if n.Fixed {
+		n.Request.ShownTeam = o.teams[0].Team.ID
+	}
+	n.Asked = s.opts.Catalogue.describe(o.request.Scope)
+	for _, standing := range o.teams {
+		choice := TeamChoice{Team: standing.Team, Blocked: standing.Blocked}
+		if standing.Grant != nil {
+			choice.Granted = slices.Clone(standing.Grant.Scope)
+		}
+		n.Teams = append(n.Teams, choice)
+	}
+	return n
+}
+
+// answer is the response with a code for a grant.
+func (s *Server) answer(o outlook, g Grant) (Next, error) {
+	code, err := s.issueCode(o.request, *o.session, g)
+	if err != nil {
+		return Next{}, err
+	}
+	n := o.present()
+	n.Step = Answer
+	n.Response = oauth.AuthorizationResponse{RedirectURI: o.request.RedirectURI, Issuer: s.opts.Issuer, State: o.request.State, Code: code}
+	return n, nil
+}
+
+// present is what every step has.
+func (o outlook) present() Next {
+	n := Next{Step: o.step, Request: o.request, Client: o.client}
+	n.Client.Secrets = nil
+	if len(o.teams) == 0 {
+		// Whose client it is must not be told to those who are not of that team.
+		n.Client.Team = team.Team{ID: o.client.Team.ID}
+	}
+	if o.session != nil {
+		n.Session = *o.session
+	}
+	return n
+}

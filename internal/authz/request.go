@@ -1,0 +1,66 @@
+package authz
+
+import (
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/gatehouse-auth/gatehouse/internal/team"
+	"github.com/gatehouse-auth/gatehouse/internal/token"
+)
+
+// purposeRequest seals authorization requests that wait for a person.
+const purposeRequest token.Purpose = "request"
+
+// RedirectError is an error that may travel to the redirect URI, because client and URI are verified.
+type RedirectError struct {
+	Response oauth.AuthorizationResponse // with Err set
+}
+
+func (e *RedirectError) Error() string { return e.Response.Err.Error() }
+
+// Unwrap returns what was wrong.
+func (e *RedirectError) Unwrap() error { return e.Response.Err }
+
+// PageError is a mistake of the client that must not be redirected: the person is told, and the developer of the client is told exactly.
+type PageError struct {
+	Err      error  // an oauth error
+	Client   string // the client's name, if known
+	Received string // what was received, character for character, e.g. the redirect URI
+}
+
+func (e *PageError) Error() string { return e.Err.Error() }
+
+// Unwrap returns what was wrong.
+func (e *PageError) Unwrap() error { return e.Err }
+
+// Request is an authorization request on its way: its client and redirect URI are verified and its scopes resolved. Pages carry it sealed (Seal, Open),
+// so that any server can take the next step and nobody can edit it.
+type Request struct {
+	oauth.AuthorizationRequest             // Scope is what is asked for, never empty
+	IssuedAt                   time.Time   // a sign-in before this does not satisfy prompt=login
+	SelectedUser               team.UserID `json:",omitempty"` // who was chosen when prompt=select_account asked
+	ShownTo                    team.UserID `json:",omitempty"` // whom the consent page was shown to; only they can approve
+	ShownTeam                  team.ID     `json:",omitempty"` // the team that the consent page stated, when it left no choice; approval is for no other
+
+	// client is the one that Begin has just loaded, so that a Next in the same breath need not load it again. It is never sealed.
+	client *Client
+}
+
+// Seal is the request for a URL or a form.
+func (s *Server) Seal(r Request) (string, error) {
+	return s.keys.Seal(purposeRequest, r, s.now().Add(s.opts.RequestLifetime))
+}
+
+// Open opens what Seal made. A value that is not ours or has expired is a *PageError.
+func (s *Server) Open(sealed string) (Request, error) {
+	var r Request
+	if err := s.keys.Open(purposeRequest, sealed, &r); err != nil {
+		return Request{}, &PageError{Err: oauth.InvalidRequest.Because(err, "This sign-in took too long or its address was altered. Go back to the application and connect again.")}
+	}
+	return r, nil
+}
+
+// redirect is an error on its way to the request's redirect URI, which has been verified.
+func (s *Server) redirect(r oauth.AuthorizationRequest, err error) error {
+	return &RedirectError{oauth.AuthorizationResponse{RedirectURI: r.RedirectURI, Issuer: s.opts.Issuer, State: r.State, Err: err}}
+}
