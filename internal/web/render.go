@@ -29,7 +29,7 @@ var pages = map[reflect.Type]*template.Template{
 func parsePage(name string) *template.Template {
 	return template.Must(template.New("layout.html").
 		Funcs(template.FuncMap{"asset": asset, "plain": plain, "reveal": reveal}).
-		ParseFS(templateFiles, "templates/layout.html", "templates/icons.html", "templates/"+name+".html"))
+		ParseFS(templateFiles, "templates/layout.html", "templates/parts.html", "templates/"+name+".html"))
 }
 
 // render writes the page of a view, which may be a pointer. Nothing is written when the template fails, so that the caller can still

@@ -10,6 +10,9 @@ import (
 // maxMarks is how many combining marks a letter may carry on a page. Written languages need up to four; more is there to cover its surroundings.
 const maxMarks = 4
 
+// blanks are letters and symbols that look like a space.
+const blanks = "\u115F\u1160\u2800\u3164\uFFA0"
+
 // plain is a name that a stranger chose, made fit to stand in our sentences: without control characters, without the characters that turn
 // the direction of text around, without empty lines, and never empty. <bdi> isolates what remains. Letters of every script stay.
 func plain(name string) string {
@@ -17,7 +20,7 @@ func plain(name string) string {
 	marks := 0
 	for _, r := range strings.ToValidUTF8(name, "\uFFFD") {
 		switch {
-		case unicode.IsSpace(r):
+		case unicode.IsSpace(r), strings.ContainsRune(blanks, r):
 			r = ' '
 		case r == '\u200C' || r == '\u200D': // joiners: Persian and emoji need them
 		case unicode.IsControl(r), unicode.Is(unicode.Cf, r):

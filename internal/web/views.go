@@ -1,6 +1,11 @@
 package web
 
-import "html/template"
+import (
+	"html/template"
+	"net/url"
+	"slices"
+	"strings"
+)
 
 // Every page has a view: what the template may show, and nothing else. render (render.go) executes a view's template inside the layout.
 
@@ -52,6 +57,29 @@ type consentView struct {
 	Error       string // e.g. no team was picked
 }
 
+// Open reports whether there is a team that can be authorized.
+func (v consentView) Open() bool {
+	return slices.ContainsFunc(v.Teams, func(t consentTeam) bool { return t.Blocked == "" })
+}
+
+// Choice reports whether the person has a team to pick.
+func (v consentView) Choice() bool { return !v.Fixed && len(v.Teams) > 1 }
+
+// Many reports whether the teams need a list of their own to scroll in.
+func (v consentView) Many() bool { return len(v.Teams) > 8 }
+
+// OnDevice reports whether the browser hands over to a program on the same device: loopback or a scheme of its own (RFC 8252 §7).
+func (v consentView) OnDevice() bool {
+	u, err := url.Parse(v.Destination)
+	if err != nil {
+		return false
+	}
+	if u.Scheme != "http" && u.Scheme != "https" {
+		return u.Scheme != ""
+	}
+	return slices.Contains([]string{"localhost", "127.0.0.1", "::1"}, u.Hostname())
+}
+
 // consentTeam is one team to choose, or the one that is stated.
 type consentTeam struct {
 	ID, Name, Slug string
@@ -101,5 +129,8 @@ type documentView struct {
 	Body     template.HTML // from our own Markdown
 	Contents []documentHeading
 }
+
+// Headed reports whether the body brings its own <h1>.
+func (v documentView) Headed() bool { return strings.Contains(string(v.Body), "<h1") }
 
 type documentHeading struct{ ID, Text string }
