@@ -1,0 +1,277 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/token"
+	"go.yaml.in/yaml/v4"
+)
+
+// Config is every setting of Gatehouse. settings (settings.go) says what each is called in the file and in the environment, what it means and what it may be;
+// docs/configuration.md is made from that.
+type Config struct {
+	PublicURL             string // the issuer: scheme, host and port, without a trailing slash
+	InsecureHTTPPublicURL bool
+	ServerName            string
+	Audience              string          // the API's identifier; PublicURL when empty
+	APIDocsURL            string          // may be empty
+	Scopes                authz.Catalogue // every API scope there is
+	DatabaseURL           string          // sqlite:PATH or postgres://…; may hold a password
+	MasterKey             token.MasterKey // zero: the file beside an SQLite database
+	Listen                string          // host:port
+	OpsListen             string          // host:port; "off" for none
+	OpsPprof              bool            // profiles on the operations listener
+	TLSCertFile           string          // both or neither
+	TLSKeyFile            string          //
+	TrustedProxies        []netip.Prefix  // whose X-Forwarded-For is believed
+	ShutdownDelay         time.Duration   // between /readyz saying no and the listener closing
+	ShutdownTimeout       time.Duration   // the most that a running request is waited for
+	CodeLifetime          time.Duration   //
+	AccessTokenLifetime   time.Duration   //
+	SessionLifetime       time.Duration   //
+	RequestLifetime       time.Duration   // how long a person may take over sign-in and consent
+	Limits                Limits          //
+	LogLevel              slog.Level      //
+	LogFormat             string          // json or text
+}
+
+// Limits bound those who guess. Each counts failures.
+type Limits struct {
+	SignInFailuresPerPair    int // of one account from one address, in 15 minutes
+	SignInFailuresPerAddress int // in 15 minutes
+	SignInFailuresPerAccount int // from browsers it has not been used from, in an hour
+	ClientFailures           int // wrong client secrets per client and address, in 15 minutes
+	ConcurrentPasswordHashes int // at once; the number of processors when 0
+}
+
+// DefaultConfig is the configuration when nothing is said: an SQLite database in the working directory and http://localhost:8000.
+func DefaultConfig() Config {
+	return Config{
+		PublicURL:           "http://localhost:8000",
+		ServerName:          "Gatehouse",
+		Scopes:              defaultScopes(),
+		DatabaseURL:         "sqlite:gatehouse.db",
+		Listen:              "localhost:8000",
+		OpsListen:           "localhost:9464",
+		ShutdownTimeout:     25 * time.Second,
+		CodeLifetime:        time.Minute,
+		AccessTokenLifetime: time.Hour,
+		SessionLifetime:     14 * 24 * time.Hour,
+		RequestLifetime:     time.Hour,
+		Limits: Limits{
+			SignInFailuresPerPair:    10,
+			SignInFailuresPerAddress: 50,
+			SignInFailuresPerAccount: 100,
+			ClientFailures:           30,
+		},
+		LogLevel:  slog.LevelInfo,
+		LogFormat: "json",
+	}
+}
+
+// defaultScopes is the catalogue of the example API.
+func defaultScopes() authz.Catalogue {
+	return authz.Catalogue{
+		{Name: "chatbot:read", Description: "See the team's chatbots", Access: authz.Read},
+		{Name: "session:read", Description: "See the team's chat sessions and what was said in them", Access: authz.Read},
+		{Name: "chatbot:interact", Description: "Send messages to the team's chatbots", Access: authz.Write},
+		{Name: "session:write", Description: "Start chat sessions in the team", Access: authz.Write},
+	}
+}
+
+// LoadConfig reads the configuration: the defaults, then the YAML file at path ("" for none), then the GATEHOUSE_… variables of environ ("NAME=value", as os.Environ has them).
+// What is wrong is reported all at once, each problem with the line or the variable it is in. Secrets are not repeated in errors.
+func LoadConfig(path string, environ []string) (Config, error) {
+	l := loader{config: DefaultConfig(), origin: map[string]string{}}
+	fromEnv := l.parseEnvironment(environ)
+	if path != "" {
+		l.loadFile(path, fromEnv)
+	}
+	for _, v := range fromEnv {
+		l.apply(v)
+	}
+	if len(l.problems) == 0 {
+		l.problems = l.config.conflicts(l.where)
+	}
+	return l.config, errors.Join(l.problems...)
+}
+
+// loader gathers values and problems.
+type loader struct {
+	config   Config
+	origin   map[string]string // setting name → where it was set, for problems that show only later
+	problems []error
+}
+
+// value is what one place says about one setting.
+type value struct {
+	setting *setting
+	node    *yaml.Node
+	file    string // the file that node's lines count in; empty for a variable
+	origin  string // "gatehouse.yaml:7" or "GATEHOUSE_LISTEN"
+}
+
+func (l *loader) problem(format string, args ...any) {
+	l.problems = append(l.problems, fmt.Errorf(format, args...))
+}
+
+func (l *loader) where(name string) string {
+	if o, ok := l.origin[name]; ok {
+		return o + ": "
+	}
+	return ""
+}
+
+func (l *loader) apply(v value) {
+	err := v.setting.set(&l.config, v.node)
+	l.origin[v.setting.name] = v.origin
+	if err == nil {
+		return
+	}
+	origin := v.origin
+	if at, ok := errors.AsType[*lineError](err); ok && v.file != "" {
+		origin = fmt.Sprintf("%s:%d", v.file, at.line)
+	}
+	l.problem("%s: %s %w", origin, v.setting.name, err)
+}
+
+// loadFile applies the settings of a YAML file, except those that a variable overrides.
+func (l *loader) loadFile(path string, overridden []value) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		l.problem("read the configuration: %w", err)
+		return
+	}
+	root, err := parseYAML(path, text)
+	if err != nil {
+		l.problems = append(l.problems, err)
+		return
+	}
+	if root == nil {
+		return
+	}
+	if root.Kind != yaml.MappingNode {
+		l.problem("%s:%d: expected fields such as \"public_url: https://…\"", path, root.Line)
+		return
+	}
+	skip := map[string]bool{}
+	for _, v := range overridden {
+		skip[v.setting.name] = true
+	}
+	l.walk(path, "", root, skip, map[string]int{})
+}
+
+// walk applies the fields of a mapping whose names begin with prefix. seen has the line of every setting met so far.
+func (l *loader) walk(path, prefix string, mapping *yaml.Node, skip map[string]bool, seen map[string]int) {
+	for i := 0; i+1 < len(mapping.Content); i += 2 {
+		key, node := mapping.Content[i], resolve(mapping.Content[i+1])
+		name := prefix + key.Value
+		origin := fmt.Sprintf("%s:%d", path, key.Line)
+		s, isFile := lookup(name)
+		switch {
+		case isGroup(name) && node.Kind == yaml.MappingNode:
+			l.walk(path, name+".", node, skip, seen)
+		case isGroup(name) && node.Tag == "!!null":
+			// A group whose fields are all commented out.
+		case isGroup(name):
+			l.problem("%s: %s has to hold fields of its own, indented below it", origin, name)
+		case s == nil:
+			l.problem("%s: unknown field %q%s", origin, name, suggestion(name, settingNames()))
+		case seen[s.name] != 0:
+			l.problem("%s: %s is set before, in line %d; keep one of the two", origin, s.name, seen[s.name])
+		case node.Tag == "!!null":
+			l.problem("%s: %s has no value; give it one, or leave it out for its default", origin, name)
+		case skip[s.name]:
+			seen[s.name] = key.Line
+		case isFile:
+			seen[s.name] = key.Line
+			l.applyFile(s, node.Value, origin)
+		default:
+			seen[s.name] = key.Line
+			l.apply(value{setting: s, node: node, file: path, origin: origin})
+		}
+	}
+}
+
+// applyFile applies a setting whose value is in a file of its own.
+func (l *loader) applyFile(s *setting, path, origin string) {
+	v, err := s.fromFile(path, origin)
+	if err != nil {
+		l.problems = append(l.problems, err)
+		return
+	}
+	l.apply(v)
+}
+
+// parseEnvironment finds the values of GATEHOUSE_… variables. An empty variable counts as not set.
+func (l *loader) parseEnvironment(environ []string) []value {
+	var values []value
+	setBy := map[string]string{}
+	environ = slices.Sorted(slices.Values(environ))
+	for _, e := range environ {
+		variable, text, _ := strings.Cut(e, "=")
+		if !strings.HasPrefix(variable, envPrefix) || text == "" || foreignVariable(variable) {
+			continue
+		}
+		s, isFile := lookupVariable(variable)
+		if s == nil {
+			l.problem("%s: no setting has this name%s", variable, suggestion(variable, variableNames()))
+			continue
+		}
+		if other := setBy[s.name]; other != "" {
+			l.problem("%s and %s both set %s; keep one of the two", other, variable, s.name)
+			continue
+		}
+		setBy[s.name] = variable
+		var v value
+		var err error
+		if isFile {
+			v, err = s.fromFile(text, variable)
+		} else {
+			v, err = s.fromText(text, variable)
+		}
+		if err != nil {
+			l.problems = append(l.problems, err)
+			continue
+		}
+		values = append(values, v)
+	}
+	return values
+}
+
+// foreignVariable reports whether a variable only looks like ours: the one by which the command line finds the file, and
+// those that Kubernetes sets in every container for a Service that is called gatehouse.
+func foreignVariable(name string) bool {
+	return name == envPrefix+"CONFIG" || name == envPrefix+"PORT" ||
+		strings.HasPrefix(name, envPrefix+"PORT_") || strings.HasPrefix(name, envPrefix+"SERVICE_")
+}
+
+// conflicts is what is wrong with settings that are each fine alone. where says where a setting comes from, for the beginning of a sentence.
+func (c Config) conflicts(where func(name string) string) []error {
+	var problems []error
+	problem := func(setting, format string, args ...any) {
+		problems = append(problems, fmt.Errorf("%s%s %s", where(setting), setting, fmt.Sprintf(format, args...)))
+	}
+	plain := strings.HasPrefix(c.PublicURL, "http://")
+	if plain && !isLoopbackURL(c.PublicURL) && !c.InsecureHTTPPublicURL {
+		problem("public_url", "is %s: over plain HTTP everyone on the way can read passwords, codes and tokens. Use https, or, where that cannot matter, set insecure_http_public_url: true", c.PublicURL)
+	}
+	if (c.TLSCertFile == "") != (c.TLSKeyFile == "") {
+		problem("tls_cert_file", "and tls_key_file belong together; set both or neither")
+	}
+	if plain && c.TLSCertFile != "" {
+		problem("tls_cert_file", "is set, so this server speaks https, but public_url is %s", c.PublicURL)
+	}
+	if c.OpsListen == c.Listen {
+		problem("ops_listen", "is the same address as listen; operations need one of their own, out of the public's reach")
+	}
+	return problems
+}

@@ -1,0 +1,278 @@
+package app
+
+import (
+	"log/slog"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/token"
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+)
+
+// inDir puts files into a directory and makes it the working directory, so that errors name files shortly.
+func inDir(t *testing.T, files map[string]string) {
+	t.Helper()
+	t.Chdir(t.TempDir())
+	for name, content := range files {
+		if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+var compareConfigs = cmp.Options{
+	cmpopts.EquateComparable(netip.Prefix{}),
+	cmp.Comparer(func(a, b token.MasterKey) bool { return masterKeyText(a) == masterKeyText(b) }),
+}
+
+func masterKeyText(k token.MasterKey) string {
+	if k == (token.MasterKey{}) {
+		return ""
+	}
+	return k.Text()
+}
+
+func TestConfigWithoutAnythingIsTheDefault(t *testing.T) {
+	for name, file := range map[string]string{"no file": "", "empty": "\n", "comments": "# nothing\n", "null": "---\n", "no limits": "limits:\n"} {
+		inDir(t, map[string]string{"gatehouse.yaml": file})
+		path := "gatehouse.yaml"
+		if name == "no file" {
+			path = ""
+		}
+		got, err := LoadConfig(path, nil)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if diff := cmp.Diff(DefaultConfig(), got, compareConfigs); diff != "" {
+			t.Errorf("%s: (-want +got)\n%s", name, diff)
+		}
+	}
+}
+
+func TestConfigReadsEveryKindOfField(t *testing.T) {
+	key := token.NewMasterKey()
+	inDir(t, map[string]string{
+		"key": key.Text() + "\n",
+		"gatehouse.yaml": `
+public_url: HTTPS://Auth.Example.com:443/
+listen: ":8443"
+ops_listen: off
+ops_pprof: true
+database_url: postgres://gatehouse@db/gatehouse
+master_key_file: key
+server_name: "  Example  "
+audience: https://api.example.com
+trusted_proxies: [10.1.2.3/8, "::1"]
+session_lifetime: 12h
+limits:
+  client_failures: 5
+  concurrent_password_hashes: 2
+log_level: warn
+log_format: text
+scopes:
+  - {name: "bot:read", description: See bots, access: read}
+  - name: bot:write
+    description: Change bots
+    access: write
+`,
+	})
+	got, err := LoadConfig("gatehouse.yaml", []string{"HOME=/", "GATEHOUSE_ACCESS_TOKEN_LIFETIME=15m"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := DefaultConfig()
+	want.PublicURL = "https://auth.example.com"
+	want.Listen = ":8443"
+	want.OpsListen = "off"
+	want.OpsPprof = true
+	want.DatabaseURL = "postgres://gatehouse@db/gatehouse"
+	want.MasterKey = key
+	want.ServerName = "Example"
+	want.Audience = "https://api.example.com"
+	want.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("::1/128")}
+	want.SessionLifetime = 12 * time.Hour
+	want.AccessTokenLifetime = 15 * time.Minute
+	want.Limits.ClientFailures = 5
+	want.Limits.ConcurrentPasswordHashes = 2
+	want.LogLevel = slog.LevelWarn
+	want.LogFormat = "text"
+	want.Scopes = authz.Catalogue{
+		{Name: "bot:read", Description: "See bots", Access: authz.Read},
+		{Name: "bot:write", Description: "Change bots", Access: authz.Write},
+	}
+	if diff := cmp.Diff(want, got, compareConfigs); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+func TestEnvironmentWinsOverFile(t *testing.T) {
+	inDir(t, map[string]string{
+		"gatehouse.yaml": "listen: :1\nserver_name: File\nmaster_key_file: not-there\ncode_lifetime: nonsense\n",
+		"listen":         " :3 \n",
+		"scopes.yaml":    "- {name: a, description: A, access: read}\n",
+	})
+	key := token.NewMasterKey()
+	got, err := LoadConfig("gatehouse.yaml", []string{
+		"GATEHOUSE_LISTEN_FILE=listen",
+		"GATEHOUSE_MASTER_KEY=" + key.Text(),
+		"GATEHOUSE_CODE_LIFETIME=30s",
+		"GATEHOUSE_SCOPES_FILE=scopes.yaml",
+		"GATEHOUSE_TRUSTED_PROXIES=10.0.0.1, 192.168.0.0/16",
+		"GATEHOUSE_LIMITS_CLIENT_FAILURES=7",
+		"GATEHOUSE_AUDIENCE=", // empty counts as not set
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := DefaultConfig()
+	want.Listen, want.ServerName, want.MasterKey, want.CodeLifetime = ":3", "File", key, 30*time.Second
+	want.Scopes = authz.Catalogue{{Name: "a", Description: "A", Access: authz.Read}}
+	want.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("10.0.0.1/32"), netip.MustParsePrefix("192.168.0.0/16")}
+	want.Limits.ClientFailures = 7
+	if diff := cmp.Diff(want, got, compareConfigs); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+func TestConfigScopesFromVariableAsJSON(t *testing.T) {
+	got, err := LoadConfig("", []string{`GATEHOUSE_SCOPES=[{"name":"a:b","description":"A","access":"write"}]`})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(authz.Catalogue{{Name: "a:b", Description: "A", Access: authz.Write}}, got.Scopes); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestConfigIgnoresVariablesOfKubernetes(t *testing.T) {
+	_, err := LoadConfig("", []string{"GATEHOUSE_SERVICE_HOST=10.0.0.1", "GATEHOUSE_PORT=tcp://10.0.0.1:80", "GATEHOUSE_PORT_80_TCP_ADDR=10.0.0.1", "GATEHOUSE_CONFIG=x"})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// What is wrong has to be found where it is: each error begins with the file and line, or the variable.
+func TestConfigErrorsNameTheLine(t *testing.T) {
+	tests := []struct {
+		name, file string
+		env        []string
+		want       []string // the lines of the error, from their beginning
+	}{
+		{"unknown field", "listen: :1\nlissten: :2\n", nil, []string{`g.yaml:2: unknown field "lissten"; did you mean listen?`}},
+		{"unknown field in a group", "limits:\n  client_failure: 3\n", nil, []string{`g.yaml:2: unknown field "limits.client_failure"; did you mean limits.client_failures?`}},
+		{"unknown field far from all", "colour: blue\n", nil, []string{`g.yaml:1: unknown field "colour"; docs/configuration.md lists`}},
+		{"group without fields", "limits: 5\n", nil, []string{`g.yaml:1: limits has to hold fields of its own`}},
+		{"twice", "listen: :1\n\nlisten: :2\n", nil, []string{`g.yaml:3: listen is set before, in line 1`}},
+		{"twice by file", "master_key_file: a\nmaster_key: b\n", nil, []string{`g.yaml:1: open a:`, `g.yaml:2: master_key is set before, in line 1`}},
+		{"no value", "listen:\n", nil, []string{`g.yaml:1: listen has no value`}},
+		{"list for a text", "listen:\n  - a\n", nil, []string{`g.yaml:2: listen has to be a single value`}},
+		{"not a mapping", "- listen\n", nil, []string{`g.yaml:1: expected fields`}},
+		{"broken YAML", "listen: :1\nscopes: [a\n", nil, []string{`g.yaml:3: did not find`}},
+		{"two documents", "listen: :1\n---\nlisten: :2\n", nil, []string{`g.yaml: more than one YAML document`}},
+		{"duration without unit", "\ncode_lifetime: 60\n", nil, []string{`g.yaml:2: code_lifetime is "60"; it has to be a duration with its unit`}},
+		{"duration too long", "code_lifetime: 1h\n", nil, []string{`g.yaml:1: code_lifetime is 1h; it has to be from 5s to 10m`}},
+		{"duration negative", "shutdown_delay: -1s\n", nil, []string{`g.yaml:1: shutdown_delay is -1s; it has to be from 0s to 5m`}},
+		{"number", "limits: {client_failures: many}\n", nil, []string{`g.yaml:1: limits.client_failures is "many"; it has to be a whole number`}},
+		{"number zero", "limits: {client_failures: 0}\n", nil, []string{`g.yaml:1: limits.client_failures is "0"`}},
+		{"flag", "ops_pprof: yes\n", nil, []string{`g.yaml:1: ops_pprof is "yes"; it has to be true or false`}},
+		{"proxy", "trusted_proxies:\n  - 10.0.0.0/8\n  - everyone\n", nil, []string{`g.yaml:3: trusted_proxies has "everyone"`}},
+		{"scope name", "scopes:\n  - {name: a, description: A, access: read}\n  - {name: \"b c\", description: B, access: read}\n", nil, []string{`g.yaml:3: scopes has the name "b c"`}},
+		{"scope field", "scopes:\n  - name: a\n    title: A\n", nil, []string{`g.yaml:3: scopes has an entry with the unknown field "title"`}},
+		{"scope access", "scopes: [{name: a, description: A, access: all}]\n", nil, []string{`g.yaml:1: scopes has "a" with access "all"`}},
+		{"scope without description", "scopes: [{name: a, access: read}]\n", nil, []string{`g.yaml:1: scopes has "a" without a description`}},
+		{"scope twice", "scopes:\n- {name: a, description: A, access: read}\n- {name: a, description: A, access: read}\n", nil, []string{`g.yaml:3: scopes has "a" twice`}},
+		{"scope of OpenID Connect", "scopes: [{name: openid, description: A, access: read}]\n", nil, []string{`g.yaml:1: scopes has "openid", which is not the API's`}},
+		{"no scopes", "scopes: []\n", nil, []string{`g.yaml:1: scopes has to be a list`}},
+		{"log level", "log_level: loud\n", nil, []string{`g.yaml:1: log_level is "loud"; it has to be debug, info, warn or error`}},
+		{"log format", "log_format: xml\n", nil, []string{`g.yaml:1: log_format is "xml"; it has to be json or text`}},
+		{"listen without port", "listen: localhost\n", nil, []string{`g.yaml:1: listen is "localhost"; it has to be host:port`}},
+		{"port out of range", "listen: :70000\n", nil, []string{`g.yaml:1: listen has the port "70000"`}},
+		{"database", "database_url: mysql://u:hunter2@h/d\n", nil, []string{`g.yaml:1: database_url has to be sqlite:PATH`}},
+		{"master key", "master_key: c2hvcnQ=\n", nil, []string{`g.yaml:1: master_key has to be the base64 text of 32 bytes`}},
+		{"file that is not there", "database_url_file: nowhere\n", nil, []string{`g.yaml:1: open nowhere`}},
+		{"public URL without scheme", "public_url: auth.example.com\n", nil, []string{`g.yaml:1: public_url has to be a URL such as`}},
+		{"public URL with path", "public_url: https://example.com/auth\n", nil, []string{`g.yaml:1: public_url has to be scheme, host and port only`}},
+		{"public URL with query", "public_url: https://example.com?\n", nil, []string{`g.yaml:1: public_url has to be scheme, host and port only`}},
+		{"public URL with fragment", "public_url: \"https://example.com#\"\n", nil, []string{`g.yaml:1: public_url has to be scheme, host and port only`}},
+		{"public URL with user", "public_url: https://a@example.com\n", nil, []string{`g.yaml:1: public_url has to be scheme, host and port only`}},
+		{"public URL without port number", "public_url: \"https://example.com:\"\n", nil, []string{`g.yaml:1: public_url has the port ""`}},
+		{"public URL in the clear", "server_name: A\npublic_url: http://example.com\n", nil, []string{`g.yaml:2: public_url is http://example.com: over plain HTTP everyone`}},
+		{"a host that only begins like loopback", "public_url: http://localhost.example.com\n", nil, []string{`g.yaml:1: public_url is http://localhost.example.com: over plain HTTP`}},
+		{"certificate without key", "public_url: https://a.example\ntls_cert_file: c.pem\n", nil, []string{`g.yaml:2: tls_cert_file and tls_key_file belong together`}},
+		{"certificate with a plain URL", "tls_cert_file: c.pem\ntls_key_file: k.pem\n", nil, []string{`g.yaml:1: tls_cert_file is set, so this server speaks https, but public_url is http://localhost:8000`}},
+		{"one address for both listeners", "ops_listen: localhost:8000\n", nil, []string{`g.yaml:1: ops_listen is the same address as listen`}},
+		{"several at once", "listen: x\nlog_format: y\n", []string{"GATEHOUSE_LISTEM=:1"}, []string{`GATEHOUSE_LISTEM: no setting has this name; did you mean GATEHOUSE_LISTEN?`, `g.yaml:1: listen`, `g.yaml:2: log_format`}},
+		{"variable", "", []string{"GATEHOUSE_CODE_LIFETIME=1h"}, []string{`GATEHOUSE_CODE_LIFETIME: code_lifetime is 1h; it has to be from 5s to 10m`}},
+		{"variable and file variable", "", []string{"GATEHOUSE_LISTEN=:1", "GATEHOUSE_LISTEN_FILE=x"}, []string{`GATEHOUSE_LISTEN and GATEHOUSE_LISTEN_FILE both set listen`}},
+		{"variable naming a missing file", "", []string{"GATEHOUSE_LISTEN_FILE=nowhere"}, []string{`GATEHOUSE_LISTEN_FILE: open nowhere`}},
+		{"plain URL by variable", "", []string{"GATEHOUSE_PUBLIC_URL=http://example.com"}, []string{`GATEHOUSE_PUBLIC_URL: public_url is http://example.com`}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			inDir(t, map[string]string{"g.yaml": tt.file})
+			_, err := LoadConfig("g.yaml", tt.env)
+			if err == nil {
+				t.Fatal("no error")
+			}
+			lines := strings.Split(err.Error(), "\n")
+			if len(lines) != len(tt.want) {
+				t.Fatalf("got %d problems, want %d:\n%v", len(lines), len(tt.want), err)
+			}
+			for i, want := range tt.want {
+				if !strings.HasPrefix(lines[i], want) {
+					t.Errorf("got  %s\nwant %s…", lines[i], want)
+				}
+			}
+			for _, secret := range []string{"hunter2", "c2hvcnQ="} {
+				if strings.Contains(err.Error(), secret) {
+					t.Errorf("the error repeats a secret: %v", err)
+				}
+			}
+		})
+	}
+}
+
+func TestConfigScopesFileErrorsNameItsOwnLine(t *testing.T) {
+	inDir(t, map[string]string{
+		"g.yaml":      "listen: :1\nscopes_file: scopes.yaml\n",
+		"scopes.yaml": "- {name: a, description: A, access: read}\n- {name: b, access: read}\n",
+	})
+	_, err := LoadConfig("g.yaml", nil)
+	if err == nil || !strings.HasPrefix(err.Error(), `scopes.yaml:2: scopes has "b" without a description`) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestConfigPublicURL(t *testing.T) {
+	for in, want := range map[string]string{
+		"https://auth.example.com":      "https://auth.example.com",
+		"https://auth.example.com/":     "https://auth.example.com",
+		"https://auth.example.com:8443": "https://auth.example.com:8443",
+		"http://localhost:80/":          "http://localhost",
+		"http://127.0.0.1:8000":         "http://127.0.0.1:8000",
+		"http://[::1]:8000":             "http://[::1]:8000",
+		"http://gatehouse.localhost":    "http://gatehouse.localhost",
+	} {
+		got, err := LoadConfig("", []string{"GATEHOUSE_PUBLIC_URL=" + in})
+		if err != nil || got.PublicURL != want {
+			t.Errorf("%s: got %q, %v; want %q", in, got.PublicURL, err, want)
+		}
+	}
+	_, err := LoadConfig("", []string{"GATEHOUSE_PUBLIC_URL=http://example.test", "GATEHOUSE_INSECURE_HTTP_PUBLIC_URL=true"})
+	if err != nil {
+		t.Errorf("insecure_http_public_url does not allow it: %v", err)
+	}
+}
+
+func TestConfigMissingFile(t *testing.T) {
+	_, err := LoadConfig(filepath.Join(t.TempDir(), "absent.yaml"), nil)
+	if err == nil || !strings.Contains(err.Error(), "absent.yaml") {
+		t.Errorf("got %v", err)
+	}
+}

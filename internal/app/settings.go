@@ -1,0 +1,218 @@
+package app
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v4"
+)
+
+const envPrefix = "GATEHOUSE_"
+
+// setting is one field of the configuration: the file, the environment and docs/configuration.md all follow from it.
+type setting struct {
+	name string // in the file; a dot means that it is inside a group
+	form string // what it looks like, for the documentation
+	doc  string // one or two sentences
+	set  func(c *Config, n *yaml.Node) error
+	show func(c Config) string // the value as the file would have it, to document the default
+}
+
+// settings is every setting, in the order of the documentation.
+var settings = []setting{
+	text("public_url", "URL", "Where people and applications reach this server, and the issuer in every token. Scheme, host and port only. Plain http is accepted for this machine alone (localhost, 127.0.0.1, [::1]).",
+		func(c *Config) *string { return &c.PublicURL }, parsePublicURL),
+	boolean("insecure_http_public_url", "Accept a plain http public_url for another machine. It costs all protection: everyone on the network's way can read passwords, codes and tokens, and change pages. For closed test networks only.",
+		func(c *Config) *bool { return &c.InsecureHTTPPublicURL }),
+	text("listen", "host:port", "The address of the public listener. Leave the host out (:8000) to listen on every interface.",
+		func(c *Config) *string { return &c.Listen }, parseListen),
+	text("ops_listen", "host:port or off", "The address of the operations listener: /healthz, /readyz and /metrics. Keep it out of the public's reach.",
+		func(c *Config) *string { return &c.OpsListen }, parseOpsListen),
+	boolean("ops_pprof", "Serve Go's profiles under /debug/pprof/ on the operations listener. Profiles can hold secrets from memory.",
+		func(c *Config) *bool { return &c.OpsPprof }),
+	text("tls_cert_file", "path", "A certificate chain in PEM; with tls_key_file the public listener speaks https. Both are read again when they change, and on SIGHUP.",
+		func(c *Config) *string { return &c.TLSCertFile }, asIs),
+	text("tls_key_file", "path", "The certificate's private key in PEM.",
+		func(c *Config) *string { return &c.TLSKeyFile }, asIs),
+	{
+		name: "trusted_proxies", form: "list of networks",
+		doc: "Reverse proxies, as addresses or CIDR networks, whose X-Forwarded-For is believed. None by default: then the address of the connection counts.",
+		set: setTrustedProxies, show: func(c Config) string { return showPrefixes(c.TrustedProxies) },
+	},
+	duration("shutdown_delay", "On SIGTERM: how long /readyz answers 503 while requests are still taken, so that a load balancer can look away first.",
+		func(c *Config) *time.Duration { return &c.ShutdownDelay }, 0, 5*time.Minute),
+	duration("shutdown_timeout", "On SIGTERM: the most that requests which have begun are waited for.",
+		func(c *Config) *time.Duration { return &c.ShutdownTimeout }, time.Second, 10*time.Minute),
+
+	text("database_url", "sqlite:PATH or postgres://…", "The database. SQLite needs nothing else and is for one machine; PostgreSQL is for several. It may hold a password, so prefer database_url_file or the environment for that.",
+		func(c *Config) *string { return &c.DatabaseURL }, parseDatabaseURL),
+	{
+		name: "master_key", form: "base64 of 32 bytes",
+		doc: "Seals the signing keys in the database; without it they, and every token, are lost. With SQLite it is made on first start, as the file master.key beside the database. With PostgreSQL it is required: make one with `openssl rand -base64 32`.",
+		set: setMasterKey, show: func(Config) string { return "" },
+	},
+
+	text("server_name", "text", "What pages call this server.",
+		func(c *Config) *string { return &c.ServerName }, parseServerName),
+	text("audience", "text", "The API's identifier, the aud of access tokens. public_url when left out.",
+		func(c *Config) *string { return &c.Audience }, parseAudience),
+	text("api_docs_url", "URL", "The API's own documentation; the guide links to it.",
+		func(c *Config) *string { return &c.APIDocsURL }, parseWebURL),
+	{
+		name: "scopes", form: "list of name, description, access",
+		doc: "Every scope of the API, in the order in which pages show them: its name, what it allows in plain words (\"See the team's chatbots\"), and whether it may read or write. The default is the example API's.",
+		set: setScopes, show: showScopes,
+	},
+
+	duration("code_lifetime", "How long an application has to exchange an authorization code.",
+		func(c *Config) *time.Duration { return &c.CodeLifetime }, 5*time.Second, 10*time.Minute),
+	duration("access_token_lifetime", "How long an access token is valid, and the longest that an API which only checks signatures can take to notice that a grant ended.",
+		func(c *Config) *time.Duration { return &c.AccessTokenLifetime }, 10*time.Second, 24*time.Hour),
+	duration("session_lifetime", "How long a browser stays signed in.",
+		func(c *Config) *time.Duration { return &c.SessionLifetime }, time.Minute, 366*24*time.Hour),
+	duration("request_lifetime", "How long a person may take over sign-in and consent.",
+		func(c *Config) *time.Duration { return &c.RequestLifetime }, time.Minute, 24*time.Hour),
+
+	number("limits.sign_in_failures_per_pair", "Wrong passwords for one account from one address in 15 minutes.",
+		func(c *Config) *int { return &c.Limits.SignInFailuresPerPair }, 1, 1_000_000),
+	number("limits.sign_in_failures_per_address", "Wrong passwords from one address in 15 minutes. Raise it where many people share an address.",
+		func(c *Config) *int { return &c.Limits.SignInFailuresPerAddress }, 1, 1_000_000),
+	number("limits.sign_in_failures_per_account", "Wrong passwords for one account in an hour, from browsers it has not been used from. A browser that has signed in to the account before is not held up by it.",
+		func(c *Config) *int { return &c.Limits.SignInFailuresPerAccount }, 1, 1_000_000),
+	number("limits.client_failures", "Wrong client secrets for one client from one address in 15 minutes.",
+		func(c *Config) *int { return &c.Limits.ClientFailures }, 1, 1_000_000),
+	number("limits.concurrent_password_hashes", "Passwords checked at the same time; each takes some memory and a processor. 0 means the number of processors.",
+		func(c *Config) *int { return &c.Limits.ConcurrentPasswordHashes }, 0, 1024),
+
+	{
+		name: "log_level", form: "debug, info, warn or error", doc: "The least important level that is logged.",
+		set: setLogLevel, show: func(c Config) string { return strings.ToLower(c.LogLevel.String()) },
+	},
+	text("log_format", "json or text", "How log lines look on standard error.",
+		func(c *Config) *string { return &c.LogFormat }, oneOf("json", "text")),
+}
+
+// lookup finds a setting by its name in the file. isFile means that the name has the suffix _file: the value is the content of that file.
+func lookup(name string) (s *setting, isFile bool) {
+	if s := byName(name); s != nil {
+		return s, false
+	}
+	base, ok := strings.CutSuffix(name, "_file")
+	if !ok {
+		return nil, false
+	}
+	return byName(base), true
+}
+
+// lookupVariable is lookup for an environment variable.
+func lookupVariable(variable string) (s *setting, isFile bool) {
+	for i := range settings {
+		switch variable {
+		case settings[i].variable():
+			return &settings[i], false
+		case settings[i].variable() + "_FILE":
+			s, isFile = &settings[i], true
+		}
+	}
+	return s, isFile
+}
+
+func byName(name string) *setting {
+	i := slices.IndexFunc(settings, func(s setting) bool { return s.name == name })
+	if i < 0 {
+		return nil
+	}
+	return &settings[i]
+}
+
+// isGroup reports whether settings are inside name.
+func isGroup(name string) bool {
+	return slices.ContainsFunc(settings, func(s setting) bool { return strings.HasPrefix(s.name, name+".") })
+}
+
+// variable is the setting's environment variable.
+func (s *setting) variable() string {
+	return envPrefix + strings.ToUpper(strings.ReplaceAll(s.name, ".", "_"))
+}
+
+func settingNames() []string {
+	var names []string
+	for _, s := range settings {
+		names = append(names, s.name)
+	}
+	return names
+}
+
+func variableNames() []string {
+	var names []string
+	for _, s := range settings {
+		names = append(names, s.variable())
+	}
+	return names
+}
+
+// fromText is the value that a variable holds. A list is written as YAML (and so as JSON); everything else as it is.
+func (s *setting) fromText(text, origin string) (value, error) {
+	if s.name != "scopes" {
+		return value{setting: s, node: &yaml.Node{Kind: yaml.ScalarNode, Value: text}, origin: origin}, nil
+	}
+	node, err := parseYAML(origin, []byte(text))
+	if err != nil {
+		return value{}, err
+	}
+	return value{setting: s, node: orEmpty(node), origin: origin}, nil
+}
+
+// fromFile is the value that is the content of a file, without white space around it.
+func (s *setting) fromFile(path, origin string) (value, error) {
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return value{}, fmt.Errorf("%s: %w", origin, err)
+	}
+	if s.name != "scopes" {
+		return s.fromText(strings.TrimSpace(string(content)), origin)
+	}
+	node, err := parseYAML(path, content)
+	if err != nil {
+		return value{}, err
+	}
+	return value{setting: s, node: orEmpty(node), file: path, origin: origin}, nil
+}
+
+// suggestion is "; did you mean …?" when a known name is within two edits.
+func suggestion(name string, known []string) string {
+	best, distance := "", 3
+	for _, k := range known {
+		if d := editDistance(name, k); d < distance {
+			best, distance = k, d
+		}
+	}
+	if best == "" {
+		return "; docs/configuration.md lists them all"
+	}
+	return fmt.Sprintf("; did you mean %s?", best)
+}
+
+// editDistance is the least number of insertions, deletions and substitutions of bytes that makes b of a.
+func editDistance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}
