@@ -61,6 +61,6 @@ func (o outlook) approved(chosen team.ID) (Standing, bool) {
 func (s *Server) Cancel(r Request) oauth.AuthorizationResponse {
 	return oauth.AuthorizationResponse{
 		RedirectURI: r.RedirectURI, Issuer: s.opts.Issuer, State: r.State,
-		Err: oauth.AccessDenied.Errorf("The person did not agree."),
+		Err: oauth.AccessDenied.Errorf("the person did not agree"),
 	}
 }

@@ -54,7 +54,7 @@ func (s *Server) identify(ctx context.Context, p oauth.Params) (Client, string, 
 // admit checks what the client may ask for, and fills in the scope when none was named.
 func (s *Server) admit(client Client, r oauth.AuthorizationRequest) (oauth.AuthorizationRequest, error) {
 	if !client.allows(oauth.GrantAuthorizationCode) {
-		return r, oauth.UnauthorizedClient.Errorf("This client acts for itself and may not ask a person for access.")
+		return r, oauth.UnauthorizedClient.Errorf("this client acts for itself and may not ask a person for access")
 	}
 	scope, err := s.opts.Catalogue.resolve(client, r.Scope)
 	if err != nil {
@@ -63,7 +63,7 @@ func (s *Server) admit(client Client, r oauth.AuthorizationRequest) (oauth.Autho
 	r.Scope = scope
 	// No team is looked up here: whether another team exists must make no difference.
 	if !client.Global() && r.Team != "" && r.Team != client.Team.Slug {
-		return r, oauth.InvalidRequest.Errorf("This application acts only in the team it belongs to. Leave out the parameter 'team'.")
+		return r, oauth.InvalidRequest.Errorf("this client acts only in the team it belongs to; leave out the parameter team")
 	}
 	return r, nil
 }
@@ -90,11 +90,11 @@ func (s *Server) recheck(ctx context.Context, r Request) (Client, error) {
 }
 
 func noSuchClient(id string) error {
-	return &PageError{Err: oauth.InvalidClient.Errorf("No application is registered under this client_id."), Received: id}
+	return &PageError{Err: oauth.InvalidClient.Errorf("no client is registered under this client_id"), Received: id}
 }
 
 func disabledClient(client Client) error {
-	return &PageError{Err: oauth.InvalidClient.Errorf("This application has been disabled by the server's operator."), Client: client.Name}
+	return &PageError{Err: oauth.InvalidClient.Errorf("this client was disabled by the server's operator"), Client: client.Name}
 }
 
 // checkRedirectURI is a *PageError unless the URI is one of the client's.
@@ -104,9 +104,9 @@ func checkRedirectURI(client Client, received string) error {
 	}) {
 		return nil
 	}
-	err := oauth.InvalidRequest.Errorf("The redirect_uri is not registered for this client. It has to be the same as a registered one, character for character.")
+	err := oauth.InvalidRequest.Errorf("redirect_uri is not registered for this client; it must be the same as a registered one, character for character")
 	if len(client.RedirectURIs) == 0 {
-		err = oauth.UnauthorizedClient.Errorf("This client has no redirect URI: it acts for itself and may not ask a person for access.")
+		err = oauth.UnauthorizedClient.Errorf("this client has no redirect URI: it acts for itself and may not ask a person for access")
 	}
 	return &PageError{Err: err, Client: client.Name, Received: received}
 }

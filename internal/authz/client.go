@@ -43,7 +43,7 @@ func (s *Server) authenticate(ctx context.Context, a oauth.ClientAuthentication)
 	default:
 		return client, nil
 	}
-	return Client{}, oauth.InvalidClient.Because(cause, "Client authentication failed: the client is unknown or disabled, its secret is wrong or has expired, or it has to authenticate in another way.")
+	return Client{}, oauth.InvalidClient.Because(cause, "the client is unknown or disabled, its secret is wrong or has expired, or it has to authenticate in another way")
 }
 
 // noSecret is a hash that no secret has.

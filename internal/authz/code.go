@@ -43,7 +43,7 @@ func (s *Server) issueCode(r Request, session authn.Session, g Grant) (string, e
 
 // errBadCode is the one answer for a code that is unknown, foreign, expired or used: telling them apart would help whoever found a code. The cause is for the log.
 func errBadCode(cause error) error {
-	return oauth.InvalidGrant.Because(cause, "The code is unknown, has expired, was used before, belongs to another client, or its access has ended. Start again at the authorization endpoint.")
+	return oauth.InvalidGrant.Because(cause, "the code is unknown, has expired, was used before, is another client's, or the access it stands for has ended; start again at the authorization endpoint")
 }
 
 // openCode opens a code; expired is whether its time is over.
@@ -70,7 +70,7 @@ func (c code) boundTo(client Client, x oauth.CodeExchange) error {
 	}
 	if c.RedirectURI != x.RedirectURI {
 		// The code is not burned: a redirect URI is no secret, so nothing was guessed, and a slip of the developer stays without consequence.
-		return oauth.InvalidGrant.Errorf("The redirect_uri is not the one of the authorization request. It has to be the same, character for character.")
+		return oauth.InvalidGrant.Errorf("redirect_uri is not the one of the authorization request; it must be the same, character for character")
 	}
 	if len(client.Scope) > 0 && !client.Scope.Covers(c.Scope) {
 		return errBadCode(errors.New("the client is no longer allowed the code's scope"))
@@ -125,7 +125,7 @@ func (s *Server) burn(ctx context.Context, f Family) error {
 	if err := s.store.Burn(ctx, f); err != nil {
 		return fmt.Errorf("burn code %s: %w", f.ID, err)
 	}
-	return oauth.InvalidGrant.Errorf("The code_verifier is not the one of the code_challenge, so the code has been made useless. Start again with a new pair.")
+	return oauth.InvalidGrant.Errorf("code_verifier does not belong to the code_challenge, so the code can no longer be used; start again at the authorization endpoint with a new pair")
 }
 
 // endExpired refuses a code whose time is over, from someone who proved possession. If it had been redeemed in time this is a replay, and ends the family (RFC 6749 §4.1.2).
@@ -136,7 +136,7 @@ func (s *Server) endExpired(ctx context.Context, f Family) error {
 	}
 	_, err := s.store.Redeem(ctx, f)
 	if errors.Is(err, ErrReplayed) || errors.Is(err, ErrNotLive) {
-		return errBadCode(errors.Join(token.ErrExpired, err))
+		return errBadCode(fmt.Errorf("%w; %w", token.ErrExpired, err))
 	}
 	if err != nil {
 		return fmt.Errorf("end the family of code %s: %w", f.ID, err)

@@ -14,12 +14,12 @@ func (s *Server) Exchange(ctx context.Context, r oauth.TokenRequest) (oauth.Toke
 		return oauth.TokenResponse{}, err
 	}
 	if !client.allows(r.GrantType) {
-		return oauth.TokenResponse{}, oauth.UnauthorizedClient.Errorf("This client may not use the grant type '%s'.", r.GrantType)
+		return oauth.TokenResponse{}, oauth.UnauthorizedClient.Errorf("this client may not use the grant type %s", r.GrantType)
 	}
 	switch r.GrantType {
 	case oauth.GrantAuthorizationCode:
 		return s.exchangeCode(ctx, client, r)
 	default:
-		return oauth.TokenResponse{}, oauth.UnsupportedGrantType.Errorf("The grant type '%s' is not supported here.", r.GrantType)
+		return oauth.TokenResponse{}, oauth.UnsupportedGrantType.Errorf("the grant type %s is not supported", r.GrantType)
 	}
 }

@@ -119,11 +119,11 @@ func (s Standing) covers(scope oauth.Scope) bool {
 func (s Step) unprompted() error {
 	switch s {
 	case SignIn:
-		return oauth.LoginRequired.Errorf("The person has to sign in, and prompt=none does not let them.")
+		return oauth.LoginRequired.Errorf("the person has to sign in, which prompt=none rules out")
 	case NoTeam, NoAccess:
-		return oauth.AccessDenied.Errorf("The person has no access to such a team under this account.")
+		return oauth.AccessDenied.Errorf("the person has no access to such a team under this account")
 	default:
-		return oauth.ConsentRequired.Errorf("The person has to be asked, and prompt=none does not let us.")
+		return oauth.ConsentRequired.Errorf("the person has to be asked, which prompt=none rules out")
 	}
 }
 

@@ -55,7 +55,7 @@ func (s *Server) Seal(r Request) (string, error) {
 func (s *Server) Open(sealed string) (Request, error) {
 	var r Request
 	if err := s.keys.Open(purposeRequest, sealed, &r); err != nil {
-		return Request{}, &PageError{Err: oauth.InvalidRequest.Because(err, "This sign-in took too long or its address was altered. Go back to the application and connect again.")}
+		return Request{}, &PageError{Err: oauth.InvalidRequest.Because(err, "this step was begun too long ago, or its address was altered; start again at the authorization endpoint")}
 	}
 	return r, nil
 }

@@ -56,15 +56,15 @@ func (c Catalogue) resolve(client Client, asked oauth.Scope) (oauth.Scope, error
 		asked = allowed
 	}
 	if len(asked) == 0 {
-		return nil, oauth.InvalidScope.Errorf("This client is not allowed any scope that exists. Ask the server's operator.")
+		return nil, oauth.InvalidScope.Errorf("no scope that exists here is allowed to this client; ask the server's operator")
 	}
 	for _, name := range asked {
 		switch {
 		case allowed.Contains(name):
 		case c.Scope().Contains(name):
-			return nil, oauth.InvalidScope.Errorf("The scope '%s' is not allowed to this client.", name)
+			return nil, oauth.InvalidScope.Errorf("the scope '%s' is not allowed to this client", name)
 		default:
-			return nil, oauth.InvalidScope.Errorf("The scope '%s' does not exist. The metadata lists the scopes there are.", name)
+			return nil, oauth.InvalidScope.Errorf("the scope '%s' does not exist; the metadata's scopes_supported lists those that do", name)
 		}
 	}
 	return asked, nil
