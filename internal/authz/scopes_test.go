@@ -1,0 +1,44 @@
+package authz
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestScopeOfARequest(t *testing.T) {
+	catalogue := Catalogue{{Name: "a:read"}, {Name: "b:read"}, {Name: "b:write"}}
+	tests := []struct {
+		name    string
+		client  oauth.Scope
+		asked   oauth.Scope
+		want    oauth.Scope
+		wantErr string // what the error names
+	}{
+		{name: "omitted: everything", want: oauth.Scope{"a:read", "b:read", "b:write"}},
+		{name: "omitted: all that the client is allowed, in the catalogue's order", client: oauth.Scope{"b:write", "a:read"}, want: oauth.Scope{"a:read", "b:write"}},
+		{name: "asked", asked: oauth.Scope{"b:write", "a:read"}, want: oauth.Scope{"b:write", "a:read"}},
+		{name: "unknown", asked: oauth.Scope{"a:read", "c:read"}, wantErr: "c:read"},
+		{name: "identity scopes are not here yet", asked: oauth.Scope{"openid"}, wantErr: "openid"},
+		{name: "not allowed to the client", client: oauth.Scope{"a:read"}, asked: oauth.Scope{"b:read"}, wantErr: "b:read"},
+		{name: "all that the client was allowed is gone", client: oauth.Scope{"old"}, wantErr: "no scope"},
+		{name: "what is gone cannot be asked for", client: oauth.Scope{"old"}, asked: oauth.Scope{"old"}, wantErr: "old"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got, err := catalogue.resolve(Client{Scope: tt.client}, tt.asked)
+			if tt.wantErr != "" {
+				if !errors.Is(err, oauth.InvalidScope) || !strings.Contains(err.Error(), tt.wantErr) {
+					t.Errorf("error %v, want invalid_scope with %q", err, tt.wantErr)
+				}
+				return
+			}
+			if diff := cmp.Diff(tt.want, got); err != nil || diff != "" {
+				t.Errorf("error %v, scope (-want +got):\n%s", err, diff)
+			}
+		})
+	}
+}
