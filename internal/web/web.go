@@ -4,9 +4,11 @@
 package web
 
 import (
+	"cmp"
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
@@ -26,7 +28,7 @@ type Parts struct {
 	Directory      *team.Directory
 	Store          authz.Store // for the origins of public clients
 	Keys           *token.Keyring
-	Log            *slog.Logger
+	Log            *slog.Logger // nothing is logged when nil
 	Now            func() time.Time
 	Metrics        prometheus.Registerer // may be nil
 	TrustedProxies []netip.Prefix        // whose X-Forwarded-For is believed; none by default
@@ -34,5 +36,37 @@ type Parts struct {
 	API            http.Handler          // mounted at /api/ (the demo's); may be nil
 }
 
+// server is the Parts, and what is made of them once.
+type server struct {
+	Parts
+	https       bool // the public URL is https, whatever this process listens on
+	crossOrigin *http.CrossOriginProtection
+	origins     originCache
+	metadata    func() document
+	guides      func() map[string]guide
+	durations   *prometheus.HistogramVec // nil without metrics
+}
+
 // New is the public handler.
-func New(p Parts) http.Handler { panic("contract") }
+func New(p Parts) http.Handler {
+	p.ServerName = cmp.Or(p.ServerName, "Gatehouse")
+	p.ClientFailures = cmp.Or(p.ClientFailures, 30)
+	if p.Log == nil {
+		p.Log = slog.New(slog.DiscardHandler)
+	}
+	if p.Now == nil {
+		p.Now = time.Now
+	}
+	s := &server{Parts: p, crossOrigin: http.NewCrossOriginProtection()}
+	if issuer, err := url.Parse(p.Issuer); err == nil && issuer.Host != "" {
+		s.https = issuer.Scheme == "https"
+		// A proxy may change the Host header; the origin that browsers see stays the public URL's.
+		if err := s.crossOrigin.AddTrustedOrigin(issuer.Scheme + "://" + issuer.Host); err != nil {
+			p.Log.Error("the public URL is no origin that forms can come from", "error", err)
+		}
+	}
+	s.metadata = s.metadataOnce()
+	s.guides = s.guidesOnce()
+	s.durations = requestDurations(p.Metrics)
+	return s.observe(s.mux())
+}

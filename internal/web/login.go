@@ -1,0 +1,124 @@
+package web
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+	"unicode"
+
+	"github.com/gatehouse-auth/gatehouse/internal/authn"
+	"github.com/gatehouse-auth/gatehouse/internal/authz"
+)
+
+// askSignIn is the sign-in page, for an authorization request that waits, or for a page of ours.
+func (s *server) askSignIn(w http.ResponseWriter, r *http.Request) error {
+	values, err := query(r)
+	if err != nil {
+		return err
+	}
+	sealed, err := field(values, "request")
+	if err != nil {
+		return err
+	}
+	view, redirectURI, err := s.signInPage(r, sealed, values.Get("next"))
+	if err != nil {
+		return err
+	}
+	if values.Get("switch") != "" { // asked for by the person, not by the application
+		view.Again, view.Email = false, ""
+	}
+	return s.show(w, r, http.StatusOK, view, redirectURI)
+}
+
+// signInPage is the sign-in page without what was typed, and the redirect URI of the request that waits.
+func (s *server) signInPage(r *http.Request, sealed, target string) (loginView, string, error) {
+	session, err := s.session(r)
+	if err != nil {
+		return loginView{}, "", err
+	}
+	view := loginView{Chrome: s.chrome(r, "", session), Sealed: sealed, Next: relative(target)}
+	if sealed == "" {
+		return view, "", nil
+	}
+	request, err := s.Authz.Open(sealed)
+	if err != nil {
+		return loginView{}, "", err
+	}
+	next, err := s.Authz.Next(r.Context(), request, session)
+	if err != nil {
+		return loginView{}, "", err
+	}
+	traceOf(r.Context()).client = string(next.Client.ID)
+	view.Application = next.Client.Name
+	if session != nil && next.Step == authz.SignIn {
+		view.Again, view.Email = true, session.User.Email
+	}
+	return view, request.RedirectURI, nil
+}
+
+// signIn checks a password, and goes on to where the person wanted to go.
+func (s *server) signIn(w http.ResponseWriter, r *http.Request) error {
+	sent, err := fields(r, "email", "password", "request", "next")
+	if err != nil {
+		return err
+	}
+	email, password, sealed, target := sent[0], sent[1], sent[2], sent[3]
+	if sealed != "" {
+		// A request that can no longer be answered is better said before the password is checked than after.
+		if _, err := s.Authz.Open(sealed); err != nil {
+			return err
+		}
+	}
+	signedIn, err := s.Authn.SignIn(r.Context(), authn.SignInRequest{
+		Email: email, Password: password, Address: traceOf(r.Context()).address,
+		Browser: s.cookie(r, browserCookie), Replaces: s.cookie(r, sessionCookie),
+	})
+	if err != nil {
+		return s.signInFailed(w, r, err, email, sealed, target)
+	}
+	s.setCookie(w, sessionCookie, signedIn.Cookie.Reveal(), signedIn.Session.ExpiresAt.Sub(s.Now()))
+	s.setCookie(w, browserCookie, signedIn.Browser, browserCookieLifetime)
+	switch target := relative(target); {
+	case sealed != "":
+		seeOther(w, stepURL("/o/consent/", sealed))
+	case target != "":
+		seeOther(w, target)
+	default:
+		seeOther(w, "/")
+	}
+	return nil
+}
+
+// signInFailed shows the page again. It says the same of an unknown e-mail and of a wrong password.
+func (s *server) signInFailed(w http.ResponseWriter, r *http.Request, err error, email, sealed, target string) error {
+	throttled, tooMany := errors.AsType[*authn.ThrottledError](err)
+	if !tooMany && !errors.Is(err, authn.ErrSignInFailed) {
+		return err
+	}
+	view, redirectURI, pageErr := s.signInPage(r, sealed, target)
+	if pageErr != nil {
+		return pageErr
+	}
+	view.Email = email
+	if tooMany {
+		s.logError(r, err)
+		w.Header().Set("Retry-After", retryAfter(throttled.Wait))
+		view.Error = "There were too many attempts. Wait " + inWords(throttled.Wait) + ", then try again."
+		return s.show(w, r, http.StatusTooManyRequests, view, redirectURI)
+	}
+	view.Error = "The e-mail address or the password is wrong."
+	return s.show(w, r, http.StatusUnprocessableEntity, view, redirectURI)
+}
+
+// relative is target when it is a place on this server, else "". What begins with "//" or "/\" is another host to a browser.
+func relative(target string) string {
+	if !strings.HasPrefix(target, "/") || strings.HasPrefix(target, "//") || strings.ContainsRune(target, '\\') ||
+		strings.ContainsFunc(target, func(r rune) bool { return unicode.IsControl(r) || r > unicode.MaxASCII }) {
+		return ""
+	}
+	if _, err := url.Parse(target); err != nil {
+		return ""
+	}
+	return target
+}

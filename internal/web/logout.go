@@ -1,0 +1,21 @@
+package web
+
+import "net/http"
+
+// askSignOut asks first: a GET must not sign anybody out.
+func (s *server) askSignOut(w http.ResponseWriter, r *http.Request) error {
+	session, err := s.session(r)
+	if err != nil {
+		return err
+	}
+	return s.show(w, r, http.StatusOK, signedOutView{Chrome: s.chrome(r, "", session), Confirm: session != nil})
+}
+
+// signOut ends the session on the server. The browser stays known, so that signing in again is not throttled with strangers.
+func (s *server) signOut(w http.ResponseWriter, r *http.Request) error {
+	if err := s.Authn.SignOut(r.Context(), s.cookie(r, sessionCookie)); err != nil {
+		return err
+	}
+	s.setCookie(w, sessionCookie, "", 0)
+	return s.show(w, r, http.StatusOK, signedOutView{Chrome: s.chrome(r, "", nil)})
+}

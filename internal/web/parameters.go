@@ -1,0 +1,81 @@
+package web
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+)
+
+const formType = "application/x-www-form-urlencoded"
+
+// query is the parameters of the address.
+func query(r *http.Request) (url.Values, error) {
+	values, err := decode(r.URL.RawQuery)
+	if err != nil {
+		return nil, oauth.InvalidRequest.Errorf("the query has a %% that is not followed by two hexadecimal digits")
+	}
+	return values, nil
+}
+
+// form is the parameters of the body, and of the body only. Its errors say what to send: they are what a developer sees who sent JSON.
+func form(r *http.Request) (url.Values, error) {
+	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil && !errors.Is(err, mime.ErrInvalidMediaParameter) {
+		kind = ""
+	}
+	if kind != formType {
+		was := "had no Content-Type"
+		if kind != "" {
+			was = "was " + kind
+		}
+		return nil, oauth.InvalidRequest.Errorf("send the parameters as a form in the body, with Content-Type: %s; this body %s", formType, was)
+	}
+	body, err := io.ReadAll(r.Body)
+	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
+		return nil, err
+	}
+	if err != nil {
+		return nil, oauth.InvalidRequest.Because(err, "the body did not arrive whole")
+	}
+	values, err := decode(string(body))
+	if err != nil {
+		return nil, oauth.InvalidRequest.Errorf("the body is not form-urlencoded: it has a %% that is not followed by two hexadecimal digits")
+	}
+	return values, nil
+}
+
+// decode reads name=value pairs. A semicolon is data, as it is to browsers; url.ParseQuery would refuse it, and a redirect URI may have one.
+func decode(pairs string) (url.Values, error) {
+	return url.ParseQuery(strings.ReplaceAll(pairs, ";", "%3B"))
+}
+
+// field is a field of a page's form, which must be text.
+func field(values url.Values, name string) (string, error) {
+	value := values.Get(name)
+	if !utf8.ValidString(value) || strings.ContainsRune(value, 0) {
+		return "", oauth.InvalidRequest.Errorf("%s is not text in UTF-8", name)
+	}
+	return value, nil
+}
+
+// fields is several fields of a page's form, in the order of their names.
+func fields(r *http.Request, names ...string) ([]string, error) {
+	values, err := form(r)
+	if err != nil {
+		return nil, err
+	}
+	texts := make([]string, len(names))
+	for i, name := range names {
+		if texts[i], err = field(values, name); err != nil {
+			return nil, fmt.Errorf("read the form: %w", err)
+		}
+	}
+	return texts, nil
+}
