@@ -1,0 +1,106 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"text/tabwriter"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/internal/app"
+	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/spf13/cobra"
+)
+
+// grantJSON is a grant on the command line.
+type grantJSON struct {
+	ID         authz.GrantID  `json:"id"` // the grant_id of tokens
+	Email      string         `json:"email"`
+	ClientID   authz.ClientID `json:"client_id"`
+	ClientName string         `json:"client_name"`
+	Team       string         `json:"team"`
+	Scope      string         `json:"scope"`
+	CreatedAt  instant        `json:"created_at"`
+	UpdatedAt  instant        `json:"updated_at"`
+}
+
+func newGrantCommand(e *env) *cobra.Command {
+	return e.group("grant", "List and revoke what people allowed to applications",
+		"A grant is what one person lets one application do in one of their teams.",
+		newGrantList(e), newGrantRevoke(e))
+}
+
+func newGrantList(e *env) *cobra.Command {
+	var email, slug, client string
+	cmd := &cobra.Command{
+		Use:   "list [--user EMAIL] [--team SLUG] [--client CLIENT_ID]",
+		Short: "List grants, newest first",
+		Example: `  gatehouse grant list --team acme
+  gatehouse grant list --user ada@example.com --json`,
+		Args: takes(),
+	}
+	cmd.Flags().StringVar(&email, "user", "", "only those of the person with this `EMAIL`")
+	cmd.Flags().StringVar(&slug, "team", "", "only those in the team with this `SLUG`")
+	cmd.Flags().StringVar(&client, "client", "", "only those of the application with this `CLIENT_ID`")
+	cmd.RunE = e.with(func(ctx context.Context, a *app.App, _ []string) error {
+		filter, err := grantFilter(ctx, a, email, slug, client)
+		if err != nil {
+			return err
+		}
+		grants, err := a.Registry.Store.Grants(ctx, filter)
+		if err != nil {
+			return fmt.Errorf("list grants: %w", err)
+		}
+		out := make([]grantJSON, len(grants))
+		for i, g := range grants {
+			out[i] = grantJSON{g.ID, g.User.Email, g.Client.ID, g.Client.Name, g.Team.Slug, g.Scope.String(), instant(g.CreatedAt), instant(g.UpdatedAt)}
+		}
+		return e.show(out, func(t *tabwriter.Writer) {
+			row(t, "ID", "PERSON", "APPLICATION", "TEAM", "SCOPE", "SINCE")
+			for _, g := range out {
+				row(t, string(g.ID), g.Email, g.ClientName, g.Team, g.Scope, stamp(time.Time(g.CreatedAt)))
+			}
+		})
+	})
+	return cmd
+}
+
+// grantFilter resolves the names that people know: one that does not exist is an error, not an empty list.
+func grantFilter(ctx context.Context, a *app.App, email, slug, client string) (authz.GrantFilter, error) {
+	var f authz.GrantFilter
+	if email != "" {
+		u, err := a.Directory.UserByEmail(ctx, email)
+		if err != nil {
+			return f, err
+		}
+		f.User = u.ID
+	}
+	if client != "" {
+		c, err := findClient(ctx, a, client)
+		if err != nil {
+			return f, err
+		}
+		f.Client = c.ID
+	}
+	t, err := teamBySlug(ctx, a, slug)
+	f.Team = t.ID
+	return f, err
+}
+
+func newGrantRevoke(e *env) *cobra.Command {
+	return &cobra.Command{
+		Use:     "revoke ID",
+		Short:   "End a grant and everything issued under it",
+		Long:    "Ends a grant. The application loses access to the team on behalf of the person at once; they may connect it again.",
+		Example: "  gatehouse grant revoke 4hd9w",
+		Args:    takes("ID"),
+		RunE: e.with(func(ctx context.Context, a *app.App, args []string) error {
+			id := authz.GrantID(args[0])
+			if err := a.Registry.Store.RevokeGrant(ctx, id); err != nil {
+				return fmt.Errorf("grant %q: %w", id, err)
+			}
+			return e.showf(struct {
+				ID authz.GrantID `json:"id"`
+			}{id}, "revoked grant %s", id)
+		}),
+	}
+}

@@ -1,0 +1,89 @@
+package main
+
+import (
+	"context"
+	"text/tabwriter"
+
+	"github.com/gatehouse-auth/gatehouse/internal/app"
+	"github.com/gatehouse-auth/gatehouse/internal/team"
+	"github.com/spf13/cobra"
+)
+
+// memberJSON is a membership on the command line.
+type memberJSON struct {
+	Team      string    `json:"team"`
+	Email     string    `json:"email"`
+	Name      string    `json:"name,omitempty"`
+	Role      team.Role `json:"role,omitempty"`
+	CreatedAt instant   `json:"created_at,omitzero"`
+}
+
+func newMemberCommand(e *env) *cobra.Command {
+	return e.group("member", "Say who belongs to which team",
+		"A member of a team can connect applications to it. What they connected ends when they leave.",
+		newMemberAdd(e), newMemberList(e), newMemberRemove(e))
+}
+
+func newMemberAdd(e *env) *cobra.Command {
+	var role string
+	cmd := &cobra.Command{
+		Use:   "add SLUG EMAIL [--role admin|member]",
+		Short: "Add a person to a team",
+		Example: `  gatehouse member add acme ada@example.com --role admin
+  gatehouse member add acme grace@example.com`,
+		Args: takes("SLUG", "EMAIL"),
+	}
+	cmd.Flags().StringVar(&role, "role", string(team.Member), "what they may do in the team: admin or member")
+	cmd.RegisterFlagCompletionFunc("role", cobra.FixedCompletions([]string{string(team.Admin), string(team.Member)}, cobra.ShellCompDirectiveNoFileComp))
+	cmd.RunE = e.with(func(ctx context.Context, a *app.App, args []string) error {
+		m, err := a.Directory.AddMember(ctx, args[0], args[1], team.Role(role))
+		if err != nil {
+			return err
+		}
+		email := team.NormalizeEmail(args[1])
+		return e.showf(memberJSON{Team: m.Team.Slug, Email: email, Role: m.Role, CreatedAt: instant(m.CreatedAt)}, "added %s to team %s as %s", email, m.Team.Slug, m.Role)
+	})
+	return cmd
+}
+
+func newMemberList(e *env) *cobra.Command {
+	return &cobra.Command{
+		Use:     "list SLUG",
+		Short:   "List who belongs to a team, by e-mail",
+		Example: "  gatehouse member list acme",
+		Args:    takes("SLUG"),
+		RunE: e.with(func(ctx context.Context, a *app.App, args []string) error {
+			people, err := a.Directory.Members(ctx, args[0])
+			if err != nil {
+				return err
+			}
+			out := make([]memberJSON, len(people))
+			for i, p := range people {
+				out[i] = memberJSON{args[0], p.User.Email, p.User.Name, p.Role, instant(p.CreatedAt)}
+			}
+			return e.show(out, func(t *tabwriter.Writer) {
+				row(t, "EMAIL", "NAME", "ROLE", "STATE", "SINCE")
+				for _, p := range people {
+					row(t, p.User.Email, p.User.Name, string(p.Role), state(p.User.DisabledAt), stamp(p.CreatedAt))
+				}
+			})
+		}),
+	}
+}
+
+func newMemberRemove(e *env) *cobra.Command {
+	return &cobra.Command{
+		Use:     "remove SLUG EMAIL",
+		Short:   "Remove a person from a team, and end their grants there",
+		Long:    "Ends a person's place in a team. Every application that they connected to it loses access at once; their other teams are not touched.",
+		Example: "  gatehouse member remove acme ada@example.com",
+		Args:    takes("SLUG", "EMAIL"),
+		RunE: e.with(func(ctx context.Context, a *app.App, args []string) error {
+			if err := a.Directory.RemoveMember(ctx, args[0], args[1]); err != nil {
+				return err
+			}
+			email := team.NormalizeEmail(args[1])
+			return e.showf(memberJSON{Team: args[0], Email: email}, "removed %s from team %s", email, args[0])
+		}),
+	}
+}

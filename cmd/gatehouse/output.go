@@ -1,0 +1,63 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+	"time"
+)
+
+// show prints v as JSON with --json, and otherwise what text writes: cells end with a tab, lines with a newline.
+func (e *env) show(v any, text func(t *tabwriter.Writer)) error {
+	if e.json {
+		enc := json.NewEncoder(e.stdout)
+		enc.SetEscapeHTML(false)
+		return enc.Encode(v)
+	}
+	t := tabwriter.NewWriter(e.stdout, 0, 0, 2, ' ', 0)
+	text(t)
+	return t.Flush()
+}
+
+// showf prints v as JSON with --json, and otherwise one line.
+func (e *env) showf(v any, format string, args ...any) error {
+	return e.show(v, func(t *tabwriter.Writer) { fmt.Fprintf(t, format+"\n", args...) })
+}
+
+// row writes one line of a table. A cell cannot break it: what people typed has no control characters, and what is empty shows as a dash.
+func row(t *tabwriter.Writer, cells ...string) {
+	for i, cell := range cells {
+		if cell == "" {
+			cells[i] = "-"
+		}
+	}
+	fmt.Fprintln(t, strings.Join(cells, "\t"))
+}
+
+// stamp is a time as tables show it: UTC, to the minute.
+func stamp(at time.Time) string {
+	if at.IsZero() {
+		return ""
+	}
+	return at.UTC().Format("2006-01-02 15:04")
+}
+
+// instant is a time in JSON: RFC 3339 in UTC, to the second; omitted when zero.
+type instant time.Time
+
+// IsZero is for omitzero.
+func (i instant) IsZero() bool { return time.Time(i).IsZero() }
+
+// MarshalJSON implements json.Marshaler.
+func (i instant) MarshalJSON() ([]byte, error) {
+	return []byte(`"` + time.Time(i).UTC().Format(time.RFC3339) + `"`), nil
+}
+
+// state says whether something is enabled.
+func state(disabledAt time.Time) string {
+	if disabledAt.IsZero() {
+		return "enabled"
+	}
+	return "disabled"
+}

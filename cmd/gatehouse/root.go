@@ -1,0 +1,201 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/internal/app"
+	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/spf13/cobra"
+)
+
+// Exit statuses.
+const (
+	exitOK      = 0
+	exitFailure = 1
+	exitUsage   = 2
+)
+
+// env is what a command has of the world around it, and the flags that all commands share.
+type env struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	environ        []string // as os.Environ has it
+	now            func() time.Time
+	configPath     string // --config; empty for defaults and environment variables only
+	json           bool   // --json
+	started        bool   // the command line was understood, and its command runs
+}
+
+// run is the whole program: it returns the exit status.
+func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop) // the second signal ends the program at once
+
+	e := &env{stdin: stdin, stdout: stdout, stderr: stderr, environ: os.Environ(), now: time.Now}
+	root := newRootCommand(e)
+	root.SetArgs(args)
+	cmd, err := root.ExecuteContextC(ctx)
+	return e.report(cmd, err)
+}
+
+func newRootCommand(e *env) *cobra.Command {
+	root := e.group("gatehouse", "An OAuth 2.0 authorization server for products whose users work in teams",
+		`Gatehouse lets third-party applications act for a person in one of their teams.
+
+"gatehouse demo" shows all of it on one screen; "gatehouse serve" runs the server. The other commands
+administer it: they open the database themselves, so they work whether the server runs or not.`,
+		newDemoCommand(e), newServeCommand(e),
+		newUserCommand(e), newTeamCommand(e), newMemberCommand(e), newClientCommand(e), newGrantCommand(e), newKeyCommand(e),
+		newCompletionCommand(e), newManCommand(e), newVersionCommand(e))
+	root.SilenceErrors = true // report prints them
+	root.SilenceUsage = true
+	root.DisableAutoGenTag = true // man pages carry no date of their making
+	root.CompletionOptions.DisableDefaultCmd = true
+	root.SetIn(e.stdin)
+	root.SetOut(e.stdout)
+	root.SetErr(e.stderr)
+	root.SetUsageTemplate(usageTemplate)
+	cobra.EnableCommandSorting = false
+
+	flags := root.PersistentFlags()
+	flags.StringVar(&e.configPath, "config", e.getenv("GATEHOUSE_CONFIG"), "read the configuration from `FILE` (YAML; or $GATEHOUSE_CONFIG)")
+	flags.Lookup("config").DefValue = "" // help must not depend on where it is asked for
+	flags.BoolVar(&e.json, "json", false, "print one JSON object or array instead of text")
+	return root
+}
+
+// usageTemplate is Cobra's, less what Gatehouse has not got, and with "COMMAND" for those that only group others.
+const usageTemplate = `Usage:
+  {{if .HasAvailableSubCommands}}{{.CommandPath}} COMMAND{{else}}{{.UseLine}}{{end}}{{if .HasExample}}
+
+Examples:
+{{.Example}}{{end}}{{if .HasAvailableSubCommands}}
+
+Commands:{{range .Commands}}{{if .IsAvailableCommand}}
+  {{rpad .Name .NamePadding}} {{.Short}}{{end}}{{end}}{{end}}{{if .HasAvailableLocalFlags}}
+
+Flags:
+{{.LocalFlags.FlagUsages | trimTrailingWhitespaces}}{{end}}{{if .HasAvailableInheritedFlags}}
+
+Flags of every command:
+{{.InheritedFlags.FlagUsages | trimTrailingWhitespaces}}{{end}}{{if .HasAvailableSubCommands}}
+
+Run "{{.CommandPath}} COMMAND --help" for more about a command.{{end}}
+`
+
+// group is a command that only holds others.
+func (e *env) group(use, short, long string, commands ...*cobra.Command) *cobra.Command {
+	cmd := &cobra.Command{Use: use, Short: short, Long: long, Args: cobra.ArbitraryArgs}
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			cmd.SetOut(e.stderr)
+			return errors.Join(cmd.Help(), errHelped)
+		}
+		problem := fmt.Sprintf("unknown command %q", args[0])
+		cmd.SuggestionsMinimumDistance = 2
+		if close := cmd.SuggestionsFor(args[0]); len(close) > 0 {
+			problem += fmt.Sprintf("; did you mean %q?", close[0])
+		}
+		return usagef("%s", problem)
+	}
+	cmd.AddCommand(commands...)
+	return cmd
+}
+
+// config reads the configuration.
+func (e *env) config() (app.Config, error) { return app.LoadConfig(e.configPath, e.environ) }
+
+// open opens what the configuration names: the caller closes it. Only warnings are logged, to standard error.
+func (e *env) open(ctx context.Context) (*app.App, error) {
+	cfg, err := e.config()
+	if err != nil {
+		return nil, err
+	}
+	log := slog.New(slog.NewTextHandler(e.stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	return app.Open(ctx, cfg, app.Deps{Log: log, Now: e.now})
+}
+
+// with is the RunE of a command that works on the opened app.
+func (e *env) with(do func(ctx context.Context, a *app.App, args []string) error) func(*cobra.Command, []string) error {
+	return e.start(func(cmd *cobra.Command, args []string) (err error) {
+		a, err := e.open(cmd.Context())
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, a.Close()) }()
+		return do(cmd.Context(), a, args)
+	})
+}
+
+// start notes that the command line was understood: what goes wrong from here on is no wrong usage, unless usagef says so.
+func (e *env) start(do func(*cobra.Command, []string) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		e.started = true
+		return do(cmd, args)
+	}
+}
+
+// usageError is a command line that cannot be carried out, whatever the database holds.
+type usageError struct{ problem string }
+
+func (e *usageError) Error() string { return e.problem }
+
+// errHelped is wrong usage that was answered with the help already.
+var errHelped = errors.New("a command is missing")
+
+func usagef(format string, args ...any) error { return &usageError{fmt.Sprintf(format, args...)} }
+
+// takes checks that a command gets exactly the arguments it names.
+func takes(names ...string) cobra.PositionalArgs {
+	return func(_ *cobra.Command, args []string) error {
+		switch {
+		case len(args) < len(names):
+			return usagef("%s is missing", strings.Join(names[len(args):], " and "))
+		case len(args) > len(names):
+			return usagef("unexpected argument %q; quote what has spaces", args[len(names)])
+		}
+		return nil
+	}
+}
+
+// report says on standard error what went wrong, a line for each problem, and returns the exit status.
+func (e *env) report(cmd *cobra.Command, err error) int {
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.Is(err, errHelped):
+		return exitUsage
+	}
+	text := err.Error()
+	if o, ok := err.(*oauth.Error); ok { // its code is for clients, not for people
+		text = o.Description
+	}
+	for line := range strings.SplitSeq(text, "\n") {
+		fmt.Fprintf(e.stderr, "gatehouse: %s\n", line)
+	}
+	if _, ok := errors.AsType[*usageError](err); ok || !e.started {
+		fmt.Fprintf(e.stderr, "Run \"%s --help\" for how to use it.\n", cmd.CommandPath())
+		return exitUsage
+	}
+	return exitFailure
+}
+
+// getenv is the value of an environment variable, or "".
+func (e *env) getenv(name string) string {
+	for _, entry := range e.environ {
+		if value, ok := strings.CutPrefix(entry, name+"="); ok {
+			return value
+		}
+	}
+	return ""
+}

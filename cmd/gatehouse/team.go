@@ -1,0 +1,199 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"text/tabwriter"
+
+	"github.com/gatehouse-auth/gatehouse/internal/app"
+	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/team"
+	"github.com/spf13/cobra"
+)
+
+// teamJSON is a team on the command line.
+type teamJSON struct {
+	ID        team.ID `json:"id"` // the team_id of tokens
+	Slug      string  `json:"slug"`
+	Name      string  `json:"name"`
+	CreatedAt instant `json:"created_at"`
+}
+
+func teamOf(t team.Team) teamJSON { return teamJSON{t.ID, t.Slug, t.Name, instant(t.CreatedAt)} }
+
+// blockJSON is a team's refusal of a client on the command line.
+type blockJSON struct {
+	Team      string         `json:"team"`
+	ClientID  authz.ClientID `json:"client_id"`
+	Reason    string         `json:"reason,omitempty"`
+	CreatedAt instant        `json:"created_at,omitzero"`
+}
+
+func newTeamCommand(e *env) *cobra.Command {
+	return e.group("team", "Add, list, rename and remove teams, and keep applications out of them",
+		"A team is what people connect applications to. Its slug is in addresses and tokens and may change; its id never does.",
+		newTeamAdd(e), newTeamList(e), newTeamRename(e), newTeamRemove(e), newTeamBlock(e), newTeamUnblock(e), newTeamBlocks(e))
+}
+
+func newTeamAdd(e *env) *cobra.Command {
+	var name string
+	cmd := &cobra.Command{
+		Use:     "add SLUG --name NAME",
+		Short:   "Add a team",
+		Long:    "Adds a team without members. The slug is 1 to 63 of a-z, 0-9 and single hyphens between them.",
+		Example: "  gatehouse team add acme --name \"Acme Corporation\"",
+		Args:    takes("SLUG"),
+	}
+	cmd.Flags().StringVar(&name, "name", "", "the team's `NAME`, as pages show it")
+	cmd.MarkFlagRequired("name")
+	cmd.RunE = e.with(func(ctx context.Context, a *app.App, args []string) error {
+		t, err := a.Directory.AddTeam(ctx, args[0], name)
+		if err != nil {
+			return err
+		}
+		return e.showf(teamOf(t), "added team %s (%s)", t.Slug, t.ID)
+	})
+	return cmd
+}
+
+func newTeamList(e *env) *cobra.Command {
+	return &cobra.Command{
+		Use:   "list",
+		Short: "List all teams, by slug",
+		Args:  takes(),
+		RunE: e.with(func(ctx context.Context, a *app.App, _ []string) error {
+			teams, err := a.Directory.Store.Teams(ctx)
+			if err != nil {
+				return fmt.Errorf("list teams: %w", err)
+			}
+			out := make([]teamJSON, len(teams))
+			for i, t := range teams {
+				out[i] = teamOf(t)
+			}
+			return e.show(out, func(w *tabwriter.Writer) {
+				row(w, "SLUG", "NAME", "ID", "CREATED")
+				for _, t := range teams {
+					row(w, t.Slug, t.Name, string(t.ID), stamp(t.CreatedAt))
+				}
+			})
+		}),
+	}
+}
+
+func newTeamRename(e *env) *cobra.Command {
+	var slug, name string
+	cmd := &cobra.Command{
+		Use:   "rename SLUG [--slug NEW] [--name NAME]",
+		Short: "Give a team another slug, name, or both",
+		Long: `Renames a team. Its id, its members and its grants stay; tokens issued from now on carry the new slug. The old slug is free
+for another team, and gives that team nothing of this one.`,
+		Example: `  gatehouse team rename acme --slug acme-labs
+  gatehouse team rename acme --slug acme-labs --name "Acme Labs"`,
+		Args: takes("SLUG"),
+	}
+	cmd.Flags().StringVar(&slug, "slug", "", "the `NEW` slug")
+	cmd.Flags().StringVar(&name, "name", "", "the new `NAME`")
+	cmd.MarkFlagsOneRequired("slug", "name")
+	cmd.RunE = e.with(func(ctx context.Context, a *app.App, args []string) error {
+		t, err := a.Directory.RenameTeam(ctx, args[0], slug, name)
+		if err != nil {
+			return err
+		}
+		return e.showf(teamOf(t), "team %s is now %s (%s)", args[0], t.Slug, t.Name)
+	})
+	return cmd
+}
+
+func newTeamRemove(e *env) *cobra.Command {
+	return &cobra.Command{
+		Use:   "remove SLUG",
+		Short: "Remove a team with its memberships, applications and grants",
+		Long: `Removes a team and everything that belongs to it: memberships, the team's own applications, and every grant in it. This cannot be
+undone, and a team that is added under the same slug later gets nothing back.`,
+		Example: "  gatehouse team remove acme",
+		Args:    takes("SLUG"),
+		RunE: e.with(func(ctx context.Context, a *app.App, args []string) error {
+			t, err := a.Directory.RemoveTeam(ctx, args[0])
+			if err != nil {
+				return err
+			}
+			return e.showf(teamOf(t), "removed team %s", t.Slug)
+		}),
+	}
+}
+
+func newTeamBlock(e *env) *cobra.Command {
+	var reason string
+	cmd := &cobra.Command{
+		Use:   "block SLUG CLIENT_ID --reason TEXT",
+		Short: "Keep an application out of a team",
+		Long: `Keeps an application out of a team and ends its grants there at once. Members who try to connect it are shown the reason. Blocking
+again replaces the reason.`,
+		Example: "  gatehouse team block acme 7kq2m --reason \"Not reviewed by our security team yet\"",
+		Args:    takes("SLUG", "CLIENT_ID"),
+	}
+	cmd.Flags().StringVar(&reason, "reason", "", "why, in a `TEXT` for the team's members")
+	cmd.MarkFlagRequired("reason")
+	cmd.RunE = e.with(func(ctx context.Context, a *app.App, args []string) error {
+		t, err := a.Directory.TeamBySlug(ctx, args[0])
+		if err != nil {
+			return err
+		}
+		id := authz.ClientID(args[1])
+		if err := a.Registry.BlockClient(ctx, t.ID, id, reason); err != nil {
+			return err
+		}
+		return e.showf(blockJSON{Team: t.Slug, ClientID: id, Reason: reason}, "team %s blocks %s", t.Slug, id)
+	})
+	return cmd
+}
+
+func newTeamUnblock(e *env) *cobra.Command {
+	return &cobra.Command{
+		Use:     "unblock SLUG CLIENT_ID",
+		Short:   "Let a blocked application be connected again",
+		Long:    "Lets members connect the application again. Grants that ended when it was blocked stay ended.",
+		Example: "  gatehouse team unblock acme 7kq2m",
+		Args:    takes("SLUG", "CLIENT_ID"),
+		RunE: e.with(func(ctx context.Context, a *app.App, args []string) error {
+			t, err := a.Directory.TeamBySlug(ctx, args[0])
+			if err != nil {
+				return err
+			}
+			id := authz.ClientID(args[1])
+			if err := a.Registry.Store.Unblock(ctx, t.ID, id); err != nil {
+				return fmt.Errorf("unblock %s in team %s: %w", id, t.Slug, err)
+			}
+			return e.showf(blockJSON{Team: t.Slug, ClientID: id}, "team %s no longer blocks %s", t.Slug, id)
+		}),
+	}
+}
+
+func newTeamBlocks(e *env) *cobra.Command {
+	return &cobra.Command{
+		Use:     "blocks SLUG",
+		Short:   "List the applications that a team keeps out, newest first",
+		Example: "  gatehouse team blocks acme",
+		Args:    takes("SLUG"),
+		RunE: e.with(func(ctx context.Context, a *app.App, args []string) error {
+			t, err := a.Directory.TeamBySlug(ctx, args[0])
+			if err != nil {
+				return err
+			}
+			blocks, err := a.Registry.Store.Blocks(ctx, t.ID)
+			if err != nil {
+				return fmt.Errorf("list blocks of team %s: %w", t.Slug, err)
+			}
+			out := make([]blockJSON, len(blocks))
+			for i, b := range blocks {
+				out[i] = blockJSON{t.Slug, b.Client, b.Reason, instant(b.CreatedAt)}
+			}
+			return e.show(out, func(w *tabwriter.Writer) {
+				row(w, "CLIENT_ID", "REASON", "SINCE")
+				for _, b := range blocks {
+					row(w, string(b.Client), b.Reason, stamp(b.CreatedAt))
+				}
+			})
+		}),
+	}
+}

@@ -1,0 +1,187 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/gatehouse-auth/gatehouse/internal/app"
+	"github.com/gatehouse-auth/gatehouse/internal/authn"
+	"github.com/gatehouse-auth/gatehouse/internal/team"
+	"github.com/spf13/cobra"
+)
+
+// userJSON is a person on the command line.
+type userJSON struct {
+	ID         team.UserID `json:"id"` // the sub of their tokens
+	Email      string      `json:"email"`
+	Name       string      `json:"name"`
+	Operator   bool        `json:"operator"`
+	CreatedAt  instant     `json:"created_at"`
+	DisabledAt instant     `json:"disabled_at,omitzero"`
+}
+
+func userOf(u team.User) userJSON {
+	return userJSON{u.ID, u.Email, u.Name, u.Operator, instant(u.CreatedAt), instant(u.DisabledAt)}
+}
+
+func newUserCommand(e *env) *cobra.Command {
+	return e.group("user", "Add, list, disable and enable people",
+		"A user is a person who can sign in. What they can connect applications to are the teams they belong to (gatehouse member).",
+		newUserAdd(e), newUserList(e), newUserDisable(e), newUserEnable(e), newUserSetPassword(e))
+}
+
+func newUserAdd(e *env) *cobra.Command {
+	var name string
+	var fromStdin, operator bool
+	cmd := &cobra.Command{
+		Use:   "add EMAIL --name NAME",
+		Short: "Add a person",
+		Long: `Adds a person. Without --password-stdin they have no password and cannot sign in until "gatehouse user set-password" gives
+them one. The password is one line; it is never an argument, because arguments are visible to every process.`,
+		Example: `  gatehouse user add ada@example.com --name "Ada Lovelace" --password-stdin < password.txt
+  gatehouse user add root@example.com --name Operations --operator`,
+		Args: takes("EMAIL"),
+	}
+	cmd.Flags().StringVar(&name, "name", "", "the person's `NAME`, as pages show it")
+	cmd.Flags().BoolVar(&fromStdin, "password-stdin", false, "read the password from standard input")
+	cmd.Flags().BoolVar(&operator, "operator", false, "may administer this server")
+	cmd.MarkFlagRequired("name")
+	cmd.RunE = e.start(func(cmd *cobra.Command, args []string) error {
+		var password string
+		if fromStdin { // checked before the database is opened, so that nothing is half done
+			var err error
+			if password, err = readPassword(e.stdin); err != nil {
+				return err
+			}
+			if err := authn.CheckPassword(password, args[0], name); err != nil {
+				return err
+			}
+		}
+		return e.with(func(ctx context.Context, a *app.App, args []string) error {
+			u, err := a.Directory.AddUser(ctx, args[0], name, operator)
+			if err != nil {
+				return err
+			}
+			if fromStdin {
+				if err := a.Authn.SetPassword(ctx, u, password); err != nil {
+					return fmt.Errorf("%s was added without a password; give them one with \"gatehouse user set-password\": %w", u.Email, err)
+				}
+			}
+			return e.showf(userOf(u), "added user %s (%s)", u.Email, u.ID)
+		})(cmd, args)
+	})
+	return cmd
+}
+
+func newUserList(e *env) *cobra.Command {
+	return &cobra.Command{
+		Use:   "list",
+		Short: "List everyone, by e-mail",
+		Args:  takes(),
+		RunE: e.with(func(ctx context.Context, a *app.App, _ []string) error {
+			users, err := a.Directory.Store.Users(ctx)
+			if err != nil {
+				return fmt.Errorf("list users: %w", err)
+			}
+			out := make([]userJSON, len(users))
+			for i, u := range users {
+				out[i] = userOf(u)
+			}
+			return e.show(out, func(t *tabwriter.Writer) {
+				row(t, "EMAIL", "NAME", "ID", "STATE", "CREATED")
+				for _, u := range users {
+					what := state(u.DisabledAt)
+					if u.Operator {
+						what += ", operator"
+					}
+					row(t, u.Email, u.Name, string(u.ID), what, stamp(u.CreatedAt))
+				}
+			})
+		}),
+	}
+}
+
+func newUserDisable(e *env) *cobra.Command {
+	return &cobra.Command{
+		Use:     "disable EMAIL",
+		Short:   "Keep a person out, and end their sessions and grants",
+		Long:    "Keeps a person out until \"gatehouse user enable\". Their sessions and grants end at once, and stay ended.",
+		Example: "  gatehouse user disable ada@example.com",
+		Args:    takes("EMAIL"),
+		RunE: e.with(func(ctx context.Context, a *app.App, args []string) error {
+			u, err := a.Directory.DisableUser(ctx, args[0])
+			if err != nil {
+				return err
+			}
+			return e.showf(userOf(u), "disabled user %s", u.Email)
+		}),
+	}
+}
+
+func newUserEnable(e *env) *cobra.Command {
+	return &cobra.Command{
+		Use:     "enable EMAIL",
+		Short:   "Let a disabled person sign in again",
+		Long:    "Lets a person sign in again. What ended when they were disabled stays ended: they connect their applications anew.",
+		Example: "  gatehouse user enable ada@example.com",
+		Args:    takes("EMAIL"),
+		RunE: e.with(func(ctx context.Context, a *app.App, args []string) error {
+			u, err := a.Directory.EnableUser(ctx, args[0])
+			if err != nil {
+				return err
+			}
+			return e.showf(userOf(u), "enabled user %s", u.Email)
+		}),
+	}
+}
+
+func newUserSetPassword(e *env) *cobra.Command {
+	var fromStdin bool
+	cmd := &cobra.Command{
+		Use:     "set-password EMAIL --password-stdin",
+		Short:   "Give a person a new password, and sign them out everywhere",
+		Long:    "Replaces a person's password by the line on standard input and ends their sessions. Their grants live on.",
+		Example: "  gatehouse user set-password ada@example.com --password-stdin < password.txt",
+		Args:    takes("EMAIL"),
+	}
+	cmd.Flags().BoolVar(&fromStdin, "password-stdin", false, "read the password from standard input; required")
+	cmd.RunE = e.with(func(ctx context.Context, a *app.App, args []string) error {
+		if !fromStdin {
+			return usagef("--password-stdin is missing: the password is read from standard input only")
+		}
+		u, err := a.Directory.UserByEmail(ctx, args[0])
+		if err != nil {
+			return err
+		}
+		password, err := readPassword(e.stdin)
+		if err != nil {
+			return err
+		}
+		if err := a.Authn.SetPassword(ctx, u, password); err != nil {
+			return err
+		}
+		return e.showf(userOf(u), "set the password of %s and ended their sessions", u.Email)
+	})
+	return cmd
+}
+
+// maxPasswordLine bounds what is read; a password that is too long is told so by its check.
+const maxPasswordLine = 4096
+
+// readPassword reads one line, without its end.
+func readPassword(r io.Reader) (string, error) {
+	line, err := bufio.NewReader(io.LimitReader(r, maxPasswordLine)).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return "", fmt.Errorf("read the password: %w", err)
+	}
+	line = strings.TrimRight(line, "\r\n")
+	if line == "" {
+		return "", errors.New("there is no password on standard input")
+	}
+	return line, nil
+}
