@@ -1,20 +1,90 @@
 // Package store keeps everything in SQLite or PostgreSQL, with one SQL text for both. It implements the interfaces that authz, authn, team and token declare.
 //
 // Each exported method is one unit of work: it happens whole or not at all, and has happened durably when it returns.
+//
+// Where things are: dialect.go has everything in which the two databases differ, work.go runs statements and units of work, writer.go joins SQLite's
+// concurrent units in one commit, migrations/ is the schema. The other files are named for what they keep.
 package store
 
-import "context"
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"github.com/gatehouse-auth/gatehouse/internal/authn"
+	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/team"
+	"github.com/gatehouse-auth/gatehouse/internal/token"
+)
+
+// A DB is the store of them all.
+var (
+	_ team.Store  = (*DB)(nil)
+	_ authn.Store = (*DB)(nil)
+	_ authz.Store = (*DB)(nil)
+	_ token.Store = (*DB)(nil)
+)
 
 // Options are the settings of a DB.
 type Options struct {
 	// Observe is called once per statement with its name ("Redeem", …) and once per commit ("commit"), for metrics and for tests that count. May be nil.
+	// It is called from several goroutines at once.
 	Observe func(statement string)
 }
 
-// DB is an open database.
+// DB is an open database. It may be used from several goroutines at once.
 type DB struct {
-	// unexported
+	dialect dialect
+	opts    Options
+
+	handle *sql.DB  // PostgreSQL: everything; SQLite: the one connection that writes
+	reads  *sql.DB  // PostgreSQL: the same; SQLite: connections that cannot write
+	stmts  sync.Map // SQLite: query → *sql.Stmt on reads
+	writer *writer  // SQLite only
+	closed func() error
+
+	fault atomic.Pointer[func(statement string) error] // tests make a statement or a commit fail
 }
 
 // Open opens a database ("sqlite:PATH" or "postgres://…") and brings its schema up to date under a lock.
-func Open(ctx context.Context, url string, opts Options) (*DB, error) { panic("contract") }
+// A missing SQLite file is made, readable by its owner only; a missing directory is an error, and so is a schema made by a newer release.
+func Open(ctx context.Context, url string, opts Options) (*DB, error) {
+	open, err := opener(url)
+	if err != nil {
+		return nil, err
+	}
+	db, err := open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	db.opts = opts
+	return db, nil
+}
+
+// Ping reports whether the database answers.
+func (db *DB) Ping(ctx context.Context) error {
+	if err := db.reads.PingContext(ctx); err != nil {
+		return fmt.Errorf("reach the database: %w", err)
+	}
+	var one int
+	if err := db.reads.QueryRowContext(ctx, "SELECT 1").Scan(&one); err != nil {
+		return fmt.Errorf("reach the database: %w", err)
+	}
+	return nil
+}
+
+// Close finishes the commit that is under way and closes the database. Units of work that come later fail.
+func (db *DB) Close() error { return db.closed() }
+
+// observe tells whoever watches that a statement or a commit is about to happen. Its error is a test's wish that it fail.
+func (db *DB) observe(name string) error {
+	if db.opts.Observe != nil {
+		db.opts.Observe(name)
+	}
+	if fault := db.fault.Load(); fault != nil {
+		return (*fault)(name)
+	}
+	return nil
+}

@@ -1,0 +1,44 @@
+package store
+
+import (
+	"context"
+
+	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/team"
+)
+
+// Block keeps a client out of a team and ends its grants there in the same transaction. team.ErrNoTeam, authz.ErrNoClient.
+func (db *DB) Block(ctx context.Context, b authz.Block) error {
+	return db.write(ctx, "Block", func(t *tx) error {
+		// Whoever saves a grant in the team has its row, so it is either among those that end here or finds the block.
+		if err := t.must(team.ErrNoTeam, `UPDATE teams SET name = name WHERE id = $1`, b.Team); err != nil {
+			return err
+		}
+		_, err := t.exec(`INSERT INTO team_blocks (team_id, client_id, reason, created_at) VALUES ($1, $2, $3, $4)
+			ON CONFLICT (team_id, client_id) DO UPDATE SET reason = excluded.reason`, b.Team, b.Client, b.Reason, millis(b.CreatedAt))
+		if db.dialect.violation(err) == foreignKey {
+			return authz.ErrNoClient
+		}
+		if err != nil {
+			return err
+		}
+		_, err = t.exec(`DELETE FROM grants WHERE client_id = $1 AND team_id = $2`, b.Client, b.Team)
+		return err
+	})
+}
+
+// Unblock lets a client be connected to a team again and revives nothing. authz.ErrNoBlock.
+func (db *DB) Unblock(ctx context.Context, id team.ID, client authz.ClientID) error {
+	return db.write(ctx, "Unblock", func(t *tx) error {
+		return t.must(authz.ErrNoBlock, `DELETE FROM team_blocks WHERE team_id = $1 AND client_id = $2`, id, client)
+	})
+}
+
+// Blocks is what a team blocks, the newest first.
+func (db *DB) Blocks(ctx context.Context, id team.ID) ([]authz.Block, error) {
+	scan := func(r row) (b authz.Block, err error) {
+		return b, r.Scan(&b.Team, &b.Client, &b.Reason, timeColumn{&b.CreatedAt})
+	}
+	return all(ctx, db, "Blocks", scan, `SELECT b.team_id, b.client_id, b.reason, b.created_at FROM team_blocks b
+		WHERE b.team_id = $1 ORDER BY b.created_at DESC, b.client_id`, id)
+}

@@ -1,0 +1,140 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/team"
+)
+
+// noReason stands for a block whose admin gave no reason, since an empty one means that there is no block.
+const noReason = "no reason was given"
+
+const standingsQuery = `SELECT ` + teamColumns + `, m.role, CASE WHEN b.team_id IS NULL THEN '' WHEN b.reason = '' THEN '` + noReason + `' ELSE b.reason END,
+		COALESCE(g.id, ''), COALESCE(g.scope, ''), COALESCE(g.created_at, 0), COALESCE(g.updated_at, 0)
+	FROM memberships m JOIN teams t ON t.id = m.team_id
+	LEFT JOIN grants g ON g.user_id = m.user_id AND g.team_id = m.team_id AND g.client_id = $2
+	LEFT JOIN team_blocks b ON b.team_id = m.team_id AND b.client_id = $2
+	WHERE m.user_id = $1`
+
+// Standings is each team that the person belongs to, by name, with what concerns the client.
+func (db *DB) Standings(ctx context.Context, user team.UserID, client authz.ClientID) ([]authz.Standing, error) {
+	scan := func(r row) (s authz.Standing, err error) {
+		g := authz.Grant{User: user, Client: client}
+		dest := append(teamInto(&s.Team), &s.Role, &s.Blocked, &g.ID, scopeColumn{&g.Scope}, timeColumn{&g.CreatedAt}, timeColumn{&g.UpdatedAt})
+		if err := r.Scan(dest...); err != nil {
+			return s, err
+		}
+		if g.ID != "" {
+			g.Team = s.Team.ID
+			s.Grant = &g
+		}
+		return s, nil
+	}
+	standings, err := all(ctx, db, "Standings", scan, standingsQuery, user, client)
+	slices.SortFunc(standings, func(a, b authz.Standing) int {
+		return byName(a.Team.Name, string(a.Team.ID), b.Team.Name, string(b.Team.ID))
+	})
+	return standings, err
+}
+
+// SaveGrant creates the grant of (user, client, team) or widens the one there is, and returns it as saved. authz.ErrNotLive.
+func (db *DB) SaveGrant(ctx context.Context, g authz.Grant) (saved authz.Grant, err error) {
+	err = db.write(ctx, "SaveGrant", func(t *tx) error {
+		if err := t.holdLive(g); err != nil {
+			return err
+		}
+		before, blocked, err := t.standing(g)
+		switch {
+		case err != nil:
+			return err
+		case blocked:
+			return authz.ErrNotLive
+		case before.ID == "":
+			saved = g
+			_, err = t.exec(`INSERT INTO grants (id, user_id, team_id, client_id, scope, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+				g.ID, g.User, g.Team, g.Client, words(g.Scope), millis(g.CreatedAt), millis(g.UpdatedAt))
+		default:
+			saved = before
+			saved.Scope = before.Scope.Union(g.Scope)
+			saved.UpdatedAt = g.UpdatedAt
+			_, err = t.exec(`UPDATE grants SET scope = $2, updated_at = $3 WHERE id = $1`, before.ID, words(saved.Scope), millis(g.UpdatedAt))
+		}
+		return err
+	})
+	if err != nil {
+		return authz.Grant{}, err
+	}
+	return saved, nil
+}
+
+// holdLive finds person, membership, team and client alive, and keeps them so until the end of the unit of work: whoever ends one of them waits, and
+// then finds the grant. The membership is held alone, so that two consents of one person do not lose each other's scopes.
+func (t *tx) holdLive(g authz.Grant) error {
+	var found int
+	err := t.get([]any{&found}, `SELECT 1 FROM memberships m
+		JOIN users u ON u.id = m.user_id JOIN teams t ON t.id = m.team_id JOIN clients c ON c.id = $3
+		WHERE m.user_id = $1 AND m.team_id = $2 AND u.disabled_at = 0 AND c.disabled_at = 0 AND (c.team_id IS NULL OR c.team_id = m.team_id)`+
+		t.db.dialect.locking("FOR SHARE OF u, t, c FOR NO KEY UPDATE OF m"), g.User, g.Team, g.Client)
+	if errors.Is(err, sql.ErrNoRows) {
+		return authz.ErrNotLive
+	}
+	return err
+}
+
+// standing is the grant there is, and whether the team blocks the client. It is asked in a statement of its own, after the locks: a statement of
+// PostgreSQL that waited for a lock does not see what else was committed meanwhile.
+func (t *tx) standing(g authz.Grant) (before authz.Grant, blocked bool, err error) {
+	before = authz.Grant{User: g.User, Client: g.Client, Team: g.Team}
+	dest := []any{&blocked, &before.ID, scopeColumn{&before.Scope}, timeColumn{&before.CreatedAt}, timeColumn{&before.UpdatedAt}}
+	err = t.get(dest, `SELECT b.team_id IS NOT NULL, COALESCE(g.id, ''), COALESCE(g.scope, ''), COALESCE(g.created_at, 0), COALESCE(g.updated_at, 0)
+		FROM memberships m
+		LEFT JOIN grants g ON g.user_id = m.user_id AND g.team_id = m.team_id AND g.client_id = $3
+		LEFT JOIN team_blocks b ON b.team_id = m.team_id AND b.client_id = $3
+		WHERE m.user_id = $1 AND m.team_id = $2`, g.User, g.Team, g.Client)
+	return before, blocked, err
+}
+
+// Grants is the grants that a filter lets through, the newest first.
+func (db *DB) Grants(ctx context.Context, f authz.GrantFilter) ([]authz.GrantDetail, error) {
+	scan := func(r row) (d authz.GrantDetail, err error) {
+		g := &d.Grant
+		dest := []any{&g.ID, &g.User, &g.Client, &g.Team, scopeColumn{&g.Scope}, timeColumn{&g.CreatedAt}, timeColumn{&g.UpdatedAt}}
+		return d, r.Scan(slices.Concat(dest, userInto(&d.User), teamInto(&d.Team), clientInto(&d.Client))...)
+	}
+	where, args := grantConditions(f)
+	return all(ctx, db, "Grants", scan, `SELECT g.id, g.user_id, g.client_id, g.team_id, g.scope, g.created_at, g.updated_at,
+			`+userColumns+`, `+teamColumns+`, `+clientColumns+`
+		FROM `+clientTables+` JOIN grants g ON g.client_id = c.id JOIN users u ON u.id = g.user_id JOIN teams t ON t.id = g.team_id`+
+		where+` ORDER BY g.created_at DESC, g.id`, args...)
+}
+
+// RevokeGrant ends a grant; its families end with it by foreign key. authz.ErrNoGrant.
+func (db *DB) RevokeGrant(ctx context.Context, id authz.GrantID) error {
+	return db.write(ctx, "RevokeGrant", func(t *tx) error {
+		return t.must(authz.ErrNoGrant, `DELETE FROM grants WHERE id = $1`, id)
+	})
+}
+
+// grantConditions spells out only what narrows, so that each combination can use its index.
+func grantConditions(f authz.GrantFilter) (where string, args []any) {
+	var conditions []string
+	narrow := func(column, value string) {
+		if value != "" {
+			args = append(args, value)
+			conditions = append(conditions, fmt.Sprintf("%s = $%d", column, len(args)))
+		}
+	}
+	narrow("g.user_id", string(f.User))
+	narrow("g.team_id", string(f.Team))
+	narrow("g.client_id", string(f.Client))
+	if len(conditions) > 0 {
+		where = " WHERE " + strings.Join(conditions, " AND ")
+	}
+	return where, args
+}

@@ -1,0 +1,45 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"encoding/base64"
+	"fmt"
+	"slices"
+
+	"github.com/gatehouse-auth/gatehouse/internal/token"
+)
+
+// Keys is every key, the oldest first.
+func (db *DB) Keys(ctx context.Context) ([]token.StoredKey, error) {
+	scan := func(r row) (k token.StoredKey, err error) {
+		var sealed string
+		if err := r.Scan(&k.ID, &k.Use, &k.Algorithm, &k.Slot, &sealed,
+			timeColumn{&k.CreatedAt}, timeColumn{&k.SignsFrom}, timeColumn{&k.PredecessorDeadAt}); err != nil {
+			return k, err
+		}
+		if k.Sealed, err = base64.StdEncoding.DecodeString(sealed); err != nil {
+			return k, fmt.Errorf("key %s: %w", k.ID, err)
+		}
+		return k, nil
+	}
+	return all(ctx, db, "Keys", scan, `SELECT id, purpose, algorithm, slot, sealed, created_at, signs_from, predecessor_dead_at
+		FROM keyring ORDER BY created_at, id`)
+}
+
+// AddKeys adds those whose slot is free and leaves the others alone.
+func (db *DB) AddKeys(ctx context.Context, keys []token.StoredKey) error {
+	// In everyone's order, so that two servers that start at once do not wait for each other.
+	keys = slices.SortedFunc(slices.Values(keys), func(a, b token.StoredKey) int { return cmp.Compare(a.Slot, b.Slot) })
+	return db.write(ctx, "AddKeys", func(t *tx) error {
+		for _, k := range keys {
+			if _, err := t.exec(`INSERT INTO keyring (id, purpose, algorithm, slot, sealed, created_at, signs_from, predecessor_dead_at)
+				VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (slot) DO NOTHING`,
+				k.ID, k.Use, k.Algorithm, k.Slot, base64.StdEncoding.EncodeToString(k.Sealed),
+				millis(k.CreatedAt), millis(k.SignsFrom), millis(k.PredecessorDeadAt)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}

@@ -1,0 +1,62 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"fmt"
+	"io/fs"
+
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// migrate brings the schema up to date. Several processes may do so at once on one database.
+func migrate(ctx context.Context, handle *sql.DB, d dialect) error {
+	texts, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return err
+	}
+	options := []goose.ProviderOption{goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger())}
+	if d.rowLocks {
+		locker, err := lock.NewPostgresSessionLocker()
+		if err != nil {
+			return err
+		}
+		options = append(options, goose.WithSessionLocker(locker))
+	}
+	provider, err := goose.NewProvider(d.goose, handle, texts, options...)
+	if err != nil {
+		return err
+	}
+	// SQLite has no lock that outlives a transaction. Each migration is one transaction together with its version, so of two processes
+	// one succeeds and the other fails without a trace, and finds less to do when it tries again.
+	const attempts = 20
+	for attempt := 1; ; attempt++ {
+		err := up(ctx, provider)
+		if err == nil || d.rowLocks || attempt == attempts || ctx.Err() != nil {
+			return err
+		}
+		pending, check := provider.HasPending(ctx)
+		if check == nil && pending && !d.transient(err) {
+			return err
+		}
+	}
+}
+
+func up(ctx context.Context, provider *goose.Provider) error {
+	if _, err := provider.Up(ctx); err != nil {
+		return fmt.Errorf("migrate the schema: %w", err)
+	}
+	current, known, err := provider.GetVersions(ctx)
+	if err != nil {
+		return fmt.Errorf("read the schema's version: %w", err)
+	}
+	if current > known {
+		return fmt.Errorf("the database has schema %d, made by a newer release; this one knows schemas up to %d", current, known)
+	}
+	return nil
+}

@@ -1,0 +1,79 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/internal/authn"
+	"github.com/gatehouse-auth/gatehouse/internal/team"
+)
+
+// Password is a person with their password hash, which is empty when they have none. team.ErrNoUser.
+func (db *DB) Password(ctx context.Context, email string) (team.User, string, error) {
+	type account struct {
+		user team.User
+		hash string
+	}
+	scan := func(r row) (a account, err error) {
+		return a, r.Scan(append(userInto(&a.user), &a.hash)...)
+	}
+	a, err := one(ctx, db, "Password", team.ErrNoUser, scan, `SELECT `+userColumns+`, u.password_hash FROM users u WHERE u.email = $1`, email)
+	return a.user, a.hash, err
+}
+
+// SetPassword replaces the password hash and ends the person's sessions in the same transaction. team.ErrNoUser.
+func (db *DB) SetPassword(ctx context.Context, user team.UserID, hash string, at time.Time) error {
+	return db.write(ctx, "SetPassword", func(t *tx) error {
+		err := t.must(team.ErrNoUser, `UPDATE users SET password_hash = $2, password_set_at = $3 WHERE id = $1`, user, hash, millis(at))
+		if err != nil {
+			return err
+		}
+		_, err = t.exec(`DELETE FROM sessions WHERE user_id = $1`, user)
+		return err
+	})
+}
+
+// Rehash replaces the hash of the same password, if it is still from. It signs nobody out.
+func (db *DB) Rehash(ctx context.Context, user team.UserID, from, to string) error {
+	return db.write(ctx, "Rehash", func(t *tx) error {
+		_, err := t.exec(`UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2`, user, from, to)
+		return err
+	})
+}
+
+// StartSession saves a session and ends the one it replaces. authn.ErrSignInFailed when the person has been disabled in the meantime.
+func (db *DB) StartSession(ctx context.Context, s authn.Session, replaces string) error {
+	return db.write(ctx, "StartSession", func(t *tx) error {
+		if replaces != "" {
+			if _, err := t.exec(`DELETE FROM sessions WHERE id = $1`, replaces); err != nil {
+				return err
+			}
+		}
+		// The lock makes DisableUser wait, or this see what it did.
+		return t.must(authn.ErrSignInFailed, `INSERT INTO sessions (id, user_id, auth_time, methods, expires_at)
+			SELECT $1, u.id, CAST($3 AS BIGINT), $4, CAST($5 AS BIGINT) FROM users u WHERE u.id = $2 AND u.disabled_at = 0`+
+			db.dialect.locking("FOR SHARE OF u"),
+			s.ID, s.User.ID, millis(s.AuthTime), words(s.Methods), millis(s.ExpiresAt))
+	})
+}
+
+const sessionQuery = `SELECT s.id, s.auth_time, s.methods, s.expires_at, ` + userColumns + `
+	FROM sessions s JOIN users u ON u.id = s.user_id
+	WHERE s.id = $1 AND s.expires_at > $2 AND u.disabled_at = 0`
+
+// Session is a session with its person as they are now. authn.ErrNoSession.
+func (db *DB) Session(ctx context.Context, id string, now time.Time) (authn.Session, error) {
+	scan := func(r row) (s authn.Session, err error) {
+		dest := []any{&s.ID, timeColumn{&s.AuthTime}, wordsColumn{&s.Methods}, timeColumn{&s.ExpiresAt}}
+		return s, r.Scan(append(dest, userInto(&s.User)...)...)
+	}
+	return one(ctx, db, "Session", authn.ErrNoSession, scan, sessionQuery, id, millis(now))
+}
+
+// EndSession ends a session, if there is one.
+func (db *DB) EndSession(ctx context.Context, id string) error {
+	return db.write(ctx, "EndSession", func(t *tx) error {
+		_, err := t.exec(`DELETE FROM sessions WHERE id = $1`, id)
+		return err
+	})
+}

@@ -1,0 +1,117 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	"github.com/gatehouse-auth/gatehouse/internal/team"
+)
+
+const teamColumns = "t.id, t.slug, t.name, t.created_at"
+
+func teamInto(t *team.Team) []any {
+	return []any{&t.ID, &t.Slug, &t.Name, timeColumn{&t.CreatedAt}}
+}
+
+func scanTeam(r row) (t team.Team, err error) {
+	return t, r.Scan(teamInto(&t)...)
+}
+
+// AddTeam saves a new team. team.ErrSlugTaken.
+func (db *DB) AddTeam(ctx context.Context, add team.Team) error {
+	return db.write(ctx, "AddTeam", func(t *tx) error {
+		_, err := t.exec(`INSERT INTO teams (id, slug, name, created_at) VALUES ($1, $2, $3, $4)`, add.ID, add.Slug, add.Name, millis(add.CreatedAt))
+		if db.dialect.violation(err) == uniqueConstraint {
+			return team.ErrSlugTaken
+		}
+		return err
+	})
+}
+
+// TeamBySlug is a team by its slug. team.ErrNoTeam.
+func (db *DB) TeamBySlug(ctx context.Context, slug string) (team.Team, error) {
+	return one(ctx, db, "TeamBySlug", team.ErrNoTeam, scanTeam, `SELECT `+teamColumns+` FROM teams t WHERE t.slug = $1`, slug)
+}
+
+// Teams is every team, by slug.
+func (db *DB) Teams(ctx context.Context) ([]team.Team, error) {
+	teams, err := all(ctx, db, "Teams", scanTeam, `SELECT `+teamColumns+` FROM teams t`)
+	slices.SortFunc(teams, func(a, b team.Team) int { return cmp.Compare(a.Slug, b.Slug) })
+	return teams, err
+}
+
+// RenameTeam gives a team another slug and name; its grants live on. team.ErrSlugTaken, team.ErrNoTeam.
+func (db *DB) RenameTeam(ctx context.Context, id team.ID, slug, name string) error {
+	return db.write(ctx, "RenameTeam", func(t *tx) error {
+		err := t.must(team.ErrNoTeam, `UPDATE teams SET slug = $2, name = $3 WHERE id = $1`, id, slug, name)
+		if db.dialect.violation(err) == uniqueConstraint {
+			return team.ErrSlugTaken
+		}
+		return err
+	})
+}
+
+// RemoveTeam removes a team; its memberships, clients, blocks and grants go with it by foreign key. team.ErrNoTeam.
+func (db *DB) RemoveTeam(ctx context.Context, id team.ID) error {
+	return db.write(ctx, "RemoveTeam", func(t *tx) error {
+		return t.must(team.ErrNoTeam, `DELETE FROM teams WHERE id = $1`, id)
+	})
+}
+
+// AddMember gives a person a place in a team. team.ErrIsMember, team.ErrNoUser, team.ErrNoTeam.
+func (db *DB) AddMember(ctx context.Context, m team.Membership) error {
+	return db.write(ctx, "AddMember", func(t *tx) error {
+		var users, teams int
+		if err := t.get([]any{&users, &teams}, `SELECT (SELECT COUNT(*) FROM users WHERE id = $1), (SELECT COUNT(*) FROM teams WHERE id = $2)`,
+			m.User, m.Team.ID); err != nil {
+			return err
+		}
+		switch {
+		case users == 0:
+			return team.ErrNoUser
+		case teams == 0:
+			return team.ErrNoTeam
+		}
+		_, err := t.exec(`INSERT INTO memberships (user_id, team_id, role, created_at) VALUES ($1, $2, $3, $4)`,
+			m.User, m.Team.ID, m.Role, millis(m.CreatedAt))
+		switch db.dialect.violation(err) {
+		case uniqueConstraint:
+			return team.ErrIsMember
+		case foreignKey: // removed since the first statement; people are never removed
+			return team.ErrNoTeam
+		}
+		return err
+	})
+}
+
+// RemoveMember ends a person's place in a team; their grants there end with it by foreign key. team.ErrNoMember.
+func (db *DB) RemoveMember(ctx context.Context, id team.ID, user team.UserID) error {
+	return db.write(ctx, "RemoveMember", func(t *tx) error {
+		return t.must(team.ErrNoMember, `DELETE FROM memberships WHERE team_id = $1 AND user_id = $2`, id, user)
+	})
+}
+
+// Members is who belongs to a team, by e-mail.
+func (db *DB) Members(ctx context.Context, id team.ID) ([]team.Person, error) {
+	scan := func(r row) (p team.Person, err error) {
+		return p, r.Scan(append(userInto(&p.User), &p.Role, timeColumn{&p.CreatedAt})...)
+	}
+	people, err := all(ctx, db, "Members", scan,
+		`SELECT `+userColumns+`, m.role, m.created_at FROM memberships m JOIN users u ON u.id = m.user_id WHERE m.team_id = $1`, id)
+	slices.SortFunc(people, func(a, b team.Person) int { return cmp.Compare(a.User.Email, b.User.Email) })
+	return people, err
+}
+
+// Memberships is the teams that a person belongs to, by the team's name.
+func (db *DB) Memberships(ctx context.Context, user team.UserID) ([]team.Membership, error) {
+	scan := func(r row) (m team.Membership, err error) {
+		return m, r.Scan(append(teamInto(&m.Team), &m.User, &m.Role, timeColumn{&m.CreatedAt})...)
+	}
+	places, err := all(ctx, db, "Memberships", scan,
+		`SELECT `+teamColumns+`, m.user_id, m.role, m.created_at FROM memberships m JOIN teams t ON t.id = m.team_id WHERE m.user_id = $1`, user)
+	slices.SortFunc(places, func(a, b team.Membership) int {
+		return byName(a.Team.Name, string(a.Team.ID), b.Team.Name, string(b.Team.ID))
+	})
+	return places, err
+}

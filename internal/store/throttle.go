@@ -1,0 +1,81 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/internal/authn"
+)
+
+// errFull undoes what Count added to the other buckets.
+var errFull = errors.New("a bucket is full")
+
+// countQuery adds a failure, or opens a new window when the last one is over. It changes nothing, and returns nothing, when the bucket is full;
+// its row is locked all the same, so that no one else can fill it in between.
+const countQuery = `INSERT INTO throttle (bucket, failures, resets_at) VALUES ($1, 1, $3)
+	ON CONFLICT (bucket) DO UPDATE SET
+		failures = CASE WHEN throttle.resets_at <= $2 THEN 1 ELSE throttle.failures + 1 END,
+		resets_at = CASE WHEN throttle.resets_at <= $2 THEN excluded.resets_at ELSE throttle.resets_at END
+	WHERE throttle.resets_at <= $2 OR throttle.failures < $4
+	RETURNING failures`
+
+// Count adds one failure to each bucket, or to none when one of them is full; wait is then how long until none is.
+func (db *DB) Count(ctx context.Context, buckets []authn.Bucket, now time.Time) (wait time.Duration, err error) {
+	err = db.write(ctx, "Count", func(t *tx) error {
+		wait = 0
+		for _, b := range ordered(buckets) {
+			full, err := t.count(b, now)
+			if err != nil {
+				return err
+			}
+			wait = max(wait, full)
+		}
+		if wait > 0 {
+			return errFull
+		}
+		return nil
+	})
+	if errors.Is(err, errFull) {
+		err = nil
+	}
+	return wait, err
+}
+
+// count adds a failure to one bucket. When that is more than it takes, full is how long it stays so.
+func (t *tx) count(b authn.Bucket, now time.Time) (full time.Duration, err error) {
+	var failures int
+	err = t.get([]any{&failures}, countQuery, b.Key, millis(now), millis(now.Add(b.Window)), b.Limit)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		var resets time.Time
+		if err := t.get([]any{timeColumn{&resets}}, `SELECT resets_at FROM throttle WHERE bucket = $1`, b.Key); err != nil {
+			return 0, err
+		}
+		return max(resets.Sub(now), time.Millisecond), nil
+	case err == nil && failures > b.Limit: // a limit of nothing
+		return b.Window, nil
+	}
+	return 0, err
+}
+
+// Uncount takes back what Count added.
+func (db *DB) Uncount(ctx context.Context, buckets []authn.Bucket, now time.Time) error {
+	return db.write(ctx, "Uncount", func(t *tx) error {
+		for _, b := range ordered(buckets) {
+			if _, err := t.exec(`UPDATE throttle SET failures = failures - 1 WHERE bucket = $1 AND failures > 0 AND resets_at > $2`,
+				b.Key, millis(now)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// ordered is the buckets in an order that is everyone's, so that nobody waits for a row of someone who waits for theirs.
+func ordered(buckets []authn.Bucket) []authn.Bucket {
+	return slices.SortedFunc(slices.Values(buckets), func(a, b authn.Bucket) int { return cmp.Compare(a.Key, b.Key) })
+}

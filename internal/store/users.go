@@ -1,0 +1,79 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/internal/team"
+)
+
+const userColumns = "u.id, u.email, u.name, u.operator, u.created_at, u.disabled_at"
+
+func userInto(u *team.User) []any {
+	return []any{&u.ID, &u.Email, &u.Name, &u.Operator, timeColumn{&u.CreatedAt}, timeColumn{&u.DisabledAt}}
+}
+
+func scanUser(r row) (u team.User, err error) {
+	return u, r.Scan(userInto(&u)...)
+}
+
+// AddUser saves a new person. team.ErrUserTaken.
+func (db *DB) AddUser(ctx context.Context, u team.User) error {
+	return db.write(ctx, "AddUser", func(t *tx) error {
+		_, err := t.exec(`INSERT INTO users (id, email, name, operator, created_at, disabled_at) VALUES ($1, $2, $3, $4, $5, $6)`,
+			u.ID, u.Email, u.Name, u.Operator, millis(u.CreatedAt), millis(u.DisabledAt))
+		if db.dialect.violation(err) == uniqueConstraint {
+			return team.ErrUserTaken
+		}
+		return err
+	})
+}
+
+// User is a person by id. team.ErrNoUser.
+func (db *DB) User(ctx context.Context, id team.UserID) (team.User, error) {
+	return one(ctx, db, "User", team.ErrNoUser, scanUser, `SELECT `+userColumns+` FROM users u WHERE u.id = $1`, id)
+}
+
+// UserByEmail is a person by e-mail in lower case. team.ErrNoUser.
+func (db *DB) UserByEmail(ctx context.Context, email string) (team.User, error) {
+	return one(ctx, db, "UserByEmail", team.ErrNoUser, scanUser, `SELECT `+userColumns+` FROM users u WHERE u.email = $1`, email)
+}
+
+// Users is everyone, by e-mail.
+func (db *DB) Users(ctx context.Context) ([]team.User, error) {
+	users, err := all(ctx, db, "Users", scanUser, `SELECT `+userColumns+` FROM users u`)
+	slices.SortFunc(users, func(a, b team.User) int { return cmp.Compare(a.Email, b.Email) })
+	return users, err
+}
+
+// DisableUser ends a person's sessions and grants in the same transaction. team.ErrNoUser.
+// Whoever starts a session or saves a grant for them at the same time holds the row that is updated first here: either what they saved is ended too,
+// or they find the person disabled.
+func (db *DB) DisableUser(ctx context.Context, id team.UserID, at time.Time) error {
+	return db.write(ctx, "DisableUser", func(t *tx) error {
+		if err := t.must(team.ErrNoUser, `UPDATE users SET disabled_at = $2 WHERE id = $1`, id, millis(at)); err != nil {
+			return err
+		}
+		if _, err := t.exec(`DELETE FROM sessions WHERE user_id = $1`, id); err != nil {
+			return err
+		}
+		_, err := t.exec(`DELETE FROM grants WHERE user_id = $1`, id)
+		return err
+	})
+}
+
+// EnableUser lets a person sign in again and revives nothing. team.ErrNoUser.
+func (db *DB) EnableUser(ctx context.Context, id team.UserID) error {
+	return db.write(ctx, "EnableUser", func(t *tx) error {
+		return t.must(team.ErrNoUser, `UPDATE users SET disabled_at = 0 WHERE id = $1`, id)
+	})
+}
+
+// byName orders what people read: by name whatever its case, and always the same way.
+// It is done here and not in SQL, because PostgreSQL's order is a matter of the database's locale.
+func byName(nameA, idA, nameB, idB string) int {
+	return cmp.Or(cmp.Compare(strings.ToLower(nameA), strings.ToLower(nameB)), cmp.Compare(nameA, nameB), cmp.Compare(idA, idB))
+}
