@@ -19,6 +19,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
@@ -39,6 +40,7 @@ type Options struct {
 	RefetchInterval time.Duration    // least time between two fetches that unknown keys cause: 30 s
 	KeyLifetime     time.Duration    // how long fetched keys are used before they are fetched again in the background: 10 min
 	CachedTokens    int              // how many verified tokens are remembered: 10,000; none when negative
+	Log             *slog.Logger     // hears of fetches that failed: slog.Default()
 	InsecureHTTP    bool             // allows http:// to any host: whoever is on the network path can then make tokens that are accepted
 }
 
@@ -104,6 +106,9 @@ func (o Options) withDefaults(issuer string) Options {
 			Timeout:       10 * time.Second,
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		}
+	}
+	if o.Log == nil {
+		o.Log = slog.Default()
 	}
 	if o.Now == nil {
 		o.Now = time.Now

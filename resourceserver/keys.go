@@ -47,12 +47,12 @@ func newKeySource(ctx context.Context, issuer string, opts Options) *keySource {
 }
 
 // generation changes when a key that tokens were verified with may be gone.
-func (s *keySource) generation() uint64 {
+func (s *keySource) generation(now time.Time) uint64 {
 	set := s.set.Load()
 	if set == nil {
 		return 0
 	}
-	if now := s.opts.Now(); now.Sub(set.fetched) >= s.opts.KeyLifetime {
+	if now.Sub(set.fetched) >= s.opts.KeyLifetime {
 		s.fetch(now) // in the background; this request goes on with what is known
 	}
 	return set.generation
@@ -106,9 +106,11 @@ func (s *keySource) fetch(now time.Time) <-chan struct{} {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.fetching = nil
-		if err == nil { // else what is known stays in use, and the next need tries again
-			s.replace(keys, now)
+		if err != nil { // what is known stays in use, and the next need tries again
+			s.opts.Log.Warn("the authorization server's keys could not be fetched", "issuer", s.issuer, "error", err)
+			return
 		}
+		s.replace(keys, now)
 	}()
 	return done
 }

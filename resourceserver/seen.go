@@ -24,7 +24,10 @@ func newSeenTokens(size int) *seenTokens {
 	return &seenTokens{otter.Must(&otter.Options[[sha256.Size]byte, seenToken]{MaximumSize: size})}
 }
 
-func hashToken(raw string) [sha256.Size]byte { return sha256.Sum256([]byte(raw)) }
+func hashToken(raw string) [sha256.Size]byte {
+	var buf [1024]byte // on the stack, where tokens of ordinary size fit: converting the string would allocate at each request
+	return sha256.Sum256(append(buf[:0], raw...))
+}
 
 // get is nil for a token that is not remembered, or was verified with a key that may be gone.
 func (s *seenTokens) get(hash [sha256.Size]byte, generation uint64) *Token {
