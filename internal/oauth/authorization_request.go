@@ -2,6 +2,7 @@ package oauth
 
 import (
 	"errors"
+	"log/slog"
 	"math"
 	"net/url"
 	"strconv"
@@ -223,9 +224,9 @@ func (r AuthorizationResponse) URL() string {
 	var b strings.Builder
 	b.WriteString(r.RedirectURI)
 	separator := "?"
-	if strings.Contains(r.RedirectURI, "?") {
+	if _, query, found := strings.Cut(r.RedirectURI, "?"); found {
 		separator = "&"
-		if strings.HasSuffix(r.RedirectURI, "?") || strings.HasSuffix(r.RedirectURI, "&") {
+		if query == "" || strings.HasSuffix(query, "&") {
 			separator = ""
 		}
 	}
@@ -253,6 +254,9 @@ func (r AuthorizationResponse) String() string { return "response to " + r.Redir
 
 // GoString hides the code from %#v.
 func (r AuthorizationResponse) GoString() string { return r.String() }
+
+// LogValue hides the code from slog.
+func (r AuthorizationResponse) LogValue() slog.Value { return slog.StringValue(r.String()) }
 
 // escape writes a space as %20, which every decoder reads; "+" is a space only to those that decode forms.
 func escape(value string) string {

@@ -2,6 +2,7 @@ package oauth
 
 import (
 	"fmt"
+	"log/slog"
 	"net/url"
 	"strings"
 	"unicode/utf8"
@@ -47,3 +48,6 @@ func (p Params) String() string { return fmt.Sprintf("[%d parameters]", len(p.va
 
 // GoString hides the values from %#v.
 func (p Params) GoString() string { return p.String() }
+
+// LogValue hides the values from slog.
+func (p Params) LogValue() slog.Value { return slog.StringValue(p.String()) }

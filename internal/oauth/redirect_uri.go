@@ -83,7 +83,7 @@ func checkHost(uri string, u *url.URL) error {
 	if !ok || u.Hostname() == "" {
 		return fmt.Errorf("the redirect URI %q has no host after %s://", uri, u.Scheme)
 	}
-	// url.Parse decodes a host, so "%6cocalhost" would be compared as one thing and registered as another.
+	// url.Parse decodes what it can of a host; what was checked must be what is registered.
 	if !strings.HasPrefix(rest, u.Host) {
 		return fmt.Errorf("the redirect URI %q has a percent-encoded host", uri)
 	}

@@ -1,0 +1,129 @@
+package oauth
+
+import (
+	"encoding/json"
+	"errors"
+	"net/url"
+	"strings"
+	"testing"
+)
+
+// RFC 6749 §4.1.3, with the verifier of RFC 7636 Appendix B.
+const (
+	rfcTokenHeader = "Basic czZCaGRSa3F0MzpnWDFmQmF0M2JW"
+	rfcTokenBody   = "grant_type=authorization_code&code=SplxlOBeZQQYbYS6WxSbIA&redirect_uri=https%3A%2F%2Fclient%2Eexample%2Ecom%2Fcb&code_verifier=" + rfcVerifier
+)
+
+func TestTokenRequestOfRFC6749(t *testing.T) {
+	r, err := ParseTokenRequest(rfcTokenHeader, query(t, rfcTokenBody))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.GrantType != GrantAuthorizationCode || r.Client.ClientID != "s6BhdRkqt3" || r.Client.Secret != "gX1fBat3bV" || r.Client.Method != AuthBasic {
+		t.Errorf("got %v", r)
+	}
+	x, err := r.CodeExchange()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if x.Code != "SplxlOBeZQQYbYS6WxSbIA" || x.RedirectURI != "https://client.example.com/cb" || x.CodeVerifier != rfcVerifier {
+		t.Errorf("got %q %q %q", x.Code, x.RedirectURI, x.CodeVerifier)
+	}
+}
+
+func TestGrantTypes(t *testing.T) {
+	for _, tt := range []struct {
+		body     string
+		want     Code
+		mentions string
+	}{
+		{"", InvalidRequest, "grant_type is missing"},
+		{"grant_type=", InvalidRequest, "grant_type is missing"},
+		{"grant_type=authorization_code&grant_type=authorization_code", InvalidRequest, "grant_type was sent 2 times"},
+		{"grant_type=password&username=a&password=b", UnsupportedGrantType, "password"},
+		{"grant_type=implicit", UnsupportedGrantType, "implicit"},
+		{"grant_type=refresh_token&refresh_token=x", UnsupportedGrantType, "refresh_token"},
+		{"grant_type=client_credentials", UnsupportedGrantType, "client_credentials"},
+		{"grant_type=urn:ietf:params:oauth:grant-type:device_code", UnsupportedGrantType, "device_code"},
+		{"grant_type=Authorization_Code", UnsupportedGrantType, "Authorization_Code"},
+		{"grant_type=authorization_code+", UnsupportedGrantType, "authorization_code "},
+	} {
+		_, err := ParseTokenRequest("", query(t, tt.body))
+		wantCode(t, err, tt.want, tt.mentions)
+	}
+}
+
+func TestTokenRequestSaysHowTheClientTried(t *testing.T) {
+	r, err := ParseTokenRequest("Basic !", query(t, rfcTokenBody))
+	wantCode(t, err, InvalidClient, "base64")
+	if r.Client.Method != AuthBasic {
+		t.Errorf("the method tried is %q: the answer could not ask for Basic", r.Client.Method)
+	}
+	_, err = ParseTokenRequest("", query(t, rfcTokenBody))
+	wantCode(t, err, InvalidClient, "client_id")
+}
+
+func TestCodeExchangeNamesWhatIsWrong(t *testing.T) {
+	for _, tt := range []struct{ name, value, mentions string }{
+		{"code", "", "code is missing"},
+		{"redirect_uri", "", "redirect_uri is missing"},
+		{"code_verifier", "", "code_verifier is missing"},
+		{"code_verifier", "too-short", "43 to 128"},
+		{"code", "a\x00", "code contains a NUL"},
+		{"redirect_uri", "\xff", "redirect_uri is not valid UTF-8"},
+	} {
+		values, _ := url.ParseQuery(rfcTokenBody)
+		values.Set(tt.name, tt.value)
+		r, err := ParseTokenRequest(rfcTokenHeader, NewParams(values))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = r.CodeExchange()
+		wantCode(t, err, InvalidRequest, tt.mentions)
+
+		values.Set(tt.name, "x")
+		values.Add(tt.name, "")
+		if r, err = ParseTokenRequest(rfcTokenHeader, NewParams(values)); err != nil {
+			t.Fatal(err)
+		}
+		_, err = r.CodeExchange()
+		wantCode(t, err, InvalidRequest, tt.name+" was sent 2 times")
+	}
+}
+
+func TestTokenResponseHasTheStandardsNames(t *testing.T) {
+	got, err := json.Marshal(TokenResponse{AccessToken: "at", TokenType: "Bearer", ExpiresIn: 3600, Scope: "chatbot:read", Team: "blue"})
+	want := `{"access_token":"at","token_type":"Bearer","expires_in":3600,"scope":"chatbot:read","team":"blue"}`
+	if err != nil || string(got) != want {
+		t.Errorf("got %s, %v, want %s", got, err, want)
+	}
+}
+
+func FuzzTokenRequest(f *testing.F) {
+	f.Add(rfcTokenHeader, rfcTokenBody)
+	f.Add("", "grant_type=password&client_id=a")
+	f.Add("", "grant_type=authorization_code&client_id=a&code=b&code=c")
+	f.Fuzz(func(t *testing.T, header, body string) {
+		values, _ := url.ParseQuery(body)
+		r, err := ParseTokenRequest(header, NewParams(values))
+		if err != nil {
+			if _, known := errors.AsType[*Error](err); !known {
+				t.Errorf("the error %v has no code", err)
+			}
+			return
+		}
+		if r.GrantType != GrantAuthorizationCode || values.Get("grant_type") != string(r.GrantType) || r.Client.ClientID == "" {
+			t.Errorf("%q was accepted as %v", body, r)
+		}
+		x, err := r.CodeExchange()
+		if err != nil {
+			if !errors.Is(err, InvalidRequest) || x != (CodeExchange{}) {
+				t.Errorf("got %q with error %v", x.Code, err)
+			}
+			return
+		}
+		if x.Code == "" || x.Code != values.Get("code") || x.RedirectURI == "" || x.RedirectURI != values.Get("redirect_uri") || x.CodeVerifier != values.Get("code_verifier") || len(x.CodeVerifier) < 43 || strings.Contains(x.Code+x.RedirectURI, "\x00") {
+			t.Errorf("%q became %q %q %q", body, x.Code, x.RedirectURI, x.CodeVerifier)
+		}
+	})
+}
