@@ -1,7 +1,158 @@
 // Package app reads the configuration and puts the parts together, for the server, the command line and the tests.
+//
+// It is the only package that knows all the others. It holds no rules of the protocol.
 package app
 
-const (
-	sqliteScheme = "sqlite:"
-	opsOff       = "off"
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/internal/authn"
+	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/store"
+	"github.com/gatehouse-auth/gatehouse/internal/team"
+	"github.com/gatehouse-auth/gatehouse/internal/token"
+	"github.com/gatehouse-auth/gatehouse/internal/web"
 )
+
+// Deps is what an App takes from its surroundings. The zero value of each is what the server uses.
+type Deps struct {
+	Log *slog.Logger     // nothing is logged when nil
+	Now func() time.Time // the system's clock when nil
+	API http.Handler     // mounted at /api/, for the demo
+
+	// Observe is called as store.Options.Observe, for tests that count statements.
+	Observe func(statement string)
+	// InsecureFastHashing makes passwords cheap to check, and to guess if the database leaks. For tests only.
+	InsecureFastHashing bool
+}
+
+// App is the parts of one Gatehouse on one database.
+type App struct {
+	Config    Config
+	Log       *slog.Logger
+	Store     *store.DB
+	Keys      *token.Keyring
+	Directory *team.Directory
+	Authn     *authn.Authenticator
+	Authz     *authz.Server
+	Registry  *authz.Registry
+
+	now      func() time.Time
+	api      http.Handler
+	metrics  metrics
+	timeouts timeouts
+	stopping atomic.Bool // from the signal to stop; /readyz says so
+	handler  func() http.Handler
+}
+
+// Open opens the database of a configuration, brings it up to date, finds or makes the keys and puts the parts together. Close when done.
+func Open(ctx context.Context, cfg Config, deps Deps) (*App, error) {
+	var err error
+	if cfg.PublicURL, err = parsePublicURL(cfg.PublicURL); err != nil {
+		return nil, fmt.Errorf("public_url %w", err)
+	}
+	if problems := cfg.conflicts(func(string) string { return "" }); len(problems) > 0 {
+		return nil, errors.Join(problems...)
+	}
+	a := &App{Config: cfg, Log: deps.Log, now: deps.Now, api: deps.API, metrics: newMetrics(), timeouts: serverTimeouts}
+	if a.Log == nil {
+		a.Log = slog.New(slog.DiscardHandler)
+	}
+	if a.now == nil {
+		a.now = time.Now
+	}
+	a.Store, err = store.Open(ctx, cfg.DatabaseURL, store.Options{Observe: a.observe(deps.Observe)})
+	if err != nil {
+		return nil, fmt.Errorf("open the database: %w", err)
+	}
+	if err := a.assemble(ctx, deps); err != nil {
+		return nil, errors.Join(err, a.Store.Close())
+	}
+	return a, nil
+}
+
+// assemble makes everything that stands on the store.
+func (a *App) assemble(ctx context.Context, deps Deps) error {
+	master, err := a.Config.masterKey(ctx, a.Store)
+	if err != nil {
+		return err
+	}
+	a.Keys, err = token.OpenKeyring(ctx, a.Store, master, a.now)
+	if err != nil {
+		return fmt.Errorf("open the keys: %w", err)
+	}
+	cfg := a.Config
+	a.Directory = &team.Directory{Store: a.Store, Now: a.now}
+	a.Registry = &authz.Registry{Store: a.Store, Catalogue: cfg.Scopes, Now: a.now}
+	a.Authn = authn.New(a.Store, a.Keys, a.now, authn.Options{
+		SessionLifetime:     cfg.SessionLifetime,
+		FailuresPerPair:     cfg.Limits.SignInFailuresPerPair,
+		FailuresPerAddress:  cfg.Limits.SignInFailuresPerAddress,
+		FailuresPerAccount:  cfg.Limits.SignInFailuresPerAccount,
+		ConcurrentHashes:    cfg.Limits.ConcurrentPasswordHashes,
+		InsecureFastHashing: deps.InsecureFastHashing,
+	})
+	a.Authz = authz.New(a.Store, a.Keys, a.now, authz.Options{
+		Issuer:              cfg.PublicURL,
+		Audience:            cfg.Audience,
+		Catalogue:           cfg.Scopes,
+		CodeLifetime:        cfg.CodeLifetime,
+		AccessTokenLifetime: cfg.AccessTokenLifetime,
+		RequestLifetime:     cfg.RequestLifetime,
+	})
+	// Made when it is first asked for: commands need no pages.
+	a.handler = sync.OnceValue(a.newHandler)
+	return nil
+}
+
+func (a *App) newHandler() http.Handler {
+	return web.New(web.Parts{
+		Issuer:         a.Config.PublicURL,
+		ServerName:     a.Config.ServerName,
+		APIDocs:        a.Config.APIDocsURL,
+		Authz:          a.Authz,
+		Authn:          a.Authn,
+		Directory:      a.Directory,
+		Store:          a.Store,
+		Keys:           a.Keys,
+		Log:            a.Log,
+		Now:            a.now,
+		Metrics:        a.metrics.registry,
+		TrustedProxies: a.Config.TrustedProxies,
+		ClientFailures: a.Config.Limits.ClientFailures,
+		API:            a.api,
+	})
+}
+
+// Handler is the public endpoints and pages.
+func (a *App) Handler() http.Handler { return a.handler() }
+
+// Close closes the database.
+func (a *App) Close() error { return a.Store.Close() }
+
+// observe counts statements for /metrics and passes them on.
+func (a *App) observe(next func(string)) func(string) {
+	return func(statement string) {
+		a.metrics.statements.WithLabelValues(statement).Inc()
+		if next != nil {
+			next(statement)
+		}
+	}
+}
+
+// NewLogger is the logger that a configuration asks for.
+func NewLogger(cfg Config, w io.Writer) *slog.Logger {
+	options := &slog.HandlerOptions{Level: cfg.LogLevel}
+	if cfg.LogFormat == "text" {
+		return slog.New(slog.NewTextHandler(w, options))
+	}
+	return slog.New(slog.NewJSONHandler(w, options))
+}

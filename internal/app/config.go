@@ -30,17 +30,17 @@ type Config struct {
 	OpsListen             string          // host:port; "off" for none
 	OpsPprof              bool            // profiles on the operations listener
 	TLSCertFile           string          // both or neither
-	TLSKeyFile            string          //
-	TrustedProxies        []netip.Prefix  // whose X-Forwarded-For is believed
-	ShutdownDelay         time.Duration   // between /readyz saying no and the listener closing
-	ShutdownTimeout       time.Duration   // the most that a running request is waited for
-	CodeLifetime          time.Duration   //
-	AccessTokenLifetime   time.Duration   //
-	SessionLifetime       time.Duration   //
-	RequestLifetime       time.Duration   // how long a person may take over sign-in and consent
-	Limits                Limits          //
-	LogLevel              slog.Level      //
-	LogFormat             string          // json or text
+	TLSKeyFile            string
+	TrustedProxies        []netip.Prefix // whose X-Forwarded-For is believed
+	ShutdownDelay         time.Duration  // between /readyz saying no and the listener closing
+	ShutdownTimeout       time.Duration  // the most that a running request is waited for
+	CodeLifetime          time.Duration
+	AccessTokenLifetime   time.Duration
+	SessionLifetime       time.Duration
+	RequestLifetime       time.Duration // how long a person may take over sign-in and consent
+	Limits                Limits
+	LogLevel              slog.Level
+	LogFormat             string // json or text
 }
 
 // Limits bound those who guess. Each counts failures.

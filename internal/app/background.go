@@ -1,0 +1,105 @@
+package app
+
+import (
+	"context"
+	"math/rand/v2"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// What a server does by itself, and how often. Each waits up to a tenth more or less, so that servers on one database spread out.
+const (
+	pruneEvery              = time.Minute
+	pruneBatch              = 1000 // rows of each kind in one transaction
+	pruneBatches            = 20   // in a row, before requests get the database to themselves again
+	keysReloadEvery         = 30 * time.Second
+	certificateRefreshEvery = 10 * time.Second
+)
+
+// background starts what the server does by itself. c is nil without TLS.
+func (a *App) background(ctx context.Context, wg *sync.WaitGroup, c *certificate) {
+	wg.Go(func() { every(ctx, pruneEvery, a.prune) })
+	wg.Go(func() { every(ctx, keysReloadEvery, a.reloadKeys) })
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP) // before Serve calls ready: from then on the signal does not end the process
+	wg.Go(func() {
+		defer signal.Stop(hangup)
+		a.watchFiles(ctx, hangup, c)
+	})
+}
+
+// watchFiles reads the certificate again when its files change, and everything that can change on SIGHUP.
+func (a *App) watchFiles(ctx context.Context, hangup <-chan os.Signal, c *certificate) {
+	ticker := time.NewTicker(certificateRefreshEvery)
+	defer ticker.Stop()
+	for {
+		asked := false
+		select {
+		case <-ctx.Done():
+			return
+		case <-hangup:
+			asked = true
+			a.reloadKeys(ctx)
+		case <-ticker.C:
+		}
+		if c != nil {
+			a.refreshCertificate(ctx, c, asked)
+		}
+	}
+}
+
+// every calls task at about the interval until ctx ends. The first call comes after the first interval.
+func every(ctx context.Context, interval time.Duration, task func(context.Context)) {
+	for {
+		wait := interval - interval/10 + rand.N(interval/5)
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(wait):
+			task(ctx)
+		}
+	}
+}
+
+// prune removes what has expired, in bounded batches; what is left over waits for the next time.
+func (a *App) prune(ctx context.Context) {
+	for range pruneBatches {
+		n, err := a.Store.Prune(ctx, a.now(), pruneBatch)
+		if err != nil {
+			a.failed(ctx, "prune", err)
+			return
+		}
+		a.metrics.pruned.Add(float64(n))
+		if n < pruneBatch {
+			return
+		}
+	}
+}
+
+// reloadKeys makes known what a command or another server did to the keys.
+func (a *App) reloadKeys(ctx context.Context) {
+	if err := a.Keys.Reload(ctx); err != nil {
+		a.failed(ctx, "reload keys", err)
+	}
+}
+
+func (a *App) refreshCertificate(ctx context.Context, c *certificate, force bool) {
+	changed, err := c.refresh(force)
+	if err != nil {
+		a.failed(ctx, "reload certificate", err)
+	} else if changed {
+		a.Log.InfoContext(ctx, "certificate reloaded", "file", c.certFile)
+	}
+}
+
+// failed logs what went wrong in the background, unless the server is ending anyway.
+func (a *App) failed(ctx context.Context, task string, err error) {
+	if ctx.Err() != nil {
+		return
+	}
+	a.metrics.failures.WithLabelValues(task).Inc()
+	a.Log.ErrorContext(ctx, "background task failed", "task", task, "error", err)
+}

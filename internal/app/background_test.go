@@ -1,0 +1,120 @@
+package app
+
+import (
+	"fmt"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/internal/authn"
+	"github.com/gatehouse-auth/gatehouse/internal/team"
+	"github.com/gatehouse-auth/gatehouse/internal/token"
+)
+
+func TestPruningRemovesOnlyWhatHasExpired(t *testing.T) {
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	cfg := testConfig(t)
+	cfg.SessionLifetime = time.Hour
+	a := open(t, cfg, Deps{Now: func() time.Time { return now }})
+	cookie := signIn(t, a)
+	a.prune(t.Context())
+	if _, err := a.Authn.Session(t.Context(), cookie); err != nil {
+		t.Errorf("a live session: %v", err)
+	}
+	now = now.Add(time.Hour + time.Second)
+	a.prune(t.Context())
+	if got := metricValue(t, a, "gatehouse_pruned_rows_total", ""); got < 1 {
+		t.Errorf("%v rows pruned after expiry", got)
+	}
+	if got := metricValue(t, a, "gatehouse_background_failures_total", "prune"); got != 0 {
+		t.Errorf("%v failures", got)
+	}
+}
+
+func TestPruningGoesOnUntilNothingIsLeft(t *testing.T) {
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	a := open(t, testConfig(t), Deps{Now: func() time.Time { return now }})
+	const rows = pruneBatch + 1
+	for i := range rows {
+		bucket := authn.Bucket{Key: fmt.Sprint("test", i), Limit: 1, Window: time.Minute}
+		if i%100 == 0 {
+			bucket.Window = time.Hour
+		}
+		if _, err := a.Store.Count(t.Context(), []authn.Bucket{bucket}, now); err != nil {
+			t.Fatal(err)
+		}
+	}
+	now = now.Add(2 * time.Hour)
+	a.prune(t.Context())
+	if got := metricValue(t, a, "gatehouse_pruned_rows_total", ""); got != rows {
+		t.Errorf("%v rows pruned, want %d", got, rows)
+	}
+}
+
+func TestKeysThatAnotherProcessMadeBecomeKnown(t *testing.T) {
+	cfg := testConfig(t)
+	server, command := open(t, cfg, Deps{}), open(t, cfg, Deps{})
+	if err := command.Keys.Rotate(t.Context(), token.RotationOverlap{Publish: time.Hour, Retire: time.Hour}); err != nil {
+		t.Fatal(err)
+	}
+	if got, other := len(server.Keys.Keys()), len(command.Keys.Keys()); got == other {
+		t.Fatalf("%d keys before and after the rotation", got)
+	}
+	server.reloadKeys(t.Context())
+	if got, want := len(server.Keys.Keys()), len(command.Keys.Keys()); got != want {
+		t.Errorf("server knows %d keys, want %d", got, want)
+	}
+}
+
+func TestBackgroundFailuresAreCounted(t *testing.T) {
+	a := open(t, testConfig(t), Deps{})
+	a.Store.Close()
+	a.prune(t.Context())
+	a.reloadKeys(t.Context())
+	for _, task := range []string{"prune", "reload keys"} {
+		if got := metricValue(t, a, "gatehouse_background_failures_total", task); got != 1 {
+			t.Errorf("%s: %v failures, want 1", task, got)
+		}
+	}
+}
+
+// signIn adds a person, signs them in and returns the session's cookie.
+func signIn(t *testing.T, a *App) string {
+	t.Helper()
+	const password = "a long and quiet passphrase"
+	user := addUser(t, a, "ann@example.com", password)
+	signed, err := a.Authn.SignIn(t.Context(), authn.SignInRequest{Email: user.Email, Password: password, Address: netip.MustParseAddr("192.0.2.1")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return signed.Cookie.Reveal()
+}
+
+func addUser(t *testing.T, a *App, email, password string) team.User {
+	t.Helper()
+	user, err := a.Directory.AddUser(t.Context(), email, "Ann", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Authn.SetPassword(t.Context(), user, password); err != nil {
+		t.Fatal(err)
+	}
+	return user
+}
+
+// metricValue is the value of a counter, of the series with this label if it has one.
+func metricValue(t *testing.T, a *App, name, label string) float64 {
+	t.Helper()
+	families, err := a.metrics.registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			if f.GetName() == name && (label == "" || m.GetLabel()[0].GetValue() == label) {
+				return m.GetCounter().GetValue()
+			}
+		}
+	}
+	return 0
+}

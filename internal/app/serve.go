@@ -1,0 +1,154 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// timeouts bound what a slow client can hold.
+type timeouts struct {
+	header, read, write, idle time.Duration
+	headerBytes               int
+}
+
+var serverTimeouts = timeouts{
+	header: 10 * time.Second,
+	read:   30 * time.Second,
+	// Longer than reading: an answer may wait for its turn at a password hash or at a busy database.
+	write: 90 * time.Second,
+	idle:  2 * time.Minute,
+	// net/http lets 4096 bytes more than it is told pass.
+	headerBytes: 32<<10 - 4096,
+}
+
+// Serve answers on the public and the operations listener until ctx ends, then finishes the requests that have begun, for at most ShutdownTimeout.
+// ready is called once both listeners are open, with their addresses (opsAddr is empty when it is off).
+// The error is nil after an orderly end.
+func (a *App) Serve(ctx context.Context, ready func(publicAddr, opsAddr string)) error {
+	certificate, err := a.certificate()
+	if err != nil {
+		return err
+	}
+	public, err := a.listen(ctx, "listen", a.Config.Listen)
+	if err != nil {
+		return err
+	}
+	ops, err := a.listenOps(ctx)
+	if err != nil {
+		return errors.Join(err, public.Close())
+	}
+	server := a.server(a.Handler())
+	if certificate != nil {
+		server.TLSConfig = certificate.config()
+	}
+	opsServer := a.server(a.OpsHandler())
+	opsServer.WriteTimeout = 0 // a profile may take longer
+
+	// Background tasks and listeners end with running, which also ends when a listener fails.
+	running, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	var wg sync.WaitGroup
+	wg.Go(func() { stop(serve(server, public)) })
+	if ops != nil {
+		wg.Go(func() { stop(serve(opsServer, ops)) })
+	}
+	a.background(running, &wg, certificate)
+	if a.Config.InsecureHTTPPublicURL {
+		a.Log.Warn("insecure_http_public_url is on: everyone on the network's way can read passwords, codes and tokens")
+	}
+	a.Log.Info("serving", "public_url", a.Config.PublicURL, "listen", public.Addr().String(), "ops_listen", address(ops))
+	if ready != nil {
+		ready(public.Addr().String(), address(ops))
+	}
+
+	<-running.Done()
+	failure := context.Cause(running)
+	if ctx.Err() != nil {
+		failure = nil
+	}
+	err = errors.Join(failure, a.shutdown(server, opsServer))
+	wg.Wait()
+	return err
+}
+
+// shutdown turns /readyz first, then closes the public listener and waits for requests, and then ends operations.
+func (a *App) shutdown(public, ops *http.Server) error {
+	a.stopping.Store(true)
+	a.Log.Info("shutting down")
+	time.Sleep(a.Config.ShutdownDelay)
+	// Not the context of Serve: that has ended, and what has begun is to be finished.
+	ctx, cancel := context.WithTimeout(context.Background(), a.Config.ShutdownTimeout)
+	defer cancel()
+	err := public.Shutdown(ctx)
+	if err != nil {
+		err = errors.Join(fmt.Errorf("requests were cut off after shutdown_timeout (%s): %w", a.Config.ShutdownTimeout, err), public.Close())
+	}
+	ops.Close()
+	a.Log.Info("stopped")
+	return err
+}
+
+func (a *App) server(h http.Handler) *http.Server {
+	return &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: a.timeouts.header,
+		ReadTimeout:       a.timeouts.read,
+		WriteTimeout:      a.timeouts.write,
+		IdleTimeout:       a.timeouts.idle,
+		MaxHeaderBytes:    a.timeouts.headerBytes,
+		ErrorLog:          slog.NewLogLogger(a.Log.Handler(), slog.LevelWarn),
+	}
+}
+
+// serve is nil when the server was shut down.
+func serve(s *http.Server, l net.Listener) error {
+	var err error
+	if s.TLSConfig != nil {
+		err = s.ServeTLS(l, "", "")
+	} else {
+		err = s.Serve(l)
+	}
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return fmt.Errorf("serve on %s: %w", l.Addr(), err)
+}
+
+func (a *App) certificate() (*certificate, error) {
+	if a.Config.TLSCertFile == "" {
+		return nil, nil
+	}
+	return loadCertificate(a.Config.TLSCertFile, a.Config.TLSKeyFile)
+}
+
+func (a *App) listenOps(ctx context.Context) (net.Listener, error) {
+	if a.Config.OpsListen == opsOff {
+		return nil, nil
+	}
+	return a.listen(ctx, "ops_listen", a.Config.OpsListen)
+}
+
+func (a *App) listen(ctx context.Context, setting, address string) (net.Listener, error) {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, fmt.Errorf("another program is listening on %s already; end it, or change %s", address, setting)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", setting, err)
+	}
+	return l, nil
+}
+
+func address(l net.Listener) string {
+	if l == nil {
+		return ""
+	}
+	return l.Addr().String()
+}

@@ -1,0 +1,455 @@
+package app
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"math/big"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/goleak"
+)
+
+// patience bounds every wait of a test; none comes near it.
+const patience = 20 * time.Second
+
+// running is an App that serves.
+type running struct {
+	public, ops string // host:port
+	stop        context.CancelFunc
+	done        chan error // what Serve returned
+}
+
+func start(t *testing.T, a *App) *running {
+	t.Helper()
+	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
+	r := &running{stop: stop, done: make(chan error, 1)}
+	ready := make(chan struct{})
+	var once sync.Once
+	go func() {
+		r.done <- a.Serve(ctx, func(public, ops string) {
+			r.public, r.ops = public, ops
+			once.Do(func() { close(ready) })
+		})
+	}()
+	t.Cleanup(stop)
+	select {
+	case <-ready:
+	case err := <-r.done:
+		t.Fatalf("Serve: %v", err)
+	}
+	return r
+}
+
+func (r *running) wait(t *testing.T) error {
+	t.Helper()
+	select {
+	case err := <-r.done:
+		return err
+	case <-time.After(patience):
+		t.Fatal("Serve does not return")
+		return nil
+	}
+}
+
+// get is one request on a connection of its own.
+func get(t *testing.T, url string) (int, string, error) {
+	t.Helper()
+	client := &http.Client{Timeout: patience, Transport: &http.Transport{DisableKeepAlives: true}}
+	resp, err := client.Get(url)
+	if err != nil {
+		return 0, "", err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	return resp.StatusCode, string(body), err
+}
+
+func TestServeAnswersAndEndsCleanly(t *testing.T) {
+	a := open(t, testConfig(t), Deps{})
+	before := goleak.IgnoreCurrent()
+	r := start(t, a)
+	for _, tt := range []struct {
+		url    string
+		status int
+		body   string
+	}{
+		{"http://" + r.public + "/login/", 200, "<form"},
+		{"http://" + r.public + "/.well-known/oauth-authorization-server", 200, `"issuer":"http://localhost:8000"`},
+		{"http://" + r.ops + "/healthz", 200, "ok"},
+		{"http://" + r.ops + "/readyz", 200, "ok"},
+		{"http://" + r.ops + "/metrics", 200, `gatehouse_store_statements_total{statement="commit"}`},
+		{"http://" + r.ops + "/metrics", 200, "go_goroutines"},
+		// Operations and the public stay apart.
+		{"http://" + r.public + "/healthz", 404, ""},
+		{"http://" + r.public + "/readyz", 404, ""},
+		{"http://" + r.public + "/metrics", 404, ""},
+		{"http://" + r.public + "/debug/pprof/", 404, ""},
+		{"http://" + r.ops + "/login/", 404, ""},
+		{"http://" + r.ops + "/debug/pprof/", 404, ""},
+	} {
+		status, body, err := get(t, tt.url)
+		if err != nil || status != tt.status || !strings.Contains(body, tt.body) {
+			t.Errorf("%s: got %d, %v, want %d with %q", tt.url, status, err, tt.status, tt.body)
+		}
+	}
+	r.stop()
+	if err := r.wait(t); err != nil {
+		t.Errorf("Serve: %v", err)
+	}
+	goleak.VerifyNone(t, before)
+}
+
+func TestProfilesOnlyWhenAskedFor(t *testing.T) {
+	cfg := testConfig(t)
+	cfg.OpsPprof = true
+	r := start(t, open(t, cfg, Deps{}))
+	status, body, err := get(t, "http://"+r.ops+"/debug/pprof/")
+	if err != nil || status != 200 || !strings.Contains(body, "goroutine") {
+		t.Errorf("got %d, %v", status, err)
+	}
+	if status, _, _ := get(t, "http://"+r.public+"/debug/pprof/"); status != 404 {
+		t.Errorf("public: got %d", status)
+	}
+}
+
+func TestOperationsCanBeOff(t *testing.T) {
+	cfg := testConfig(t)
+	cfg.OpsListen = "off"
+	r := start(t, open(t, cfg, Deps{}))
+	if r.ops != "" {
+		t.Errorf("listening on %s", r.ops)
+	}
+	if status, _, err := get(t, "http://"+r.public+"/login/"); status != 200 {
+		t.Errorf("got %d, %v", status, err)
+	}
+	r.stop()
+	if err := r.wait(t); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestReadinessFollowsTheDatabase(t *testing.T) {
+	a := open(t, testConfig(t), Deps{})
+	r := start(t, a)
+	a.Store.Close()
+	if status, _, err := get(t, "http://"+r.ops+"/readyz"); status != 503 {
+		t.Errorf("readyz without a database: got %d, %v", status, err)
+	}
+	if status, _, err := get(t, "http://"+r.ops+"/healthz"); status != 200 {
+		t.Errorf("healthz without a database: got %d, %v", status, err)
+	}
+}
+
+// blocking is an API whose request waits until it is released, or until its context ends.
+type blocking struct{ begun, release chan struct{} }
+
+func newBlocking() blocking { return blocking{make(chan struct{}, 1), make(chan struct{})} }
+
+func (b blocking) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	b.begun <- struct{}{}
+	select {
+	case <-b.release:
+		io.WriteString(w, "finished")
+	case <-r.Context().Done():
+	}
+}
+
+func TestShutdownFinishesWhatBeganAndRefusesWhatIsNew(t *testing.T) {
+	api := newBlocking()
+	r := start(t, open(t, testConfig(t), Deps{API: api}))
+	answer := make(chan string, 1)
+	go func() {
+		status, body, err := get(t, "http://"+r.public+"/api/slow")
+		answer <- fmt.Sprint(status, " ", body, " ", err)
+	}()
+	<-api.begun
+	r.stop()
+
+	deadline := time.Now().Add(patience)
+	for ready := 0; ready != 503; {
+		var err error
+		if ready, _, err = get(t, "http://"+r.ops+"/readyz"); err != nil || time.Now().After(deadline) {
+			t.Fatalf("readyz does not turn: %d, %v", ready, err)
+		}
+	}
+	for {
+		conn, err := net.Dial("tcp", r.public)
+		if errors.Is(err, syscall.ECONNREFUSED) {
+			break
+		}
+		if err == nil {
+			conn.Close()
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("new connections are accepted while shutting down (%v)", err)
+		}
+	}
+	select {
+	case got := <-answer:
+		t.Fatalf("answered before the handler was done: %s", got)
+	case err := <-r.done:
+		t.Fatalf("Serve returned with a request in flight: %v", err)
+	default:
+	}
+	close(api.release)
+	if got := <-answer; got != "200 finished <nil>" {
+		t.Errorf("request in flight: got %s", got)
+	}
+	if err := r.wait(t); err != nil {
+		t.Errorf("Serve: %v", err)
+	}
+}
+
+func TestShutdownDelayKeepsAnsweringWhileNotReady(t *testing.T) {
+	cfg := testConfig(t)
+	cfg.ShutdownDelay = 2 * time.Second // the test is done long before
+	a := open(t, cfg, Deps{})
+	r := start(t, a)
+	r.stop()
+	deadline := time.Now().Add(patience)
+	for ready := 0; ready != 503; {
+		var err error
+		if ready, _, err = get(t, "http://"+r.ops+"/readyz"); err != nil || time.Now().After(deadline) {
+			t.Fatalf("readyz does not turn: %d, %v", ready, err)
+		}
+	}
+	if status, _, err := get(t, "http://"+r.public+"/login/"); status != 200 {
+		t.Errorf("a request during the delay: got %d, %v", status, err)
+	}
+	if err := r.wait(t); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestShutdownIsBounded(t *testing.T) {
+	cfg := testConfig(t)
+	cfg.ShutdownTimeout = time.Millisecond
+	api := newBlocking()
+	r := start(t, open(t, cfg, Deps{API: api}))
+	answer := make(chan error, 1)
+	go func() {
+		_, _, err := get(t, "http://"+r.public+"/api/endless")
+		answer <- err
+	}()
+	<-api.begun
+	r.stop()
+	if err := r.wait(t); err == nil || !strings.Contains(err.Error(), "shutdown_timeout") {
+		t.Errorf("Serve: got %v", err)
+	}
+	if err := <-answer; err == nil {
+		t.Error("the endless request was answered")
+	}
+}
+
+func TestPortInUseSaysWhichSettingToChange(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	for _, setting := range []string{"listen", "ops_listen"} {
+		cfg := testConfig(t)
+		if setting == "listen" {
+			cfg.Listen = taken.Addr().String()
+		} else {
+			cfg.OpsListen = taken.Addr().String()
+		}
+		err := open(t, cfg, Deps{}).Serve(t.Context(), nil)
+		want := fmt.Sprintf("listening on %s already; end it, or change %s", taken.Addr(), setting)
+		if err == nil || !strings.HasSuffix(err.Error(), want) {
+			t.Errorf("%s: got %v", setting, err)
+		}
+	}
+}
+
+func TestServerBoundsAreThoseThatAreDocumented(t *testing.T) {
+	s := open(t, testConfig(t), Deps{}).server(http.NotFoundHandler())
+	if s.ReadHeaderTimeout != 10*time.Second || s.ReadTimeout != 30*time.Second || s.WriteTimeout == 0 || s.IdleTimeout == 0 {
+		t.Errorf("header %v, read %v, write %v, idle %v", s.ReadHeaderTimeout, s.ReadTimeout, s.WriteTimeout, s.IdleTimeout)
+	}
+}
+
+func TestSlowClientsAreCutOff(t *testing.T) {
+	a := open(t, testConfig(t), Deps{})
+	a.timeouts.header, a.timeouts.read = 20*time.Millisecond, 40*time.Millisecond
+	r := start(t, a)
+	for name, sent := range map[string]string{
+		"silent":          "",
+		"headers cut off": "GET /login/ HTTP/1.1\r\nHost: x\r\n",
+		"body cut off":    "POST /o/token/ HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 100\r\n\r\ngrant_type=",
+	} {
+		conn, err := net.Dial("tcp", r.public)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		io.WriteString(conn, sent)
+		conn.SetReadDeadline(time.Now().Add(patience))
+		if answer, err := io.ReadAll(conn); err != nil || strings.Contains(string(answer), " 200 ") {
+			t.Errorf("%s: got %q, %v; want the connection closed", name, answer, err)
+		}
+	}
+}
+
+func TestHeadersOver32KiBAreRefused(t *testing.T) {
+	r := start(t, open(t, testConfig(t), Deps{}))
+	for _, tt := range []struct{ bytes, status int }{{30 << 10, 200}, {33 << 10, 431}} {
+		req, err := http.NewRequestWithContext(t.Context(), "GET", "http://"+r.public+"/login/", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("X-Padding", strings.Repeat("x", tt.bytes))
+		resp, err := http.DefaultTransport.(*http.Transport).Clone().RoundTrip(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != tt.status {
+			t.Errorf("%d bytes: got %d, want %d", tt.bytes, resp.StatusCode, tt.status)
+		}
+	}
+}
+
+// writeCertificate makes a self-signed certificate with a serial number and writes it to the files that cfg names.
+func writeCertificate(t *testing.T, cfg Config, serial int64) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(serial), NotAfter: time.Now().Add(time.Hour), DNSNames: []string{"localhost"}}
+	cert, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, block := range map[string]*pem.Block{
+		cfg.TLSCertFile: {Type: "CERTIFICATE", Bytes: cert},
+		cfg.TLSKeyFile:  {Type: "PRIVATE KEY", Bytes: private},
+	} {
+		if err := os.WriteFile(path, pem.EncodeToMemory(block), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func tlsConfig(t *testing.T) Config {
+	cfg := testConfig(t)
+	dir := t.TempDir()
+	cfg.PublicURL = "https://localhost"
+	cfg.TLSCertFile, cfg.TLSKeyFile = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+	return cfg
+}
+
+func servedSerial(t *testing.T, address string) int64 {
+	t.Helper()
+	conn, err := tls.Dial("tcp", address, &tls.Config{InsecureSkipVerify: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	return conn.ConnectionState().PeerCertificates[0].SerialNumber.Int64()
+}
+
+func TestTLSCertificateIsReadAgainOnHangup(t *testing.T) {
+	cfg := tlsConfig(t)
+	writeCertificate(t, cfg, 1)
+	r := start(t, open(t, cfg, Deps{}))
+	if got := servedSerial(t, r.public); got != 1 {
+		t.Fatalf("serial %d", got)
+	}
+	writeCertificate(t, cfg, 2)
+	if err := syscall.Kill(os.Getpid(), syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(patience); servedSerial(t, r.public) != 2; {
+		if time.Now().After(deadline) {
+			t.Fatal("the old certificate is served")
+		}
+	}
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, ForceAttemptHTTP2: true, DisableKeepAlives: true}}
+	resp, err := client.Get("https://" + r.public + "/login/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != 200 || resp.ProtoMajor != 2 {
+		t.Errorf("got %d over %s", resp.StatusCode, resp.Proto)
+	}
+}
+
+func TestTLSCertificateIsReadAgainWhenItsFilesChange(t *testing.T) {
+	cfg := tlsConfig(t)
+	writeCertificate(t, cfg, 1)
+	c, err := loadCertificate(cfg.TLSCertFile, cfg.TLSKeyFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	serial := func() int64 { return c.current.Load().Leaf.SerialNumber.Int64() }
+	if changed, err := c.refresh(false); changed || err != nil {
+		t.Errorf("unchanged files: %v, %v", changed, err)
+	}
+
+	// Half a replacement, or rubbish, leaves the old one in place.
+	if err := os.WriteFile(cfg.TLSKeyFile, []byte("rubbish"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if changed, err := c.refresh(false); changed || err == nil || serial() != 1 {
+		t.Errorf("broken key: changed %v, error %v, serial %d", changed, err, serial())
+	}
+	writeCertificate(t, cfg, 2)
+	if changed, err := c.refresh(false); !changed || err != nil || serial() != 2 {
+		t.Errorf("new files: changed %v, error %v, serial %d", changed, err, serial())
+	}
+}
+
+func TestTLSFilesThatCannotBeUsedStopTheStart(t *testing.T) {
+	cfg := tlsConfig(t)
+	err := open(t, cfg, Deps{}).Serve(t.Context(), nil)
+	if err == nil || !strings.Contains(err.Error(), cfg.TLSCertFile) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestEveryRepeatsAtAboutTheIntervalUntilTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, stop := context.WithTimeout(t.Context(), 100*time.Minute)
+		defer stop()
+		began := time.Now()
+		var calls []time.Duration
+		every(ctx, time.Minute, func(context.Context) { calls = append(calls, time.Since(began)) })
+		if n := len(calls); n < 90 || n > 112 {
+			t.Errorf("%d calls in 100 minutes", n)
+		}
+		if calls[0] < 54*time.Second || calls[0] > 66*time.Second {
+			t.Errorf("first call after %v", calls[0])
+		}
+		gaps := map[time.Duration]bool{}
+		for i := 1; i < len(calls); i++ {
+			gaps[calls[i]-calls[i-1]] = true
+		}
+		if len(gaps) < 10 {
+			t.Error("there is no jitter")
+		}
+	})
+}
