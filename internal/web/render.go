@@ -35,11 +35,7 @@ func parsePage(name string) *template.Template {
 // render writes the page of a view, which may be a pointer. Nothing is written when the template fails, so that the caller can still
 // answer with an error page.
 func render(w io.Writer, view any) error {
-	kind := reflect.TypeOf(view)
-	if kind != nil && kind.Kind() == reflect.Pointer {
-		kind = kind.Elem()
-	}
-	page, ok := pages[kind]
+	page, ok := pages[viewType(view)]
 	if !ok {
 		return fmt.Errorf("render: no template for a %T", view)
 	}
@@ -51,4 +47,13 @@ func render(w io.Writer, view any) error {
 		return fmt.Errorf("write a page: %w", err)
 	}
 	return nil
+}
+
+// viewType is the struct behind a view.
+func viewType(view any) reflect.Type {
+	kind := reflect.TypeOf(view)
+	if kind != nil && kind.Kind() == reflect.Pointer {
+		return kind.Elem()
+	}
+	return kind
 }

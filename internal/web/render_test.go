@@ -1,0 +1,446 @@
+package web
+
+import (
+	"flag"
+	"html/template"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+const sealed = "gh_sealed_request-0123456789_ABCDEF"
+
+var (
+	readScopes = []consentScope{
+		{"chatbot:read", "See the team’s chatbots"},
+		{"session:read", "See the team’s sessions and their messages"},
+	}
+	writeScopes = []consentScope{
+		{"chatbot:interact", "Send messages to the team’s chatbots"},
+		{"session:write", "Start sessions"},
+	}
+)
+
+// hostile are the values of somebody who wants the page to break or to lie.
+const (
+	markup    = `"><script>alert(1)</script><img src=x onerror=alert(1)>{{.}}' onload='x`
+	backwards = "Bank \u202Emoc.elgoog\u202C\u2066 (official)\u200B"
+	endless   = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaftsverwaltungsrat"
+	covering  = "Z\u0300\u0301\u0302\u0303\u0304\u0305\u0306\u0307\u0308\u0309\u030A\u030B\u030C\u030Da\u0300\u0301\u0302\u0303\u0304\u0305\u0306\u0307lgo"
+	persian   = "تیم پشتیبانی می\u200Cخواهیم"
+)
+
+func chrome(account string) Chrome {
+	return Chrome{ServerName: "Gatehouse", Account: account, RequestID: "7RNQ4M2XW5KZ3B6A"}
+}
+
+func manyTeams() []consentTeam {
+	teams := make([]consentTeam, 60)
+	for i := range teams {
+		n := strconv.Itoa(i + 1)
+		teams[i] = consentTeam{ID: "t" + n, Name: "Regional office " + n, Slug: "office-" + n}
+	}
+	return teams
+}
+
+func consent(change func(*consentView)) consentView {
+	v := consentView{
+		Chrome:      chrome("ada@example.com"),
+		Sealed:      sealed,
+		Application: "Weekly Report",
+		Owner:       "Ferris Analytics",
+		Name:        "Ada Obi",
+		Email:       "ada@example.com",
+		Teams:       []consentTeam{{ID: "t1", Name: "Clinic North", Slug: "clinic-north"}},
+		Read:        readScopes,
+		Write:       writeScopes,
+		Destination: "https://report.example",
+	}
+	change(&v)
+	return v
+}
+
+// samples are the views of the golden files, by file name.
+var samples = map[string]any{
+	"home":           homeView{Chrome: chrome("ada@example.com"), Name: "Ada Obi", Teams: []string{"Clinic North", "Field trial"}},
+	"home_signedout": homeView{Chrome: chrome("")},
+	"home_noteam":    homeView{Chrome: chrome("ada@example.com"), Name: "Ada Obi"},
+	"login":          loginView{Chrome: chrome(""), Next: "/"},
+	"login_request":  loginView{Chrome: chrome(""), Sealed: sealed, Application: "Weekly Report"},
+	"login_again":    loginView{Chrome: chrome("ada@example.com"), Sealed: sealed, Application: "Weekly Report", Email: "ada@example.com", Again: true},
+	"login_error":    loginView{Chrome: chrome(""), Sealed: sealed, Application: "Weekly Report", Email: "ada@example.com", Error: "The e-mail address or the password is not right."},
+	"select_account": selectAccountView{Chrome: chrome("ada@example.com"), Sealed: sealed, Application: "Weekly Report", Name: "Ada Obi", Email: "ada@example.com"},
+	"consent_one":    consent(func(*consentView) {}),
+	"consent_fixed": consent(func(v *consentView) {
+		v.Fixed = true
+		v.Write = nil
+		v.Teams[0].Before = true
+		v.Teams[0].New = []string{"See the team’s sessions and their messages"}
+		v.Destination = "http://127.0.0.1:52100"
+	}),
+	"consent_teams": consent(func(v *consentView) {
+		v.Teams = []consentTeam{
+			{ID: "t1", Name: "Clinic North", Slug: "clinic-north"},
+			{ID: "t2", Name: "Field trial", Slug: "field-trial", Before: true, New: []string{"Start sessions"}},
+			{ID: "t3", Name: "Headquarters", Slug: "hq", Blocked: "Reports go through our own warehouse."},
+			{ID: "t4", Name: "Training", Slug: "training", Before: true},
+		}
+	}),
+	"consent_error": consent(func(v *consentView) {
+		v.Teams = []consentTeam{{ID: "t1", Name: "Clinic North", Slug: "clinic-north"}, {ID: "t2", Name: "Field trial", Slug: "field-trial", Checked: true}}
+		v.Error = "Choose a team, then decide."
+	}),
+	"consent_blocked": consent(func(v *consentView) { v.Teams[0].Blocked = "Reports go through our own warehouse." }),
+	"consent_many":    consent(func(v *consentView) { v.Teams = manyTeams() }),
+	"consent_hostile": consent(func(v *consentView) {
+		v.Sealed = markup
+		v.Application, v.Owner, v.Name, v.Email = backwards, markup, persian, endless+"@example.com"
+		v.Teams = []consentTeam{
+			{ID: markup, Name: markup, Slug: endless, Before: true, New: []string{markup}},
+			{ID: "t2", Name: covering, Slug: "covering", Blocked: markup + backwards},
+			{ID: "t3", Name: persian, Slug: "persian"},
+			{ID: "t4", Name: " \u3164\u200D ", Slug: "nothing"},
+		}
+		v.Read = []consentScope{{"read:" + strings.Repeat("very-long-", 12), endless + " " + endless}}
+		v.Write = []consentScope{{markup, markup}}
+		v.Destination = "https://xn--pple-43d.example." + strings.Repeat("long", 15) + ".example"
+	}),
+	"consent_nothing": consent(func(v *consentView) { v.Read, v.Write, v.Owner, v.Destination = nil, nil, "", "com.example.report:" }),
+	"refusal_noteam":  refusalView{Chrome: chrome("ada@example.com"), Sealed: sealed, Application: "Weekly Report", Email: "ada@example.com", NoTeam: true},
+	"refusal_access":  refusalView{Chrome: chrome("ada@example.com"), Sealed: sealed, Application: "Weekly Report", Email: "ada@example.com", Team: "clinic-south"},
+	"refusal_hostile": refusalView{Chrome: chrome("ada@example.com"), Sealed: markup, Application: markup, Email: markup, Team: markup + backwards},
+	"error":           errorView{Chrome: named("Not found", chrome("")), Status: 404, Sentence: "There is no page at this address.", Todo: "Check the address, or go back to where you came from."},
+	"error_developer": errorView{
+		Chrome: named("This application sent you here with a mistake", chrome("")), Status: 400,
+		Sentence: "The address to send you back to is not one that the application registered, so we stopped.",
+		Todo:     "Nothing was shared. Go back to the application and tell its makers.",
+		Developer: []developerFact{
+			{"Problem", "redirect_uri is not registered for this client; it is compared byte for byte"},
+			{"Received", "https://repоrt.example/callback /\u200B?next=%2F\u202Egpj"},
+			{"client_id", ""},
+			{"Markup", markup},
+		},
+	},
+	"logout":     signedOutView{Chrome: chrome("ada@example.com"), Confirm: true},
+	"signed_out": signedOutView{Chrome: chrome("")},
+	"document": documentView{
+		Chrome:   named("Getting started", chrome("")),
+		Contents: []documentHeading{{"register", "Register your application"}, {"ask", "Ask for access"}, {"errors", "Every error, and what to do about it"}},
+		Body: template.HTML(`<h1>Getting started</h1><p>Five steps from nothing to a first call.</p>
+<h2 id="register">Register your application</h2><p>You get a <code>client_id</code> and a secret.</p>
+<pre><code>curl -s https://gatehouse.example/o/token/ -d grant_type=authorization_code -d code="$CODE" -d redirect_uri=https://app.example/callback -d client_id="$ID" -d client_secret="$SECRET" -d code_verifier="$VERIFIER"
+</code></pre>
+<h2 id="ask">Ask for access</h2><ul><li>Send the browser to <code>/o/authorize/</code>.</li><li>Wait for the answer.</li></ul>
+<table><thead><tr><th>Parameter</th><th>Required</th><th>What it is</th></tr></thead><tbody><tr><td><code>code_challenge_method</code></td><td>yes</td><td>Always <code>S256</code></td></tr></tbody></table>
+<h3>What can go wrong</h3><p>Little.</p>
+<h2 id="errors">Every error, and what to do about it</h2><blockquote><p>Errors teach.</p></blockquote>`),
+	},
+	"document_plain": documentView{Chrome: named("Security", chrome("ada@example.com")), Body: "<p>How to report a problem.</p>"},
+}
+
+func named(title string, c Chrome) Chrome {
+	c.Title = title
+	return c
+}
+
+func page(t *testing.T, view any) string {
+	t.Helper()
+	var b strings.Builder
+	if err := render(&b, view); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+func eachPage(t *testing.T, check func(t *testing.T, html string)) {
+	t.Helper()
+	for name, view := range samples {
+		t.Run(name, func(t *testing.T) { check(t, page(t, view)) })
+	}
+}
+
+var hashed = regexp.MustCompile(`(/static/\w+)\.[0-9a-f]{16}\.`)
+
+func TestPagesMatchGoldenFiles(t *testing.T) {
+	for name, view := range samples {
+		t.Run(name, func(t *testing.T) {
+			got := hashed.ReplaceAllString(page(t, view), "$1.")
+			file := filepath.Join("testdata", "golden", name+".html")
+			if *update {
+				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(string(want), got); diff != "" {
+				t.Errorf("run with -update and review the diff (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestEveryGoldenFileHasASample(t *testing.T) {
+	files, err := filepath.Glob("testdata/golden/*.html")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		name := strings.TrimSuffix(filepath.Base(file), ".html")
+		if _, ok := samples[name]; !ok {
+			t.Errorf("%s belongs to no sample", file)
+		}
+	}
+}
+
+func TestEveryViewHasASample(t *testing.T) {
+	seen := map[string]bool{}
+	for _, view := range samples {
+		seen[viewType(view).Name()] = true
+	}
+	for kind := range pages {
+		if !seen[kind.Name()] {
+			t.Errorf("no sample of a %s", kind.Name())
+		}
+	}
+}
+
+// element is one start tag of a page.
+type element struct {
+	name  string
+	attrs map[string]string
+	label bool // inside a <label>
+}
+
+var (
+	tagPattern  = regexp.MustCompile(`<(/?)([a-zA-Z][a-zA-Z0-9]*)([^>]*)>`)
+	attrPattern = regexp.MustCompile(`([a-zA-Z-]+)(?:="([^"]*)")?`)
+	void        = []string{"meta", "link", "img", "input", "br", "hr", "path", "circle"}
+)
+
+// elements takes a page apart and fails when its tags do not nest. It can be this simple because the templates quote every attribute.
+func elements(t *testing.T, html string) []element {
+	t.Helper()
+	var open []string
+	var all []element
+	for _, m := range tagPattern.FindAllStringSubmatch(html, -1) {
+		name := m[2]
+		if m[1] == "/" {
+			if len(open) == 0 || open[len(open)-1] != name {
+				t.Fatalf("</%s> closes %v", name, open)
+			}
+			open = open[:len(open)-1]
+			continue
+		}
+		e := element{name: name, attrs: map[string]string{}, label: slices.Contains(open, "label")}
+		for _, a := range attrPattern.FindAllStringSubmatch(m[3], -1) {
+			if _, twice := e.attrs[a[1]]; twice {
+				t.Errorf("%s: attribute twice", m[0])
+			}
+			e.attrs[a[1]] = a[2]
+		}
+		all = append(all, e)
+		if !slices.Contains(void, name) {
+			open = append(open, name)
+		}
+	}
+	if len(open) > 0 {
+		t.Errorf("never closed: %v", open)
+	}
+	return all
+}
+
+func TestPagesHaveTheirStructure(t *testing.T) {
+	eachPage(t, func(t *testing.T, html string) {
+		count := map[string]int{}
+		ids := map[string]int{}
+		all := elements(t, html)
+		for _, e := range all {
+			count[e.name]++
+			if id, ok := e.attrs["id"]; ok {
+				ids[id]++
+			}
+		}
+		for _, name := range []string{"html", "h1", "main", "title", "header"} {
+			if count[name] != 1 {
+				t.Errorf("%d <%s>, want 1", count[name], name)
+			}
+		}
+		for id, n := range ids {
+			if n > 1 {
+				t.Errorf("id %q %d times", id, n)
+			}
+		}
+		labels := map[string]bool{}
+		for _, e := range all {
+			for _, attr := range []string{"aria-describedby", "aria-labelledby", "for"} {
+				if id, ok := e.attrs[attr]; ok && ids[id] == 0 {
+					t.Errorf("<%s %s=%q> refers to nothing", e.name, attr, id)
+				}
+			}
+			labels[e.attrs["for"]] = true
+		}
+		for _, e := range all {
+			if e.name == "input" && e.attrs["type"] != "hidden" && !e.label && !labels[e.attrs["id"]] {
+				t.Errorf("input %v has no label", e.attrs)
+			}
+		}
+	})
+}
+
+func TestPagesObeyTheContentSecurityPolicy(t *testing.T) {
+	eachPage(t, func(t *testing.T, html string) {
+		for _, e := range elements(t, html) {
+			if slices.Contains([]string{"script", "style", "iframe", "object", "embed", "base"}, e.name) {
+				t.Errorf("<%s> in a page", e.name)
+			}
+			for name, value := range e.attrs {
+				if name == "style" || strings.HasPrefix(name, "on") {
+					t.Errorf("<%s %s=%q>", e.name, name, value)
+				}
+				if slices.Contains([]string{"href", "src", "action", "formaction"}, name) &&
+					(strings.HasPrefix(value, "//") || !strings.HasPrefix(value, "/") && !strings.HasPrefix(value, "#")) {
+					t.Errorf("<%s %s=%q> leaves the server", e.name, name, value)
+				}
+			}
+		}
+	})
+}
+
+func TestHostileNamesStayText(t *testing.T) {
+	for _, name := range []string{"consent_hostile", "refusal_hostile", "error_developer"} {
+		html := page(t, samples[name])
+		if strings.Contains(html, "<script") || strings.Contains(html, "<img src=x") {
+			t.Errorf("%s: markup of a stranger is markup", name)
+		}
+		if i := strings.IndexAny(html, "\u202A\u202B\u202C\u202D\u202E\u2066\u2067\u2068\u2069\u200B"); i >= 0 {
+			t.Errorf("%s: a character that turns text around or hides: %q", name, html[max(0, i-40):i+10])
+		}
+	}
+}
+
+func TestTitlesSayErrorFirst(t *testing.T) {
+	title := regexp.MustCompile(`<title>(.*)</title>`)
+	for name, want := range map[string]string{
+		"login":           "Sign in · Gatehouse",
+		"login_error":     "Error: Sign in · Gatehouse",
+		"consent_one":     "Authorize Weekly Report · Gatehouse",
+		"consent_error":   "Error: Authorize Weekly Report · Gatehouse",
+		"error":           "Error: Not found · Gatehouse",
+		"consent_hostile": "Authorize Bank moc.elgoog (official) · Gatehouse",
+	} {
+		if got := title.FindStringSubmatch(page(t, samples[name]))[1]; got != want {
+			t.Errorf("%s: title %q, want %q", name, got, want)
+		}
+	}
+}
+
+// A link with a fragment puts the focus on the element of that id, through every redirect. If that were a control of the consent form, a
+// person who is made to hold Enter would agree without having read a word.
+func TestConsentHasNoControlThatALinkCanFocus(t *testing.T) {
+	for name, view := range samples {
+		if _, ok := view.(consentView); !ok {
+			continue
+		}
+		for _, e := range elements(t, page(t, view)) {
+			_, id := e.attrs["id"]
+			_, auto := e.attrs["autofocus"]
+			if (id || auto) && slices.Contains([]string{"input", "button", "a", "select", "textarea", "summary", "label"}, e.name) {
+				t.Errorf("%s: <%s %v>", name, e.name, e.attrs)
+			}
+		}
+	}
+}
+
+func TestConsentDecision(t *testing.T) {
+	for name, view := range samples {
+		v, ok := view.(consentView)
+		if !ok {
+			continue
+		}
+		var got []string
+		for _, e := range elements(t, page(t, view)) {
+			if e.name != "button" {
+				continue
+			}
+			got = append(got, e.attrs["value"])
+			if e.attrs["class"] != "choice" || e.attrs["name"] != "decision" {
+				t.Errorf("%s: button %v", name, e.attrs)
+			}
+			if _, can := e.attrs["formnovalidate"]; can != (e.attrs["value"] == "cancel") {
+				t.Errorf("%s: only Cancel works without a team: %v", name, e.attrs)
+			}
+		}
+		want := []string{"authorize", "cancel"}
+		if !v.Open() {
+			want = []string{"cancel"}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: decisions %q, want %q", name, got, want)
+		}
+	}
+}
+
+func TestConsentTeams(t *testing.T) {
+	type input struct {
+		kind, team        string
+		checked, disabled bool
+	}
+	for name, want := range map[string][]input{
+		"consent_one":     {{kind: "hidden", team: "t1"}},
+		"consent_fixed":   {{kind: "hidden", team: "t1"}},
+		"consent_blocked": nil,
+		"consent_teams":   {{kind: "radio", team: "t1"}, {kind: "radio", team: "t2"}, {kind: "radio", team: "t3", disabled: true}, {kind: "radio", team: "t4"}},
+		"consent_error":   {{kind: "radio", team: "t1"}, {kind: "radio", team: "t2", checked: true}},
+	} {
+		var got []input
+		for _, e := range elements(t, page(t, samples[name])) {
+			if e.attrs["name"] == "team" {
+				_, checked := e.attrs["checked"]
+				_, disabled := e.attrs["disabled"]
+				got = append(got, input{e.attrs["type"], e.attrs["value"], checked, disabled})
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: teams %v, want %v", name, got, want)
+		}
+	}
+}
+
+func TestConsentSaysWhenTheBrowserStaysOnTheDevice(t *testing.T) {
+	for destination, want := range map[string]bool{
+		"https://report.example":     false,
+		"http://127.0.0.1:8001":      true,
+		"http://[::1]:8001":          true,
+		"http://localhost":           true,
+		"com.example.report:":        true,
+		"https://127.0.0.1.example":  false,
+		"https://localhost.example/": false,
+		"":                           false,
+	} {
+		if got := (consentView{Destination: destination}).OnDevice(); got != want {
+			t.Errorf("OnDevice of %q = %t", destination, got)
+		}
+	}
+}
+
+func TestRenderRefusesWhatHasNoTemplate(t *testing.T) {
+	for _, view := range []any{nil, 1, Chrome{}} {
+		if err := render(&strings.Builder{}, view); err == nil {
+			t.Errorf("rendered a %T", view)
+		}
+	}
+	if err := render(&strings.Builder{}, &signedOutView{}); err != nil {
+		t.Errorf("a pointer to a view: %v", err)
+	}
+}
