@@ -146,7 +146,8 @@ func TestMetadataOfAnotherIssuer(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			i.set(func() { i.claims, i.jwksURI, i.names = "", "", []string{"k1"}; change() })
-			if response := call(i.guard(t, nil), nil, "/", "Bearer "+i.token()); response.Code != http.StatusServiceUnavailable {
+			guard := i.guard(t, func(o *resourceserver.Options) { o.HTTPClient = &http.Client{Transport: everywhere{i}} })
+			if response := call(guard, nil, "/", "Bearer "+i.token()); response.Code != http.StatusServiceUnavailable {
 				t.Errorf("got %d, want 503", response.Code)
 			}
 		})
@@ -164,6 +165,15 @@ func TestMetadataOfAnIssuerWithAPath(t *testing.T) {
 	if want := "https://id.example/.well-known/oauth-authorization-server/tenant"; asked != want { // RFC 8414 §3.1
 		t.Errorf("got %s, want %s", asked, want)
 	}
+}
+
+// everywhere takes every request to the issuer, whatever its host: what is refused is refused for its URL, not because nobody is there.
+type everywhere struct{ *issuer }
+
+func (e everywhere) RoundTrip(r *http.Request) (*http.Response, error) {
+	r = r.Clone(r.Context())
+	r.URL.Scheme, r.URL.Host = "http", e.Listener.Addr().String()
+	return e.Client().Transport.RoundTrip(r)
 }
 
 type transport func(*http.Request)
