@@ -1,0 +1,277 @@
+package authz_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/internal/authn"
+	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/gatehouse-auth/gatehouse/internal/team"
+	"github.com/google/go-cmp/cmp"
+)
+
+func teamIDs(choices []authz.TeamChoice) (ids []team.ID) {
+	for _, choice := range choices {
+		ids = append(ids, choice.Team.ID)
+	}
+	return ids
+}
+
+func TestConsentPageShowsWhatIsAsked(t *testing.T) {
+	w := onSQLite(t)
+	w.connect(w.app, w.blue, "scope", "chatbot:read")
+	w.ok(w.registry.BlockClient(w.ctx(), w.red.ID, w.app.ID, "not reviewed yet"))
+	n := w.page(params(w.app, "scope", "session:write chatbot:read"), w.session(w.ada))
+
+	if diff := cmp.Diff([]authz.ScopeInfo{catalogue[0], catalogue[2]}, n.Asked); diff != "" {
+		t.Errorf("asked, in the catalogue's order (-want +got):\n%s", diff)
+	}
+	want := []authz.TeamChoice{
+		{Team: w.blue, Granted: oauth.Scope{"chatbot:read"}},
+		{Team: w.red, Blocked: "not reviewed yet"},
+	}
+	ignoreTimes := cmp.Comparer(func(a, b time.Time) bool { return true })
+	if diff := cmp.Diff(want, n.Teams, ignoreTimes); diff != "" {
+		t.Errorf("teams (-want +got):\n%s", diff)
+	}
+	if n.Fixed || n.Session.User.ID != w.ada.ID || n.Request.ShownTo != w.ada.ID || n.Client.Name != "App" {
+		t.Errorf("fixed %v, session of %s, shown to %s, client %s", n.Fixed, n.Session.User.ID, n.Request.ShownTo, n.Client.Name)
+	}
+}
+
+func TestApprovalGrantsInTheChosenTeamOnly(t *testing.T) {
+	w := onSQLite(t)
+	session := w.session(w.ada)
+	n := w.approve(w.page(params(w.app), session).Request, session, w.blue.ID)
+	if n.Step != authz.Answer || n.Response.Code == "" || n.Response.State != "st&te" || n.Response.Issuer != issuer || n.Response.RedirectURI != callback {
+		t.Fatalf("step %v, response %+v", n.Step, n.Response)
+	}
+	grants, err := w.db.Grants(w.ctx(), authz.GrantFilter{})
+	w.ok(err)
+	if len(grants) != 1 || grants[0].Grant.User != w.ada.ID || grants[0].Grant.Team != w.blue.ID || grants[0].Grant.Client != w.app.ID || grants[0].Scope.String() != "chatbot:read session:read" {
+		t.Fatalf("grants %+v", grants)
+	}
+	if got := w.mustRedeem(w.app, n.Response.Code).Team; got != "blue" {
+		t.Errorf("the token is for %q, want blue", got)
+	}
+}
+
+func TestRememberedConsentAnswers(t *testing.T) {
+	w := onSQLite(t)
+	w.connect(w.app, w.blue)
+	session := w.session(w.ada)
+	n := w.next(w.begin(params(w.app, "team", "blue", "scope", "session:read")), session)
+	if n.Step != authz.Answer {
+		t.Fatalf("next is %v, want Answer: consent covers it", n.Step)
+	}
+	if got := w.mustRedeem(w.app, n.Response.Code); got.Scope != "session:read" || got.Team != "blue" {
+		t.Errorf("the token has %q in %q, want what was asked for now: session:read in blue", got.Scope, got.Team)
+	}
+	if n := w.next(w.begin(params(w.app, "team", "blue", "scope", "session:write")), session); n.Step != authz.Consent {
+		t.Errorf("next is %v, want Consent: more is asked for", n.Step)
+	}
+	if n := w.next(w.begin(params(w.app, "team", "red")), session); n.Step != authz.Consent {
+		t.Errorf("next is %v, want Consent: another team", n.Step)
+	}
+	if n := w.next(w.begin(params(w.public, "team", "blue")), session); n.Step != authz.Consent {
+		t.Errorf("next is %v, want Consent: another client", n.Step)
+	}
+	if n := w.next(w.begin(params(w.app)), w.session(w.bob)); n.Step != authz.Consent {
+		t.Errorf("next is %v, want Consent: another person", n.Step)
+	}
+}
+
+func TestConsentAddsToTheGrant(t *testing.T) {
+	w := onSQLite(t)
+	w.connect(w.app, w.blue, "scope", "chatbot:read")
+	before, err := w.db.Grants(w.ctx(), authz.GrantFilter{})
+	w.ok(err)
+	w.clock.advance(time.Minute)
+	w.connect(w.app, w.blue, "scope", "session:write")
+	after, err := w.db.Grants(w.ctx(), authz.GrantFilter{})
+	w.ok(err)
+	if len(after) != 1 || after[0].Grant.ID != before[0].Grant.ID || !after[0].Scope.Covers(oauth.Scope{"chatbot:read", "session:write"}) {
+		t.Errorf("grants %+v, want the one of before with both scopes", after)
+	}
+}
+
+// TestApprovalWithoutConsentToThis has approvals of what the person was not shown, or what is no longer so: each shows a page and grants nothing.
+func TestApprovalWithoutConsentToThis(t *testing.T) {
+	tests := []struct {
+		name    string
+		params  []string
+		approve func(w *world, n authz.Next) authz.Next
+		want    authz.Step
+	}{
+		{"by another person", nil, func(w *world, n authz.Next) authz.Next {
+			return w.approve(n.Request, w.session(w.bob), w.blue.ID)
+		}, authz.Consent},
+		{"by nobody", nil, func(w *world, n authz.Next) authz.Next {
+			return w.approve(n.Request, nil, w.blue.ID)
+		}, authz.SignIn},
+		{"never shown", nil, func(w *world, n authz.Next) authz.Next {
+			n.Request.ShownTo = ""
+			return w.approve(n.Request, w.session(w.ada), w.blue.ID)
+		}, authz.Consent},
+		{"no team picked", nil, func(w *world, n authz.Next) authz.Next {
+			return w.approve(n.Request, w.session(w.ada), "")
+		}, authz.Consent},
+		{"a team that is not theirs", nil, func(w *world, n authz.Next) authz.Next {
+			return w.approve(n.Request, w.session(w.ada), w.addTeam("green", "Green").ID)
+		}, authz.Consent},
+		{"a team they left meanwhile", nil, func(w *world, n authz.Next) authz.Next {
+			w.ok(w.directory.RemoveMember(w.ctx(), "blue", w.ada.Email))
+			return w.approve(n.Request, w.session(w.ada), w.blue.ID)
+		}, authz.Consent},
+		{"every team left meanwhile", nil, func(w *world, n authz.Next) authz.Next {
+			w.ok(w.directory.RemoveMember(w.ctx(), "blue", w.ada.Email))
+			w.ok(w.directory.RemoveMember(w.ctx(), "red", w.ada.Email))
+			return w.approve(n.Request, w.session(w.ada), w.blue.ID)
+		}, authz.NoTeam},
+		{"blocked meanwhile", nil, func(w *world, n authz.Next) authz.Next {
+			w.ok(w.registry.BlockClient(w.ctx(), w.blue.ID, w.app.ID, "no"))
+			return w.approve(n.Request, w.session(w.ada), w.blue.ID)
+		}, authz.Consent},
+		{"the fixed team blocked meanwhile", []string{"team", "blue"}, func(w *world, n authz.Next) authz.Next {
+			w.ok(w.registry.BlockClient(w.ctx(), w.blue.ID, w.app.ID, "no"))
+			return w.approve(n.Request, w.session(w.ada), w.blue.ID)
+		}, authz.Consent},
+		{"the fixed team's slug now another team's", []string{"team", "blue"}, func(w *world, n authz.Next) authz.Next {
+			w.rename("blue", "azure")
+			w.rename("red", "blue")
+			return w.approve(n.Request, w.session(w.ada), "")
+		}, authz.Consent},
+		{"signed in too long ago meanwhile", []string{"max_age", "60"}, func(w *world, n authz.Next) authz.Next {
+			session := w.session(w.ada)
+			session.AuthTime = session.AuthTime.Add(-time.Second)
+			w.clock.advance(time.Minute)
+			return w.approve(n.Request, session, w.blue.ID)
+		}, authz.SignIn},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			w := onSQLite(t)
+			n := tt.approve(w, w.page(params(w.app, tt.params...), w.session(w.ada)))
+			if n.Step != tt.want || n.Response.Code != "" {
+				t.Errorf("step %v with code %q, want %v without", n.Step, n.Response.Code, tt.want)
+			}
+			grants, err := w.db.Grants(w.ctx(), authz.GrantFilter{})
+			w.ok(err)
+			if len(grants) != 0 {
+				t.Errorf("it granted %+v", grants)
+			}
+		})
+	}
+}
+
+func (w *world) rename(slug, newSlug string) {
+	w.Helper()
+	_, err := w.directory.RenameTeam(w.ctx(), slug, newSlug, "")
+	w.ok(err)
+}
+
+// TestAnotherPersonsApprovalAsks: even someone whose consent is remembered is asked, because it was not they who clicked on what they saw.
+func TestAnotherPersonsApprovalAsks(t *testing.T) {
+	w := onSQLite(t)
+	w.connect(w.app, w.blue)
+	r := w.page(params(w.app), w.session(w.bob)).Request
+	r.Team, r.ShownTeam = "blue", w.blue.ID
+	n := w.approve(r, w.session(w.ada), w.blue.ID)
+	if n.Step != authz.Consent || n.Request.ShownTo != w.ada.ID {
+		t.Errorf("step %v, shown to %s; want Consent, shown to ada", n.Step, n.Request.ShownTo)
+	}
+}
+
+func TestFixedTeamWinsOverTheForm(t *testing.T) {
+	w := onSQLite(t)
+	session := w.session(w.ada)
+	for name, p := range map[string]oauth.Params{"team=": params(w.app, "team", "red"), "team client": params(w.redOnly)} {
+		page := w.page(p, session)
+		if got := teamIDs(page.Teams); !page.Fixed || len(got) != 1 || got[0] != w.red.ID {
+			t.Errorf("%s: the page has fixed %v, teams %v; want red, fixed", name, page.Fixed, got)
+		}
+		n := w.approve(page.Request, session, w.blue.ID)
+		if n.Step != authz.Answer {
+			t.Fatalf("%s: step %v, want Answer", name, n.Step)
+		}
+	}
+	grants, err := w.db.Grants(w.ctx(), authz.GrantFilter{Team: w.blue.ID})
+	w.ok(err)
+	if len(grants) != 0 {
+		t.Errorf("the form changed the team: %+v", grants)
+	}
+}
+
+func TestOnlyTeamIsStated(t *testing.T) {
+	w := onSQLite(t)
+	session := w.session(w.bob)
+	page := w.page(params(w.app), session)
+	if got := teamIDs(page.Teams); !page.Fixed || len(got) != 1 || got[0] != w.blue.ID {
+		t.Errorf("fixed %v, teams %v; want blue, fixed", page.Fixed, got)
+	}
+	// Moved to another team while the page was open: that is not what it stated.
+	w.join("red", w.bob)
+	w.ok(w.directory.RemoveMember(w.ctx(), "blue", w.bob.Email))
+	if n := w.approve(page.Request, session, ""); n.Step != authz.Consent || n.Teams[0].Team.ID != w.red.ID {
+		t.Errorf("step %v for %+v, want Consent for red", n.Step, n.Teams)
+	}
+}
+
+// leaveBeforeSave is a store in which ada leaves blue at the worst moment.
+type leaveBeforeSave struct {
+	authz.Store
+	w *world
+}
+
+func (s leaveBeforeSave) SaveGrant(ctx context.Context, g authz.Grant) (authz.Grant, error) {
+	s.w.ok(s.w.directory.RemoveMember(ctx, "blue", s.w.ada.Email))
+	return s.Store.SaveGrant(ctx, g)
+}
+
+// TestApprovalLosesTheRaceAgainstTheEnd has the membership end after the approval was decided and before its grant is saved.
+func TestApprovalLosesTheRaceAgainstTheEnd(t *testing.T) {
+	w := onSQLite(t)
+	session := w.session(w.ada)
+	page := w.page(params(w.app, "team", "blue"), session)
+	racing := authz.New(leaveBeforeSave{w.db, w}, w.keys, w.clock.now, authz.Options{Issuer: issuer, Catalogue: catalogue})
+	n, err := racing.Approve(w.ctx(), w.sealed(page.Request), session, "")
+	w.ok(err)
+	if n.Step != authz.NoAccess {
+		t.Errorf("step %v, want NoAccess", n.Step)
+	}
+}
+
+func TestCancel(t *testing.T) {
+	w := onSQLite(t)
+	wantRedirect(t, &authz.RedirectError{Response: w.server.Cancel(w.sealed(w.begin(params(w.app))))}, oauth.AccessDenied)
+}
+
+func TestPromptNoneErrorsTravel(t *testing.T) {
+	w := onSQLite(t)
+	for want, session := range map[oauth.Code]*authn.Session{oauth.LoginRequired: nil, oauth.ConsentRequired: w.session(w.ada)} {
+		_, err := w.server.Next(w.ctx(), w.begin(params(w.app, "prompt", "none")), session)
+		wantRedirect(t, err, want)
+	}
+	_, err := w.server.Next(w.ctx(), w.begin(params(w.app, "prompt", "none", "team", "green")), w.session(w.ada))
+	wantRedirect(t, err, oauth.AccessDenied)
+}
+
+// TestLoginPromptIsSatisfiedByANewSignIn goes through the millisecond in which the request began.
+func TestLoginPromptIsSatisfiedByANewSignIn(t *testing.T) {
+	w := onSQLite(t)
+	before := w.session(w.ada)
+	w.clock.advance(time.Millisecond)
+	r := w.sealed(w.begin(params(w.app, "prompt", "login", "max_age", "0")))
+	if n := w.next(r, before); n.Step != authz.SignIn {
+		t.Errorf("with the session of before: %v, want SignIn", n.Step)
+	}
+	if n := w.next(r, w.session(w.ada)); n.Step != authz.Consent {
+		t.Errorf("after a sign-in in the same millisecond: %v, want Consent", n.Step)
+	}
+	w.clock.advance(10 * time.Minute)
+	if n := w.next(r, w.session(w.ada)); n.Step != authz.Consent {
+		t.Errorf("after a sign-in: %v, want Consent", n.Step)
+	}
+}
