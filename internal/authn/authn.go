@@ -38,7 +38,7 @@ type Store interface {
 	SetPassword(ctx context.Context, user team.UserID, hash string, at time.Time) error
 	// Rehash replaces the hash of the same password, if it is still from: nobody is signed out, and a password set meanwhile stays. No error when it is not.
 	Rehash(ctx context.Context, user team.UserID, from, to string) error
-	// StartSession saves a session and ends the one it replaces (replaces may be empty).
+	// StartSession saves a session and ends the one it replaces (replaces may be empty). ErrSignInFailed when the person has been disabled meanwhile.
 	StartSession(ctx context.Context, s Session, replaces string) error
 	// Session is a session with its person as they are now. ErrNoSession when it is unknown, expired at now, or the person is disabled.
 	Session(ctx context.Context, id string, now time.Time) (Session, error)

@@ -1,0 +1,62 @@
+package authn_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/gatehouse-auth/gatehouse/internal/authn"
+)
+
+func TestCheckPassword(t *testing.T) {
+	for _, test := range []struct {
+		password string
+		advice   string // a part of it; empty when the password is fine
+	}{
+		{"", "too short"},
+		{"Zq8#kLm", "too short"},
+		{"éééé", "too short"},
+		{strings.Repeat("violet tower ", 20), "too long"},
+		{"violet-tower-\xff", "not valid UTF-8"},
+		{"password", "many people use"},
+		{"Passw0rd!", "many people use"},
+		{"12345678", "many people use"},
+		{"iloveyou2", "many people use"},
+		{"gatehouse1", "your name or e-mail"},
+		{"lovelace", "your name or e-mail"},
+		{"ada@example.com", "your name or e-mail"},
+		{"AdaLovelace1", "your name or e-mail"},
+		{"aaaaaaaaaaaa", "repeats"},
+		{"rstuvwxyz", "alphabet"},
+		{"sunflower7", "three or four words"},
+
+		{"Zq8#kLm2", ""},
+		{"correct horse battery staple", ""},
+		{"violet-tower-kettle", ""},
+		{"пароль на каждый день", ""},
+		{"日本語のパスワードです", ""},
+		{strings.Repeat("violet tower", 21), ""}, // 252 bytes
+	} {
+		err := authn.CheckPassword(test.password, "Ada.Lovelace@example.com", "Ada Lovelace")
+		weak, ok := errors.AsType[*authn.WeakPasswordError](err)
+		switch {
+		case test.advice == "" && err != nil:
+			t.Errorf("%.30q: got %v, want it taken", test.password, err)
+		case test.advice != "" && (!ok || !strings.Contains(weak.Advice, test.advice)):
+			t.Errorf("%.30q: got %v, want advice that says %q", test.password, err, test.advice)
+		}
+	}
+}
+
+// What people type must not make the judge of strength fall over, or take long.
+func FuzzCheckPassword(f *testing.F) {
+	for _, seed := range []string{"password", "日本語のパスワードです", "aaa\x00bbb\xff", "2026-01-01", strings.Repeat("ab1", 80), "ÅÅÅÅÅÅÅÅÅÅ", "İİİİİİİİİ", "1.1.91"} {
+		f.Add(seed, "ada@example.com")
+	}
+	f.Fuzz(func(t *testing.T, password, word string) {
+		err := authn.CheckPassword(password, word)
+		if err == nil && (len([]rune(password)) < 8 || len(password) > 256) {
+			t.Errorf("%q was taken", password)
+		}
+	})
+}

@@ -1,0 +1,268 @@
+package authn_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/internal/authn"
+	"github.com/gatehouse-auth/gatehouse/internal/store"
+	"github.com/gatehouse-auth/gatehouse/internal/team"
+	"github.com/gatehouse-auth/gatehouse/internal/token"
+)
+
+func TestSignInStartsSession(t *testing.T) {
+	h := newHouse(t)
+	r := ask(right)
+	r.Email = "  ADA@Example.com "
+	in := h.signIn(r)
+	got, err := h.auth.Session(t.Context(), in.Cookie.Reveal())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.User.ID != h.ada.ID || !got.AuthTime.Equal(h.clock.now()) || !slices.Equal(got.Methods, []string{"pwd"}) {
+		t.Errorf("got session %+v, want ada's, from now, by pwd", got)
+	}
+	if got.ID == in.Cookie.Reveal() || !in.Cookie.Matches(got.ID) {
+		t.Error("the session's id is not the hash of its cookie")
+	}
+	h.clock.advance(14*24*time.Hour - time.Second)
+	if !h.alive(in.Cookie) {
+		t.Error("the session ended before its time")
+	}
+	h.clock.advance(time.Second)
+	if h.alive(in.Cookie) {
+		t.Error("the session outlived its time")
+	}
+}
+
+func TestSignInFailuresAreAlike(t *testing.T) {
+	h := newHouse(t)
+	h.addUser("grace@example.com", "Grace Hopper") // has no password
+	bob := h.addUser("bob@example.com", "Bob")
+	h.setPassword(bob, right)
+	if err := h.db.DisableUser(t.Context(), bob.ID, h.clock.now()); err != nil {
+		t.Fatal(err)
+	}
+	for name, r := range map[string]authn.SignInRequest{
+		"wrong password":              {Email: "ada@example.com", Password: wrong},
+		"no password given":           {Email: "ada@example.com"},
+		"unknown e-mail":              {Email: "eve@example.com", Password: right},
+		"not an e-mail":               {Email: "\x00'--", Password: right},
+		"nothing":                     {},
+		"person without a password":   {Email: "grace@example.com", Password: right},
+		"… and none given":            {Email: "grace@example.com"},
+		"disabled, right password":    {Email: "bob@example.com", Password: right},
+		"password as long as a novel": {Email: "ada@example.com", Password: strings.Repeat(right, 1000)},
+	} {
+		r.Address = home
+		in, err := h.auth.SignIn(t.Context(), r)
+		if err != authn.ErrSignInFailed {
+			t.Errorf("%s: got %v, want exactly ErrSignInFailed", name, err)
+		}
+		if in.Cookie.Reveal() != "" || in.Browser != "" {
+			t.Errorf("%s: a failure hands out cookies", name)
+		}
+	}
+}
+
+// A machine that is busy can make any one attempt slow, but not the fastest of several faster than the hash it has to compute.
+func TestUnknownEmailCostsAHash(t *testing.T) {
+	h := newHouse(t)
+	h.auth = h.authenticator(h.db, authn.Options{})
+	h.setPassword(h.ada, right)
+	fastest := func(email string) time.Duration {
+		best := time.Hour
+		for range 5 {
+			start := time.Now()
+			h.fail(h.auth, authn.SignInRequest{Email: email, Password: wrong, Address: home}, 1)
+			best = min(best, time.Since(start))
+		}
+		return best
+	}
+	h.addUser("grace@example.com", "Grace Hopper")
+	known := fastest("ada@example.com")
+	for _, email := range []string{"eve@example.com", "grace@example.com"} {
+		if took := fastest(email); took < known/2 {
+			t.Errorf("%s took %v, a wrong password %v", email, took, known)
+		}
+	}
+}
+
+func TestSignInChangesSessionID(t *testing.T) {
+	h := newHouse(t)
+	planted := token.NewSecret(token.PrefixSession) // by an attacker who can set a cookie
+	r := ask(right)
+	r.Replaces = planted.Reveal()
+	first := h.signIn(r)
+	if h.alive(planted) {
+		t.Error("the planted cookie became a session")
+	}
+	r.Replaces = first.Cookie.Reveal()
+	second := h.signIn(r)
+	if second.Cookie.Reveal() == first.Cookie.Reveal() {
+		t.Error("the session kept its id")
+	}
+	if h.alive(first.Cookie) || !h.alive(second.Cookie) {
+		t.Error("the new session did not replace the old one")
+	}
+}
+
+func TestFailedSignInKeepsSession(t *testing.T) {
+	h := newHouse(t)
+	in := h.signIn(ask(right))
+	r := ask(wrong)
+	r.Replaces = in.Cookie.Reveal()
+	h.fail(h.auth, r, 1)
+	if !h.alive(in.Cookie) {
+		t.Error("a wrong password ended the session there was")
+	}
+}
+
+func TestSignOutEndsSession(t *testing.T) {
+	h := newHouse(t)
+	here, there := h.signIn(ask(right)), h.signIn(ask(right))
+	if err := h.auth.SignOut(t.Context(), here.Cookie.Reveal()); err != nil {
+		t.Fatal(err)
+	}
+	if h.alive(here.Cookie) {
+		t.Error("the session is still there after signing out")
+	}
+	if !h.alive(there.Cookie) {
+		t.Error("another browser was signed out too")
+	}
+	for _, cookie := range []string{"", "nonsense", here.Cookie.Reveal(), token.PrefixSession + strings.Repeat("x", 9000)} {
+		if err := h.auth.SignOut(t.Context(), cookie); err != nil {
+			t.Errorf("signing out with cookie %.20q: %v", cookie, err)
+		}
+	}
+}
+
+func TestSetPasswordEndsSessions(t *testing.T) {
+	h := newHouse(t)
+	in := h.signIn(ask(right))
+	h.setPassword(h.ada, wrong)
+	if h.alive(in.Cookie) {
+		t.Error("a session outlived the password")
+	}
+	h.fail(h.auth, ask(right), 1)
+	h.signIn(ask(wrong))
+}
+
+func TestWeakPasswordChangesNothing(t *testing.T) {
+	h := newHouse(t)
+	in := h.signIn(ask(right))
+	if err := h.auth.SetPassword(t.Context(), h.ada, "lovelace"); err == nil {
+		t.Fatal("a weak password was taken")
+	}
+	if !h.alive(in.Cookie) {
+		t.Error("a refused password ended the session")
+	}
+	h.signIn(ask(right))
+}
+
+func TestDisablingEndsSessionsForGood(t *testing.T) {
+	h := newHouse(t)
+	in := h.signIn(ask(right))
+	if err := h.db.DisableUser(t.Context(), h.ada.ID, h.clock.now()); err != nil {
+		t.Fatal(err)
+	}
+	if h.alive(in.Cookie) {
+		t.Error("a disabled person is still signed in")
+	}
+	if err := h.db.EnableUser(t.Context(), h.ada.ID); err != nil {
+		t.Fatal(err)
+	}
+	if h.alive(in.Cookie) {
+		t.Error("enabling a person revived a session")
+	}
+}
+
+// meanwhile is a store in which something happens just before a session is saved: after the password was verified.
+type meanwhile struct {
+	*store.DB
+	happens func()
+}
+
+func (m meanwhile) StartSession(ctx context.Context, s authn.Session, replaces string) error {
+	m.happens()
+	return m.DB.StartSession(ctx, s, replaces)
+}
+
+func TestSignInLosesAgainstWhatHappensMeanwhile(t *testing.T) {
+	for name, happens := range map[string]func(h *house){
+		"password replaced": func(h *house) { h.setPassword(h.ada, wrong) },
+		"person disabled": func(h *house) {
+			if err := h.db.DisableUser(h.t.Context(), h.ada.ID, h.clock.now()); err != nil {
+				h.t.Fatal(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHouse(t)
+			var started []string
+			racing := h.authenticator(spy{meanwhile{h.db, func() { happens(h) }}, &started}, authn.Options{InsecureFastHashing: true})
+			if _, err := racing.SignIn(t.Context(), ask(right)); err != authn.ErrSignInFailed {
+				t.Errorf("got %v, want ErrSignInFailed", err)
+			}
+			if err := h.db.EnableUser(t.Context(), h.ada.ID); err != nil {
+				t.Fatal(err)
+			}
+			for _, id := range started {
+				if _, err := h.db.Session(t.Context(), id, h.clock.now()); !errors.Is(err, authn.ErrNoSession) {
+					t.Errorf("the session of the old password is alive: %v", err)
+				}
+			}
+			if len(started) != 1 {
+				t.Errorf("%d sessions were started, want 1 attempt", len(started))
+			}
+		})
+	}
+}
+
+// spy notes the ids of sessions.
+type spy struct {
+	meanwhile
+	ids *[]string
+}
+
+func (s spy) StartSession(ctx context.Context, session authn.Session, replaces string) error {
+	*s.ids = append(*s.ids, session.ID)
+	return s.meanwhile.StartSession(ctx, session, replaces)
+}
+
+func TestSignInRenewsOldHash(t *testing.T) {
+	h := newHouse(t)
+	elsewhere := h.signIn(ask(right))
+	h.auth = h.authenticator(h.db, authn.Options{})
+	_, before, err := h.db.Password(t.Context(), h.ada.Email)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := h.signIn(ask(right))
+	_, after, err := h.db.Password(t.Context(), h.ada.Email)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = "$argon2id$v=19$m=19456,t=2,p=1$"
+	if strings.HasPrefix(before, want) || !strings.HasPrefix(after, want) {
+		t.Errorf("got hash %.40s before and %.40s after, want one that begins %s after only", before, after, want)
+	}
+	if !h.alive(elsewhere.Cookie) || !h.alive(in.Cookie) {
+		t.Error("renewing the hash ended a session")
+	}
+	h.signIn(ask(right))
+	if _, again, _ := h.db.Password(t.Context(), h.ada.Email); again != after {
+		t.Error("a hash that is up to date was renewed")
+	}
+}
+
+func TestSetPasswordOfNobody(t *testing.T) {
+	h := newHouse(t)
+	if err := h.auth.SetPassword(t.Context(), team.User{ID: "nobody"}, right); !errors.Is(err, team.ErrNoUser) {
+		t.Errorf("got %v, want ErrNoUser", err)
+	}
+}

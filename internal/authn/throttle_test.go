@@ -1,0 +1,236 @@
+package authn_test
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/internal/authn"
+)
+
+func TestParallelGuessesStopAtLimit(t *testing.T) {
+	h := newHouse(t)
+	const callers = 40
+	var wg sync.WaitGroup
+	results := make(chan error, callers)
+	for range callers {
+		wg.Go(func() {
+			_, err := h.auth.SignIn(t.Context(), ask(wrong))
+			results <- err
+		})
+	}
+	wg.Wait()
+	close(results)
+	guessed := 0
+	for err := range results {
+		if errors.Is(err, authn.ErrSignInFailed) {
+			guessed++
+		} else if _, ok := errors.AsType[*authn.ThrottledError](err); !ok {
+			t.Errorf("got %v, want ErrSignInFailed or *ThrottledError", err)
+		}
+	}
+	if guessed != 10 {
+		t.Errorf("%d guesses were answered, want 10", guessed)
+	}
+	wait := h.throttled(h.auth, ask(right))
+	if wait <= 0 || wait > 15*time.Minute {
+		t.Errorf("told to wait %v, want up to 15 minutes", wait)
+	}
+	h.clock.advance(wait)
+	h.signIn(ask(right))
+}
+
+func TestSuccessIsNotCounted(t *testing.T) {
+	h := newHouse(t)
+	h.fail(h.auth, ask(wrong), 9)
+	for range 20 {
+		h.signIn(ask(right))
+	}
+	h.fail(h.auth, ask(wrong), 1)
+	h.throttled(h.auth, ask(right))
+}
+
+func TestAddressLimitCountsAllAccounts(t *testing.T) {
+	h := newHouse(t)
+	h.neighbour()
+	h.throttled(h.auth, ask(right))
+	r := ask(right)
+	r.Address = netip.MustParseAddr("192.0.2.8")
+	h.signIn(r)
+}
+
+// strangers fill ada's account with failures, each from an address of its own.
+func (h *house) strangers() {
+	h.t.Helper()
+	for i := range 100 {
+		r := ask(wrong)
+		r.Address = netip.AddrFrom4([4]byte{198, 51, 100, byte(i)})
+		h.fail(h.auth, r, 1)
+	}
+}
+
+// neighbour fills the address that ada shares with them.
+func (h *house) neighbour() {
+	h.t.Helper()
+	for i := range 50 {
+		h.fail(h.auth, authn.SignInRequest{Email: fmt.Sprintf("guess%d@example.com", i), Password: wrong, Address: home}, 1)
+	}
+}
+
+func TestStrangersCannotLockOutOwnersBrowser(t *testing.T) {
+	h := newHouse(t)
+	owner := h.signIn(ask(right))
+	eve := h.addUser("eve@example.com", "Eve")
+	h.setPassword(eve, right)
+	evesBrowser := h.signIn(authn.SignInRequest{Email: eve.Email, Password: right, Address: home}).Browser
+
+	h.strangers()
+	h.neighbour()
+
+	h.throttled(h.auth, ask(right)) // a browser that ada never used
+	stolen := ask(right)
+	stolen.Browser = evesBrowser // knows eve, and is no key to ada
+	h.throttled(h.auth, stolen)
+	forged := ask(right)
+	forged.Browser = owner.Browser[:len(owner.Browser)-4] + "AAAA"
+	h.throttled(h.auth, forged)
+
+	known := ask(right)
+	known.Browser = owner.Browser
+	again := h.signIn(known)
+
+	known.Browser = again.Browser
+	known.Password = wrong
+	h.fail(h.auth, known, 10)
+	known.Password = right
+	h.throttled(h.auth, known) // whoever sits at a known browser may guess no more than others
+}
+
+func TestBrowserRemembersSeveralPeople(t *testing.T) {
+	h := newHouse(t)
+	eve := h.addUser("eve@example.com", "Eve")
+	h.setPassword(eve, right)
+	browser := h.signIn(ask(right)).Browser
+	browser = h.signIn(authn.SignInRequest{Email: eve.Email, Password: right, Address: home, Browser: browser}).Browser
+	h.strangers()
+	r := ask(right)
+	r.Browser = browser
+	h.signIn(r)
+}
+
+func TestOldPasswordMakesBrowserAStranger(t *testing.T) {
+	h := newHouse(t)
+	r := ask(wrong)
+	r.Browser = h.signIn(ask(right)).Browser
+	h.setPassword(h.ada, "kettle-tower-violet-rain")
+	h.strangers()
+	h.throttled(h.auth, r)
+}
+
+func TestBrowserIsForgottenAfterAYear(t *testing.T) {
+	h := newHouse(t)
+	r := ask(right)
+	r.Browser = h.signIn(r).Browser
+	h.clock.advance(366 * 24 * time.Hour)
+	h.strangers()
+	h.throttled(h.auth, r)
+}
+
+func TestThrottleSurvivesRestart(t *testing.T) {
+	h := newHouse(t)
+	h.fail(h.auth, ask(wrong), 10)
+	if err := h.db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	h.db, h.auth = h.open()
+	h.throttled(h.auth, ask(right))
+}
+
+func TestThrottleIsSharedBetweenServers(t *testing.T) {
+	h := newHouse(t)
+	_, other := h.open()
+	h.fail(h.auth, ask(wrong), 5)
+	h.fail(other, ask(wrong), 5)
+	h.throttled(h.auth, ask(right))
+	h.throttled(other, ask(right))
+}
+
+func TestLimitsAreSettings(t *testing.T) {
+	h := newHouse(t)
+	strict := h.authenticator(h.db, authn.Options{InsecureFastHashing: true, FailuresPerPair: 2})
+	h.fail(strict, ask(wrong), 2)
+	h.throttled(strict, ask(right))
+}
+
+func TestNetwork(t *testing.T) {
+	for address, want := range map[string]string{
+		"192.0.2.7":                  "192.0.2.7/32",
+		"::ffff:192.0.2.7":           "192.0.2.7/32",
+		"2001:db8:1:2:3:4:5:6":       "2001:db8:1:2::/64",
+		"2001:db8:1:2:ffff::1":       "2001:db8:1:2::/64",
+		"fe80::1%eth0":               "fe80::/64",
+		"::1":                        "::/64",
+		"::ffff:192.0.2.7%eth0":      "192.0.2.7/32",
+		"2001:db8:1:3:0:ff:fe00:123": "2001:db8:1:3::/64",
+	} {
+		if got := authn.Network(netip.MustParseAddr(address)).String(); got != want {
+			t.Errorf("Network(%s): got %s, want %s", address, got, want)
+		}
+	}
+	if got := authn.Network(netip.Addr{}); got.IsValid() {
+		t.Errorf("Network of no address: got %v", got)
+	}
+}
+
+func TestNeighboursInOneNetworkShareALimit(t *testing.T) {
+	h := newHouse(t)
+	for i := range 10 {
+		r := ask(wrong)
+		r.Address = netip.MustParseAddr(fmt.Sprintf("2001:db8::%x", i+1))
+		h.fail(h.auth, r, 1)
+	}
+	r := ask(right)
+	r.Address = netip.MustParseAddr("2001:db8::ffff:1")
+	h.throttled(h.auth, r)
+	r.Address = netip.MustParseAddr("2001:db8:0:1::1")
+	h.signIn(r)
+}
+
+func TestThrottleOfOthers(t *testing.T) {
+	h := newHouse(t)
+	buckets := []authn.Bucket{{Key: authn.BucketKey("client", "c1", "192.0.2.7/32"), Limit: 2, Window: time.Minute}}
+	for range 2 {
+		if err := h.auth.Throttle(t.Context(), buckets); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, ok := errors.AsType[*authn.ThrottledError](h.auth.Throttle(t.Context(), buckets)); !ok {
+		t.Error("the third failure was not refused")
+	}
+	h.clock.advance(time.Minute)
+	if err := h.auth.Throttle(t.Context(), buckets); err != nil {
+		t.Errorf("after the window: %v", err)
+	}
+}
+
+func TestBucketKeysAreBounded(t *testing.T) {
+	seen := map[string]bool{}
+	for i := range 2000 {
+		key := authn.BucketKey("pair", fmt.Sprint(i), strings.Repeat("x", i))
+		hash, ok := strings.CutPrefix(key, "pair:")
+		if !ok || len(hash) != 5 || strings.Trim(hash, "0123456789abcdef") != "" {
+			t.Fatalf("got key %q, want pair: and 20 bits in hexadecimal", key)
+		}
+		seen[key] = true
+	}
+	if len(seen) < 1900 {
+		t.Errorf("2000 inputs fell into %d keys", len(seen))
+	}
+	if authn.BucketKey("k", "ab", "c") == authn.BucketKey("k", "a", "bc") {
+		t.Error("the border between the parts does not count")
+	}
+}
