@@ -1,11 +1,12 @@
 package token_test
 
 import (
-	"context"
+	"path/filepath"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/internal/store"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 )
 
@@ -31,33 +32,16 @@ func (c *clock) advance(d time.Duration) {
 	c.at = c.at.Add(d)
 }
 
-type memoryStore struct {
-	mu   sync.Mutex
-	keys []token.StoredKey
-}
-
-func (s *memoryStore) Keys(context.Context) ([]token.StoredKey, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return append([]token.StoredKey(nil), s.keys...), nil
-}
-
-func (s *memoryStore) AddKeys(_ context.Context, keys []token.StoredKey) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-next:
-	for _, k := range keys {
-		for _, have := range s.keys {
-			if have.Slot == k.Slot {
-				continue next
-			}
-		}
-		s.keys = append(s.keys, k)
+// openStore is an empty database.
+func openStore(t testing.TB) token.Store {
+	t.Helper()
+	db, err := store.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "gatehouse.db"), store.Options{})
+	if err != nil {
+		t.Fatal(err)
 	}
-	return nil
+	t.Cleanup(func() { db.Close() })
+	return db
 }
-
-func openStore(testing.TB) token.Store { return &memoryStore{} }
 
 func openKeyring(t testing.TB, store token.Store, master token.MasterKey, c *clock) *token.Keyring {
 	t.Helper()
