@@ -1,0 +1,228 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/gatehouse-auth/gatehouse/internal/app"
+	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/team"
+)
+
+// The demo's people, teams and applications. What the demo shows of them is made from these.
+var (
+	demoTeams = []demoTeam{
+		{Slug: "acme", Name: "Acme"},
+		{Slug: "harbour", Name: "Harbour School"},
+	}
+	demoPeople = []demoPerson{
+		{Email: "ann@example.com", Name: "Ann Lee", Operator: true, Roles: map[string]team.Role{"acme": team.Admin, "harbour": team.Member}},
+		{Email: "ben@example.com", Name: "Ben Okoye", Roles: map[string]team.Role{"harbour": team.Admin}},
+	}
+	demoClients = []demoClient{
+		{Name: demoWebClient, Owner: "Fieldnotes Ltd"},
+		{Name: demoTeamClient, Owner: "Acme's own engineers", Team: "acme"},
+		{Name: demoDocsClient, Owner: "this demo", Public: true},
+	}
+)
+
+const (
+	demoWebClient  = "Transcript Explorer"
+	demoTeamClient = "Weekly Digest"
+	demoDocsClient = "API documentation"
+)
+
+type demoTeam struct{ Slug, Name string }
+
+type demoPerson struct {
+	Email, Name string
+	Operator    bool
+	Roles       map[string]team.Role // by the team's slug
+}
+
+type demoClient struct {
+	Name, Owner string
+	Team        string // slug; empty for a global client
+	Public      bool
+}
+
+// demoSecrets is what a data directory remembers, so that the next start has the same passwords and clients. A server for others keeps neither like this.
+type demoSecrets struct {
+	Port      int                        `json:"port"` // which the redirect URIs were registered for
+	Passwords map[string]string          `json:"passwords"`
+	Clients   map[string]demoCredentials `json:"clients"` // by name
+}
+
+type demoCredentials struct {
+	ID     authz.ClientID `json:"client_id"`
+	Secret string         `json:"client_secret,omitempty"`
+}
+
+// seedDemo makes what the data directory lacks: everything at the first start, nothing at later ones.
+// What was changed with the command line since then stays as it is.
+func seedDemo(ctx context.Context, a *app.App, file string, at demoAddresses) (demoSecrets, error) {
+	secrets, err := readDemoSecrets(file)
+	if err != nil {
+		return secrets, err
+	}
+	complete, err := demoComplete(ctx, a, secrets)
+	if err != nil {
+		return secrets, err
+	}
+	if !complete {
+		if err := addDemoPeople(ctx, a, secrets); err != nil {
+			return secrets, err
+		}
+		if err := addDemoClients(ctx, a, secrets, at); err != nil {
+			return secrets, err
+		}
+	} else if secrets.Port != at.port {
+		for name, c := range secrets.Clients {
+			if _, err := a.Registry.UpdateClient(ctx, c.ID, authz.ClientChange{RedirectURIs: at.redirectURIs(name)}); err != nil {
+				return secrets, err
+			}
+		}
+	}
+	if complete && secrets.Port == at.port {
+		return secrets, nil
+	}
+	secrets.Port = at.port
+	return secrets, secrets.write(file)
+}
+
+// demoComplete reports whether every application that was remembered is there. They are made last.
+func demoComplete(ctx context.Context, a *app.App, secrets demoSecrets) (bool, error) {
+	for _, c := range demoClients {
+		_, err := a.Store.Client(ctx, secrets.Clients[c.Name].ID)
+		if errors.Is(err, authz.ErrNoClient) {
+			return false, nil
+		}
+		if err != nil {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// addDemoPeople adds the teams and people that are not there, and gives people without a remembered password one.
+func addDemoPeople(ctx context.Context, a *app.App, secrets demoSecrets) error {
+	for _, t := range demoTeams {
+		if _, err := a.Directory.AddTeam(ctx, t.Slug, t.Name); err != nil && !errors.Is(err, team.ErrSlugTaken) {
+			return err
+		}
+	}
+	for _, p := range demoPeople {
+		user, err := a.Directory.AddUser(ctx, p.Email, p.Name, p.Operator)
+		known := errors.Is(err, team.ErrUserTaken) && secrets.Passwords[p.Email] != ""
+		if errors.Is(err, team.ErrUserTaken) {
+			user, err = a.Directory.UserByEmail(ctx, p.Email)
+		}
+		if err != nil {
+			return err
+		}
+		if !known {
+			secrets.Passwords[p.Email] = demoPassword()
+			if err := a.Authn.SetPassword(ctx, user, secrets.Passwords[p.Email]); err != nil {
+				return err
+			}
+		}
+		for slug, role := range p.Roles {
+			if _, err := a.Directory.AddMember(ctx, slug, p.Email, role); err != nil && !errors.Is(err, team.ErrIsMember) {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// addDemoClients registers the applications. One whose secret was not remembered, because an earlier start was cut off, gets a new one.
+func addDemoClients(ctx context.Context, a *app.App, secrets demoSecrets, at demoAddresses) error {
+	existing, err := a.Store.Clients(ctx)
+	if err != nil {
+		return err
+	}
+	for _, c := range demoClients {
+		i := slices.IndexFunc(existing, func(e authz.Client) bool { return e.Name == c.Name })
+		switch {
+		case i < 0:
+			secrets.Clients[c.Name], err = addDemoClient(ctx, a, c, at)
+		case existing[i].ID == secrets.Clients[c.Name].ID:
+			_, err = a.Registry.UpdateClient(ctx, existing[i].ID, authz.ClientChange{RedirectURIs: at.redirectURIs(c.Name)})
+		default:
+			secrets.Clients[c.Name], err = adoptDemoClient(ctx, a, existing[i], at)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func addDemoClient(ctx context.Context, a *app.App, c demoClient, at demoAddresses) (demoCredentials, error) {
+	registration := authz.Registration{Name: c.Name, Owner: c.Owner, Public: c.Public, RedirectURIs: at.redirectURIs(c.Name)}
+	if c.Team != "" {
+		t, err := a.Store.TeamBySlug(ctx, c.Team)
+		if err != nil {
+			return demoCredentials{}, err
+		}
+		registration.Team = t
+	}
+	client, secret, err := a.Registry.AddClient(ctx, registration)
+	if err != nil {
+		return demoCredentials{}, err
+	}
+	return demoCredentials{client.ID, secret.Reveal()}, nil
+}
+
+func adoptDemoClient(ctx context.Context, a *app.App, c authz.Client, at demoAddresses) (demoCredentials, error) {
+	if _, err := a.Registry.UpdateClient(ctx, c.ID, authz.ClientChange{RedirectURIs: at.redirectURIs(c.Name)}); err != nil {
+		return demoCredentials{}, err
+	}
+	if c.Public {
+		return demoCredentials{ID: c.ID}, nil
+	}
+	secret, err := a.Registry.RotateSecret(ctx, c.ID, true)
+	return demoCredentials{c.ID, secret.Reveal()}, err
+}
+
+// demoPassword is 60 random bits in three groups that are easy to type.
+func demoPassword() string {
+	s := strings.ToLower(rand.Text())
+	return s[:4] + "-" + s[4:8] + "-" + s[8:12]
+}
+
+func readDemoSecrets(file string) (demoSecrets, error) {
+	secrets := demoSecrets{Passwords: map[string]string{}, Clients: map[string]demoCredentials{}}
+	text, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return secrets, nil
+	}
+	if err != nil {
+		return secrets, err
+	}
+	if err := json.Unmarshal(text, &secrets); err != nil {
+		return secrets, fmt.Errorf("%s is damaged (%w): remove the directory %s to begin anew", file, err, filepath.Dir(file))
+	}
+	return secrets, nil
+}
+
+// write replaces the file whole, so that a start that is cut off leaves the one before.
+func (s demoSecrets) write(file string) error {
+	text, err := json.MarshalIndent(s, "", "  ")
+	if err != nil {
+		return err
+	}
+	draft := file + ".new"
+	if err := os.WriteFile(draft, append(text, '\n'), 0o600); err != nil {
+		return err
+	}
+	return os.Rename(draft, file)
+}

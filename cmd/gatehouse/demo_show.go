@@ -1,0 +1,142 @@
+package main
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/gatehouse-auth/gatehouse/internal/authz"
+)
+
+// demoJSON is what the demo prints with --json, once it can be used.
+type demoJSON struct {
+	Issuer  string           `json:"issuer"`
+	App     string           `json:"app"`
+	APIDocs string           `json:"api_docs"`
+	Guide   string           `json:"guide"`
+	Users   []demoUserJSON   `json:"users"`
+	Clients []demoClientJSON `json:"clients"`
+}
+
+type demoUserJSON struct {
+	Email    string   `json:"email"`
+	Password string   `json:"password"`
+	Teams    []string `json:"teams"`
+}
+
+type demoClientJSON struct {
+	Name         string         `json:"client_name"`
+	ID           authz.ClientID `json:"client_id"`
+	Secret       string         `json:"client_secret,omitempty"`
+	Team         string         `json:"team,omitempty"`
+	RedirectURIs []string       `json:"redirect_uris"`
+}
+
+func demoOf(at demoAddresses, secrets demoSecrets) demoJSON {
+	d := demoJSON{Issuer: at.url(), App: at.appURL() + "/", APIDocs: at.url() + "/api/docs/", Guide: at.url() + "/docs/guide/"}
+	for _, p := range demoPeople {
+		user := demoUserJSON{Email: p.Email, Password: secrets.Passwords[p.Email]}
+		for _, t := range demoTeams {
+			if p.Roles[t.Slug] != "" {
+				user.Teams = append(user.Teams, t.Slug)
+			}
+		}
+		d.Users = append(d.Users, user)
+	}
+	for _, c := range demoClients {
+		credentials := secrets.Clients[c.Name]
+		d.Clients = append(d.Clients, demoClientJSON{c.Name, credentials.ID, credentials.Secret, c.Team, at.redirectURIs(c.Name)})
+	}
+	return d
+}
+
+// showDemo prints what to open, who can sign in, and the guide's commands with this demo's values.
+func (e *env) showDemo(dir string, at demoAddresses, secrets demoSecrets) error {
+	d := demoOf(at, secrets)
+	return e.show(d, func(t *tabwriter.Writer) {
+		fmt.Fprintf(t, "Gatehouse is running. Everything it knows lies in %s and is the same at the next start. Ctrl-C ends it.\n\n", dir)
+		row(t, "Open", d.App, "the example application: click Connect")
+		row(t, " ", d.APIDocs, "the API: every endpoint with its scopes, to try out")
+		row(t, " ", d.Guide, "the guide for developers of applications")
+		fmt.Fprintln(t)
+		for i, u := range d.Users {
+			heading := " "
+			if i == 0 {
+				heading = "Sign in"
+			}
+			row(t, heading, u.Email, u.Password, "teams: "+strings.Join(u.Teams, ", "))
+		}
+		fmt.Fprintln(t)
+		for i, c := range d.Clients {
+			heading, reach := " ", "any team"
+			if i == 0 {
+				heading = "Applications"
+			}
+			if c.Team != "" {
+				reach = "team " + c.Team + " only"
+			}
+			row(t, heading, c.Name, string(c.ID), reach)
+		}
+		fmt.Fprintf(t, "\nThe guide by hand: set these, open the URL, and paste what it ends with.\n\n%s\n", guideCommands(d, at))
+		fmt.Fprintf(t, "Administer it from another terminal:\n\n  export GATEHOUSE_DATABASE_URL=sqlite:%s/gatehouse.db\n  gatehouse grant list\n", dir)
+	})
+}
+
+// guideCommands are those of docs/guide.md, with a client, a redirect URI that shows the code, and a new PKCE pair filled in.
+func guideCommands(d demoJSON, at demoAddresses) string {
+	client := d.Clients[0]
+	verifier := rand.Text() + rand.Text()
+	digest := sha256.Sum256([]byte(verifier))
+	query := url.Values{
+		"response_type": {"code"}, "client_id": {string(client.ID)}, "redirect_uri": {at.codeURL()}, "state": {rand.Text()},
+		"code_challenge": {base64.RawURLEncoding.EncodeToString(digest[:])}, "code_challenge_method": {"S256"},
+	}
+	return fmt.Sprintf(`  CLIENT_ID=%s
+  CLIENT_SECRET=%s
+  REDIRECT_URI=%s
+  CODE_VERIFIER=%s
+
+  %s/o/authorize/?%s
+`, client.ID, client.Secret, at.codeURL(), verifier, d.Issuer, query.Encode())
+}
+
+// codePattern is what a code of ours consists of. Nothing else is shown: people paste it into a shell.
+var codePattern = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
+
+// showCode answers at the redirect URI of the guide's commands with the next ones to run.
+func (at demoAddresses) showCode(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("Referrer-Policy", "no-referrer")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	query := r.URL.Query()
+	code := query.Get("code")
+	if !codePattern.MatchString(code) {
+		w.WriteHeader(http.StatusBadRequest)
+		fmt.Fprintf(w, "There is no code here. error=%q error_description=%q\n", query.Get("error"), query.Get("error_description"))
+		return
+	}
+	io.WriteString(w, `Paste this within 60 seconds, where CLIENT_ID and the others are set:
+
+CODE=`+code+`
+
+curl -X POST `+at.url()+`/o/token/ \
+  -d "grant_type=authorization_code" \
+  -d "code=$CODE" \
+  -d "client_id=$CLIENT_ID" \
+  -d "client_secret=$CLIENT_SECRET" \
+  -d "code_verifier=$CODE_VERIFIER" \
+  -d "redirect_uri=$REDIRECT_URI"
+
+Then, with the access token of the answer:
+
+curl -H "Authorization: Bearer $ACCESS_TOKEN" `+at.url()+`/api/chatbots/
+`)
+}
