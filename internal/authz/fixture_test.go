@@ -8,7 +8,6 @@ import (
 	"errors"
 	"maps"
 	"net/url"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -18,6 +17,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/store"
+	"github.com/gatehouse-auth/gatehouse/internal/store/storetest"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 )
@@ -104,7 +104,7 @@ var catalogue = authz.Catalogue{
 // onSQLite is a world on a new SQLite file.
 func onSQLite(t testing.TB) *world {
 	t.Helper()
-	return newWorld(t, "sqlite:"+filepath.Join(t.TempDir(), "test.db"))
+	return newWorld(t, storetest.SQLiteURL(t))
 }
 
 func newWorld(t testing.TB, databaseURL string) *world {
@@ -345,4 +345,9 @@ func (w *world) claims(accessToken string) map[string]any {
 	var claims map[string]any
 	w.ok(json.Unmarshal(payload, &claims))
 	return claims
+}
+
+// onBoth runs a test on SQLite and on PostgreSQL.
+func onBoth(t *testing.T, f func(t *testing.T, w *world)) {
+	storetest.OnBoth(t, func(t *testing.T, databaseURL string) { f(t, newWorld(t, databaseURL)) })
 }

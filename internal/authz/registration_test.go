@@ -1,0 +1,145 @@
+package authz_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/gatehouse-auth/gatehouse/internal/team"
+	"github.com/gatehouse-auth/gatehouse/internal/token"
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestRegistration(t *testing.T) {
+	w := onSQLite(t)
+	uris := []string{callback}
+	tests := []struct {
+		name string
+		reg  authz.Registration
+		says string // empty when it is accepted
+	}{
+		{"good", authz.Registration{Name: "A", RedirectURIs: uris}, ""},
+		{"machine", authz.Registration{Name: "A", Machine: true, Team: w.red}, ""},
+		{"public, private-use scheme", authz.Registration{Name: "A", Public: true, RedirectURIs: []string{"com.example.app:/callback"}}, ""},
+		{"a name in any language", authz.Registration{Name: "Türöffner 門番 🚪", RedirectURIs: uris}, ""},
+		{"no name", authz.Registration{Name: " ", RedirectURIs: uris}, "needs a name"},
+		{"long name", authz.Registration{Name: strings.Repeat("ä", 101), RedirectURIs: uris}, "longer than 100"},
+		{"as long as it may be", authz.Registration{Name: strings.Repeat("ä", 100), RedirectURIs: uris}, ""},
+		{"line break in the name", authz.Registration{Name: "A\nB", RedirectURIs: uris}, "the name has a control character"},
+		{"name that turns the text around", authz.Registration{Name: "A\u202eB", RedirectURIs: uris}, "the name has a control character"},
+		{"name that is not UTF-8", authz.Registration{Name: "A\xff", RedirectURIs: uris}, "the name is not UTF-8"},
+		{"owner with NUL", authz.Registration{Name: "A", Owner: "B\x00", RedirectURIs: uris}, "the owner has a control character"},
+		{"no redirect URI", authz.Registration{Name: "A"}, "at least one redirect URI"},
+		{"bad redirect URI", authz.Registration{Name: "A", RedirectURIs: []string{"http://app.example/"}}, `redirect URI "http://app.example/"`},
+		{"private-use scheme, with a secret", authz.Registration{Name: "A", RedirectURIs: []string{"com.example.app:/callback"}}, "redirect URI"},
+		{"machine without team", authz.Registration{Name: "A", Machine: true}, "name it"},
+		{"public machine", authz.Registration{Name: "A", Machine: true, Public: true, Team: w.red}, "cannot be public"},
+		{"machine with redirect URI", authz.Registration{Name: "A", Machine: true, Team: w.red, RedirectURIs: uris}, "has no redirect URI"},
+		{"unknown scope", authz.Registration{Name: "A", RedirectURIs: uris, Scope: oauth.Scope{"chatbot:fly"}}, `"chatbot:fly" does not exist`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			_, _, err := w.registry.AddClient(w.ctx(), tt.reg)
+			if tt.says == "" && err != nil || tt.says != "" && (err == nil || !strings.Contains(err.Error(), tt.says)) {
+				t.Errorf("error %v, want one with %q", err, tt.says)
+			}
+		})
+	}
+}
+
+func TestRegistrationIsKept(t *testing.T) {
+	w := onSQLite(t)
+	client, secret, err := w.registry.AddClient(w.ctx(), authz.Registration{
+		Name: " Shop ", Owner: "Shop Ltd", Team: w.red, RedirectURIs: []string{callback, "https://b.example/", callback}, Scope: oauth.Scope{"session:read", "session:read"},
+	})
+	w.ok(err)
+	if !strings.HasPrefix(secret.Reveal(), token.PrefixClientSecret) {
+		t.Error("the secret has not the prefix that scanners know")
+	}
+	kept, err := w.db.Client(w.ctx(), client.ID)
+	w.ok(err)
+	if kept.Name != "Shop" || kept.Owner != "Shop Ltd" || kept.Team.ID != w.red.ID || kept.Team.Slug != "red" || kept.Public || kept.Machine {
+		t.Errorf("kept as %+v", kept)
+	}
+	if diff := cmp.Diff([]string{callback, "https://b.example/"}, kept.RedirectURIs); diff != "" {
+		t.Errorf("redirect URIs (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(oauth.Scope{"session:read"}, kept.Scope); diff != "" {
+		t.Errorf("scope (-want +got):\n%s", diff)
+	}
+	if len(kept.Secrets) != 1 || !secret.Matches(kept.Secrets[0].Hash) || strings.Contains(kept.Secrets[0].Hash, secret.Reveal()) {
+		t.Error("the secret is not kept as its hash")
+	}
+}
+
+func TestPublicClientHasNoSecret(t *testing.T) {
+	w := onSQLite(t)
+	if w.public.secret != "" {
+		t.Error("a public client got a secret")
+	}
+	if _, err := w.registry.RotateSecret(w.ctx(), w.public.ID, false); err == nil || !strings.Contains(err.Error(), "public") {
+		t.Errorf("rotating: error %v, want one that says why not", err)
+	}
+}
+
+func TestRegistrationForATeamThatIsGone(t *testing.T) {
+	w := onSQLite(t)
+	_, err := w.directory.RemoveTeam(w.ctx(), "red")
+	w.ok(err)
+	if _, _, err := w.registry.AddClient(w.ctx(), authz.Registration{Name: "A", Team: w.red, RedirectURIs: []string{callback}}); !errors.Is(err, team.ErrNoTeam) {
+		t.Errorf("error %v, want ErrNoTeam", err)
+	}
+}
+
+func TestUpdateReplacesWhatIsGiven(t *testing.T) {
+	w := onSQLite(t)
+	name := "Renamed"
+	got, err := w.registry.UpdateClient(w.ctx(), w.app.ID, authz.ClientChange{Name: &name})
+	w.ok(err)
+	if got.Name != name || len(got.RedirectURIs) != 2 {
+		t.Errorf("after the name: %+v", got)
+	}
+	got, err = w.registry.UpdateClient(w.ctx(), w.app.ID, authz.ClientChange{RedirectURIs: []string{"https://new.example/"}, Scope: oauth.Scope{"chatbot:read"}})
+	w.ok(err)
+	kept, err := w.db.Client(w.ctx(), w.app.ID)
+	w.ok(err)
+	for _, c := range []authz.Client{got, kept} {
+		if c.Name != name || len(c.RedirectURIs) != 1 || c.RedirectURIs[0] != "https://new.example/" || c.Scope.String() != "chatbot:read" {
+			t.Errorf("after the rest: %+v", c)
+		}
+	}
+	for _, change := range []authz.ClientChange{{RedirectURIs: []string{}}, {RedirectURIs: []string{"nonsense"}}, {Scope: oauth.Scope{"chatbot:fly"}}} {
+		if _, err := w.registry.UpdateClient(w.ctx(), w.app.ID, change); err == nil {
+			t.Errorf("%+v was accepted", change)
+		}
+	}
+	if _, err := w.registry.UpdateClient(w.ctx(), "nobody", authz.ClientChange{}); !errors.Is(err, authz.ErrNoClient) {
+		t.Errorf("unknown client: error %v, want ErrNoClient", err)
+	}
+	if _, err := w.registry.RotateSecret(w.ctx(), "nobody", false); !errors.Is(err, authz.ErrNoClient) {
+		t.Errorf("unknown client: error %v, want ErrNoClient", err)
+	}
+}
+
+func TestBlockEndsTheGrantsAndSaysWhy(t *testing.T) {
+	w := onSQLite(t)
+	w.connect(w.app, w.red)
+	w.connect(w.app, w.blue)
+	w.ok(w.registry.BlockClient(w.ctx(), w.red.ID, w.app.ID, "  not reviewed "))
+	grants, err := w.db.Grants(w.ctx(), authz.GrantFilter{})
+	w.ok(err)
+	if len(grants) != 1 || grants[0].Grant.Team != w.blue.ID {
+		t.Errorf("grants %+v, want the one in blue only", grants)
+	}
+	n := w.page(params(w.app, "team", "red"), w.session(w.ada))
+	if n.Teams[0].Blocked != "not reviewed" {
+		t.Errorf("the page says %q", n.Teams[0].Blocked)
+	}
+	for reason, id := range map[string]authz.ClientID{"": w.app.ID, "\x07": w.app.ID, "good": "nobody"} {
+		if err := w.registry.BlockClient(w.ctx(), w.red.ID, id, reason); err == nil {
+			t.Errorf("reason %q for %q was accepted", reason, id)
+		}
+	}
+}

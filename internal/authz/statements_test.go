@@ -1,0 +1,46 @@
+package authz_test
+
+import (
+	"testing"
+
+	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/google/go-cmp/cmp"
+)
+
+// TestStatementsOfARememberedFlow counts what the database is asked for. The session, which the web layer reads, is one statement more.
+func TestStatementsOfARememberedFlow(t *testing.T) {
+	onBoth(t, func(t *testing.T, w *world) {
+		w.connect(w.app, w.red)
+		session := w.session(w.ada)
+		var code string
+		authorize := w.statements.during(func() {
+			n := w.next(w.begin(params(w.app, "team", "red")), session)
+			if n.Step != authz.Answer {
+				t.Fatalf("next is %v, want Answer", n.Step)
+			}
+			code = n.Response.Code
+		})
+		if diff := cmp.Diff(map[string]int{"Client": 1, "Standings": 1}, authorize); diff != "" {
+			t.Errorf("authorize: it reads twice and writes nothing (-want +got):\n%s", diff)
+		}
+		exchange := w.statements.during(func() { w.mustRedeem(w.app, code) })
+		if diff := cmp.Diff(map[string]int{"Client": 1, "Redeem": 1, "commit": 1}, exchange); diff != "" {
+			t.Errorf("token: one read, one insert, one commit (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// TestStrangersCostNoRow: what anyone can send without signing in or authenticating writes nothing.
+func TestStrangersCostNoRow(t *testing.T) {
+	w := onSQLite(t)
+	code := w.connect(w.app, w.red)
+	asked := w.statements.during(func() {
+		w.next(w.begin(params(w.app, "prompt", "login")), nil)
+		w.redeem(w.app, code, "client_secret", "gh_cs_wrong", "code_verifier", otherVerifier)
+		w.redeem(w.public, code)
+		w.redeem(w.app, "gh_ac_garbage")
+	})
+	if diff := cmp.Diff(map[string]int{"Client": 4}, asked); diff != "" {
+		t.Errorf("statements (-want +got):\n%s", diff)
+	}
+}
