@@ -27,7 +27,6 @@ func (c Config) masterKey(ctx context.Context, keys token.Store) (token.MasterKe
 		return token.MasterKey{}, errors.New("master_key is required with PostgreSQL, the same on every server: make one with openssl rand -base64 32, " +
 			"keep it outside the database, and set GATEHOUSE_MASTER_KEY or GATEHOUSE_MASTER_KEY_FILE")
 	}
-	database, _, _ = strings.Cut(database, "?")
 	path := filepath.Join(filepath.Dir(database), masterKeyFile)
 	key, err := readMasterKey(path)
 	if !errors.Is(err, fs.ErrNotExist) {
