@@ -28,6 +28,8 @@ func ParseEmail(email string) (string, error) {
 	switch {
 	case normal == "":
 		return "", errors.New("the e-mail is missing")
+	case !utf8.ValidString(email): // lower case would hide it
+		return "", errors.New("the e-mail is not UTF-8")
 	case len(normal) > maxEmailBytes:
 		return "", fmt.Errorf("the e-mail is longer than %d bytes", maxEmailBytes)
 	}
