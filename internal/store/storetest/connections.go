@@ -1,0 +1,231 @@
+package storetest
+
+import (
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/gatehouse-auth/gatehouse/internal/team"
+)
+
+// listed is a client as lists show it.
+func listed(c authz.Client) authz.Client {
+	c.Secrets = nil
+	return c
+}
+
+func testClients(k *kit) {
+	k.populate()
+	for _, c := range []authz.Client{global, acmes, public} {
+		equal(k, "Client", must[authz.Client](k)(k.db.Client(k.ctx, c.ID)), c)
+	}
+	equal(k, "Clients", must[[]authz.Client](k)(k.db.Clients(k.ctx)), []authz.Client{listed(acmes), listed(global), listed(public)})
+	k.is(k.db.AddClient(k.ctx, authz.Client{ID: "c-new", Team: team.Team{ID: "nowhere"}}), team.ErrNoTeam)
+	_, err := k.db.Client(k.ctx, "c-new")
+	k.is(err, authz.ErrNoClient)
+
+	changed := global
+	changed.Name, changed.Scope, changed.RedirectURIs = "New name", oauth.Scope{"read"}, []string{"https://new.example/é?\"x\"=\\"}
+	ignored := changed
+	ignored.Owner, ignored.Public, ignored.Team, ignored.Secrets = "x", true, acme, nil
+	k.ok(k.db.UpdateClient(k.ctx, ignored))
+	equal(k, "updated", must[authz.Client](k)(k.db.Client(k.ctx, global.ID)), changed)
+	k.is(k.db.UpdateClient(k.ctx, authz.Client{ID: "nothing"}), authz.ErrNoClient)
+}
+
+func testClientSecrets(k *kit) {
+	k.populate()
+	hashes := func(want ...string) {
+		k.Helper()
+		var got []string
+		for _, s := range must[authz.Client](k)(k.db.Client(k.ctx, global.ID)).Secrets {
+			got = append(got, s.Hash)
+		}
+		equal(k, "secrets", got, want)
+	}
+	add := func(hash string, at, expires time.Time, keep int) {
+		k.Helper()
+		k.ok(k.db.AddClientSecret(k.ctx, global.ID, authz.ClientSecret{Hash: hash, CreatedAt: at, ExpiresAt: expires}, keep))
+	}
+	// All in one millisecond: the order is that of their making.
+	add("hash-2", now, time.Time{}, 1)
+	hashes("hash-1", "hash-2")
+	add("hash-3", now, now.Add(time.Hour), 1)
+	hashes("hash-2", "hash-3")
+	equal(k, "expiry", must[authz.Client](k)(k.db.Client(k.ctx, global.ID)).Secrets[1].ExpiresAt, now.Add(time.Hour))
+	add("hash-4", now.Add(time.Hour), time.Time{}, 1) // hash-3 has just expired, so the one before it is kept
+	hashes("hash-2", "hash-4")
+	add("hash-5", now, time.Time{}, 0)
+	hashes("hash-5")
+	k.is(k.db.AddClientSecret(k.ctx, "nothing", authz.ClientSecret{Hash: "x"}, 1), authz.ErrNoClient)
+	equal(k, "secrets of nothing", k.rows("client_secrets", "client_id = 'nothing'"), 0)
+}
+
+func testDisableClient(k *kit) {
+	k.populate()
+	gone, stays := k.granted("g1", ada, global, acme, "read"), k.granted("g2", ada, public, acme, "read")
+	k.redeemed("f1", gone)
+	k.redeemed("f2", stays)
+	k.ok(k.db.DisableClient(k.ctx, global.ID, later))
+	equal(k, "DisabledAt", must[authz.Client](k)(k.db.Client(k.ctx, global.ID)).DisabledAt, later)
+	_, err := k.db.SaveGrant(k.ctx, grant("g3", ada, global, acme, "read"))
+	k.is(err, authz.ErrNotLive)
+	k.ok(k.db.EnableClient(k.ctx, global.ID))
+	equal(k, "enabled", must[authz.Client](k)(k.db.Client(k.ctx, global.ID)), global)
+	equal(k, "grants and families", k.rows("grants", "id = 'g1'")+k.rows("families", "id = 'f1'"), 0)
+	equal(k, "what stays", k.rows("families", "id = 'f2'"), 1)
+	k.is(k.db.DisableClient(k.ctx, "nothing", now), authz.ErrNoClient)
+	k.is(k.db.EnableClient(k.ctx, "nothing"), authz.ErrNoClient)
+}
+
+func testRemoveClient(k *kit) {
+	k.populate()
+	gone, stays := k.granted("g1", ada, global, acme, "read"), k.granted("g2", ada, public, acme, "read")
+	k.redeemed("f1", gone)
+	k.redeemed("f2", stays)
+	k.ok(k.db.Block(k.ctx, authz.Block{Team: beta.ID, Client: global.ID, Reason: "no", CreatedAt: now}))
+	k.ok(k.db.RemoveClient(k.ctx, global.ID))
+	_, err := k.db.Client(k.ctx, global.ID)
+	k.is(err, authz.ErrNoClient)
+	for _, table := range []string{"client_secrets", "grants", "team_blocks"} {
+		equal(k, table, k.rows(table, "client_id = 'c-global'"), 0)
+	}
+	equal(k, "families", k.rows("families", "id = 'f1'"), 0)
+	equal(k, "what stays", k.rows("families", "id = 'f2'"), 1)
+	k.is(k.db.RemoveClient(k.ctx, global.ID), authz.ErrNoClient)
+}
+
+func testPublicRedirectURIs(k *kit) {
+	k.populate()
+	k.ok(k.db.AddClient(k.ctx, authz.Client{ID: "c2", Name: "2", Public: true, RedirectURIs: []string{"https://spa.example/"}}))
+	k.ok(k.db.AddClient(k.ctx, authz.Client{ID: "c3", Name: "3", Public: true, RedirectURIs: []string{"https://disabled.example/"}}))
+	k.ok(k.db.DisableClient(k.ctx, "c3", now))
+	equal(k, "PublicRedirectURIs", must[[]string](k)(k.db.PublicRedirectURIs(k.ctx)), []string{"https://a.example/cb", "https://spa.example/"})
+}
+
+func testSaveGrant(k *kit) {
+	k.populate()
+	first := grant("g1", ada, global, acme, "read")
+	equal(k, "a new grant", must[authz.Grant](k)(k.db.SaveGrant(k.ctx, first)), first)
+
+	again := grant("g2", ada, global, acme, "write", "read")
+	again.CreatedAt, again.UpdatedAt = later, later
+	widened := first
+	widened.Scope, widened.UpdatedAt = oauth.Scope{"read", "write"}, later
+	equal(k, "a widened grant", must[authz.Grant](k)(k.db.SaveGrant(k.ctx, again)), widened)
+	equal(k, "the grant as stored", must[[]authz.GrantDetail](k)(k.db.Grants(k.ctx, authz.GrantFilter{}))[0].Grant, widened)
+
+	k.granted("g3", ada, global, beta, "read")
+	k.granted("g4", bob, global, acme, "read")
+	k.granted("g5", ada, acmes, acme, "read")
+	equal(k, "grants", k.rows("grants", "1 = 1"), 4)
+}
+
+func testSaveGrantRefuses(k *kit) {
+	k.populate()
+	k.ok(k.db.Block(k.ctx, authz.Block{Team: beta.ID, Client: public.ID, Reason: "no", CreatedAt: now}))
+	for name, g := range map[string]authz.Grant{
+		"a person who is no member":  grant("g1", bob, global, beta, "read"),
+		"nobody":                     grant("g1", team.User{ID: "nobody"}, global, acme, "read"),
+		"another team's client":      grant("g1", ada, acmes, beta, "read"),
+		"a client that is not there": grant("g1", ada, authz.Client{ID: "nothing"}, acme, "read"),
+		"a team that is not there":   grant("g1", ada, global, team.Team{ID: "nowhere"}, "read"),
+		"a blocked client":           grant("g1", ada, public, beta, "read"),
+	} {
+		if _, err := k.db.SaveGrant(k.ctx, g); err != authz.ErrNotLive {
+			k.Errorf("SaveGrant for %s: got the error %v, want ErrNotLive", name, err)
+		}
+	}
+	equal(k, "grants", k.rows("grants", "1 = 1"), 0)
+}
+
+func testGrants(k *kit) {
+	k.populate()
+	save := func(g authz.Grant, at time.Time) authz.Grant {
+		k.Helper()
+		g.CreatedAt, g.UpdatedAt = at, at
+		return must[authz.Grant](k)(k.db.SaveGrant(k.ctx, g))
+	}
+	detail := func(g authz.Grant, u team.User, t team.Team, c authz.Client) authz.GrantDetail {
+		c.RedirectURIs, c.Secrets = nil, nil
+		return authz.GrantDetail{Grant: g, User: u, Team: t, Client: c}
+	}
+	oldest := detail(save(grant("g-z", ada, global, acme, "read"), now), ada, acme, global)
+	middle := detail(save(grant("g-a", bob, acmes, acme, "write"), now.Add(time.Minute)), bob, acme, acmes)
+	newest := detail(save(grant("g-m", ada, global, beta), now.Add(time.Hour)), ada, beta, global)
+	for _, tt := range []struct {
+		filter authz.GrantFilter
+		want   []authz.GrantDetail
+	}{
+		{authz.GrantFilter{}, []authz.GrantDetail{newest, middle, oldest}},
+		{authz.GrantFilter{User: ada.ID}, []authz.GrantDetail{newest, oldest}},
+		{authz.GrantFilter{Team: acme.ID}, []authz.GrantDetail{middle, oldest}},
+		{authz.GrantFilter{Client: global.ID}, []authz.GrantDetail{newest, oldest}},
+		{authz.GrantFilter{User: ada.ID, Team: acme.ID}, []authz.GrantDetail{oldest}},
+		{authz.GrantFilter{Team: acme.ID, Client: acmes.ID}, []authz.GrantDetail{middle}},
+		{authz.GrantFilter{User: bob.ID, Team: acme.ID, Client: global.ID}, nil},
+	} {
+		equal(k, "Grants", must[[]authz.GrantDetail](k)(k.db.Grants(k.ctx, tt.filter)), tt.want)
+	}
+}
+
+func testRevokeGrant(k *kit) {
+	k.populate()
+	gone, stays := k.granted("g1", ada, global, acme, "read"), k.granted("g2", ada, global, beta, "read")
+	k.redeemed("f1", gone)
+	k.redeemed("f2", stays)
+	k.ok(k.db.RevokeGrant(k.ctx, gone.ID))
+	equal(k, "grants and families", k.rows("grants", "id = 'g1'")+k.rows("families", "id = 'f1'"), 0)
+	equal(k, "what stays", k.rows("families", "id = 'f2'"), 1)
+	k.is(k.db.RevokeGrant(k.ctx, gone.ID), authz.ErrNoGrant)
+	if again := k.granted("g3", ada, global, acme, "read"); again.ID != "g3" {
+		k.Fatalf("connecting again revived the grant %s", again.ID)
+	}
+}
+
+func testStandings(k *kit) {
+	k.populate()
+	standings := func(u team.User, c authz.Client, want ...authz.Standing) {
+		k.Helper()
+		equal(k, "Standings", must[[]authz.Standing](k)(k.db.Standings(k.ctx, u.ID, c.ID)), want)
+	}
+	standings(ada, global, authz.Standing{Team: acme, Role: team.Admin}, authz.Standing{Team: beta, Role: team.Member})
+	g := k.granted("g1", ada, global, acme, "read", "write")
+	k.granted("g2", bob, global, acme, "read")
+	k.granted("g3", ada, public, beta, "read")
+	k.ok(k.db.Block(k.ctx, authz.Block{Team: beta.ID, Client: global.ID, Reason: "no contract", CreatedAt: now}))
+	k.ok(k.db.Block(k.ctx, authz.Block{Team: acme.ID, Client: public.ID, CreatedAt: now}))
+	standings(ada, global, authz.Standing{Team: acme, Role: team.Admin, Grant: &g}, authz.Standing{Team: beta, Role: team.Member, Blocked: "no contract"})
+	standings(team.User{ID: "nobody"}, global)
+
+	// A block without a reason is still one.
+	if got := must[[]authz.Standing](k)(k.db.Standings(k.ctx, bob.ID, public.ID)); len(got) != 1 || got[0].Blocked == "" {
+		k.Fatalf("a block without a reason: got %+v, want it blocked", got)
+	}
+}
+
+func testBlocks(k *kit) {
+	k.populate()
+	gone, elsewhere, others := k.granted("g1", ada, global, acme, "read"), k.granted("g2", ada, global, beta, "read"), k.granted("g3", ada, public, acme, "read")
+	k.redeemed("f1", gone)
+	k.redeemed("f2", elsewhere)
+	k.redeemed("f3", others)
+	block := authz.Block{Team: acme.ID, Client: global.ID, Reason: "no contract", CreatedAt: now}
+	k.ok(k.db.Block(k.ctx, block))
+	equal(k, "grants and families", k.rows("grants", "id = 'g1'")+k.rows("families", "id = 'f1'"), 0)
+	equal(k, "what stays", k.rows("families", "id IN ('f2', 'f3')"), 2)
+
+	block.Reason = "not any more"
+	k.ok(k.db.Block(k.ctx, block))
+	newer := authz.Block{Team: acme.ID, Client: acmes.ID, Reason: "noisy", CreatedAt: now.Add(time.Hour)}
+	k.ok(k.db.Block(k.ctx, newer))
+	equal(k, "Blocks", must[[]authz.Block](k)(k.db.Blocks(k.ctx, acme.ID)), []authz.Block{newer, block})
+	equal(k, "Blocks elsewhere", must[[]authz.Block](k)(k.db.Blocks(k.ctx, beta.ID)), nil)
+
+	k.ok(k.db.Unblock(k.ctx, acme.ID, global.ID))
+	k.is(k.db.Unblock(k.ctx, acme.ID, global.ID), authz.ErrNoBlock)
+	equal(k, "grants revived", k.rows("grants", "id = 'g1'"), 0)
+	k.granted("g4", ada, global, acme, "read")
+	k.is(k.db.Block(k.ctx, authz.Block{Team: "nowhere", Client: global.ID}), team.ErrNoTeam)
+	k.is(k.db.Block(k.ctx, authz.Block{Team: acme.ID, Client: "nothing"}), authz.ErrNoClient)
+}

@@ -1,0 +1,183 @@
+package storetest
+
+import (
+	"context"
+	"errors"
+	"reflect"
+	"sync/atomic"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/internal/authn"
+	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/store"
+	"github.com/gatehouse-auth/gatehouse/internal/team"
+	"github.com/gatehouse-auth/gatehouse/internal/token"
+)
+
+// A write is a unit of work that changes something in the furnished database.
+type write struct {
+	name string
+	do   func(ctx context.Context, db *store.DB) error
+	want error // what it answers when nothing fails
+}
+
+// membership is Ada's in Acme.
+var membership = team.Membership{User: ada.ID, Team: acme, Role: team.Admin, CreatedAt: now}
+
+// writes is every unit of work, and more than one of those that have several ways to go.
+var writes = []write{
+	{"AddUser", func(ctx context.Context, db *store.DB) error {
+		return db.AddUser(ctx, team.User{ID: "u-new", Email: "new@example.com"})
+	}, nil},
+	{"DisableUser", func(ctx context.Context, db *store.DB) error { return db.DisableUser(ctx, ada.ID, now) }, nil},
+	{"EnableUser", func(ctx context.Context, db *store.DB) error { return db.EnableUser(ctx, "u-off") }, nil},
+	{"AddTeam", func(ctx context.Context, db *store.DB) error {
+		return db.AddTeam(ctx, team.Team{ID: "t-new", Slug: "new"})
+	}, nil},
+	{"RenameTeam", func(ctx context.Context, db *store.DB) error { return db.RenameTeam(ctx, acme.ID, "apex", "Apex") }, nil},
+	{"RemoveTeam", func(ctx context.Context, db *store.DB) error { return db.RemoveTeam(ctx, acme.ID) }, nil},
+	{"AddMember", func(ctx context.Context, db *store.DB) error {
+		return db.AddMember(ctx, team.Membership{User: bob.ID, Team: beta, Role: team.Member})
+	}, nil},
+	{"RemoveMember", func(ctx context.Context, db *store.DB) error { return db.RemoveMember(ctx, acme.ID, ada.ID) }, nil},
+
+	{"SetPassword", func(ctx context.Context, db *store.DB) error { return db.SetPassword(ctx, ada.ID, "new", now) }, nil},
+	{"Rehash", func(ctx context.Context, db *store.DB) error { return db.Rehash(ctx, ada.ID, "", "new") }, nil},
+	{"StartSession", func(ctx context.Context, db *store.DB) error {
+		return db.StartSession(ctx, session("s-new", ada), "s1")
+	}, nil},
+	{"EndSession", func(ctx context.Context, db *store.DB) error { return db.EndSession(ctx, "s1") }, nil},
+	{"Count", func(ctx context.Context, db *store.DB) error {
+		_, err := db.Count(ctx, []authn.Bucket{{Key: "a", Limit: 5, Window: time.Hour}, {Key: "new", Limit: 5, Window: time.Hour}}, now)
+		return err
+	}, nil},
+	{"Uncount", func(ctx context.Context, db *store.DB) error {
+		return db.Uncount(ctx, []authn.Bucket{{Key: "a"}, {Key: "b"}}, now)
+	}, nil},
+
+	{"AddClient", func(ctx context.Context, db *store.DB) error {
+		return db.AddClient(ctx, authz.Client{ID: "c-new", Secrets: []authz.ClientSecret{{Hash: "x"}, {Hash: "y"}}})
+	}, nil},
+	{"UpdateClient", func(ctx context.Context, db *store.DB) error {
+		return db.UpdateClient(ctx, authz.Client{ID: global.ID, Name: "New"})
+	}, nil},
+	{"AddClientSecret", func(ctx context.Context, db *store.DB) error {
+		return db.AddClientSecret(ctx, global.ID, authz.ClientSecret{Hash: "new", CreatedAt: now}, 0)
+	}, nil},
+	{"DisableClient", func(ctx context.Context, db *store.DB) error { return db.DisableClient(ctx, global.ID, now) }, nil},
+	{"EnableClient", func(ctx context.Context, db *store.DB) error { return db.EnableClient(ctx, "c-off") }, nil},
+	{"RemoveClient", func(ctx context.Context, db *store.DB) error { return db.RemoveClient(ctx, global.ID) }, nil},
+
+	{"SaveGrant", func(ctx context.Context, db *store.DB) error {
+		_, err := db.SaveGrant(ctx, grant("g-new", bob, global, acme, "read"))
+		return err
+	}, nil},
+	{"SaveGrant", func(ctx context.Context, db *store.DB) error {
+		_, err := db.SaveGrant(ctx, grant("g-new", ada, global, acme, "more"))
+		return err
+	}, nil},
+	{"RevokeGrant", func(ctx context.Context, db *store.DB) error { return db.RevokeGrant(ctx, "g1") }, nil},
+	{"Redeem", func(ctx context.Context, db *store.DB) error {
+		_, err := db.Redeem(ctx, family("f-new", grant("g1", ada, global, acme, "read")))
+		return err
+	}, nil},
+	{"Redeem", func(ctx context.Context, db *store.DB) error {
+		_, err := db.Redeem(ctx, family("f1", grant("g1", ada, global, acme, "read")))
+		return err
+	}, authz.ErrReplayed},
+	{"Burn", func(ctx context.Context, db *store.DB) error {
+		return db.Burn(ctx, family("f-new", grant("g1", ada, global, acme, "read")))
+	}, nil},
+	{"Block", func(ctx context.Context, db *store.DB) error {
+		return db.Block(ctx, authz.Block{Team: acme.ID, Client: global.ID, Reason: "no"})
+	}, nil},
+	{"Unblock", func(ctx context.Context, db *store.DB) error { return db.Unblock(ctx, beta.ID, public.ID) }, nil},
+
+	{"AddKeys", func(ctx context.Context, db *store.DB) error {
+		return db.AddKeys(ctx, []token.StoredKey{storedKey("k1", "ES256/1", now), storedKey("k2", "RS256/1", now)})
+	}, nil},
+}
+
+// reads is every method that changes nothing.
+var reads = []string{
+	"User", "UserByEmail", "Users", "TeamBySlug", "Teams", "Members", "Memberships", "Password", "Session",
+	"Client", "Clients", "PublicRedirectURIs", "Standings", "Grants", "Blocks", "Keys",
+}
+
+// furnish fills a database so that every write finds something to change.
+func (k *kit) furnish() {
+	k.Helper()
+	k.populate()
+	k.ok(k.db.AddUser(k.ctx, team.User{ID: "u-off", Email: "off@example.com", DisabledAt: now}))
+	k.ok(k.db.AddClient(k.ctx, authz.Client{ID: "c-off", Name: "off", DisabledAt: now}))
+	g := k.granted("g1", ada, global, acme, "read")
+	k.redeemed("f1", g)
+	k.ok(k.db.StartSession(k.ctx, session("s1", ada), ""))
+	_, err := k.db.Count(k.ctx, []authn.Bucket{{Key: "a", Limit: 5, Window: time.Hour}, {Key: "b", Limit: 5, Window: time.Hour}}, now)
+	k.ok(err)
+	k.ok(k.db.Block(k.ctx, authz.Block{Team: beta.ID, Client: public.ID, Reason: "no", CreatedAt: now}))
+}
+
+// testFailures fails each statement and the commit of each unit of work in turn: nothing of the unit remains. Then it lets the unit happen.
+func testFailures(k *kit) {
+	k.allMethodsAreNamed()
+	errInjected := errors.New("injected")
+	for _, w := range writes {
+		k := k.fresh()
+		k.furnish()
+		before := k.dump()
+		for n := int64(1); ; n++ {
+			var seen atomic.Int64
+			k.h.Fail(k.db, func(string) error {
+				if seen.Add(1) == n {
+					return errInjected
+				}
+				return nil
+			})
+			err := w.do(k.ctx, k.db)
+			k.h.Fail(k.db, nil)
+			if !errors.Is(err, errInjected) {
+				k.is(err, w.want)
+				if n < 3 {
+					k.Fatalf("%s: only %d of its steps could fail; want a statement and a commit at least", w.name, n-1)
+				}
+				break
+			}
+			if diff := k.dump(); diff != before {
+				k.Fatalf("%s failed at step %d and left a trace.\nbefore:\n%s\nafter:\n%s", w.name, n, before, diff)
+			}
+		}
+		if k.dump() == before {
+			k.Fatalf("%s changed nothing, so its failures show nothing", w.name)
+		}
+	}
+}
+
+// fresh is a kit with a database of its own.
+func (k *kit) fresh() *kit {
+	k.Helper()
+	other := &kit{T: k.T, h: k.h, url: k.h.URL(k.T), ctx: k.ctx, count: &counter{}}
+	other.db = other.open()
+	return other
+}
+
+// allMethodsAreNamed keeps the tables above complete.
+func (k *kit) allMethodsAreNamed() {
+	k.Helper()
+	named := map[string]bool{}
+	for _, name := range reads {
+		named[name] = true
+	}
+	for _, w := range writes {
+		named[w.name] = true
+	}
+	for _, declared := range []reflect.Type{
+		reflect.TypeFor[team.Store](), reflect.TypeFor[authn.Store](), reflect.TypeFor[authz.Store](), reflect.TypeFor[token.Store](),
+	} {
+		for method := range declared.Methods() {
+			if !named[method.Name] {
+				k.Errorf("%s.%s is not tested for failures", declared, method.Name)
+			}
+		}
+	}
+}

@@ -1,0 +1,158 @@
+package storetest
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/internal/authn"
+	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/gatehouse-auth/gatehouse/internal/team"
+	"github.com/gatehouse-auth/gatehouse/internal/token"
+)
+
+func testRedeem(k *kit) {
+	k.populate()
+	g := k.granted("g1", ada, global, acme, "read", "write")
+	f := family("f1", g)
+	f.Scope = oauth.Scope{"write"}
+	equal(k, "Live", must[authz.Live](k)(k.db.Redeem(k.ctx, f)), authz.Live{User: ada, Team: acme})
+	equal(k, "the family", k.rows("families", "id = 'f1' AND scope = 'write' AND ended_at = 0"), 1)
+	equal(k, "its times", k.rows("families", "auth_time = $1 AND created_at = $2 AND expires_at = $3",
+		f.AuthTime.UnixMilli(), f.CreatedAt.UnixMilli(), f.ExpiresAt.UnixMilli()), 1)
+
+	k.ok(k.db.RenameTeam(k.ctx, acme.ID, "apex", "Apex"))
+	renamed := team.Team{ID: acme.ID, Slug: "apex", Name: "Apex", CreatedAt: now}
+	equal(k, "Live after a rename", must[authz.Live](k)(k.db.Redeem(k.ctx, family("f2", g))), authz.Live{User: ada, Team: renamed})
+
+	replay := f
+	replay.CreatedAt = now.Add(time.Second)
+	_, err := k.db.Redeem(k.ctx, replay)
+	k.is(err, authz.ErrReplayed)
+	equal(k, "the family after a replay", k.rows("families", "id = 'f1' AND ended_at = $1", replay.CreatedAt.UnixMilli()), 1)
+	replay.CreatedAt = now.Add(time.Minute)
+	_, err = k.db.Redeem(k.ctx, replay)
+	k.is(err, authz.ErrReplayed)
+	equal(k, "the family after another", k.rows("families", "id = 'f1' AND ended_at = $1", now.Add(time.Second).UnixMilli()), 1)
+	equal(k, "other families", k.rows("families", "id = 'f2' AND ended_at = 0"), 1)
+}
+
+// A redemption costs one statement and one commit.
+func testRedeemCosts(k *kit) {
+	k.populate()
+	g := k.granted("g1", ada, global, acme, "read")
+	k.count.reset()
+	k.redeemed("f1", g)
+	equal(k, "statements", k.count.get("Redeem"), 1)
+	equal(k, "commits", k.count.get("commit"), 1)
+}
+
+func testRedeemRefuses(k *kit) {
+	k.populate()
+	g := k.granted("g1", ada, global, acme, "read")
+	wider := family("f1", g)
+	wider.Scope = oauth.Scope{"read", "write"}
+	foreign := family("f1", g)
+	foreign.Client = public.ID
+	unknown := family("f1", authz.Grant{ID: "nothing", Client: global.ID})
+	for name, f := range map[string]authz.Family{"more than was granted": wider, "another client's code": foreign, "a grant that is not there": unknown} {
+		if _, err := k.db.Redeem(k.ctx, f); err != authz.ErrNotLive {
+			k.Errorf("Redeem of %s: got the error %v, want ErrNotLive", name, err)
+		}
+	}
+	equal(k, "families", k.rows("families", "1 = 1"), 0)
+	k.redeemed("f1", g) // none of them was counted as a redemption
+}
+
+func testBurn(k *kit) {
+	k.populate()
+	g := k.granted("g1", ada, global, acme, "read")
+	k.ok(k.db.Burn(k.ctx, family("f1", g)))
+	equal(k, "the burnt family", k.rows("families", "id = 'f1' AND ended_at > 0 AND expires_at = $1", now.Add(time.Hour).UnixMilli()), 1)
+	_, err := k.db.Redeem(k.ctx, family("f1", g))
+	k.is(err, authz.ErrReplayed)
+
+	k.redeemed("f2", g)
+	k.ok(k.db.Burn(k.ctx, family("f2", g)))
+	equal(k, "a family that was there", k.rows("families", "id = 'f2' AND ended_at = 0"), 1)
+
+	k.ok(k.db.RevokeGrant(k.ctx, g.ID))
+	k.ok(k.db.Burn(k.ctx, family("f3", g)))
+	equal(k, "families of a grant that has ended", k.rows("families", "1 = 1"), 0)
+}
+
+func storedKey(id, slot string, created time.Time) token.StoredKey {
+	return token.StoredKey{
+		ID: id, Use: token.UseSign, Algorithm: "ES256", Slot: slot, Sealed: []byte{0, 1, 0xff}, CreatedAt: created,
+		SignsFrom: created.Add(time.Minute), PredecessorDeadAt: created.Add(time.Hour),
+	}
+}
+
+func testKeys(k *kit) {
+	equal(k, "Keys", must[[]token.StoredKey](k)(k.db.Keys(k.ctx)), nil)
+	newer, older := storedKey("k-a", "ES256/2", now.Add(time.Hour)), storedKey("k-b", "ES256/1", now)
+	older.PredecessorDeadAt = time.Time{}
+	k.ok(k.db.AddKeys(k.ctx, []token.StoredKey{newer, older}))
+	equal(k, "Keys", must[[]token.StoredKey](k)(k.db.Keys(k.ctx)), []token.StoredKey{older, newer})
+
+	third := storedKey("k-c", "ES256/3", later)
+	k.ok(k.db.AddKeys(k.ctx, []token.StoredKey{storedKey("k-x", "ES256/2", later), third}))
+	equal(k, "Keys", must[[]token.StoredKey](k)(k.db.Keys(k.ctx)), []token.StoredKey{older, newer, third})
+	k.ok(k.db.AddKeys(k.ctx, nil))
+}
+
+func testPrune(k *kit) {
+	k.populate()
+	g := k.granted("g1", ada, global, acme, "read")
+	for i, id := range []string{"f0", "f1", "f2", "f3"} {
+		f := family(id, g)
+		f.ExpiresAt = now.Add(time.Duration(i) * time.Hour)
+		_, err := k.db.Redeem(k.ctx, f)
+		k.ok(err)
+	}
+	_, err := k.db.Redeem(k.ctx, family("f3", g)) // ended, and yet it is what tells the next replay
+	k.is(err, authz.ErrReplayed)
+	k.ok(k.db.StartSession(k.ctx, session("s1", ada), "")) // an hour
+	_, err = k.db.Count(k.ctx, []authn.Bucket{{Key: "a", Limit: 9, Window: time.Hour}, {Key: "b", Limit: 9, Window: 9 * time.Hour}}, now)
+	k.ok(err)
+
+	prune := func(at time.Time, batch, want int) {
+		k.Helper()
+		equal(k, "Prune", must[int](k)(k.db.Prune(k.ctx, at, batch)), want)
+	}
+	prune(now.Add(-time.Millisecond), 100, 0)
+	prune(now, 100, 1)
+	prune(now.Add(2*time.Hour), 1, 3) // one of each kind
+	equal(k, "the family that expired last", k.rows("families", "id = 'f2'"), 1)
+	prune(now.Add(2*time.Hour), 1, 1)
+	prune(now.Add(2*time.Hour), 1, 0)
+	equal(k, "what stays", k.rows("families", "id = 'f3'")+k.rows("throttle", "bucket = 'b'"), 2)
+	equal(k, "grants", k.rows("grants", "1 = 1"), 1)
+}
+
+func testPing(k *kit) {
+	k.ok(k.db.Ping(k.ctx))
+	k.ok(k.db.Close())
+	if err := k.db.Ping(k.ctx); err == nil {
+		k.Fatal("a closed database answers")
+	}
+	if err := k.db.AddTeam(k.ctx, acme); err == nil {
+		k.Fatal("a closed database saves")
+	}
+	if _, err := k.db.Teams(k.ctx); err == nil {
+		k.Fatal("a closed database reads")
+	}
+}
+
+func testCancelled(k *kit) {
+	ctx, cancel := context.WithCancel(k.ctx)
+	cancel()
+	if err := k.db.AddTeam(ctx, acme); !errors.Is(err, context.Canceled) {
+		k.Fatalf("got the error %v, want context.Canceled", err)
+	}
+	if _, err := k.db.Teams(ctx); !errors.Is(err, context.Canceled) {
+		k.Fatalf("got the error %v, want context.Canceled", err)
+	}
+	equal(k, "teams", k.rows("teams", "1 = 1"), 0)
+}

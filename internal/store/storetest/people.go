@@ -1,0 +1,228 @@
+package storetest
+
+import (
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/internal/authn"
+	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/team"
+)
+
+func testUsers(k *kit) {
+	k.ok(k.db.AddUser(k.ctx, bob))
+	k.ok(k.db.AddUser(k.ctx, ada))
+	k.is(k.db.AddUser(k.ctx, team.User{ID: "another", Email: ada.Email}), team.ErrUserTaken)
+	k.is(k.db.AddUser(k.ctx, team.User{ID: ada.ID, Email: "another@example.com"}), team.ErrUserTaken)
+
+	equal(k, "User", must[team.User](k)(k.db.User(k.ctx, ada.ID)), ada)
+	equal(k, "UserByEmail", must[team.User](k)(k.db.UserByEmail(k.ctx, bob.Email)), bob)
+	equal(k, "Users", must[[]team.User](k)(k.db.Users(k.ctx)), []team.User{ada, bob})
+
+	_, err := k.db.User(k.ctx, "nobody")
+	k.is(err, team.ErrNoUser)
+	_, err = k.db.UserByEmail(k.ctx, "nobody@example.com")
+	k.is(err, team.ErrNoUser)
+}
+
+func testDisableUser(k *kit) {
+	k.populate()
+	mine := k.granted("g1", ada, global, acme, "read")
+	other := k.granted("g2", bob, global, acme, "read")
+	k.redeemed("f1", mine)
+	k.redeemed("f2", other)
+	k.ok(k.db.StartSession(k.ctx, session("s1", ada), ""))
+	k.ok(k.db.StartSession(k.ctx, session("s2", bob), ""))
+
+	k.ok(k.db.DisableUser(k.ctx, ada.ID, later))
+	equal(k, "DisabledAt", must[team.User](k)(k.db.User(k.ctx, ada.ID)).DisabledAt, later)
+	equal(k, "sessions of others", k.rows("sessions", "id = 's2'"), 1)
+	equal(k, "grants and families of others", k.rows("families", "id = 'f2'"), 1)
+
+	_, err := k.db.SaveGrant(k.ctx, grant("g3", ada, global, acme, "read"))
+	k.is(err, authz.ErrNotLive)
+	k.is(k.db.StartSession(k.ctx, session("s3", ada), ""), authn.ErrSignInFailed)
+
+	k.ok(k.db.EnableUser(k.ctx, ada.ID))
+	equal(k, "Enabled", must[team.User](k)(k.db.User(k.ctx, ada.ID)), ada)
+	equal(k, "sessions revived", k.rows("sessions", "user_id = 'u-ada'"), 0)
+	equal(k, "grants revived", k.rows("grants", "user_id = 'u-ada'"), 0)
+	equal(k, "families revived", k.rows("families", "id = 'f1'"), 0)
+	equal(k, "memberships", len(must[[]team.Membership](k)(k.db.Memberships(k.ctx, ada.ID))), 2)
+
+	k.is(k.db.DisableUser(k.ctx, "nobody", now), team.ErrNoUser)
+	k.is(k.db.EnableUser(k.ctx, "nobody"), team.ErrNoUser)
+}
+
+func testTeams(k *kit) {
+	k.ok(k.db.AddTeam(k.ctx, beta))
+	k.ok(k.db.AddTeam(k.ctx, acme))
+	k.is(k.db.AddTeam(k.ctx, team.Team{ID: "another", Slug: "acme"}), team.ErrSlugTaken)
+	equal(k, "Teams", must[[]team.Team](k)(k.db.Teams(k.ctx)), []team.Team{acme, beta})
+	equal(k, "TeamBySlug", must[team.Team](k)(k.db.TeamBySlug(k.ctx, "beta")), beta)
+	_, err := k.db.TeamBySlug(k.ctx, "nowhere")
+	k.is(err, team.ErrNoTeam)
+
+	k.is(k.db.RenameTeam(k.ctx, acme.ID, "beta", "Acme"), team.ErrSlugTaken)
+	k.is(k.db.RenameTeam(k.ctx, "nowhere", "new", "New"), team.ErrNoTeam)
+	k.ok(k.db.RenameTeam(k.ctx, acme.ID, "apex", "Apex"))
+	_, err = k.db.TeamBySlug(k.ctx, "acme")
+	k.is(err, team.ErrNoTeam)
+	renamed := team.Team{ID: acme.ID, Slug: "apex", Name: "Apex", CreatedAt: now}
+	equal(k, "renamed", must[team.Team](k)(k.db.TeamBySlug(k.ctx, "apex")), renamed)
+}
+
+func testRemoveTeam(k *kit) {
+	k.populate()
+	gone := k.granted("g1", ada, global, acme, "read")
+	stays := k.granted("g2", ada, global, beta, "read")
+	k.redeemed("f1", gone)
+	k.redeemed("f2", stays)
+	k.ok(k.db.Block(k.ctx, authz.Block{Team: acme.ID, Client: public.ID, Reason: "no", CreatedAt: now}))
+
+	k.ok(k.db.RemoveTeam(k.ctx, acme.ID))
+	_, err := k.db.Client(k.ctx, acmes.ID)
+	k.is(err, authz.ErrNoClient)
+	equal(k, "memberships", k.rows("memberships", "team_id = 't-acme'"), 0)
+	equal(k, "blocks", k.rows("team_blocks", "1 = 1"), 0)
+	equal(k, "families", k.rows("families", "id = 'f1'"), 0)
+	equal(k, "families elsewhere", k.rows("families", "id = 'f2'"), 1)
+	k.is(k.db.RemoveTeam(k.ctx, acme.ID), team.ErrNoTeam)
+
+	// A slug used again is another team.
+	k.ok(k.db.AddTeam(k.ctx, team.Team{ID: "t-new", Slug: "acme", Name: "Acme", CreatedAt: now}))
+	_, err = k.db.Redeem(k.ctx, family("f3", gone))
+	k.is(err, authz.ErrNotLive)
+}
+
+func testMembers(k *kit) {
+	k.populate()
+	k.is(k.db.AddMember(k.ctx, team.Membership{User: ada.ID, Team: acme, Role: team.Member}), team.ErrIsMember)
+	k.is(k.db.AddMember(k.ctx, team.Membership{User: "nobody", Team: acme, Role: team.Member}), team.ErrNoUser)
+	k.is(k.db.AddMember(k.ctx, team.Membership{User: ada.ID, Team: team.Team{ID: "nowhere"}, Role: team.Member}), team.ErrNoTeam)
+
+	equal(k, "Members", must[[]team.Person](k)(k.db.Members(k.ctx, acme.ID)), []team.Person{
+		{User: ada, Role: team.Admin, CreatedAt: now}, {User: bob, Role: team.Member, CreatedAt: now},
+	})
+	equal(k, "Members of nothing", must[[]team.Person](k)(k.db.Members(k.ctx, "nowhere")), nil)
+
+	// By name, whatever the case: "apple" comes before "Beta".
+	k.ok(k.db.RenameTeam(k.ctx, acme.ID, "z", "apple"))
+	apple := team.Team{ID: acme.ID, Slug: "z", Name: "apple", CreatedAt: now}
+	equal(k, "Memberships", must[[]team.Membership](k)(k.db.Memberships(k.ctx, ada.ID)), []team.Membership{
+		{User: ada.ID, Team: apple, Role: team.Admin, CreatedAt: now}, {User: ada.ID, Team: beta, Role: team.Member, CreatedAt: now},
+	})
+	equal(k, "Memberships of nobody", must[[]team.Membership](k)(k.db.Memberships(k.ctx, "nobody")), nil)
+}
+
+func testRemoveMember(k *kit) {
+	k.populate()
+	gone := k.granted("g1", ada, global, acme, "read")
+	elsewhere := k.granted("g2", ada, global, beta, "read")
+	others := k.granted("g3", bob, global, acme, "read")
+	for id, g := range map[string]authz.Grant{"f1": gone, "f2": elsewhere, "f3": others} {
+		k.redeemed(id, g)
+	}
+	k.ok(k.db.RemoveMember(k.ctx, acme.ID, ada.ID))
+	equal(k, "grants and families", k.rows("grants", "id = 'g1'")+k.rows("families", "id = 'f1'"), 0)
+	equal(k, "what stays", k.rows("families", "id IN ('f2', 'f3')"), 2)
+	k.is(k.db.RemoveMember(k.ctx, acme.ID, ada.ID), team.ErrNoMember)
+
+	// Who comes back starts anew.
+	k.ok(k.db.AddMember(k.ctx, team.Membership{User: ada.ID, Team: acme, Role: team.Member, CreatedAt: now}))
+	_, err := k.db.Redeem(k.ctx, family("f4", gone))
+	k.is(err, authz.ErrNotLive)
+}
+
+func session(id string, u team.User) authn.Session {
+	return authn.Session{ID: id, User: u, AuthTime: now, Methods: []string{"pwd", "otp"}, ExpiresAt: now.Add(time.Hour)}
+}
+
+func testPasswords(k *kit) {
+	k.populate()
+	account := func(u team.User, hash string) {
+		k.Helper()
+		user, got, err := k.db.Password(k.ctx, u.Email)
+		k.ok(err)
+		equal(k, "Password's person", user, u)
+		equal(k, "Password's hash", got, hash)
+	}
+	account(ada, "")
+	k.ok(k.db.StartSession(k.ctx, session("s1", ada), ""))
+	k.ok(k.db.StartSession(k.ctx, session("s2", bob), ""))
+	k.ok(k.db.SetPassword(k.ctx, ada.ID, "hash", now))
+	account(ada, "hash")
+	equal(k, "sessions that ended", k.rows("sessions", "id = 's1'"), 0)
+	equal(k, "sessions of others", k.rows("sessions", "id = 's2'"), 1)
+
+	k.ok(k.db.StartSession(k.ctx, session("s1", ada), ""))
+	k.ok(k.db.Rehash(k.ctx, ada.ID, "hash", "stronger"))
+	account(ada, "stronger")
+	equal(k, "sessions that ended", k.rows("sessions", "id = 's1'"), 1)
+	k.ok(k.db.Rehash(k.ctx, ada.ID, "hash", "late"))
+	account(ada, "stronger")
+	account(bob, "")
+
+	_, _, err := k.db.Password(k.ctx, "nobody@example.com")
+	k.is(err, team.ErrNoUser)
+	k.is(k.db.SetPassword(k.ctx, "nobody", "hash", now), team.ErrNoUser)
+}
+
+func testSessions(k *kit) {
+	k.populate()
+	first, second := session("s1", ada), session("s2", ada)
+	k.ok(k.db.StartSession(k.ctx, first, ""))
+	equal(k, "Session", must[authn.Session](k)(k.db.Session(k.ctx, "s1", now)), first)
+	last := first.ExpiresAt.Add(-time.Millisecond)
+	equal(k, "Session at its last moment", must[authn.Session](k)(k.db.Session(k.ctx, "s1", last)), first)
+	_, err := k.db.Session(k.ctx, "s1", first.ExpiresAt)
+	k.is(err, authn.ErrNoSession)
+	_, err = k.db.Session(k.ctx, "unknown", now)
+	k.is(err, authn.ErrNoSession)
+
+	k.ok(k.db.StartSession(k.ctx, second, "s1"))
+	_, err = k.db.Session(k.ctx, "s1", now)
+	k.is(err, authn.ErrNoSession)
+	k.ok(k.db.EndSession(k.ctx, "s2"))
+	k.ok(k.db.EndSession(k.ctx, "s2"))
+	_, err = k.db.Session(k.ctx, "s2", now)
+	k.is(err, authn.ErrNoSession)
+
+	// One that cannot start ends nothing.
+	k.ok(k.db.StartSession(k.ctx, session("s3", bob), ""))
+	k.is(k.db.StartSession(k.ctx, session("s4", team.User{ID: "nobody"}), "s3"), authn.ErrSignInFailed)
+	equal(k, "the session that was to be replaced", k.rows("sessions", "id = 's3'"), 1)
+}
+
+func testThrottle(k *kit) {
+	a := authn.Bucket{Key: "a", Limit: 2, Window: time.Minute}
+	b := authn.Bucket{Key: "b", Limit: 3, Window: time.Hour}
+	count := func(at time.Time, want time.Duration, buckets ...authn.Bucket) {
+		k.Helper()
+		equal(k, "wait", must[time.Duration](k)(k.db.Count(k.ctx, buckets, at)), want)
+	}
+	count(now, 0, b, a)
+	count(now.Add(10*time.Second), 0, a, b)
+	count(now.Add(15*time.Second), 45*time.Second, a, b) // a is full; b, which has room, gets nothing
+	count(now.Add(20*time.Second), 0, b)
+	count(now.Add(20*time.Second), time.Hour-20*time.Second, a, b) // both are full: the longer wait
+	count(now.Add(time.Minute), time.Hour-time.Minute, b)
+	count(now.Add(time.Minute), 0, a) // a new window
+
+	k.ok(k.db.Uncount(k.ctx, []authn.Bucket{b, a}, now.Add(2*time.Minute)))
+	count(now.Add(2*time.Minute), 0, b)
+	count(now.Add(2*time.Minute), 58*time.Minute, b)
+	k.ok(k.db.Uncount(k.ctx, []authn.Bucket{{Key: "unknown"}}, now))
+
+	none := authn.Bucket{Key: "none", Limit: 0, Window: time.Minute}
+	count(now, time.Minute, none)
+	equal(k, "buckets saved by a refusal", k.rows("throttle", "bucket = 'none'"), 0)
+
+	// It never goes below nothing.
+	fresh := authn.Bucket{Key: "fresh", Limit: 1, Window: time.Minute}
+	count(now, 0, fresh)
+	for range 3 {
+		k.ok(k.db.Uncount(k.ctx, []authn.Bucket{fresh}, now))
+	}
+	count(now, 0, fresh)
+	count(now, time.Minute, fresh)
+}

@@ -1,0 +1,242 @@
+// Package storetest is the definition of a store: what every method does, what it refuses, what ends with what, who wins a race, and that a unit of
+// work that fails leaves no trace. It runs on each database.
+package storetest
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/gatehouse-auth/gatehouse/internal/store"
+	"github.com/gatehouse-auth/gatehouse/internal/team"
+)
+
+// Harness is how the tests reach into a store.
+type Harness struct {
+	URL  func(t testing.TB) string                           // an empty database for one test
+	Fail func(db *store.DB, at func(statement string) error) // makes those statements and commits fail for which at returns an error
+	SQL  func(db *store.DB) *sql.DB                          // to look at what is stored
+}
+
+// Run checks a store against its definition.
+func Run(t *testing.T, h Harness) {
+	tests := []struct {
+		name string
+		test func(*kit)
+	}{
+		{"Users", testUsers},
+		{"DisableUser", testDisableUser},
+		{"Teams", testTeams},
+		{"RemoveTeam", testRemoveTeam},
+		{"Members", testMembers},
+		{"RemoveMember", testRemoveMember},
+		{"Passwords", testPasswords},
+		{"Sessions", testSessions},
+		{"Throttle", testThrottle},
+		{"Clients", testClients},
+		{"ClientSecrets", testClientSecrets},
+		{"DisableClient", testDisableClient},
+		{"RemoveClient", testRemoveClient},
+		{"PublicRedirectURIs", testPublicRedirectURIs},
+		{"SaveGrant", testSaveGrant},
+		{"SaveGrantRefuses", testSaveGrantRefuses},
+		{"Grants", testGrants},
+		{"RevokeGrant", testRevokeGrant},
+		{"Standings", testStandings},
+		{"Blocks", testBlocks},
+		{"Redeem", testRedeem},
+		{"RedeemCosts", testRedeemCosts},
+		{"RedeemRefuses", testRedeemRefuses},
+		{"Burn", testBurn},
+		{"Keys", testKeys},
+		{"Prune", testPrune},
+		{"Ping", testPing},
+		{"FiftyRedeemOneWins", testRedeemRace},
+		{"ConsentsAddUp", testConsentRace},
+		{"NothingOutlivesItsEnd", testEndRaces},
+		{"LimitHoldsUnderRace", testThrottleRace},
+		{"SlotsGoToOne", testKeyRace},
+		{"FailureLeavesNoTrace", testFailures},
+		{"Cancelled", testCancelled},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			url := h.URL(t)
+			k := &kit{T: t, h: h, url: url, ctx: t.Context(), count: &counter{}}
+			k.db = k.open()
+			tt.test(k)
+		})
+	}
+}
+
+// A kit is one test with its database. Its check methods end the test.
+type kit struct {
+	*testing.T
+	h     Harness
+	url   string
+	ctx   context.Context
+	db    *store.DB
+	count *counter
+	other *store.DB
+}
+
+// open opens the test's database once more, as another process would.
+func (k *kit) open() *store.DB {
+	k.Helper()
+	db, err := store.Open(k.ctx, k.url, store.Options{Observe: k.count.add})
+	if err != nil {
+		k.Fatal(err)
+	}
+	k.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			k.Error(err)
+		}
+	})
+	return db
+}
+
+func (k *kit) ok(err error) {
+	k.Helper()
+	if err != nil {
+		k.Fatal(err)
+	}
+}
+
+func (k *kit) is(err, want error) {
+	k.Helper()
+	if !errors.Is(err, want) {
+		k.Fatalf("got the error %v, want %v", err, want)
+	}
+}
+
+func equal[T any](k *kit, what string, got, want T) {
+	k.Helper()
+	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
+		k.Fatalf("%s is not as expected (-want +got):\n%s", what, diff)
+	}
+}
+
+// must unwraps what a reading method returned.
+func must[T any](k *kit) func(T, error) T {
+	return func(v T, err error) T {
+		k.Helper()
+		k.ok(err)
+		return v
+	}
+}
+
+// rows counts the rows of a table for which a condition holds.
+func (k *kit) rows(table, condition string, args ...any) int {
+	k.Helper()
+	var n int
+	k.ok(k.h.SQL(k.db).QueryRowContext(k.ctx, "SELECT COUNT(*) FROM "+table+" WHERE "+condition, args...).Scan(&n))
+	return n
+}
+
+var tables = []string{
+	"users", "teams", "memberships", "clients", "client_secrets", "team_blocks", "grants", "families", "sessions", "throttle", "keyring",
+}
+
+// dump is everything that is stored.
+func (k *kit) dump() string {
+	k.Helper()
+	var lines []string
+	for _, table := range tables {
+		rows, err := k.h.SQL(k.db).QueryContext(k.ctx, "SELECT * FROM "+table)
+		k.ok(err)
+		columns, err := rows.Columns()
+		k.ok(err)
+		for rows.Next() {
+			values := make([]any, len(columns))
+			dest := make([]any, len(columns))
+			for i := range values {
+				dest[i] = &values[i]
+			}
+			k.ok(rows.Scan(dest...))
+			lines = append(lines, fmt.Sprint(table, values))
+		}
+		k.ok(rows.Err())
+	}
+	slices.Sort(lines)
+	return strings.Join(lines, "\n")
+}
+
+// now is when everything happens; later is when all of it has expired.
+var (
+	now   = time.Date(2030, 4, 5, 6, 7, 8, 9_000_000, time.UTC)
+	later = now.Add(1000 * time.Hour)
+)
+
+// The people, teams and applications of the tests. Ada is admin of Acme and a member of Beta; Bob is a member of Acme.
+var (
+	ada  = team.User{ID: "u-ada", Email: "ada@example.com", Name: "Ada", Operator: true, CreatedAt: now}
+	bob  = team.User{ID: "u-bob", Email: "bob@example.com", Name: "Bob", CreatedAt: now}
+	acme = team.Team{ID: "t-acme", Slug: "acme", Name: "Acme", CreatedAt: now}
+	beta = team.Team{ID: "t-beta", Slug: "beta", Name: "Beta", CreatedAt: now}
+
+	global = authz.Client{
+		ID: "c-global", Name: "Global", Owner: "The makers", Scope: oauth.Scope{"read", "write"}, CreatedAt: now,
+		RedirectURIs: []string{"https://z.example/cb?b=1&a=2", "https://a.example/cb"},
+		Secrets:      []authz.ClientSecret{{Hash: "hash-1", CreatedAt: now}},
+	}
+	acmes  = authz.Client{ID: "c-acme", Name: "Acme's own", Machine: true, Team: acme, CreatedAt: now}
+	public = authz.Client{ID: "c-public", Name: "public", Public: true, CreatedAt: now, RedirectURIs: []string{"https://spa.example/", "https://a.example/cb"}}
+)
+
+// populate saves them.
+func (k *kit) populate() {
+	k.Helper()
+	for _, u := range []team.User{bob, ada} {
+		k.ok(k.db.AddUser(k.ctx, u))
+	}
+	for _, t := range []team.Team{beta, acme} {
+		k.ok(k.db.AddTeam(k.ctx, t))
+	}
+	for _, m := range []team.Membership{
+		{User: ada.ID, Team: acme, Role: team.Admin, CreatedAt: now},
+		{User: ada.ID, Team: beta, Role: team.Member, CreatedAt: now},
+		{User: bob.ID, Team: acme, Role: team.Member, CreatedAt: now},
+	} {
+		k.ok(k.db.AddMember(k.ctx, m))
+	}
+	for _, c := range []authz.Client{public, global, acmes} {
+		k.ok(k.db.AddClient(k.ctx, c))
+	}
+}
+
+// grant is a grant that may be saved.
+func grant(id string, u team.User, c authz.Client, t team.Team, scope ...string) authz.Grant {
+	return authz.Grant{ID: authz.GrantID(id), User: u.ID, Client: c.ID, Team: t.ID, Scope: scope, CreatedAt: now, UpdatedAt: now}
+}
+
+// granted saves a grant.
+func (k *kit) granted(id string, u team.User, c authz.Client, t team.Team, scope ...string) authz.Grant {
+	k.Helper()
+	return must[authz.Grant](k)(k.db.SaveGrant(k.ctx, grant(id, u, c, t, scope...)))
+}
+
+// family is the family of a code that was issued under a grant.
+func family(id string, g authz.Grant) authz.Family {
+	return authz.Family{
+		ID: authz.FamilyID(id), Grant: g.ID, Client: g.Client, Scope: g.Scope,
+		AuthTime: now.Add(-time.Hour), CreatedAt: now, ExpiresAt: now.Add(time.Hour),
+	}
+}
+
+// redeemed redeems a code.
+func (k *kit) redeemed(id string, g authz.Grant) {
+	k.Helper()
+	_, err := k.db.Redeem(k.ctx, family(id, g))
+	k.ok(err)
+}
