@@ -82,6 +82,16 @@ func TestSealedValueCannotBeAltered(t *testing.T) {
 		refused(sealed[:i] + "\n" + sealed[i:])
 		refused(sealed[:i] + "\r" + sealed[i:])
 	}
+	// Sizes that leave the last character bits without a meaning.
+	for _, state := range []string{"", "1", "12"} {
+		sealed, _ := keys.Seal(forTest, pending{State: state}, c.now().Add(time.Minute))
+		last := len(sealed) - 1
+		for b := range byte(128) {
+			if b != sealed[last] {
+				refused(sealed[:last] + string([]byte{b}))
+			}
+		}
+	}
 	for _, tail := range []string{"A", "=", "==", "\n", ".", " "} {
 		refused(sealed + tail)
 	}

@@ -43,6 +43,11 @@ func TestSecretsNeverPrint(t *testing.T) {
 			t.Errorf("%s prints %s, want [secret][secret]", verb, got)
 		}
 	}
+	var log bytes.Buffer
+	slog.New(slog.NewJSONHandler(&log, nil)).Info("x", "a", secret, "b", master, "c", struct{ S token.Secret }{secret}, "d", struct{ M token.MasterKey }{master})
+	if want := `"a":"[secret]","b":"[secret]","c":{"S":"[secret]"},"d":{"M":"[secret]"}`; !strings.Contains(log.String(), want) {
+		t.Errorf("the log says %s, want %s", &log, want)
+	}
 }
 
 func checkHidden(t *testing.T, how, printed string, secret token.Secret, master token.MasterKey, masterBytes string) {
