@@ -1,0 +1,210 @@
+// Package internal_test holds the house together: which package may import which, as a test.
+package internal_test
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/fstest"
+)
+
+const module = "github.com/gatehouse-auth/gatehouse/"
+
+// arrows says which packages of ours a package may import. One that is not named here is ruled by its nearest parent folder that is;
+// one without any may import nothing of ours. Tests may import what they need.
+var arrows = map[string][]string{
+	"internal/oauth": {},
+	"internal/audit": {},
+	"internal/token": {"internal/oauth"},
+	"internal/team":  {},
+	"internal/authn": {"internal/team", "internal/token"},
+	"internal/authz": {"internal/authn", "internal/team", "internal/token", "internal/oauth", "internal/audit"},
+	"internal/store": {"internal/authz", "internal/authn", "internal/team", "internal/token", "internal/oauth", "internal/audit"},
+	"internal/web":   {"internal/authz", "internal/authn", "internal/team", "internal/token", "internal/oauth", "internal/audit", "resourceserver", "docs"},
+	"internal/app":   {"internal/web", "internal/store", "internal/authz", "internal/authn", "internal/team", "internal/token", "internal/oauth", "internal/audit"},
+	"cmd/gatehouse":  {"internal/app", "internal/authz", "internal/authn", "internal/team", "internal/token", "internal/oauth", "examples"},
+
+	// What tests are made of: only tests import it, and each other.
+	"internal/store/pgtest":    {"internal/store"},
+	"internal/store/storetest": {"internal/store", "internal/store/pgtest", "internal/authz", "internal/authn", "internal/team", "internal/token", "internal/oauth"},
+	"e2e":                      {"internal/app", "internal/authz", "internal/authn", "internal/team", "internal/token", "internal/oauth", "internal/store/pgtest", "examples", "resourceserver"},
+
+	// What others import or copy: they see what a stranger sees.
+	"resourceserver": {},
+	"examples":       {"examples", "resourceserver"},
+	"docs":           {},
+}
+
+// kept says who alone may import a package of others. What ends in / stands for all below it.
+var kept = map[string][]string{
+	"modernc.org/sqlite":          {"internal/store"},
+	"github.com/jackc/pgx/":       {"internal/store"},
+	"github.com/pressly/goose/":   {"internal/store"},
+	"github.com/getkin/":          {"examples/chatapi"},
+	"github.com/spf13/cobra":      {"cmd/gatehouse"},
+	"github.com/chromedp/":        {"e2e"},
+	"go.yaml.in/yaml/":            {"internal/app"},
+	"github.com/go-jose/go-jose/": {"internal/token", "resourceserver"},
+}
+
+// strangers says what a package must not import from outside, because it is not its business. What ends in / stands for all below it.
+var strangers = map[string][]string{
+	"internal/oauth": {"io", "io/fs", "os", "net", "net/http", "net/http/", "context", "database/sql", "crypto/rand", "math/rand", "math/rand/", "html/template"},
+	"internal/token": {"net/http", "net/http/", "database/sql", "html/template", "os"},
+	"internal/team":  {"net/http", "net/http/", "database/sql", "html/template", "os"},
+	"internal/authn": {"net/http", "net/http/", "database/sql", "html/template", "os"},
+	"internal/authz": {"net/http", "net/http/", "database/sql", "html/template", "os"},
+	"internal/store": {"net/http", "net/http/", "html/template"},
+	"internal/web":   {"database/sql"},
+}
+
+func TestImportsFollowTheArrows(t *testing.T) {
+	imports, err := readImports(os.DirFS(".."))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(imports) < 100 {
+		t.Fatalf("only %d imports were found: the test looks in the wrong place", len(imports))
+	}
+	for _, i := range imports {
+		if reason := i.forbidden(); reason != "" {
+			t.Errorf("%s imports %s: %s", i.file, i.path, reason)
+		}
+	}
+}
+
+// An import that breaks a rule is found, and its neighbour that does not is let through.
+func TestForbiddenImportsAreFound(t *testing.T) {
+	for _, tt := range []struct {
+		file, path string
+		want       string // part of the reason; empty when it is allowed
+	}{
+		{"internal/authz/code.go", module + "internal/token", ""},
+		{"internal/authz/code.go", module + "internal/store", "may not"},
+		{"internal/authz/code.go", module + "internal/web", "may not"},
+		{"internal/authz/code_test.go", module + "internal/store", ""},
+		{"internal/authz/code.go", "net/http", "not its business"},
+		{"internal/authz/code.go", "net/url", ""},
+		{"internal/oauth/scope.go", module + "internal/team", "may not"},
+		{"internal/oauth/scope.go", "os", "not its business"},
+		{"internal/oauth/scope.go", "math/rand/v2", "not its business"},
+		{"internal/store/clients.go", module + "internal/authz", ""},
+		{"internal/store/clients.go", module + "internal/store/storetest", "may not"},
+		{"internal/store/clients.go", "modernc.org/sqlite", ""},
+		{"internal/web/token.go", module + "internal/store", "may not"},
+		{"internal/web/token.go", "github.com/jackc/pgx/v5", "internal/store alone"},
+		{"internal/app/app.go", module + "internal/store", ""},
+		{"internal/app/app.go", module + "internal/store/pgtest", "may not"},
+		{"cmd/gatehouse/serve.go", module + "internal/store", "may not"},
+		{"e2e/flow.go", module + "internal/store/pgtest", ""},
+		{"e2e/flow.go", module + "internal/web", "may not"},
+		{"cmd/gatehouse/demo.go", module + "examples/chatapi", ""},
+		{"resourceserver/gate.go", module + "internal/oauth", "may not"},
+		{"examples/chatapi/main.go", module + "resourceserver", ""},
+		{"examples/chatapi/main.go", module + "internal/oauth", "may not"},
+		{"internal/brandnew/x.go", module + "internal/oauth", "may not"},
+		{"internal/brandnew/x_test.go", module + "internal/oauth", ""},
+	} {
+		source := "package p\n\nimport _ " + strconv.Quote(tt.path) + "\n"
+		imports, err := readImports(fstest.MapFS{tt.file: {Data: []byte(source)}})
+		if err != nil || len(imports) != 1 {
+			t.Fatalf("%s: %v, %v", tt.file, imports, err)
+		}
+		got := imports[0].forbidden()
+		if (got == "") != (tt.want == "") || !strings.Contains(got, tt.want) {
+			t.Errorf("%s imports %s: the reason is %q, want %q", tt.file, tt.path, got, tt.want)
+		}
+	}
+}
+
+// imported is one import of one file. Both are as written: the file relative to the module, the path of the package.
+type imported struct{ file, path string }
+
+// readImports parses the imports of every Go file below fsys.
+func readImports(fsys fs.FS) ([]imported, error) {
+	var all []imported
+	err := fs.WalkDir(fsys, ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			base := path.Base(name)
+			if name != "." && (strings.HasPrefix(base, ".") || slices.Contains([]string{"testdata", "node_modules", "tools", "demo-data", "deps"}, base)) {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		if path.Ext(name) != ".go" {
+			return nil
+		}
+		source, err := fs.ReadFile(fsys, name)
+		if err != nil {
+			return err
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), name, source, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		for _, spec := range file.Imports {
+			p, err := strconv.Unquote(spec.Path.Value)
+			if err != nil {
+				return err
+			}
+			all = append(all, imported{name, p})
+		}
+		return nil
+	})
+	return all, err
+}
+
+// forbidden is why the import is not allowed, or "".
+func (i imported) forbidden() string {
+	from := path.Dir(i.file)
+	isTest := strings.HasSuffix(i.file, "_test.go")
+	if to, ours := strings.CutPrefix(i.path, module); ours {
+		allowed := nearest(arrows, from)
+		if isTest || slices.Contains(allowed, to) || slices.ContainsFunc(allowed, func(a string) bool { return isBelow(to, a) && nearestName(arrows, to) == a }) {
+			return ""
+		}
+		if len(allowed) == 0 {
+			return from + " may not import any package of ours"
+		}
+		return from + " may not; of ours it may import " + strings.Join(allowed, ", ")
+	}
+	for p, keepers := range kept {
+		if covers(p, i.path) && !slices.ContainsFunc(keepers, func(k string) bool { return from == k || isBelow(from, k) }) && !isTest {
+			return p + " is for " + strings.Join(keepers, " and ") + " alone"
+		}
+	}
+	if slices.ContainsFunc(nearest(strangers, from), func(p string) bool { return covers(p, i.path) }) && !isTest {
+		return "that is not its business: see the package's comment"
+	}
+	return ""
+}
+
+// covers reports whether rule, which may end in /, is about the package p.
+func covers(rule, p string) bool {
+	return rule == p || strings.HasSuffix(rule, "/") && strings.HasPrefix(p, rule)
+}
+
+func isBelow(p, folder string) bool { return strings.HasPrefix(p, folder+"/") }
+
+// nearest is the rule of the folder, or of its nearest parent that has one.
+func nearest(rules map[string][]string, folder string) []string {
+	return rules[nearestName(rules, folder)]
+}
+
+func nearestName(rules map[string][]string, folder string) string {
+	for ; folder != "."; folder = path.Dir(folder) {
+		if _, found := rules[folder]; found {
+			return folder
+		}
+	}
+	return ""
+}
