@@ -49,6 +49,7 @@ type App struct {
 	api      http.Handler
 	metrics  metrics
 	timeouts timeouts
+	sleep    func(time.Duration)
 	stopping atomic.Bool // from the signal to stop; /readyz says so
 	handler  func() http.Handler
 }
@@ -62,7 +63,7 @@ func Open(ctx context.Context, cfg Config, deps Deps) (*App, error) {
 	if problems := cfg.conflicts(func(string) string { return "" }); len(problems) > 0 {
 		return nil, errors.Join(problems...)
 	}
-	a := &App{Config: cfg, Log: deps.Log, now: deps.Now, api: deps.API, metrics: newMetrics(), timeouts: serverTimeouts}
+	a := &App{Config: cfg, Log: deps.Log, now: deps.Now, api: deps.API, metrics: newMetrics(), timeouts: serverTimeouts, sleep: time.Sleep}
 	if a.Log == nil {
 		a.Log = slog.New(slog.DiscardHandler)
 	}

@@ -9,7 +9,9 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
+	"github.com/gatehouse-auth/gatehouse/internal/store/pgtest"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 )
 
@@ -154,6 +156,54 @@ func TestPostgreSQLWithoutMasterKeySaysHowToMakeOne(t *testing.T) {
 	_, err := cfg.masterKey(t.Context(), nil)
 	if err == nil || !strings.Contains(err.Error(), "openssl rand -base64 32") || strings.Contains(err.Error(), "hunter2") {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestServersShareOnePostgreSQLDatabase(t *testing.T) {
+	cfg := testConfig(t)
+	cfg.DatabaseURL = pgtest.URL(t)
+	if err := reopen(t, cfg); err == nil || !strings.Contains(err.Error(), "master_key is required with PostgreSQL") {
+		t.Fatalf("without a master key: %v", err)
+	}
+	cfg.MasterKey = token.NewMasterKey()
+	var apps [2]*App
+	var wg sync.WaitGroup
+	for i := range apps { // both make keys at the same time
+		wg.Go(func() {
+			var err error
+			if apps[i], err = Open(t.Context(), cfg, Deps{InsecureFastHashing: true}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if t.Failed() {
+		t.FailNow()
+	}
+	defer apps[1].Close()
+	cookie := signIn(t, apps[0])
+	if session, err := apps[1].Authn.Session(t.Context(), cookie); err != nil || session.User.Email != "ann@example.com" {
+		t.Errorf("the other server knows the session as %v, %v", session.User, err)
+	}
+	sealed, err := apps[0].Keys.Seal("test", "hello", time.Now().Add(time.Hour))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var opened string
+	if err := apps[1].Keys.Open("test", sealed, &opened); err != nil || opened != "hello" {
+		t.Errorf("the other server opens %q, %v", opened, err)
+	}
+	apps[0].prune(t.Context())
+	if n := metricValue(t, apps[0], "gatehouse_background_failures_total", "prune"); n != 0 {
+		t.Errorf("%v failures to prune", n)
+	}
+	r := start(t, apps[0])
+	if status, _, err := get(t, "http://"+r.ops+"/readyz"); status != 200 {
+		t.Errorf("readyz: got %d, %v", status, err)
+	}
+	apps[0].Store.Close()
+	if status, _, err := get(t, "http://"+r.ops+"/readyz"); status != 503 {
+		t.Errorf("readyz without a database: got %d, %v", status, err)
 	}
 }
 

@@ -82,7 +82,7 @@ func (a *App) Serve(ctx context.Context, ready func(publicAddr, opsAddr string))
 func (a *App) shutdown(public, ops *http.Server) error {
 	a.stopping.Store(true)
 	a.Log.Info("shutting down")
-	time.Sleep(a.Config.ShutdownDelay)
+	a.sleep(a.Config.ShutdownDelay)
 	// Not the context of Serve: that has ended, and what has begun is to be finished.
 	ctx, cancel := context.WithTimeout(context.Background(), a.Config.ShutdownTimeout)
 	defer cancel()

@@ -219,20 +219,22 @@ func TestShutdownFinishesWhatBeganAndRefusesWhatIsNew(t *testing.T) {
 
 func TestShutdownDelayKeepsAnsweringWhileNotReady(t *testing.T) {
 	cfg := testConfig(t)
-	cfg.ShutdownDelay = 2 * time.Second // the test is done long before
+	cfg.ShutdownDelay = 7 * time.Second
 	a := open(t, cfg, Deps{})
+	delayed, over := make(chan time.Duration), make(chan struct{})
+	a.sleep = func(d time.Duration) { delayed <- d; <-over }
 	r := start(t, a)
 	r.stop()
-	deadline := time.Now().Add(patience)
-	for ready := 0; ready != 503; {
-		var err error
-		if ready, _, err = get(t, "http://"+r.ops+"/readyz"); err != nil || time.Now().After(deadline) {
-			t.Fatalf("readyz does not turn: %d, %v", ready, err)
-		}
+	if d := <-delayed; d != 7*time.Second {
+		t.Errorf("delay of %v", d)
+	}
+	if status, _, err := get(t, "http://"+r.ops+"/readyz"); status != 503 {
+		t.Errorf("readyz during the delay: got %d, %v", status, err)
 	}
 	if status, _, err := get(t, "http://"+r.public+"/login/"); status != 200 {
 		t.Errorf("a request during the delay: got %d, %v", status, err)
 	}
+	close(over)
 	if err := r.wait(t); err != nil {
 		t.Error(err)
 	}
