@@ -40,6 +40,9 @@ const (
 	challenge = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
 )
 
+// webParts is web.Parts, which changes to a house take.
+type webParts = web.Parts
+
 var catalogue = authz.Catalogue{
 	{Name: "chatbot:read", Description: "See the team's chatbots", Access: authz.Read},
 	{Name: "session:read", Description: "Read the team's conversations", Access: authz.Read},
