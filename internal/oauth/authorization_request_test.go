@@ -184,8 +184,11 @@ func TestAuthorizationResponse(t *testing.T) {
 	}{
 		{"RFC 6749 §4.1.2", AuthorizationResponse{RedirectURI: cb, Code: "SplxlOBeZQQYbYS6WxSbIA", State: "xyz"}, cb + "?code=SplxlOBeZQQYbYS6WxSbIA&state=xyz"},
 		{"RFC 6749 §4.1.2.1", AuthorizationResponse{RedirectURI: cb, Err: AccessDenied, State: "xyz"}, cb + "?error=access_denied&state=xyz"},
-		{"RFC 9207 §2.1", AuthorizationResponse{RedirectURI: "https://client.example/cb", Issuer: "https://honest.as.example", State: "ZWVlNDBlYzA1NjdkMDNhYjg3ZjUxZjAyNGQzMTM2NzI", Code: "x1848ZT64p4IirMPT0R-X3141MFPTuBX-VFL_cvaplMH58"},
-			"https://client.example/cb?code=x1848ZT64p4IirMPT0R-X3141MFPTuBX-VFL_cvaplMH58&state=ZWVlNDBlYzA1NjdkMDNhYjg3ZjUxZjAyNGQzMTM2NzI&iss=https%3A%2F%2Fhonest.as.example"},
+		{
+			"RFC 9207 §2.1",
+			AuthorizationResponse{RedirectURI: "https://client.example/cb", Issuer: "https://honest.as.example", State: "ZWVlNDBlYzA1NjdkMDNhYjg3ZjUxZjAyNGQzMTM2NzI", Code: "x1848ZT64p4IirMPT0R-X3141MFPTuBX-VFL_cvaplMH58"},
+			"https://client.example/cb?code=x1848ZT64p4IirMPT0R-X3141MFPTuBX-VFL_cvaplMH58&state=ZWVlNDBlYzA1NjdkMDNhYjg3ZjUxZjAyNGQzMTM2NzI&iss=https%3A%2F%2Fhonest.as.example",
+		},
 		{"no state", AuthorizationResponse{RedirectURI: cb, Code: "c"}, cb + "?code=c"},
 		{"a query of its own", AuthorizationResponse{RedirectURI: cb + "?b=%7e&a=+", Code: "c"}, cb + "?b=%7e&a=+&code=c"},
 		{"an empty query", AuthorizationResponse{RedirectURI: cb + "?", Code: "c"}, cb + "?code=c"},

@@ -20,12 +20,18 @@ func TestParseClientAuthentication(t *testing.T) {
 		code               Code
 		mentions           string
 	}{
-		{name: "RFC 6749 §2.3.1 Basic", header: "Basic czZCaGRSa3F0Mzo3RmpmcDBaQnIxS3REUmJuZlZkbUl3",
-			want: ClientAuthentication{"s6BhdRkqt3", "7Fjfp0ZBr1KtDRbnfVdmIw", AuthBasic}},
-		{name: "RFC 6749 §2.3.1 body", body: "client_id=s6BhdRkqt3&client_secret=7Fjfp0ZBr1KtDRbnfVdmIw",
-			want: ClientAuthentication{"s6BhdRkqt3", "7Fjfp0ZBr1KtDRbnfVdmIw", AuthPost}},
-		{name: "RFC 6749 Appendix B", header: basic("+%25%26%2B%C2%A3%E2%82%AC:+%25%26%2B%C2%A3%E2%82%AC"),
-			want: ClientAuthentication{" %&+£€", " %&+£€", AuthBasic}},
+		{
+			name: "RFC 6749 §2.3.1 Basic", header: "Basic czZCaGRSa3F0Mzo3RmpmcDBaQnIxS3REUmJuZlZkbUl3",
+			want: ClientAuthentication{"s6BhdRkqt3", "7Fjfp0ZBr1KtDRbnfVdmIw", AuthBasic},
+		},
+		{
+			name: "RFC 6749 §2.3.1 body", body: "client_id=s6BhdRkqt3&client_secret=7Fjfp0ZBr1KtDRbnfVdmIw",
+			want: ClientAuthentication{"s6BhdRkqt3", "7Fjfp0ZBr1KtDRbnfVdmIw", AuthPost},
+		},
+		{
+			name: "RFC 6749 Appendix B", header: basic("+%25%26%2B%C2%A3%E2%82%AC:+%25%26%2B%C2%A3%E2%82%AC"),
+			want: ClientAuthentication{" %&+£€", " %&+£€", AuthBasic},
+		},
 		{name: "a colon in the secret", header: basic("app:a:b"), want: ClientAuthentication{"app", "a:b", AuthBasic}},
 		{name: "an encoded colon in the id", header: basic("https%3A//app.example:s"), want: ClientAuthentication{"https://app.example", "s", AuthBasic}},
 		{name: "the scheme in any case", header: "bASIC  " + base64.StdEncoding.EncodeToString([]byte("app:s")), want: ClientAuthentication{"app", "s", AuthBasic}},

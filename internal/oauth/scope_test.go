@@ -71,8 +71,14 @@ func TestScopeSets(t *testing.T) {
 		s, other Scope
 		want     bool
 	}{
-		{ab, ab, true}, {ab, Scope{"b", "a"}, true}, {ab, nil, true}, {nil, nil, true},
-		{ab, bc, false}, {nil, Scope{"a"}, false}, {Scope{"chatbot:read"}, Scope{"chatbot"}, false}, {Scope{"chatbot"}, Scope{"chatbot:read"}, false},
+		{ab, ab, true},
+		{ab, Scope{"b", "a"}, true},
+		{ab, nil, true},
+		{nil, nil, true},
+		{ab, bc, false},
+		{nil, Scope{"a"}, false},
+		{Scope{"chatbot:read"}, Scope{"chatbot"}, false},
+		{Scope{"chatbot"}, Scope{"chatbot:read"}, false},
 	} {
 		if got := tt.s.Covers(tt.other); got != tt.want {
 			t.Errorf("%q covers %q: %v", tt.s, tt.other, got)
