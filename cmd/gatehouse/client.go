@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -210,11 +211,15 @@ func newClientUpdate(e *env) *cobra.Command {
 allows every API scope again.`,
 		Example: `  gatehouse client update 7kq2m --name "Weather Bot 2"
   gatehouse client update 7kq2m --redirect-uri https://weather.example/callback --redirect-uri https://weather.example/callback2`,
-		Args: takes("CLIENT_ID"),
 	}
 	cmd.Flags().StringVar(&name, "name", "", "the new `NAME`")
 	shared.register(cmd)
-	cmd.MarkFlagsOneRequired("name", "redirect-uri", "scope")
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		if !slices.ContainsFunc([]string{"name", "redirect-uri", "scope"}, cmd.Flags().Changed) {
+			return usagef("nothing to change: give --name, --redirect-uri or --scope")
+		}
+		return takes("CLIENT_ID")(cmd, args)
+	}
 	cmd.RunE = e.with(func(ctx context.Context, a *app.App, args []string) error {
 		change := authz.ClientChange{RedirectURIs: shared.redirectURIs}
 		if cmd.Flags().Changed("name") {

@@ -15,6 +15,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/app"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // Exit statuses.
@@ -61,6 +62,7 @@ administer it: they open the database themselves, so they work whether the serve
 	root.SilenceUsage = true
 	root.DisableAutoGenTag = true // man pages carry no date of their making
 	root.CompletionOptions.DisableDefaultCmd = true
+	root.SetHelpCommand(newHelpCommand(e))
 	root.SetIn(e.stdin)
 	root.SetOut(e.stdout)
 	root.SetErr(e.stderr)
@@ -82,7 +84,7 @@ Examples:
 {{.Example}}{{end}}{{if .HasAvailableSubCommands}}
 
 Commands:{{range .Commands}}{{if .IsAvailableCommand}}
-  {{rpad .Name .NamePadding}} {{.Short}}{{end}}{{end}}{{end}}{{if .HasAvailableLocalFlags}}
+  {{rpad .Name .NamePadding}}  {{.Short}}{{end}}{{end}}{{end}}{{if .HasAvailableLocalFlags}}
 
 Flags:
 {{.LocalFlags.FlagUsages | trimTrailingWhitespaces}}{{end}}{{if .HasAvailableInheritedFlags}}
@@ -132,7 +134,11 @@ func (e *env) with(do func(ctx context.Context, a *app.App, args []string) error
 		if err != nil {
 			return err
 		}
-		defer func() { err = errors.Join(err, a.Close()) }()
+		defer func() {
+			if problem := a.Close(); problem != nil {
+				err = errors.Join(err, problem)
+			}
+		}()
 		return do(cmd.Context(), a, args)
 	})
 }
@@ -155,17 +161,34 @@ var errHelped = errors.New("a command is missing")
 
 func usagef(format string, args ...any) error { return &usageError{fmt.Sprintf(format, args...)} }
 
-// takes checks that a command gets exactly the arguments it names.
+// takes checks that a command gets exactly the arguments it names, and the flags that are marked as required.
 func takes(names ...string) cobra.PositionalArgs {
-	return func(_ *cobra.Command, args []string) error {
+	return func(cmd *cobra.Command, args []string) error {
 		switch {
 		case len(args) < len(names):
-			return usagef("%s is missing", strings.Join(names[len(args):], " and "))
+			return missing(names[len(args):])
 		case len(args) > len(names):
 			return usagef("unexpected argument %q; quote what has spaces", args[len(names)])
 		}
+		var flags []string
+		cmd.Flags().VisitAll(func(f *pflag.Flag) {
+			if f.Annotations[cobra.BashCompOneRequiredFlag] != nil && !f.Changed {
+				flags = append(flags, "--"+f.Name)
+			}
+		})
+		if len(flags) > 0 {
+			return missing(flags)
+		}
 		return nil
 	}
+}
+
+func missing(what []string) error {
+	verb := "is"
+	if len(what) > 1 {
+		verb = "are"
+	}
+	return usagef("%s %s missing", strings.Join(what, " and "), verb)
 }
 
 // report says on standard error what went wrong, a line for each problem, and returns the exit status.

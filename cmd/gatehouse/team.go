@@ -89,11 +89,15 @@ func newTeamRename(e *env) *cobra.Command {
 for another team, and gives that team nothing of this one.`,
 		Example: `  gatehouse team rename acme --slug acme-labs
   gatehouse team rename acme --slug acme-labs --name "Acme Labs"`,
-		Args: takes("SLUG"),
 	}
 	cmd.Flags().StringVar(&slug, "slug", "", "the `NEW` slug")
 	cmd.Flags().StringVar(&name, "name", "", "the new `NAME`")
-	cmd.MarkFlagsOneRequired("slug", "name")
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		if slug == "" && name == "" {
+			return usagef("--slug and --name are missing: give one of them, or both")
+		}
+		return takes("SLUG")(cmd, args)
+	}
 	cmd.RunE = e.with(func(ctx context.Context, a *app.App, args []string) error {
 		t, err := a.Directory.RenameTeam(ctx, args[0], slug, name)
 		if err != nil {

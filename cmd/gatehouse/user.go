@@ -141,7 +141,6 @@ func newUserEnable(e *env) *cobra.Command {
 }
 
 func newUserSetPassword(e *env) *cobra.Command {
-	var fromStdin bool
 	cmd := &cobra.Command{
 		Use:     "set-password EMAIL --password-stdin",
 		Short:   "Give a person a new password, and sign them out everywhere",
@@ -149,11 +148,9 @@ func newUserSetPassword(e *env) *cobra.Command {
 		Example: "  gatehouse user set-password ada@example.com --password-stdin < password.txt",
 		Args:    takes("EMAIL"),
 	}
-	cmd.Flags().BoolVar(&fromStdin, "password-stdin", false, "read the password from standard input; required")
+	cmd.Flags().Bool("password-stdin", false, "read the password from standard input, the only way there is")
+	cmd.MarkFlagRequired("password-stdin")
 	cmd.RunE = e.with(func(ctx context.Context, a *app.App, args []string) error {
-		if !fromStdin {
-			return usagef("--password-stdin is missing: the password is read from standard input only")
-		}
 		u, err := a.Directory.UserByEmail(ctx, args[0])
 		if err != nil {
 			return err

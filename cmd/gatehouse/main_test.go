@@ -1,0 +1,179 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/internal/app"
+	"github.com/gatehouse-auth/gatehouse/internal/authn"
+	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/gatehouse-auth/gatehouse/internal/store/pgtest"
+	"github.com/gatehouse-auth/gatehouse/internal/token"
+	"github.com/google/go-cmp/cmp"
+	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/spf13/cobra"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"gatehouse": main})
+}
+
+// Each script runs in a directory of its own, and once on each database.
+func TestScripts(t *testing.T) {
+	files, err := filepath.Glob("testdata/script/*.txtar")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no scripts: %v", err)
+	}
+	for _, file := range files {
+		name := strings.TrimSuffix(filepath.Base(file), ".txtar")
+		t.Run("sqlite/"+name, func(t *testing.T) { runScript(t, file, "sqlite:gatehouse.db") })
+		t.Run("postgres/"+name, func(t *testing.T) { runScript(t, file, pgtest.URL(t)) })
+	}
+}
+
+func runScript(t *testing.T, file, database string) {
+	master := token.NewMasterKey().Text()
+	testscript.Run(t, testscript.Params{
+		Files:               []string{file},
+		RequireExplicitExec: true,
+		UpdateScripts:       *update,
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("GATEHOUSE_DATABASE_URL", strings.Replace(database, "sqlite:", "sqlite:"+env.WorkDir+"/", 1))
+			env.Setenv("GATEHOUSE_MASTER_KEY", master)
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"status":  scriptStatus,
+			"jsonvar": scriptJSONVar,
+			"consent": func(ts *testscript.TestScript, _ bool, args []string) { scriptConsent(t, ts, args) },
+			"signin":  func(ts *testscript.TestScript, neg bool, args []string) { scriptSignIn(t, ts, neg, args) },
+		},
+	})
+}
+
+// scriptStatus runs a command that has to end with an exit status: status 2 gatehouse user add.
+func scriptStatus(ts *testscript.TestScript, _ bool, args []string) {
+	err := ts.Exec(args[1], args[2:]...)
+	got := 0
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+		got = exit.ExitCode()
+	} else {
+		ts.Check(err)
+	}
+	if fmt.Sprint(got) != args[0] {
+		ts.Fatalf("exit status %d, want %s", got, args[0])
+	}
+}
+
+// scriptJSONVar puts a member of the last command's JSON object, or of the first object in its array, into a variable: jsonvar NAME MEMBER.
+func scriptJSONVar(ts *testscript.TestScript, _ bool, args []string) {
+	text := strings.TrimSuffix(strings.TrimPrefix(strings.TrimSpace(ts.ReadFile("stdout")), "["), "]")
+	var object map[string]any
+	ts.Check(json.NewDecoder(strings.NewReader(text)).Decode(&object))
+	value, ok := object[args[1]].(string)
+	if !ok {
+		ts.Fatalf("no string %q in %s", args[1], text)
+	}
+	ts.Setenv(args[0], value)
+}
+
+// opened is the script's database, opened as the commands open it.
+func opened(t *testing.T, ts *testscript.TestScript) *app.App {
+	var environ []string
+	for _, name := range []string{"GATEHOUSE_DATABASE_URL", "GATEHOUSE_MASTER_KEY"} {
+		environ = append(environ, name+"="+ts.Getenv(name))
+	}
+	cfg, err := app.LoadConfig("", environ)
+	ts.Check(err)
+	a, err := app.Open(t.Context(), cfg, app.Deps{})
+	ts.Check(err)
+	ts.Defer(func() { a.Close() })
+	return a
+}
+
+// scriptConsent is a person's consent, as the consent page saves it: consent EMAIL SLUG CLIENT_ID SCOPE. The grant's id is in $GRANT then.
+func scriptConsent(t *testing.T, ts *testscript.TestScript, args []string) {
+	a := opened(t, ts)
+	u, err := a.Directory.UserByEmail(t.Context(), args[0])
+	ts.Check(err)
+	place, err := a.Directory.TeamBySlug(t.Context(), args[1])
+	ts.Check(err)
+	now := time.Now()
+	g, err := a.Registry.Store.SaveGrant(t.Context(), authz.Grant{
+		ID: authz.GrantID(token.NewID()), User: u.ID, Client: authz.ClientID(args[2]), Team: place.ID, Scope: oauth.Scope{args[3]}, CreatedAt: now, UpdatedAt: now,
+	})
+	ts.Check(err)
+	ts.Setenv("GRANT", string(g.ID))
+}
+
+// scriptSignIn signs a person in: signin EMAIL PASSWORD.
+func scriptSignIn(t *testing.T, ts *testscript.TestScript, neg bool, args []string) {
+	_, err := opened(t, ts).Authn.SignIn(t.Context(), authn.SignInRequest{Email: args[0], Password: args[1], Address: netip.IPv6Loopback()})
+	switch {
+	case neg && !errors.Is(err, authn.ErrSignInFailed):
+		ts.Fatalf("got %v, want the sign-in to fail", err)
+	case !neg:
+		ts.Check(err)
+	}
+}
+
+// What every command says about itself, reviewed as a diff.
+func TestHelp(t *testing.T) {
+	var got bytes.Buffer
+	var walk func(cmd *cobra.Command)
+	walk = func(cmd *cobra.Command) {
+		args := append(strings.Fields(cmd.CommandPath())[1:], "--help")
+		fmt.Fprintf(&got, "$ gatehouse %s\n", strings.Join(args, " "))
+		if status := run(args, nil, &got, &got); status != exitOK {
+			t.Errorf("%q: exit status %d", args, status)
+		}
+		fmt.Fprintln(&got)
+		for _, sub := range cmd.Commands() {
+			walk(sub)
+		}
+	}
+	walk(newRootCommand(&env{}))
+
+	const golden = "testdata/help.txt"
+	if *update {
+		if err := os.WriteFile(golden, got.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got.String()); diff != "" {
+		t.Errorf("help (-golden +got; go test ./cmd/... -update rewrites it):\n%s", diff)
+	}
+}
+
+func TestEveryCommandExplainsItself(t *testing.T) {
+	var walk func(cmd *cobra.Command)
+	walk = func(cmd *cobra.Command) {
+		if cmd.Short == "" || cmd.RunE == nil || cmd.Args == nil {
+			t.Errorf("%s has no short help, no RunE, or does not check its arguments", cmd.CommandPath())
+		}
+		if strings.ContainsAny(cmd.Use, " ") && !cmd.Hidden && cmd.Example == "" && cmd.Name() != "help" {
+			t.Errorf("%s takes arguments and shows no example", cmd.CommandPath())
+		}
+		for _, sub := range cmd.Commands() {
+			walk(sub)
+		}
+	}
+	walk(newRootCommand(&env{}))
+}
