@@ -46,7 +46,7 @@ func TestVerifyRefusesEverythingElse(t *testing.T) {
 func TestParseCodeChallenge(t *testing.T) {
 	for _, bad := range []string{
 		"", "short", rfcChallenge[1:], rfcChallenge + "A", rfcChallenge + "=",
-		strings.Repeat("+", 43), strings.Repeat("/", 43), strings.Repeat("é", 21) + "a", rfcChallenge[:42] + "\n", rfcChallenge[:42] + " ",
+		strings.Repeat("+", 43), strings.Repeat("/", 43), strings.Repeat("é", 21) + "a", rfcChallenge + "\n", rfcChallenge[:42] + "\n", rfcChallenge[:42] + " ",
 		rfcChallenge[:40] + "\r\n\n",
 	} {
 		_, err := ParseCodeChallenge(bad)

@@ -3,7 +3,6 @@ package oauth
 import (
 	"errors"
 	"fmt"
-	"net/netip"
 	"net/url"
 	"slices"
 	"strconv"
@@ -87,11 +86,7 @@ func checkHost(uri string, u *url.URL) error {
 	if !strings.HasPrefix(rest, u.Host) {
 		return fmt.Errorf("the redirect URI %q has a percent-encoded host", uri)
 	}
-	if strings.HasPrefix(u.Host, "[") {
-		if a, err := netip.ParseAddr(u.Hostname()); err != nil || a.Zone() != "" {
-			return fmt.Errorf("the redirect URI %q has a bad IPv6 address", uri)
-		}
-	} else {
+	if !strings.HasPrefix(u.Host, "[") { // an IPv6 address was checked by url.Parse
 		for label := range strings.SplitSeq(u.Hostname(), ".") {
 			if label == "" || strings.ContainsFunc(label, func(r rune) bool { return !isAlphanumeric(r) && r != '-' && r != '_' }) {
 				return fmt.Errorf("the redirect URI %q has a bad host name", uri)

@@ -65,6 +65,8 @@ func TestCheckRedirectURI(t *testing.T) {
 		{"https://client.example.com./cb", refused, "bad host"},
 		{"https://[fe80::1%25eth0]/cb", refused, "percent-encoded host"},
 		{"https://[client.example.com]/cb", refused, "cannot be read"},
+		{"https://[2001:db8::1;x]/cb", refused, "cannot be read"},
+		{"https://[2001:db8::1, x]/cb", refused, ""},
 		{"https://client.example.com:/cb", refused, "bad port"},
 		{"https://client.example.com:0/cb", refused, "bad port"},
 		{"https://client.example.com:65536/cb", refused, "bad port"},
@@ -152,6 +154,7 @@ func TestMatchRedirectURI(t *testing.T) {
 		{"http://127.0.0.1/cb", "http://127.0.0.1:80.evil.example/cb", never},
 		{"http://127.0.0.1/cb", "http://127.0.0.1.evil.example/cb", never},
 		{"http://127.0.0.1/cb", "http://user@127.0.0.1:80/cb", never},
+		{"http://127.0.0.1.evil.example/cb", "http://127.0.0.1:80.evil.example/cb", never}, // could not be registered, and does not match either
 		{"http://127.0.0.1/cb", "http://127.1:80/cb", never},
 		{"http://127.0.0.1/cb", "http://127.0.0.2:80/cb", never},
 		{"https://127.0.0.1/cb", "https://127.0.0.1:80/cb", never},
