@@ -194,6 +194,16 @@ func TestSealedRequestIsCheckedAgain(t *testing.T) {
 			}
 		})
 	}
+	t.Run("disabled, and approved without a detour", func(t *testing.T) {
+		w := onSQLite(t)
+		session, r := w.session(w.ada), w.begin(params(w.app))
+		r.ShownTo = w.ada.ID
+		w.ok(w.db.DisableClient(w.ctx(), w.app.ID, w.clock.now()))
+		var page *authz.PageError
+		if n, err := w.server.Approve(w.ctx(), r, session, w.red.ID); !errors.As(err, &page) {
+			t.Errorf("step %v, error %v, want a *PageError", n.Step, err)
+		}
+	})
 	t.Run("scope taken away", func(t *testing.T) {
 		w := onSQLite(t)
 		session := w.session(w.ada)

@@ -177,6 +177,23 @@ func TestCodeLivesAMinute(t *testing.T) {
 	wantCode(t, err, oauth.InvalidGrant)
 }
 
+// TestRedemptionIsRememberedAsLongAsItMatters prunes while the code or what it got could still be used.
+func TestRedemptionIsRememberedAsLongAsItMatters(t *testing.T) {
+	for _, lifetime := range []time.Duration{time.Second, time.Hour} {
+		w := onSQLite(t)
+		server := authz.New(w.db, w.keys, w.clock.now, authz.Options{Issuer: issuer, Catalogue: catalogue, AccessTokenLifetime: lifetime})
+		code := w.connect(w.app, w.red)
+		_, err := w.exchange(server, form(w.app, code))
+		w.ok(err)
+		w.clock.advance(max(lifetime, time.Minute) - time.Millisecond)
+		_, err = w.db.Prune(w.ctx(), w.clock.now(), 100)
+		w.ok(err)
+		if got := w.family(code); got != "live" {
+			t.Errorf("with a lifetime of %v, the family is %q after pruning, want live", lifetime, got)
+		}
+	}
+}
+
 // TestRenameReachesTheToken: the slug in the token is the one at redemption, not the one at consent.
 func TestRenameReachesTheToken(t *testing.T) {
 	w := onSQLite(t)

@@ -76,6 +76,8 @@ func TestNext(t *testing.T) {
 
 		{name: "several teams", session: earlier, teams: []Standing{red, blue}, want: Consent, open: []team.ID{"1", "2"}},
 		{name: "several teams, one covered: never silently", session: earlier, teams: []Standing{red, granted(blue)}, want: Consent, open: []team.ID{"1", "2"}},
+		{name: "several teams, the first covered: never silently", session: earlier, teams: []Standing{granted(red), blue}, want: Consent, open: []team.ID{"1", "2"}},
+		{name: "several teams, all covered: never silently", session: earlier, teams: []Standing{granted(red), granted(blue)}, want: Consent, open: []team.ID{"1", "2"}},
 		{name: "several teams, one covered, prompt=none", session: earlier, teams: []Standing{red, granted(blue)}, prompt: none, wantErr: oauth.ConsentRequired},
 		{name: "several teams, the others blocked", session: earlier, teams: []Standing{blocked(red), granted(blue)}, want: Consent, open: []team.ID{"1", "2"}},
 		{name: "several teams, team= covered", session: earlier, teams: []Standing{red, granted(blue)}, team: "blue", want: Answer, open: []team.ID{"2"}},
