@@ -154,7 +154,7 @@ func isPort(digits string) bool {
 	return err == nil && n > 0 && digits[0] != '0'
 }
 
-// RedirectOrigin is the scheme, host and port of a registered redirect URI as people are shown it, e.g. "https://app.example:8443", or "scheme:" for a
+// RedirectOrigin is the scheme, host and port of a registered redirect URI, e.g. "https://app.example:8443", or "scheme:" for a
 // private-use scheme. It is "" for a URI that CheckRedirectURI refuses, so it is always safe to place in a page or a header.
 func RedirectOrigin(uri string) string {
 	if CheckRedirectURI(uri, true) != nil {
@@ -168,14 +168,4 @@ func RedirectOrigin(uri string) string {
 		return u.Scheme + "://" + u.Host
 	}
 	return u.Scheme + ":"
-}
-
-// RedirectSource is RedirectOrigin as a source of a Content-Security-Policy. They differ for IPv6 addresses: the grammar of
-// Content Security Policy §2.3.1 has no place for them and browsers ignore such a source, so it is the scheme alone.
-func RedirectSource(uri string) string {
-	origin := RedirectOrigin(uri)
-	if scheme, _, ipv6 := strings.Cut(origin, "//["); ipv6 {
-		return scheme
-	}
-	return origin
 }

@@ -171,25 +171,22 @@ func TestMatchRedirectURI(t *testing.T) {
 }
 
 func TestRedirectOrigin(t *testing.T) {
-	for uri, want := range map[string][2]string{ // origin, CSP source
-		"https://app.example/cb?x=1":          {"https://app.example", "https://app.example"},
-		"https://app.example:8443/cb":         {"https://app.example:8443", "https://app.example:8443"},
-		"https://app.example?x":               {"https://app.example", "https://app.example"},
-		"http://localhost:8001/callback":      {"http://localhost:8001", "http://localhost:8001"},
-		"http://[::1]:7777/cb":                {"http://[::1]:7777", "http:"},
-		"https://[2001:db8::1]/cb":            {"https://[2001:db8::1]", "https:"},
-		"com.example.app:/cb":                 {"com.example.app:", "com.example.app:"},
-		"Com.Example.App://host/cb":           {"com.example.app:", "com.example.app:"},
-		"https://a.example;script-src 'none'": {"", ""},
-		"https://a.example,https://b.example": {"", ""},
-		"javascript:alert(1)":                 {"", ""},
-		"":                                    {"", ""},
+	for uri, want := range map[string]string{
+		"https://app.example/cb?x=1":          "https://app.example",
+		"https://app.example:8443/cb":         "https://app.example:8443",
+		"https://app.example?x":               "https://app.example",
+		"http://localhost:8001/callback":      "http://localhost:8001",
+		"http://[::1]:7777/cb":                "http://[::1]:7777",
+		"https://[2001:db8::1]/cb":            "https://[2001:db8::1]",
+		"com.example.app:/cb":                 "com.example.app:",
+		"Com.Example.App://host/cb":           "com.example.app:",
+		"https://a.example;script-src 'none'": "",
+		"https://a.example,https://b.example": "",
+		"javascript:alert(1)":                 "",
+		"":                                    "",
 	} {
-		if got := RedirectOrigin(uri); got != want[0] {
-			t.Errorf("RedirectOrigin(%q) = %q, want %q", uri, got, want[0])
-		}
-		if got := RedirectSource(uri); got != want[1] {
-			t.Errorf("RedirectSource(%q) = %q, want %q", uri, got, want[1])
+		if got := RedirectOrigin(uri); got != want {
+			t.Errorf("RedirectOrigin(%q) = %q, want %q", uri, got, want)
 		}
 	}
 }
@@ -203,12 +200,12 @@ func FuzzCheckRedirectURI(f *testing.F) {
 		if confidential == nil && public != nil {
 			t.Errorf("%q is for confidential clients but not for public ones", uri)
 		}
-		origin, source := RedirectOrigin(uri), RedirectSource(uri)
+		origin := RedirectOrigin(uri)
 		if (origin == "") != (public != nil) {
 			t.Errorf("%q has the origin %q, but its check says %v", uri, origin, public)
 		}
-		if strings.ContainsAny(origin+source, " ;,'\"\t\r\n*") {
-			t.Errorf("%q has the origin %q and the source %q, which would change a policy", uri, origin, source)
+		if strings.ContainsAny(origin, " ;,'\"\t\r\n*") {
+			t.Errorf("%q has the origin %q, which would change a policy", uri, origin)
 		}
 		if public != nil {
 			return
