@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
+	"net/netip"
 	"net/url"
 	"regexp"
 	"slices"
@@ -137,9 +138,10 @@ func (k *keyStore) AddKeys(_ context.Context, keys []token.StoredKey) error {
 
 var started = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
-// onBoth runs a test in a house on SQLite and in one on PostgreSQL.
+// onBoth runs a test in a house on SQLite and in one on PostgreSQL, beside other tests: each has its house to itself.
 func onBoth(t *testing.T, test func(h *house), changes ...func(*web.Parts)) {
 	t.Helper()
+	t.Parallel()
 	storetest.OnBoth(t, func(t *testing.T, url string) { test(newHouse(t, url, changes...)) })
 }
 
@@ -546,4 +548,9 @@ func (a *answer) wantTokens() tokens {
 		a.Errorf("Cache-Control %q, want no-store", cache)
 	}
 	return got
+}
+
+// trustLoopback makes the tests' connections come from a trusted proxy, so that X-Forwarded-For says who asks.
+func trustLoopback(p *web.Parts) {
+	p.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
 }

@@ -1,6 +1,9 @@
 package web
 
-import "net/http"
+import (
+	"io"
+	"net/http"
+)
 
 // askSignOut asks first: a GET must not sign anybody out.
 func (s *server) askSignOut(w http.ResponseWriter, r *http.Request) error {
@@ -13,6 +16,9 @@ func (s *server) askSignOut(w http.ResponseWriter, r *http.Request) error {
 
 // signOut ends the session on the server. The browser stays known, so that signing in again is not throttled with strangers.
 func (s *server) signOut(w http.ResponseWriter, r *http.Request) error {
+	if _, err := io.Copy(io.Discard, r.Body); err != nil { // the form has no fields, but a limit
+		return err
+	}
 	if err := s.Authn.SignOut(r.Context(), s.cookie(r, sessionCookie)); err != nil {
 		return err
 	}

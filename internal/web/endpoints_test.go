@@ -1,0 +1,537 @@
+package web_test
+
+import (
+	"net/http"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/internal/web"
+)
+
+// The rows of "Every endpoint", in their order. Timeouts and the limit of the header block are the listener's (internal/app).
+
+// paths is every path that answers, with the methods that it answers.
+var paths = []struct {
+	path  string
+	allow string
+}{
+	{"/o/authorize/", "GET, HEAD, POST"},
+	{"/o/consent/", "GET, HEAD, POST"},
+	{"/o/select-account/", "POST"},
+	{"/o/token/", "POST, OPTIONS"},
+	{"/.well-known/oauth-authorization-server/", "GET, HEAD, OPTIONS"},
+	{"/.well-known/jwks.json/", "GET, HEAD, OPTIONS"},
+	{"/login/", "GET, HEAD, POST"},
+	{"/logout/", "GET, HEAD, POST"},
+	{"/docs/", "GET, HEAD"},
+	{"/docs/guide/", "GET, HEAD"},
+}
+
+func TestEveryPathAnswersWithAndWithoutItsSlash(t *testing.T) {
+	onBoth(t, func(h *house) {
+		query := "?" + parameters(h.insight).Encode()
+		for _, row := range paths {
+			for method := range strings.SplitSeq(row.allow, ", ") {
+				var with, without *answer
+				if form := parameters(h.insight, "email", ana); method == http.MethodPost {
+					with, without = h.browser().post(row.path, form), h.browser().post(strings.TrimSuffix(row.path, "/"), form)
+				} else {
+					with, without = h.browser().do(method, row.path+query, ""), h.browser().do(method, strings.TrimSuffix(row.path, "/")+query, "")
+				}
+				place := func(a *answer) string { return sealedValue.ReplaceAllString(a.location(), "SEALED") }
+				if with.status != without.status || place(with) != place(without) || neutral(with, "\x00") != neutral(without, "\x00") {
+					h.Errorf("%s %s: %d to %q with the slash, %d to %q without", method, row.path, with.status, with.location(), without.status, without.location())
+				}
+				if with.status == http.StatusMovedPermanently || with.status == http.StatusPermanentRedirect || with.status == http.StatusTemporaryRedirect {
+					h.Errorf("%s %s: redirected with %d", method, row.path, with.status)
+				}
+				if with.status == http.StatusNotFound || with.status == http.StatusMethodNotAllowed {
+					h.Errorf("%s %s: status %d", method, row.path, with.status)
+				}
+			}
+		}
+	})
+}
+
+func TestWrongMethodIs405WithAllow(t *testing.T) {
+	onBoth(t, func(h *house) {
+		for _, row := range paths {
+			for _, method := range []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND"} {
+				if slices.Contains(strings.Split(row.allow, ", "), method) {
+					continue
+				}
+				for _, path := range []string{row.path, strings.TrimSuffix(row.path, "/")} {
+					a := h.browser().do(method, path, "")
+					if a.status != http.StatusMethodNotAllowed || a.header.Get("Allow") != row.allow {
+						h.Errorf("%s %s: status %d, Allow %q, want 405 and %q", method, path, a.status, a.header.Get("Allow"), row.allow)
+					}
+				}
+			}
+		}
+		h.browser().get("/o/token/").wantJSON(http.StatusMethodNotAllowed, "invalid_request")
+		h.browser().do(http.MethodPut, "/login/", "").wantPage(http.StatusMethodNotAllowed, "PUT")
+	})
+}
+
+func TestHeadIsGetWithoutABody(t *testing.T) {
+	onBoth(t, func(h *house) {
+		for _, path := range []string{"/", "/login/", "/docs/guide/", "/.well-known/jwks.json", "/nowhere/"} {
+			get, head := h.browser().get(path), h.browser().do(http.MethodHead, path, "")
+			if head.status != get.status || head.body != "" || head.header.Get("Content-Length") != strconv.Itoa(len(get.body)) {
+				h.Errorf("HEAD %s: status %d, %q, Content-Length %q; GET has %d bytes", path, head.status, head.body, head.header.Get("Content-Length"), len(get.body))
+			}
+		}
+	})
+}
+
+// TestBodiesOver64KiBAre413, whether their length is declared or not.
+func TestBodiesOver64KiBAre413(t *testing.T) {
+	onBoth(t, func(h *house) {
+		large := "grant_type=authorization_code&x=" + strings.Repeat("x", 64<<10)
+		for _, row := range paths {
+			if !strings.Contains(row.allow, "POST") {
+				continue
+			}
+			for _, declared := range []bool{true, false} {
+				body := &struct{ *strings.Reader }{strings.NewReader(large)} // a type whose length net/http does not know
+				r, err := http.NewRequestWithContext(h.Context(), http.MethodPost, h.server.URL+row.path, body)
+				h.ok(err)
+				if declared {
+					r.ContentLength = int64(len(large))
+				}
+				r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+				response, err := h.server.Client().Do(r)
+				h.ok(err)
+				response.Body.Close()
+				if response.StatusCode != http.StatusRequestEntityTooLarge {
+					h.Errorf("POST %s, declared %v: status %d, want 413", row.path, declared, response.StatusCode)
+				}
+			}
+		}
+		fits := url.Values{"grant_type": {"x"}}.Encode() + "&y="
+		fits += strings.Repeat("y", 64<<10-len(fits))
+		h.program().do(http.MethodPost, "/o/token/", fits, "Content-Type", "application/x-www-form-urlencoded").
+			wantJSON(http.StatusBadRequest, "unsupported_grant_type")
+	})
+}
+
+// TestTextThatIsNotUTF8IsNeverA500: invalid UTF-8 or NUL in a parameter is invalid_request.
+func TestTextThatIsNotUTF8IsNeverA500(t *testing.T) {
+	onBoth(t, func(h *house) {
+		b := h.signedIn(ana)
+		code := b.connect(h.insight, h.atlas)
+		for _, bad := range []string{"a\x00b", "\xff\xfe", "\xc3\x28", "\xed\xa0\x80"} {
+			for _, name := range []string{"client_id", "redirect_uri"} {
+				b.authorize(h.insight, name, bad).wantPage(http.StatusBadRequest, "invalid_request")
+			}
+			for _, name := range []string{"response_type", "code_challenge", "code_challenge_method", "scope", "team", "prompt", "max_age", "nonce", "request", "request_uri", "response_mode"} {
+				if got := b.authorize(h.insight, name, bad).wantRedirect(callback).Get("error"); got != "invalid_request" {
+					h.Errorf("%s=%q: error %q, want invalid_request", name, bad, got)
+				}
+			}
+			if a := b.authorize(h.insight, "state", bad); !strings.HasPrefix(a.location(), callback+"?error=invalid_request&") {
+				h.Errorf("state=%q: %d to %q", bad, a.status, a.location())
+			}
+			for _, name := range []string{"grant_type", "code", "redirect_uri", "code_verifier", "client_id", "client_secret"} {
+				h.redeem(h.insight, code, name, bad).wantJSON(http.StatusBadRequest, "invalid_request")
+			}
+			h.redeem(h.insight, code, "client_id", "", "client_secret", "").wantJSON(http.StatusUnauthorized, "invalid_client")
+			h.program().post("/o/token/", tokenRequest(h.insight, code, "client_id", "", "client_secret", ""), "Authorization", basic(bad, bad)).
+				wantJSON(http.StatusUnauthorized, "invalid_client")
+			for _, form := range []url.Values{
+				{"email": {bad}, "password": {password}}, {"email": {ana}, "password": {bad}}, {"email": {ana}, "password": {password}, "request": {bad}},
+				{"email": {ana}, "password": {password}, "next": {bad}},
+			} {
+				h.browser().post("/login/", form).wantPage(http.StatusBadRequest, "invalid_request")
+			}
+			b.post("/o/consent/", url.Values{"request": {bad}, "decision": {"cancel"}}).wantPage(http.StatusBadRequest)
+			b.post("/o/consent/", url.Values{"request": {b.authorize(h.insight).sealed()}, "team": {bad}, "decision": {"authorize"}}).wantPage(http.StatusBadRequest)
+			b.get("/o/consent/?request=" + url.QueryEscape(bad)).wantPage(http.StatusBadRequest)
+			b.get("/login/?request=" + url.QueryEscape(bad)).wantPage(http.StatusBadRequest)
+			b.get("/docs/" + url.PathEscape(bad) + "/").wantPage(http.StatusNotFound)
+		}
+		b.get("/o/authorize/?client_id=%zz").wantPage(http.StatusBadRequest, "hexadecimal")
+	})
+}
+
+// TestEmptyParameterCountsAsOmitted (RFC 6749 §3.1).
+func TestEmptyParameterCountsAsOmitted(t *testing.T) {
+	onBoth(t, func(h *house) {
+		b := h.signedIn(ben)
+		for _, required := range []string{"response_type", "code_challenge", "code_challenge_method"} {
+			values := parameters(h.insight)
+			values.Set(required, "")
+			b.get("/o/authorize/?"+values.Encode()).wantError(callback, "invalid_request")
+		}
+		values := parameters(h.insight)
+		for _, optional := range []string{"scope", "team", "prompt", "max_age", "nonce", "request", "request_uri", "response_mode"} {
+			values.Set(optional, "")
+		}
+		code := b.get("/o/authorize/?"+values.Encode()).wantConsent().decide("authorize", h.atlas.ID).wantCode(callback)
+		form := tokenRequest(h.insight, code)
+		form.Set("client_assertion", "")
+		if got := b.post("/o/token/", form).wantTokens().Scope; got != catalogue.Scope().String() {
+			h.Errorf("an empty scope got %q, want all", got)
+		}
+	})
+}
+
+// TestRepeatedParameterIsInvalidRequest, also when it is the same twice.
+func TestRepeatedParameterIsInvalidRequest(t *testing.T) {
+	onBoth(t, func(h *house) {
+		b := h.signedIn(ana)
+		for _, name := range []string{"client_id", "redirect_uri"} {
+			values := parameters(h.insight)
+			values.Add(name, values.Get(name))
+			b.get("/o/authorize/?"+values.Encode()).wantPage(http.StatusBadRequest, name)
+		}
+		for _, name := range []string{"response_type", "code_challenge", "code_challenge_method", "scope", "team", "prompt", "max_age", "nonce"} {
+			values := parameters(h.insight)
+			values.Add(name, "x")
+			values.Add(name, "x")
+			if says := b.get("/o/authorize/?"+values.Encode()).wantError(callback, "invalid_request"); !strings.Contains(says, name) {
+				h.Errorf("%s: the description %q does not name it", name, says)
+			}
+		}
+		values := parameters(h.insight)
+		values.Add("state", "other")
+		if a := b.get("/o/authorize/?" + values.Encode()); !strings.HasPrefix(a.location(), callback+"?error=invalid_request&") {
+			h.Errorf("state: %d to %q", a.status, a.location())
+		}
+		code := b.connect(h.insight, h.atlas)
+		for _, name := range []string{"grant_type", "code", "redirect_uri", "code_verifier", "client_id", "client_secret"} {
+			form := tokenRequest(h.insight, code)
+			form.Add(name, form.Get(name))
+			b.post("/o/token/", form).wantJSON(http.StatusBadRequest, "invalid_request")
+		}
+		h.redeem(h.insight, code).wantTokens()
+	})
+}
+
+func TestUnknownParametersAreIgnored(t *testing.T) {
+	onBoth(t, func(h *house) {
+		b := h.signedIn(ana)
+		code := b.get("/o/authorize/?"+parameters(h.insight).Encode()+"&x=1&x=2&y=%ff%00&resource=https%3A%2F%2Fapi.example&semi;colon").
+			wantConsent().decide("authorize", h.atlas.ID).wantCode(callback)
+		form := tokenRequest(h.insight, code)
+		form["x"] = []string{"1", "2", "\xff\x00"}
+		b.post("/o/token/", form).wantTokens()
+	})
+}
+
+// TestNothingSecretIsStoredByCaches. Redirects with codes and answers of the token endpoint are checked in every test that gets one.
+func TestNothingSecretIsStoredByCaches(t *testing.T) {
+	onBoth(t, func(h *house) {
+		b := h.signedIn(ana)
+		refused := h.signedIn(cleo)
+		for name, a := range map[string]*answer{
+			"to sign-in": h.browser().authorize(h.insight), "sign-in": h.browser().authorize(h.insight).follow(), "consent": b.authorize(h.insight),
+			"no team": refused.authorize(h.insight), "signed in": b.signIn(ana, nil), "wrong password": b.signIn(ana, url.Values{"password": {"wrong"}}),
+			"error page": b.authorize(h.insight, "client_id", ""), "home": b.get("/"), "posted": b.post("/o/authorize/", parameters(h.insight)),
+			"signed out": b.post("/logout/", nil), "404": b.get("/nowhere"),
+		} {
+			if got := a.header.Get("Cache-Control"); got != "no-store" {
+				h.Errorf("%s: Cache-Control %q, want no-store", name, got)
+			}
+		}
+	})
+}
+
+func TestPagesHaveSecurityHeaders(t *testing.T) {
+	onBoth(t, func(h *house) {
+		b := h.signedIn(ana)
+		policy := func(targets string) string {
+			return "default-src 'none'; style-src 'self'; img-src 'self'; form-action " + targets + "; frame-ancestors 'none'; base-uri 'none'"
+		}
+		pocket := func(uri string) *answer { return b.authorize(app{h.pocket.Client, "", uri}) }
+		for _, row := range []struct {
+			name     string
+			page     *answer
+			targets  string
+			referrer string
+		}{
+			{"home", b.get("/"), "'self'", "same-origin"},
+			{"sign-in", b.get("/login/"), "'self'", "same-origin"},
+			{"sign-in for an application", h.browser().authorize(h.insight).follow(), "'self' https://insight.example", "same-origin"},
+			{"wrong password", b.signIn(ana, url.Values{"password": {"no"}, "request": {b.authorize(h.insight).sealed()}}), "'self' https://insight.example", "same-origin"},
+			{"consent", b.authorize(h.insight), "'self' https://insight.example", "same-origin"},
+			{"consent for loopback", pocket("http://127.0.0.1:49152/cb"), "'self' http://127.0.0.1:49152", "same-origin"},
+			{"consent for IPv6 loopback", pocket("http://[::1]:49152/cb"), "'self' http:", "same-origin"},
+			{"consent for a private scheme", pocket("com.example.pocket:/cb"), "'self' com.example.pocket:", "same-origin"},
+			{"no team", h.signedIn(cleo).authorize(h.insight), "'self' https://insight.example", "same-origin"},
+			{"sign-out", b.get("/logout/"), "'self'", "same-origin"},
+			{"error", b.authorize(h.insight, "redirect_uri", "https://evil.example"), "'self'", "no-referrer"},
+			{"404", b.get("/nowhere"), "'self'", "no-referrer"},
+			{"guide", b.get("/docs/guide/"), "'self'", "same-origin"},
+		} {
+			got := row.page.header
+			if got.Get("Content-Security-Policy") != policy(row.targets) {
+				h.Errorf("%s: CSP %q, want %q", row.name, got.Get("Content-Security-Policy"), policy(row.targets))
+			}
+			if got.Get("Referrer-Policy") != row.referrer || got.Get("X-Content-Type-Options") != "nosniff" || got.Get("Strict-Transport-Security") != "" {
+				h.Errorf("%s: headers are %v", row.name, got)
+			}
+			row.page.wantNothingOf("<script", " style=", " onclick=")
+		}
+	})
+}
+
+// secure makes the public URL https, as it is behind a proxy that ends TLS.
+func secure(p *web.Parts) { p.Issuer = "https://auth.example" }
+
+func TestHTTPSBringsHSTSAndHostCookies(t *testing.T) {
+	onBoth(t, func(h *house) {
+		a := h.browser().signIn(ana, nil).wantStatus(http.StatusSeeOther)
+		if got := a.header.Get("Strict-Transport-Security"); !strings.HasPrefix(got, "max-age=") {
+			h.Errorf("Strict-Transport-Security %q", got)
+		}
+		cookies := (&http.Response{Header: a.header}).Cookies()
+		if len(cookies) != 2 {
+			h.Fatalf("cookies are %v, want two", cookies)
+		}
+		for _, c := range cookies {
+			if !strings.HasPrefix(c.Name, "__Host-gatehouse_") || !c.Secure || !c.HttpOnly || c.SameSite != http.SameSiteLaxMode || c.Path != "/" || c.Domain != "" {
+				h.Errorf("cookie %s", c.Raw)
+			}
+		}
+	}, secure)
+}
+
+func TestOverTheLimitIs429(t *testing.T) {
+	onBoth(t, func(h *house) {
+		wrong := func(server string) *answer {
+			return h.browserAt(server).post("/o/token/", tokenRequest(h.insight, "gh_ac_x", "client_secret", "gh_cs_wrong"))
+		}
+		for range 3 {
+			wrong(h.server.URL).wantJSON(http.StatusUnauthorized, "invalid_client")
+		}
+		a := wrong(h.server.URL)
+		a.wantJSON(http.StatusTooManyRequests, "temporarily_unavailable")
+		if seconds, err := strconv.Atoi(a.header.Get("Retry-After")); err != nil || seconds < 1 || seconds > 15*60 {
+			h.Errorf("Retry-After %q, want seconds", a.header.Get("Retry-After"))
+		}
+		// It holds on another node, and after a restart.
+		second := h.serve(func(p *web.Parts) { p.ClientFailures = 3 })
+		wrong(second.URL).wantJSON(http.StatusTooManyRequests, "temporarily_unavailable")
+		// Nobody else is kept out, nor the client itself: what succeeds costs nothing.
+		h.redeem(h.notes, "gh_ac_x", "client_secret", "gh_cs_wrong").wantJSON(http.StatusUnauthorized, "invalid_client")
+		h.redeem(h.insight, "gh_ac_x").wantJSON(http.StatusBadRequest, "invalid_grant")
+		h.clock.advance(15 * time.Minute)
+		wrong(h.server.URL).wantJSON(http.StatusUnauthorized, "invalid_client")
+	}, func(p *web.Parts) { p.ClientFailures = 3 })
+}
+
+// TestFailuresWithManyClientIDsAreLimitedPerAddress.
+func TestFailuresWithManyClientIDsAreLimitedPerAddress(t *testing.T) {
+	onBoth(t, func(h *house) {
+		last := 0
+		for i := range 11 {
+			last = h.redeem(h.insight, "gh_ac_x", "client_id", "guess"+strconv.Itoa(i)).status
+		}
+		if last != http.StatusTooManyRequests {
+			h.Errorf("the eleventh client id: status %d, want 429", last)
+		}
+	}, func(p *web.Parts) { p.ClientFailures = 1 })
+}
+
+func TestCORSAnswersTheOriginsOfPublicClients(t *testing.T) {
+	onBoth(t, func(h *house) {
+		code := h.signedIn(ana).connect(h.pocket, h.atlas)
+		for _, row := range []struct {
+			origin string
+			ok     bool
+		}{
+			{"https://pocket.example", true}, {"http://localhost:5173", true}, {"http://127.0.0.1:5173", true}, {"http://[::1]:5173", true},
+			{"https://insight.example", false}, // of a confidential client
+			{"https://evil.example", false}, {"null", false}, {"http://pocket.example", false}, {"https://pocket.example:8443", false},
+			{"https://pocket.example.evil.example", false}, {"https://localhost:5173", false}, {"http://192.0.2.1:5173", false}, {"com.example.pocket:", false},
+		} {
+			preflight := h.program().do(http.MethodOptions, "/o/token/", "", "Origin", row.origin, "Access-Control-Request-Method", "POST").wantStatus(http.StatusNoContent)
+			asked := h.program().post("/o/token/", tokenRequest(h.pocket, "gh_ac_x"), "Origin", row.origin)
+			for what, a := range map[string]*answer{"preflight": preflight, "answer": asked} {
+				want := ""
+				if row.ok {
+					want = row.origin
+				}
+				if got := a.header.Get("Access-Control-Allow-Origin"); got != want || a.header.Get("Access-Control-Allow-Credentials") != "" || a.header.Get("Vary") != "Origin" {
+					h.Errorf("%s, %s: Access-Control-Allow-Origin %q, want %q; headers are %v", row.origin, what, got, want, a.header)
+				}
+			}
+			if got := preflight.header.Get("Access-Control-Allow-Methods"); (got == "POST") != row.ok {
+				h.Errorf("%s: Access-Control-Allow-Methods %q", row.origin, got)
+			}
+		}
+		h.program().post("/o/token/", tokenRequest(h.pocket, code), "Origin", "https://pocket.example").wantTokens()
+		// A change is known within ten seconds.
+		h.ok(h.db.DisableClient(h.Context(), h.pocket.ID, h.clock.now()))
+		h.clock.advance(10 * time.Second)
+		gone := h.program().do(http.MethodOptions, "/o/token/", "", "Origin", "https://pocket.example", "Access-Control-Request-Method", "POST")
+		if got := gone.header.Get("Access-Control-Allow-Origin"); got != "" {
+			h.Errorf("the client is disabled, Access-Control-Allow-Origin is %q", got)
+		}
+		for _, path := range []string{"/o/authorize/", "/o/consent/", "/login/", "/logout/", "/", "/docs/guide/"} {
+			for name := range h.browser().get(path, "Origin", "http://localhost:5173").header {
+				if strings.HasPrefix(name, "Access-Control-") {
+					h.Errorf("%s answers %s", path, name)
+				}
+			}
+		}
+	})
+}
+
+func TestIssuerIsNeverTheHostHeader(t *testing.T) {
+	onBoth(t, func(h *house) {
+		b := h.signedIn(ben)
+		b.connect(h.insight, h.atlas)
+		for _, a := range []*answer{
+			b.get("/.well-known/oauth-authorization-server", "Host", "evil.example", "X-Forwarded-Host", "evil.example"),
+			b.get("/o/authorize/?"+parameters(h.insight).Encode(), "X-Forwarded-Host", "evil.example", "X-Forwarded-Proto", "https"),
+			h.browser().get("/o/authorize/?"+parameters(h.insight).Encode(), "Host", "evil.example"),
+			b.get("/docs/guide/", "Host", "evil.example"),
+		} {
+			if strings.Contains(a.body, "evil") || strings.Contains(a.location(), "evil") {
+				h.Errorf("%s: the answer names the host that was sent: %s %s", a.request.URL.Path, a.location(), a.body)
+			}
+		}
+		b.get("/o/authorize/?"+parameters(h.insight).Encode(), "X-Forwarded-Host", "evil.example").wantCode(callback) // checks iss
+	})
+}
+
+func TestRequestIDIsInTheResponseTheLogAndTheErrorPage(t *testing.T) {
+	onBoth(t, func(h *house) {
+		a := h.browser().get("/o/authorize/?client_id=nobody", "X-Request-Id", "chosen-by-a-stranger")
+		id := a.header.Get("X-Request-Id")
+		if len(id) < 20 || id == "chosen-by-a-stranger" {
+			h.Errorf("X-Request-Id %q, want one of ours", id)
+		}
+		a.wantPage(http.StatusBadRequest, id)
+		if got := strings.Count(h.log.String(), `"request_id":"`+id+`"`); got != 2 { // why it was refused, and the access log
+			h.Errorf("the id is in %d lines of the log, want 2:\n%s", got, h.log)
+		}
+		if other := h.browser().get("/").header.Get("X-Request-Id"); other == id {
+			h.Errorf("two requests have the id %q", id)
+		}
+	})
+}
+
+// TestAddressAndRequestIDComeFromTrustedProxiesOnly.
+func TestAddressAndRequestIDComeFromTrustedProxiesOnly(t *testing.T) {
+	for _, row := range []struct {
+		name    string
+		trusted []netip.Prefix
+		headers []string
+		address string
+		id      string
+	}{
+		{"nobody is trusted by default", nil, []string{"X-Forwarded-For", "203.0.113.9", "X-Request-Id", "theirs"}, "127.0.0.1", ""},
+		{"a proxy tells", []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, []string{"X-Forwarded-For", "203.0.113.9", "X-Request-Id", "theirs"}, "203.0.113.9", "theirs"},
+		{"the rightmost that is not trusted", []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("10.0.0.0/8")},
+			[]string{"X-Forwarded-For", "198.51.100.1, 203.0.113.9, 10.1.2.3", "X-Forwarded-For", "10.9.9.9"}, "203.0.113.9", ""},
+		{"IPv6 with a port", []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, []string{"X-Forwarded-For", "[2001:db8::7]:4711"}, "2001:db8::7", ""},
+		{"nonsense", []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, []string{"X-Forwarded-For", "203.0.113.9, unknown", "X-Request-Id", "two words"}, "127.0.0.1", ""},
+		{"nothing", []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, nil, "127.0.0.1", ""},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			onBoth(t, func(h *house) {
+				a := h.browser().get("/", row.headers...)
+				if id := a.header.Get("X-Request-Id"); row.id != "" && id != row.id || row.id == "" && len(id) < 20 {
+					h.Errorf("X-Request-Id %q, want %q or one of ours", id, row.id)
+				}
+				if want := `"address":"` + row.address + `"`; !strings.Contains(h.log.String(), want) {
+					h.Errorf("the log does not say %s:\n%s", want, h.log)
+				}
+			}, func(p *web.Parts) { p.TrustedProxies = row.trusted })
+		})
+	}
+}
+
+// TestFormsFromOtherSitesDoNothing (CSRF): neither Sec-Fetch-Site nor Origin of another site passes, and SameSite is not what we rely on.
+func TestFormsFromOtherSitesDoNothing(t *testing.T) {
+	onBoth(t, func(h *house) {
+		b := h.signedIn(ana)
+		page := b.authorize(h.insight).wantConsent()
+		forms := map[string]url.Values{
+			"/o/consent/":        {"request": {page.sealed()}, "team": {string(h.atlas.ID)}, "decision": {"authorize"}},
+			"/o/select-account/": {"request": {page.sealed()}, "decision": {"continue"}},
+			"/login/":            {"email": {ben}, "password": {password}},
+			"/logout/":           {},
+		}
+		for path, form := range forms {
+			for _, headers := range [][]string{
+				{"Sec-Fetch-Site", "cross-site"}, {"Sec-Fetch-Site", "same-site"}, {"Origin", "https://evil.example"}, {"Origin", "null"},
+			} {
+				a := b.post(path, form, headers...).wantPage(http.StatusForbidden, "another site")
+				if len(a.header.Values("Set-Cookie")) > 0 {
+					h.Errorf("%s, %v: set a cookie", path, headers)
+				}
+			}
+		}
+		if got := h.grants(); len(got) != 0 {
+			h.Errorf("grants are %q, want none", got)
+		}
+		b.post("/o/consent/", forms["/o/consent/"], "Sec-Fetch-Site", "same-origin", "Origin", h.server.URL).wantCode(callback)
+		b.post("/o/token/", nil, "Sec-Fetch-Site", "cross-site", "Origin", "https://pocket.example").wantJSON(http.StatusBadRequest, "invalid_request")
+	})
+}
+
+// TestUnknownPathsAndDocumentsAre404.
+func TestUnknownPathsAndDocumentsAre404(t *testing.T) {
+	onBoth(t, func(h *house) {
+		for _, path := range []string{"/nowhere", "/o/", "/o/nothing/", "/docs/nothing/", "/docs/guide.md", "/docs/..%2fdocs/", "/api/me/", "/.well-known/", "/login/x"} {
+			h.browser().get(path).wantPage(http.StatusNotFound, "no page")
+		}
+		h.browser().get("/static/nothing.css").wantStatus(http.StatusNotFound)
+	})
+}
+
+// TestGuideNamesThisServer instead of the examples' hosts.
+func TestGuideNamesThisServer(t *testing.T) {
+	onBoth(t, func(h *house) {
+		guide := h.browser().get("/docs/guide/").wantPage(http.StatusOK, h.server.URL+"/o/token/", "https://chat.example/api/docs/", "https://chat.example/api/chatbots/", `href="#`).
+			wantNothingOf("auth.example.com", "api.example.com")
+		if !strings.Contains(guide.body, url.QueryEscape(h.server.URL)) {
+			h.Error("the escaped issuer is not filled in")
+		}
+		h.browser().get("/docs/").wantPage(http.StatusOK, `href="/docs/guide/"`)
+	}, func(p *web.Parts) { p.APIDocs = "https://chat.example/api/docs/" })
+}
+
+// TestAPIIsMountedBesideThePages and has the limits and headers of every endpoint; its panic is a 500 and does not stop the server.
+func TestAPIIsMountedBesideThePages(t *testing.T) {
+	onBoth(t, func(h *house) {
+		if a := h.browser().get("/api/me/").wantStatus(http.StatusTeapot); a.body != "/api/me/" || a.header.Get("X-Request-Id") == "" {
+			h.Errorf("got %q with %v", a.body, a.header)
+		}
+		a := h.browser().get("/api/panic").wantPage(http.StatusInternalServerError)
+		if id := a.header.Get("X-Request-Id"); !strings.Contains(h.log.String(), `"error":"panic: oh"`) || !strings.Contains(a.body, id) {
+			h.Errorf("the log is %s", h.log)
+		}
+		h.browser().do(http.MethodPost, "/api/me/", strings.Repeat("x", 64<<10+1)).wantStatus(http.StatusRequestEntityTooLarge)
+	}, func(p *web.Parts) {
+		p.API = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if strings.HasSuffix(r.URL.Path, "panic") {
+				panic("oh")
+			}
+			w.WriteHeader(http.StatusTeapot)
+			w.Write([]byte(r.URL.Path))
+		})
+	})
+}
+
+// TestFailureOfTheDatabaseIsServerError, in words for people and JSON for programs, and the cause is in the log alone.
+func TestFailureOfTheDatabaseIsServerError(t *testing.T) {
+	onBoth(t, func(h *house) {
+		h.ok(h.db.Close())
+		page := h.browser().authorize(h.insight).wantPage(http.StatusInternalServerError, "could not answer")
+		page.wantPage(http.StatusInternalServerError, page.header.Get("X-Request-Id")).wantNothingOf("sql", "closed")
+		h.redeem(h.insight, "gh_ac_x").wantJSON(http.StatusInternalServerError, "server_error")
+		if !strings.Contains(h.log.String(), "closed") {
+			h.Errorf("the log does not say why:\n%s", h.log)
+		}
+	})
+}
