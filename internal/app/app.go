@@ -26,7 +26,7 @@ import (
 type Deps struct {
 	Log *slog.Logger     // nothing is logged when nil
 	Now func() time.Time // the system's clock when nil
-	API http.Handler     // mounted at /api/, for the demo
+	API http.Handler     // App.API, where it is known before the App
 
 	// Observe is called as store.Options.Observe, for tests that count statements.
 	Observe func(statement string)
@@ -44,9 +44,9 @@ type App struct {
 	Authn     *authn.Authenticator
 	Authz     *authz.Server
 	Registry  *authz.Registry
+	API       http.Handler // mounted at /api/, for the demo; set it before Handler is called first
 
 	now      func() time.Time
-	api      http.Handler
 	metrics  metrics
 	timeouts timeouts
 	sleep    func(time.Duration)
@@ -63,7 +63,7 @@ func Open(ctx context.Context, cfg Config, deps Deps) (*App, error) {
 	if problems := cfg.conflicts(func(string) string { return "" }); len(problems) > 0 {
 		return nil, errors.Join(problems...)
 	}
-	a := &App{Config: cfg, Log: deps.Log, now: deps.Now, api: deps.API, metrics: newMetrics(), timeouts: serverTimeouts, sleep: time.Sleep}
+	a := &App{Config: cfg, Log: deps.Log, API: deps.API, now: deps.Now, metrics: newMetrics(), timeouts: serverTimeouts, sleep: time.Sleep}
 	if a.Log == nil {
 		a.Log = slog.New(slog.DiscardHandler)
 	}
@@ -129,7 +129,7 @@ func (a *App) newHandler() http.Handler {
 		Metrics:        a.metrics.registry,
 		TrustedProxies: a.Config.TrustedProxies,
 		ClientFailures: a.Config.Limits.ClientFailures,
-		API:            a.api,
+		API:            a.API,
 	})
 }
 

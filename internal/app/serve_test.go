@@ -173,7 +173,9 @@ func (b blocking) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func TestShutdownFinishesWhatBeganAndRefusesWhatIsNew(t *testing.T) {
 	api := newBlocking()
-	r := start(t, open(t, testConfig(t), Deps{API: api}))
+	a := open(t, testConfig(t), Deps{})
+	a.API = api
+	r := start(t, a)
 	answer := make(chan string, 1)
 	go func() {
 		status, body, err := get(t, "http://"+r.public+"/api/slow")
@@ -244,7 +246,9 @@ func TestShutdownIsBounded(t *testing.T) {
 	cfg := testConfig(t)
 	cfg.ShutdownTimeout = time.Millisecond
 	api := newBlocking()
-	r := start(t, open(t, cfg, Deps{API: api}))
+	a := open(t, cfg, Deps{})
+	a.API = api
+	r := start(t, a)
 	answer := make(chan error, 1)
 	go func() {
 		_, _, err := get(t, "http://"+r.public+"/api/endless")
@@ -410,6 +414,9 @@ func TestTLSCertificateIsReadAgainWhenItsFilesChange(t *testing.T) {
 	serial := func() int64 { return c.current.Load().Leaf.SerialNumber.Int64() }
 	if changed, err := c.refresh(false); changed || err != nil {
 		t.Errorf("unchanged files: %v, %v", changed, err)
+	}
+	if changed, err := c.refresh(true); !changed || err != nil {
+		t.Errorf("unchanged files, but asked to: %v, %v", changed, err)
 	}
 
 	// Half a replacement, or rubbish, leaves the old one in place.
