@@ -10,6 +10,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/store"
+	"github.com/gatehouse-auth/gatehouse/internal/store/pgtest"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 )
@@ -51,8 +52,18 @@ type house struct {
 }
 
 func newHouse(t *testing.T) *house {
+	return newHouseOn(t, "sqlite:"+filepath.Join(t.TempDir(), "gatehouse.db"))
+}
+
+// onBoth runs a test on either database.
+func onBoth(t *testing.T, test func(t *testing.T, h *house)) {
+	t.Run("sqlite", func(t *testing.T) { test(t, newHouse(t)) })
+	t.Run("postgres", func(t *testing.T) { test(t, newHouseOn(t, pgtest.URL(t))) })
+}
+
+func newHouseOn(t *testing.T, url string) *house {
 	h := &house{
-		t: t, url: "sqlite:" + filepath.Join(t.TempDir(), "gatehouse.db"), master: token.NewMasterKey(),
+		t: t, url: url, master: token.NewMasterKey(),
 		clock: &clock{at: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)},
 	}
 	h.db, h.auth = h.open()

@@ -12,14 +12,20 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
 )
 
-func TestParallelGuessesStopAtLimit(t *testing.T) {
-	h := newHouse(t)
-	const callers = 40
+func TestParallelGuessesStopAtLimit(t *testing.T) { onBoth(t, testParallelGuessesStopAtLimit) }
+
+func testParallelGuessesStopAtLimit(t *testing.T, h *house) {
+	_, elsewhere := h.open()
+	const callers = 20 // at each of two servers
 	var wg sync.WaitGroup
-	results := make(chan error, callers)
-	for range callers {
+	results := make(chan error, 2*callers)
+	for i := range 2 * callers {
 		wg.Go(func() {
-			_, err := h.auth.SignIn(t.Context(), ask(wrong))
+			auth := h.auth
+			if i%2 == 1 {
+				auth = elsewhere
+			}
+			_, err := auth.SignIn(t.Context(), ask(wrong))
 			results <- err
 		})
 	}
@@ -81,8 +87,9 @@ func (h *house) neighbour() {
 	}
 }
 
-func TestStrangersCannotLockOutOwnersBrowser(t *testing.T) {
-	h := newHouse(t)
+func TestStrangersCannotLockOutOwnersBrowser(t *testing.T) { onBoth(t, testStrangersCannotLockOutOwnersBrowser) }
+
+func testStrangersCannotLockOutOwnersBrowser(t *testing.T, h *house) {
 	owner := h.signIn(ask(right))
 	eve := h.addUser("eve@example.com", "Eve")
 	h.setPassword(eve, right)
@@ -140,8 +147,9 @@ func TestBrowserIsForgottenAfterAYear(t *testing.T) {
 	h.throttled(h.auth, r)
 }
 
-func TestThrottleSurvivesRestart(t *testing.T) {
-	h := newHouse(t)
+func TestThrottleSurvivesRestart(t *testing.T) { onBoth(t, testThrottleSurvivesRestart) }
+
+func testThrottleSurvivesRestart(t *testing.T, h *house) {
 	h.fail(h.auth, ask(wrong), 10)
 	if err := h.db.Close(); err != nil {
 		t.Fatal(err)
@@ -150,8 +158,9 @@ func TestThrottleSurvivesRestart(t *testing.T) {
 	h.throttled(h.auth, ask(right))
 }
 
-func TestThrottleIsSharedBetweenServers(t *testing.T) {
-	h := newHouse(t)
+func TestThrottleIsSharedBetweenServers(t *testing.T) { onBoth(t, testThrottleIsSharedBetweenServers) }
+
+func testThrottleIsSharedBetweenServers(t *testing.T, h *house) {
 	_, other := h.open()
 	h.fail(h.auth, ask(wrong), 5)
 	h.fail(other, ask(wrong), 5)
