@@ -54,8 +54,9 @@ func kind(c authz.Client) string {
 
 func newClientCommand(e *env) *cobra.Command {
 	return e.group("client", "Register and manage applications",
-		`A client is an application that people connect to their teams. A global client may be connected to any team; one with --team belongs
-to that team and works only there.`,
+		`A client is an application that people connect to their teams. A global client
+may be connected to any team; one with --team belongs to that team and works
+only there.`,
 		newClientAdd(e), newClientList(e), newClientShow(e), newClientUpdate(e), newClientRotateSecret(e),
 		newClientDisable(e), newClientEnable(e), newClientRemove(e))
 }
@@ -66,7 +67,7 @@ type clientFlags struct {
 }
 
 func (f *clientFlags) register(cmd *cobra.Command) {
-	cmd.Flags().StringArrayVar(&f.redirectURIs, "redirect-uri", nil, "a `URI` to send people back to, compared character for character; repeat it for more")
+	cmd.Flags().StringArrayVar(&f.redirectURIs, "redirect-uri", nil, "a `URI` to send people back to; repeat it for more")
 	cmd.Flags().StringArrayVar(&f.scopes, "scope", nil, "a `SCOPE` that it may ask for; repeat it for more (default: every API scope)")
 }
 
@@ -81,12 +82,16 @@ func newClientAdd(e *env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "add NAME --redirect-uri URI...",
 		Short: "Register an application, and print its client_id and client_secret",
-		Long: `Registers an application. Its secret is shown this once and cannot be read again; "gatehouse client rotate-secret" makes another.
+		Long: `Registers an application. Its secret is shown this once and cannot be read
+again; "gatehouse client rotate-secret" makes another.
 
-A redirect URI is https, or http to a loopback address; a public client may also use http://localhost and a scheme of its own such
-as com.example.app:/callback. Use --public for an application that cannot keep a secret, in a browser or on somebody's device.`,
+A redirect URI is compared character for character. It is https, or http to a loopback address; a public client may also
+use http://localhost and a scheme of its own such as com.example.app:/callback.
+Use --public for an application that cannot keep a secret, in a browser or on
+somebody's device.`,
 		Example: `  gatehouse client add "Weather Bot" --redirect-uri https://weather.example/callback
-  gatehouse client add "Acme Reports" --team acme --redirect-uri https://reports.acme.example/oauth --scope chatbot:read --scope session:read
+  gatehouse client add "Acme Reports" --team acme \
+      --redirect-uri https://reports.acme.example/oauth --scope chatbot:read --scope session:read
   gatehouse client add "Desk App" --public --redirect-uri http://127.0.0.1/callback --json`,
 		Args: takes("NAME"),
 	}
@@ -207,10 +212,12 @@ func newClientUpdate(e *env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "update CLIENT_ID [--name NAME] [--redirect-uri URI...] [--scope SCOPE...]",
 		Short: "Replace an application's name, redirect URIs or scopes",
-		Long: `Replaces what is given and keeps the rest. The redirect URIs that are given replace all there were, and so do the scopes; --scope ""
-allows every API scope again.`,
+		Long: `Replaces what is given and keeps the rest. The redirect URIs that are given
+replace all there were, and so do the scopes; --scope "" allows every API scope
+again.`,
 		Example: `  gatehouse client update 7kq2m --name "Weather Bot 2"
-  gatehouse client update 7kq2m --redirect-uri https://weather.example/callback --redirect-uri https://weather.example/callback2`,
+  gatehouse client update 7kq2m --redirect-uri https://weather.example/callback \
+      --redirect-uri https://weather.example/callback2`,
 	}
 	cmd.Flags().StringVar(&name, "name", "", "the new `NAME`")
 	shared.register(cmd)
@@ -246,8 +253,9 @@ func newClientRotateSecret(e *env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "rotate-secret CLIENT_ID [--revoke-old]",
 		Short: "Give an application a new secret",
-		Long: `Makes a new secret and prints it this once. The one before stays valid, so that it can be replaced everywhere without an outage; the next
-rotation ends it. With --revoke-old it ends now: use that when it has leaked.`,
+		Long: `Makes a new secret and prints it this once. The one before stays valid, so that
+it can be replaced everywhere without an outage; the next rotation ends it. With
+--revoke-old it ends now: use that when it has leaked.`,
 		Example: "  gatehouse client rotate-secret 7kq2m",
 		Args:    takes("CLIENT_ID"),
 	}
@@ -270,9 +278,10 @@ rotation ends it. With --revoke-old it ends now: use that when it has leaked.`,
 
 func newClientDisable(e *env) *cobra.Command {
 	return &cobra.Command{
-		Use:     "disable CLIENT_ID",
-		Short:   "Keep an application out, and end its grants",
-		Long:    "Keeps an application out until \"gatehouse client enable\". Its grants end at once, and stay ended.",
+		Use:   "disable CLIENT_ID",
+		Short: "Keep an application out, and end its grants",
+		Long: `Keeps an application out until "gatehouse client enable". Its grants end at
+once, and stay ended.`,
 		Example: "  gatehouse client disable 7kq2m",
 		Args:    takes("CLIENT_ID"),
 		RunE: e.changeClient("disabled", func(ctx context.Context, s authz.Store, id authz.ClientID) error {
@@ -283,9 +292,10 @@ func newClientDisable(e *env) *cobra.Command {
 
 func newClientEnable(e *env) *cobra.Command {
 	return &cobra.Command{
-		Use:     "enable CLIENT_ID",
-		Short:   "Let a disabled application be connected again",
-		Long:    "Lets people connect the application again. Grants that ended when it was disabled stay ended.",
+		Use:   "enable CLIENT_ID",
+		Short: "Let a disabled application be connected again",
+		Long: `Lets people connect the application again. Grants that ended when it was
+disabled stay ended.`,
 		Example: "  gatehouse client enable 7kq2m",
 		Args:    takes("CLIENT_ID"),
 		RunE:    e.changeClient("enabled", func(ctx context.Context, s authz.Store, id authz.ClientID) error { return s.EnableClient(ctx, id) }),
@@ -294,9 +304,10 @@ func newClientEnable(e *env) *cobra.Command {
 
 func newClientRemove(e *env) *cobra.Command {
 	return &cobra.Command{
-		Use:     "remove CLIENT_ID",
-		Short:   "Remove an application with its grants",
-		Long:    "Removes an application and every grant it has. This cannot be undone; \"gatehouse client disable\" can.",
+		Use:   "remove CLIENT_ID",
+		Short: "Remove an application with its grants",
+		Long: `Removes an application and every grant it has. This cannot be undone; "gatehouse
+client disable" can.`,
 		Example: "  gatehouse client remove 7kq2m",
 		Args:    takes("CLIENT_ID"),
 		RunE:    e.changeClient("removed", func(ctx context.Context, s authz.Store, id authz.ClientID) error { return s.RemoveClient(ctx, id) }),

@@ -88,9 +88,10 @@ func grantFilter(ctx context.Context, a *app.App, email, slug, client string) (a
 
 func newGrantRevoke(e *env) *cobra.Command {
 	return &cobra.Command{
-		Use:     "revoke ID",
-		Short:   "End a grant and everything issued under it",
-		Long:    "Ends a grant. The application loses access to the team on behalf of the person at once; they may connect it again.",
+		Use:   "revoke ID",
+		Short: "End a grant and everything issued under it",
+		Long: `Ends a grant. The application loses access to the team on behalf of the person
+at once; they may connect it again.`,
 		Example: "  gatehouse grant revoke 4hd9w",
 		Args:    takes("ID"),
 		RunE: e.with(func(ctx context.Context, a *app.App, args []string) error {

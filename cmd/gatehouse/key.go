@@ -19,7 +19,8 @@ const keyMargin = 10 * time.Minute
 
 func newKeyCommand(e *env) *cobra.Command {
 	return e.group("key", "List and rotate the keys that sign tokens",
-		"Keys are in the database, sealed under the master key. Their public halves are published at /.well-known/jwks.json.",
+		`Keys are in the database, sealed under the master key. Their public halves are
+published at /.well-known/jwks.json.`,
 		newKeyList(e), newKeyRotate(e))
 }
 
@@ -38,8 +39,10 @@ func newKeyRotate(e *env) *cobra.Command {
 	return &cobra.Command{
 		Use:   "rotate",
 		Short: "Add new keys, which take over within the hour",
-		Long: `Adds a successor to every key. It is published now and signs in an hour, when every API has seen it; the old key is still published until
-everything that it signed has expired. Nobody notices. Running servers pick the new keys up by themselves.`,
+		Long: `Adds a successor to every key. It is published now and signs in an hour, when
+every API has seen it; the old key is still published until everything that it
+signed has expired. Nobody notices. Running servers pick the new keys up by
+themselves.`,
 		Example: "  gatehouse key rotate",
 		Args:    takes(),
 		RunE: e.with(func(ctx context.Context, a *app.App, _ []string) error {

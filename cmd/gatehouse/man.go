@@ -11,9 +11,10 @@ import (
 // newManCommand is for those who package Gatehouse.
 func newManCommand(e *env) *cobra.Command {
 	return &cobra.Command{
-		Use:    "man DIR",
-		Short:  "Write the manual pages into a directory",
-		Long:   "Writes a manual page for every command into a directory, which is made if it is not there.",
+		Use:   "man DIR",
+		Short: "Write the manual pages into a directory",
+		Long: `Writes a manual page for every command into a directory, which is made if it is
+not there.`,
 		Hidden: true,
 		Args:   takes("DIR"),
 		RunE: e.start(func(cmd *cobra.Command, args []string) error {

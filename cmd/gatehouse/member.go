@@ -20,7 +20,8 @@ type memberJSON struct {
 
 func newMemberCommand(e *env) *cobra.Command {
 	return e.group("member", "Say who belongs to which team",
-		"A member of a team can connect applications to it. What they connected ends when they leave.",
+		`A member of a team can connect applications to it. What they connected ends when
+they leave.`,
 		newMemberAdd(e), newMemberList(e), newMemberRemove(e))
 }
 
@@ -73,9 +74,10 @@ func newMemberList(e *env) *cobra.Command {
 
 func newMemberRemove(e *env) *cobra.Command {
 	return &cobra.Command{
-		Use:     "remove SLUG EMAIL",
-		Short:   "Remove a person from a team, and end their grants there",
-		Long:    "Ends a person's place in a team. Every application that they connected to it loses access at once; their other teams are not touched.",
+		Use:   "remove SLUG EMAIL",
+		Short: "Remove a person from a team, and end their grants there",
+		Long: `Ends a person's place in a team. Every application that they connected to it
+loses access at once; their other teams are not touched.`,
 		Example: "  gatehouse member remove acme ada@example.com",
 		Args:    takes("SLUG", "EMAIL"),
 		RunE: e.with(func(ctx context.Context, a *app.App, args []string) error {

@@ -53,8 +53,9 @@ func newRootCommand(e *env) *cobra.Command {
 	root := e.group("gatehouse", "An OAuth 2.0 authorization server for products whose users work in teams",
 		`Gatehouse lets third-party applications act for a person in one of their teams.
 
-"gatehouse demo" shows all of it on one screen; "gatehouse serve" runs the server. The other commands
-administer it: they open the database themselves, so they work whether the server runs or not.`,
+"gatehouse demo" shows all of it on one screen; "gatehouse serve" runs the
+server. The other commands administer it: they open the database themselves, so
+they work whether the server runs or not.`,
 		newDemoCommand(e), newServeCommand(e),
 		newUserCommand(e), newTeamCommand(e), newMemberCommand(e), newClientCommand(e), newGrantCommand(e), newKeyCommand(e),
 		newCompletionCommand(e), newManCommand(e), newVersionCommand(e))

@@ -31,16 +31,18 @@ type blockJSON struct {
 
 func newTeamCommand(e *env) *cobra.Command {
 	return e.group("team", "Add, list, rename and remove teams, and keep applications out of them",
-		"A team is what people connect applications to. Its slug is in addresses and tokens and may change; its id never does.",
+		`A team is what people connect applications to. Its slug is in addresses and
+tokens and may change; its id never does.`,
 		newTeamAdd(e), newTeamList(e), newTeamRename(e), newTeamRemove(e), newTeamBlock(e), newTeamUnblock(e), newTeamBlocks(e))
 }
 
 func newTeamAdd(e *env) *cobra.Command {
 	var name string
 	cmd := &cobra.Command{
-		Use:     "add SLUG --name NAME",
-		Short:   "Add a team",
-		Long:    "Adds a team without members. The slug is 1 to 63 of a-z, 0-9 and single hyphens between them.",
+		Use:   "add SLUG --name NAME",
+		Short: "Add a team",
+		Long: `Adds a team without members. The slug is 1 to 63 of a-z, 0-9 and single hyphens
+between them.`,
 		Example: "  gatehouse team add acme --name \"Acme Corporation\"",
 		Args:    takes("SLUG"),
 	}
@@ -85,8 +87,9 @@ func newTeamRename(e *env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "rename SLUG [--slug NEW] [--name NAME]",
 		Short: "Give a team another slug, name, or both",
-		Long: `Renames a team. Its id, its members and its grants stay; tokens issued from now on carry the new slug. The old slug is free
-for another team, and gives that team nothing of this one.`,
+		Long: `Renames a team. Its id, its members and its grants stay; tokens issued from now
+on carry the new slug. The old slug is free for another team, and gives that
+team nothing of this one.`,
 		Example: `  gatehouse team rename acme --slug acme-labs
   gatehouse team rename acme --slug acme-labs --name "Acme Labs"`,
 	}
@@ -112,8 +115,9 @@ func newTeamRemove(e *env) *cobra.Command {
 	return &cobra.Command{
 		Use:   "remove SLUG",
 		Short: "Remove a team with its memberships, applications and grants",
-		Long: `Removes a team and everything that belongs to it: memberships, the team's own applications, and every grant in it. This cannot be
-undone, and a team that is added under the same slug later gets nothing back.`,
+		Long: `Removes a team and everything that belongs to it: memberships, the team's own
+applications, and every grant in it. This cannot be undone, and a team that is
+added under the same slug later gets nothing back.`,
 		Example: "  gatehouse team remove acme",
 		Args:    takes("SLUG"),
 		RunE: e.with(func(ctx context.Context, a *app.App, args []string) error {
@@ -131,8 +135,8 @@ func newTeamBlock(e *env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "block SLUG CLIENT_ID --reason TEXT",
 		Short: "Keep an application out of a team",
-		Long: `Keeps an application out of a team and ends its grants there at once. Members who try to connect it are shown the reason. Blocking
-again replaces the reason.`,
+		Long: `Keeps an application out of a team and ends its grants there at once. Members
+who try to connect it are shown the reason. Blocking again replaces the reason.`,
 		Example: "  gatehouse team block acme 7kq2m --reason \"Not reviewed by our security team yet\"",
 		Args:    takes("SLUG", "CLIENT_ID"),
 	}
@@ -154,9 +158,10 @@ again replaces the reason.`,
 
 func newTeamUnblock(e *env) *cobra.Command {
 	return &cobra.Command{
-		Use:     "unblock SLUG CLIENT_ID",
-		Short:   "Let a blocked application be connected again",
-		Long:    "Lets members connect the application again. Grants that ended when it was blocked stay ended.",
+		Use:   "unblock SLUG CLIENT_ID",
+		Short: "Let a blocked application be connected again",
+		Long: `Lets members connect the application again. Grants that ended when it was
+blocked stay ended.`,
 		Example: "  gatehouse team unblock acme 7kq2m",
 		Args:    takes("SLUG", "CLIENT_ID"),
 		RunE: e.with(func(ctx context.Context, a *app.App, args []string) error {

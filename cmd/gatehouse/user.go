@@ -31,7 +31,8 @@ func userOf(u team.User) userJSON {
 
 func newUserCommand(e *env) *cobra.Command {
 	return e.group("user", "Add, list, disable and enable people",
-		"A user is a person who can sign in. What they can connect applications to are the teams they belong to (gatehouse member).",
+		`A user is a person who can sign in. What they can connect applications to are
+the teams they belong to (gatehouse member).`,
 		newUserAdd(e), newUserList(e), newUserDisable(e), newUserEnable(e), newUserSetPassword(e))
 }
 
@@ -41,8 +42,9 @@ func newUserAdd(e *env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "add EMAIL --name NAME",
 		Short: "Add a person",
-		Long: `Adds a person. Without --password-stdin they have no password and cannot sign in until "gatehouse user set-password" gives
-them one. The password is one line; it is never an argument, because arguments are visible to every process.`,
+		Long: `Adds a person. Without --password-stdin they have no password and cannot sign in
+until "gatehouse user set-password" gives them one. The password is one line; it
+is never an argument, because arguments are visible to every process.`,
 		Example: `  gatehouse user add ada@example.com --name "Ada Lovelace" --password-stdin < password.txt
   gatehouse user add root@example.com --name Operations --operator`,
 		Args: takes("EMAIL"),
@@ -108,9 +110,10 @@ func newUserList(e *env) *cobra.Command {
 
 func newUserDisable(e *env) *cobra.Command {
 	return &cobra.Command{
-		Use:     "disable EMAIL",
-		Short:   "Keep a person out, and end their sessions and grants",
-		Long:    "Keeps a person out until \"gatehouse user enable\". Their sessions and grants end at once, and stay ended.",
+		Use:   "disable EMAIL",
+		Short: "Keep a person out, and end their sessions and grants",
+		Long: `Keeps a person out until "gatehouse user enable". Their sessions and grants end
+at once, and stay ended.`,
 		Example: "  gatehouse user disable ada@example.com",
 		Args:    takes("EMAIL"),
 		RunE: e.with(func(ctx context.Context, a *app.App, args []string) error {
@@ -125,9 +128,10 @@ func newUserDisable(e *env) *cobra.Command {
 
 func newUserEnable(e *env) *cobra.Command {
 	return &cobra.Command{
-		Use:     "enable EMAIL",
-		Short:   "Let a disabled person sign in again",
-		Long:    "Lets a person sign in again. What ended when they were disabled stays ended: they connect their applications anew.",
+		Use:   "enable EMAIL",
+		Short: "Let a disabled person sign in again",
+		Long: `Lets a person sign in again. What ended when they were disabled stays ended:
+they connect their applications anew.`,
 		Example: "  gatehouse user enable ada@example.com",
 		Args:    takes("EMAIL"),
 		RunE: e.with(func(ctx context.Context, a *app.App, args []string) error {
@@ -142,9 +146,10 @@ func newUserEnable(e *env) *cobra.Command {
 
 func newUserSetPassword(e *env) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:     "set-password EMAIL --password-stdin",
-		Short:   "Give a person a new password, and sign them out everywhere",
-		Long:    "Replaces a person's password by the line on standard input and ends their sessions. Their grants live on.",
+		Use:   "set-password EMAIL --password-stdin",
+		Short: "Give a person a new password, and sign them out everywhere",
+		Long: `Replaces a person's password by the line on standard input and ends their
+sessions. Their grants live on.`,
 		Example: "  gatehouse user set-password ada@example.com --password-stdin < password.txt",
 		Args:    takes("EMAIL"),
 	}
