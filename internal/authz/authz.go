@@ -111,12 +111,11 @@ type Live struct {
 
 // Errors of the store.
 var (
-	ErrNoClient      = errors.New("no such client")
-	ErrNoGrant       = errors.New("no such grant")
-	ErrNoBlock       = errors.New("the team does not block this client")
-	ErrReplayed      = errors.New("the code was redeemed before; its family has been ended")
-	ErrNotLive       = errors.New("the grant, person, membership, team or client has ended")
-	ErrClientChanged = errors.New("the client was changed by someone else at the same time")
+	ErrNoClient = errors.New("no such client")
+	ErrNoGrant  = errors.New("no such grant")
+	ErrNoBlock  = errors.New("the team does not block this client")
+	ErrReplayed = errors.New("the code was redeemed before; its family has been ended")
+	ErrNotLive  = errors.New("the grant, person, membership, team or client has ended")
 )
 
 // Store keeps clients, grants and families. Each method is one unit of work, named for what happens; none is a transaction's half.
