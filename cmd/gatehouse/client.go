@@ -80,15 +80,15 @@ func newClientAdd(e *env) *cobra.Command {
 	var public, machine bool
 	var shared clientFlags
 	cmd := &cobra.Command{
-		Use:   "add NAME --redirect-uri URI...",
+		Use:   "add NAME --redirect-uri URI... [--team SLUG] [--public] [--scope SCOPE...]",
 		Short: "Register an application, and print its client_id and client_secret",
 		Long: `Registers an application. Its secret is shown this once and cannot be read
 again; "gatehouse client rotate-secret" makes another.
 
-A redirect URI is compared character for character. It is https, or http to a loopback address; a public client may also
-use http://localhost and a scheme of its own such as com.example.app:/callback.
-Use --public for an application that cannot keep a secret, in a browser or on
-somebody's device.`,
+A redirect URI is compared character for character. It is https, or http to a
+loopback address; a public client may also use http://localhost and a scheme of
+its own such as com.example.app:/callback. Use --public for an application that
+cannot keep a secret, in a browser or on somebody's device.`,
 		Example: `  gatehouse client add "Weather Bot" --redirect-uri https://weather.example/callback
   gatehouse client add "Acme Reports" --team acme \
       --redirect-uri https://reports.acme.example/oauth --scope chatbot:read --scope session:read

@@ -111,6 +111,9 @@ func (e *env) group(use, short, long string, commands ...*cobra.Command) *cobra.
 		}
 		return usagef("%s", problem)
 	}
+	for _, c := range commands {
+		c.DisableFlagsInUseLine = true // Use names those that matter, and the list below has all
+	}
 	cmd.AddCommand(commands...)
 	return cmd
 }

@@ -40,7 +40,7 @@ func newUserAdd(e *env) *cobra.Command {
 	var name string
 	var fromStdin, operator bool
 	cmd := &cobra.Command{
-		Use:   "add EMAIL --name NAME",
+		Use:   "add EMAIL --name NAME [--password-stdin] [--operator]",
 		Short: "Add a person",
 		Long: `Adds a person. Without --password-stdin they have no password and cannot sign in
 until "gatehouse user set-password" gives them one. The password is one line; it

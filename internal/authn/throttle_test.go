@@ -87,7 +87,9 @@ func (h *house) neighbour() {
 	}
 }
 
-func TestStrangersCannotLockOutOwnersBrowser(t *testing.T) { onBoth(t, testStrangersCannotLockOutOwnersBrowser) }
+func TestStrangersCannotLockOutOwnersBrowser(t *testing.T) {
+	onBoth(t, testStrangersCannotLockOutOwnersBrowser)
+}
 
 func testStrangersCannotLockOutOwnersBrowser(t *testing.T, h *house) {
 	owner := h.signIn(ask(right))
