@@ -1,0 +1,191 @@
+package e2e_test
+
+import (
+	"encoding/xml"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"strings"
+	"testing"
+)
+
+// person is Ann at a browser without a screen: it keeps cookies, follows redirects, fills in the real forms and presses their buttons.
+type person struct {
+	t        *testing.T
+	base     string // of the server; everything else is an application's
+	password string
+	team     string // the slug of the team to choose, where there is a choice
+	decision string // the button of the consent page: authorize or cancel
+	pages    int    // how many pages were shown so far
+	client   *http.Client
+}
+
+// person is Ann, who wants to work in acme and agrees to everything.
+func (h *house) person() *person { return newPerson(h.t, h.url) }
+
+func newPerson(t *testing.T, base string) *person {
+	t.Helper()
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &person{t: t, base: base, password: annPassword, team: "acme", decision: "authorize"}
+	p.client = &http.Client{Jar: jar, Timeout: patience, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	return p
+}
+
+// connect opens an authorization URL, does what the pages ask for, and returns the address at which the application gets its answer.
+func (p *person) connect(authorizationURL string) *url.URL {
+	p.t.Helper()
+	return p.goOn(p.send(http.MethodGet, authorizationURL, nil))
+}
+
+// connectByForm is connect with the parameters in a POST.
+func (p *person) connectByForm(endpoint string, parameters url.Values) *url.URL {
+	p.t.Helper()
+	return p.goOn(p.send(http.MethodPost, endpoint, parameters))
+}
+
+// goOn answers pages until the browser leaves for the application.
+func (p *person) goOn(response *http.Response) *url.URL {
+	p.t.Helper()
+	for range 10 {
+		if response.StatusCode == http.StatusSeeOther {
+			target, err := response.Location()
+			if err != nil {
+				p.t.Fatal(err)
+			}
+			if !strings.HasPrefix(target.String(), p.base+"/") {
+				return target
+			}
+			response = p.send(http.MethodGet, target.String(), nil)
+			continue
+		}
+		if response.StatusCode != http.StatusOK {
+			text, _ := io.ReadAll(response.Body)
+			p.t.Fatalf("%s %s: %s\n%s", response.Request.Method, response.Request.URL.Path, response.Status, text)
+		}
+		p.pages++
+		response = p.fillIn(response)
+	}
+	p.t.Fatal("the pages do not come to an end")
+	return nil
+}
+
+// fillIn answers the page's form as a person would: with the password, or with a team and a button.
+func (p *person) fillIn(page *http.Response) *http.Response {
+	p.t.Helper()
+	f, err := readForm(page.Body)
+	if err != nil {
+		p.t.Fatalf("%s: %v", page.Request.URL.Path, err)
+	}
+	if f.asks("password") {
+		f.values.Set("email", annEmail)
+		f.values.Set("password", p.password)
+	} else {
+		if id, ok := f.teams[p.team]; ok {
+			f.values.Set("team", id)
+		}
+		f.values.Set("decision", p.decision)
+	}
+	target, err := page.Request.URL.Parse(f.action)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return p.send(http.MethodPost, target.String(), f.values)
+}
+
+func (p *person) send(method, target string, form url.Values) *http.Response {
+	p.t.Helper()
+	r, err := http.NewRequestWithContext(p.t.Context(), method, target, strings.NewReader(form.Encode()))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	if form != nil {
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	response, err := p.client.Do(r)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	p.t.Cleanup(func() { response.Body.Close() })
+	return response
+}
+
+// form is a page's only form that is sent by POST.
+type form struct {
+	action string
+	names  []string          // of everything that can be filled in or pressed
+	values url.Values        // what is filled in already
+	teams  map[string]string // the values of the radio buttons, by the slug that stands beside them
+}
+
+func (f form) asks(name string) bool {
+	for _, n := range f.names {
+		if n == name {
+			return true
+		}
+	}
+	return false
+}
+
+// readForm finds the form in a page of ours. They are regular enough for the XML decoder in its mode for HTML.
+func readForm(page io.Reader) (form, error) {
+	f := form{values: url.Values{}, teams: map[string]string{}}
+	decoder := xml.NewDecoder(page)
+	decoder.Strict, decoder.AutoClose, decoder.Entity = false, xml.HTMLAutoClose, xml.HTMLEntity
+	radio, inCode := "", false
+	for {
+		token, err := decoder.Token()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return f, err
+		}
+		switch token := token.(type) {
+		case xml.StartElement:
+			inCode = token.Name.Local == "code"
+			radio = f.read(token, radio)
+		case xml.EndElement:
+			inCode = false
+		case xml.CharData:
+			if inCode && radio != "" {
+				f.teams[string(token)], radio = radio, ""
+			}
+		}
+	}
+	if f.action == "" {
+		return f, errors.New("the page has no form")
+	}
+	return f, nil
+}
+
+// read takes in an element, and returns the radio button whose text is still to come.
+func (f *form) read(e xml.StartElement, radio string) string {
+	attribute := map[string]string{}
+	for _, a := range e.Attr {
+		attribute[a.Name.Local] = a.Value
+	}
+	name := attribute["name"]
+	switch e.Name.Local {
+	case "form":
+		if strings.EqualFold(attribute["method"], "post") {
+			f.action = attribute["action"]
+		}
+	case "button":
+		f.names = append(f.names, name)
+	case "input":
+		f.names = append(f.names, name)
+		_, checked := attribute["checked"]
+		if attribute["type"] == "radio" {
+			radio = attribute["value"]
+		}
+		if attribute["type"] == "hidden" || checked {
+			f.values.Set(name, attribute["value"])
+		}
+	}
+	return radio
+}

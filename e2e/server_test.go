@@ -1,0 +1,149 @@
+// Package e2e tests the whole server as strangers meet it: other people's clients, the guide's commands, a browser.
+package e2e_test
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/examples/chatapi/api"
+	"github.com/gatehouse-auth/gatehouse/internal/app"
+	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/team"
+	"github.com/gatehouse-auth/gatehouse/resourceserver"
+)
+
+// patience bounds every wait for another program. Nothing comes near it.
+const patience = time.Minute
+
+const (
+	annEmail    = "ann@example.com"
+	annPassword = "a long and quiet passphrase"
+)
+
+// house is a whole Gatehouse with the example API, listening on loopback, on a database of its own. Ann is in the teams acme and harbour; nobody is in
+// the team elsewhere.
+type house struct {
+	*app.App
+	t      *testing.T
+	url    string // of the server: the issuer, and where the example API is
+	server *httptest.Server
+}
+
+// newHouse starts a house. changes may alter its configuration.
+func newHouse(t *testing.T, changes ...func(*app.Config)) *house {
+	t.Helper()
+	server := httptest.NewUnstartedServer(nil)
+	h := &house{t: t, server: server, url: "http://" + server.Listener.Addr().String()}
+	cfg := app.DefaultConfig()
+	cfg.PublicURL = h.url
+	cfg.APIDocsURL = h.url + "/api/docs/"
+	cfg.DatabaseURL = "sqlite:" + filepath.Join(t.TempDir(), "gatehouse.db")
+	for _, change := range changes {
+		change(&cfg)
+	}
+	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	t.Cleanup(cancel)
+	guard, err := resourceserver.New(ctx, h.url, resourceserver.Options{Log: log})
+	h.ok(err)
+	chats := api.New(api.Config{Issuer: h.url, PublicURL: h.url, Guard: guard})
+	h.App, err = app.Open(ctx, cfg, app.Deps{Log: log, API: chats, InsecureFastHashing: true})
+	h.ok(err)
+	t.Cleanup(func() { h.ok(h.Close()) })
+	server.Config.Handler = h.Handler()
+	server.Start()
+	t.Cleanup(server.Close)
+	h.furnish()
+	return h
+}
+
+// in is the house in a subtest.
+func (h *house) in(t *testing.T) *house {
+	inner := *h
+	inner.t = t
+	return &inner
+}
+
+func (h *house) ok(err error) {
+	h.t.Helper()
+	if err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+// furnish adds the people and the teams.
+func (h *house) furnish() {
+	h.t.Helper()
+	ctx := h.t.Context()
+	ann, err := h.Directory.AddUser(ctx, annEmail, "Ann Lee", false)
+	h.ok(err)
+	h.ok(h.Authn.SetPassword(ctx, ann, annPassword))
+	for _, slug := range []string{"acme", "harbour", "elsewhere"} {
+		_, err := h.Directory.AddTeam(ctx, slug, "Team "+slug)
+		h.ok(err)
+	}
+	for _, slug := range []string{"acme", "harbour"} {
+		_, err := h.Directory.AddMember(ctx, slug, annEmail, team.Member)
+		h.ok(err)
+	}
+}
+
+// registered is an application that knows its own credentials.
+type registered struct {
+	id, secret  string
+	redirectURI string
+}
+
+// register registers a global application with one redirect URI; a public one has no secret.
+func (h *house) register(redirectURI string, public bool) registered {
+	h.t.Helper()
+	client, secret, err := h.Registry.AddClient(h.t.Context(), authz.Registration{
+		Name: "Stranger", Owner: "Strangers Ltd", Public: public, RedirectURIs: []string{redirectURI},
+	})
+	h.ok(err)
+	return registered{string(client.ID), secret.Reveal(), redirectURI}
+}
+
+// me is what GET /api/me/ says about a token.
+type me struct {
+	Team     string   `json:"team"`
+	ClientID string   `json:"client_id"`
+	Scopes   []string `json:"scopes"`
+}
+
+// me asks the example API about a token.
+func (h *house) me(accessToken string) me {
+	h.t.Helper()
+	var got me
+	if status := h.call("/api/me/", accessToken, &got); status != http.StatusOK {
+		h.t.Fatalf("/api/me/ answers %d", status)
+	}
+	return got
+}
+
+// call is a GET of the example API; a JSON answer goes into result.
+func (h *house) call(path, accessToken string, result any) int {
+	h.t.Helper()
+	r, err := http.NewRequestWithContext(h.t.Context(), http.MethodGet, h.url+path, nil)
+	h.ok(err)
+	if accessToken != "" {
+		r.Header.Set("Authorization", "Bearer "+accessToken)
+	}
+	response, err := h.server.Client().Do(r)
+	h.ok(err)
+	defer response.Body.Close()
+	if result != nil {
+		h.ok(json.NewDecoder(response.Body).Decode(result))
+	}
+	return response.StatusCode
+}
+
+// parameter is one parameter of a redirect.
+func parameter(u *url.URL, name string) string { return u.Query().Get(name) }
