@@ -1,0 +1,67 @@
+// Command chatapi serves the example API alone: chatbots and sessions, protected with the tokens of a Gatehouse server.
+//
+//	go run ./examples/chatapi --issuer https://id.example.com --listen localhost:8002
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"net/http"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/examples/chatapi/api"
+	"github.com/gatehouse-auth/gatehouse/resourceserver"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "chatapi:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context) error {
+	issuer := flag.String("issuer", "http://localhost:8000", "the `URL` of the authorization server")
+	listen := flag.String("listen", "localhost:8002", "the `ADDRESS` to listen on")
+	publicURL := flag.String("public-url", "", "the `URL` at which others reach this API (default http://ADDRESS)")
+	audience := flag.String("audience", "", "what a token's aud must be (default the issuer)")
+	docsClient := flag.String("docs-client-id", "", "the public client as which the documentation's \"try it\" signs in")
+	flag.Parse()
+	if *publicURL == "" {
+		*publicURL = "http://" + *listen
+		if strings.HasPrefix(*listen, ":") {
+			*publicURL = "http://localhost" + *listen
+		}
+	}
+	guard, err := resourceserver.New(ctx, *issuer, resourceserver.Options{Audience: *audience})
+	if err != nil {
+		return err
+	}
+	handler := http.NewServeMux()
+	handler.Handle("/api/", api.New(api.Config{
+		Issuer: *issuer, PublicURL: strings.TrimSuffix(*publicURL, "/"), DocsClientID: *docsClient, Guard: guard,
+	}))
+	handler.Handle("/{$}", http.RedirectHandler("/api/docs/", http.StatusSeeOther))
+	server := &http.Server{Addr: *listen, Handler: handler, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute}
+	done := make(chan struct{})
+	context.AfterFunc(ctx, func() {
+		defer close(done)
+		bounded, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		server.Shutdown(bounded)
+	})
+	fmt.Printf("The API is described at %s/api/docs/\n", *publicURL)
+	if err := server.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	<-done // requests that had begun are answered
+	return nil
+}
