@@ -23,10 +23,12 @@ func newDemoCommand(e *env) *cobra.Command {
 	var dir string
 	cmd := &cobra.Command{
 		Use:   "demo",
-		Short: "Show all of it: the server, an example API, an example application, two people, two teams",
-		Long: `Runs the server with an example API on http://localhost:8000 and an example application on http://localhost:8001, with two people, two
-teams and three registered applications, and prints what to open and the passwords. Everything lies in ./demo-data/ and is the
-same at the next start; remove the directory to begin anew. Only this machine can reach it. It reads no configuration.`,
+		Short: "Run everything on one screen, with sample people, teams and applications",
+		Long: `Runs the server with an example API on http://localhost:8000 and an example
+application on http://localhost:8001, with two people, two teams and three
+registered applications, and prints what to open and the passwords. Everything
+lies in ./demo-data/ and is the same at the next start; remove the directory to
+begin anew. Only this machine can reach it. It reads no configuration.`,
 		Example: `  gatehouse demo
   gatehouse demo --port 9000`,
 		Args: takes(),
@@ -76,11 +78,7 @@ func (e *env) demo(ctx context.Context, dir string, at demoAddresses) (err error
 		return err
 	}
 	log := slog.New(slog.NewTextHandler(e.stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	chats, err := demoAPI(ctx, at, log)
-	if err != nil {
-		return err
-	}
-	a, err := app.Open(ctx, demoConfig(dir, at), app.Deps{Log: log, Now: e.now, API: chats})
+	a, err := app.Open(ctx, demoConfig(dir, at), app.Deps{Log: log, Now: e.now})
 	if err != nil {
 		return err
 	}
@@ -88,6 +86,9 @@ func (e *env) demo(ctx context.Context, dir string, at demoAddresses) (err error
 	secrets, err := seedDemo(ctx, a, filepath.Join(dir, "demo.json"), at)
 	if err != nil {
 		return fmt.Errorf("fill %s: %w", dir, err)
+	}
+	if a.API, err = demoAPI(ctx, e, at, secrets.Clients[demoDocsClient], log); err != nil {
+		return err
 	}
 	web, err := demoWebApp(at, secrets.Clients[demoWebClient])
 	if err != nil {

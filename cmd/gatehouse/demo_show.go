@@ -62,40 +62,43 @@ func (e *env) showDemo(dir string, at demoAddresses, secrets demoSecrets) error 
 	d := demoOf(at, secrets)
 	return e.show(d, func(t *tabwriter.Writer) {
 		fmt.Fprintf(t, "Gatehouse is running. Everything it knows lies in %s and is the same at the next start. Ctrl-C ends it.\n\n", dir)
-		row(t, "Open", d.App, "the example application: click Connect")
-		row(t, " ", d.APIDocs, "the API: every endpoint with its scopes, to try out")
-		row(t, " ", d.Guide, "the guide for developers of applications")
-		fmt.Fprintln(t)
-		for i, u := range d.Users {
-			heading := " "
-			if i == 0 {
-				heading = "Sign in"
-			}
-			row(t, heading, u.Email, u.Password, "teams: "+strings.Join(u.Teams, ", "))
+		section(t, "Open",
+			[]string{d.App, "the example application: click Connect"},
+			[]string{d.APIDocs, "the API: every endpoint with its scopes, to try out"},
+			[]string{d.Guide, "the guide for developers of applications"})
+		var people, clients [][]string
+		for _, u := range d.Users {
+			people = append(people, []string{u.Email, u.Password, "teams: " + strings.Join(u.Teams, ", ")})
 		}
-		fmt.Fprintln(t)
-		for i, c := range d.Clients {
-			heading, reach := " ", "any team"
-			if i == 0 {
-				heading = "Applications"
-			}
+		for _, c := range d.Clients {
+			reach := "any team"
 			if c.Team != "" {
 				reach = "team " + c.Team + " only"
 			}
-			row(t, heading, c.Name, string(c.ID), reach)
+			clients = append(clients, []string{c.Name, string(c.ID), reach})
 		}
-		fmt.Fprintf(t, "\nThe guide by hand: set these, open the URL, and paste what it ends with.\n\n%s\n", guideCommands(d, at))
+		section(t, "Sign in", people...)
+		section(t, "Applications", clients...)
+		fmt.Fprintf(t, "The guide by hand: set these, open the URL, and paste what it ends with.\n\n%s\n", guideCommands(d, d.Clients[0], at.codeURL()))
 		fmt.Fprintf(t, "Administer it from another terminal:\n\n  export GATEHOUSE_DATABASE_URL=sqlite:%s/gatehouse.db\n  gatehouse grant list\n", dir)
 	})
 }
 
+// section is a heading with rows to its right, and an empty line.
+func section(t *tabwriter.Writer, heading string, rows ...[]string) {
+	for _, cells := range rows {
+		row(t, append([]string{fmt.Sprintf("%-12s", heading)}, cells...)...)
+		heading = ""
+	}
+	fmt.Fprintln(t)
+}
+
 // guideCommands are those of docs/guide.md, with a client, a redirect URI that shows the code, and a new PKCE pair filled in.
-func guideCommands(d demoJSON, at demoAddresses) string {
-	client := d.Clients[0]
+func guideCommands(d demoJSON, client demoClientJSON, redirectURI string) string {
 	verifier := rand.Text() + rand.Text()
 	digest := sha256.Sum256([]byte(verifier))
 	query := url.Values{
-		"response_type": {"code"}, "client_id": {string(client.ID)}, "redirect_uri": {at.codeURL()}, "state": {rand.Text()},
+		"response_type": {"code"}, "client_id": {string(client.ID)}, "redirect_uri": {redirectURI}, "state": {rand.Text()},
 		"code_challenge": {base64.RawURLEncoding.EncodeToString(digest[:])}, "code_challenge_method": {"S256"},
 	}
 	return fmt.Sprintf(`  CLIENT_ID=%s
@@ -104,11 +107,11 @@ func guideCommands(d demoJSON, at demoAddresses) string {
   CODE_VERIFIER=%s
 
   %s/o/authorize/?%s
-`, client.ID, client.Secret, at.codeURL(), verifier, d.Issuer, query.Encode())
+`, client.ID, client.Secret, redirectURI, verifier, d.Issuer, query.Encode())
 }
 
 // codePattern is what a code of ours consists of. Nothing else is shown: people paste it into a shell.
-var codePattern = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
+var codePattern = regexp.MustCompile(`^[A-Za-z0-9._~-]+$`)
 
 // showCode answers at the redirect URI of the guide's commands with the next ones to run.
 func (at demoAddresses) showCode(w http.ResponseWriter, r *http.Request) {
@@ -120,7 +123,7 @@ func (at demoAddresses) showCode(w http.ResponseWriter, r *http.Request) {
 	code := query.Get("code")
 	if !codePattern.MatchString(code) {
 		w.WriteHeader(http.StatusBadRequest)
-		fmt.Fprintf(w, "There is no code here. error=%q error_description=%q\n", query.Get("error"), query.Get("error_description"))
+		fmt.Fprintf(w, "There is no code here: error=%+q error_description=%+q\n", query.Get("error"), query.Get("error_description"))
 		return
 	}
 	io.WriteString(w, `Paste this within 60 seconds, where CLIENT_ID and the others are set:

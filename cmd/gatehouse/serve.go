@@ -11,9 +11,13 @@ func newServeCommand(e *env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the server",
-		Long: `Runs the server until SIGTERM or SIGINT, and then finishes the requests that have begun. SIGHUP reads the TLS certificate
-and the keys again. Logs go to standard error. Without any configuration it listens on http://localhost:8000 and keeps
-everything in gatehouse.db in the working directory, with its master key in master.key beside it.`,
+		Long: `Runs the server until SIGTERM or SIGINT, and then finishes the requests that
+have begun. SIGHUP reads the TLS certificate and the keys again. Logs go to
+standard error.
+
+Without any configuration it listens on http://localhost:8000 and keeps
+everything in gatehouse.db in the working directory, with its master key in
+master.key beside it.`,
 		Example: `  gatehouse serve
   gatehouse serve --config /etc/gatehouse.yaml`,
 		Args: takes(),

@@ -1,0 +1,25 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+
+	"github.com/gatehouse-auth/gatehouse/examples/chatapi/api"
+	"github.com/gatehouse-auth/gatehouse/resourceserver"
+)
+
+const demoCallbackPath = "/callback"
+
+// demoAPI is the example API, to be mounted on the server itself. It fetches the server's keys over HTTP like any other API.
+func demoAPI(ctx context.Context, e *env, at demoAddresses, docs demoCredentials, log *slog.Logger) (http.Handler, error) {
+	guard, err := resourceserver.New(ctx, at.url(), resourceserver.Options{Now: e.now, Log: log})
+	if err != nil {
+		return nil, err
+	}
+	return api.New(api.Config{Issuer: at.url(), PublicURL: at.url(), DocsClientID: string(docs.ID), Guard: guard, Now: e.now}), nil
+}
+
+func demoWebApp(demoAddresses, demoCredentials) (http.Handler, error) {
+	return http.NotFoundHandler(), nil
+}
