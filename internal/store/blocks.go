@@ -37,7 +37,8 @@ func (db *DB) Unblock(ctx context.Context, id team.ID, client authz.ClientID) er
 // Blocks is what a team blocks, the newest first.
 func (db *DB) Blocks(ctx context.Context, id team.ID) ([]authz.Block, error) {
 	scan := func(r row) (b authz.Block, err error) {
-		return b, r.Scan(&b.Team, &b.Client, &b.Reason, timeColumn{&b.CreatedAt})
+		err = r.Scan(&b.Team, &b.Client, &b.Reason, timeColumn{&b.CreatedAt})
+		return b, err
 	}
 	return all(ctx, db, "Blocks", scan, `SELECT b.team_id, b.client_id, b.reason, b.created_at FROM team_blocks b
 		WHERE b.team_id = $1 ORDER BY b.created_at DESC, b.client_id`, id)

@@ -51,7 +51,8 @@ func (db *DB) Client(ctx context.Context, id authz.ClientID) (authz.Client, erro
 // Clients is every client by name, without its secrets.
 func (db *DB) Clients(ctx context.Context) ([]authz.Client, error) {
 	scan := func(r row) (c authz.Client, err error) {
-		return c, r.Scan(append(clientInto(&c), listColumn{&c.RedirectURIs})...)
+		err = r.Scan(append(clientInto(&c), listColumn{&c.RedirectURIs})...)
+		return c, err
 	}
 	clients, err := all(ctx, db, "Clients", scan, `SELECT `+clientColumns+`, c.redirect_uris FROM `+clientTables)
 	slices.SortFunc(clients, func(a, b authz.Client) int { return byName(a.Name, string(a.ID), b.Name, string(b.ID)) })
@@ -153,7 +154,10 @@ func (db *DB) RemoveClient(ctx context.Context, id authz.ClientID) error {
 
 // PublicRedirectURIs is every redirect URI of every enabled public client, each once, in order.
 func (db *DB) PublicRedirectURIs(ctx context.Context) ([]string, error) {
-	scan := func(r row) (uris []string, err error) { return uris, r.Scan(listColumn{&uris}) }
+	scan := func(r row) (uris []string, err error) {
+		err = r.Scan(listColumn{&uris})
+		return uris, err
+	}
 	lists, err := all(ctx, db, "PublicRedirectURIs", scan, `SELECT c.redirect_uris FROM clients c WHERE c.public AND c.disabled_at = 0`)
 	uris := slices.Concat(lists...)
 	slices.Sort(uris)

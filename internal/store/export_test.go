@@ -1,7 +1,9 @@
 package store
 
 import (
+	"context"
 	"database/sql"
+	"errors"
 	"maps"
 	"slices"
 )
@@ -13,6 +15,20 @@ func (db *DB) Fail(at func(statement string) error) {
 		return
 	}
 	db.fault.Store(&at)
+}
+
+// GiveUp is a unit of work during which SQLite gives up the whole transaction, as it does on a full disk.
+func (db *DB) GiveUp(ctx context.Context) error {
+	return db.write(ctx, "GiveUp", func(t *tx) error {
+		_, err := t.exec("ROLLBACK")
+		return errors.Join(err, errors.New("the disk is full"))
+	})
+}
+
+// WriterPragma is a setting of the connection that writes. Only for when nothing is being written.
+func (db *DB) WriterPragma(ctx context.Context, name string) (value string, err error) {
+	err = db.writer.conn.QueryRowContext(ctx, "PRAGMA "+name).Scan(&value)
+	return value, err
 }
 
 // SQL is a way to look at what is stored.

@@ -105,7 +105,8 @@ func (db *DB) Grants(ctx context.Context, f authz.GrantFilter) ([]authz.GrantDet
 	scan := func(r row) (d authz.GrantDetail, err error) {
 		g := &d.Grant
 		dest := []any{&g.ID, &g.User, &g.Client, &g.Team, scopeColumn{&g.Scope}, timeColumn{&g.CreatedAt}, timeColumn{&g.UpdatedAt}}
-		return d, r.Scan(slices.Concat(dest, userInto(&d.User), teamInto(&d.Team), clientInto(&d.Client))...)
+		err = r.Scan(slices.Concat(dest, userInto(&d.User), teamInto(&d.Team), clientInto(&d.Client))...)
+		return d, err
 	}
 	where, args := grantConditions(f)
 	return all(ctx, db, "Grants", scan, `SELECT g.id, g.user_id, g.client_id, g.team_id, g.scope, g.created_at, g.updated_at,

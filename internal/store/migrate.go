@@ -22,7 +22,7 @@ func migrate(ctx context.Context, handle *sql.DB, d dialect) error {
 	}
 	options := []goose.ProviderOption{goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger())}
 	if d.rowLocks {
-		locker, err := lock.NewPostgresSessionLocker()
+		locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 300)) // asks once a second, for five minutes
 		if err != nil {
 			return err
 		}

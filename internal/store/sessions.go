@@ -15,7 +15,8 @@ func (db *DB) Password(ctx context.Context, email string) (team.User, string, er
 		hash string
 	}
 	scan := func(r row) (a account, err error) {
-		return a, r.Scan(append(userInto(&a.user), &a.hash)...)
+		err = r.Scan(append(userInto(&a.user), &a.hash)...)
+		return a, err
 	}
 	a, err := one(ctx, db, "Password", team.ErrNoUser, scan, `SELECT `+userColumns+`, u.password_hash FROM users u WHERE u.email = $1`, email)
 	return a.user, a.hash, err
@@ -65,7 +66,8 @@ const sessionQuery = `SELECT s.id, s.auth_time, s.methods, s.expires_at, ` + use
 func (db *DB) Session(ctx context.Context, id string, now time.Time) (authn.Session, error) {
 	scan := func(r row) (s authn.Session, err error) {
 		dest := []any{&s.ID, timeColumn{&s.AuthTime}, wordsColumn{&s.Methods}, timeColumn{&s.ExpiresAt}}
-		return s, r.Scan(append(dest, userInto(&s.User)...)...)
+		err = r.Scan(append(dest, userInto(&s.User)...)...)
+		return s, err
 	}
 	return one(ctx, db, "Session", authn.ErrNoSession, scan, sessionQuery, id, millis(now))
 }

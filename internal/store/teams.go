@@ -15,7 +15,8 @@ func teamInto(t *team.Team) []any {
 }
 
 func scanTeam(r row) (t team.Team, err error) {
-	return t, r.Scan(teamInto(&t)...)
+	err = r.Scan(teamInto(&t)...)
+	return t, err
 }
 
 // AddTeam saves a new team. team.ErrSlugTaken.
@@ -95,7 +96,8 @@ func (db *DB) RemoveMember(ctx context.Context, id team.ID, user team.UserID) er
 // Members is who belongs to a team, by e-mail.
 func (db *DB) Members(ctx context.Context, id team.ID) ([]team.Person, error) {
 	scan := func(r row) (p team.Person, err error) {
-		return p, r.Scan(append(userInto(&p.User), &p.Role, timeColumn{&p.CreatedAt})...)
+		err = r.Scan(append(userInto(&p.User), &p.Role, timeColumn{&p.CreatedAt})...)
+		return p, err
 	}
 	people, err := all(ctx, db, "Members", scan,
 		`SELECT `+userColumns+`, m.role, m.created_at FROM memberships m JOIN users u ON u.id = m.user_id WHERE m.team_id = $1`, id)
@@ -106,7 +108,8 @@ func (db *DB) Members(ctx context.Context, id team.ID) ([]team.Person, error) {
 // Memberships is the teams that a person belongs to, by the team's name.
 func (db *DB) Memberships(ctx context.Context, user team.UserID) ([]team.Membership, error) {
 	scan := func(r row) (m team.Membership, err error) {
-		return m, r.Scan(append(teamInto(&m.Team), &m.User, &m.Role, timeColumn{&m.CreatedAt})...)
+		err = r.Scan(append(teamInto(&m.Team), &m.User, &m.Role, timeColumn{&m.CreatedAt})...)
+		return m, err
 	}
 	places, err := all(ctx, db, "Memberships", scan,
 		`SELECT `+teamColumns+`, m.user_id, m.role, m.created_at FROM memberships m JOIN teams t ON t.id = m.team_id WHERE m.user_id = $1`, user)

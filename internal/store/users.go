@@ -17,7 +17,8 @@ func userInto(u *team.User) []any {
 }
 
 func scanUser(r row) (u team.User, err error) {
-	return u, r.Scan(userInto(&u)...)
+	err = r.Scan(userInto(&u)...)
+	return u, err
 }
 
 // AddUser saves a new person. team.ErrUserTaken.

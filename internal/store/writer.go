@@ -31,12 +31,11 @@ type writer struct {
 const maxBatch = 128
 
 type job struct {
-	ctx     context.Context
-	name    string
-	work    unit
-	claimed atomic.Bool // by the writer, who runs it, or by the caller, who gave up
-	err     error
-	done    chan struct{}
+	ctx  context.Context
+	name string
+	work unit
+	err  error
+	done chan struct{} // closed when err is the answer
 }
 
 func newWriter(ctx context.Context, db *DB) (*writer, error) {
@@ -49,7 +48,7 @@ func newWriter(ctx context.Context, db *DB) (*writer, error) {
 	return w, nil
 }
 
-// do hands a unit of work to the writer and waits for its commit. A caller whose ctx ends gives up only what has not begun.
+// do hands a unit of work to the writer and waits for its commit. A caller whose ctx ends leaves the queue, but not a batch that has been gathered.
 func (w *writer) do(ctx context.Context, name string, work unit) error {
 	j := &job{ctx: context.WithoutCancel(ctx), name: name, work: work, done: make(chan struct{})}
 	if err := ctx.Err(); err != nil {
@@ -62,14 +61,7 @@ func (w *writer) do(ctx context.Context, name string, work unit) error {
 	case <-w.quit:
 		return ErrClosed
 	}
-	select {
-	case <-j.done:
-	case <-ctx.Done():
-		if j.claimed.CompareAndSwap(false, true) {
-			return ctx.Err()
-		}
-		<-j.done
-	}
+	<-j.done
 	return j.err
 }
 
@@ -101,10 +93,6 @@ func (w *writer) gather(first *job) []*job {
 
 // commit runs a batch in one transaction and answers everyone in it.
 func (w *writer) commit(batch []*job) {
-	batch = claim(batch)
-	if len(batch) == 0 {
-		return
-	}
 	if err := w.transact(batch); err != nil {
 		for _, j := range batch {
 			j.err = fmt.Errorf("store: %s: %w", j.name, err)
@@ -113,17 +101,6 @@ func (w *writer) commit(batch []*job) {
 	for _, j := range batch {
 		close(j.done)
 	}
-}
-
-// claim is those of a batch whose callers are still waiting.
-func claim(batch []*job) []*job {
-	kept := batch[:0]
-	for _, j := range batch {
-		if j.claimed.CompareAndSwap(false, true) {
-			kept = append(kept, j)
-		}
-	}
-	return kept
 }
 
 // transact fills in each job's own error. Its error is that of the whole transaction, of which nothing remains then.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"reflect"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -14,8 +15,8 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 )
 
-// A write is a unit of work that changes something in the furnished database.
-type write struct {
+// A call is a method on the furnished database, where it finds something to read or to change.
+type call struct {
 	name string
 	do   func(ctx context.Context, db *store.DB) error
 	want error // what it answers when nothing fails
@@ -25,7 +26,7 @@ type write struct {
 var membership = team.Membership{User: ada.ID, Team: acme, Role: team.Admin, CreatedAt: now}
 
 // writes is every unit of work, and more than one of those that have several ways to go.
-var writes = []write{
+var writes = []call{
 	{"AddUser", func(ctx context.Context, db *store.DB) error {
 		return db.AddUser(ctx, team.User{ID: "u-new", Email: "new@example.com"})
 	}, nil},
@@ -99,9 +100,33 @@ var writes = []write{
 }
 
 // reads is every method that changes nothing.
-var reads = []string{
-	"User", "UserByEmail", "Users", "TeamBySlug", "Teams", "Members", "Memberships", "Password", "Session",
-	"Client", "Clients", "PublicRedirectURIs", "Standings", "Grants", "Blocks", "Keys",
+var reads = []call{
+	{"User", func(ctx context.Context, db *store.DB) error { _, err := db.User(ctx, ada.ID); return err }, nil},
+	{"UserByEmail", func(ctx context.Context, db *store.DB) error { _, err := db.UserByEmail(ctx, ada.Email); return err }, nil},
+	{"Users", func(ctx context.Context, db *store.DB) error { _, err := db.Users(ctx); return err }, nil},
+	{"TeamBySlug", func(ctx context.Context, db *store.DB) error { _, err := db.TeamBySlug(ctx, acme.Slug); return err }, nil},
+	{"Teams", func(ctx context.Context, db *store.DB) error { _, err := db.Teams(ctx); return err }, nil},
+	{"Members", func(ctx context.Context, db *store.DB) error { _, err := db.Members(ctx, acme.ID); return err }, nil},
+	{"Memberships", func(ctx context.Context, db *store.DB) error { _, err := db.Memberships(ctx, ada.ID); return err }, nil},
+	{"Password", func(ctx context.Context, db *store.DB) error { _, _, err := db.Password(ctx, ada.Email); return err }, nil},
+	{"Session", func(ctx context.Context, db *store.DB) error { _, err := db.Session(ctx, "s1", now); return err }, nil},
+	{"Client", func(ctx context.Context, db *store.DB) error { _, err := db.Client(ctx, global.ID); return err }, nil},
+	{"Clients", func(ctx context.Context, db *store.DB) error { _, err := db.Clients(ctx); return err }, nil},
+	{"PublicRedirectURIs", func(ctx context.Context, db *store.DB) error { _, err := db.PublicRedirectURIs(ctx); return err }, nil},
+	{"Standings", func(ctx context.Context, db *store.DB) error {
+		_, err := db.Standings(ctx, ada.ID, global.ID)
+		return err
+	}, nil},
+	{"Grants", func(ctx context.Context, db *store.DB) error {
+		for _, filter := range []authz.GrantFilter{{User: ada.ID}, {Team: acme.ID}, {Client: global.ID}, {User: ada.ID, Team: acme.ID, Client: global.ID}} {
+			if _, err := db.Grants(ctx, filter); err != nil {
+				return err
+			}
+		}
+		return nil
+	}, nil},
+	{"Blocks", func(ctx context.Context, db *store.DB) error { _, err := db.Blocks(ctx, beta.ID); return err }, nil},
+	{"Keys", func(ctx context.Context, db *store.DB) error { _, err := db.Keys(ctx); return err }, nil},
 }
 
 // furnish fills a database so that every write finds something to change.
@@ -123,7 +148,7 @@ func testFailures(k *kit) {
 	k.allMethodsAreNamed()
 	errInjected := errors.New("injected")
 	for _, w := range writes {
-		k := k.fresh()
+		k := k.empty()
 		k.furnish()
 		before := k.dump()
 		for n := int64(1); ; n++ {
@@ -150,12 +175,40 @@ func testFailures(k *kit) {
 		if k.dump() == before {
 			k.Fatalf("%s changed nothing, so its failures show nothing", w.name)
 		}
+		k.done()
 	}
 }
 
-// fresh is a kit with a database of its own.
-func (k *kit) fresh() *kit {
+// testReads fails each reading method, which must say so, and then lets it happen.
+func testReads(k *kit) {
+	k.furnish()
+	errInjected := errors.New("injected")
+	for _, r := range reads {
+		k.h.Fail(k.db, func(string) error { return errInjected })
+		k.is(r.do(k.ctx, k.db), errInjected)
+		k.h.Fail(k.db, nil)
+		before := k.dump()
+		k.ok(r.do(k.ctx, k.db))
+		if k.dump() != before {
+			k.Fatalf("%s changed something", r.name)
+		}
+	}
+	k.done()
+}
+
+func (k *kit) done() {
+	if k.h.Done != nil {
+		k.h.Done(k.db)
+	}
+}
+
+// empty is a kit with an empty database: this one, wiped, where making another costs more.
+func (k *kit) empty() *kit {
 	k.Helper()
+	if k.h.Waiting != nil {
+		k.wipe()
+		return k
+	}
 	other := &kit{T: k.T, h: k.h, url: k.h.URL(k.T), ctx: k.ctx, count: &counter{}}
 	other.db = other.open()
 	return other
@@ -165,11 +218,8 @@ func (k *kit) fresh() *kit {
 func (k *kit) allMethodsAreNamed() {
 	k.Helper()
 	named := map[string]bool{}
-	for _, name := range reads {
-		named[name] = true
-	}
-	for _, w := range writes {
-		named[w.name] = true
+	for _, c := range slices.Concat(reads, writes) {
+		named[c.name] = true
 	}
 	for _, declared := range []reflect.Type{
 		reflect.TypeFor[team.Store](), reflect.TypeFor[authn.Store](), reflect.TypeFor[authz.Store](), reflect.TypeFor[token.Store](),

@@ -129,6 +129,7 @@ func testPrune(k *kit) {
 	prune(now.Add(2*time.Hour), 1, 0)
 	equal(k, "what stays", k.rows("families", "id = 'f3'")+k.rows("throttle", "bucket = 'b'"), 2)
 	equal(k, "grants", k.rows("grants", "1 = 1"), 1)
+	k.done()
 }
 
 func testPing(k *kit) {

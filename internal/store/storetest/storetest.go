@@ -26,6 +26,11 @@ type Harness struct {
 	URL  func(t testing.TB) string                           // an empty database for one test
 	Fail func(db *store.DB, at func(statement string) error) // makes those statements and commits fail for which at returns an error
 	SQL  func(db *store.DB) *sql.DB                          // to look at what is stored
+
+	// Waiting reports whether a unit of work waits for a lock. nil where units of work do not overlap.
+	Waiting func(db *sql.DB) bool
+	// Done is told of each database on which a method has been run whole. May be nil.
+	Done func(db *store.DB)
 }
 
 // Run checks a store against its definition.
@@ -66,6 +71,8 @@ func Run(t *testing.T, h Harness) {
 		{"NothingOutlivesItsEnd", testEndRaces},
 		{"LimitHoldsUnderRace", testThrottleRace},
 		{"SlotsGoToOne", testKeyRace},
+		{"Interleavings", testInterleavings},
+		{"Reads", testReads},
 		{"FailureLeavesNoTrace", testFailures},
 		{"Cancelled", testCancelled},
 	}

@@ -1,0 +1,329 @@
+package store_test
+
+import (
+	"bufio"
+	"context"
+	"database/sql"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/internal/store"
+	"github.com/gatehouse-auth/gatehouse/internal/store/storetest"
+	"github.com/gatehouse-auth/gatehouse/internal/team"
+)
+
+// open opens a database until the end of the test.
+func open(t *testing.T, url string) *store.DB {
+	t.Helper()
+	db, err := store.Open(t.Context(), url, store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	return db
+}
+
+// whole is what reads a whole table because it is asked for all of it.
+var whole = []string{"FROM users u", "FROM teams t", "FROM clients c LEFT JOIN teams ct ON ct.id = c.team_id", "FROM keyring", "c.public"}
+
+func everyStatementHasItsIndex(t *testing.T, statements []string) {
+	db := open(t, storetest.SQLiteURL(t))
+	explained := 0
+	for _, query := range statements {
+		first, _, _ := strings.Cut(query, " ")
+		if !strings.Contains("SELECT INSERT UPDATE DELETE", first) {
+			continue // transactions
+		}
+		text := strings.TrimSpace(query)
+		if before, _, ok := strings.Cut(text, " ORDER BY"); ok {
+			text = strings.TrimSpace(before)
+		}
+		explained++
+		for _, step := range plan(t, db.SQL(), query) {
+			isWhole := strings.Contains(text, "c.public") || endsWithAny(text, whole)
+			if strings.HasPrefix(step, "SCAN") && step != "SCAN CONSTANT ROW" && !isWhole {
+				t.Errorf("%q: %s", query, step)
+			}
+		}
+	}
+	if explained < 40 {
+		t.Errorf("only %d statements were explained; the methods have more", explained)
+	}
+}
+
+func endsWithAny(text string, endings []string) bool {
+	for _, ending := range endings {
+		if strings.HasSuffix(text, ending) {
+			return true
+		}
+	}
+	return false
+}
+
+func plan(t *testing.T, db *sql.DB, query string) (steps []string) {
+	t.Helper()
+	args := make([]any, 10)
+	for n := range args {
+		if !strings.Contains(query, fmt.Sprintf("$%d", n+1)) {
+			args = args[:n]
+			break
+		}
+	}
+	rows, err := db.Query("EXPLAIN QUERY PLAN "+query, args...)
+	if err != nil {
+		t.Fatalf("%q: %v", query, err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var id, parent, unused int
+		var step string
+		if err := rows.Scan(&id, &parent, &unused, &step); err != nil {
+			t.Fatal(err)
+		}
+		steps = append(steps, step)
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return steps
+}
+
+// Foreign keys are followed by SQLite too: each must find its rows without reading a whole table.
+func TestForeignKeysHaveIndices(t *testing.T) {
+	db := open(t, storetest.SQLiteURL(t)).SQL()
+	rows, err := db.Query(`SELECT m.name, f.id, group_concat(f."from" || ' = 1', ' AND ') FROM sqlite_schema m, pragma_foreign_key_list(m.name) f
+		WHERE m.type = 'table' GROUP BY m.name, f.id`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	keys := 0
+	for rows.Next() {
+		var table, condition string
+		var id int
+		if err := rows.Scan(&table, &id, &condition); err != nil {
+			t.Fatal(err)
+		}
+		keys++
+		for _, step := range plan(t, db, "SELECT 1 FROM "+table+" WHERE "+condition) {
+			if strings.HasPrefix(step, "SCAN") {
+				t.Errorf("%s by %s: %s", table, condition, step)
+			}
+		}
+	}
+	if keys < 9 {
+		t.Errorf("found %d foreign keys; the schema has more", keys)
+	}
+}
+
+func TestReopenKeepsEverything(t *testing.T) {
+	storetest.OnBoth(t, func(t *testing.T, url string) {
+		db, err := store.Open(t.Context(), url, store.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := db.AddTeam(t.Context(), team.Team{ID: "t1", Slug: "acme"}); err != nil {
+			t.Fatal(err)
+		}
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if err := db.Close(); err != nil {
+			t.Errorf("closing twice: %v", err)
+		}
+		if _, err := open(t, url).TeamBySlug(t.Context(), "acme"); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestNewerSchemaIsRefused(t *testing.T) {
+	storetest.OnBoth(t, func(t *testing.T, url string) {
+		open(t, url).Close()
+		driver, dsn := "pgx", url
+		if path, ok := strings.CutPrefix(url, "sqlite:"); ok {
+			driver, dsn = "sqlite", path
+		}
+		db, err := sql.Open(driver, dsn)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer db.Close()
+		if _, err := db.Exec("INSERT INTO goose_db_version (version_id, is_applied) VALUES (9999, TRUE)"); err != nil {
+			t.Fatal(err)
+		}
+		_, err = store.Open(t.Context(), url, store.Options{})
+		if err == nil || !strings.Contains(err.Error(), "schema 9999, made by a newer release") {
+			t.Errorf("got the error %v", err)
+		}
+	})
+}
+
+func TestOpenSaysWhatIsWrong(t *testing.T) {
+	dir := t.TempDir()
+	garbage := filepath.Join(dir, "garbage.db")
+	if err := os.WriteFile(garbage, []byte(strings.Repeat("not a database ", 100)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct{ url, want string }{
+		{"", "sqlite:PATH or postgres://"},
+		{"mysql://user:hunter2@host/db", "sqlite:PATH or postgres://"},
+		{"sqlite:", "needs the path of a file"},
+		{"sqlite::memory:", "needs the path of a file"},
+		{"sqlite:" + garbage, "garbage.db: "},
+		{"sqlite:" + filepath.Join(dir, "missing", "x.db"), "no such file or directory"},
+		{"sqlite:" + dir, "is a directory"},
+		{"postgres://user:hunter2@/db?host=" + dir + "/nowhere", "open database db on"},
+		{"postgres://user:hunter2@host:port/db", "read the database URL"},
+	} {
+		db, err := store.Open(t.Context(), tt.url, store.Options{})
+		if err == nil {
+			db.Close()
+		}
+		if err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("Open(%q): got the error %v, want one with %q", tt.url, err, tt.want)
+		}
+		if err != nil && strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("Open(%q) tells the password: %v", tt.url, err)
+		}
+	}
+}
+
+func TestPathMayHaveAnyCharacter(t *testing.T) {
+	for _, name := range []string{"a b.db", "a?b=c&d.db", "a#b.db", "a%41b.db", "ä:;,'\"\\.db", "file:x.db", "-x.db"} {
+		dir := t.TempDir()
+		open(t, "sqlite:"+filepath.Join(dir, name))
+		if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
+			t.Errorf("%q was opened under another name: %v", name, err)
+		}
+	}
+	t.Chdir(t.TempDir())
+	open(t, "sqlite:relative.db")
+	if _, err := os.Stat("relative.db"); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestFilesAreTheOwnersAlone(t *testing.T) {
+	url := storetest.SQLiteURL(t)
+	open(t, url)
+	files := 0
+	err := filepath.WalkDir(filepath.Dir(strings.TrimPrefix(url, "sqlite:")), func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		files++
+		info, err := entry.Info()
+		if err == nil && info.Mode().Perm() != 0o600 {
+			t.Errorf("%s may be read by others: %v", path, info.Mode())
+		}
+		return err
+	})
+	if err != nil || files < 2 {
+		t.Errorf("found %d files, %v; want the database and its log", files, err)
+	}
+}
+
+// What durability and foreign keys rest on.
+func TestSQLiteIsSetUp(t *testing.T) {
+	url := storetest.SQLiteURL(t)
+	db := open(t, url)
+	for pragma, want := range map[string]string{"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "busy_timeout": "10000"} {
+		got, err := db.WriterPragma(t.Context(), pragma)
+		if err != nil || got != want {
+			t.Errorf("%s is %q, %v on the connection that writes; want %q", pragma, got, err, want)
+		}
+	}
+	if _, err := db.SQL().Exec("INSERT INTO teams (id, slug, name, created_at) VALUES ('x', 'x', 'x', 0)"); err == nil {
+		t.Error("a connection that reads can write")
+	}
+}
+
+func TestManyOpenOneNewDatabaseAtOnce(t *testing.T) {
+	storetest.OnBoth(t, func(t *testing.T, url string) {
+		if strings.HasPrefix(url, "postgres") {
+			dropSchema(t, url)
+		}
+		var wg sync.WaitGroup
+		for i := range 8 {
+			wg.Go(func() {
+				db, err := store.Open(context.Background(), url, store.Options{})
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				defer db.Close()
+				id := fmt.Sprint("t", i)
+				if err := db.AddTeam(context.Background(), team.Team{ID: team.ID(id), Slug: id}); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		if teams, err := open(t, url).Teams(t.Context()); err != nil || len(teams) != 8 {
+			t.Errorf("got %d teams, %v; want 8", len(teams), err)
+		}
+	})
+}
+
+func dropSchema(t *testing.T, url string) {
+	t.Helper()
+	db, err := sql.Open("pgx", url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.Exec("DROP SCHEMA public CASCADE; CREATE SCHEMA public"); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Another process, really: it opens the file, adds teams, and says so.
+func TestTwoProcessesWriteAtOnce(t *testing.T) {
+	const each = 20
+	if url := os.Getenv("GATEHOUSE_TEST_STORE"); url != "" {
+		addTeams(t, url, "theirs", each)
+		return
+	}
+	url := storetest.SQLiteURL(t)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	other := exec.CommandContext(ctx, os.Args[0], "-test.run=^TestTwoProcessesWriteAtOnce$", "-test.v")
+	other.Env = append(os.Environ(), "GATEHOUSE_TEST_STORE="+url)
+	out, err := other.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := other.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(out)
+	lines.Scan() // it runs
+	addTeams(t, url, "ours", each)
+	for lines.Scan() {
+	}
+	if err := other.Wait(); err != nil {
+		t.Errorf("the other process: %v", err)
+	}
+	if teams, err := open(t, url).Teams(t.Context()); err != nil || len(teams) != 2*each {
+		t.Errorf("got %d teams, %v; want %d", len(teams), err, 2*each)
+	}
+}
+
+func addTeams(t *testing.T, url, prefix string, n int) {
+	t.Helper()
+	db := open(t, url)
+	for i := range n {
+		id := fmt.Sprint(prefix, i)
+		if err := db.AddTeam(t.Context(), team.Team{ID: team.ID(id), Slug: id}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

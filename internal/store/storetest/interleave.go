@@ -1,0 +1,243 @@
+package storetest
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/internal/authn"
+	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/store"
+	"github.com/gatehouse-auth/gatehouse/internal/team"
+)
+
+// A step is a unit of work that meets another, and what it may answer besides success.
+type step struct {
+	name string
+	do   func(ctx context.Context, db *store.DB) error
+	may  error
+}
+
+// A meeting is two units of work at the same time, and what must be so when both have returned, whoever was first.
+type meeting struct {
+	a, b  step
+	check func(k *kit)
+}
+
+// testInterleavings lets each of two units of work begin before every statement and before the commit of the other. It needs row locks:
+// where there is one writer, units of work do not overlap.
+func testInterleavings(k *kit) {
+	if k.h.Waiting == nil {
+		k.Skip("units of work do not overlap on this database")
+	}
+	for _, m := range meetings() {
+		k.interleave(m.a, m.b, m.check)
+		k.interleave(m.b, m.a, m.check)
+	}
+}
+
+func (k *kit) interleave(outer, inner step, check func(k *kit)) {
+	k.Helper()
+	for point := 1; ; point++ {
+		k.wipe()
+		k.populate()
+		k.granted("g1", ada, global, acme, "read")
+		var innerErr error
+		innerDone := make(chan struct{})
+		reached := 0
+		k.h.Fail(k.db, func(string) error {
+			if reached++; reached == point {
+				go func() {
+					defer close(innerDone)
+					innerErr = inner.do(k.ctx, k.second())
+				}()
+				k.untilDoneOrWaiting(innerDone)
+			}
+			return nil
+		})
+		outerErr := outer.do(k.ctx, k.db)
+		k.h.Fail(k.db, nil)
+		if reached < point {
+			return
+		}
+		<-innerDone
+		for s, err := range map[*step]error{&outer: outerErr, &inner: innerErr} {
+			if err != nil && !errors.Is(err, s.may) {
+				k.Fatalf("%s begins at step %d of %s: %s answers %v", inner.name, point, outer.name, s.name, err)
+			}
+		}
+		check(k)
+	}
+}
+
+// untilDoneOrWaiting returns when a unit of work has ended or waits for a lock that somebody else has.
+func (k *kit) untilDoneOrWaiting(done <-chan struct{}) {
+	k.Helper()
+	for {
+		select {
+		case <-done:
+			return
+		case <-k.ctx.Done():
+			return
+		case <-time.After(time.Millisecond):
+			if k.h.Waiting(k.h.SQL(k.db)) {
+				return
+			}
+		}
+	}
+}
+
+// wipe removes everything. Only where k.h.SQL can write.
+func (k *kit) wipe() {
+	k.Helper()
+	for _, table := range []string{"teams", "clients", "users", "throttle", "keyring"} {
+		_, err := k.h.SQL(k.db).ExecContext(k.ctx, "DELETE FROM "+table)
+		k.ok(err)
+	}
+}
+
+// meetings is who must not slip past whom.
+func meetings() []meeting {
+	save := step{"SaveGrant", func(ctx context.Context, db *store.DB) error {
+		_, err := db.SaveGrant(ctx, grant("g-new", ada, global, acme, "write"))
+		return err
+	}, authz.ErrNotLive}
+	first := step{"SaveGrant of a new grant", func(ctx context.Context, db *store.DB) error {
+		_, err := db.SaveGrant(ctx, grant("g-first", bob, global, acme, "write"))
+		return err
+	}, authz.ErrNotLive}
+	more := step{"another SaveGrant", func(ctx context.Context, db *store.DB) error {
+		_, err := db.SaveGrant(ctx, grant("g-more", bob, global, acme, "more"))
+		return err
+	}, nil}
+	redeem := step{"Redeem", func(ctx context.Context, db *store.DB) error {
+		_, err := db.Redeem(ctx, family("f1", grant("g1", ada, global, acme, "read")))
+		return err
+	}, authz.ErrNotLive}
+
+	var list []meeting
+	for _, end := range enders() {
+		nothingLeft := func(k *kit) {
+			k.Helper()
+			equal(k, "grants that outlive "+end.name, k.rows("grants", "1 = 1"), 0)
+			equal(k, "families that outlive "+end.name, k.rows("families", "1 = 1"), 0)
+		}
+		list = append(list, meeting{redeem, end, nothingLeft})
+		if end.name != "RevokeGrant" { // after which a new grant may be made
+			list = append(list, meeting{save, end, nothingLeft})
+		}
+	}
+	for _, end := range enders()[:3] {
+		list = append(list, meeting{first, end, func(k *kit) {
+			k.Helper()
+			equal(k, "grants that outlive "+end.name, k.rows("grants", "1 = 1"), 0)
+		}})
+	}
+	return append(list,
+		meeting{first, more, func(k *kit) {
+			k.Helper()
+			equal(k, "grants", k.rows("grants", "user_id = 'u-bob' AND scope IN ('write more', 'more write')"), 1)
+		}},
+		replayMeeting(redeem), burnMeeting(redeem), sessionMeeting(), secretMeeting(), throttleMeeting(), memberMeeting(), clientMeeting())
+}
+
+// enders is whatever ends Ada's grant of the global client in Acme. The first three end Bob's as well.
+func enders() []step {
+	return []step{
+		{"DisableClient", func(ctx context.Context, db *store.DB) error { return db.DisableClient(ctx, global.ID, now) }, nil},
+		{"Block", func(ctx context.Context, db *store.DB) error {
+			return db.Block(ctx, authz.Block{Team: acme.ID, Client: global.ID, CreatedAt: now})
+		}, nil},
+		{"RemoveTeam", func(ctx context.Context, db *store.DB) error { return db.RemoveTeam(ctx, acme.ID) }, nil},
+		{"RemoveClient", func(ctx context.Context, db *store.DB) error { return db.RemoveClient(ctx, global.ID) }, nil},
+		{"DisableUser", func(ctx context.Context, db *store.DB) error { return db.DisableUser(ctx, ada.ID, now) }, nil},
+		{"RemoveMember", func(ctx context.Context, db *store.DB) error { return db.RemoveMember(ctx, acme.ID, ada.ID) }, nil},
+		{"RevokeGrant", func(ctx context.Context, db *store.DB) error { return db.RevokeGrant(ctx, "g1") }, nil},
+	}
+}
+
+func replayMeeting(redeem step) meeting {
+	redeem.may = authz.ErrReplayed
+	return meeting{redeem, redeem, func(k *kit) {
+		k.Helper()
+		equal(k, "families that ended", k.rows("families", "id = 'f1' AND ended_at > 0"), 1)
+	}}
+}
+
+func burnMeeting(redeem step) meeting {
+	redeem.may = authz.ErrReplayed
+	burn := step{"Burn", func(ctx context.Context, db *store.DB) error {
+		return db.Burn(ctx, family("f1", grant("g1", ada, global, acme, "read")))
+	}, nil}
+	return meeting{redeem, burn, func(k *kit) {
+		k.Helper()
+		equal(k, "families", k.rows("families", "id = 'f1'"), 1)
+	}}
+}
+
+func sessionMeeting() meeting {
+	return meeting{
+		step{"StartSession", func(ctx context.Context, db *store.DB) error { return db.StartSession(ctx, session("s1", ada), "s0") }, authn.ErrSignInFailed},
+		step{"DisableUser", func(ctx context.Context, db *store.DB) error { return db.DisableUser(ctx, ada.ID, now) }, nil},
+		func(k *kit) {
+			k.Helper()
+			equal(k, "sessions that outlive DisableUser", k.rows("sessions", "1 = 1"), 0)
+		},
+	}
+}
+
+func secretMeeting() meeting {
+	add := func(hash string) step {
+		return step{"AddClientSecret", func(ctx context.Context, db *store.DB) error {
+			return db.AddClientSecret(ctx, global.ID, authz.ClientSecret{Hash: hash, CreatedAt: now}, 1)
+		}, nil}
+	}
+	return meeting{add("x"), add("y"), func(k *kit) {
+		k.Helper()
+		equal(k, "secrets", k.rows("client_secrets", "hash IN ('x', 'y')"), 2)
+		equal(k, "older secrets", k.rows("client_secrets", "hash = 'hash-1'"), 0)
+	}}
+}
+
+func throttleMeeting() meeting {
+	errFull := errors.New("full")
+	count := func(first, second string) step {
+		return step{"Count", func(ctx context.Context, db *store.DB) error {
+			wait, err := db.Count(ctx, []authn.Bucket{{Key: first, Limit: 1, Window: time.Hour}, {Key: second, Limit: 1, Window: time.Hour}}, now)
+			if err == nil && wait > 0 {
+				return errFull
+			}
+			return err
+		}, errFull}
+	}
+	return meeting{count("a", "b"), count("b", "a"), func(k *kit) {
+		k.Helper()
+		equal(k, "buckets with one failure", k.rows("throttle", "failures = 1"), 2)
+	}}
+}
+
+func memberMeeting() meeting {
+	return meeting{
+		step{"AddMember", func(ctx context.Context, db *store.DB) error {
+			return db.AddMember(ctx, team.Membership{User: bob.ID, Team: beta, Role: team.Member, CreatedAt: now})
+		}, team.ErrNoTeam},
+		step{"RemoveTeam", func(ctx context.Context, db *store.DB) error { return db.RemoveTeam(ctx, beta.ID) }, nil},
+		func(k *kit) {
+			k.Helper()
+			equal(k, "members of a team that is gone", k.rows("memberships", "team_id = 't-beta'"), 0)
+		},
+	}
+}
+
+func clientMeeting() meeting {
+	return meeting{
+		step{"AddClient", func(ctx context.Context, db *store.DB) error {
+			return db.AddClient(ctx, authz.Client{ID: "c-new", Name: "new", Team: beta, Secrets: []authz.ClientSecret{{Hash: "x"}}})
+		}, team.ErrNoTeam},
+		step{"RemoveTeam", func(ctx context.Context, db *store.DB) error { return db.RemoveTeam(ctx, beta.ID) }, nil},
+		func(k *kit) {
+			k.Helper()
+			equal(k, "clients of a team that is gone", k.rows("clients", "id = 'c-new'"), 0)
+		},
+	}
+}
