@@ -39,8 +39,17 @@ func TestScripts(t *testing.T) {
 	}
 	for _, file := range files {
 		name := strings.TrimSuffix(filepath.Base(file), ".txtar")
-		t.Run("sqlite/"+name, func(t *testing.T) { runScript(t, file, "sqlite:gatehouse.db") })
-		t.Run("postgres/"+name, func(t *testing.T) { runScript(t, file, pgtest.URL(t)) })
+		t.Run("sqlite/"+name, func(t *testing.T) {
+			t.Parallel()
+			runScript(t, file, "sqlite:gatehouse.db")
+		})
+		if name == "usage" { // needs no database
+			continue
+		}
+		t.Run("postgres/"+name, func(t *testing.T) {
+			t.Parallel()
+			runScript(t, file, pgtest.URL(t))
+		})
 	}
 }
 
