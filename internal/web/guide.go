@@ -50,11 +50,7 @@ func (s *server) renderGuides(files fs.FS) (map[string]guide, error) {
 	if err != nil {
 		return nil, err
 	}
-	here := []string{exampleIssuer, s.Issuer, url.QueryEscape(exampleIssuer), url.QueryEscape(s.Issuer)}
-	if api, err := url.Parse(s.APIDocs); err == nil && api.Host != "" {
-		here = append(here, exampleAPI+"/api/docs/", s.APIDocs, exampleAPI, api.Scheme+"://"+api.Host)
-	}
-	fill := strings.NewReplacer(here...)
+	fill := s.ownAddresses()
 	guides := map[string]guide{}
 	for _, name := range names {
 		source, err := fs.ReadFile(files, name)
@@ -68,6 +64,17 @@ func (s *server) renderGuides(files fs.FS) (map[string]guide, error) {
 		guides[strings.TrimSuffix(name, ".md")] = g
 	}
 	return guides, nil
+}
+
+// ownAddresses puts this server's addresses in place of the examples'. An API that is not said to be elsewhere is taken to be beside the server.
+func (s *server) ownAddresses() *strings.Replacer {
+	docs, api := s.Issuer+"/api/docs/", s.Issuer
+	if u, err := url.Parse(s.APIDocs); err == nil && u.Host != "" {
+		docs, api = s.APIDocs, u.Scheme+"://"+u.Host
+	}
+	return strings.NewReplacer(
+		exampleIssuer, s.Issuer, url.QueryEscape(exampleIssuer), url.QueryEscape(s.Issuer),
+		exampleAPI+"/api/docs/", docs, exampleAPI, api)
 }
 
 // renderGuide makes a page of Markdown. Raw HTML in it is left out, and links to the other files become links to their pages.
