@@ -1,9 +1,11 @@
 package app
 
 import (
+	"context"
 	"fmt"
 	"net/netip"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
@@ -76,6 +78,29 @@ func TestBackgroundFailuresAreCounted(t *testing.T) {
 			t.Errorf("%s: %v failures, want 1", task, got)
 		}
 	}
+}
+
+func TestEveryRepeatsAtAboutTheIntervalUntilTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, stop := context.WithTimeout(t.Context(), 100*time.Minute)
+		defer stop()
+		began := time.Now()
+		var calls []time.Duration
+		every(ctx, time.Minute, func(context.Context) { calls = append(calls, time.Since(began)) })
+		if n := len(calls); n < 90 || n > 112 {
+			t.Errorf("%d calls in 100 minutes", n)
+		}
+		if calls[0] < 54*time.Second || calls[0] > 66*time.Second {
+			t.Errorf("first call after %v", calls[0])
+		}
+		gaps := map[time.Duration]bool{}
+		for i := 1; i < len(calls); i++ {
+			gaps[calls[i]-calls[i-1]] = true
+		}
+		if len(gaps) < 10 {
+			t.Error("there is no jitter")
+		}
+	})
 }
 
 // signIn adds a person, signs them in and returns the session's cookie.

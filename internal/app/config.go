@@ -77,16 +77,6 @@ func DefaultConfig() Config {
 	}
 }
 
-// defaultScopes is the catalogue of the example API.
-func defaultScopes() authz.Catalogue {
-	return authz.Catalogue{
-		{Name: "chatbot:read", Description: "See the team's chatbots", Access: authz.Read},
-		{Name: "session:read", Description: "See the team's chat sessions and what was said in them", Access: authz.Read},
-		{Name: "chatbot:interact", Description: "Send messages to the team's chatbots", Access: authz.Write},
-		{Name: "session:write", Description: "Start chat sessions in the team", Access: authz.Write},
-	}
-}
-
 // LoadConfig reads the configuration: the defaults, then the YAML file at path ("" for none), then the GATEHOUSE_… variables of environ ("NAME=value", as os.Environ has them).
 // What is wrong is reported all at once, each problem with the line or the variable it is in. Secrets are not repeated in errors.
 func LoadConfig(path string, environ []string) (Config, error) {

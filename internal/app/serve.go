@@ -49,7 +49,7 @@ func (a *App) Serve(ctx context.Context, ready func(publicAddr, opsAddr string))
 		server.TLSConfig = certificate.config()
 	}
 	opsServer := a.server(a.OpsHandler())
-	opsServer.WriteTimeout = 0 // a profile may take longer
+	opsServer.ReadTimeout, opsServer.WriteTimeout = 0, 0 // a profile may take longer
 
 	// Background tasks and listeners end with running, which also ends when a listener fails.
 	running, stop := context.WithCancelCause(ctx)

@@ -2,25 +2,15 @@ package app
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/tls"
-	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
-	"math/big"
 	"net"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"go.uber.org/goleak"
@@ -331,134 +321,4 @@ func TestHeadersOver32KiBAreRefused(t *testing.T) {
 			t.Errorf("%d bytes: got %d, want %d", tt.bytes, resp.StatusCode, tt.status)
 		}
 	}
-}
-
-// writeCertificate makes a self-signed certificate with a serial number and writes it to the files that cfg names.
-func writeCertificate(t *testing.T, cfg Config, serial int64) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(serial), NotAfter: time.Now().Add(time.Hour), DNSNames: []string{"localhost"}}
-	cert, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	private, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for path, block := range map[string]*pem.Block{
-		cfg.TLSCertFile: {Type: "CERTIFICATE", Bytes: cert},
-		cfg.TLSKeyFile:  {Type: "PRIVATE KEY", Bytes: private},
-	} {
-		if err := os.WriteFile(path, pem.EncodeToMemory(block), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
-func tlsConfig(t *testing.T) Config {
-	cfg := testConfig(t)
-	dir := t.TempDir()
-	cfg.PublicURL = "https://localhost"
-	cfg.TLSCertFile, cfg.TLSKeyFile = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
-	return cfg
-}
-
-func servedSerial(t *testing.T, address string) int64 {
-	t.Helper()
-	conn, err := tls.Dial("tcp", address, &tls.Config{InsecureSkipVerify: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	return conn.ConnectionState().PeerCertificates[0].SerialNumber.Int64()
-}
-
-func TestTLSCertificateIsReadAgainOnHangup(t *testing.T) {
-	cfg := tlsConfig(t)
-	writeCertificate(t, cfg, 1)
-	r := start(t, open(t, cfg, Deps{}))
-	if got := servedSerial(t, r.public); got != 1 {
-		t.Fatalf("serial %d", got)
-	}
-	writeCertificate(t, cfg, 2)
-	if err := syscall.Kill(os.Getpid(), syscall.SIGHUP); err != nil {
-		t.Fatal(err)
-	}
-	for deadline := time.Now().Add(patience); servedSerial(t, r.public) != 2; {
-		if time.Now().After(deadline) {
-			t.Fatal("the old certificate is served")
-		}
-	}
-	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, ForceAttemptHTTP2: true, DisableKeepAlives: true}}
-	resp, err := client.Get("https://" + r.public + "/login/")
-	if err != nil {
-		t.Fatal(err)
-	}
-	resp.Body.Close()
-	if resp.StatusCode != 200 || resp.ProtoMajor != 2 {
-		t.Errorf("got %d over %s", resp.StatusCode, resp.Proto)
-	}
-}
-
-func TestTLSCertificateIsReadAgainWhenItsFilesChange(t *testing.T) {
-	cfg := tlsConfig(t)
-	writeCertificate(t, cfg, 1)
-	c, err := loadCertificate(cfg.TLSCertFile, cfg.TLSKeyFile)
-	if err != nil {
-		t.Fatal(err)
-	}
-	serial := func() int64 { return c.current.Load().Leaf.SerialNumber.Int64() }
-	if changed, err := c.refresh(false); changed || err != nil {
-		t.Errorf("unchanged files: %v, %v", changed, err)
-	}
-	if changed, err := c.refresh(true); !changed || err != nil {
-		t.Errorf("unchanged files, but asked to: %v, %v", changed, err)
-	}
-
-	// Half a replacement, or rubbish, leaves the old one in place.
-	if err := os.WriteFile(cfg.TLSKeyFile, []byte("rubbish"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if changed, err := c.refresh(false); changed || err == nil || serial() != 1 {
-		t.Errorf("broken key: changed %v, error %v, serial %d", changed, err, serial())
-	}
-	writeCertificate(t, cfg, 2)
-	if changed, err := c.refresh(false); !changed || err != nil || serial() != 2 {
-		t.Errorf("new files: changed %v, error %v, serial %d", changed, err, serial())
-	}
-}
-
-func TestTLSFilesThatCannotBeUsedStopTheStart(t *testing.T) {
-	cfg := tlsConfig(t)
-	err := open(t, cfg, Deps{}).Serve(t.Context(), nil)
-	if err == nil || !strings.Contains(err.Error(), cfg.TLSCertFile) {
-		t.Errorf("got %v", err)
-	}
-}
-
-func TestEveryRepeatsAtAboutTheIntervalUntilTheEnd(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		ctx, stop := context.WithTimeout(t.Context(), 100*time.Minute)
-		defer stop()
-		began := time.Now()
-		var calls []time.Duration
-		every(ctx, time.Minute, func(context.Context) { calls = append(calls, time.Since(began)) })
-		if n := len(calls); n < 90 || n > 112 {
-			t.Errorf("%d calls in 100 minutes", n)
-		}
-		if calls[0] < 54*time.Second || calls[0] > 66*time.Second {
-			t.Errorf("first call after %v", calls[0])
-		}
-		gaps := map[time.Duration]bool{}
-		for i := 1; i < len(calls); i++ {
-			gaps[calls[i]-calls[i-1]] = true
-		}
-		if len(gaps) < 10 {
-			t.Error("there is no jitter")
-		}
-	})
 }

@@ -4,6 +4,8 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -43,6 +45,28 @@ func TestDocumentedDefaultsAreAccepted(t *testing.T) {
 		}
 		if diff := cmp.Diff(DefaultConfig(), c, compareConfigs); diff != "" {
 			t.Errorf("%s: %s is not the default:\n%s", s.name, shown, diff)
+		}
+	}
+}
+
+func TestDocumentedExamplesAreAccepted(t *testing.T) {
+	for _, file := range []string{docsFile, "../../docs/operations.md"} {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		examples := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllSubmatch(text, -1)
+		if len(examples) == 0 {
+			t.Errorf("%s has no example", file)
+		}
+		for _, example := range examples {
+			path := filepath.Join(t.TempDir(), "gatehouse.yaml")
+			if err := os.WriteFile(path, example[1], 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := LoadConfig(path, nil); err != nil {
+				t.Errorf("%s: %v\n%s", file, err, example[1])
+			}
 		}
 	}
 }
