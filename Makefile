@@ -24,7 +24,7 @@ lint: ## format, vet, staticcheck, and functions that nothing calls
 	@bad=$$($(TOOL) gofumpt -l $(GOFILES)) && { [ -z "$$bad" ] || { echo "run make fmt:" $$bad; exit 1; }; }
 	go vet ./...
 	$(TOOL) staticcheck ./...
-	@dead=$$($(TOOL) deadcode -test ./...) && { [ -z "$$dead" ] || { echo "nothing calls:"; echo "$$dead"; exit 1; }; }
+	@dead=$$($(TOOL) deadcode -test ./...) && dead=$$(grep -v 'func: Example' <<<"$$dead" || true) && { [ -z "$$dead" ] || { echo "nothing calls:"; echo "$$dead"; exit 1; }; }
 
 fmt:
 	@$(TOOL) gofumpt -w $(GOFILES)
