@@ -48,6 +48,7 @@ begin anew. Only this machine can reach it. It reads no configuration.`,
 type demoAddresses struct{ port int }
 
 func (at demoAddresses) listen() string { return net.JoinHostPort("localhost", strconv.Itoa(at.port)) }
+
 func (at demoAddresses) appListen() string {
 	return net.JoinHostPort("localhost", strconv.Itoa(at.port+1))
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"os"
 	"regexp"
 	"strings"
 	"text/tabwriter"
@@ -80,7 +81,7 @@ func (e *env) showDemo(dir string, at demoAddresses, secrets demoSecrets) error 
 		section(t, "Sign in", people...)
 		section(t, "Applications", clients...)
 		fmt.Fprintf(t, "The guide by hand: set these, open the URL, and paste what it ends with.\n\n%s\n", guideCommands(d, d.Clients[0], at.codeURL()))
-		fmt.Fprintf(t, "Administer it from another terminal:\n\n  export GATEHOUSE_DATABASE_URL=sqlite:%s/gatehouse.db\n  gatehouse grant list\n", dir)
+		fmt.Fprintf(t, "Administer it from another terminal:\n\n  export GATEHOUSE_DATABASE_URL=sqlite:%s/gatehouse.db\n  %s grant list\n", dir, os.Args[0])
 	})
 }
 
