@@ -37,6 +37,27 @@ type Client struct {
 	Secrets      []ClientSecret
 	CreatedAt    time.Time
 	DisabledAt   time.Time // zero while enabled
+
+	ResourceServer         string   // the audience whose tokens it may introspect; "" when it is no resource server
+	Resources              []string // the audiences that its tokens may be for (RFC 8707); empty: the server's default only
+	JWKS                   string   // its public keys as a JSON Web Key Set, for private_key_jwt; or JWKSURI
+	JWKSURI                string
+	IDTokenAlgorithm       string // "RS256" or "ES256"; "" is the server's default
+	PostLogoutRedirectURIs []string
+	BackchannelLogoutURI   string
+	RequirePAR             bool // takes no authorization request that was not pushed (RFC 9126 §6)
+	RequireDPoP            bool // takes no bearer tokens (RFC 9449 §5.2: dpop_bound_access_tokens)
+}
+
+// Method is how the client has to authenticate; a client with a secret may use Basic or the body.
+func (c Client) Method() oauth.AuthMethod {
+	switch {
+	case c.Public:
+		return oauth.AuthNone
+	case c.JWKS != "" || c.JWKSURI != "":
+		return oauth.AuthPrivateKeyJWT
+	}
+	return oauth.AuthBasic
 }
 
 // Global reports whether any team may connect the client.
@@ -101,6 +122,65 @@ type Family struct {
 	AuthTime  time.Time
 	CreatedAt time.Time // when the code was redeemed
 	ExpiresAt time.Time // when everything issued under it is dead; then the row may be pruned
+
+	Generation  int64     // of the newest refresh token; 0 is the first
+	RotatedAt   time.Time // when that was issued; zero before the first refresh
+	EndedAt     time.Time // zero while it lives
+	TokenDeadAt time.Time // when the last access token issued under it expires
+	Nonce       string    // for the ID tokens of this family
+	Methods     []string  // amr
+	SessionID   string    // sid: an identifier of the sign-in, not its cookie
+	Resource    []string  // the audiences of its tokens; empty: the server's default
+	DPoPKey     string    // what its tokens are bound to; ""
+}
+
+// Rotation is one use of a refresh token.
+type Rotation struct {
+	Family      FamilyID
+	Client      ClientID
+	Generation  int64 // of the token presented
+	At          time.Time
+	Grace       time.Duration
+	Idle        time.Duration // the family's new idle expiry is At+Idle, but never after CreatedAt+Absolute
+	Absolute    time.Duration
+	TokenDeadAt time.Time // when the access token that this refresh issues expires
+	DPoPKey     string    // of the proof that came along; must be the family's
+}
+
+// Rotated is what a refresh found.
+type Rotated struct {
+	Family Family // as it is now: Generation is the successor's
+	Live   Live
+	Retry  bool // the same generation was presented again within the grace: the successor is the same, nothing was written
+}
+
+// Connection is a family with everything that justifies it, as it is now.
+type Connection struct {
+	Family Family
+	Grant  Grant
+	Live   Live
+}
+
+// Ending says that something died before its access tokens did. It is kept until the last of them would have expired.
+type Ending struct {
+	Kind    string // "grant", "family", "token" (a machine token's jti), "client" (tokens issued until At)
+	ID      string
+	At      time.Time
+	Expires time.Time
+}
+
+// Notice is something to tell someone outside, saved in the transaction of what it tells about and delivered later: an e-mail, or a back-channel logout.
+type Notice struct {
+	ID        string
+	Kind      string // "mail.connected", "mail.replayed", "backchannel_logout"
+	User      team.UserID
+	Client    ClientID
+	Team      team.ID
+	SessionID string
+	CreatedAt time.Time
+	Tries     int
+	NextTry   time.Time
+	ExpiresAt time.Time
 }
 
 // Live is who and what a redemption or a refresh is for, as they are now.
@@ -116,6 +196,9 @@ var (
 	ErrNoBlock  = errors.New("the team does not block this client")
 	ErrReplayed = errors.New("the code was redeemed before; its family has been ended")
 	ErrNotLive  = errors.New("the grant, person, membership, team or client has ended")
+	ErrReused   = errors.New("the refresh token was used before and its grace is over; its family has been ended")
+	ErrNoFamily = errors.New("no such family, it has ended, or its time is over")
+	ErrUsed     = errors.New("the assertion was used before")
 )
 
 // Store keeps clients, grants and families. Each method is one unit of work, named for what happens; none is a transaction's half.
@@ -123,7 +206,7 @@ type Store interface {
 	Client(ctx context.Context, id ClientID) (Client, error) // ErrNoClient
 	Clients(ctx context.Context) ([]Client, error)           // by name, with redirect URIs, without secrets
 	AddClient(ctx context.Context, c Client) error           // team.ErrNoTeam when c.Team.ID is set and gone
-	// UpdateClient replaces name, redirect URIs and scope. ErrNoClient.
+	// UpdateClient replaces everything that a ClientChange can replace. ErrNoClient.
 	UpdateClient(ctx context.Context, c Client) error
 	// AddClientSecret adds a secret and keeps the newest `keep` of the earlier ones that are alive. ErrNoClient.
 	AddClientSecret(ctx context.Context, id ClientID, s ClientSecret, keep int) error
@@ -151,4 +234,26 @@ type Store interface {
 	Block(ctx context.Context, b Block) error                         // ends the client's grants in the team in the same transaction; replaces the reason
 	Unblock(ctx context.Context, team team.ID, client ClientID) error // ErrNoBlock
 	Blocks(ctx context.Context, team team.ID) ([]Block, error)        // newest first
+
+	// Rotate uses a refresh token: one compare-and-swap on the generation, which happens only if the family is the client's, not ended, not expired, bound to the same key, and everything
+	// that justifies it is alive. When the swap fails because exactly this generation was rotated within the grace, the same successor is the answer (Retry). When the generation is
+	// older than that: the family is ended in the same transaction, and ErrReused. Otherwise ErrNoFamily or ErrNotLive, and nothing happens. Another client's token: ErrNoFamily.
+	Rotate(ctx context.Context, r Rotation) (Rotated, error)
+	// Connection is a family and what justifies it, all alive at now; ErrNoFamily otherwise. One query.
+	Connection(ctx context.Context, id FamilyID, now time.Time) (Connection, error)
+	// EndFamily ends a family of this client; true when it lived. Unknown, foreign and ended families are no error.
+	EndFamily(ctx context.Context, id FamilyID, client ClientID, at time.Time) (bool, error)
+	// EndToken ends a machine token until it expires: one row.
+	EndToken(ctx context.Context, jti string, client ClientID, at, expires time.Time) error
+	// MachineLive is the client of a machine token with its team, when token, client and team are alive; ErrNotLive otherwise. One query.
+	MachineLive(ctx context.Context, jti string, client ClientID) (Client, error)
+	// Endings is what has ended and might still be believed at now. One query.
+	Endings(ctx context.Context, now time.Time) ([]Ending, error)
+	// UseAssertion remembers an assertion until it expires; ErrUsed when it was there already.
+	UseAssertion(ctx context.Context, client ClientID, jti string, expires time.Time) error
+
+	// DueNotices takes up to limit notices that are due and postpones each until retry, so that no other process delivers it too.
+	DueNotices(ctx context.Context, now, retry time.Time, limit int) ([]Notice, error)
+	// Delivered removes a notice.
+	Delivered(ctx context.Context, id string) error
 }

@@ -30,6 +30,13 @@ type AuthorizationRequest struct {
 	Prompt        Prompt         `json:"prompt,omitzero"`
 	MaxAge        *time.Duration `json:"max_age,omitempty"` // nil when omitted; zero asks for a fresh sign-in
 	Nonce         string         `json:"nonce,omitempty"`
+	ResponseMode  ResponseMode   `json:"response_mode,omitempty"` // query when empty
+	Resource      []string       `json:"resource,omitempty"`      // RFC 8707 §2.1; may be repeated on the wire
+	LoginHint     string         `json:"login_hint,omitempty"`
+	IDTokenHint   string         `json:"id_token_hint,omitempty"` // not verified yet
+	ACRValues     []string       `json:"acr_values,omitempty"`    // in order of preference
+	UILocales     string         `json:"ui_locales,omitempty"`    // accepted; pages speak English
+	DPoPKey       string         `json:"dpop_jkt,omitempty"`      // RFC 9449 §10: the code is bound to this key
 }
 
 // MaxStateLength is how many bytes of state are accepted and returned.
@@ -216,8 +223,12 @@ type AuthorizationResponse struct {
 	Issuer      string
 	State       string
 	Code        string
-	Err         error // instead of Code
+	Err         error        // instead of Code
+	Mode        ResponseMode // query when empty; with form_post, Fields are posted to RedirectURI
 }
+
+// Fields are the names and values of the response, in the order of URL's query, for the form_post response mode.
+func (r AuthorizationResponse) Fields() [][2]string { panic("contract") }
 
 // URL is the redirect URI with the response added to its query. What the URI had is kept byte for byte.
 func (r AuthorizationResponse) URL() string {

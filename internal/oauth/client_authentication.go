@@ -20,9 +20,10 @@ const (
 
 // ClientAuthentication is who a client says it is, and its proof. It prints without the secret.
 type ClientAuthentication struct {
-	ClientID string
-	Secret   string // empty with AuthNone, and with AuthBasic when nothing follows the colon
-	Method   AuthMethod
+	ClientID  string
+	Secret    string // empty with AuthNone, and with AuthBasic when nothing follows the colon
+	Method    AuthMethod
+	Assertion string // with AuthPrivateKeyJWT; its signature is not verified yet
 }
 
 // ParseClientAuthentication reads client_secret_basic (RFC 6749 §2.3.1: both halves are form-urlencoded), client_secret_post, or a bare client_id.

@@ -14,4 +14,14 @@ type Metadata struct {
 	CodeChallengeMethodsSupported              []string     `json:"code_challenge_methods_supported"`
 	AuthorizationResponseIssParameterSupported bool         `json:"authorization_response_iss_parameter_supported"` // RFC 9207 §3
 	ServiceDocumentation                       string       `json:"service_documentation,omitempty"`
+
+	RevocationEndpoint                         string       `json:"revocation_endpoint,omitempty"`
+	IntrospectionEndpoint                      string       `json:"introspection_endpoint,omitempty"`
+	RevocationEndpointAuthMethodsSupported     []AuthMethod `json:"revocation_endpoint_auth_methods_supported,omitempty"`
+	IntrospectionEndpointAuthMethodsSupported  []AuthMethod `json:"introspection_endpoint_auth_methods_supported,omitempty"`
+	PushedAuthorizationRequestEndpoint         string       `json:"pushed_authorization_request_endpoint,omitempty"` // RFC 9126 §5
+	RequirePushedAuthorizationRequests         bool         `json:"require_pushed_authorization_requests,omitempty"`
+	TokenEndpointAuthSigningAlgValuesSupported []string     `json:"token_endpoint_auth_signing_alg_values_supported,omitempty"`
+	DPoPSigningAlgValuesSupported              []string     `json:"dpop_signing_alg_values_supported,omitempty"` // RFC 9449 §5.1
+	EndedTokensURI                             string       `json:"ended_tokens_uri,omitempty"`                  // ours: the list that EndedList makes
 }

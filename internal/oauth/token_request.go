@@ -14,7 +14,9 @@ const (
 type TokenRequest struct {
 	GrantType GrantType
 	Client    ClientAuthentication
-	params    Params
+	// DPoPKey is the thumbprint (RFC 7638) of the key whose DPoP proof came with the request and was verified by the web layer; "" without a proof (RFC 9449 §5).
+	DPoPKey string
+	params  Params
 }
 
 // ParseTokenRequest reads grant_type and the client's authentication; authorization is the Authorization header, or "".
@@ -84,11 +86,13 @@ func (CodeExchange) LogValue() slog.Value { return slog.StringValue("[secret]") 
 
 // TokenResponse is a successful answer of the token endpoint (RFC 6749 §5.1), with the team's slug. It prints without the token.
 type TokenResponse struct {
-	AccessToken string `json:"access_token"`
-	TokenType   string `json:"token_type"` // "Bearer"
-	ExpiresIn   int64  `json:"expires_in"` // seconds
-	Scope       string `json:"scope"`
-	Team        string `json:"team"`
+	AccessToken  string `json:"access_token"`
+	TokenType    string `json:"token_type"` // "Bearer" or "DPoP"
+	ExpiresIn    int64  `json:"expires_in"` // seconds
+	Scope        string `json:"scope"`
+	Team         string `json:"team"`
+	RefreshToken string `json:"refresh_token,omitempty"`
+	IDToken      string `json:"id_token,omitempty"`
 }
 
 // String hides the token.

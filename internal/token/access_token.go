@@ -11,18 +11,25 @@ import (
 
 // AccessClaims is the payload of an access token (RFC 9068 §2.2), with the team. Times are seconds since 1970.
 type AccessClaims struct {
-	Issuer   string   `json:"iss"`
-	Subject  string   `json:"sub"`
-	Audience Audience `json:"aud"`
-	ClientID string   `json:"client_id"`
-	Scope    string   `json:"scope"`
-	IssuedAt int64    `json:"iat"`
-	Expires  int64    `json:"exp"`
-	ID       string   `json:"jti"`
-	AuthTime int64    `json:"auth_time,omitempty"`
-	Team     string   `json:"team"` // slug
-	TeamID   string   `json:"team_id"`
-	GrantID  string   `json:"grant_id"`
+	Issuer       string        `json:"iss"`
+	Subject      string        `json:"sub"`
+	Audience     Audience      `json:"aud"`
+	ClientID     string        `json:"client_id"`
+	Scope        string        `json:"scope"`
+	IssuedAt     int64         `json:"iat"`
+	Expires      int64         `json:"exp"`
+	ID           string        `json:"jti"`
+	AuthTime     int64         `json:"auth_time,omitempty"`
+	Team         string        `json:"team"` // slug
+	TeamID       string        `json:"team_id"`
+	GrantID      string        `json:"grant_id,omitempty"` // absent from machine tokens
+	ACR          string        `json:"acr,omitempty"`      // RFC 9470 §6.2
+	Confirmation *Confirmation `json:"cnf,omitempty"`
+}
+
+// Confirmation binds a token to a key (RFC 7800 §3.1, RFC 9449 §6.1).
+type Confirmation struct {
+	Thumbprint string `json:"jkt"` // SHA-256 JWK thumbprint (RFC 7638), base64url
 }
 
 // Audience is whom a token is for: a JSON string when it is one, else an array (RFC 7519 §4.1.3).

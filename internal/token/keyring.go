@@ -18,6 +18,7 @@ type Use string
 const (
 	UseSign Use = "sig"  // signs JWTs; its public half is in the JWKS
 	UseSeal Use = "seal" // seals values
+	UseMAC  Use = "mac"  // authenticates refresh tokens
 )
 
 // StoredKey is a key as the store keeps it: its private half sealed under the master key. It never changes once stored:
@@ -39,6 +40,8 @@ type Store interface {
 	Keys(ctx context.Context) ([]StoredKey, error)
 	// AddKeys adds those whose Slot is free, in one transaction, and leaves the others alone.
 	AddKeys(ctx context.Context, keys []StoredKey) error
+	// ReplaceSealed replaces what Sealed holds of these keys, in one transaction.
+	ReplaceSealed(ctx context.Context, keys []StoredKey) error
 }
 
 // Keyring signs and seals with the keys of one database. It may be used by any number of goroutines.

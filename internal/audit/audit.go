@@ -1,0 +1,106 @@
+// Package audit is what happened, to whom, by whom. It is a leaf: it defines events and says who is behind a call; the store appends them
+// in the transaction of what they tell about, so that there is never one without the other.
+//
+// Events carry no secrets: no token, code, verifier or password, in whole or in part.
+package audit
+
+import (
+	"context"
+	"time"
+)
+
+// Kind is what happened.
+type Kind string
+
+// The kinds of events. Each is named for the noun and what became of it.
+const (
+	SignedIn          Kind = "sign_in.succeeded"
+	SignInFailed      Kind = "sign_in.failed"
+	SignedOut         Kind = "sign_out"
+	PasswordSet       Kind = "password.set"
+	UserAdded         Kind = "user.added"
+	UserDisabled      Kind = "user.disabled"
+	UserEnabled       Kind = "user.enabled"
+	TeamAdded         Kind = "team.added"
+	TeamRenamed       Kind = "team.renamed"
+	TeamRemoved       Kind = "team.removed"
+	MemberAdded       Kind = "member.added"
+	MemberRemoved     Kind = "member.removed"
+	ClientAdded       Kind = "client.added"
+	ClientUpdated     Kind = "client.updated"
+	ClientDisabled    Kind = "client.disabled"
+	ClientEnabled     Kind = "client.enabled"
+	ClientRemoved     Kind = "client.removed"
+	ClientBlocked     Kind = "client.blocked"
+	ClientUnblocked   Kind = "client.unblocked"
+	SecretRotated     Kind = "client.secret_rotated"
+	ClientAuthFailed  Kind = "client.authentication_failed"
+	ConsentGiven      Kind = "consent.given"
+	ConsentDenied     Kind = "consent.denied"
+	GrantRevoked      Kind = "grant.revoked"
+	TokenIssued       Kind = "token.issued" // a code was redeemed
+	TokenRefreshed    Kind = "token.refreshed"
+	MachineToken      Kind = "token.machine" // client_credentials
+	TokenRevoked      Kind = "token.revoked" // by the client (RFC 7009)
+	CodeRefused       Kind = "code.refused"
+	CodeReplayed      Kind = "code.replayed" // its family has been ended
+	RefreshRefused    Kind = "refresh.refused"
+	RefreshReplayed   Kind = "refresh.replayed" // its family has been ended
+	KeysRotated       Kind = "keys.rotated"
+	MasterKeyReplaced Kind = "keys.resealed"
+)
+
+// Event is one thing that happened. Fields that do not apply are empty.
+type Event struct {
+	ID        int64     `json:"id,string"` // grows with time on one database
+	At        time.Time `json:"at"`
+	Kind      Kind      `json:"kind"`
+	Actor     string    `json:"actor"`          // a user id, "client:ID", "command line", or "" for a stranger
+	User      string    `json:"user,omitempty"` // whom it concerns: a user id
+	Team      string    `json:"team_id,omitempty"`
+	Client    string    `json:"client_id,omitempty"`
+	Grant     string    `json:"grant_id,omitempty"`
+	Family    string    `json:"family,omitempty"`
+	Address   string    `json:"address,omitempty"`
+	RequestID string    `json:"request_id,omitempty"`
+	Detail    string    `json:"detail,omitempty"` // a sentence or a value for people: a scope, a slug, the cause of a refusal
+}
+
+// Filter narrows a list of events; empty fields do not narrow. Newest first.
+type Filter struct {
+	Team   string
+	User   string
+	Client string
+	Kind   Kind
+	Since  time.Time
+	Before int64 // only events with a smaller ID: the next page
+	Limit  int   // 100 when zero
+}
+
+// Origin is who is behind a call, and from where.
+type Origin struct {
+	Actor     string // as Event.Actor
+	Address   string
+	RequestID string
+}
+
+type originKey struct{}
+
+// WithOrigin is ctx with who is behind the call. Like the request id, it says where a call came from and decides nothing.
+func WithOrigin(ctx context.Context, o Origin) context.Context {
+	return context.WithValue(ctx, originKey{}, o)
+}
+
+// OriginFrom is who is behind a call; the zero Origin when nobody said.
+func OriginFrom(ctx context.Context) Origin {
+	o, _ := ctx.Value(originKey{}).(Origin)
+	return o
+}
+
+// Store appends and reads events.
+type Store interface {
+	// Record appends an event that belongs to no other unit of work: a failure, a refusal.
+	Record(ctx context.Context, e Event) error
+	// Events lists what a filter lets through, newest first.
+	Events(ctx context.Context, f Filter) ([]Event, error)
+}
