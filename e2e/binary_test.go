@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -23,9 +24,24 @@ func TestMain(m *testing.M) {
 // binaryDir is where the binary was built, empty until a test asked for it.
 var binaryDir string
 
+// watch tells go test to run the tests again when a file below dir has changed. It knows only of files that the test itself looks at, not of
+// those that the programs which it starts read.
+func watch(dir string) error {
+	return filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && d.Name() == "node_modules" {
+			return fs.SkipDir // package-lock.json stands for it
+		}
+		return err
+	})
+}
+
 // buildBinary builds gatehouse as make does, once.
 var buildBinary = sync.OnceValue(func() error {
-	var err error
+	// The packages of internal/ are the tests' own, these two are not.
+	err := errors.Join(watch("../cmd"), watch("../examples"))
+	if err != nil {
+		return err
+	}
 	if binaryDir, err = os.MkdirTemp("", "gatehouse-e2e-"); err != nil {
 		return err
 	}
@@ -33,6 +49,14 @@ var buildBinary = sync.OnceValue(func() error {
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", binaryDir, "../cmd/gatehouse")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	// go test does not know what is only built, and would repeat an old result. Looking at the sources makes it know.
+	sources, err := filepath.Glob("../cmd/gatehouse/*.go")
+	for _, source := range sources {
+		_, err = os.Stat(source)
+	}
+	if err != nil {
+		return err
+	}
 	if text, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("build gatehouse: %w\n%s", err, text)
 	}
@@ -40,7 +64,7 @@ var buildBinary = sync.OnceValue(func() error {
 })
 
 // binary is the path of the gatehouse binary.
-func binary(t *testing.T) string {
+func binary(t testing.TB) string {
 	t.Helper()
 	if err := buildBinary(); err != nil {
 		t.Fatal(err)
