@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
@@ -50,6 +51,7 @@ type outcome struct {
 // run is the whole flow, with a person between the two halves.
 func (p program) run(h *house, client registered, method string, connect func(authorizationURL string) *url.URL) outcome {
 	h.t.Helper()
+	h.ok(watch(filepath.Dir(p[1])))
 	ctx, cancel := context.WithTimeout(h.t.Context(), patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, p[0], p[1:]...)

@@ -91,7 +91,7 @@ func (e *env) demo(ctx context.Context, dir string, at demoAddresses) (err error
 	if a.API, err = demoAPI(ctx, e, at, secrets.Clients[demoDocsClient], log); err != nil {
 		return err
 	}
-	web, err := demoWebApp(at, secrets.Clients[demoWebClient])
+	web, err := demoWebApp(e, at, secrets.Clients[demoWebClient])
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"github.com/gatehouse-auth/gatehouse/examples/chatapi/api"
+	"github.com/gatehouse-auth/gatehouse/examples/webclient/webapp"
 	"github.com/gatehouse-auth/gatehouse/resourceserver"
 )
 
@@ -20,6 +21,10 @@ func demoAPI(ctx context.Context, e *env, at demoAddresses, docs demoCredentials
 	return api.New(api.Config{Issuer: at.url(), PublicURL: at.url(), DocsClientID: string(docs.ID), Guard: guard, Now: e.now}), nil
 }
 
-func demoWebApp(demoAddresses, demoCredentials) (http.Handler, error) {
-	return http.NotFoundHandler(), nil
+// demoWebApp is the example application, which knows no more than any third party would.
+func demoWebApp(e *env, at demoAddresses, client demoCredentials) (http.Handler, error) {
+	return webapp.New(webapp.Config{
+		Name: demoWebClient, Issuer: at.url(), ClientID: string(client.ID), ClientSecret: client.Secret,
+		RedirectURI: at.appURL() + demoCallbackPath, Now: e.now,
+	})
 }

@@ -66,15 +66,16 @@ func (db *DB) Redeem(ctx context.Context, f authz.Family) (live authz.Live, err 
 
 // Burn saves the family of a code as ended, unless it has one. A code whose grant has ended is dead already.
 func (db *DB) Burn(ctx context.Context, f authz.Family) error {
-	return db.write(ctx, "Burn", func(t *tx) error {
+	err := db.write(ctx, "Burn", func(t *tx) error {
 		_, err := t.exec(`INSERT INTO families (id, grant_id, scope, auth_time, created_at, expires_at, ended_at)
 			SELECT $1, g.id, $4, CAST($5 AS BIGINT), CAST($6 AS BIGINT), CAST($7 AS BIGINT), CAST($6 AS BIGINT)
 			FROM grants g WHERE g.id = $2 AND g.client_id = $3
 			ON CONFLICT (id) DO NOTHING`,
 			f.ID, f.Grant, f.Client, words(f.Scope), millis(f.AuthTime), millis(f.CreatedAt), millis(f.ExpiresAt))
-		if db.dialect.violation(err) == foreignKey {
-			return nil
-		}
 		return err
 	})
+	if db.dialect.violation(err) == foreignKey { // the grant ended while this waited for it
+		return nil
+	}
+	return err
 }

@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// pruneQueries delete what is over, the longest first, at most $2 rows of it. What has ended but not expired stays: a family is what tells a replay.
+// pruneQueries delete what has expired, what expired first before the rest, and at most $2 rows. A family that has ended stays until it expires: it is
+// what tells a replay. Keys stay: they are few.
 var pruneQueries = []string{
 	`DELETE FROM families WHERE id IN (SELECT id FROM families WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)`,
 	`DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)`,

@@ -82,11 +82,19 @@ func TestAuthorizeAcceptsAnyLoopbackPort(t *testing.T) {
 			uri    string
 			ok     bool
 		}{
-			{h.pocket, "http://127.0.0.1:49152/cb", true}, {h.pocket, "http://127.0.0.1/cb", true}, {h.pocket, "http://[::1]:1/cb", true}, {h.pocket, "http://localhost:65535/cb", true},
-			{h.pocket, "http://127.0.0.1:49152/cb/", false}, {h.pocket, "http://127.0.0.2:49152/cb", false}, {h.pocket, "https://127.0.0.1:49152/cb", false},
-			{h.pocket, "http://127.0.0.1:49152@evil.example/cb", false}, {h.pocket, "http://localhost.evil.example/cb", false}, {h.pocket, "http://127.0.0.1:99999/cb", false},
+			{h.pocket, "http://127.0.0.1:49152/cb", true},
+			{h.pocket, "http://127.0.0.1/cb", true},
+			{h.pocket, "http://[::1]:1/cb", true},
+			{h.pocket, "http://localhost:65535/cb", true},
+			{h.pocket, "http://127.0.0.1:49152/cb/", false},
+			{h.pocket, "http://127.0.0.2:49152/cb", false},
+			{h.pocket, "https://127.0.0.1:49152/cb", false},
+			{h.pocket, "http://127.0.0.1:49152@evil.example/cb", false},
+			{h.pocket, "http://localhost.evil.example/cb", false},
+			{h.pocket, "http://127.0.0.1:99999/cb", false},
 			{h.pocket, "https://pocket.example:8443/cb", false},
-			{loopback, "http://127.0.0.1:49152/cb", true}, {loopback, "http://localhost:49152/cb", false},
+			{loopback, "http://127.0.0.1:49152/cb", true},
+			{loopback, "http://localhost:49152/cb", false},
 		} {
 			a := h.browser().authorize(row.client, "redirect_uri", row.uri)
 			want := http.StatusBadRequest

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"unicode"
 
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
@@ -114,7 +113,7 @@ func (s *server) signInFailed(w http.ResponseWriter, r *http.Request, err error,
 // relative is target when it is a place on this server, else "". What begins with "//" or "/\" is another host to a browser.
 func relative(target string) string {
 	if !strings.HasPrefix(target, "/") || strings.HasPrefix(target, "//") || strings.ContainsRune(target, '\\') ||
-		strings.ContainsFunc(target, func(r rune) bool { return unicode.IsControl(r) || r > unicode.MaxASCII }) {
+		strings.ContainsFunc(target, func(r rune) bool { return r <= ' ' || r > '~' }) {
 		return ""
 	}
 	if _, err := url.Parse(target); err != nil {

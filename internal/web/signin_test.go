@@ -38,8 +38,11 @@ func TestUnknownEMailAndWrongPasswordGetTheSameAnswer(t *testing.T) {
 		h.ok(err)
 		pages := map[string]bool{}
 		for _, form := range []url.Values{
-			{"email": {ana}, "password": {"wrong"}}, {"email": {"nobody@example.org"}, "password": {password}}, {"email": {ben}, "password": {password}},
-			{"email": {ana}, "password": {""}}, {"email": {""}, "password": {""}},
+			{"email": {ana}, "password": {"wrong"}},
+			{"email": {"nobody@example.org"}, "password": {password}},
+			{"email": {ben}, "password": {password}},
+			{"email": {ana}, "password": {""}},
+			{"email": {""}, "password": {""}},
 		} {
 			a := h.browser().post("/login/", form).wantPage(http.StatusUnprocessableEntity, "e-mail address or the password is wrong")
 			if cookies := a.header.Values("Set-Cookie"); len(cookies) > 0 {

@@ -172,13 +172,16 @@ func TestGrantsEndWithWhatJustifiesThem(t *testing.T) {
 		others  bool                 // Ben's grant in the same team lives on
 		another bool                 // Ana's grant in the other team lives on
 	}{
-		{"membership ends",
+		{
+			"membership ends",
 			func(h *house) error { return h.directory.RemoveMember(h.Context(), "atlas", ana) },
 			func(h *house) error {
 				_, err := h.directory.AddMember(h.Context(), "atlas", ana, team.Member)
 				return err
-			}, true, true},
-		{"team removed",
+			}, true, true,
+		},
+		{
+			"team removed",
 			func(h *house) error { _, err := h.directory.RemoveTeam(h.Context(), "atlas"); return err },
 			func(h *house) error { // a reused slug never revives anything
 				if _, err := h.directory.AddTeam(h.Context(), "atlas", "Atlas Research"); err != nil {
@@ -186,16 +189,23 @@ func TestGrantsEndWithWhatJustifiesThem(t *testing.T) {
 				}
 				_, err := h.directory.AddMember(h.Context(), "atlas", ana, team.Member)
 				return err
-			}, false, true},
-		{"person disabled",
+			}, false, true,
+		},
+		{
+			"person disabled",
 			func(h *house) error { _, err := h.directory.DisableUser(h.Context(), ana); return err },
-			func(h *house) error { _, err := h.directory.EnableUser(h.Context(), ana); return err }, true, false},
-		{"client disabled",
+			func(h *house) error { _, err := h.directory.EnableUser(h.Context(), ana); return err }, true, false,
+		},
+		{
+			"client disabled",
 			func(h *house) error { return h.db.DisableClient(h.Context(), h.insight.ID, h.clock.now()) },
-			func(h *house) error { return h.db.EnableClient(h.Context(), h.insight.ID) }, false, false},
-		{"client blocked by the team",
+			func(h *house) error { return h.db.EnableClient(h.Context(), h.insight.ID) }, false, false,
+		},
+		{
+			"client blocked by the team",
 			func(h *house) error { return h.registry.BlockClient(h.Context(), h.atlas.ID, h.insight.ID, "No") },
-			func(h *house) error { return h.db.Unblock(h.Context(), h.atlas.ID, h.insight.ID) }, false, true},
+			func(h *house) error { return h.db.Unblock(h.Context(), h.atlas.ID, h.insight.ID) }, false, true,
+		},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			onBoth(t, func(h *house) {

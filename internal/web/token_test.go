@@ -224,8 +224,13 @@ func TestBadCodesLookAlikeOutsideAndDifferInTheLog(t *testing.T) {
 		page := b.authorize(h.insight, "prompt", "consent").wantConsent()
 		bodies, causes := map[string]bool{}, map[string]bool{}
 		for _, row := range []struct{ name, code string }{
-			{"unknown", "gh_ac_unknown"}, {"not a code", "x"}, {"a pending request", "gh_ac_" + page.sealed()},
-			{"expired", expired}, {"used", used}, {"foreign", foreign}, {"ended", ended},
+			{"unknown", "gh_ac_unknown"},
+			{"not a code", "x"},
+			{"a pending request", "gh_ac_" + page.sealed()},
+			{"expired", expired},
+			{"used", used},
+			{"foreign", foreign},
+			{"ended", ended},
 		} {
 			before := len(h.log.String())
 			a := h.redeem(h.insight, row.code)

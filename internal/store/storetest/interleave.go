@@ -115,6 +115,10 @@ func meetings() []meeting {
 		return err
 	}, authz.ErrNotLive}
 
+	burn := step{"Burn", func(ctx context.Context, db *store.DB) error {
+		return db.Burn(ctx, family("f1", grant("g1", ada, global, acme, "read")))
+	}, nil}
+
 	var list []meeting
 	for _, end := range enders() {
 		nothingLeft := func(k *kit) {
@@ -133,13 +137,18 @@ func meetings() []meeting {
 			equal(k, "grants that outlive "+end.name, k.rows("grants", "1 = 1"), 0)
 		}})
 	}
-	return append(list,
+	return append(list, meeting{burn, revoke, func(k *kit) {
+		k.Helper()
+		equal(k, "families of a grant that has ended", k.rows("families", "1 = 1"), 0)
+	}},
 		meeting{first, more, func(k *kit) {
 			k.Helper()
 			equal(k, "grants", k.rows("grants", "user_id = 'u-bob' AND scope IN ('write more', 'more write')"), 1)
 		}},
-		replayMeeting(redeem), burnMeeting(redeem), sessionMeeting(), secretMeeting(), throttleMeeting(), memberMeeting(), clientMeeting())
+		replayMeeting(redeem), burnMeeting(redeem, burn), sessionMeeting(), secretMeeting(), throttleMeeting(), memberMeeting(), clientMeeting())
 }
+
+var revoke = step{"RevokeGrant", func(ctx context.Context, db *store.DB) error { return db.RevokeGrant(ctx, "g1") }, nil}
 
 // enders is whatever ends Ada's grant of the global client in Acme. The first three end Bob's as well.
 func enders() []step {
@@ -152,7 +161,7 @@ func enders() []step {
 		{"RemoveClient", func(ctx context.Context, db *store.DB) error { return db.RemoveClient(ctx, global.ID) }, nil},
 		{"DisableUser", func(ctx context.Context, db *store.DB) error { return db.DisableUser(ctx, ada.ID, now) }, nil},
 		{"RemoveMember", func(ctx context.Context, db *store.DB) error { return db.RemoveMember(ctx, acme.ID, ada.ID) }, nil},
-		{"RevokeGrant", func(ctx context.Context, db *store.DB) error { return db.RevokeGrant(ctx, "g1") }, nil},
+		revoke,
 	}
 }
 
@@ -164,11 +173,8 @@ func replayMeeting(redeem step) meeting {
 	}}
 }
 
-func burnMeeting(redeem step) meeting {
+func burnMeeting(redeem, burn step) meeting {
 	redeem.may = authz.ErrReplayed
-	burn := step{"Burn", func(ctx context.Context, db *store.DB) error {
-		return db.Burn(ctx, family("f1", grant("g1", ada, global, acme, "read")))
-	}, nil}
 	return meeting{redeem, burn, func(k *kit) {
 		k.Helper()
 		equal(k, "families", k.rows("families", "id = 'f1'"), 1)

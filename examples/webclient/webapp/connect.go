@@ -1,0 +1,101 @@
+package webapp
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"golang.org/x/oauth2"
+)
+
+// connect sends the browser to the authorization server (RFC 6749 §4.1.1), with what ties the answer to this browser:
+// a state against forged answers, and the challenge of a verifier that never leaves this server (RFC 7636).
+func (a *app) connect(w http.ResponseWriter, r *http.Request) {
+	if err := r.ParseForm(); err != nil {
+		a.fail(w, r, http.StatusBadRequest, "The form could not be read.", err.Error())
+		return
+	}
+	config := a.oauth
+	config.Scopes = r.PostForm["scope"]
+	state, verifier := rand.Text(), oauth2.GenerateVerifier()
+	options := []oauth2.AuthCodeOption{oauth2.S256ChallengeOption(verifier)}
+	if team := strings.TrimSpace(r.PostForm.Get("team")); team != "" {
+		options = append(options, oauth2.SetAuthURLParam("team", team))
+	}
+	authorize := config.AuthCodeURL(state, options...)
+	session := a.sessions.start(w, r, a.secure)
+	session.expect(state, pending{verifier: verifier, began: a.Now(), authorize: authorize})
+	http.Redirect(w, r, authorize, http.StatusSeeOther)
+}
+
+// callback takes the answer (RFC 6749 §4.1.2), whatever it is.
+func (a *app) callback(w http.ResponseWriter, r *http.Request) {
+	session := a.sessions.of(r)
+	p, err := a.check(session, r.URL.Query())
+	if err != nil {
+		a.fail(w, r, http.StatusBadRequest, "The connection was not made.", err.Error())
+		return
+	}
+	log := &exchanges{}
+	log.add(exchange{What: "The browser was sent to the authorization server", Sent: "GET " + readableURL(p.authorize)})
+	log.add(exchange{What: "It came back with a code", Sent: "GET " + readableURL(a.RedirectURI+"?"+r.URL.RawQuery)})
+	// The client for the exchange, and later for the API, writes down what it sends and gets.
+	ctx := context.WithValue(context.WithoutCancel(r.Context()), oauth2.HTTPClient, log.client(a.HTTPClient))
+	token, err := a.oauth.Exchange(ctx, r.URL.Query().Get("code"), oauth2.VerifierOption(p.verifier))
+	if err != nil {
+		a.fail(w, r, http.StatusBadGateway, "The code was not exchanged for a token.", exchangeError(err))
+		return
+	}
+	team, _ := token.Extra("team").(string)
+	scope, _ := token.Extra("scope").(string)
+	c := &connection{
+		ID: rand.Text(), Team: team, Scopes: strings.Fields(scope), At: a.Now(), log: log,
+		client: oauth2.NewClient(ctx, a.oauth.TokenSource(ctx, token)),
+	}
+	session.add(c)
+	// On to a page of its own: the code should not stay in the address bar.
+	http.Redirect(w, r, "/connections/"+c.ID, http.StatusSeeOther)
+}
+
+// check is the request that an answer belongs to. An answer is used once, and errors are believed only if they are an answer at all.
+func (a *app) check(s *session, answer url.Values) (pending, error) {
+	for _, name := range []string{"state", "iss", "code", "error"} {
+		if len(answer[name]) > 1 {
+			return pending{}, fmt.Errorf("the answer has %q twice", name)
+		}
+	}
+	p, ok := s.take(answer.Get("state"), a.Now())
+	if !ok {
+		return pending{}, errors.New("this answer belongs to no request of this browser: it is too old, was used before, or somebody else began it")
+	}
+	// RFC 9207 §2.4: an answer of another server must not get this one's codes, nor this server another's.
+	if iss := answer.Get("iss"); iss != a.Issuer {
+		return pending{}, fmt.Errorf("the answer is from %q, not from %q", iss, a.Issuer)
+	}
+	if code := answer.Get("error"); code != "" {
+		return pending{}, answerError(code, answer.Get("error_description"))
+	}
+	if answer.Get("code") == "" {
+		return pending{}, errors.New("the answer has no code")
+	}
+	return p, nil
+}
+
+func answerError(code, description string) error {
+	if code == "access_denied" && description == "" {
+		description = "you did not agree, or have no access to the team"
+	}
+	return errors.New(strings.TrimSuffix(code+": "+description, ": "))
+}
+
+// exchangeError is what the token endpoint said; of other failures, e.g. of the network, what happened.
+func exchangeError(err error) string {
+	if refused, ok := errors.AsType[*oauth2.RetrieveError](err); ok && refused.ErrorCode != "" {
+		return answerError(refused.ErrorCode, refused.ErrorDescription).Error()
+	}
+	return err.Error()
+}

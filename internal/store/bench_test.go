@@ -1,0 +1,114 @@
+package store_test
+
+import (
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/store"
+	"github.com/gatehouse-auth/gatehouse/internal/store/pgtest"
+	"github.com/gatehouse-auth/gatehouse/internal/store/storetest"
+	"github.com/gatehouse-auth/gatehouse/internal/team"
+)
+
+var now = time.Date(2030, 4, 5, 6, 7, 8, 0, time.UTC)
+
+// onBoth runs a benchmark on each database, with one grant. PostgreSQL's figures are those of a server that does not wait for its disk.
+func onBoth(b *testing.B, bench func(b *testing.B, db *store.DB, grant authz.Grant)) {
+	for _, on := range []struct {
+		name string
+		url  func(testing.TB) string
+	}{{"SQLite", storetest.SQLiteURL}, {"PostgreSQL", pgtest.URL}} {
+		b.Run(on.name, func(b *testing.B) {
+			var commits atomic.Int64
+			db, err := store.Open(b.Context(), on.url(b), store.Options{Observe: func(statement string) {
+				if statement == "commit" {
+					commits.Add(1)
+				}
+			}})
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer db.Close()
+			grant := oneGrant(b, db)
+			commits.Store(0)
+			b.ReportAllocs()
+			bench(b, db, grant)
+			b.ReportMetric(float64(commits.Load())/float64(b.N), "commits/op")
+		})
+	}
+}
+
+func oneGrant(b *testing.B, db *store.DB) authz.Grant {
+	b.Helper()
+	ctx := b.Context()
+	must := func(err error) {
+		b.Helper()
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+	must(db.AddUser(ctx, team.User{ID: "u", Email: "u@example.com", Name: "U", CreatedAt: now}))
+	must(db.AddTeam(ctx, team.Team{ID: "t", Slug: "t", Name: "T", CreatedAt: now}))
+	must(db.AddMember(ctx, team.Membership{User: "u", Team: team.Team{ID: "t"}, Role: team.Member, CreatedAt: now}))
+	must(db.AddClient(ctx, authz.Client{
+		ID: "c", Name: "C", RedirectURIs: []string{"https://a.example/", "https://b.example/"}, CreatedAt: now,
+		Secrets: []authz.ClientSecret{{Hash: "a", CreatedAt: now}, {Hash: "b", CreatedAt: now}},
+	}))
+	grant, err := db.SaveGrant(ctx, authz.Grant{ID: "g", User: "u", Client: "c", Team: "t", Scope: []string{"chatbot:read", "session:read"}, CreatedAt: now, UpdatedAt: now})
+	must(err)
+	return grant
+}
+
+func BenchmarkRedeem(b *testing.B) {
+	var id atomic.Int64
+	redeem := func(b *testing.B, db *store.DB, g authz.Grant) {
+		f := authz.Family{
+			ID: authz.FamilyID(fmt.Sprintf("family-%020d", id.Add(1))), Grant: g.ID, Client: g.Client, Scope: g.Scope,
+			AuthTime: now, CreatedAt: now, ExpiresAt: now.Add(time.Hour),
+		}
+		if _, err := db.Redeem(b.Context(), f); err != nil {
+			b.Error(err)
+		}
+	}
+	b.Run("Alone", func(b *testing.B) {
+		onBoth(b, func(b *testing.B, db *store.DB, g authz.Grant) {
+			for b.Loop() {
+				redeem(b, db, g)
+			}
+		})
+	})
+	b.Run("Together", func(b *testing.B) {
+		onBoth(b, func(b *testing.B, db *store.DB, g authz.Grant) {
+			b.SetParallelism(32)
+			b.RunParallel(func(pb *testing.PB) {
+				for pb.Next() {
+					redeem(b, db, g)
+				}
+			})
+		})
+	})
+}
+
+func BenchmarkReads(b *testing.B) {
+	b.Run("Client", func(b *testing.B) {
+		onBoth(b, func(b *testing.B, db *store.DB, g authz.Grant) {
+			for b.Loop() {
+				if _, err := db.Client(b.Context(), g.Client); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	})
+	b.Run("Standings", func(b *testing.B) {
+		onBoth(b, func(b *testing.B, db *store.DB, g authz.Grant) {
+			for b.Loop() {
+				if _, err := db.Standings(b.Context(), g.User, g.Client); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	})
+}
