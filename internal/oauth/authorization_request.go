@@ -2,9 +2,8 @@ package oauth
 
 import (
 	"errors"
-	"log/slog"
 	"math"
-	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -17,6 +16,15 @@ type Prompt struct {
 	Consent       bool `json:"consent,omitempty"`
 	SelectAccount bool `json:"select_account,omitempty"`
 }
+
+// ResponseMode is how the authorization response reaches the client.
+type ResponseMode string
+
+// The response modes.
+const (
+	ModeQuery    ResponseMode = "query"     // OAuth 2.0 Multiple Response Type Encoding Practices §2.1
+	ModeFormPost ResponseMode = "form_post" // OAuth 2.0 Form Post Response Mode §2
+)
 
 // AuthorizationRequest is a well-formed authorization request (RFC 6749 §4.1.1 with RFC 7636). It says nothing yet about whether the client
 // exists or may ask for what it asks.
@@ -44,19 +52,27 @@ const MaxStateLength = 4096
 
 // Bounds of what travels with a pending request, in bytes.
 const (
-	maxTeamLength  = 255
-	maxNonceLength = 1024
+	maxTeamLength      = 255
+	maxNonceLength     = 1024
+	maxLoginHintLength = 255
+	maxIDTokenLength   = 4096
+	maxACRLength       = 1024
+	maxLocalesLength   = 255
 )
 
 // ParseAuthorizationRequest parses and checks everything that can be checked without knowing the client, in the order of response_type, code_challenge,
-// code_challenge_method, scope, request, request_uri, prompt, max_age, and the rest. When it returns an error, the request still holds the State to answer
-// with (if that could be read), so the error can travel to a redirect URI that has been verified before.
+// code_challenge_method, scope, request, request_uri, prompt, max_age, and the rest. When it returns an error, the request still holds the State and the ResponseMode
+// to answer with (if those could be read), so the error can travel to a redirect URI that has been verified before.
 //
-// Not supported: request objects, by value or by reference (OpenID Connect Core §6); response modes other than query.
+// A request_uri is refused here: who accepts pushed requests asks Params.PushedRequest first.
+//
+// Not supported: request objects, by value or by reference (OpenID Connect Core §6); the claims parameter (§5.5); the response modes fragment and jwt.
 func ParseAuthorizationRequest(p Params) (AuthorizationRequest, error) {
 	var r AuthorizationRequest
+	// Mode and state before all else: every later error has to be answered with them.
+	mode, modeErr := parseResponseMode(p)
+	r.ResponseMode = mode
 	var err error
-	// State before all else: every later error has to carry it.
 	if r.State, err = bounded(p, "state", MaxStateLength); err != nil {
 		return r, err
 	}
@@ -84,13 +100,37 @@ func ParseAuthorizationRequest(p Params) (AuthorizationRequest, error) {
 	if r.MaxAge, err = parseMaxAge(p); err != nil {
 		return r, err
 	}
-	if r.Team, err = bounded(p, "team", maxTeamLength); err != nil {
+	if err = parseHints(p, &r); err != nil {
 		return r, err
+	}
+	return r, modeErr
+}
+
+// parseHints reads what the order of errors does not depend on.
+func parseHints(p Params, r *AuthorizationRequest) (err error) {
+	if r.Team, err = bounded(p, "team", maxTeamLength); err != nil {
+		return err
 	}
 	if r.Nonce, err = bounded(p, "nonce", maxNonceLength); err != nil {
-		return r, err
+		return err
 	}
-	return r, checkResponseMode(p)
+	if r.Resource, err = parseResource(p); err != nil {
+		return err
+	}
+	if r.LoginHint, err = bounded(p, "login_hint", maxLoginHintLength); err != nil {
+		return err
+	}
+	if r.IDTokenHint, err = bounded(p, "id_token_hint", maxIDTokenLength); err != nil {
+		return err
+	}
+	if r.ACRValues, err = parseACRValues(p); err != nil {
+		return err
+	}
+	if r.UILocales, err = bounded(p, "ui_locales", maxLocalesLength); err != nil {
+		return err
+	}
+	r.DPoPKey, err = parseThumbprint(p)
+	return err
 }
 
 // bounded is an optional parameter of at most limit bytes.
@@ -156,7 +196,7 @@ func refuseRequestObjects(p Params) error {
 		return errorOr(err, RequestNotSupported.Errorf("request objects are not supported; send the parameters themselves"))
 	}
 	if value, err := p.Optional("request_uri"); err != nil || value != "" {
-		return errorOr(err, RequestURINotSupported.Errorf("request_uri is not supported; send the parameters themselves"))
+		return errorOr(err, RequestURINotSupported.Errorf("request_uri must be one that this server's pushed authorization request endpoint made; or send the parameters themselves"))
 	}
 	return nil
 }
@@ -209,67 +249,44 @@ func parseMaxAge(p Params) (*time.Duration, error) {
 	return &age, nil
 }
 
-func checkResponseMode(p Params) error {
-	mode, err := p.Optional("response_mode")
-	if err == nil && mode != "" && mode != "query" {
-		err = InvalidRequest.Errorf("response_mode must be query or omitted, not %.100q", mode)
+// parseResponseMode is "" for query, whether it was named or not.
+func parseResponseMode(p Params) (ResponseMode, error) {
+	text, err := p.Optional("response_mode")
+	if err != nil {
+		return "", err
 	}
-	return err
+	switch mode := ResponseMode(text); mode {
+	case "", ModeQuery:
+		return "", nil
+	case ModeFormPost:
+		return mode, nil
+	}
+	return "", InvalidRequest.Errorf("response_mode must be query, form_post or omitted, not %.100q", text)
 }
 
-// AuthorizationResponse is what goes back to the redirect URI: a code, or an error (RFC 6749 §4.1.2, with iss of RFC 9207).
-type AuthorizationResponse struct {
-	RedirectURI string // verified
-	Issuer      string
-	State       string
-	Code        string
-	Err         error        // instead of Code
-	Mode        ResponseMode // query when empty; with form_post, Fields are posted to RedirectURI
-}
-
-// Fields are the names and values of the response, in the order of URL's query, for the form_post response mode.
-func (r AuthorizationResponse) Fields() [][2]string { panic("contract") }
-
-// URL is the redirect URI with the response added to its query. What the URI had is kept byte for byte.
-func (r AuthorizationResponse) URL() string {
-	var b strings.Builder
-	b.WriteString(r.RedirectURI)
-	separator := "?"
-	if _, query, found := strings.Cut(r.RedirectURI, "?"); found {
-		separator = "&"
-		if query == "" || strings.HasSuffix(query, "&") {
-			separator = ""
+// parseACRValues splits acr_values (OpenID Connect Core §3.1.2.1). The order is the client's preference.
+func parseACRValues(p Params) ([]string, error) {
+	text, err := bounded(p, "acr_values", maxACRLength)
+	if err != nil {
+		return nil, err
+	}
+	var values []string
+	for value := range strings.SplitSeq(text, " ") {
+		if value != "" && !slices.Contains(values, value) {
+			values = append(values, value)
 		}
 	}
-	add := func(name, value string) {
-		if value == "" {
-			return
-		}
-		b.WriteString(separator + name + "=" + escape(value))
-		separator = "&"
-	}
-	if r.Err != nil {
-		code, description := Outside(r.Err)
-		add("error", string(code))
-		add("error_description", description)
-	} else {
-		add("code", r.Code)
-	}
-	add("state", r.State)
-	add("iss", r.Issuer)
-	return b.String()
+	return values, nil
 }
 
-// String hides the code.
-func (r AuthorizationResponse) String() string { return "response to " + r.RedirectURI }
-
-// GoString hides the code from %#v.
-func (r AuthorizationResponse) GoString() string { return r.String() }
-
-// LogValue hides the code from slog.
-func (r AuthorizationResponse) LogValue() slog.Value { return slog.StringValue(r.String()) }
-
-// escape writes a space as %20, which every decoder reads; "+" is a space only to those that decode forms.
-func escape(value string) string {
-	return strings.ReplaceAll(url.QueryEscape(value), "+", "%20")
+// parseThumbprint reads dpop_jkt (RFC 9449 §10): the SHA-256 thumbprint of a key (RFC 7638), spelled like a code challenge.
+func parseThumbprint(p Params) (string, error) {
+	text, err := p.Optional("dpop_jkt")
+	if err == nil && text != "" && !isHash(text) {
+		err = InvalidRequest.Errorf("dpop_jkt must be the SHA-256 thumbprint of a key (RFC 7638) in base64url without padding: 43 characters")
+	}
+	if err != nil {
+		return "", err
+	}
+	return text, nil
 }

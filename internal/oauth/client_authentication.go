@@ -2,6 +2,7 @@ package oauth
 
 import (
 	"encoding/base64"
+	"encoding/json"
 	"log/slog"
 	"net/url"
 	"strings"
@@ -13,12 +14,13 @@ type AuthMethod string
 
 // The ways a client may authenticate.
 const (
-	AuthBasic AuthMethod = "client_secret_basic"
-	AuthPost  AuthMethod = "client_secret_post"
-	AuthNone  AuthMethod = "none" // public clients
+	AuthBasic         AuthMethod = "client_secret_basic"
+	AuthPost          AuthMethod = "client_secret_post"
+	AuthPrivateKeyJWT AuthMethod = "private_key_jwt" // a signed assertion (OpenID Connect Core §9, RFC 7523 §2.2)
+	AuthNone          AuthMethod = "none"            // public clients
 )
 
-// ClientAuthentication is who a client says it is, and its proof. It prints without the secret.
+// ClientAuthentication is who a client says it is, and its proof. It prints without secret and assertion.
 type ClientAuthentication struct {
 	ClientID  string
 	Secret    string // empty with AuthNone, and with AuthBasic when nothing follows the colon
@@ -26,11 +28,20 @@ type ClientAuthentication struct {
 	Assertion string // with AuthPrivateKeyJWT; its signature is not verified yet
 }
 
-// ParseClientAuthentication reads client_secret_basic (RFC 6749 §2.3.1: both halves are form-urlencoded), client_secret_post, or a bare client_id.
+// AssertionTypeJWT is the only client_assertion_type (RFC 7523 §2.2).
+const AssertionTypeJWT = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+
+// Bounds of what is read of an assertion before its signature is verified, in bytes.
+const (
+	maxAssertionLength = 8192
+	maxClientIDLength  = 255
+)
+
+// ParseClientAuthentication reads client_secret_basic (RFC 6749 §2.3.1: both halves are form-urlencoded), client_secret_post, private_key_jwt, or a bare client_id.
 // Two ways at once are invalid_request; nothing at all, or a header that is not well-formed Basic, is invalid_client with what was tried in Method.
-// A client_id in the body beside Basic is no second way, as long as both are the same.
+// A client_id in the body beside Basic or an assertion is no second way, as long as both are the same.
 //
-// Not supported: client assertions (RFC 7523 §2.2).
+// Not supported: client_secret_jwt (OpenID Connect Core §9), for which the secret would have to be kept in the clear.
 func ParseClientAuthentication(authorization string, p Params) (ClientAuthentication, error) {
 	tried := ClientAuthentication{Method: AuthNone}
 	if authorization != "" {
@@ -50,9 +61,9 @@ func ParseClientAuthentication(authorization string, p Params) (ClientAuthentica
 	}
 	switch ways := count(authorization, secret, assertion); {
 	case ways > 1:
-		return tried, InvalidRequest.Errorf("the client authenticates in more than one way; use either the Authorization header or client_secret in the body")
+		return tried, InvalidRequest.Errorf("the client authenticates in more than one way; use one of the Authorization header, client_secret and client_assertion")
 	case assertion != "":
-		return tried, InvalidClient.Errorf("client_assertion is not supported; authenticate by the client's secret")
+		return withAssertion(assertion, id, p)
 	case authorization != "":
 		return withBasic(authorization, id)
 	case secret != "" && id == "":
@@ -62,7 +73,7 @@ func ParseClientAuthentication(authorization string, p Params) (ClientAuthentica
 	case id != "":
 		return ClientAuthentication{ClientID: id, Method: AuthNone}, nil
 	}
-	return tried, InvalidClient.Errorf("the client did not say who it is; send client_id and client_secret in the body, or HTTP Basic authentication")
+	return tried, InvalidClient.Errorf("the client did not say who it is; send client_id and client_secret in the body, HTTP Basic authentication, or client_assertion")
 }
 
 func count(values ...string) (n int) {
@@ -105,14 +116,53 @@ func withBasic(authorization, bodyID string) (ClientAuthentication, error) {
 	return c, nil
 }
 
+// withAssertion reads who an assertion says it is from: the client has to be known before its keys are. Nothing is verified yet.
+func withAssertion(assertion, bodyID string, p Params) (ClientAuthentication, error) {
+	tried := ClientAuthentication{Method: AuthPrivateKeyJWT}
+	switch kind, err := p.Optional("client_assertion_type"); {
+	case err != nil:
+		return tried, err
+	case kind != AssertionTypeJWT:
+		return tried, InvalidRequest.Errorf("client_assertion_type must be %s", AssertionTypeJWT)
+	case len(assertion) > maxAssertionLength:
+		return tried, InvalidClient.Errorf("client_assertion is %d bytes long; at most %d are accepted", len(assertion), maxAssertionLength)
+	}
+	subject := unverifiedSubject(assertion)
+	if subject == "" || len(subject) > maxClientIDLength || !isText(subject) {
+		return tried, InvalidClient.Errorf("client_assertion must be a signed JWT whose sub is the client_id")
+	}
+	// RFC 7521 §4.2: client_id, if present, "MUST identify the same client as is identified by the client assertion".
+	if bodyID != "" && bodyID != subject {
+		return tried, InvalidClient.Errorf("client_id is not the sub of client_assertion")
+	}
+	return ClientAuthentication{ClientID: subject, Method: AuthPrivateKeyJWT, Assertion: assertion}, nil
+}
+
+// unverifiedSubject is the sub of a compact JWS, "" when it cannot be read.
+func unverifiedSubject(jwt string) string {
+	_, rest, _ := strings.Cut(jwt, ".")
+	payload, _, _ := strings.Cut(rest, ".")
+	decoded, err := base64.RawURLEncoding.DecodeString(payload)
+	if err != nil {
+		return ""
+	}
+	var claims struct {
+		Subject string `json:"sub"`
+	}
+	if json.Unmarshal(decoded, &claims) != nil {
+		return ""
+	}
+	return claims.Subject
+}
+
 // isText tells what a database can keep and compare as text.
 func isText(s string) bool { return utf8.ValidString(s) && !strings.ContainsRune(s, 0) }
 
-// String hides the secret.
+// String hides the secret and the assertion.
 func (c ClientAuthentication) String() string { return c.ClientID + " by " + string(c.Method) }
 
-// GoString hides the secret from %#v.
+// GoString hides them from %#v.
 func (c ClientAuthentication) GoString() string { return c.String() }
 
-// LogValue hides the secret from slog.
+// LogValue hides them from slog.
 func (c ClientAuthentication) LogValue() slog.Value { return slog.StringValue(c.String()) }

@@ -43,6 +43,22 @@ func (p Params) Required(name string) (string, error) {
 	return value, err
 }
 
+// RequestURIPrefix begins every request_uri that our pushed authorization request endpoint makes (RFC 9126 §2.2).
+const RequestURIPrefix = "urn:ietf:params:oauth:request_uri:"
+
+// PushedRequest is what follows RequestURIPrefix in request_uri; pushed is false when there is no request_uri, or one of another kind, which ParseAuthorizationRequest refuses.
+func (p Params) PushedRequest() (reference string, pushed bool, err error) {
+	uri, err := p.Optional("request_uri")
+	if err != nil {
+		return "", false, err
+	}
+	reference, pushed = strings.CutPrefix(uri, RequestURIPrefix)
+	if !pushed {
+		return "", false, nil
+	}
+	return reference, true, nil
+}
+
 // String hides the values: a request may carry secrets, codes and verifiers.
 func (p Params) String() string { return fmt.Sprintf("[%d parameters]", len(p.values)) }
 

@@ -15,11 +15,17 @@ const MethodS256 = "S256"
 
 // ParseCodeChallenge is invalid_request unless s is 43 characters of base64url that decode to 32 bytes.
 func ParseCodeChallenge(s string) (CodeChallenge, error) {
-	// The decoder skips line breaks, so the length after decoding counts as well.
-	if b, err := base64.RawURLEncoding.DecodeString(s); err != nil || len(s) != 43 || len(b) != sha256.Size {
+	if !isHash(s) {
 		return "", InvalidRequest.Errorf("code_challenge must be the SHA-256 of the code_verifier in base64url without padding: 43 characters of A-Z a-z 0-9 - _")
 	}
 	return CodeChallenge(s), nil
+}
+
+// isHash tells a SHA-256 in base64url without padding.
+func isHash(s string) bool {
+	// The decoder skips line breaks, so the length after decoding counts as well.
+	b, err := base64.RawURLEncoding.DecodeString(s)
+	return err == nil && len(s) == 43 && len(b) == sha256.Size
 }
 
 // ChallengeS256 is the challenge of a verifier (RFC 7636 §4.2).

@@ -8,6 +8,14 @@ import (
 // Scope is a list of scope values without repetition, in the order given (RFC 6749 §3.3).
 type Scope []string
 
+// Identity scopes (OpenID Connect Core §5.4, §11). They are granted only when asked for by name.
+const (
+	ScopeOpenID        = "openid"
+	ScopeProfile       = "profile"
+	ScopeEmail         = "email"
+	ScopeOfflineAccess = "offline_access"
+)
+
 // ParseScope splits a scope parameter. It is invalid_scope, naming the value, when one is not a scope-token of RFC 6749 §3.3.
 // An empty string is an empty Scope. Surplus spaces between values are forgiven, but nothing except spaces is invalid_scope:
 // a scope that was sent must never be taken for one that was omitted, which asks for everything.

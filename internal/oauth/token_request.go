@@ -8,6 +8,8 @@ type GrantType string
 // The grant types that exist here.
 const (
 	GrantAuthorizationCode GrantType = "authorization_code" // RFC 6749 §4.1.3
+	GrantRefreshToken      GrantType = "refresh_token"      // RFC 6749 §6
+	GrantClientCredentials GrantType = "client_credentials" // RFC 6749 §4.4
 )
 
 // TokenRequest is a request to the token endpoint of a known grant type, with whatever the client sent to authenticate itself. It prints without secrets.
@@ -29,13 +31,13 @@ func ParseTokenRequest(authorization string, p Params) (TokenRequest, error) {
 		return TokenRequest{}, err
 	}
 	switch grantType := GrantType(text); grantType {
-	case GrantAuthorizationCode:
+	case GrantAuthorizationCode, GrantRefreshToken, GrantClientCredentials:
 		client, err := ParseClientAuthentication(authorization, p)
 		return TokenRequest{GrantType: grantType, Client: client, params: p}, err
 	case "":
-		return TokenRequest{}, InvalidRequest.Errorf("grant_type is missing; send grant_type=authorization_code as a form parameter in the body")
+		return TokenRequest{}, InvalidRequest.Errorf("grant_type is missing; send authorization_code, refresh_token or client_credentials as a form parameter in the body")
 	}
-	return TokenRequest{}, UnsupportedGrantType.Errorf("grant_type must be authorization_code, not %.100q", text)
+	return TokenRequest{}, UnsupportedGrantType.Errorf("grant_type must be authorization_code, refresh_token or client_credentials, not %.100q", text)
 }
 
 // String hides the secret and the parameters.
@@ -52,6 +54,7 @@ type CodeExchange struct {
 	Code         string
 	RedirectURI  string
 	CodeVerifier string
+	Resource     []string // of those that were authorized, the ones this access token is for (RFC 8707 §2.2); empty when omitted
 }
 
 // CodeExchange parses what the authorization code grant needs; invalid_request names what is missing or malformed.
@@ -72,7 +75,11 @@ func (r TokenRequest) CodeExchange() (CodeExchange, error) {
 	if err != nil {
 		return CodeExchange{}, err
 	}
-	return CodeExchange{Code: code, RedirectURI: redirectURI, CodeVerifier: verifier}, nil
+	resource, err := parseResource(r.params)
+	if err != nil {
+		return CodeExchange{}, err
+	}
+	return CodeExchange{Code: code, RedirectURI: redirectURI, CodeVerifier: verifier, Resource: resource}, nil
 }
 
 // String hides the code and the verifier.
@@ -83,6 +90,60 @@ func (CodeExchange) GoString() string { return "[secret]" }
 
 // LogValue hides them from slog.
 func (CodeExchange) LogValue() slog.Value { return slog.StringValue("[secret]") }
+
+// RefreshExchange is the parameters of the refresh grant (RFC 6749 §6). It prints as [secret].
+type RefreshExchange struct {
+	RefreshToken string
+	Scope        Scope    // narrower than granted, for this access token only; empty when omitted
+	Resource     []string // RFC 8707 §2.2; empty when omitted
+}
+
+// RefreshExchange parses what the refresh grant needs; invalid_request, invalid_scope or invalid_target names what is missing or malformed.
+func (r TokenRequest) RefreshExchange() (RefreshExchange, error) {
+	token, err := r.params.Required("refresh_token")
+	if err != nil {
+		return RefreshExchange{}, err
+	}
+	scope, resource, err := r.narrowing()
+	if err != nil {
+		return RefreshExchange{}, err
+	}
+	return RefreshExchange{RefreshToken: token, Scope: scope, Resource: resource}, nil
+}
+
+// String hides the refresh token.
+func (RefreshExchange) String() string { return "[secret]" }
+
+// GoString hides it from %#v.
+func (RefreshExchange) GoString() string { return "[secret]" }
+
+// LogValue hides it from slog.
+func (RefreshExchange) LogValue() slog.Value { return slog.StringValue("[secret]") }
+
+// ClientCredentials is the parameters of the client credentials grant (RFC 6749 §4.4.2).
+type ClientCredentials struct {
+	Scope    Scope    // as asked; empty when omitted
+	Resource []string // RFC 8707 §2.2; empty when omitted
+}
+
+// ClientCredentials parses what the client credentials grant needs; invalid_scope or invalid_target names what is malformed.
+func (r TokenRequest) ClientCredentials() (ClientCredentials, error) {
+	scope, resource, err := r.narrowing()
+	return ClientCredentials{Scope: scope, Resource: resource}, err
+}
+
+// narrowing is what an access token may be narrowed to.
+func (r TokenRequest) narrowing() (Scope, []string, error) {
+	scope, err := scopeParam(r.params)
+	if err != nil {
+		return nil, nil, err
+	}
+	resource, err := parseResource(r.params)
+	if err != nil {
+		return nil, nil, err
+	}
+	return scope, resource, nil
+}
 
 // TokenResponse is a successful answer of the token endpoint (RFC 6749 §5.1), with the team's slug. It prints without the token.
 type TokenResponse struct {

@@ -1,0 +1,69 @@
+package oauth
+
+import (
+	"log/slog"
+	"net/url"
+	"strings"
+)
+
+// AuthorizationResponse is what goes back to the redirect URI: a code, or an error (RFC 6749 §4.1.2, with iss of RFC 9207).
+type AuthorizationResponse struct {
+	RedirectURI string // verified
+	Issuer      string
+	State       string
+	Code        string
+	Err         error        // instead of Code
+	Mode        ResponseMode // query when empty; with form_post, Fields are posted to RedirectURI
+}
+
+// Fields are the names and values of the response, in the order of URL's query, for the form_post response mode.
+func (r AuthorizationResponse) Fields() [][2]string {
+	var fields [][2]string
+	add := func(name, value string) {
+		if value != "" {
+			fields = append(fields, [2]string{name, value})
+		}
+	}
+	if r.Err != nil {
+		code, description := Outside(r.Err)
+		add("error", string(code))
+		add("error_description", description)
+	} else {
+		add("code", r.Code)
+	}
+	add("state", r.State)
+	add("iss", r.Issuer)
+	return fields
+}
+
+// URL is the redirect URI with the response added to its query. What the URI had is kept byte for byte.
+func (r AuthorizationResponse) URL() string {
+	var b strings.Builder
+	b.WriteString(r.RedirectURI)
+	separator := "?"
+	if _, query, found := strings.Cut(r.RedirectURI, "?"); found {
+		separator = "&"
+		if query == "" || strings.HasSuffix(query, "&") {
+			separator = ""
+		}
+	}
+	for _, field := range r.Fields() {
+		b.WriteString(separator + field[0] + "=" + escape(field[1]))
+		separator = "&"
+	}
+	return b.String()
+}
+
+// String hides the code.
+func (r AuthorizationResponse) String() string { return "response to " + r.RedirectURI }
+
+// GoString hides the code from %#v.
+func (r AuthorizationResponse) GoString() string { return r.String() }
+
+// LogValue hides the code from slog.
+func (r AuthorizationResponse) LogValue() slog.Value { return slog.StringValue(r.String()) }
+
+// escape writes a space as %20, which every decoder reads; "+" is a space only to those that decode forms.
+func escape(value string) string {
+	return strings.ReplaceAll(url.QueryEscape(value), "+", "%20")
+}
