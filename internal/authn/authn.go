@@ -23,9 +23,6 @@ type Session struct {
 	ExpiresAt time.Time
 }
 
-// SID is an identifier of the sign-in that may leave the server: the sid of ID and logout tokens. The cookie cannot be found from it.
-func (s Session) SID() string { panic("contract") }
-
 // Bucket is a counter of failures with a limit.
 type Bucket struct {
 	Key    string // bounded in number: a kind and a hash cut to 20 bits, or an id of ours

@@ -2,6 +2,8 @@ package authn
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"strings"
@@ -23,6 +25,12 @@ func (a *Authenticator) Session(ctx context.Context, cookie string) (Session, er
 		return Session{}, fmt.Errorf("load session: %w", err)
 	}
 	return s, err
+}
+
+// SID is an identifier of the sign-in that may leave the server: the sid of ID and logout tokens, 128 bits in base64url. Neither the cookie nor the session's ID can be found from it.
+func (s Session) SID() string {
+	sum := sha256.Sum256([]byte("gatehouse sid\x00" + s.ID))
+	return base64.RawURLEncoding.EncodeToString(sum[:16])
 }
 
 // SignOut ends the session of a cookie on the server. A cookie that is nobody's is no error.

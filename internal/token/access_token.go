@@ -1,10 +1,6 @@
 package token
 
 import (
-	"crypto/ecdsa"
-	"crypto/rand"
-	"crypto/sha256"
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
 )
@@ -43,41 +39,39 @@ func (a Audience) MarshalJSON() ([]byte, error) {
 	return json.Marshal([]string(a))
 }
 
+// UnmarshalJSON reads both forms.
+func (a *Audience) UnmarshalJSON(text []byte) error {
+	var one string
+	if json.Unmarshal(text, &one) == nil {
+		*a = Audience{one}
+		return nil
+	}
+	return json.Unmarshal(text, (*[]string)(a))
+}
+
 // SignAccessToken is the JWT with typ "at+jwt" (RFC 9068 §2.1), signed with the current ES256 key.
 func (k *Keyring) SignAccessToken(claims AccessClaims) (string, error) {
 	payload, err := json.Marshal(claims)
 	if err != nil {
 		return "", fmt.Errorf("encode an access token: %w", err)
 	}
-	key := k.keys.Load().current(accessTokenAlgorithm, k.now())
-	return signES256(key.header, payload, key.ecdsa)
+	key := k.keys.Load().current(algorithmES256, k.now())
+	return key.sign(key.accessHeader, payload)
 }
 
-// accessTokenHeader is the protected header of every access token that a key signs, encoded once.
-func accessTokenHeader(kid string) (string, error) {
-	header, err := json.Marshal(struct {
-		Algorithm string `json:"alg"`
-		KeyID     string `json:"kid"`
-		Type      string `json:"typ"`
-	}{accessTokenAlgorithm, kid, "at+jwt"})
-	return base64.RawURLEncoding.EncodeToString(header), err
-}
-
-// signES256 is the compact serialization (RFC 7515 §7.1). It is here and not go-jose's because that one encodes the header
-// anew at each signature, which doubles the allocations of a token.
-func signES256(header string, payload []byte, key *ecdsa.PrivateKey) (string, error) {
-	const half = 32 // bytes of r and of s for P-256 (RFC 7518 §3.4)
-	b64 := base64.RawURLEncoding
-	out := make([]byte, 0, len(header)+1+b64.EncodedLen(len(payload))+1+b64.EncodedLen(2*half))
-	out = append(append(out, header...), '.')
-	out = b64.AppendEncode(out, payload)
-	digest := sha256.Sum256(out)
-	r, s, err := ecdsa.Sign(rand.Reader, key, digest[:])
-	if err != nil {
-		return "", fmt.Errorf("sign an access token: %w", err)
+// VerifyAccessToken checks an access token of ours: typ at+jwt, ES256 by one of our keys, not expired. It knows nothing of grants and audiences.
+// The error is ErrNotOurs, or ErrExpired (the claims are filled then).
+func (k *Keyring) VerifyAccessToken(text string) (AccessClaims, error) {
+	var claims AccessClaims
+	now := k.now()
+	key, err := openJWT(text, k.keys.Load().access, &claims)
+	switch {
+	case err != nil:
+		return AccessClaims{}, err
+	case key.dead(now):
+		return AccessClaims{}, ErrNotOurs // it died after everything that it signed had expired
+	case expired(claims.Expires, now):
+		return claims, ErrExpired
 	}
-	var signature [2 * half]byte
-	r.FillBytes(signature[:half])
-	s.FillBytes(signature[half:])
-	return string(b64.AppendEncode(append(out, '.'), signature[:])), nil
+	return claims, nil
 }

@@ -19,10 +19,17 @@ import (
 
 // The algorithms of the keys (RFC 7518 §3.1). XC20P is XChaCha20-Poly1305.
 const (
-	accessTokenAlgorithm = "ES256"
-	idTokenAlgorithm     = "RS256" // the one that every OpenID Connect client has to know; nothing is signed with it yet
-	sealAlgorithm        = "XC20P"
+	algorithmES256 = "ES256"
+	algorithmRS256 = "RS256" // the one that every OpenID Connect client has to know
+	algorithmSeal  = "XC20P"
+	algorithmMAC   = "HS256"
 )
+
+// algorithms are those of which there is always a key. A database from before one of them gets its first key when it is opened.
+var algorithms = []string{algorithmES256, algorithmRS256, algorithmSeal, algorithmMAC}
+
+// macKeySize is as many bytes as the hash has (RFC 7518 §3.2).
+const macKeySize = 32
 
 // key is a StoredKey that is open, with its end: that is its successor's beginning, so no stored key ever changes.
 type key struct {
@@ -31,10 +38,13 @@ type key struct {
 	signsTo    time.Time // zero while it has no successor
 	deadAt     time.Time // zero while it has no successor
 
-	public crypto.PublicKey  // of signing keys
-	ecdsa  *ecdsa.PrivateKey // of ES256 keys
-	header string            // of ES256 keys
-	aead   cipher.AEAD       // of sealing keys
+	public       crypto.PublicKey  // of signing keys
+	ecdsa        *ecdsa.PrivateKey // of ES256 keys
+	rsa          *rsa.PrivateKey   // of RS256 keys
+	accessHeader string            // of ES256 keys: the protected header of every access token
+	idHeader     string            // of signing keys: the protected header of every ID token
+	aead         cipher.AEAD       // of sealing keys
+	mac          []byte            // of MAC keys
 }
 
 func (k *key) dead(now time.Time) bool { return !k.deadAt.IsZero() && !now.Before(k.deadAt) }
@@ -49,9 +59,14 @@ func newKey(master MasterKey, algorithm string, generation int, created, signsFr
 	if err != nil {
 		return StoredKey{}, fmt.Errorf("make a key for %s: %w", k.Slot, err)
 	}
-	if algorithm == sealAlgorithm {
+	switch algorithm {
+	case algorithmSeal:
 		k.Use = UseSeal
-		k.ID = k.ID[:8] // travels in every sealed value; it only has to differ from the few others here
+	case algorithmMAC:
+		k.Use = UseMAC
+	}
+	if k.Use != UseSign {
+		k.ID = k.ID[:8] // travels in every sealed value and refresh token; it only has to differ from the few others here
 	}
 	if k.Sealed, err = master.sealKey(k, private); err != nil {
 		return StoredKey{}, fmt.Errorf("seal a key for %s: %w", k.Slot, err)
@@ -59,23 +74,27 @@ func newKey(master MasterKey, algorithm string, generation int, created, signsFr
 	return k, nil
 }
 
-// newPrivate is a new private key: PKCS #8, or the 32 bytes of a sealing key.
+// newPrivate is a new private key: PKCS #8, or the 32 bytes of a key that seals or authenticates.
 func newPrivate(algorithm string) ([]byte, error) {
 	switch algorithm {
-	case accessTokenAlgorithm:
+	case algorithmES256:
 		private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 		if err != nil {
 			return nil, err
 		}
 		return x509.MarshalPKCS8PrivateKey(private)
-	case idTokenAlgorithm:
+	case algorithmRS256:
 		private, err := rsa.GenerateKey(rand.Reader, 2048)
 		if err != nil {
 			return nil, err
 		}
 		return x509.MarshalPKCS8PrivateKey(private)
-	case sealAlgorithm:
+	case algorithmSeal:
 		private := make([]byte, chacha20poly1305.KeySize)
+		rand.Read(private)
+		return private, nil
+	case algorithmMAC:
+		private := make([]byte, macKeySize)
 		rand.Read(private)
 		return private, nil
 	}
@@ -94,24 +113,39 @@ func openKey(master MasterKey, stored StoredKey) (*key, error) {
 		return nil, err
 	}
 	k := &key{StoredKey: stored, generation: n}
-	if stored.Algorithm == sealAlgorithm {
+	switch stored.Algorithm {
+	case algorithmSeal:
 		k.aead, err = chacha20poly1305.NewX(private)
-		return k, err
-	}
-	parsed, err := x509.ParsePKCS8PrivateKey(private)
-	if err != nil {
-		return nil, errors.New("the private key is not PKCS #8") // x509's error could quote the key
-	}
-	signer, ok := parsed.(crypto.Signer)
-	if !ok {
-		return nil, fmt.Errorf("a %T cannot sign", parsed)
-	}
-	k.public = signer.Public()
-	if stored.Algorithm == accessTokenAlgorithm {
-		if k.ecdsa, ok = parsed.(*ecdsa.PrivateKey); !ok || k.ecdsa.Curve != elliptic.P256() {
-			return nil, fmt.Errorf("a %T cannot sign %s", parsed, stored.Algorithm)
+	case algorithmMAC:
+		if k.mac = private; len(private) != macKeySize {
+			err = fmt.Errorf("a MAC key of %d bytes", len(private))
 		}
-		k.header, err = accessTokenHeader(stored.ID)
+	default:
+		err = k.openSigner(private)
 	}
 	return k, err
+}
+
+// openSigner prepares a signing key: its public half and the headers that it signs over and over.
+func (k *key) openSigner(private []byte) error {
+	parsed, err := x509.ParsePKCS8PrivateKey(private)
+	if err != nil {
+		return errors.New("the private key is not PKCS #8") // x509's error could quote the key
+	}
+	switch p := parsed.(type) {
+	case *ecdsa.PrivateKey:
+		if k.Algorithm == algorithmES256 && p.Curve == elliptic.P256() {
+			k.ecdsa, k.public = p, p.Public()
+			k.accessHeader = header(k.Algorithm, k.ID, typeAccessToken)
+		}
+	case *rsa.PrivateKey:
+		if k.Algorithm == algorithmRS256 {
+			k.rsa, k.public = p, p.Public()
+		}
+	}
+	if k.public == nil {
+		return fmt.Errorf("a %T cannot sign %s", parsed, k.Algorithm)
+	}
+	k.idHeader = header(k.Algorithm, k.ID, typeIDToken)
+	return nil
 }

@@ -17,26 +17,40 @@ import (
 type keySet struct {
 	chains  map[string][]*key // by algorithm, in the order of generations
 	sealers map[string]*key   // by id
+	macs    map[string]*key   // by id
+	access  map[string]*key   // by the header of the access tokens that they sign
+	id      map[string]*key   // by the header of the ID tokens that they sign
 	jwks    atomic.Pointer[jwks]
 }
 
 func newKeySet(master MasterKey, stored []StoredKey) (*keySet, error) {
-	set := &keySet{chains: map[string][]*key{}, sealers: map[string]*key{}}
+	set := &keySet{chains: map[string][]*key{}, sealers: map[string]*key{}, macs: map[string]*key{}, access: map[string]*key{}, id: map[string]*key{}}
 	for _, s := range stored {
 		k, err := openKey(master, s)
 		if err != nil {
 			return nil, fmt.Errorf("open key %s: %w", s.ID, err)
 		}
-		set.chains[k.Algorithm] = append(set.chains[k.Algorithm], k)
-		if k.Use == UseSeal {
-			set.sealers[k.ID] = k
-		}
+		set.add(k)
 	}
 	for _, chain := range set.chains {
 		slices.SortFunc(chain, func(a, b *key) int { return cmp.Compare(a.generation, b.generation) })
 		setEnds(chain)
 	}
 	return set, nil
+}
+
+func (s *keySet) add(k *key) {
+	s.chains[k.Algorithm] = append(s.chains[k.Algorithm], k)
+	switch k.Algorithm {
+	case algorithmSeal:
+		s.sealers[k.ID] = k
+	case algorithmMAC:
+		s.macs[k.ID] = k
+	case algorithmES256:
+		s.access[k.accessHeader], s.id[k.idHeader] = k, k
+	case algorithmRS256:
+		s.id[k.idHeader] = k
+	}
 }
 
 // setEnds gives each key its end: the first moment at which a later one signs. A rotation in a hurry may overtake a successor that was still waiting.
@@ -61,9 +75,9 @@ func (s *keySet) current(algorithm string, now time.Time) *key {
 	return chain[0]
 }
 
-// sealing is the sealing key with an id, nil when there is none that still lives.
-func (s *keySet) sealing(id string, now time.Time) *key {
-	k := s.sealers[id]
+// living is the key with an id, or with a header, nil when there is none that still lives.
+func living(keys map[string]*key, id string, now time.Time) *key {
+	k := keys[id]
 	if k == nil || k.dead(now) {
 		return nil
 	}
@@ -90,9 +104,7 @@ type jwks struct {
 	until time.Time // zero: until the keys change
 }
 
-// JWKS is the public keys as a JSON Web Key Set (RFC 7517 §5), and its ETag: current, next and last. It is made once per change.
-//
-// Only keys with which something is signed today are in it. The RS256 key joins when ID tokens do: advertising it now would let a verifier accept what we never sign.
+// JWKS is the public keys as a JSON Web Key Set (RFC 7517 §5), and its ETag: of ES256 and then of RS256 the current one, the next and the last. It is made once per change.
 func (k *Keyring) JWKS() (body []byte, etag string) {
 	now, set := k.now(), k.keys.Load()
 	doc := set.jwks.Load()
@@ -106,7 +118,7 @@ func (k *Keyring) JWKS() (body []byte, etag string) {
 func (s *keySet) publish(now time.Time) *jwks {
 	doc := &jwks{}
 	published := jose.JSONWebKeySet{Keys: []jose.JSONWebKey{}}
-	for _, k := range s.chains[accessTokenAlgorithm] {
+	for _, k := range slices.Concat(s.chains[algorithmES256], s.chains[algorithmRS256]) {
 		if k.dead(now) {
 			continue
 		}

@@ -21,12 +21,12 @@ const (
 	UseMAC  Use = "mac"  // authenticates refresh tokens
 )
 
-// StoredKey is a key as the store keeps it: its private half sealed under the master key. It never changes once stored:
+// StoredKey is a key as the store keeps it: its private half sealed under the master key. Nothing but Sealed ever changes once stored:
 // a key signs until its successor does, and the successor says how long its predecessor is still believed.
 type StoredKey struct {
 	ID                string // the kid
 	Use               Use
-	Algorithm         string // "ES256", "RS256", "XC20P"
+	Algorithm         string // "ES256", "RS256", "XC20P", "HS256"
 	Slot              string // algorithm and generation, e.g. "ES256/1"; unique, so that two servers starting at once agree on one key
 	Sealed            []byte
 	CreatedAt         time.Time
@@ -44,17 +44,18 @@ type Store interface {
 	ReplaceSealed(ctx context.Context, keys []StoredKey) error
 }
 
-// Keyring signs and seals with the keys of one database. It may be used by any number of goroutines.
+// Keyring signs, seals and authenticates with the keys of one database. It may be used by any number of goroutines.
 type Keyring struct {
-	store  Store
-	master MasterKey
-	now    func() time.Time
+	store Store
+	now   func() time.Time
+	keys  atomic.Pointer[keySet]
 
-	loading sync.Mutex // one Reload at a time, so that an older reading cannot overwrite a newer one
-	keys    atomic.Pointer[keySet]
+	changing sync.Mutex // one Reload, Rotate or Reseal at a time, so that an older reading cannot overwrite a newer one
+	master   MasterKey  // guarded by changing
 }
 
-// OpenKeyring loads the keys and, where there are none yet, makes them: ES256 for access tokens, RS256 ready for ID tokens, and one sealing key. Two servers that start at once end up with the same keys.
+// OpenKeyring loads the keys and, where there are none yet, makes them: ES256 for access tokens, RS256 for ID tokens, one key that seals and one that authenticates refresh tokens.
+// Two servers that start at once end up with the same keys.
 // now is the clock for sealed values' expiry and the keys' times. The error is ErrWrongMasterKey when master is not the one they were sealed under.
 func OpenKeyring(ctx context.Context, store Store, master MasterKey, now func() time.Time) (*Keyring, error) {
 	k := &Keyring{store: store, master: master, now: now}
@@ -63,7 +64,7 @@ func OpenKeyring(ctx context.Context, store Store, master MasterKey, now func() 
 	}
 	var missing []StoredKey
 	at := now().Truncate(time.Millisecond)
-	for _, algorithm := range []string{accessTokenAlgorithm, idTokenAlgorithm, sealAlgorithm} {
+	for _, algorithm := range algorithms {
 		if len(k.keys.Load().chains[algorithm]) > 0 {
 			continue
 		}
@@ -85,27 +86,57 @@ func OpenKeyring(ctx context.Context, store Store, master MasterKey, now func() 
 
 // Reload reads the keys again, so that what another process or command did becomes known. The error is ErrWrongMasterKey when the master key does not open one; the keys known before stay in use then.
 func (k *Keyring) Reload(ctx context.Context) error {
-	k.loading.Lock()
-	defer k.loading.Unlock()
-	stored, err := k.store.Keys(ctx)
-	if err != nil {
-		return fmt.Errorf("load keys: %w", err)
-	}
-	set, err := newKeySet(k.master, stored)
-	if err != nil {
-		return err
-	}
-	k.keys.Store(set)
-	return nil
+	k.changing.Lock()
+	defer k.changing.Unlock()
+	return k.reload(ctx)
 }
 
-// RotationOverlap says how long a new key is published before it signs, and how long an old one is still published after its last signature.
-type RotationOverlap struct{ Publish, Retire time.Duration }
+func (k *Keyring) reload(ctx context.Context) error {
+	set, err := k.load(ctx)
+	if err == nil {
+		k.keys.Store(set)
+	}
+	return err
+}
 
-// Rotate adds a successor to each newest key: published now, signing after overlap.Publish; the old one is dropped overlap.Retire after it last signed.
-// When two processes rotate at once, both end up with one successor.
+func (k *Keyring) load(ctx context.Context) (*keySet, error) {
+	stored, err := k.store.Keys(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("load keys: %w", err)
+	}
+	return newKeySet(k.master, stored)
+}
+
+// RotationOverlap says how long a new key is published before it signs, and how long an old one is still believed after its last signature.
+type RotationOverlap struct {
+	Publish time.Duration
+	Retire  time.Duration // longer than what keys sign and seal may live
+	Refresh time.Duration // longer than a refresh token may be used and renewed, since a family stays with the MAC key of its first; zero: for ever
+}
+
+// deadAt is when the predecessor of a key that signs from a time is no longer believed.
+func (o RotationOverlap) deadAt(algorithm string, signsFrom time.Time) time.Time {
+	if algorithm != algorithmMAC {
+		return signsFrom.Add(o.Retire)
+	}
+	if o.Refresh == 0 {
+		return time.Time{}
+	}
+	return signsFrom.Add(max(o.Refresh, o.Retire))
+}
+
+// Rotate adds a successor to each newest key: published now, signing after overlap.Publish; the old one is dropped overlap.Retire after it last signed, and one that authenticates
+// refresh tokens after overlap.Refresh. When two processes rotate at once, both end up with one successor.
+//
+// The error is ErrWrongMasterKey, and nothing is added, when the keys were sealed anew since under another master key: a key sealed under the old one would keep the servers with the new one from starting.
 func (k *Keyring) Rotate(ctx context.Context, overlap RotationOverlap) error {
+	k.changing.Lock()
+	defer k.changing.Unlock()
+	if _, err := k.load(ctx); err != nil {
+		return err
+	}
 	now := k.now().Truncate(time.Millisecond)
+	// The successors are those of the keys known here, not of those just read: who rotated a moment ago was meant to do this.
 	chains := k.keys.Load().chains
 	var next []StoredKey
 	for _, algorithm := range slices.Sorted(maps.Keys(chains)) {
@@ -114,13 +145,39 @@ func (k *Keyring) Rotate(ctx context.Context, overlap RotationOverlap) error {
 		if err != nil {
 			return err
 		}
-		made.PredecessorDeadAt = made.SignsFrom.Add(overlap.Retire)
+		made.PredecessorDeadAt = overlap.deadAt(algorithm, made.SignsFrom)
 		next = append(next, made)
 	}
 	if err := k.store.AddKeys(ctx, next); err != nil {
 		return fmt.Errorf("save the next keys: %w", err)
 	}
-	return k.Reload(ctx)
+	return k.reload(ctx)
+}
+
+// Reseal seals every key anew under another master key, in one transaction. Nothing else changes: all that was issued stays valid. This Keyring uses the new master key from then on;
+// servers that have the old one go on with the keys they know, and learn of no rotation, until they restart with the new one.
+func (k *Keyring) Reseal(ctx context.Context, master MasterKey) error {
+	k.changing.Lock()
+	defer k.changing.Unlock()
+	stored, err := k.store.Keys(ctx)
+	if err != nil {
+		return fmt.Errorf("load keys: %w", err)
+	}
+	for i, s := range stored {
+		private, err := k.master.openKey(s)
+		if err != nil {
+			return fmt.Errorf("open key %s: %w", s.ID, err)
+		}
+		if stored[i].Sealed, err = master.sealKey(s, private); err != nil {
+			return fmt.Errorf("seal key %s: %w", s.ID, err)
+		}
+	}
+	if err := k.store.ReplaceSealed(ctx, stored); err != nil {
+		return fmt.Errorf("save the keys sealed anew: %w", err)
+	}
+	k.master = master
+	// A key that another process added meanwhile is still under the old master key; then this says so.
+	return k.reload(ctx)
 }
 
 // KeyInfo is what may be said of a key: never its private half.

@@ -33,7 +33,7 @@ func (k *Keyring) Seal(purpose Purpose, v any, expires time.Time) (string, error
 	if err != nil {
 		return "", fmt.Errorf("seal for %s: %w", purpose, err)
 	}
-	key := k.keys.Load().current(sealAlgorithm, k.now())
+	key := k.keys.Load().current(algorithmSeal, k.now())
 	nonceSize := key.aead.NonceSize()
 	buf := make([]byte, nonceSize+expirySize, nonceSize+expirySize+len(payload)+key.aead.Overhead())
 	rand.Read(buf[:nonceSize])
@@ -53,14 +53,13 @@ func (k *Keyring) Open(purpose Purpose, sealed string, v any) error {
 		return ErrNotOurs
 	}
 	now := k.now()
-	key := k.keys.Load().sealing(id, now)
+	key := living(k.keys.Load().sealers, id, now)
 	if key == nil {
 		return ErrNotOurs
 	}
-	// One value has one spelling: Strict refuses stray bits at the end, and the length refuses the line breaks that the decoder skips.
-	buf, err := base64.RawURLEncoding.Strict().DecodeString(encoded)
+	buf, err := decode(encoded)
 	nonceSize := key.aead.NonceSize()
-	if err != nil || base64.RawURLEncoding.EncodedLen(len(buf)) != len(encoded) || len(buf) < nonceSize {
+	if err != nil || len(buf) < nonceSize {
 		return ErrNotOurs
 	}
 	plain, err := key.aead.Open(buf[nonceSize:nonceSize], buf[:nonceSize], buf[nonceSize:], sealedData(id, purpose))
@@ -74,6 +73,15 @@ func (k *Keyring) Open(purpose Purpose, sealed string, v any) error {
 		return ErrExpired
 	}
 	return nil
+}
+
+// decode is base64url with one spelling for each value: Strict refuses stray bits at the end, and the length refuses the line breaks that the decoder skips. ErrNotOurs.
+func decode(encoded string) ([]byte, error) {
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(encoded)
+	if err != nil || base64.RawURLEncoding.EncodedLen(len(raw)) != len(encoded) {
+		return nil, ErrNotOurs
+	}
+	return raw, nil
 }
 
 func sealedData(id string, purpose Purpose) []byte {
