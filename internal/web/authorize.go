@@ -89,8 +89,7 @@ func (s *server) step(w http.ResponseWriter, r *http.Request, request authz.Requ
 func (s *server) showNext(w http.ResponseWriter, r *http.Request, next authz.Next, problem string) error {
 	traceOf(r.Context()).client = string(next.Client.ID)
 	if next.Step == authz.Answer {
-		seeOther(w, next.Response.URL())
-		return nil
+		return s.respond(w, r, next.Response)
 	}
 	sealed, err := s.Authz.Seal(next.Request)
 	if err != nil {

@@ -33,7 +33,7 @@ func (s *server) approve(w http.ResponseWriter, r *http.Request, request authz.R
 	if err != nil {
 		return err
 	}
-	next, err := s.Authz.Approve(r.Context(), request, session, chosen)
+	next, err := s.Authz.Approve(as(r, session), request, session, chosen)
 	if err != nil {
 		return err
 	}
@@ -52,8 +52,7 @@ func (s *server) approve(w http.ResponseWriter, r *http.Request, request authz.R
 // cancel tells the application that the person did not agree. The sealed request is proof enough that client and redirect URI were verified.
 func (s *server) cancel(w http.ResponseWriter, r *http.Request, request authz.Request) error {
 	traceOf(r.Context()).client = request.ClientID
-	seeOther(w, s.Authz.Cancel(request).URL())
-	return nil
+	return s.respond(w, r, s.Authz.Cancel(request))
 }
 
 // consentPage is what the person is asked.

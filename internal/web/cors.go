@@ -14,15 +14,15 @@ import (
 // originsFresh is how long the origins of public clients are remembered.
 const originsFresh = 10 * time.Second
 
-// originCache is the origins that may call the token endpoint from a browser: those of the public clients' redirect URIs.
+// originCache is the origins that may call the token, revocation and UserInfo endpoints from a browser: those of the public clients' redirect URIs.
 type originCache struct {
 	mu    sync.Mutex
 	known map[string]bool
 	until time.Time
 }
 
-// tokenCORS lets pages of public clients read the token endpoint's answers. There are no cookies in it, so no credentials are allowed.
-func (s *server) tokenCORS(h handler) handler {
+// clientCORS lets pages of public clients read an endpoint's answers. There are no cookies in it, so no credentials are allowed.
+func (s *server) clientCORS(h handler) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		w.Header().Add("Vary", "Origin")
 		s.allowOrigin(w, r)
@@ -30,14 +30,16 @@ func (s *server) tokenCORS(h handler) handler {
 	}
 }
 
-// tokenPreflight answers what a browser asks before it sends the request (Fetch Standard §3.2).
-func (s *server) tokenPreflight(w http.ResponseWriter, r *http.Request) error {
-	w.Header().Add("Vary", "Origin")
-	if s.allowOrigin(w, r) {
-		allowRequest(w.Header(), http.MethodPost)
+// clientPreflight answers what a browser asks before it sends the request (Fetch Standard §3.2).
+func (s *server) clientPreflight(methods string) handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		w.Header().Add("Vary", "Origin")
+		if s.allowOrigin(w, r) {
+			allowRequest(w.Header(), methods)
+		}
+		w.WriteHeader(http.StatusNoContent)
+		return nil
 	}
-	w.WriteHeader(http.StatusNoContent)
-	return nil
 }
 
 // openPreflight is the preflight of what anyone may read.
@@ -54,9 +56,9 @@ func openToAll(header http.Header) {
 }
 
 // allowRequest admits any header: the answer depends on none that a page may not set. The wildcard does not cover Authorization.
-func allowRequest(header http.Header, method string) {
-	header.Set("Access-Control-Allow-Methods", method)
-	header.Set("Access-Control-Allow-Headers", "*, Authorization")
+func allowRequest(header http.Header, methods string) {
+	header.Set("Access-Control-Allow-Methods", methods)
+	header.Set("Access-Control-Allow-Headers", "*, Authorization, DPoP")
 	header.Set("Access-Control-Max-Age", "600")
 }
 
@@ -68,7 +70,7 @@ func (s *server) allowOrigin(w http.ResponseWriter, r *http.Request) bool {
 		return false
 	}
 	w.Header().Set("Access-Control-Allow-Origin", received)
-	w.Header().Set("Access-Control-Expose-Headers", "Retry-After, WWW-Authenticate, X-Request-Id")
+	w.Header().Set("Access-Control-Expose-Headers", "DPoP-Nonce, Retry-After, WWW-Authenticate, X-Request-Id")
 	return true
 }
 

@@ -45,6 +45,11 @@ func (s *server) endpoint(h handler) http.Handler {
 	return s.adapter(h, s.failJSON)
 }
 
+// protected is the adapter for what is reached with an access token: errors become JSON with a challenge (RFC 6750 §3).
+func (s *server) protected(h handler) http.Handler {
+	return s.adapter(h, s.failProtected)
+}
+
 func (s *server) adapter(h handler, fail func(http.ResponseWriter, *http.Request, error)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		err := recovered(h, w, r)
@@ -76,8 +81,10 @@ func recovered(h handler, w http.ResponseWriter, r *http.Request) (err error) {
 // failPage writes the error page.
 func (s *server) failPage(w http.ResponseWriter, r *http.Request, err error) {
 	if redirect, ok := errors.AsType[*authz.RedirectError](err); ok {
-		seeOther(w, redirect.Response.URL())
-		return
+		if err = s.respond(w, r, redirect.Response); err == nil {
+			return
+		}
+		s.logError(r, err)
 	}
 	view := pageOf(err)
 	if throttled, ok := errors.AsType[*authn.ThrottledError](err); ok {
@@ -179,6 +186,10 @@ func (s *server) failJSON(w http.ResponseWriter, r *http.Request, err error) {
 		// RFC 6749 §5.2: name the scheme that the client tried.
 		header.Set("WWW-Authenticate", `Basic realm="`+s.Issuer+`", charset="UTF-8"`)
 	}
+	writeError(w, status, code, description)
+}
+
+func writeError(w http.ResponseWriter, status int, code oauth.Code, description string) {
 	writeJSON(w, status, struct {
 		Error       oauth.Code `json:"error"`
 		Description string     `json:"error_description,omitempty"`

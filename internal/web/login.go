@@ -5,10 +5,14 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"unicode"
 
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
 )
+
+// maxHint is the longest e-mail address that can be (RFC 5321 §4.5.3.1).
+const maxHint = 254
 
 // askSignIn is the sign-in page, for an authorization request that waits, or for a page of ours.
 func (s *server) askSignIn(w http.ResponseWriter, r *http.Request) error {
@@ -50,10 +54,19 @@ func (s *server) signInPage(r *http.Request, sealed, target string) (loginView, 
 	}
 	traceOf(r.Context()).client = string(next.Client.ID)
 	view.Application = next.Client.Name
+	view.Email = hintedEmail(request.LoginHint)
 	if session != nil && next.Step == authz.SignIn {
 		view.Again, view.Email = true, session.User.Email
 	}
 	return view, request.RedirectURI, nil
+}
+
+// hintedEmail is a login_hint as the e-mail to begin with, when it can be one (OpenID Connect Core §3.1.2.1). It is a suggestion of the application's, shown and nothing more.
+func hintedEmail(hint string) string {
+	if len(hint) > maxHint || !strings.Contains(hint, "@") || strings.ContainsFunc(hint, func(r rune) bool { return !unicode.IsGraphic(r) }) {
+		return ""
+	}
+	return hint
 }
 
 // signIn checks a password, and goes on to where the person wanted to go.

@@ -10,18 +10,18 @@ import (
 	"time"
 )
 
-// document is JSON that is the same for everybody.
+// document is the same for everybody.
 type document struct {
 	body []byte
 	etag string
 }
 
-// metadataOnce makes the metadata at the first request; it depends on the configuration alone.
-func (s *server) metadataOnce() func() document {
+// once makes a JSON document at the first request; the metadata depend on the configuration alone.
+func once(content func() any) func() document {
 	return sync.OnceValue(func() document {
-		body, err := json.Marshal(s.Authz.Metadata())
+		body, err := json.Marshal(content())
 		if err != nil {
-			panic(err) // our own struct can be written
+			panic(err) // our own structs can be written
 		}
 		sum := sha256.Sum256(body)
 		return document{body, `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`}
@@ -30,23 +30,45 @@ func (s *server) metadataOnce() func() document {
 
 // serveMetadata is the authorization server's metadata (RFC 8414 §3).
 func (s *server) serveMetadata(w http.ResponseWriter, r *http.Request) error {
-	serveDocument(w, r, s.metadata())
+	serveJSON(w, r, s.metadata())
+	return nil
+}
+
+// serveOpenIDConfiguration is the OpenID Provider's metadata (OpenID Connect Discovery §4).
+func (s *server) serveOpenIDConfiguration(w http.ResponseWriter, r *http.Request) error {
+	serveJSON(w, r, s.openID())
 	return nil
 }
 
 // serveJWKS is the keys that verify our tokens (RFC 7517 §5).
 func (s *server) serveJWKS(w http.ResponseWriter, r *http.Request) error {
 	body, etag := s.Keys.JWKS()
-	serveDocument(w, r, document{body, etag})
+	serveJSON(w, r, document{body, etag})
 	return nil
 }
 
-// serveDocument answers programs and pages of any origin, and lets caches keep the answer for as long as a new key is published before it signs, and less.
-func serveDocument(w http.ResponseWriter, r *http.Request, d document) {
+// serveEnded is the signed list of what ended before its tokens did, which resource servers poll. A cache may keep it for a moment that does not
+// count within the bound that they promise: it only keeps a crowd of them from asking at once.
+func (s *server) serveEnded(w http.ResponseWriter, r *http.Request) error {
+	body, etag, err := s.Authz.EndedList(r.Context())
+	if err != nil {
+		return err
+	}
+	serve(w, r, document{body, etag}, "application/jwt", "public, max-age=1")
+	return nil
+}
+
+// serveJSON lets caches keep the answer for as long as a new key is published before it signs, and less.
+func serveJSON(w http.ResponseWriter, r *http.Request, d document) {
+	serve(w, r, d, "application/json", "public, max-age=300")
+}
+
+// serve answers programs and pages of any origin.
+func serve(w http.ResponseWriter, r *http.Request, d document, contentType, caching string) {
 	header := w.Header()
 	openToAll(header)
-	header.Set("Content-Type", "application/json")
-	header.Set("Cache-Control", "public, max-age=300")
+	header.Set("Content-Type", contentType)
+	header.Set("Cache-Control", caching)
 	header.Set("ETag", d.etag)
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(d.body))
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/prometheus/client_golang/prometheus"
 )
 
@@ -39,7 +40,8 @@ func (s *server) observe(mux *http.ServeMux) http.Handler {
 		start := s.Now()
 		t := s.newTrace(r)
 		rec := &recorder{ResponseWriter: w}
-		r = r.WithContext(context.WithValue(r.Context(), traceKey{}, t))
+		ctx := audit.WithOrigin(r.Context(), audit.Origin{Address: t.address.String(), RequestID: t.id})
+		r = r.WithContext(context.WithValue(ctx, traceKey{}, t))
 
 		header := w.Header()
 		header.Set("X-Request-Id", t.id)

@@ -2,11 +2,13 @@ package web
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"net/http"
 	"strconv"
 	"strings"
 
+	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 )
@@ -23,13 +25,18 @@ func (s *server) chrome(r *http.Request, title string, session *authn.Session) C
 // show writes a page. redirectURI is where its form may lead in the end, or "": browsers apply form-action to every redirect that follows a
 // form, so even the sign-in page has to name the application's origin.
 func (s *server) show(w http.ResponseWriter, r *http.Request, status int, view any, redirectURI ...string) error {
+	return s.write(w, r, status, view, contentPolicy(redirectURI...))
+}
+
+// write writes a page under a Content-Security-Policy.
+func (s *server) write(w http.ResponseWriter, r *http.Request, status int, view any, policy string) error {
 	var body bytes.Buffer
 	if err := render(&body, view); err != nil {
 		return err
 	}
 	header := w.Header()
 	header.Set("Content-Type", "text/html; charset=utf-8")
-	header.Set("Content-Security-Policy", contentPolicy(redirectURI...))
+	header.Set("Content-Security-Policy", policy)
 	if _, isError := view.(errorView); !isError {
 		// Forms need it: with no-referrer browsers send "Origin: null", which says nothing about where a form came from.
 		header.Set("Referrer-Policy", "same-origin")
@@ -84,6 +91,17 @@ func (s *server) session(r *http.Request) (*authn.Session, error) {
 		return nil, err
 	}
 	return &session, nil
+}
+
+// as is the context of what the person does who is signed in at the browser, for the audit trail.
+func as(r *http.Request, session *authn.Session) context.Context {
+	ctx := r.Context()
+	if session == nil {
+		return ctx
+	}
+	origin := audit.OriginFrom(ctx)
+	origin.Actor = string(session.User.ID)
+	return audit.WithOrigin(ctx, origin)
 }
 
 // sameOrigin refuses a form that another site made the browser send (CSRF). SameSite cookies are the second lock.

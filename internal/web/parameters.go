@@ -51,6 +51,14 @@ func form(r *http.Request) (url.Values, error) {
 	return values, nil
 }
 
+// bodyOnly is the form of a request that may carry secrets: they must not be in the address, where they are logged (RFC 6749 §2.3.1).
+func bodyOnly(r *http.Request) (url.Values, error) {
+	if r.URL.RawQuery != "" {
+		return nil, oauth.InvalidRequest.Errorf("send the parameters as a form in the body, not in the address")
+	}
+	return form(r)
+}
+
 // decode reads name=value pairs. A semicolon is data, as it is to browsers; url.ParseQuery would refuse it, and a redirect URI may have one.
 func decode(pairs string) (url.Values, error) {
 	return url.ParseQuery(strings.ReplaceAll(pairs, ";", "%3B"))

@@ -23,6 +23,7 @@ var pages = map[reflect.Type]*template.Template{
 	reflect.TypeFor[errorView]():         parsePage("error"),
 	reflect.TypeFor[signedOutView]():     parsePage("signed_out"),
 	reflect.TypeFor[documentView]():      parsePage("document"),
+	reflect.TypeFor[formPostView]():      parsePage("form_post"),
 }
 
 // parsePage puts the template of one view into the layout.

@@ -163,7 +163,12 @@ func TestPagesHaveTheirStructure(t *testing.T) {
 
 func TestPagesObeyTheContentSecurityPolicy(t *testing.T) {
 	eachPage(t, func(t *testing.T, html string) {
+		// The page that posts an answer to the application leads there, and has the one script. Its policy names both.
+		posts := strings.HasSuffix(t.Name(), "/form_post")
 		for _, e := range elements(t, html) {
+			if posts && (e.name == "script" && e.attrs["src"] == asset("form_post.js") || e.name == "form") {
+				continue
+			}
 			if slices.Contains([]string{"script", "style", "iframe", "object", "embed", "base"}, e.name) {
 				t.Errorf("<%s> in a page", e.name)
 			}
@@ -181,7 +186,7 @@ func TestPagesObeyTheContentSecurityPolicy(t *testing.T) {
 }
 
 func TestHostileNamesStayText(t *testing.T) {
-	for _, name := range []string{"consent_hostile", "refusal_hostile", "error_developer"} {
+	for _, name := range []string{"consent_hostile", "refusal_hostile", "error_developer", "logout_hostile"} {
 		html := page(t, samples[name])
 		if strings.Contains(html, "<script") || strings.Contains(html, "<img src=x") {
 			t.Errorf("%s: markup of a stranger is markup", name)

@@ -27,8 +27,15 @@ func (s *server) routes() []route {
 		{path: "/o/authorize/", adapter: s.page, get: s.authorize, post: s.authorizePosted},
 		{path: "/o/consent/", adapter: s.page, get: s.showStep, post: s.sameOrigin(s.decide)},
 		{path: "/o/select-account/", adapter: s.page, post: s.sameOrigin(s.selectAccount)},
-		{path: "/o/token/", adapter: s.endpoint, post: s.tokenCORS(s.token), options: s.tokenPreflight},
+		{path: "/o/token/", adapter: s.endpoint, post: s.clientCORS(s.token), options: s.clientPreflight("POST")},
+		{path: "/o/revoke_token/", adapter: s.endpoint, post: s.clientCORS(s.revoke), options: s.clientPreflight("POST")},
+		{path: "/o/introspect/", adapter: s.endpoint, post: s.introspect},
+		{path: "/o/par/", adapter: s.endpoint, post: s.push},
+		{path: "/o/userinfo/", adapter: s.protected, get: s.clientCORS(s.userInfo), post: s.clientCORS(s.userInfo), options: s.clientPreflight("GET, POST")},
+		{path: "/o/logout/", adapter: s.page, get: s.endSession, post: s.endSessionPosted},
 		{path: "/.well-known/oauth-authorization-server/", adapter: s.endpoint, get: s.serveMetadata, options: openPreflight},
+		{path: "/.well-known/openid-configuration/", adapter: s.endpoint, get: s.serveOpenIDConfiguration, options: openPreflight},
+		{path: "/.well-known/ended-tokens.jwt/", adapter: s.endpoint, get: s.serveEnded, options: openPreflight},
 		{path: "/.well-known/jwks.json/", adapter: s.endpoint, get: s.serveJWKS, options: openPreflight},
 
 		// The pages.

@@ -119,8 +119,14 @@ var samples = map[string]any{
 			{"Markup", markup},
 		},
 	},
-	"logout":     signedOutView{Chrome: chrome("ada@example.com"), Confirm: true},
-	"signed_out": signedOutView{Chrome: chrome("")},
+	"logout":             signedOutView{Chrome: chrome("ada@example.com"), Confirm: true},
+	"signed_out":         signedOutView{Chrome: chrome("")},
+	"logout_application": signedOutView{Chrome: chrome("ada@example.com"), Confirm: true, Sealed: sealed, Application: "Weekly Report"},
+	"logout_hostile":     signedOutView{Chrome: chrome(markup), Confirm: true, Sealed: markup, Application: markup + backwards},
+	"form_post": formPostView{
+		Chrome: chrome(""), Target: "https://report.example/back?team=1&x=%20y", Origin: "https://report.example",
+		Fields: [][2]string{{"code", "gh_ac_sealed"}, {"state", markup + " é+%20"}, {"iss", "https://gatehouse.example"}},
+	},
 	"document": documentView{
 		Chrome:   named("Getting started", chrome("")),
 		Contents: []documentHeading{{"register", "Register your application"}, {"ask", "Ask for access"}, {"errors", "Every error, and what to do about it"}},

@@ -24,6 +24,7 @@ type staticFile struct {
 var contentTypes = map[string]string{
 	".css": "text/css; charset=utf-8",
 	".svg": "image/svg+xml",
+	".js":  "text/javascript; charset=utf-8",
 }
 
 // statics are the embedded files by their plain name.

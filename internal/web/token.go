@@ -8,11 +8,7 @@ import (
 
 // token is the token endpoint (RFC 6749 §3.2).
 func (s *server) token(w http.ResponseWriter, r *http.Request) error {
-	if r.URL.RawQuery != "" {
-		// RFC 6749 §2.3.1: secrets must not be in the address, where they are logged.
-		return oauth.InvalidRequest.Errorf("send the parameters as a form in the body, not in the address")
-	}
-	values, err := form(r)
+	values, err := bodyOnly(r)
 	if err != nil {
 		return err
 	}
@@ -20,18 +16,29 @@ func (s *server) token(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return s.countFailure(r, request.Client.ClientID, err)
 	}
-	response, err := s.Authz.Exchange(r.Context(), request)
-	if authenticated(err) {
-		traceOf(r.Context()).client = request.Client.ClientID
+	if request.DPoPKey, err = s.provenKey(w, r, ""); err != nil {
+		return err
 	}
-	if err != nil {
-		return s.countFailure(r, request.Client.ClientID, err)
+	response, err := s.Authz.Exchange(r.Context(), request)
+	if err := s.clientAnswered(r, request.Client, err); err != nil {
+		return err
 	}
 	writeJSON(w, http.StatusOK, response)
 	return nil
 }
 
-// authenticated reports whether an answer of Exchange means that the client is who it says. Until then its id is any text, and not for the log.
+// clientAnswered is the error of a call in which a client had to authenticate, on its way out: the log learns who the client is, and a failure counts.
+func (s *server) clientAnswered(r *http.Request, client oauth.ClientAuthentication, err error) error {
+	if authenticated(err) {
+		traceOf(r.Context()).client = client.ClientID
+	}
+	if err != nil {
+		return s.countFailure(r, client.ClientID, err)
+	}
+	return nil
+}
+
+// authenticated reports whether an answer of authz means that the client is who it says. Until then its id is any text, and not for the log.
 func authenticated(err error) bool {
 	code, _ := oauth.Outside(err)
 	return err == nil || code != oauth.InvalidClient && code != oauth.ServerError

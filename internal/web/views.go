@@ -117,10 +117,12 @@ type errorView struct {
 // developerFact is a line under "I am developing this application". Value is shown character for character.
 type developerFact struct{ Label, Value string }
 
-// signedOutView follows /logout/. Confirm asks first (GET).
+// signedOutView follows /logout/ and /o/logout/. Confirm asks first (GET).
 type signedOutView struct {
 	Chrome
-	Confirm bool
+	Confirm     bool
+	Sealed      string // the application's logout request that waits, or ""
+	Application string // whose it is, or ""
 }
 
 // documentView is a page of the documentation.

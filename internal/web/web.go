@@ -43,6 +43,7 @@ type server struct {
 	crossOrigin *http.CrossOriginProtection
 	origins     originCache
 	metadata    func() document
+	openID      func() document
 	guides      func() map[string]guide
 	durations   *prometheus.HistogramVec // nil without metrics
 }
@@ -65,7 +66,8 @@ func New(p Parts) http.Handler {
 			p.Log.Error("the public URL is no origin that forms can come from", "error", err)
 		}
 	}
-	s.metadata = s.metadataOnce()
+	s.metadata = once(func() any { return s.Authz.Metadata() })
+	s.openID = once(func() any { return s.Authz.OpenIDConfiguration() })
 	s.guides = s.guidesOnce()
 	s.durations = requestDurations(p.Metrics)
 	return s.observe(s.mux())

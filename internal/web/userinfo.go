@@ -1,0 +1,112 @@
+package web
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+
+	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+)
+
+// The schemes by which an access token comes (RFC 6750 §2.1, RFC 9449 §7.1).
+const (
+	schemeBearer = "Bearer"
+	schemeDPoP   = "DPoP"
+)
+
+// errNoToken is a request without an access token: it is told how to authenticate, and no error code (RFC 6750 §3.1).
+var errNoToken = errors.New("the request has no access token")
+
+// userInfo is the UserInfo endpoint (OpenID Connect Core §5.3). The token comes in the header only: a query ends up in logs.
+func (s *server) userInfo(w http.ResponseWriter, r *http.Request) error {
+	if _, err := io.Copy(io.Discard, r.Body); err != nil { // nothing is read from it, but it has a limit
+		return err
+	}
+	scheme, accessToken, err := presented(r)
+	if err != nil {
+		return err
+	}
+	key := ""
+	if scheme == schemeDPoP {
+		if key, err = s.provenKey(w, r, accessToken); err != nil {
+			return err
+		}
+		if key == "" {
+			return oauth.InvalidDPoPProof.Errorf("send a proof in the DPoP header beside Authorization: DPoP")
+		}
+	}
+	info, err := s.Authz.UserInfo(r.Context(), accessToken, key)
+	if err != nil {
+		return err
+	}
+	writeJSON(w, http.StatusOK, info)
+	return nil
+}
+
+// presented is the access token of the Authorization header and the scheme it came by.
+func presented(r *http.Request) (scheme, accessToken string, err error) {
+	values := r.Header.Values("Authorization")
+	if len(values) == 0 {
+		return "", "", errNoToken
+	}
+	if len(values) > 1 {
+		return "", "", oauth.InvalidRequest.Errorf("the request has more than one Authorization header")
+	}
+	scheme, accessToken, _ = strings.Cut(values[0], " ")
+	accessToken = strings.Trim(accessToken, " ")
+	for _, known := range []string{schemeBearer, schemeDPoP} {
+		if strings.EqualFold(scheme, known) && accessToken != "" {
+			return known, accessToken, nil
+		}
+	}
+	return "", "", errNoToken
+}
+
+// failProtected writes the error of a protected resource, with what its client has to do in WWW-Authenticate (RFC 6750 §3, RFC 9449 §7.1).
+func (s *server) failProtected(w http.ResponseWriter, r *http.Request, err error) {
+	status, code, description := protectedError(err)
+	scheme, _, _ := presented(r)
+	if status == http.StatusUnauthorized || status == http.StatusForbidden {
+		for _, challenge := range s.challenges(scheme, code, description) {
+			w.Header().Add("WWW-Authenticate", challenge)
+		}
+	}
+	if code == "" {
+		code = "unauthorized" // a body needs a word; the header must not have one
+	}
+	writeError(w, status, code, description)
+}
+
+// protectedError is jsonOf for a protected resource.
+func protectedError(err error) (int, oauth.Code, string) {
+	if errors.Is(err, errNoToken) {
+		return http.StatusUnauthorized, "", "Send an access token: Authorization: Bearer, or DPoP with a proof."
+	}
+	status, code, description := jsonOf(err)
+	switch code {
+	case oauth.InvalidToken, oauth.InvalidDPoPProof, oauth.UseDPoPNonce:
+		status = http.StatusUnauthorized
+	case oauth.InsufficientScope:
+		status = http.StatusForbidden
+	}
+	return status, code, description
+}
+
+// challenges are the values of WWW-Authenticate: what was wrong under the scheme that was used, and which other one there is. A bound token must
+// not be told to try as a bearer token.
+func (s *server) challenges(scheme string, code oauth.Code, description string) []string {
+	realm := ` realm="` + s.Issuer + `"`
+	problem := ""
+	if code != "" {
+		problem = `, error="` + string(code) + `", error_description="` + description + `"`
+	}
+	if code == oauth.InsufficientScope {
+		problem += `, scope="` + oauth.ScopeOpenID + `"`
+	}
+	algorithms := `, algs="` + strings.Join(s.Authz.Metadata().DPoPSigningAlgValuesSupported, " ") + `"`
+	if scheme == schemeDPoP {
+		return []string{schemeDPoP + realm + problem + algorithms}
+	}
+	return []string{schemeBearer + realm + problem, schemeDPoP + realm + algorithms}
+}
