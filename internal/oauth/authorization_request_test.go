@@ -6,6 +6,7 @@ import (
 	"math"
 	"net/url"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -90,7 +91,21 @@ func TestAuthorizationRequestRefuses(t *testing.T) {
 		{"nonce", "a\x00", InvalidRequest, "nonce contains a NUL"},
 		{"nonce", strings.Repeat("a", 1025), InvalidRequest, "nonce is 1025 bytes"},
 		{"response_mode", "fragment", InvalidRequest, "response_mode must be query"},
-		{"response_mode", "form_post", InvalidRequest, "response_mode must be query"},
+		{"response_mode", "Form_Post", InvalidRequest, "response_mode must be query"},
+		{"response_mode", "query form_post", InvalidRequest, "response_mode must be query"},
+		{"response_mode", twice, InvalidRequest, "response_mode was sent"},
+		{"resource", "api", InvalidTarget, "not an absolute URI"},
+		{"resource", "https://api.example/#a", InvalidTarget, "fragment"},
+		{"login_hint", strings.Repeat("a", 256), InvalidRequest, "login_hint is 256 bytes"},
+		{"login_hint", twice, InvalidRequest, "login_hint was sent"},
+		{"id_token_hint", strings.Repeat("a", 4097), InvalidRequest, "id_token_hint is 4097 bytes"},
+		{"acr_values", strings.Repeat("a", 1025), InvalidRequest, "acr_values is 1025 bytes"},
+		{"acr_values", twice, InvalidRequest, "acr_values was sent"},
+		{"ui_locales", strings.Repeat("a", 256), InvalidRequest, "ui_locales is 256 bytes"},
+		{"dpop_jkt", "short", InvalidRequest, "thumbprint"},
+		{"dpop_jkt", rfcChallenge + "=", InvalidRequest, "thumbprint"},
+		{"dpop_jkt", rfcChallenge[:42] + "\n", InvalidRequest, "thumbprint"},
+		{"dpop_jkt", twice, InvalidRequest, "dpop_jkt was sent"},
 	} {
 		values, _ := url.ParseQuery(rfcAuthorizationQuery)
 		values.Set(tt.name, tt.value)
@@ -101,6 +116,53 @@ func TestAuthorizationRequestRefuses(t *testing.T) {
 		wantCode(t, err, tt.want, tt.mentions)
 		if r.State != "xyz" {
 			t.Errorf("%s=%q: the error cannot carry the state, which is %q", tt.name, tt.value, r.State)
+		}
+	}
+}
+
+func TestAuthorizationRequestWithHints(t *testing.T) {
+	got, err := ParseAuthorizationRequest(query(t, rfcAuthorizationQuery+"&response_mode=form_post&resource=https://a.example/&resource=urn:b&resource=https://a.example/&resource="+
+		"&login_hint=ann@acme.example&id_token_hint=a.b.c&acr_values=mfa++pwd+mfa&ui_locales=de+en&dpop_jkt=0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"))
+	want := AuthorizationRequest{
+		ClientID: "s6BhdRkqt3", RedirectURI: "https://client.example.com/cb", State: "xyz", CodeChallenge: rfcChallenge,
+		ResponseMode: ModeFormPost, Resource: []string{"https://a.example/", "urn:b"}, LoginHint: "ann@acme.example", IDTokenHint: "a.b.c",
+		ACRValues: []string{"mfa", "pwd"}, UILocales: "de en", DPoPKey: "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I", // RFC 9449 §10
+	}
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, %v, want %+v", got, err, want)
+	}
+}
+
+// Whoever asked for form_post gets errors by it too.
+func TestErrorsCarryTheResponseMode(t *testing.T) {
+	for _, wrong := range []string{"&scope=%22", "&prompt=x", "&nonce=%00", "&request=x", "&resource=x", "&state=a&state=b"} {
+		r, err := ParseAuthorizationRequest(query(t, strings.Replace(rfcAuthorizationQuery, "&state=xyz", "", 1)+wrong+"&response_mode=form_post"))
+		if err == nil || r.ResponseMode != ModeFormPost {
+			t.Errorf("%s: got the mode %q with error %v, want form_post", wrong, r.ResponseMode, err)
+		}
+	}
+	if r, err := ParseAuthorizationRequest(query(t, rfcAuthorizationQuery+"&response_mode=fragment")); err == nil || r.ResponseMode != "" {
+		t.Errorf("a mode that does not exist is to be answered by %q, want query", r.ResponseMode)
+	}
+}
+
+func TestPushedRequestURIs(t *testing.T) {
+	for _, tt := range []struct {
+		name, query, want string
+		pushed            bool
+		code              Code
+	}{
+		{"none", "a=1", "", false, ""},
+		{"ours", "request_uri=urn:ietf:params:oauth:request_uri:k1.abc", "k1.abc", true, ""},
+		{"ours and empty", "request_uri=urn:ietf:params:oauth:request_uri:", "", true, ""},
+		{"another kind", "request_uri=https://client.example/r", "", false, ""},
+		{"another case", "request_uri=URN:ietf:params:oauth:request_uri:a", "", false, ""},
+		{"two", "request_uri=urn:ietf:params:oauth:request_uri:a&request_uri=urn:ietf:params:oauth:request_uri:a", "", false, InvalidRequest},
+	} {
+		got, pushed, err := query(t, tt.query).PushedRequest()
+		wantCode(t, err, tt.code, "")
+		if got != tt.want || pushed != tt.pushed {
+			t.Errorf("%s: got %q, %v, want %q, %v", tt.name, got, pushed, tt.want, tt.pushed)
 		}
 	}
 }
@@ -175,48 +237,12 @@ func TestPromptAndMaxAge(t *testing.T) {
 	}
 }
 
-func TestAuthorizationResponse(t *testing.T) {
-	const cb = "https://client.example.com/cb"
-	for _, tt := range []struct {
-		name string
-		r    AuthorizationResponse
-		want string
-	}{
-		{"RFC 6749 §4.1.2", AuthorizationResponse{RedirectURI: cb, Code: "SplxlOBeZQQYbYS6WxSbIA", State: "xyz"}, cb + "?code=SplxlOBeZQQYbYS6WxSbIA&state=xyz"},
-		{"RFC 6749 §4.1.2.1", AuthorizationResponse{RedirectURI: cb, Err: AccessDenied, State: "xyz"}, cb + "?error=access_denied&state=xyz"},
-		{
-			"RFC 9207 §2.1",
-			AuthorizationResponse{RedirectURI: "https://client.example/cb", Issuer: "https://honest.as.example", State: "ZWVlNDBlYzA1NjdkMDNhYjg3ZjUxZjAyNGQzMTM2NzI", Code: "x1848ZT64p4IirMPT0R-X3141MFPTuBX-VFL_cvaplMH58"},
-			"https://client.example/cb?code=x1848ZT64p4IirMPT0R-X3141MFPTuBX-VFL_cvaplMH58&state=ZWVlNDBlYzA1NjdkMDNhYjg3ZjUxZjAyNGQzMTM2NzI&iss=https%3A%2F%2Fhonest.as.example",
-		},
-		{"no state", AuthorizationResponse{RedirectURI: cb, Code: "c"}, cb + "?code=c"},
-		{"a query of its own", AuthorizationResponse{RedirectURI: cb + "?b=%7e&a=+", Code: "c"}, cb + "?b=%7e&a=+&code=c"},
-		{"an empty query", AuthorizationResponse{RedirectURI: cb + "?", Code: "c"}, cb + "?code=c"},
-		{"a query that ends in &", AuthorizationResponse{RedirectURI: cb + "?a=1&", Code: "c"}, cb + "?a=1&code=c"},
-		{"a query that ends in ?", AuthorizationResponse{RedirectURI: cb + "?a=1?", Code: "c"}, cb + "?a=1?&code=c"},
-		{"a private-use scheme", AuthorizationResponse{RedirectURI: "com.example.app:/cb", Code: "c"}, "com.example.app:/cb?code=c"},
-		{"state with everything", AuthorizationResponse{RedirectURI: cb, Code: "c", State: "a b+c&code=x#é\r\n"}, cb + "?code=c&state=a%20b%2Bc%26code%3Dx%23%C3%A9%0D%0A"},
-		{"a description", AuthorizationResponse{RedirectURI: cb, Err: InvalidScope.Errorf("the scope %q", "x\\")}, cb + "?error=invalid_scope&error_description=the%20scope%20%27x%3F%3F%27"},
-		{"an error with a code beside it", AuthorizationResponse{RedirectURI: cb, Err: AccessDenied, Code: "c"}, cb + "?error=access_denied"},
-	} {
-		if got := tt.r.URL(); got != tt.want {
-			t.Errorf("%s:\n got %s\nwant %s", tt.name, got, tt.want)
-		}
-	}
-}
-
-func TestAuthorizationResponseHidesCauses(t *testing.T) {
-	got := AuthorizationResponse{RedirectURI: "https://a.example/", Err: errors.New("disk on fire"), State: "s"}.URL()
-	if !strings.Contains(got, "error=server_error&") || strings.Contains(got, "fire") {
-		t.Error(got)
-	}
-}
-
 func FuzzAuthorizationRequest(f *testing.F) {
 	f.Add(rfcAuthorizationQuery)
 	f.Add(rfcAuthorizationQuery + "&prompt=none&max_age=1&scope=a+b&team=blue&nonce=n")
 	f.Add(rfcAuthorizationQuery + "&state=again")
 	f.Add("response_type=token&state=%00")
+	f.Add(rfcAuthorizationQuery + "&response_mode=form_post&resource=https://a.example&resource=urn:b&acr_values=a+b&login_hint=l&ui_locales=de&dpop_jkt=" + rfcChallenge)
 	f.Fuzz(func(t *testing.T, raw string) {
 		values, _ := url.ParseQuery(raw)
 		r, err := ParseAuthorizationRequest(NewParams(values))
@@ -238,62 +264,18 @@ func FuzzAuthorizationRequest(f *testing.F) {
 		if r.MaxAge != nil && *r.MaxAge < 0 || r.Prompt.None && r.Prompt != (Prompt{None: true}) {
 			t.Errorf("%q became %+v with max_age %v", raw, r, r.MaxAge)
 		}
+		if mode := values.Get("response_mode"); r.ResponseMode != ModeFormPost && r.ResponseMode != "" || mode != string(r.ResponseMode) && mode != "query" {
+			t.Errorf("response_mode %q became %q", mode, r.ResponseMode)
+		}
+		for _, resource := range r.Resource {
+			if !slices.Contains(values["resource"], resource) || strings.Contains(resource, "#") {
+				t.Errorf("%q became the resource %q", values["resource"], resource)
+			}
+		}
 		text, err := json.Marshal(r)
 		var back AuthorizationRequest
 		if err != nil || json.Unmarshal(text, &back) != nil || !reflect.DeepEqual(r, back) {
 			t.Errorf("%+v through JSON is %+v", r, back)
-		}
-	})
-}
-
-func FuzzAuthorizationResponse(f *testing.F) {
-	f.Add("https://client.example.com/cb", "SplxlOBeZQQYbYS6WxSbIA", "xyz", "")
-	f.Add("https://client.example.com/cb?a=1", "c", "a b&code=2", "the scope \"x\"")
-	f.Add("com.example.app:/cb?", "c", "", "é\r\nLocation: x")
-	f.Add("http://[::1]:80?x=1&", "c", "\xff", "")
-	f.Fuzz(func(t *testing.T, uri, code, state, description string) {
-		if CheckRedirectURI(uri, true) != nil {
-			return
-		}
-		const issuer = "https://gatehouse.example"
-		r := AuthorizationResponse{RedirectURI: uri, Issuer: issuer, State: state, Code: code}
-		if description != "" {
-			r.Err = InvalidRequest.Errorf("%s", description)
-		}
-		got := r.URL()
-		rest, kept := strings.CutPrefix(got, uri)
-		u, err := url.Parse(got)
-		if err != nil || !kept || u.Fragment != "" || strings.ContainsAny(rest[1:], " \r\n\"<>#?") {
-			t.Fatalf("%q: %q, %v", uri, got, err)
-		}
-		added, err := url.ParseQuery(strings.TrimLeft(rest, "?&"))
-		if err != nil {
-			t.Fatalf("%q cannot be read: %v", rest, err)
-		}
-		want := url.Values{"iss": {issuer}}
-		if r.Err != nil {
-			want["error"], want["error_description"] = []string{"invalid_request"}, []string{SafeDescription(description)}
-		} else if code != "" {
-			want["code"] = []string{code}
-		}
-		if state != "" {
-			want["state"] = []string{state}
-		}
-		if !reflect.DeepEqual(added, want) {
-			t.Errorf("%q adds %v, want %v", got, added, want)
-		}
-		// Whoever reads the whole query finds each parameter of the response once.
-		pairs := strings.FieldsFunc(u.RawQuery, func(r rune) bool { return r == '&' || r == ';' })
-		seen := map[string]int{}
-		for _, pair := range pairs {
-			name, _, _ := strings.Cut(pair, "=")
-			name, _ = url.QueryUnescape(name)
-			seen[name]++
-		}
-		for name := range want {
-			if seen[name] != 1 {
-				t.Errorf("%q has %s %d times", got, name, seen[name])
-			}
 		}
 	})
 }

@@ -13,6 +13,11 @@ func basic(userinfo string) string {
 	return "Basic " + base64.StdEncoding.EncodeToString([]byte(userinfo))
 }
 
+// assertionBody is a form with an assertion of these claims. Nobody verifies its signature here.
+func assertionBody(claims string) string {
+	return "client_assertion_type=" + AssertionTypeJWT + "&client_assertion=e30." + base64.RawURLEncoding.EncodeToString([]byte(claims)) + ".c2ln"
+}
+
 func TestParseClientAuthentication(t *testing.T) {
 	for _, tt := range []struct {
 		name, header, body string
@@ -48,7 +53,20 @@ func TestParseClientAuthentication(t *testing.T) {
 		{name: "another client_id in the body", header: basic("app:s"), body: "client_id=other", code: InvalidRequest, want: ClientAuthentication{Method: AuthBasic}, mentions: "not the one"},
 		{name: "client_id twice", body: "client_id=app&client_id=app", code: InvalidRequest, want: ClientAuthentication{Method: AuthNone}, mentions: "client_id was sent 2 times"},
 		{name: "client_secret twice", body: "client_id=app&client_secret=a&client_secret=", code: InvalidRequest, want: ClientAuthentication{Method: AuthNone}, mentions: "client_secret was sent 2 times"},
-		{name: "an assertion", body: "client_id=app&client_assertion=x", code: InvalidClient, want: ClientAuthentication{Method: AuthNone}, mentions: "client_assertion"},
+		{name: "an assertion", body: assertionBody(`{"sub":"app"}`), want: ClientAuthentication{ClientID: "app", Method: AuthPrivateKeyJWT}},
+		{name: "an assertion and the same client_id", body: "client_id=app&" + assertionBody(`{"sub":"app"}`), want: ClientAuthentication{ClientID: "app", Method: AuthPrivateKeyJWT}},
+		{name: "an assertion and another client_id", body: "client_id=other&" + assertionBody(`{"sub":"app"}`), code: InvalidClient, want: ClientAuthentication{Method: AuthPrivateKeyJWT}, mentions: "client_id is not the sub"},
+		{name: "an assertion of no type", body: "client_id=app&client_assertion=x", code: InvalidRequest, want: ClientAuthentication{Method: AuthPrivateKeyJWT}, mentions: "client_assertion_type must be urn:ietf:params:oauth:client-assertion-type:jwt-bearer"},
+		{name: "an assertion of another type", body: "client_assertion_type=urn:ietf:params:oauth:client-assertion-type:saml2-bearer&client_assertion=x", code: InvalidRequest, want: ClientAuthentication{Method: AuthPrivateKeyJWT}, mentions: "client_assertion_type"},
+		{name: "an assertion that is no JWT", body: "client_id=app&client_assertion_type=" + AssertionTypeJWT + "&client_assertion=x", code: InvalidClient, want: ClientAuthentication{Method: AuthPrivateKeyJWT}, mentions: "signed JWT"},
+		{name: "an assertion without sub", body: "client_id=app&" + assertionBody(`{"iss":"app"}`), code: InvalidClient, want: ClientAuthentication{Method: AuthPrivateKeyJWT}, mentions: "sub is the client_id"},
+		{name: "an assertion whose sub is no text", body: assertionBody(`{"sub":["app"]}`), code: InvalidClient, want: ClientAuthentication{Method: AuthPrivateKeyJWT}, mentions: "sub is the client_id"},
+		{name: "an assertion with NUL", body: assertionBody(`{"sub":"a\u0000"}`), code: InvalidClient, want: ClientAuthentication{Method: AuthPrivateKeyJWT}, mentions: "sub is the client_id"},
+		{name: "an assertion with a long sub", body: assertionBody(`{"sub":"` + strings.Repeat("a", 256) + `"}`), code: InvalidClient, want: ClientAuthentication{Method: AuthPrivateKeyJWT}, mentions: "sub is the client_id"},
+		{name: "a long assertion", body: assertionBody(`{"sub":"app","x":"` + strings.Repeat("a", 8192) + `"}`), code: InvalidClient, want: ClientAuthentication{Method: AuthPrivateKeyJWT}, mentions: "at most 8192"},
+		{name: "two assertions", body: "client_assertion=x&client_assertion=y", code: InvalidRequest, want: ClientAuthentication{Method: AuthNone}, mentions: "client_assertion was sent 2 times"},
+		{name: "two types", body: assertionBody(`{"sub":"app"}`) + "&client_assertion_type=x", code: InvalidRequest, want: ClientAuthentication{Method: AuthPrivateKeyJWT}, mentions: "client_assertion_type was sent 2 times"},
+		{name: "Basic and an assertion", header: basic("app:s"), body: assertionBody(`{"sub":"app"}`), code: InvalidRequest, want: ClientAuthentication{Method: AuthBasic}, mentions: "more than one way"},
 		{name: "an assertion and a secret", body: "client_id=app&client_assertion=x&client_secret=s", code: InvalidRequest, want: ClientAuthentication{Method: AuthNone}, mentions: "more than one way"},
 		{name: "another scheme", header: "Bearer x", body: "client_id=app", code: InvalidClient, want: ClientAuthentication{Method: AuthBasic}, mentions: "must be Basic"},
 		{name: "no credentials", header: "Basic", code: InvalidClient, want: ClientAuthentication{Method: AuthBasic}, mentions: "no colon"},
@@ -62,6 +80,9 @@ func TestParseClientAuthentication(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			got, err := ParseClientAuthentication(tt.header, query(t, tt.body))
 			wantCode(t, err, tt.code, tt.mentions)
+			if sent := query(t, tt.body).values.Get("client_assertion"); got.Assertion != "" && got.Assertion != sent || (got.Assertion != "") != (err == nil && sent != "") {
+				t.Errorf("got the assertion %q, sent was %q", got.Assertion, sent)
+			}
 			if got.ClientID != tt.want.ClientID || got.Secret != tt.want.Secret || got.Method != tt.want.Method {
 				t.Errorf("got %q %q %q, want %q %q %q", got.ClientID, got.Secret, got.Method, tt.want.ClientID, tt.want.Secret, tt.want.Method)
 			}
@@ -82,11 +103,13 @@ func FuzzClientAuthentication(f *testing.F) {
 	f.Add("", "client_id=s6BhdRkqt3&client_secret=7Fjfp0ZBr1KtDRbnfVdmIw")
 	f.Add("", "client_id=app")
 	f.Add("Bearer x", "client_id=app&client_assertion=y")
+	f.Add("", assertionBody(`{"sub":"app"}`))
+	f.Add("", "client_id=other&"+assertionBody(`{"sub":"app"}`))
 	f.Fuzz(func(t *testing.T, header, body string) {
 		values, _ := url.ParseQuery(body)
 		got, err := ParseClientAuthentication(header, NewParams(values))
 		if err != nil {
-			if got.ClientID != "" || got.Secret != "" || !errors.Is(err, InvalidClient) && !errors.Is(err, InvalidRequest) {
+			if got.ClientID != "" || got.Secret != "" || got.Assertion != "" || !errors.Is(err, InvalidClient) && !errors.Is(err, InvalidRequest) {
 				t.Errorf("got %v with error %v", got, err)
 			}
 			return
@@ -96,6 +119,9 @@ func FuzzClientAuthentication(f *testing.F) {
 		}
 		if (got.Method == AuthBasic) != (header != "") || (got.Method == AuthPost) != (values.Get("client_secret") != "") || got.Method == AuthNone && got.Secret != "" {
 			t.Errorf("%q and %q were taken for %s", header, body, got.Method)
+		}
+		if (got.Method == AuthPrivateKeyJWT) != (got.Assertion != "") || got.Assertion != values.Get("client_assertion") || got.Assertion != "" && values.Get("client_assertion_type") != AssertionTypeJWT {
+			t.Errorf("%q was taken for %s with the assertion %q", body, got.Method, got.Assertion)
 		}
 		if id := values.Get("client_id"); id != "" && id != got.ClientID {
 			t.Errorf("client_id is %q, and %q was taken", id, got.ClientID)

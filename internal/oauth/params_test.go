@@ -84,7 +84,7 @@ func TestZeroParamsHaveNothing(t *testing.T) {
 // Nothing that carries a secret shows it, by whichever verb and however deep it lies.
 func TestSecretsDoNotPrint(t *testing.T) {
 	const secret = "hushhushhushhushhushhushhushhushhushhushhushhush"
-	p := query(t, "grant_type=authorization_code&client_id=app&client_secret="+secret+"&code="+secret+"&redirect_uri=https://a.example/&code_verifier="+secret)
+	p := query(t, "grant_type=authorization_code&client_id=app&client_secret="+secret+"&code="+secret+"&token="+secret+"&refresh_token="+secret+"&redirect_uri=https://a.example/&code_verifier="+secret)
 	request, err := ParseTokenRequest("", p)
 	if err != nil {
 		t.Fatal(err)
@@ -96,7 +96,22 @@ func TestSecretsDoNotPrint(t *testing.T) {
 	if exchange.CodeVerifier != secret || request.Client.Secret != secret {
 		t.Fatal("the secrets were not parsed at all")
 	}
-	for _, v := range []any{p, request, &request, request.Client, exchange, TokenResponse{AccessToken: secret}, AuthorizationResponse{Code: secret}} {
+	refresh, err := request.RefreshExchange()
+	if err != nil || refresh.RefreshToken != secret {
+		t.Fatalf("the refresh token was not parsed: %v", err)
+	}
+	parameter, err := ParseTokenParameter("", p)
+	if err != nil || parameter.Token != secret {
+		t.Fatalf("the token was not parsed: %v", err)
+	}
+	pushed, err := ParsePushedRequest("", p)
+	if err != nil || pushed.Client.Secret != secret {
+		t.Fatalf("the pushed request was not parsed: %v", err)
+	}
+	for _, v := range []any{
+		p, request, &request, request.Client, exchange, TokenResponse{AccessToken: secret, RefreshToken: secret, IDToken: secret}, AuthorizationResponse{Code: secret},
+		ClientAuthentication{Assertion: secret}, refresh, parameter, &parameter, pushed, &pushed,
+	} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x"} {
 			holder := struct{ V any }{v}
 			for _, text := range []string{fmt.Sprintf(verb, v), fmt.Sprintf(verb, holder)} {

@@ -11,6 +11,8 @@ import (
 type PushedRequest struct {
 	Client ClientAuthentication
 	Params Params // client_id is the authenticated client's, whether or not the body named it
+	// DPoPKey is the thumbprint (RFC 7638) of the key whose DPoP proof came with the request and was verified by the web layer; "" without a proof (RFC 9449 §10.1).
+	DPoPKey string
 }
 
 // ParsePushedRequest reads a pushed authorization request; authorization is the Authorization header, or "". It is invalid_request when the request contains request_uri.

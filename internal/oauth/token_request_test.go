@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/url"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -90,9 +91,84 @@ func TestCodeExchangeNamesWhatIsWrong(t *testing.T) {
 	}
 }
 
+// RFC 6749 §6.
+func TestRefreshRequestOfRFC6749(t *testing.T) {
+	r, err := ParseTokenRequest(rfcTokenHeader, query(t, "grant_type=refresh_token&refresh_token=tGzv3JOkF0XG5Qx2TlKWIA"))
+	if err != nil || r.GrantType != GrantRefreshToken || r.Client.ClientID != "s6BhdRkqt3" {
+		t.Fatalf("got %v, %v", r, err)
+	}
+	x, err := r.RefreshExchange()
+	if err != nil || !reflect.DeepEqual(x, RefreshExchange{RefreshToken: "tGzv3JOkF0XG5Qx2TlKWIA"}) {
+		t.Errorf("got %q %q %q, %v", x.RefreshToken, x.Scope, x.Resource, err)
+	}
+}
+
+// RFC 6749 §4.4.2, and RFC 8707 §2.2.
+func TestClientCredentialsRequestOfRFC6749(t *testing.T) {
+	r, err := ParseTokenRequest(rfcTokenHeader, query(t, "grant_type=client_credentials"))
+	if err != nil || r.GrantType != GrantClientCredentials {
+		t.Fatalf("got %v, %v", r, err)
+	}
+	if x, err := r.ClientCredentials(); err != nil || !reflect.DeepEqual(x, ClientCredentials{}) {
+		t.Errorf("got %+v, %v", x, err)
+	}
+	r, err = ParseTokenRequest(rfcTokenHeader, query(t, "grant_type=client_credentials&scope=a+b&resource=https%3A%2F%2Fcal.example.com%2F&resource=https%3A%2F%2Fcontacts.example.com%2F"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := ClientCredentials{Scope: Scope{"a", "b"}, Resource: []string{"https://cal.example.com/", "https://contacts.example.com/"}}
+	if x, err := r.ClientCredentials(); err != nil || !reflect.DeepEqual(x, want) {
+		t.Errorf("got %+v, %v, want %+v", x, err, want)
+	}
+}
+
+func TestNarrowingNamesWhatIsWrong(t *testing.T) {
+	for _, tt := range []struct {
+		params   string
+		want     Code
+		mentions string
+	}{
+		{"scope=%22", InvalidScope, "scope value"},
+		{"scope=+", InvalidScope, "no value"},
+		{"scope=a&scope=b", InvalidRequest, "scope was sent 2 times"},
+		{"resource=api", InvalidTarget, "not an absolute URI"},
+		{"resource=https://a.example/&resource=/b", InvalidTarget, "'/b'"},
+	} {
+		body := rfcTokenBody + "&refresh_token=x&" + tt.params
+		r, err := ParseTokenRequest(rfcTokenHeader, query(t, body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = r.RefreshExchange()
+		wantCode(t, err, tt.want, tt.mentions)
+		_, err = r.ClientCredentials()
+		wantCode(t, err, tt.want, tt.mentions)
+		if tt.want == InvalidTarget {
+			_, err = r.CodeExchange()
+			wantCode(t, err, tt.want, tt.mentions)
+		}
+	}
+	for params, mentions := range map[string]string{"": "refresh_token is missing", "&refresh_token=": "refresh_token is missing", "&refresh_token=a&refresh_token=a": "refresh_token was sent 2 times", "&refresh_token=%00": "NUL"} {
+		r, err := ParseTokenRequest(rfcTokenHeader, query(t, "grant_type=refresh_token"+params))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = r.RefreshExchange()
+		wantCode(t, err, InvalidRequest, mentions)
+	}
+}
+
 func TestTokenResponseHasTheStandardsNames(t *testing.T) {
 	got, err := json.Marshal(TokenResponse{AccessToken: "at", TokenType: "Bearer", ExpiresIn: 3600, Scope: "chatbot:read", Team: "blue"})
 	want := `{"access_token":"at","token_type":"Bearer","expires_in":3600,"scope":"chatbot:read","team":"blue"}`
+	if err != nil || string(got) != want {
+		t.Errorf("got %s, %v, want %s", got, err, want)
+	}
+}
+
+func TestTokenResponseWithEverything(t *testing.T) {
+	got, err := json.Marshal(TokenResponse{AccessToken: "at", TokenType: "DPoP", ExpiresIn: 3600, Scope: "openid", Team: "blue", RefreshToken: "rt", IDToken: "it"})
+	want := `{"access_token":"at","token_type":"DPoP","expires_in":3600,"scope":"openid","team":"blue","refresh_token":"rt","id_token":"it"}`
 	if err != nil || string(got) != want {
 		t.Errorf("got %s, %v, want %s", got, err, want)
 	}
@@ -102,6 +178,8 @@ func FuzzTokenRequest(f *testing.F) {
 	f.Add(rfcTokenHeader, rfcTokenBody)
 	f.Add("", "grant_type=password&client_id=a")
 	f.Add("", "grant_type=authorization_code&client_id=a&code=b&code=c")
+	f.Add(rfcTokenHeader, "grant_type=refresh_token&refresh_token=tGzv3JOkF0XG5Qx2TlKWIA&scope=a&resource=https://a.example")
+	f.Add(rfcTokenHeader, "grant_type=client_credentials&resource=a&resource=b")
 	f.Fuzz(func(t *testing.T, header, body string) {
 		values, _ := url.ParseQuery(body)
 		r, err := ParseTokenRequest(header, NewParams(values))
@@ -111,8 +189,12 @@ func FuzzTokenRequest(f *testing.F) {
 			}
 			return
 		}
-		if r.GrantType != GrantAuthorizationCode || values.Get("grant_type") != string(r.GrantType) || r.Client.ClientID == "" {
+		if !slices.Contains([]GrantType{GrantAuthorizationCode, GrantRefreshToken, GrantClientCredentials}, r.GrantType) || values.Get("grant_type") != string(r.GrantType) || r.Client.ClientID == "" {
 			t.Errorf("%q was accepted as %v", body, r)
+		}
+		refresh, err := r.RefreshExchange()
+		if err == nil && (refresh.RefreshToken == "" || refresh.RefreshToken != values.Get("refresh_token")) || err != nil && !reflect.DeepEqual(refresh, RefreshExchange{}) {
+			t.Errorf("%q became the refresh token %q with error %v", body, refresh.RefreshToken, err)
 		}
 		x, err := r.CodeExchange()
 		if err != nil {

@@ -1,0 +1,65 @@
+package oauth
+
+import (
+	"errors"
+	"net/url"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+func TestResource(t *testing.T) {
+	for _, tt := range []struct {
+		sent, want []string
+	}{
+		{nil, nil},
+		{[]string{""}, nil},
+		{[]string{"https://rs.example.com/"}, []string{"https://rs.example.com/"}}, // RFC 8707 §2.1
+		{[]string{"https://rs.example.com"}, []string{"https://rs.example.com"}},
+		{[]string{"https://b.example", "https://a.example:8443/x?y=z", "https://b.example"}, []string{"https://b.example", "https://a.example:8443/x?y=z"}},
+		{[]string{"HTTPS://A.example/%7e"}, []string{"HTTPS://A.example/%7e"}}, // nothing is normalised
+		{[]string{"urn:example:api", "com.example:/api", "http://[::1]:80"}, []string{"urn:example:api", "com.example:/api", "http://[::1]:80"}},
+	} {
+		if got, err := parseResource(NewParams(url.Values{"resource": tt.sent})); err != nil || !reflect.DeepEqual(got, tt.want) {
+			t.Errorf("%q: got %q, %v, want %q", tt.sent, got, err, tt.want)
+		}
+	}
+	for _, value := range []string{
+		"api", "/api", "//api.example/x", "?x", "https:", "https://", "https:///path", "https:api.example", "urn:", ":", "https://a.example/#", "https://a.example#b", "https://a.example/ b",
+		"https://a.example/\n", "https://a.example/\x00", "https://a.example/\xff", "https://\u00e9.example/", "https://a.example/<", "https://a.example/%zz", "https://[::1", "https://a.example/" + strings.Repeat("a", 500),
+	} {
+		_, err := parseResource(NewParams(url.Values{"resource": {"https://ok.example", value}}))
+		wantCode(t, err, InvalidTarget, "resource")
+	}
+	var many []string
+	for i := range 11 {
+		many = append(many, "urn:api:"+string(rune('a'+i)))
+	}
+	if _, err := parseResource(NewParams(url.Values{"resource": many[:10]})); err != nil {
+		t.Error(err)
+	}
+	_, err := parseResource(NewParams(url.Values{"resource": many}))
+	wantCode(t, err, InvalidTarget, "more than 10")
+}
+
+func FuzzResource(f *testing.F) {
+	for _, seed := range []string{"", "https://rs.example.com/", "urn:example:api", "//a", "https://a.example/#b", "https:a", "http://[::1]:80/?a=b"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, value string) {
+		got, err := parseResource(NewParams(url.Values{"resource": {value, value}}))
+		if err != nil {
+			if !errors.Is(err, InvalidTarget) || got != nil {
+				t.Errorf("%q: got %q, %v", value, got, err)
+			}
+			return
+		}
+		if value == "" {
+			return
+		}
+		u, err := url.Parse(value)
+		if err != nil || !u.IsAbs() || strings.ContainsAny(value, "# \r\n\x00\"<>") || !reflect.DeepEqual(got, []string{value}) {
+			t.Errorf("accepted %q as %q", value, got)
+		}
+	})
+}
