@@ -88,6 +88,8 @@ type GrantDetail struct {
 	User   team.User
 	Client Client // without its secrets and redirect URIs
 	Team   team.Team
+
+	LastUsed time.Time // when a token was last issued under it; zero when none lives
 }
 
 // GrantFilter narrows a list of grants; empty fields do not narrow.
@@ -245,8 +247,9 @@ type Store interface {
 	EndFamily(ctx context.Context, id FamilyID, client ClientID, at time.Time) (bool, error)
 	// EndToken ends a machine token until it expires: one row.
 	EndToken(ctx context.Context, jti string, client ClientID, at, expires time.Time) error
-	// MachineLive is the client of a machine token with its team, when token, client and team are alive; ErrNotLive otherwise. One query.
-	MachineLive(ctx context.Context, jti string, client ClientID) (Client, error)
+	// MachineLive is the client of a machine token with its team, when token, client and team are alive, and the client has not been disabled or blocked
+	// since the token was issued (its iat); ErrNotLive otherwise. Without secrets and redirect URIs. One query.
+	MachineLive(ctx context.Context, jti string, client ClientID, issued time.Time) (Client, error)
 	// Endings is what has ended and might still be believed at now. One query.
 	Endings(ctx context.Context, now time.Time) ([]Ending, error)
 	// UseAssertion remembers an assertion until it expires; ErrUsed when it was there already.

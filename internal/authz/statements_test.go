@@ -24,8 +24,8 @@ func TestStatementsOfARememberedFlow(t *testing.T) {
 			t.Errorf("authorize: it reads twice and writes nothing (-want +got):\n%s", diff)
 		}
 		exchange := w.statements.during(func() { w.mustRedeem(w.app, code) })
-		if diff := cmp.Diff(map[string]int{"Client": 1, "Redeem": 1, "commit": 1}, exchange); diff != "" {
-			t.Errorf("token: one read, one insert, one commit (-want +got):\n%s", diff)
+		if diff := cmp.Diff(map[string]int{"Client": 1, "Redeem": 1, "audit": 1, "commit": 1}, exchange); diff != "" {
+			t.Errorf("token: one read, one insert and its record, one commit (-want +got):\n%s", diff)
 		}
 	})
 }

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 
+	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 )
@@ -22,15 +23,23 @@ func (db *DB) Block(ctx context.Context, b authz.Block) error {
 		if err != nil {
 			return err
 		}
-		_, err = t.exec(`DELETE FROM grants WHERE client_id = $1 AND team_id = $2`, b.Client, b.Team)
-		return err
+		if err := t.endMachines(b.CreatedAt, `c.id = $1`, b.Client); err != nil { // blocked by its own team, the only one that it acts in
+			return err
+		}
+		if _, err := t.endGrants(b.CreatedAt, `g.client_id = $1 AND g.team_id = $2`, b.Client, b.Team); err != nil {
+			return err
+		}
+		return t.audit(audit.Event{At: b.CreatedAt, Kind: audit.ClientBlocked, Team: string(b.Team), Client: string(b.Client), Detail: b.Reason})
 	})
 }
 
 // Unblock lets a client be connected to a team again and revives nothing. authz.ErrNoBlock.
 func (db *DB) Unblock(ctx context.Context, id team.ID, client authz.ClientID) error {
 	return db.write(ctx, "Unblock", func(t *tx) error {
-		return t.must(authz.ErrNoBlock, `DELETE FROM team_blocks WHERE team_id = $1 AND client_id = $2`, id, client)
+		if err := t.must(authz.ErrNoBlock, `DELETE FROM team_blocks WHERE team_id = $1 AND client_id = $2`, id, client); err != nil {
+			return err
+		}
+		return t.audit(audit.Event{Kind: audit.ClientUnblocked, Team: string(id), Client: string(client)})
 	})
 }
 

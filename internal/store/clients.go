@@ -2,10 +2,12 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 )
@@ -13,12 +15,15 @@ import (
 // A client's team is nothing when it is global.
 const (
 	clientColumns = `c.id, c.name, c.owner, c.public, c.machine, c.scope, c.created_at, c.disabled_at,
+		c.resource_server, c.resources, c.jwks, c.jwks_uri, c.id_token_algorithm, c.post_logout_redirect_uris, c.backchannel_logout_uri, c.require_par, c.require_dpop,
 		COALESCE(ct.id, ''), COALESCE(ct.slug, ''), COALESCE(ct.name, ''), COALESCE(ct.created_at, 0)`
 	clientTables = `clients c LEFT JOIN teams ct ON ct.id = c.team_id`
 )
 
 func clientInto(c *authz.Client) []any {
 	dest := []any{&c.ID, &c.Name, &c.Owner, &c.Public, &c.Machine, scopeColumn{&c.Scope}, timeColumn{&c.CreatedAt}, timeColumn{&c.DisabledAt}}
+	dest = append(dest, &c.ResourceServer, listColumn{&c.Resources}, &c.JWKS, &c.JWKSURI, &c.IDTokenAlgorithm, listColumn{&c.PostLogoutRedirectURIs},
+		&c.BackchannelLogoutURI, &c.RequirePAR, &c.RequireDPoP)
 	return append(dest, teamInto(&c.Team)...)
 }
 
@@ -61,7 +66,7 @@ func (db *DB) Clients(ctx context.Context) ([]authz.Client, error) {
 
 // AddClient saves a new client with its secrets. team.ErrNoTeam.
 func (db *DB) AddClient(ctx context.Context, c authz.Client) error {
-	uris, err := list(c.RedirectURIs)
+	changeable, err := changeableValues(c)
 	if err != nil {
 		return fmt.Errorf("add client %s: %w", c.ID, err)
 	}
@@ -70,9 +75,10 @@ func (db *DB) AddClient(ctx context.Context, c authz.Client) error {
 		if !c.Global() {
 			owner = &c.Team.ID
 		}
-		_, err := t.exec(`INSERT INTO clients (id, name, owner, public, machine, team_id, redirect_uris, scope, created_at, disabled_at)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
-			c.ID, c.Name, c.Owner, c.Public, c.Machine, owner, uris, words(c.Scope), millis(c.CreatedAt), millis(c.DisabledAt))
+		_, err := t.exec(`INSERT INTO clients (id, name, redirect_uris, scope, resource_server, resources, jwks, jwks_uri, id_token_algorithm,
+				post_logout_redirect_uris, backchannel_logout_uri, require_par, require_dpop, owner, public, machine, team_id, created_at, disabled_at)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)`,
+			append(changeable, c.Owner, c.Public, c.Machine, owner, millis(c.CreatedAt), millis(c.DisabledAt))...)
 		if db.dialect.violation(err) == foreignKey {
 			return team.ErrNoTeam
 		}
@@ -84,8 +90,19 @@ func (db *DB) AddClient(ctx context.Context, c authz.Client) error {
 				return err
 			}
 		}
-		return nil
+		return t.audit(audit.Event{At: c.CreatedAt, Kind: audit.ClientAdded, Client: string(c.ID), Team: string(c.Team.ID), Detail: c.Name})
 	})
+}
+
+// changeableValues is a client's id and, in the order of the columns, everything about it that can change.
+func changeableValues(c authz.Client) ([]any, error) {
+	redirects, err := list(c.RedirectURIs)
+	resources, err2 := list(c.Resources)
+	postLogout, err3 := list(c.PostLogoutRedirectURIs)
+	return []any{
+		c.ID, c.Name, redirects, words(c.Scope), c.ResourceServer, resources, c.JWKS, c.JWKSURI, c.IDTokenAlgorithm,
+		postLogout, c.BackchannelLogoutURI, c.RequirePAR, c.RequireDPoP,
+	}, errors.Join(err, err2, err3)
 }
 
 func (t *tx) addSecret(id authz.ClientID, s authz.ClientSecret) error {
@@ -95,15 +112,39 @@ func (t *tx) addSecret(id authz.ClientID, s authz.ClientSecret) error {
 	return err
 }
 
-// UpdateClient replaces name, redirect URIs and scope. authz.ErrNoClient.
+// UpdateClient replaces everything about a client but what it is, whose, and its secrets. authz.ErrNoClient.
 func (db *DB) UpdateClient(ctx context.Context, c authz.Client) error {
-	uris, err := list(c.RedirectURIs)
+	changeable, err := changeableValues(c)
 	if err != nil {
 		return fmt.Errorf("update client %s: %w", c.ID, err)
 	}
 	return db.write(ctx, "UpdateClient", func(t *tx) error {
-		return t.must(authz.ErrNoClient, `UPDATE clients SET name = $2, redirect_uris = $3, scope = $4 WHERE id = $1`, c.ID, c.Name, uris, words(c.Scope))
+		return t.changeClient(audit.Event{Kind: audit.ClientUpdated, Client: string(c.ID), Detail: c.Name}, `UPDATE clients SET name = $2, redirect_uris = $3, scope = $4,
+				resource_server = $5, resources = $6, jwks = $7, jwks_uri = $8, id_token_algorithm = $9,
+				post_logout_redirect_uris = $10, backchannel_logout_uri = $11, require_par = $12, require_dpop = $13
+			WHERE id = $1`, changeable...)
 	})
+}
+
+// changeClient runs a statement that changes or deletes one client, and appends an event with the client's team. authz.ErrNoClient.
+func (t *tx) changeClient(e audit.Event, query string, args ...any) error {
+	err := t.get([]any{&e.Team}, query+` RETURNING COALESCE(team_id, '')`, args...)
+	if isNoRows(err) {
+		return authz.ErrNoClient
+	}
+	if err != nil {
+		return err
+	}
+	return t.audit(e)
+}
+
+// clientTeam is the team that owns a client, or nothing. A client that is gone has none.
+func (t *tx) clientTeam(id authz.ClientID) (owner string, err error) {
+	err = t.get([]any{&owner}, `SELECT COALESCE(c.team_id, '') FROM clients c WHERE c.id = $1`, id)
+	if isNoRows(err) {
+		return "", nil
+	}
+	return owner, err
 }
 
 // lockClient makes whoever else changes the client wait until this unit of work is over. authz.ErrNoClient.
@@ -123,17 +164,28 @@ func (db *DB) AddClientSecret(ctx context.Context, id authz.ClientID, s authz.Cl
 		if err != nil {
 			return err
 		}
-		return t.addSecret(id, s)
+		if err := t.addSecret(id, s); err != nil {
+			return err
+		}
+		owner, err := t.clientTeam(id)
+		if err != nil {
+			return err
+		}
+		return t.audit(audit.Event{At: s.CreatedAt, Kind: audit.SecretRotated, Client: string(id), Team: owner})
 	})
 }
 
 // DisableClient ends a client's grants in the same transaction. authz.ErrNoClient.
 func (db *DB) DisableClient(ctx context.Context, id authz.ClientID, at time.Time) error {
 	return db.write(ctx, "DisableClient", func(t *tx) error {
-		if err := t.must(authz.ErrNoClient, `UPDATE clients SET disabled_at = $2 WHERE id = $1`, id, millis(at)); err != nil {
+		e := audit.Event{At: at, Kind: audit.ClientDisabled, Client: string(id)}
+		if err := t.changeClient(e, `UPDATE clients SET disabled_at = $2 WHERE id = $1`, id, millis(at)); err != nil {
 			return err
 		}
-		_, err := t.exec(`DELETE FROM grants WHERE client_id = $1`, id)
+		if err := t.endMachines(at, `c.id = $1`, id); err != nil {
+			return err
+		}
+		_, err := t.endGrants(at, `g.client_id = $1`, id)
 		return err
 	})
 }
@@ -141,14 +193,24 @@ func (db *DB) DisableClient(ctx context.Context, id authz.ClientID, at time.Time
 // EnableClient lets a client be connected again and revives nothing. authz.ErrNoClient.
 func (db *DB) EnableClient(ctx context.Context, id authz.ClientID) error {
 	return db.write(ctx, "EnableClient", func(t *tx) error {
-		return t.must(authz.ErrNoClient, `UPDATE clients SET disabled_at = 0 WHERE id = $1`, id)
+		return t.changeClient(audit.Event{Kind: audit.ClientEnabled, Client: string(id)}, `UPDATE clients SET disabled_at = 0 WHERE id = $1`, id)
 	})
 }
 
-// RemoveClient removes a client; its secrets, blocks and grants go with it by foreign key. authz.ErrNoClient.
+// RemoveClient removes a client with its grants; its secrets and blocks go with it by foreign key. authz.ErrNoClient.
 func (db *DB) RemoveClient(ctx context.Context, id authz.ClientID) error {
 	return db.write(ctx, "RemoveClient", func(t *tx) error {
-		return t.must(authz.ErrNoClient, `DELETE FROM clients WHERE id = $1`, id)
+		if err := t.lockClient(id); err != nil {
+			return err
+		}
+		at := db.now()
+		if err := t.endMachines(at, `c.id = $1`, id); err != nil {
+			return err
+		}
+		if _, err := t.endGrants(at, `g.client_id = $1`, id); err != nil {
+			return err
+		}
+		return t.changeClient(audit.Event{At: at, Kind: audit.ClientRemoved, Client: string(id)}, `DELETE FROM clients WHERE id = $1`, id)
 	})
 }
 

@@ -2,58 +2,71 @@ package store
 
 import (
 	"context"
-	"database/sql"
-	"errors"
+	"time"
 
+	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 )
 
-// redeemQuery decides everything but the scope in one statement: whether the grant and all that justifies it are alive, and who is first.
-// The foreign key to the grant makes it wait for whoever is ending the grant, and makes them wait for it.
-const redeemQuery = `INSERT INTO families (id, grant_id, scope, auth_time, created_at, expires_at)
-	SELECT $1, g.id, $4, CAST($5 AS BIGINT), CAST($6 AS BIGINT), CAST($7 AS BIGINT)
-	FROM grants g
+// A grant g with all that justifies it, and that it is alive.
+const (
+	liveTables = `grants g
 	JOIN users u ON u.id = g.user_id
 	JOIN memberships m ON m.user_id = g.user_id AND m.team_id = g.team_id
 	JOIN teams t ON t.id = g.team_id
-	JOIN clients c ON c.id = g.client_id
-	WHERE g.id = $2 AND g.client_id = $3 AND u.disabled_at = 0 AND c.disabled_at = 0 AND (c.team_id IS NULL OR c.team_id = g.team_id)
-		AND NOT EXISTS (SELECT 1 FROM team_blocks b WHERE b.team_id = g.team_id AND b.client_id = g.client_id)
+	JOIN clients c ON c.id = g.client_id`
+	isLive = `u.disabled_at = 0 AND c.disabled_at = 0 AND (c.team_id IS NULL OR c.team_id = g.team_id)
+		AND NOT EXISTS (SELECT 1 FROM team_blocks b WHERE b.team_id = g.team_id AND b.client_id = g.client_id)`
+)
+
+// liveOf is userColumns and teamColumns of a grant, for the statements that can return other tables' columns only one by one.
+func liveOf(grant string) string {
+	user := func(column string) string {
+		return `(SELECT u.` + column + ` FROM grants g JOIN users u ON u.id = g.user_id WHERE g.id = ` + grant + `)`
+	}
+	team := func(column string) string {
+		return `(SELECT t.` + column + ` FROM grants g JOIN teams t ON t.id = g.team_id WHERE g.id = ` + grant + `)`
+	}
+	return user("id") + ", " + user("email") + ", " + user("name") + ", " + user("operator") + ", " + user("created_at") + ", " + user("disabled_at") + ", " +
+		team("id") + ", " + team("slug") + ", " + team("name") + ", " + team("created_at")
+}
+
+// redeemQuery decides everything but the scope in one statement: whether the grant and all that justifies it are alive, and who is first.
+// The foreign key to the grant makes it wait for whoever is ending the grant, and makes them wait for it.
+var redeemQuery = `INSERT INTO families (id, grant_id, scope, auth_time, created_at, expires_at, token_dead_at, nonce, methods, session_id, resource, dpop_key)
+	SELECT $1, g.id, $4, CAST($5 AS BIGINT), CAST($6 AS BIGINT), CAST($7 AS BIGINT), CAST($8 AS BIGINT), $9, $10, $11, $12, $13
+	FROM ` + liveTables + `
+	WHERE g.id = $2 AND g.client_id = $3 AND ` + isLive + `
 	ON CONFLICT (id) DO NOTHING
-	RETURNING (SELECT g.scope FROM grants g WHERE g.id = $2),
-		(SELECT u.id FROM grants g JOIN users u ON u.id = g.user_id WHERE g.id = $2),
-		(SELECT u.email FROM grants g JOIN users u ON u.id = g.user_id WHERE g.id = $2),
-		(SELECT u.name FROM grants g JOIN users u ON u.id = g.user_id WHERE g.id = $2),
-		(SELECT u.operator FROM grants g JOIN users u ON u.id = g.user_id WHERE g.id = $2),
-		(SELECT u.created_at FROM grants g JOIN users u ON u.id = g.user_id WHERE g.id = $2),
-		(SELECT u.disabled_at FROM grants g JOIN users u ON u.id = g.user_id WHERE g.id = $2),
-		(SELECT t.id FROM grants g JOIN teams t ON t.id = g.team_id WHERE g.id = $2),
-		(SELECT t.slug FROM grants g JOIN teams t ON t.id = g.team_id WHERE g.id = $2),
-		(SELECT t.name FROM grants g JOIN teams t ON t.id = g.team_id WHERE g.id = $2),
-		(SELECT t.created_at FROM grants g JOIN teams t ON t.id = g.team_id WHERE g.id = $2)`
+	RETURNING (SELECT g.scope FROM grants g WHERE g.id = $2), ` + liveOf("$2")
 
 // Redeem saves the family of a code, and returns who it is for. authz.ErrReplayed when there is one already, which is ended; authz.ErrNotLive otherwise.
-// The happy path is one statement and one commit.
+// The happy path is one statement, its record and one commit.
 func (db *DB) Redeem(ctx context.Context, f authz.Family) (live authz.Live, err error) {
 	var replayed bool
 	err = db.write(ctx, "Redeem", func(t *tx) error {
 		live, replayed = authz.Live{}, false
 		var granted oauth.Scope
 		dest := append([]any{scopeColumn{&granted}}, append(userInto(&live.User), teamInto(&live.Team)...)...)
-		err := t.get(dest, redeemQuery, f.ID, f.Grant, f.Client, words(f.Scope), millis(f.AuthTime), millis(f.CreatedAt), millis(f.ExpiresAt))
+		err := t.get(dest, redeemQuery, f.ID, f.Grant, f.Client, words(f.Scope), millis(f.AuthTime), millis(f.CreatedAt), millis(f.ExpiresAt), millis(f.TokenDeadAt),
+			f.Nonce, words(f.Methods), f.SessionID, words(f.Resource), f.DPoPKey)
 		switch {
-		case errors.Is(err, sql.ErrNoRows):
+		case isNoRows(err):
 			// A replay ends the family, and that has to be committed: it is no failure of this unit of work.
 			replayed = true
-			return t.must(authz.ErrNotLive, `UPDATE families SET ended_at = CASE WHEN ended_at = 0 THEN $2 ELSE ended_at END WHERE id = $1`,
-				f.ID, millis(f.CreatedAt))
+			return t.replayed(f)
 		case db.dialect.violation(err) == foreignKey: // the grant ended while this waited for it
 			return authz.ErrNotLive
 		case err == nil && !granted.Covers(f.Scope):
 			return authz.ErrNotLive
+		case err != nil:
+			return err
 		}
-		return err
+		return t.audit(audit.Event{
+			At: f.CreatedAt, Kind: audit.TokenIssued, Actor: actor(f.Client), User: string(live.User.ID), Team: string(live.Team.ID),
+			Client: string(f.Client), Grant: string(f.Grant), Family: string(f.ID), Detail: words(f.Scope),
+		})
 	})
 	switch {
 	case err != nil:
@@ -64,18 +77,87 @@ func (db *DB) Redeem(ctx context.Context, f authz.Family) (live authz.Live, err 
 	return live, nil
 }
 
+// replayed ends the family of a code that was redeemed before. authz.ErrNotLive when it was not.
+func (t *tx) replayed(f authz.Family) error {
+	e := audit.Event{
+		At: f.CreatedAt, Kind: audit.CodeReplayed, Actor: actor(f.Client), Client: string(f.Client), Grant: string(f.Grant), Family: string(f.ID),
+	}
+	err := t.get([]any{&e.User, &e.Team}, `SELECT g.user_id, g.team_id FROM families f JOIN grants g ON g.id = f.grant_id WHERE f.id = $1 AND g.client_id = $2`, f.ID, f.Client)
+	if isNoRows(err) {
+		return authz.ErrNotLive
+	}
+	if err != nil {
+		return err
+	}
+	if _, _, err := t.endFamily(f.ID, f.Client, f.CreatedAt); err != nil {
+		return err
+	}
+	return t.audit(e)
+}
+
 // Burn saves the family of a code as ended, unless it has one. A code whose grant has ended is dead already.
 func (db *DB) Burn(ctx context.Context, f authz.Family) error {
 	err := db.write(ctx, "Burn", func(t *tx) error {
-		_, err := t.exec(`INSERT INTO families (id, grant_id, scope, auth_time, created_at, expires_at, ended_at)
+		e := audit.Event{
+			At: f.CreatedAt, Kind: audit.CodeRefused, Actor: actor(f.Client), Client: string(f.Client), Grant: string(f.Grant), Family: string(f.ID),
+			Detail: "the code cannot be redeemed any more",
+		}
+		err := t.get([]any{&e.User, &e.Team}, `INSERT INTO families (id, grant_id, scope, auth_time, created_at, expires_at, ended_at)
 			SELECT $1, g.id, $4, CAST($5 AS BIGINT), CAST($6 AS BIGINT), CAST($7 AS BIGINT), CAST($6 AS BIGINT)
 			FROM grants g WHERE g.id = $2 AND g.client_id = $3
-			ON CONFLICT (id) DO NOTHING`,
+			ON CONFLICT (id) DO NOTHING
+			RETURNING (SELECT g.user_id FROM grants g WHERE g.id = $2), (SELECT g.team_id FROM grants g WHERE g.id = $2)`,
 			f.ID, f.Grant, f.Client, words(f.Scope), millis(f.AuthTime), millis(f.CreatedAt), millis(f.ExpiresAt))
-		return err
+		if isNoRows(err) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		return t.audit(e)
 	})
 	if db.dialect.violation(err) == foreignKey { // the grant ended while this waited for it
 		return nil
 	}
 	return err
+}
+
+// The columns of a family f but its client, which is its grant's.
+const familyColumns = `f.id, f.grant_id, f.scope, f.auth_time, f.created_at, f.expires_at, f.generation, f.rotated_at, f.ended_at, f.token_dead_at,
+	f.nonce, f.methods, f.session_id, f.resource, f.dpop_key`
+
+func familyInto(f *authz.Family) []any {
+	return []any{
+		&f.ID, &f.Grant,
+		scopeColumn{&f.Scope},
+		timeColumn{&f.AuthTime},
+		timeColumn{&f.CreatedAt},
+		timeColumn{&f.ExpiresAt},
+		&f.Generation,
+		timeColumn{&f.RotatedAt},
+		timeColumn{&f.EndedAt},
+		timeColumn{&f.TokenDeadAt},
+		&f.Nonce,
+		wordsColumn{&f.Methods},
+		&f.SessionID,
+		wordsColumn{&f.Resource},
+		&f.DPoPKey,
+	}
+}
+
+const connectionQuery = `SELECT ` + familyColumns + `, ` + grantColumns + `, ` + userColumns + `, ` + teamColumns + `
+	FROM ` + liveTables + ` JOIN families f ON f.grant_id = g.id
+	WHERE f.id = $1 AND f.ended_at = 0 AND f.expires_at > $2 AND ` + isLive
+
+// Connection is a family and what justifies it, all alive at now. authz.ErrNoFamily.
+func (db *DB) Connection(ctx context.Context, id authz.FamilyID, now time.Time) (authz.Connection, error) {
+	scan := func(r row) (c authz.Connection, err error) {
+		dest := familyInto(&c.Family)
+		dest = append(dest, grantInto(&c.Grant)...)
+		dest = append(dest, userInto(&c.Live.User)...)
+		err = r.Scan(append(dest, teamInto(&c.Live.Team)...)...)
+		c.Family.Client = c.Grant.Client
+		return c, err
+	}
+	return one(ctx, db, "Connection", authz.ErrNoFamily, scan, connectionQuery, id, millis(now))
 }

@@ -2,12 +2,11 @@ package store
 
 import (
 	"context"
-	"database/sql"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
+	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 )
@@ -44,6 +43,7 @@ func (db *DB) Standings(ctx context.Context, user team.UserID, client authz.Clie
 }
 
 // SaveGrant creates the grant of (user, client, team) or widens the one there is, and returns it as saved. authz.ErrNotLive.
+// The person is told of a connection that is new.
 func (db *DB) SaveGrant(ctx context.Context, g authz.Grant) (saved authz.Grant, err error) {
 	err = db.write(ctx, "SaveGrant", func(t *tx) error {
 		if err := t.holdLive(g); err != nil {
@@ -65,7 +65,17 @@ func (db *DB) SaveGrant(ctx context.Context, g authz.Grant) (saved authz.Grant, 
 			saved.UpdatedAt = g.UpdatedAt
 			_, err = t.exec(`UPDATE grants SET scope = $2, updated_at = $3 WHERE id = $1`, before.ID, words(saved.Scope), millis(g.UpdatedAt))
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		if before.ID == "" {
+			if err := t.mail("mail.connected", g.User, g.Client, g.Team, g.CreatedAt); err != nil {
+				return err
+			}
+		}
+		return t.audit(audit.Event{
+			At: g.UpdatedAt, Kind: audit.ConsentGiven, User: string(g.User), Team: string(g.Team), Client: string(g.Client), Grant: string(saved.ID), Detail: words(g.Scope),
+		})
 	})
 	if err != nil {
 		return authz.Grant{}, err
@@ -81,7 +91,7 @@ func (t *tx) holdLive(g authz.Grant) error {
 		JOIN users u ON u.id = m.user_id JOIN teams t ON t.id = m.team_id JOIN clients c ON c.id = $3
 		WHERE m.user_id = $1 AND m.team_id = $2 AND u.disabled_at = 0 AND c.disabled_at = 0 AND (c.team_id IS NULL OR c.team_id = m.team_id)`+
 		t.db.dialect.locking("FOR SHARE OF u, t, c FOR NO KEY UPDATE OF m"), g.User, g.Team, g.Client)
-	if errors.Is(err, sql.ErrNoRows) {
+	if isNoRows(err) {
 		return authz.ErrNotLive
 	}
 	return err
@@ -100,25 +110,45 @@ func (t *tx) standing(g authz.Grant) (before authz.Grant, blocked bool, err erro
 	return before, blocked, err
 }
 
+const grantColumns = `g.id, g.user_id, g.client_id, g.team_id, g.scope, g.created_at, g.updated_at`
+
+func grantInto(g *authz.Grant) []any {
+	return []any{&g.ID, &g.User, &g.Client, &g.Team, scopeColumn{&g.Scope}, timeColumn{&g.CreatedAt}, timeColumn{&g.UpdatedAt}}
+}
+
+// lastUsed is when the last of a grant's families was redeemed or refreshed. A family that ended as it began is a burnt code.
+const lastUsed = `(SELECT COALESCE(MAX(CASE WHEN f.rotated_at > f.created_at THEN f.rotated_at ELSE f.created_at END), 0)
+	FROM families f WHERE f.grant_id = g.id AND f.ended_at <> f.created_at)`
+
 // Grants is the grants that a filter lets through, the newest first.
 func (db *DB) Grants(ctx context.Context, f authz.GrantFilter) ([]authz.GrantDetail, error) {
 	scan := func(r row) (d authz.GrantDetail, err error) {
-		g := &d.Grant
-		dest := []any{&g.ID, &g.User, &g.Client, &g.Team, scopeColumn{&g.Scope}, timeColumn{&g.CreatedAt}, timeColumn{&g.UpdatedAt}}
-		err = r.Scan(slices.Concat(dest, userInto(&d.User), teamInto(&d.Team), clientInto(&d.Client))...)
+		err = r.Scan(slices.Concat(grantInto(&d.Grant), []any{timeColumn{&d.LastUsed}}, userInto(&d.User), teamInto(&d.Team), clientInto(&d.Client))...)
 		return d, err
 	}
 	where, args := grantConditions(f)
-	return all(ctx, db, "Grants", scan, `SELECT g.id, g.user_id, g.client_id, g.team_id, g.scope, g.created_at, g.updated_at,
+	return all(ctx, db, "Grants", scan, `SELECT `+grantColumns+`, `+lastUsed+`,
 			`+userColumns+`, `+teamColumns+`, `+clientColumns+`
 		FROM `+clientTables+` JOIN grants g ON g.client_id = c.id JOIN users u ON u.id = g.user_id JOIN teams t ON t.id = g.team_id`+
 		where+` ORDER BY g.created_at DESC, g.id`, args...)
 }
 
-// RevokeGrant ends a grant; its families end with it by foreign key. authz.ErrNoGrant.
+// RevokeGrant ends a grant with its families. authz.ErrNoGrant.
 func (db *DB) RevokeGrant(ctx context.Context, id authz.GrantID) error {
 	return db.write(ctx, "RevokeGrant", func(t *tx) error {
-		return t.must(authz.ErrNoGrant, `DELETE FROM grants WHERE id = $1`, id)
+		at := db.now()
+		e := audit.Event{At: at, Kind: audit.GrantRevoked, Grant: string(id)}
+		err := t.get([]any{&e.User, &e.Team, &e.Client}, `SELECT g.user_id, g.team_id, g.client_id FROM grants g WHERE g.id = $1`+db.dialect.locking("FOR UPDATE OF g"), id)
+		if isNoRows(err) {
+			return authz.ErrNoGrant
+		}
+		if err != nil {
+			return err
+		}
+		if _, err := t.endGrants(at, `g.id = $1`, id); err != nil {
+			return err
+		}
+		return t.audit(e)
 	})
 }
 

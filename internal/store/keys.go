@@ -6,7 +6,9 @@ import (
 	"encoding/base64"
 	"fmt"
 	"slices"
+	"strings"
 
+	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 )
 
@@ -32,14 +34,36 @@ func (db *DB) AddKeys(ctx context.Context, keys []token.StoredKey) error {
 	// In everyone's order, so that two servers that start at once do not wait for each other.
 	keys = slices.SortedFunc(slices.Values(keys), func(a, b token.StoredKey) int { return cmp.Compare(a.Slot, b.Slot) })
 	return db.write(ctx, "AddKeys", func(t *tx) error {
+		var rotated []string
 		for _, k := range keys {
-			if _, err := t.exec(`INSERT INTO keyring (id, purpose, algorithm, slot, sealed, created_at, signs_from, predecessor_dead_at)
+			n, err := t.exec(`INSERT INTO keyring (id, purpose, algorithm, slot, sealed, created_at, signs_from, predecessor_dead_at)
 				VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (slot) DO NOTHING`,
 				k.ID, k.Use, k.Algorithm, k.Slot, base64.StdEncoding.EncodeToString(k.Sealed),
-				millis(k.CreatedAt), millis(k.SignsFrom), millis(k.PredecessorDeadAt)); err != nil {
+				millis(k.CreatedAt), millis(k.SignsFrom), millis(k.PredecessorDeadAt))
+			if err != nil {
+				return err
+			}
+			if n > 0 && !strings.HasSuffix(k.Slot, "/1") { // the first of an algorithm replaces none
+				rotated = append(rotated, k.Slot+" is "+k.ID)
+			}
+		}
+		if len(rotated) == 0 {
+			return nil
+		}
+		return t.audit(audit.Event{Kind: audit.KeysRotated, Detail: strings.Join(rotated, ", ")})
+	})
+}
+
+// ReplaceSealed replaces what Sealed holds of these keys.
+func (db *DB) ReplaceSealed(ctx context.Context, keys []token.StoredKey) error {
+	keys = slices.SortedFunc(slices.Values(keys), func(a, b token.StoredKey) int { return cmp.Compare(a.ID, b.ID) })
+	return db.write(ctx, "ReplaceSealed", func(t *tx) error {
+		for _, k := range keys {
+			if err := t.must(fmt.Errorf("there is no key %s any more", k.ID), `UPDATE keyring SET sealed = $2 WHERE id = $1`,
+				k.ID, base64.StdEncoding.EncodeToString(k.Sealed)); err != nil {
 				return err
 			}
 		}
-		return nil
+		return t.audit(audit.Event{Kind: audit.MasterKeyReplaced, Detail: fmt.Sprintf("%d keys", len(keys))})
 	})
 }

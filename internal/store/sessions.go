@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 )
@@ -29,8 +30,10 @@ func (db *DB) SetPassword(ctx context.Context, user team.UserID, hash string, at
 		if err != nil {
 			return err
 		}
-		_, err = t.exec(`DELETE FROM sessions WHERE user_id = $1`, user)
-		return err
+		if _, err = t.exec(`DELETE FROM sessions WHERE user_id = $1`, user); err != nil {
+			return err
+		}
+		return t.audit(audit.Event{At: at, Kind: audit.PasswordSet, User: string(user)})
 	})
 }
 
@@ -51,10 +54,14 @@ func (db *DB) StartSession(ctx context.Context, s authn.Session, replaces string
 			}
 		}
 		// The lock makes DisableUser wait, or this see what it did.
-		return t.must(authn.ErrSignInFailed, `INSERT INTO sessions (id, user_id, auth_time, methods, expires_at)
+		err := t.must(authn.ErrSignInFailed, `INSERT INTO sessions (id, user_id, auth_time, methods, expires_at)
 			SELECT $1, u.id, CAST($3 AS BIGINT), $4, CAST($5 AS BIGINT) FROM users u WHERE u.id = $2 AND u.disabled_at = 0`+
 			db.dialect.locking("FOR SHARE OF u"),
 			s.ID, s.User.ID, millis(s.AuthTime), words(s.Methods), millis(s.ExpiresAt))
+		if err != nil {
+			return err
+		}
+		return t.audit(audit.Event{At: s.AuthTime, Kind: audit.SignedIn, Actor: string(s.User.ID), User: string(s.User.ID), Detail: words(s.Methods)})
 	})
 }
 
@@ -72,10 +79,22 @@ func (db *DB) Session(ctx context.Context, id string, now time.Time) (authn.Sess
 	return one(ctx, db, "Session", authn.ErrNoSession, scan, sessionQuery, id, millis(now))
 }
 
-// EndSession ends a session, if there is one.
+// EndSession ends a session, if there is one. The clients that were connected in it and asked for it are to be told.
 func (db *DB) EndSession(ctx context.Context, id string) error {
+	sid := authn.Session{ID: id}.SID()
 	return db.write(ctx, "EndSession", func(t *tx) error {
-		_, err := t.exec(`DELETE FROM sessions WHERE id = $1`, id)
-		return err
+		e := audit.Event{At: db.now(), Kind: audit.SignedOut}
+		err := t.get([]any{&e.User}, `DELETE FROM sessions WHERE id = $1 RETURNING user_id`, id)
+		if isNoRows(err) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if err := t.signOutOfClients(e.At, `f.session_id = $1`, sid); err != nil {
+			return err
+		}
+		e.Actor = e.User
+		return t.audit(e)
 	})
 }

@@ -7,11 +7,13 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
@@ -32,6 +34,21 @@ type Options struct {
 	// Observe is called once per statement with its name ("Redeem", …) and once per commit ("commit"), for metrics and for tests that count. May be nil.
 	// It is called from several goroutines at once.
 	Observe func(statement string)
+	// Now is the time of what happens without a time of its own. nil is time.Now.
+	Now func() time.Time
+	// MachineTokenLifetime is how long an access token of a machine client can live, at most: so long the end of its client is told. 0 is 24 hours.
+	MachineTokenLifetime time.Duration
+	// AuditRetention is how long events are kept. 0 is 365 days.
+	AuditRetention time.Duration
+}
+
+func (o Options) withDefaults() Options {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	o.MachineTokenLifetime = cmp.Or(o.MachineTokenLifetime, 24*time.Hour)
+	o.AuditRetention = cmp.Or(o.AuditRetention, 365*24*time.Hour)
+	return o
 }
 
 // DB is an open database. It may be used from several goroutines at once.
@@ -44,6 +61,8 @@ type DB struct {
 	stmts  sync.Map // SQLite: query → *sql.Stmt on reads
 	writer *writer  // SQLite only
 	closed func() error
+
+	lastEvent atomic.Int64 // the id of the last event that was appended
 
 	fault atomic.Pointer[func(statement string) error] // tests make a statement or a commit fail
 }
@@ -59,7 +78,7 @@ func Open(ctx context.Context, url string, opts Options) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	db.opts = opts
+	db.opts = opts.withDefaults()
 	return db, nil
 }
 
@@ -77,6 +96,8 @@ func (db *DB) Ping(ctx context.Context) error {
 
 // Close finishes the commit that is under way and closes the database. Units of work that come later fail.
 func (db *DB) Close() error { return db.closed() }
+
+func (db *DB) now() time.Time { return db.opts.Now() }
 
 // observe tells whoever watches that a statement or a commit is about to happen. Its error is a test's wish that it fail.
 func (db *DB) observe(name string) error {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"slices"
 
+	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 )
 
@@ -26,7 +27,10 @@ func (db *DB) AddTeam(ctx context.Context, add team.Team) error {
 		if db.dialect.violation(err) == uniqueConstraint {
 			return team.ErrSlugTaken
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		return t.audit(audit.Event{At: add.CreatedAt, Kind: audit.TeamAdded, Team: string(add.ID), Detail: add.Slug})
 	})
 }
 
@@ -49,14 +53,32 @@ func (db *DB) RenameTeam(ctx context.Context, id team.ID, slug, name string) err
 		if db.dialect.violation(err) == uniqueConstraint {
 			return team.ErrSlugTaken
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		return t.audit(audit.Event{Kind: audit.TeamRenamed, Team: string(id), Detail: slug})
 	})
 }
 
-// RemoveTeam removes a team; its memberships, clients, blocks and grants go with it by foreign key. team.ErrNoTeam.
+// RemoveTeam removes a team with its grants; its memberships, clients and blocks go with it by foreign key. team.ErrNoTeam.
 func (db *DB) RemoveTeam(ctx context.Context, id team.ID) error {
 	return db.write(ctx, "RemoveTeam", func(t *tx) error {
-		return t.must(team.ErrNoTeam, `DELETE FROM teams WHERE id = $1`, id)
+		// Whoever saves a grant in the team has its row.
+		if err := t.must(team.ErrNoTeam, `UPDATE teams SET name = name WHERE id = $1`, id); err != nil {
+			return err
+		}
+		at := db.now()
+		if err := t.endMachines(at, `c.team_id = $1`, id); err != nil {
+			return err
+		}
+		if _, err := t.endGrants(at, `g.team_id = $1`, id); err != nil {
+			return err
+		}
+		e := audit.Event{At: at, Kind: audit.TeamRemoved, Team: string(id)}
+		if err := t.get([]any{&e.Detail}, `DELETE FROM teams WHERE id = $1 RETURNING slug`, id); err != nil {
+			return err
+		}
+		return t.audit(e)
 	})
 }
 
@@ -82,14 +104,28 @@ func (db *DB) AddMember(ctx context.Context, m team.Membership) error {
 		case foreignKey: // removed since the first statement; people are never removed
 			return team.ErrNoTeam
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		return t.audit(audit.Event{At: m.CreatedAt, Kind: audit.MemberAdded, Team: string(m.Team.ID), User: string(m.User), Detail: string(m.Role)})
 	})
 }
 
-// RemoveMember ends a person's place in a team; their grants there end with it by foreign key. team.ErrNoMember.
+// RemoveMember ends a person's place in a team, and their grants there. team.ErrNoMember.
 func (db *DB) RemoveMember(ctx context.Context, id team.ID, user team.UserID) error {
 	return db.write(ctx, "RemoveMember", func(t *tx) error {
-		return t.must(team.ErrNoMember, `DELETE FROM memberships WHERE team_id = $1 AND user_id = $2`, id, user)
+		// Whoever saves a grant of theirs in the team has this row.
+		if err := t.must(team.ErrNoMember, `UPDATE memberships SET role = role WHERE team_id = $1 AND user_id = $2`, id, user); err != nil {
+			return err
+		}
+		at := db.now()
+		if _, err := t.endGrants(at, `g.user_id = $1 AND g.team_id = $2`, user, id); err != nil {
+			return err
+		}
+		if _, err := t.exec(`DELETE FROM memberships WHERE team_id = $1 AND user_id = $2`, id, user); err != nil {
+			return err
+		}
+		return t.audit(audit.Event{At: at, Kind: audit.MemberRemoved, Team: string(id), User: string(user)})
 	})
 }
 

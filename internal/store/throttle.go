@@ -3,7 +3,6 @@ package store
 import (
 	"cmp"
 	"context"
-	"database/sql"
 	"errors"
 	"slices"
 	"time"
@@ -50,7 +49,7 @@ func (t *tx) count(b authn.Bucket, now time.Time) (full time.Duration, err error
 	var failures int
 	err = t.get([]any{&failures}, countQuery, b.Key, millis(now), millis(now.Add(b.Window)), b.Limit)
 	switch {
-	case errors.Is(err, sql.ErrNoRows):
+	case isNoRows(err):
 		var resets time.Time
 		if err := t.get([]any{timeColumn{&resets}}, `SELECT resets_at FROM throttle WHERE bucket = $1`, b.Key); err != nil {
 			return 0, err

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 )
 
@@ -29,7 +30,10 @@ func (db *DB) AddUser(ctx context.Context, u team.User) error {
 		if db.dialect.violation(err) == uniqueConstraint {
 			return team.ErrUserTaken
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		return t.audit(audit.Event{At: u.CreatedAt, Kind: audit.UserAdded, User: string(u.ID)})
 	})
 }
 
@@ -61,15 +65,23 @@ func (db *DB) DisableUser(ctx context.Context, id team.UserID, at time.Time) err
 		if _, err := t.exec(`DELETE FROM sessions WHERE user_id = $1`, id); err != nil {
 			return err
 		}
-		_, err := t.exec(`DELETE FROM grants WHERE user_id = $1`, id)
-		return err
+		if err := t.signOutOfClients(at, `g.user_id = $1`, id); err != nil {
+			return err
+		}
+		if _, err := t.endGrants(at, `g.user_id = $1`, id); err != nil {
+			return err
+		}
+		return t.audit(audit.Event{At: at, Kind: audit.UserDisabled, User: string(id)})
 	})
 }
 
 // EnableUser lets a person sign in again and revives nothing. team.ErrNoUser.
 func (db *DB) EnableUser(ctx context.Context, id team.UserID) error {
 	return db.write(ctx, "EnableUser", func(t *tx) error {
-		return t.must(team.ErrNoUser, `UPDATE users SET disabled_at = 0 WHERE id = $1`, id)
+		if err := t.must(team.ErrNoUser, `UPDATE users SET disabled_at = 0 WHERE id = $1`, id); err != nil {
+			return err
+		}
+		return t.audit(audit.Event{Kind: audit.UserEnabled, User: string(id)})
 	})
 }
 

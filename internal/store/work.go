@@ -63,6 +63,8 @@ func (t *tx) get(dest []any, query string, args ...any) error {
 	return fmt.Errorf("store: %s: %w", t.name, err)
 }
 
+func isNoRows(err error) bool { return errors.Is(err, sql.ErrNoRows) }
+
 // write runs a unit of work and returns when it is durable, or has left no trace. A cancelled ctx stops it before it begins, not midway.
 func (db *DB) write(ctx context.Context, name string, work unit) error {
 	if db.writer != nil {

@@ -1,0 +1,127 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/internal/audit"
+	"github.com/gatehouse-auth/gatehouse/internal/authz"
+)
+
+// onConflictEnding lets what ends twice have ended the last time: a client may be disabled, enabled and disabled again.
+const onConflictEnding = ` ON CONFLICT (kind, id) DO UPDATE SET at = excluded.at, expires_at = excluded.expires_at`
+
+// endGrants ends the grants g for which a condition on args holds: those whose access tokens may still be believed are noted, all are deleted,
+// and their families with them by foreign key. It returns how many there were.
+//
+// Whoever redeems a code or a refresh token of theirs at the same time was first, and what that issued is noted too; or waits, and finds nothing.
+// The caller holds what somebody would need to save another such grant.
+func (t *tx) endGrants(at time.Time, condition string, args ...any) (int64, error) {
+	if t.db.dialect.rowLocks {
+		// First the grants, whose rows Redeem asks for through its foreign key, then the families, which are what Rotate changes. In everyone's order.
+		for _, lock := range []string{
+			`SELECT g.id FROM grants g WHERE ` + condition + ` ORDER BY g.id FOR UPDATE OF g`,
+			`SELECT f.id FROM families f JOIN grants g ON g.id = f.grant_id WHERE ` + condition + ` ORDER BY f.id FOR UPDATE OF f`,
+		} {
+			if _, err := t.exec(lock, args...); err != nil {
+				return 0, err
+			}
+		}
+	}
+	when := fmt.Sprintf("CAST($%d AS BIGINT)", len(args)+1)
+	if _, err := t.exec(`INSERT INTO endings (kind, id, at, expires_at)
+		SELECT 'grant', g.id, `+when+`, MAX(f.token_dead_at) FROM grants g JOIN families f ON f.grant_id = g.id
+		WHERE `+condition+` AND f.ended_at = 0 AND f.token_dead_at > `+when+` GROUP BY g.id`+onConflictEnding,
+		append(args[:len(args):len(args)], millis(at))...); err != nil {
+		return 0, err
+	}
+	return t.exec(`DELETE FROM grants WHERE id IN (SELECT g.id FROM grants g WHERE `+condition+`)`, args...)
+}
+
+// endMachines notes that what the machine clients c for which a condition on one argument holds have been given is dead.
+func (t *tx) endMachines(at time.Time, condition string, arg any) error {
+	_, err := t.exec(`INSERT INTO endings (kind, id, at, expires_at)
+		SELECT 'client', c.id, CAST($2 AS BIGINT), CAST($3 AS BIGINT) FROM clients c WHERE c.machine AND `+condition+onConflictEnding,
+		arg, millis(at), millis(at.Add(t.db.opts.MachineTokenLifetime)))
+	return err
+}
+
+// endFamily ends a living family of a client and notes it if its access tokens may still be believed. alive is false when there was nothing to end.
+// The event has what there is to say about the family.
+func (t *tx) endFamily(id authz.FamilyID, client authz.ClientID, at time.Time) (e audit.Event, alive bool, err error) {
+	e = audit.Event{At: at, Client: string(client), Family: string(id)}
+	var tokenDeadAt time.Time
+	err = t.get([]any{timeColumn{&tokenDeadAt}, &e.Grant, &e.User, &e.Team}, `UPDATE families SET ended_at = $3
+		WHERE id = $1 AND ended_at = 0 AND EXISTS (SELECT 1 FROM grants g WHERE g.id = families.grant_id AND g.client_id = $2)
+		RETURNING token_dead_at, grant_id,
+			(SELECT g.user_id FROM grants g WHERE g.id = families.grant_id), (SELECT g.team_id FROM grants g WHERE g.id = families.grant_id)`,
+		id, client, millis(at))
+	if isNoRows(err) {
+		return e, false, nil
+	}
+	if err == nil && tokenDeadAt.After(at) {
+		err = t.saveEnding(authz.Ending{Kind: "family", ID: string(id), At: at, Expires: tokenDeadAt})
+	}
+	return e, err == nil, err
+}
+
+func (t *tx) saveEnding(e authz.Ending) error {
+	_, err := t.exec(`INSERT INTO endings (kind, id, at, expires_at) VALUES ($1, $2, $3, $4)`+onConflictEnding, e.Kind, e.ID, millis(e.At), millis(e.Expires))
+	return err
+}
+
+// EndFamily ends a family of this client, and reports whether it lived.
+func (db *DB) EndFamily(ctx context.Context, id authz.FamilyID, client authz.ClientID, at time.Time) (alive bool, err error) {
+	err = db.write(ctx, "EndFamily", func(t *tx) error {
+		var e audit.Event
+		e, alive, err = t.endFamily(id, client, at)
+		if err != nil || !alive {
+			return err
+		}
+		e.Kind, e.Actor = audit.TokenRevoked, actor(client)
+		return t.audit(e)
+	})
+	return alive && err == nil, err
+}
+
+// EndToken ends a machine token until it expires.
+func (db *DB) EndToken(ctx context.Context, jti string, client authz.ClientID, at, expires time.Time) error {
+	return db.write(ctx, "EndToken", func(t *tx) error {
+		owner, err := t.clientTeam(client)
+		if err != nil {
+			return err
+		}
+		if err := t.saveEnding(authz.Ending{Kind: "token", ID: jti, At: at, Expires: expires}); err != nil {
+			return err
+		}
+		return t.audit(audit.Event{At: at, Kind: audit.TokenRevoked, Actor: actor(client), Client: string(client), Team: owner, Detail: "a token of the application itself"})
+	})
+}
+
+// actor is a client as the actor of an event.
+func actor(client authz.ClientID) string { return "client:" + string(client) }
+
+// MachineLive is the client of a machine token with its team, when token, client and team are alive. authz.ErrNotLive.
+func (db *DB) MachineLive(ctx context.Context, jti string, client authz.ClientID, issued time.Time) (authz.Client, error) {
+	scan := func(r row) (c authz.Client, err error) {
+		err = r.Scan(clientInto(&c)...)
+		return c, err
+	}
+	// Tokens say when they were issued to the second, so what was issued in the second of its client's end is dead.
+	return one(ctx, db, "MachineLive", authz.ErrNotLive, scan, `SELECT `+clientColumns+` FROM `+clientTables+`
+		WHERE c.id = $2 AND c.machine AND c.disabled_at = 0 AND ct.id IS NOT NULL
+			AND NOT EXISTS (SELECT 1 FROM team_blocks b WHERE b.team_id = c.team_id AND b.client_id = c.id)
+			AND NOT EXISTS (SELECT 1 FROM endings e WHERE e.kind = 'token' AND e.id = $1)
+			AND NOT EXISTS (SELECT 1 FROM endings e WHERE e.kind = 'client' AND e.id = $2 AND e.at >= $3)`,
+		jti, client, millis(issued.Truncate(time.Second)))
+}
+
+// Endings is what has ended and might still be believed at now, in the order of its ending.
+func (db *DB) Endings(ctx context.Context, now time.Time) ([]authz.Ending, error) {
+	scan := func(r row) (e authz.Ending, err error) {
+		err = r.Scan(&e.Kind, &e.ID, timeColumn{&e.At}, timeColumn{&e.Expires})
+		return e, err
+	}
+	return all(ctx, db, "Endings", scan, `SELECT kind, id, at, expires_at FROM endings WHERE expires_at > $1 ORDER BY at, kind, id`, millis(now))
+}
