@@ -2,38 +2,98 @@ package authz
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 )
 
-// respond signs an access token for a family, with the person and the team as they are now.
-func (s *Server) respond(f Family, live Live, now time.Time) (oauth.TokenResponse, error) {
-	scope := f.Scope.String()
-	signed, err := s.keys.SignAccessToken(token.AccessClaims{
-		Issuer:   s.opts.Issuer,
-		Subject:  string(live.User.ID),
-		Audience: []string{s.opts.Audience},
-		ClientID: string(f.Client),
-		Scope:    scope,
-		IssuedAt: now.Unix(),
-		Expires:  now.Add(s.opts.AccessTokenLifetime).Unix(),
+// issue is what one answer of the token endpoint is made of.
+type issue struct {
+	client  Client
+	family  Family
+	live    Live
+	scope   oauth.Scope // of this access token
+	aud     []string
+	dpopKey string // of the proof that came with the request; "" for a bearer token
+	refresh token.RefreshToken
+	nonce   string // for the ID token
+}
+
+// respond signs the tokens of a family, with the person and the team as they are now.
+func (s *Server) respond(i issue, now time.Time) (oauth.TokenResponse, error) {
+	// The last access tokens of a connection end with it.
+	expires := now.Add(s.opts.AccessTokenLifetime)
+	if i.family.ExpiresAt.Before(expires) {
+		expires = i.family.ExpiresAt
+	}
+	response, err := s.signAccessToken(token.AccessClaims{
+		Subject:  string(i.live.User.ID),
+		Audience: i.aud,
+		ClientID: string(i.client.ID),
+		Scope:    i.scope.String(),
 		// The family's id, a dot, and something random: who has only the access token can still find what to revoke.
-		ID:       string(f.ID) + "." + token.NewID(),
-		AuthTime: f.AuthTime.Unix(),
-		Team:     live.Team.Slug,
-		TeamID:   string(live.Team.ID),
-		GrantID:  string(f.Grant),
-	})
+		ID:       string(i.family.ID) + "." + token.NewID(),
+		AuthTime: i.family.AuthTime.Unix(),
+		ACR:      acr(i.family.Methods),
+		Team:     i.live.Team.Slug,
+		TeamID:   string(i.live.Team.ID),
+		GrantID:  string(i.family.Grant),
+	}, i.dpopKey, now, expires)
 	if err != nil {
-		return oauth.TokenResponse{}, fmt.Errorf("sign the access token of %s: %w", f.ID, err)
+		return oauth.TokenResponse{}, err
+	}
+	if response.RefreshToken, err = s.keys.RefreshToken(i.refresh); err != nil {
+		return oauth.TokenResponse{}, fmt.Errorf("make the refresh token of %s: %w", i.family.ID, err)
+	}
+	if i.scope.Contains(oauth.ScopeOpenID) {
+		response.IDToken, err = s.signIDToken(i, response.AccessToken, now)
+	}
+	return response, err
+}
+
+// signAccessToken completes the claims, signs them, and is the answer with that token alone.
+func (s *Server) signAccessToken(claims token.AccessClaims, dpopKey string, now, expires time.Time) (oauth.TokenResponse, error) {
+	claims.Issuer, claims.IssuedAt, claims.Expires = s.opts.Issuer, now.Unix(), expires.Unix()
+	tokenType := typeBearer
+	if dpopKey != "" {
+		tokenType, claims.Confirmation = typeDPoP, &token.Confirmation{Thumbprint: dpopKey}
+	}
+	signed, err := s.keys.SignAccessToken(claims)
+	if err != nil {
+		return oauth.TokenResponse{}, fmt.Errorf("sign the access token %s: %w", claims.ID, err)
 	}
 	return oauth.TokenResponse{
-		AccessToken: signed,
-		TokenType:   "Bearer",
-		ExpiresIn:   int64(s.opts.AccessTokenLifetime / time.Second),
-		Scope:       scope,
-		Team:        live.Team.Slug,
+		AccessToken: signed, TokenType: tokenType, ExpiresIn: int64(expires.Sub(now) / time.Second), Scope: claims.Scope, Team: claims.Team,
 	}, nil
+}
+
+// The token types (RFC 6750, RFC 9449 §5).
+const (
+	typeBearer = "Bearer"
+	typeDPoP   = "DPoP"
+)
+
+// machinePrefix begins the jti of machine tokens, where others have their family.
+const machinePrefix = "m."
+
+func isMachineToken(claims token.AccessClaims) bool { return strings.HasPrefix(claims.ID, machinePrefix) }
+
+// familyOf is the family of an access token that is no machine token.
+func familyOf(claims token.AccessClaims) FamilyID {
+	family, _, _ := strings.Cut(claims.ID, ".")
+	return FamilyID(family)
+}
+
+// acrPassword says that the person typed a password. A request that asks for another acr gets what was reached: acr_values is a voluntary claim (OpenID Connect Core §3.1.2.1).
+const acrPassword = "pwd"
+
+// acr is the authentication context class of a sign-in by these methods; "" when there is no name for it.
+func acr(methods []string) string {
+	if slices.Contains(methods, acrPassword) {
+		return acrPassword
+	}
+	return ""
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
@@ -57,10 +58,14 @@ func (o outlook) approved(chosen team.ID) (Standing, bool) {
 	return Standing{}, false
 }
 
-// Cancel is the answer of a person who does not agree.
-func (s *Server) Cancel(r Request) oauth.AuthorizationResponse {
-	return oauth.AuthorizationResponse{
-		RedirectURI: r.RedirectURI, Issuer: s.opts.Issuer, State: r.State,
-		Err: oauth.AccessDenied.Errorf("the person did not agree"),
+// Cancel is the answer of a person who does not agree. A refusal of what a consent page showed is recorded; the error is that it could not be.
+func (s *Server) Cancel(ctx context.Context, r Request) (oauth.AuthorizationResponse, error) {
+	response := s.response(r.AuthorizationRequest)
+	response.Err = oauth.AccessDenied.Errorf("the person did not agree")
+	if r.ShownTo == "" {
+		return response, nil
 	}
+	return response, s.record(ctx, audit.Event{
+		Kind: audit.ConsentDenied, User: string(r.ShownTo), Team: string(r.ShownTeam), Client: r.ClientID, Detail: r.Scope.String(),
+	})
 }

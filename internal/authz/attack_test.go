@@ -68,7 +68,9 @@ func TestAttackMixUp(t *testing.T) {
 	_, err = w.server.Next(w.ctx(), w.begin(params(w.app, "prompt", "none")), nil)
 	refused(err)
 	page := w.page(params(w.app), session)
-	responses = append(responses, w.server.Cancel(page.Request), w.approve(page.Request, session, w.red.ID).Response,
+	cancelled, err := w.server.Cancel(w.ctx(), page.Request)
+	w.ok(err)
+	responses = append(responses, cancelled, w.approve(page.Request, session, w.red.ID).Response,
 		w.next(w.begin(params(w.app, "team", "red")), session).Response)
 	for _, response := range responses {
 		sent, err := url.Parse(response.URL())

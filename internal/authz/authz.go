@@ -89,7 +89,7 @@ type GrantDetail struct {
 	Client Client // without its secrets and redirect URIs
 	Team   team.Team
 
-	LastUsed time.Time // when a token was last issued under it; zero when none lives
+	LastUsed time.Time // when a code of it was last redeemed or a refresh token used; zero when none was, or nothing of that is kept any more
 }
 
 // GrantFilter narrows a list of grants; empty fields do not narrow.
@@ -163,9 +163,17 @@ type Connection struct {
 	Live   Live
 }
 
+// The kinds of endings.
+const (
+	EndedGrant  = "grant"
+	EndedFamily = "family"
+	EndedToken  = "token"  // one machine token, by its jti
+	EndedClient = "client" // the machine tokens of a client that were issued until At
+)
+
 // Ending says that something died before its access tokens did. It is kept until the last of them would have expired.
 type Ending struct {
-	Kind    string // "grant", "family", "token" (a machine token's jti), "client" (tokens issued until At)
+	Kind    string
 	ID      string
 	At      time.Time
 	Expires time.Time
@@ -257,6 +265,8 @@ type Store interface {
 
 	// DueNotices takes up to limit notices that are due and postpones each until retry, so that no other process delivers it too.
 	DueNotices(ctx context.Context, now, retry time.Time, limit int) ([]Notice, error)
+	// Postpone leaves a notice that could not be delivered for another time.
+	Postpone(ctx context.Context, id string, until time.Time) error
 	// Delivered removes a notice.
 	Delivered(ctx context.Context, id string) error
 }

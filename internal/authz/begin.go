@@ -8,64 +8,114 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/gatehouse-auth/gatehouse/internal/team"
 )
 
 // Begin checks an authorization request in the order of RFC 6749 §4.1.2.1: what is wrong with the client or the redirect URI is a *PageError, anything later a *RedirectError.
+// A request that was pushed has been checked before, and is opened.
 func (s *Server) Begin(ctx context.Context, p oauth.Params) (Request, error) {
-	client, redirectURI, err := s.identify(ctx, p)
+	reference, pushed, err := p.PushedRequest()
+	if err == nil && pushed {
+		return s.beginPushed(ctx, p, reference)
+	}
+	// A request_uri that cannot be read is found again below, once it is known where to send the error.
+	client, err := s.identify(ctx, p)
 	if err != nil {
+		return Request{}, err
+	}
+	r, err := s.check(client, p)
+	if err != nil {
+		return Request{}, err
+	}
+	if client.RequirePAR {
+		// RFC 9126 §6.
+		return Request{}, s.redirect(r.AuthorizationRequest, oauth.InvalidRequest.Errorf("this client has to push its authorization requests to %s first (RFC 9126)", s.opts.Issuer+endpointPushed))
+	}
+	return s.begun(r, client), nil
+}
+
+// begun is a checked request whose person is now at the browser. Sessions are kept to the millisecond; with finer time here, a sign-in in the same millisecond would
+// seem to be older than the request.
+func (s *Server) begun(r Request, client Client) Request {
+	r.IssuedAt, r.client = s.now().Truncate(time.Millisecond), &client
+	return r
+}
+
+// check checks everything but who the client is, beginning with the redirect URI. Until that is verified, nothing may be redirected (RFC 9700 §4.11), and errors are pages.
+func (s *Server) check(client Client, p oauth.Params) (Request, error) {
+	redirectURI, err := p.Required("redirect_uri")
+	if err != nil {
+		return Request{}, &PageError{Err: err, Client: client.Name}
+	}
+	if err := checkRedirectURI(client, redirectURI); err != nil {
 		return Request{}, err
 	}
 	r, err := oauth.ParseAuthorizationRequest(p)
 	r.ClientID, r.RedirectURI = string(client.ID), redirectURI
+	admitted := Request{AuthorizationRequest: r}
 	if err == nil {
-		r, err = s.admit(client, r)
+		admitted, err = s.admit(client, r)
 	}
 	if err != nil {
 		return Request{}, s.redirect(r, err)
 	}
-	// Sessions are kept to the millisecond; with finer time here, a sign-in in the same millisecond would seem to be older than the request.
-	return Request{AuthorizationRequest: r, IssuedAt: s.now().Truncate(time.Millisecond), client: &client}, nil
+	return admitted, nil
 }
 
-// identify finds the client and verifies the redirect URI. Until it has succeeded, nothing may be redirected (RFC 9700 §4.11); its errors are pages.
-func (s *Server) identify(ctx context.Context, p oauth.Params) (Client, string, error) {
+// identify finds the client. Its errors are pages.
+func (s *Server) identify(ctx context.Context, p oauth.Params) (Client, error) {
 	id, err := p.Required("client_id")
 	if err != nil {
-		return Client{}, "", &PageError{Err: err}
+		return Client{}, &PageError{Err: err}
 	}
 	client, err := s.store.Client(ctx, ClientID(id))
 	if errors.Is(err, ErrNoClient) {
-		return Client{}, "", noSuchClient(id)
+		return Client{}, noSuchClient(id)
 	}
 	if err != nil {
-		return Client{}, "", fmt.Errorf("load client %q: %w", id, err)
+		return Client{}, fmt.Errorf("load client %q: %w", id, err)
 	}
 	if !client.DisabledAt.IsZero() {
-		return Client{}, "", disabledClient(client)
+		return Client{}, disabledClient(client)
 	}
-	redirectURI, err := p.Required("redirect_uri")
-	if err != nil {
-		return Client{}, "", &PageError{Err: err, Client: client.Name}
-	}
-	return client, redirectURI, checkRedirectURI(client, redirectURI)
+	return client, nil
 }
 
-// admit checks what the client may ask for, and fills in the scope when none was named.
-func (s *Server) admit(client Client, r oauth.AuthorizationRequest) (oauth.AuthorizationRequest, error) {
+// admit checks what the client may ask for, fills in the scope when none was named, and replaces the hint by whom it means.
+func (s *Server) admit(client Client, r oauth.AuthorizationRequest) (Request, error) {
 	if !client.allows(oauth.GrantAuthorizationCode) {
-		return r, oauth.UnauthorizedClient.Errorf("this client acts for itself and may not ask a person for access")
+		return Request{}, oauth.UnauthorizedClient.Errorf("this client acts for itself and may not ask a person for access")
 	}
 	scope, err := s.opts.Catalogue.resolve(client, r.Scope)
 	if err != nil {
-		return r, err
+		return Request{}, err
 	}
 	r.Scope = scope
+	if err := within(r.Resource, s.resources(client)); err != nil {
+		return Request{}, err
+	}
 	// No team is looked up here: whether another team exists must make no difference.
 	if !client.Global() && r.Team != "" && r.Team != client.Team.Slug {
-		return r, oauth.InvalidRequest.Errorf("this client acts only in the team it belongs to; leave out the parameter team")
+		return Request{}, oauth.InvalidRequest.Errorf("this client acts only in the team it belongs to; leave out the parameter team")
 	}
-	return r, nil
+	hinted, err := s.hinted(client, r.IDTokenHint)
+	r.IDTokenHint = ""
+	return Request{AuthorizationRequest: r, Hinted: hinted}, err
+}
+
+// hinted is the person that an id_token_hint is about (OpenID Connect Core §3.1.2.1). The hint may have expired; it has to be one that this client got here.
+func (s *Server) hinted(client Client, hint string) (team.UserID, error) {
+	if hint == "" {
+		return "", nil
+	}
+	claims, err := s.keys.VerifyIDToken(hint)
+	if err != nil {
+		return "", oauth.InvalidRequest.Because(err, "id_token_hint is not an ID token of this server")
+	}
+	if claims.Audience != string(client.ID) {
+		return "", oauth.InvalidRequest.Errorf("id_token_hint is an ID token of another client")
+	}
+	return team.UserID(claims.Subject), nil
 }
 
 // recheck is Begin's checks again, for a request that was sealed a while ago: its client may have been changed since.
@@ -83,7 +133,11 @@ func (s *Server) recheck(ctx context.Context, r Request) (Client, error) {
 	if err := checkRedirectURI(client, r.RedirectURI); err != nil {
 		return Client{}, err
 	}
-	if _, err := s.opts.Catalogue.resolve(client, r.Scope); err != nil {
+	_, err = s.opts.Catalogue.resolve(client, r.Scope)
+	if err == nil {
+		err = within(r.Resource, s.resources(client))
+	}
+	if err != nil {
 		return Client{}, s.redirect(r.AuthorizationRequest, err)
 	}
 	return client, nil

@@ -6,23 +6,28 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
+	"github.com/go-jose/go-jose/v4"
 )
 
 // allows reports whether the client may use a grant type.
 func (c Client) allows(g oauth.GrantType) bool {
 	switch g {
-	case oauth.GrantAuthorizationCode:
-		return !c.Machine
+	case oauth.GrantAuthorizationCode, oauth.GrantRefreshToken:
+		// A resource server without a redirect URI only introspects.
+		return !c.Machine && len(c.RedirectURIs) > 0
+	case oauth.GrantClientCredentials:
+		return c.Machine
 	default:
 		return false
 	}
 }
 
-// authenticate is the client of a token request, proved (RFC 6749 §2.3). Everything that can be wrong with it gets the same answer after the same work,
-// so that nobody learns which clients exist; only the cause, for the log, differs.
-func (s *Server) authenticate(ctx context.Context, a oauth.ClientAuthentication) (Client, error) {
+// authenticate is the client of a request to one of the endpoints that programs call, proved (RFC 6749 §2.3). Everything that can be wrong with it gets the same answer
+// after the same work, so that nobody learns which clients exist; only the cause, for the log and the audit trail, differs.
+func (s *Server) authenticate(ctx context.Context, a oauth.ClientAuthentication, endpoint string) (Client, error) {
 	client, err := s.store.Client(ctx, ClientID(a.ClientID))
 	known := err == nil
 	if err != nil && !errors.Is(err, ErrNoClient) {
@@ -30,20 +35,30 @@ func (s *Server) authenticate(ctx context.Context, a oauth.ClientAuthentication)
 	}
 	proved := client.proves(token.SecretFrom(a.Secret), s.now())
 	var cause error
-	switch {
+	switch method := client.Method(); {
 	case !known:
-		cause = errors.New("the client is unknown")
-	case client.Public != (a.Method == oauth.AuthNone):
+		return Client{}, badClient(errors.New("the client is unknown"))
+	case method != a.Method && !(method == oauth.AuthBasic && a.Method == oauth.AuthPost):
 		// A confidential client that may leave out its secret has none.
-		cause = fmt.Errorf("the client is not registered for %s", a.Method)
-	case !client.Public && !proved:
+		cause = fmt.Errorf("the client is registered for %s and used %s", method, a.Method)
+	case method == oauth.AuthBasic && !proved:
 		cause = errors.New("the client secret is wrong or has expired")
 	case !client.DisabledAt.IsZero():
 		cause = errors.New("the client is disabled")
-	default:
-		return client, nil
+	case method == oauth.AuthPrivateKeyJWT:
+		if cause, err = s.asserts(ctx, client, a.Assertion, endpoint); err != nil {
+			return Client{}, err
+		}
 	}
-	return Client{}, oauth.InvalidClient.Because(cause, "the client is unknown or disabled, its secret is wrong or has expired, or it has to authenticate in another way")
+	if cause != nil {
+		event := audit.Event{Kind: audit.ClientAuthFailed, Client: string(client.ID), Team: string(client.Team.ID)}
+		return Client{}, s.refused(ctx, event, badClient(cause), cause)
+	}
+	return client, nil
+}
+
+func badClient(cause error) error {
+	return oauth.InvalidClient.Because(cause, "the client is unknown or disabled, its secret or assertion is wrong or has expired, or it has to authenticate in another way")
 }
 
 // noSecret is a hash that no secret has.
@@ -60,4 +75,49 @@ func (c Client) proves(secret token.Secret, now time.Time) bool {
 		proved = proved || matches && alive
 	}
 	return proved
+}
+
+// asserts verifies a client assertion (RFC 7523 §3) and uses it up. cause is why it proves nothing; err is a failure of ours.
+func (s *Server) asserts(ctx context.Context, client Client, assertion, endpoint string) (cause, err error) {
+	keys, cause := s.clientKeys(ctx, client)
+	if cause != nil {
+		return cause, nil
+	}
+	verified, cause := token.VerifyClientAssertion(assertion, string(client.ID), s.assertionAudiences(endpoint), keys, s.now())
+	if cause != nil {
+		return fmt.Errorf("the client's assertion: %w", cause), nil
+	}
+	// Last of all, so that only an assertion that proves something costs a row.
+	err = s.store.UseAssertion(ctx, client.ID, verified.ID, verified.Expires)
+	if errors.Is(err, ErrUsed) {
+		return err, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("use an assertion of client %s: %w", client.ID, err)
+	}
+	return nil, nil
+}
+
+// clientKeys is the client's public keys, as registered or as its jwks_uri has them.
+func (s *Server) clientKeys(ctx context.Context, client Client) (jose.JSONWebKeySet, error) {
+	if client.JWKS != "" {
+		return parseKeys(client.JWKS)
+	}
+	if s.opts.FetchJWKS == nil {
+		return jose.JSONWebKeySet{}, errors.New("the client's keys are at its jwks_uri, and this server fetches none")
+	}
+	keys, err := s.opts.FetchJWKS(ctx, client.JWKSURI)
+	if err != nil {
+		return jose.JSONWebKeySet{}, fmt.Errorf("fetch the client's keys: %w", err)
+	}
+	return keys, nil
+}
+
+// assertionAudiences is whom an assertion may name as its audience: the issuer, the token endpoint (RFC 7523 §3), and the endpoint that was called (RFC 9126 §2),
+// each endpoint in both its spellings.
+func (s *Server) assertionAudiences(endpoint string) []string {
+	const slash = len("/")
+	called := s.opts.Issuer + endpoint
+	issued := s.opts.Issuer + endpointToken
+	return []string{s.opts.Issuer, issued, issued[:len(issued)-slash], called, called[:len(called)-slash]}
 }

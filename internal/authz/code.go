@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
@@ -26,6 +27,10 @@ type code struct {
 	Nonce       string              `json:"n,omitempty"`
 	AuthTime    int64               `json:"a"` // Unix milliseconds
 	IssuedAt    int64               `json:"t"` // Unix milliseconds
+	Methods     []string            `json:"m,omitempty"`
+	SessionID   string              `json:"d,omitempty"`
+	Resource    []string            `json:"u,omitempty"`
+	DPoPKey     string              `json:"k,omitempty"` // the key it is bound to
 }
 
 // issueCode makes a code for a grant. Nothing is written.
@@ -34,6 +39,7 @@ func (s *Server) issueCode(r Request, session authn.Session, g Grant) (string, e
 	sealed, err := s.keys.Seal(purposeCode, code{
 		ID: FamilyID(token.NewID()), Grant: g.ID, Client: g.Client, RedirectURI: r.RedirectURI, Challenge: r.CodeChallenge,
 		Scope: r.Scope, Nonce: r.Nonce, AuthTime: session.AuthTime.UnixMilli(), IssuedAt: now.UnixMilli(),
+		Methods: session.Methods, SessionID: session.SID(), Resource: r.Resource, DPoPKey: r.DPoPKey,
 	}, now.Add(s.opts.CodeLifetime))
 	if err != nil {
 		return "", fmt.Errorf("seal a code: %w", err)
@@ -62,8 +68,8 @@ func (s *Server) openCode(text string) (c code, expired bool, err error) {
 	return c, false, nil
 }
 
-// boundTo reports why the code is not for this client and redirect URI, or nil.
-func (c code) boundTo(client Client, x oauth.CodeExchange) error {
+// boundTo reports why the code is not for this client, redirect URI and key, or nil.
+func (s *Server) boundTo(c code, client Client, x oauth.CodeExchange, dpopKey string) error {
 	if c.Client != client.ID {
 		// Nothing happens to the family: a client must not be able to end what another one has (RFC 9700 §4.5).
 		return errBadCode(errors.New("the code was issued to another client"))
@@ -72,7 +78,11 @@ func (c code) boundTo(client Client, x oauth.CodeExchange) error {
 		// The code is not burned: a redirect URI is no secret, so nothing was guessed, and a slip of the developer stays without consequence.
 		return oauth.InvalidGrant.Errorf("redirect_uri is not the one of the authorization request; it must be the same, character for character")
 	}
-	if len(client.Scope) > 0 && !client.Scope.Covers(c.Scope) {
+	if c.DPoPKey != "" && c.DPoPKey != dpopKey {
+		// RFC 9449 §10. Not burned either: a key cannot be guessed.
+		return oauth.InvalidGrant.Errorf("the code is bound to the key that dpop_jkt named; send a DPoP proof made with it")
+	}
+	if !s.opts.Catalogue.permitted(client).Covers(c.Scope) {
 		return errBadCode(errors.New("the client is no longer allowed the code's scope"))
 	}
 	return nil
@@ -88,55 +98,78 @@ func (s *Server) exchangeCode(ctx context.Context, client Client, r oauth.TokenR
 	if err != nil {
 		return oauth.TokenResponse{}, err
 	}
-	if err := c.boundTo(client, x); err != nil {
+	if err := s.boundTo(c, client, x, r.DPoPKey); err != nil {
+		return oauth.TokenResponse{}, s.codeRefused(ctx, client, c, err, err)
+	}
+	aud, err := narrow(s.audiences(c.Resource), x.Resource)
+	if err != nil {
 		return oauth.TokenResponse{}, err
 	}
 	now := s.now()
-	family := s.family(c, now)
+	family := s.family(c, client, r.DPoPKey, now)
 	switch proved := c.Challenge.Verify(x.CodeVerifier); {
 	case expired && proved:
-		return oauth.TokenResponse{}, s.endExpired(ctx, family)
+		return oauth.TokenResponse{}, s.endExpired(ctx, client, c, family)
 	case expired:
-		return oauth.TokenResponse{}, errBadCode(token.ErrExpired)
+		return oauth.TokenResponse{}, s.codeRefused(ctx, client, c, errBadCode(token.ErrExpired), token.ErrExpired)
 	case !proved:
-		return oauth.TokenResponse{}, s.burn(ctx, family)
+		return oauth.TokenResponse{}, s.burn(ctx, client, c, family)
 	}
 	// The insert decides, then the token is signed: see docs/adr/0001-redeem-before-signing.md.
 	live, err := s.store.Redeem(ctx, family)
-	if errors.Is(err, ErrReplayed) || errors.Is(err, ErrNotLive) {
+	switch {
+	case errors.Is(err, ErrReplayed): // the store has recorded it, with the end of the family
 		return oauth.TokenResponse{}, errBadCode(err)
-	}
-	if err != nil {
+	case errors.Is(err, ErrNotLive):
+		return oauth.TokenResponse{}, s.codeRefused(ctx, client, c, errBadCode(err), err)
+	case err != nil:
 		return oauth.TokenResponse{}, fmt.Errorf("redeem code %s: %w", c.ID, err)
 	}
-	return s.respond(family, live, now)
+	return s.respond(issue{
+		client: client, family: family, live: live, scope: c.Scope, aud: aud, dpopKey: r.DPoPKey, nonce: c.Nonce,
+		refresh: token.RefreshToken{Family: string(c.ID)},
+	}, now)
+}
+
+// codeRefused records why a code of ours was refused, and returns the refusal.
+func (s *Server) codeRefused(ctx context.Context, client Client, c code, refusal, cause error) error {
+	event := audit.Event{Kind: audit.CodeRefused, Client: string(client.ID), Family: string(c.ID)}
+	if c.Client == client.ID {
+		// Whose grant it is does not belong into the trail of another client.
+		event.Grant = string(c.Grant)
+	}
+	return s.refused(ctx, event, refusal, cause)
 }
 
 // family is the row that redeeming the code makes. It outlives the access token and the code, so that a replay finds it as long as there is something to end.
-func (s *Server) family(c code, now time.Time) Family {
+func (s *Server) family(c code, client Client, dpopKey string, now time.Time) Family {
+	lifetime := max(min(s.opts.RefreshIdleLifetime, s.opts.RefreshAbsoluteLifetime), s.opts.AccessTokenLifetime+s.opts.CodeLifetime)
 	return Family{
 		ID: c.ID, Grant: c.Grant, Client: c.Client, Scope: c.Scope, AuthTime: time.UnixMilli(c.AuthTime), CreatedAt: now,
-		ExpiresAt: now.Add(s.opts.AccessTokenLifetime + s.opts.CodeLifetime),
+		ExpiresAt: now.Add(lifetime), TokenDeadAt: now.Add(s.opts.AccessTokenLifetime),
+		Nonce: c.Nonce, Methods: c.Methods, SessionID: c.SessionID, Resource: c.Resource, DPoPKey: familyKey(client, dpopKey),
 	}
 }
 
 // burn refuses a wrong verifier and makes the code useless, so that verifiers cannot be tried one after the other. What was redeemed before stays.
-func (s *Server) burn(ctx context.Context, f Family) error {
+func (s *Server) burn(ctx context.Context, client Client, c code, f Family) error {
 	if err := s.store.Burn(ctx, f); err != nil {
 		return fmt.Errorf("burn code %s: %w", f.ID, err)
 	}
-	return oauth.InvalidGrant.Errorf("code_verifier does not belong to the code_challenge, so the code can no longer be used; start again at the authorization endpoint with a new pair")
+	refusal := oauth.InvalidGrant.Errorf("code_verifier does not belong to the code_challenge, so the code can no longer be used; start again at the authorization endpoint with a new pair")
+	return s.codeRefused(ctx, client, c, refusal, errors.New("the code_verifier is wrong: the code is burned"))
 }
 
 // endExpired refuses a code whose time is over, from someone who proved possession. If it had been redeemed in time this is a replay, and ends the family (RFC 6749 §4.1.2).
-func (s *Server) endExpired(ctx context.Context, f Family) error {
+func (s *Server) endExpired(ctx context.Context, client Client, c code, f Family) error {
 	// Burning first makes sure that Redeem finds a family, so it cannot redeem: all that is left for it is to end the one that is there.
 	if err := s.store.Burn(ctx, f); err != nil {
 		return fmt.Errorf("burn code %s: %w", f.ID, err)
 	}
 	_, err := s.store.Redeem(ctx, f)
 	if errors.Is(err, ErrReplayed) || errors.Is(err, ErrNotLive) {
-		return errBadCode(fmt.Errorf("%w; %w", token.ErrExpired, err))
+		cause := fmt.Errorf("%w; %w", token.ErrExpired, err)
+		return s.codeRefused(ctx, client, c, errBadCode(cause), cause)
 	}
 	if err != nil {
 		return fmt.Errorf("end the family of code %s: %w", f.ID, err)

@@ -245,7 +245,9 @@ func TestApprovalLosesTheRaceAgainstTheEnd(t *testing.T) {
 
 func TestCancel(t *testing.T) {
 	w := onSQLite(t)
-	wantRedirect(t, &authz.RedirectError{Response: w.server.Cancel(w.sealed(w.begin(params(w.app))))}, oauth.AccessDenied)
+	cancelled, err := w.server.Cancel(w.ctx(), w.sealed(w.begin(params(w.app))))
+	w.ok(err)
+	wantRedirect(t, &authz.RedirectError{Response: cancelled}, oauth.AccessDenied)
 }
 
 func TestPromptNoneErrorsTravel(t *testing.T) {

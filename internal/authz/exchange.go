@@ -9,16 +9,25 @@ import (
 // Exchange answers a token request (RFC 6749 §3.2): it authenticates the client, checks the grant type and hands over to the grant. Errors are oauth errors.
 // What fails for another reason (the database, a key) is a plain error.
 func (s *Server) Exchange(ctx context.Context, r oauth.TokenRequest) (oauth.TokenResponse, error) {
-	client, err := s.authenticate(ctx, r.Client)
+	client, err := s.authenticate(ctx, r.Client, endpointToken)
 	if err != nil {
 		return oauth.TokenResponse{}, err
 	}
 	if !client.allows(r.GrantType) {
 		return oauth.TokenResponse{}, oauth.UnauthorizedClient.Errorf("this client may not use the grant type %s", r.GrantType)
 	}
+	if client.RequireDPoP && r.DPoPKey == "" {
+		// RFC 9449 §5.2.
+		return oauth.TokenResponse{}, oauth.InvalidDPoPProof.Errorf("this client's tokens are bound to a key; send a DPoP proof in the DPoP header (RFC 9449)")
+	}
+	ctx = asClient(ctx, client.ID)
 	switch r.GrantType {
 	case oauth.GrantAuthorizationCode:
 		return s.exchangeCode(ctx, client, r)
+	case oauth.GrantRefreshToken:
+		return s.exchangeRefresh(ctx, client, r)
+	case oauth.GrantClientCredentials:
+		return s.exchangeClientCredentials(ctx, client, r)
 	default:
 		return oauth.TokenResponse{}, oauth.UnsupportedGrantType.Errorf("the grant type %s is not supported", r.GrantType)
 	}

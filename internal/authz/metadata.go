@@ -1,21 +1,68 @@
 package authz
 
-import "github.com/gatehouse-auth/gatehouse/internal/oauth"
+import (
+	"slices"
 
-// Metadata is what the server accepts (RFC 8414).
+	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+)
+
+// Endpoints, below the issuer. Client assertions name them.
+const (
+	endpointAuthorization = "/o/authorize/"
+	endpointToken         = "/o/token/"
+	endpointRevocation    = "/o/revoke_token/"
+	endpointIntrospection = "/o/introspect/"
+	endpointPushed        = "/o/par/"
+	endpointUserInfo      = "/o/userinfo/"
+	endpointSignOut       = "/o/logout/"
+	endpointJWKS          = "/.well-known/jwks.json"
+	endpointEnded         = "/.well-known/ended-tokens.jwt"
+)
+
+// Metadata is what the server accepts (RFC 8414), and nothing else.
 func (s *Server) Metadata() oauth.Metadata {
+	confidential := []oauth.AuthMethod{oauth.AuthBasic, oauth.AuthPost, oauth.AuthPrivateKeyJWT}
+	everyone := append(slices.Clone(confidential), oauth.AuthNone)
 	return oauth.Metadata{
-		Issuer:                            s.opts.Issuer,
-		AuthorizationEndpoint:             s.opts.Issuer + "/o/authorize/",
-		TokenEndpoint:                     s.opts.Issuer + "/o/token/",
-		JWKSURI:                           s.opts.Issuer + "/.well-known/jwks.json",
-		ScopesSupported:                   s.opts.Catalogue.Scope(),
-		ResponseTypesSupported:            []string{"code"},
-		ResponseModesSupported:            []string{"query"},
-		GrantTypesSupported:               []oauth.GrantType{oauth.GrantAuthorizationCode},
-		TokenEndpointAuthMethodsSupported: []oauth.AuthMethod{oauth.AuthBasic, oauth.AuthPost, oauth.AuthNone},
-		CodeChallengeMethodsSupported:     []string{"S256"},
+		Issuer:                             s.opts.Issuer,
+		AuthorizationEndpoint:              s.opts.Issuer + endpointAuthorization,
+		TokenEndpoint:                      s.opts.Issuer + endpointToken,
+		RevocationEndpoint:                 s.opts.Issuer + endpointRevocation,
+		IntrospectionEndpoint:              s.opts.Issuer + endpointIntrospection,
+		PushedAuthorizationRequestEndpoint: s.opts.Issuer + endpointPushed,
+		JWKSURI:                            s.opts.Issuer + endpointJWKS,
+		EndedTokensURI:                     s.opts.Issuer + endpointEnded,
+		ServiceDocumentation:               s.opts.Issuer + "/docs/guide/",
+
+		ScopesSupported:                            s.opts.Catalogue.Scope().Union(identityScope),
+		ResponseTypesSupported:                     []string{"code"},
+		ResponseModesSupported:                     []string{string(oauth.ModeQuery), string(oauth.ModeFormPost)},
+		GrantTypesSupported:                        []oauth.GrantType{oauth.GrantAuthorizationCode, oauth.GrantRefreshToken, oauth.GrantClientCredentials},
+		CodeChallengeMethodsSupported:              []string{"S256"},
 		AuthorizationResponseIssParameterSupported: true,
-		ServiceDocumentation:                       s.opts.Issuer + "/docs/guide/",
+
+		TokenEndpointAuthMethodsSupported:          everyone,
+		TokenEndpointAuthSigningAlgValuesSupported: []string{"ES256", "RS256", "PS256", "EdDSA"},
+		RevocationEndpointAuthMethodsSupported:     everyone,
+		IntrospectionEndpointAuthMethodsSupported:  confidential, // whoever asks about a token has to prove who they are
+		DPoPSigningAlgValuesSupported:              []string{"ES256", "RS256", "PS256", "EdDSA"},
+	}
+}
+
+// OpenIDConfiguration is the OpenID Provider's metadata (OpenID Connect Discovery §3): Metadata and what is particular to OpenID Connect.
+func (s *Server) OpenIDConfiguration() oauth.OpenIDConfiguration {
+	return oauth.OpenIDConfiguration{
+		Metadata:                         s.Metadata(),
+		UserInfoEndpoint:                 s.opts.Issuer + endpointUserInfo,
+		EndSessionEndpoint:               s.opts.Issuer + endpointSignOut,
+		SubjectTypesSupported:            []string{"public"},
+		IDTokenSigningAlgValuesSupported: idTokenAlgorithms,
+		ClaimsSupported: []string{
+			"iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "at_hash", "sid", "team", "team_id", "name", "email", "email_verified",
+		},
+		ACRValuesSupported:                []string{acrPassword},
+		PromptValuesSupported:             []string{"none", "login", "consent", "select_account"},
+		BackchannelLogoutSupported:        true,
+		BackchannelLogoutSessionSupported: true,
 	}
 }

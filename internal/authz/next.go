@@ -58,11 +58,16 @@ type decision struct {
 	teams []Standing // Consent and Answer
 }
 
-// next decides what happens next. It is the only place that does, for pages and prompt=none alike; its error is for the redirect URI, and only prompt=none gets one.
+// next decides what happens next. It is the only place that does, for pages and prompt=none alike; its error is for the redirect URI: prompt=none gets one
+// instead of a page, and so does a hint at someone who did not come.
 func next(r Request, client Client, session *authn.Session, standings []Standing, now time.Time) (decision, error) {
 	d := decide(r, client, session, standings, now)
-	if r.Prompt.None && d.step != Answer {
+	switch {
+	case r.Prompt.None && d.step != Answer:
 		return decision{}, d.step.unprompted()
+	case d.step == SignIn && session != nil && r.wrong(session) && r.fresh(session):
+		// They signed in for this request, as someone else. Asking again could go on for ever (OpenID Connect Core §3.1.2.1, id_token_hint).
+		return decision{}, oauth.LoginRequired.Errorf("another person signed in than the one that id_token_hint is about")
 	}
 	return d, nil
 }
@@ -71,8 +76,10 @@ func decide(r Request, client Client, session *authn.Session, standings []Standi
 	if session == nil {
 		return decision{step: SignIn}
 	}
-	// Whoever signed in since the request began did so for it. Without this, max_age=0 would ask for ever.
-	fresh := !session.AuthTime.Before(r.IssuedAt)
+	if r.wrong(session) {
+		return decision{step: SignIn}
+	}
+	fresh := r.fresh(session)
 	old := r.MaxAge != nil && (*r.MaxAge == 0 || now.Sub(session.AuthTime) > *r.MaxAge)
 	if !fresh && (r.Prompt.Login || old) {
 		return decision{step: SignIn}
@@ -93,6 +100,12 @@ func decide(r Request, client Client, session *authn.Session, standings []Standi
 		return decision{step: Answer, teams: open}
 	}
 }
+
+// fresh reports whether the person signed in since the request began, and so for it. Without this, max_age=0 would ask for ever.
+func (r Request) fresh(session *authn.Session) bool { return !session.AuthTime.Before(r.IssuedAt) }
+
+// wrong reports whether the request is about someone else than who is signed in.
+func (r Request) wrong(session *authn.Session) bool { return r.Hinted != "" && r.Hinted != session.User.ID }
 
 // openTeams is the person's teams that the request may be for, and whether client or request name the team.
 func openTeams(r Request, client Client, standings []Standing) (open []Standing, fixed bool) {
@@ -204,7 +217,8 @@ func (s *Server) answer(o outlook, g Grant) (Next, error) {
 	}
 	n := o.present()
 	n.Step = Answer
-	n.Response = oauth.AuthorizationResponse{RedirectURI: o.request.RedirectURI, Issuer: s.opts.Issuer, State: o.request.State, Code: code}
+	n.Response = s.response(o.request.AuthorizationRequest)
+	n.Response.Code = code
 	return n, nil
 }
 

@@ -7,8 +7,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
@@ -31,24 +29,37 @@ type Registration struct {
 	Machine      bool // must have a team, has no redirect URI
 	RedirectURIs []string
 	Scope        oauth.Scope // empty: every API scope
+
+	ResourceServer         string   // the audience whose tokens it may introspect; such a client needs no redirect URI
+	Resources              []string // audiences that its tokens may be for, besides the server's default
+	JWKS                   string   // its public keys; such a client has no secret
+	JWKSURI                string   // or where they are
+	IDTokenAlgorithm       string   // "RS256", "ES256", or "" for the server's default
+	PostLogoutRedirectURIs []string
+	BackchannelLogoutURI   string
+	RequirePAR             bool
+	RequireDPoP            bool
 }
 
 // maxNameLength is how many characters a client's name, its owner and the reason of a block may have.
 const maxNameLength = 100
 
-// AddClient registers a client and returns it with its secret, which is shown once (zero for a public client). What is wrong with the registration is an error for
-// the person who registers; team.ErrNoTeam when the team is gone.
+// AddClient registers a client and returns it with its secret, which is shown once (zero for a client that has none: a public one, or one with keys). What is wrong with
+// the registration is an error for the person who registers; team.ErrNoTeam when the team is gone.
 func (r *Registry) AddClient(ctx context.Context, reg Registration) (Client, token.Secret, error) {
 	now := r.Now()
 	c := Client{
 		ID: ClientID(token.NewID()), Name: strings.TrimSpace(reg.Name), Owner: strings.TrimSpace(reg.Owner), Public: reg.Public, Machine: reg.Machine,
 		Team: reg.Team, RedirectURIs: distinct(reg.RedirectURIs), Scope: distinct(reg.Scope), CreatedAt: now,
+		ResourceServer: reg.ResourceServer, Resources: distinct(reg.Resources), JWKS: strings.TrimSpace(reg.JWKS), JWKSURI: reg.JWKSURI,
+		IDTokenAlgorithm: reg.IDTokenAlgorithm, PostLogoutRedirectURIs: distinct(reg.PostLogoutRedirectURIs), BackchannelLogoutURI: reg.BackchannelLogoutURI,
+		RequirePAR: reg.RequirePAR, RequireDPoP: reg.RequireDPoP,
 	}
 	if err := r.check(c); err != nil {
 		return Client{}, token.Secret{}, err
 	}
 	var secret token.Secret
-	if !c.Public {
+	if c.Method() == oauth.AuthBasic {
 		secret = token.NewSecret(token.PrefixClientSecret)
 		c.Secrets = []ClientSecret{{Hash: secret.Hash(), CreatedAt: now}}
 	}
@@ -63,6 +74,48 @@ type ClientChange struct {
 	Name         *string
 	RedirectURIs []string
 	Scope        oauth.Scope
+
+	ResourceServer         *string
+	Resources              []string
+	JWKS                   *string // a client that gets keys instead of secrets keeps the secrets until it is rid of the keys, but they prove nothing meanwhile
+	JWKSURI                *string
+	IDTokenAlgorithm       *string
+	PostLogoutRedirectURIs []string
+	BackchannelLogoutURI   *string
+	RequirePAR             *bool
+	RequireDPoP            *bool
+}
+
+// apply is the client with what the change has.
+func (change ClientChange) apply(c Client) Client {
+	replace(&c.Name, change.Name)
+	replace(&c.ResourceServer, change.ResourceServer)
+	replace(&c.JWKS, change.JWKS)
+	replace(&c.JWKSURI, change.JWKSURI)
+	replace(&c.IDTokenAlgorithm, change.IDTokenAlgorithm)
+	replace(&c.BackchannelLogoutURI, change.BackchannelLogoutURI)
+	replace(&c.RequirePAR, change.RequirePAR)
+	replace(&c.RequireDPoP, change.RequireDPoP)
+	c.Name, c.JWKS = strings.TrimSpace(c.Name), strings.TrimSpace(c.JWKS)
+	if change.RedirectURIs != nil {
+		c.RedirectURIs = distinct(change.RedirectURIs)
+	}
+	if change.Scope != nil {
+		c.Scope = distinct(change.Scope)
+	}
+	if change.Resources != nil {
+		c.Resources = distinct(change.Resources)
+	}
+	if change.PostLogoutRedirectURIs != nil {
+		c.PostLogoutRedirectURIs = distinct(change.PostLogoutRedirectURIs)
+	}
+	return c
+}
+
+func replace[T any](field, change *T) {
+	if change != nil {
+		*field = *change
+	}
 }
 
 // UpdateClient replaces what change has. The error is ErrNoClient, or says what is wrong with the change.
@@ -71,15 +124,7 @@ func (r *Registry) UpdateClient(ctx context.Context, id ClientID, change ClientC
 	if err != nil {
 		return Client{}, fmt.Errorf("load client %q: %w", id, err)
 	}
-	if change.Name != nil {
-		c.Name = strings.TrimSpace(*change.Name)
-	}
-	if change.RedirectURIs != nil {
-		c.RedirectURIs = distinct(change.RedirectURIs)
-	}
-	if change.Scope != nil {
-		c.Scope = distinct(change.Scope)
-	}
+	c = change.apply(c)
 	if err := r.check(c); err != nil {
 		return Client{}, err
 	}
@@ -95,8 +140,11 @@ func (r *Registry) RotateSecret(ctx context.Context, id ClientID, revokeOld bool
 	if err != nil {
 		return token.Secret{}, fmt.Errorf("load client %q: %w", id, err)
 	}
-	if c.Public {
+	switch c.Method() {
+	case oauth.AuthNone:
 		return token.Secret{}, errors.New("a public client has no secret")
+	case oauth.AuthPrivateKeyJWT:
+		return token.Secret{}, errors.New("this client authenticates by its own key and has no secret: replace its keys instead")
 	}
 	keep := 1
 	if revokeOld {
@@ -123,58 +171,6 @@ func (r *Registry) BlockClient(ctx context.Context, t team.ID, id ClientID, reas
 	}
 	if err := r.Store.Block(ctx, Block{Team: t, Client: id, Reason: reason, CreatedAt: r.Now()}); err != nil {
 		return fmt.Errorf("block client %q: %w", id, err)
-	}
-	return nil
-}
-
-// check is what must be true of every client. Its errors are sentences for the person who registers it.
-func (r *Registry) check(c Client) error {
-	if c.Name == "" {
-		return errors.New("the application needs a name")
-	}
-	if err := errors.Join(checkText("the name", c.Name), checkText("the owner", c.Owner)); err != nil {
-		return err
-	}
-	if err := checkKind(c); err != nil {
-		return err
-	}
-	for _, uri := range c.RedirectURIs {
-		if err := oauth.CheckRedirectURI(uri, c.Public); err != nil {
-			return fmt.Errorf("redirect URI %q: %w", uri, err)
-		}
-	}
-	for _, name := range c.Scope {
-		if known := r.Catalogue.Scope(); !known.Contains(name) {
-			return fmt.Errorf("the scope %q does not exist; there are: %s", name, known)
-		}
-	}
-	return nil
-}
-
-// checkKind checks that the kind of the client, its team and its redirect URIs go together.
-func checkKind(c Client) error {
-	switch {
-	case c.Machine && c.Public:
-		return errors.New("a machine client needs a secret: it cannot be public")
-	case c.Machine && c.Global():
-		return errors.New("a machine client acts in one team: name it")
-	case c.Machine && len(c.RedirectURIs) > 0:
-		return errors.New("a machine client has no redirect URI: nobody is redirected")
-	case !c.Machine && len(c.RedirectURIs) == 0:
-		return errors.New("the application needs at least one redirect URI")
-	}
-	return nil
-}
-
-// checkText keeps out what could disguise a name on the consent page: control characters, line breaks, and characters that turn the direction of text.
-func checkText(what, text string) error {
-	switch {
-	case !utf8.ValidString(text):
-		return fmt.Errorf("%s is not UTF-8", what)
-	case utf8.RuneCountInString(text) > maxNameLength:
-		return fmt.Errorf("%s is longer than %d characters", what, maxNameLength)
-	case strings.ContainsFunc(text, func(c rune) bool { return !unicode.IsGraphic(c) }):
-		return fmt.Errorf("%s has a control character or another that cannot be seen", what)
 	}
 	return nil
 }

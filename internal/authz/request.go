@@ -38,6 +38,7 @@ func (e *PageError) Unwrap() error { return e.Err }
 type Request struct {
 	oauth.AuthorizationRequest             // Scope is what is asked for, never empty
 	IssuedAt                   time.Time   // a sign-in before this does not satisfy prompt=login
+	Hinted                     team.UserID `json:",omitempty"` // whom id_token_hint is about: nobody else will do
 	SelectedUser               team.UserID `json:",omitempty"` // who was chosen when prompt=select_account asked
 	ShownTo                    team.UserID `json:",omitempty"` // whom the consent page was shown to; only they can approve
 	ShownTeam                  team.ID     `json:",omitempty"` // the team that the consent page stated, when it left no choice; approval is for no other
@@ -62,5 +63,12 @@ func (s *Server) Open(sealed string) (Request, error) {
 
 // redirect is an error on its way to the request's redirect URI, which has been verified.
 func (s *Server) redirect(r oauth.AuthorizationRequest, err error) error {
-	return &RedirectError{oauth.AuthorizationResponse{RedirectURI: r.RedirectURI, Issuer: s.opts.Issuer, State: r.State, Err: err}}
+	response := s.response(r)
+	response.Err = err
+	return &RedirectError{response}
+}
+
+// response is the response to a request, without its code or error.
+func (s *Server) response(r oauth.AuthorizationRequest) oauth.AuthorizationResponse {
+	return oauth.AuthorizationResponse{RedirectURI: r.RedirectURI, Issuer: s.opts.Issuer, State: r.State, Mode: r.ResponseMode}
 }

@@ -34,9 +34,19 @@ func (c Catalogue) Scope() oauth.Scope {
 	return scope
 }
 
-// describe is the catalogue's entries for scope, in the catalogue's order.
+// identity is the scopes about the person (OpenID Connect Core §5.4, §11), as the consent page says them. A client gets them only when it asks for them by name.
+var identity = Catalogue{
+	{Name: oauth.ScopeOpenID, Description: "Sign you in and recognise you by an identifier", Access: Read},
+	{Name: oauth.ScopeProfile, Description: "See your name", Access: Read},
+	{Name: oauth.ScopeEmail, Description: "See your e-mail address", Access: Read},
+	{Name: oauth.ScopeOfflineAccess, Description: "Stay connected while you are away", Access: Read},
+}
+
+var identityScope = identity.Scope()
+
+// describe is the entries for scope: the identity scopes, then the catalogue's in its order.
 func (c Catalogue) describe(scope oauth.Scope) []ScopeInfo {
-	return slices.DeleteFunc(slices.Clone(c), func(info ScopeInfo) bool { return !scope.Contains(info.Name) })
+	return slices.DeleteFunc(slices.Concat(identity, c), func(info ScopeInfo) bool { return !scope.Contains(info.Name) })
 }
 
 // allowed is every API scope that the client may ask for.
@@ -48,20 +58,36 @@ func (c Catalogue) allowed(client Client) oauth.Scope {
 	return slices.DeleteFunc(all, func(name string) bool { return !client.Scope.Contains(name) })
 }
 
-// resolve is the scope of a request: what was asked for, or, when nothing was, all that the client is allowed (RFC 6749 §3.3).
+// permitted is every scope that the client may ask for by name: its API scopes and, unless it acts for itself, the identity scopes. A client's Scope is a ceiling
+// for what it may do with a team's data; it restricts the identity scopes only when it names some of them.
+func (c Catalogue) permitted(client Client) oauth.Scope {
+	allowed := c.allowed(client)
+	if client.Machine {
+		return allowed
+	}
+	named := slices.DeleteFunc(slices.Clone(identityScope), func(name string) bool { return !client.Scope.Contains(name) })
+	if len(named) == 0 {
+		named = identityScope
+	}
+	return allowed.Union(named)
+}
+
+// resolve is the scope of a request: what was asked for, or, when nothing was, all API scopes that the client is allowed (RFC 6749 §3.3).
 // It is invalid_scope, naming the first value, when one does not exist or is not for this client.
 func (c Catalogue) resolve(client Client, asked oauth.Scope) (oauth.Scope, error) {
-	allowed := c.allowed(client)
 	if len(asked) == 0 {
-		asked = allowed
+		asked = c.allowed(client)
 	}
 	if len(asked) == 0 {
-		return nil, oauth.InvalidScope.Errorf("no scope that exists here is allowed to this client; ask the server's operator")
+		return nil, oauth.InvalidScope.Errorf("no API scope that exists here is allowed to this client, so it has to say which scope it asks for; or ask the server's operator")
 	}
+	permitted := c.permitted(client)
 	for _, name := range asked {
 		switch {
-		case allowed.Contains(name):
-		case c.Scope().Contains(name):
+		case permitted.Contains(name):
+		case client.Machine && identityScope.Contains(name):
+			return nil, oauth.InvalidScope.Errorf("the scope '%s' is about a person, and this client acts for none", name)
+		case c.Scope().Contains(name), identityScope.Contains(name):
 			return nil, oauth.InvalidScope.Errorf("the scope '%s' is not allowed to this client", name)
 		default:
 			return nil, oauth.InvalidScope.Errorf("the scope '%s' does not exist; the metadata's scopes_supported lists those that do", name)
@@ -72,3 +98,6 @@ func (c Catalogue) resolve(client Client, asked oauth.Scope) (oauth.Scope, error
 
 // Catalogue is the API scopes there are.
 func (s *Server) Catalogue() Catalogue { return slices.Clone(s.opts.Catalogue) }
+
+// Describe is what a scope allows, in the words of the consent page: the identity scopes, then the catalogue's in its order. What is in neither any more is left out.
+func (s *Server) Describe(scope oauth.Scope) []ScopeInfo { return s.opts.Catalogue.describe(scope) }

@@ -2,9 +2,12 @@ package authz
 
 import (
 	"cmp"
+	"context"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
+	"github.com/go-jose/go-jose/v4"
 )
 
 // Options are the settings of a Server.
@@ -15,14 +18,26 @@ type Options struct {
 	CodeLifetime        time.Duration // 60 s when zero
 	AccessTokenLifetime time.Duration // 1 h when zero
 	RequestLifetime     time.Duration // how long a person may take over sign-in and consent: 1 h when zero
+
+	RefreshIdleLifetime     time.Duration // a connection ends when it is not refreshed for this long: 720 h when zero
+	RefreshAbsoluteLifetime time.Duration // a connection ends this long after consent, however often it is refreshed: 8760 h when zero
+	RefreshGrace            time.Duration // how long a used refresh token still gets the same successor: 10 s when zero
+	IDTokenAlgorithm        string        // of clients that ask for none: "RS256" when empty, or "ES256"
+
+	// FetchJWKS fetches the keys of a client that registered a jwks_uri. The URI was chosen by a stranger: the function has to keep away from internal addresses, and to cache.
+	// Without it such clients cannot authenticate.
+	FetchJWKS func(ctx context.Context, uri string) (jose.JSONWebKeySet, error)
+	// Audit keeps refusals and the issue of machine tokens; all else is recorded by the Store. Without it they are not recorded.
+	Audit audit.Store
 }
 
-// Server answers authorization and token requests.
+// Server answers authorization and token requests, and what comes after them.
 type Server struct {
 	store Store
 	keys  *token.Keyring
 	now   func() time.Time
 	opts  Options // with the defaults filled in
+	ended endedList
 }
 
 // New is a Server. now is the clock.
@@ -31,5 +46,9 @@ func New(store Store, keys *token.Keyring, now func() time.Time, opts Options) *
 	opts.CodeLifetime = cmp.Or(opts.CodeLifetime, time.Minute)
 	opts.AccessTokenLifetime = cmp.Or(opts.AccessTokenLifetime, time.Hour)
 	opts.RequestLifetime = cmp.Or(opts.RequestLifetime, time.Hour)
+	opts.RefreshIdleLifetime = cmp.Or(opts.RefreshIdleLifetime, 720*time.Hour)
+	opts.RefreshAbsoluteLifetime = cmp.Or(opts.RefreshAbsoluteLifetime, 8760*time.Hour)
+	opts.RefreshGrace = cmp.Or(opts.RefreshGrace, 10*time.Second)
+	opts.IDTokenAlgorithm = cmp.Or(opts.IDTokenAlgorithm, algorithmRS256)
 	return &Server{store: store, keys: keys, now: now, opts: opts}
 }

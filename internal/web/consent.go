@@ -52,7 +52,11 @@ func (s *server) approve(w http.ResponseWriter, r *http.Request, request authz.R
 // cancel tells the application that the person did not agree. The sealed request is proof enough that client and redirect URI were verified.
 func (s *server) cancel(w http.ResponseWriter, r *http.Request, request authz.Request) error {
 	traceOf(r.Context()).client = request.ClientID
-	return s.respond(w, r, s.Authz.Cancel(request))
+	response, err := s.Authz.Cancel(r.Context(), request)
+	if err != nil {
+		return err
+	}
+	return s.respond(w, r, response)
 }
 
 // consentPage is what the person is asked.

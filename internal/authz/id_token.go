@@ -1,0 +1,64 @@
+package authz
+
+import (
+	"cmp"
+	"fmt"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/gatehouse-auth/gatehouse/internal/team"
+	"github.com/gatehouse-auth/gatehouse/internal/token"
+)
+
+// The algorithms of ID tokens.
+const (
+	algorithmRS256 = "RS256" // the one that every client has to know (OpenID Connect Core §15.1)
+	algorithmES256 = "ES256"
+)
+
+var idTokenAlgorithms = []string{algorithmRS256, algorithmES256}
+
+// signIDToken signs the ID token that goes with an access token (OpenID Connect Core §2, §3.1.3.6).
+func (s *Server) signIDToken(i issue, accessToken string, now time.Time) (string, error) {
+	info := userInfo(i.live.User, i.live.Team, i.scope)
+	signed, err := s.keys.SignIDToken(token.IDClaims{
+		Issuer:          s.opts.Issuer,
+		Subject:         info.Subject,
+		Audience:        string(i.client.ID),
+		IssuedAt:        now.Unix(),
+		Expires:         now.Add(s.opts.AccessTokenLifetime).Unix(),
+		AuthTime:        i.family.AuthTime.Unix(),
+		Nonce:           i.nonce,
+		ACR:             acr(i.family.Methods),
+		AMR:             i.family.Methods,
+		AccessTokenHash: token.HalfHash(accessToken),
+		SessionID:       i.family.SessionID,
+		Team:            info.Team,
+		TeamID:          info.TeamID,
+		Name:            info.Name,
+		Email:           info.Email,
+		EmailVerified:   info.EmailVerified,
+	}, s.idTokenAlgorithm(i.client))
+	if err != nil {
+		return "", fmt.Errorf("sign the ID token of %s: %w", i.family.ID, err)
+	}
+	return signed, nil
+}
+
+// idTokenAlgorithm is the algorithm of what this server signs for the client itself: ID tokens and logout tokens.
+func (s *Server) idTokenAlgorithm(c Client) string {
+	return cmp.Or(c.IDTokenAlgorithm, s.opts.IDTokenAlgorithm)
+}
+
+// userInfo is the claims about a person that a scope lets out (OpenID Connect Core §5.4).
+func userInfo(u team.User, t team.Team, scope oauth.Scope) UserInfo {
+	info := UserInfo{Subject: string(u.ID), Team: t.Slug, TeamID: string(t.ID)}
+	if scope.Contains(oauth.ScopeProfile) {
+		info.Name = u.Name
+	}
+	if scope.Contains(oauth.ScopeEmail) {
+		// Nobody has proved yet that the address is theirs, and a client that took our word for it could hand an account to the wrong person.
+		info.Email, info.EmailVerified = u.Email, new(bool)
+	}
+	return info
+}

@@ -1,0 +1,157 @@
+package authz
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/internal/authn"
+	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/gatehouse-auth/gatehouse/internal/team"
+)
+
+// SignOutRequest is an RP-initiated logout request (OpenID Connect RP-Initiated Logout 1.0 §2), checked.
+type SignOutRequest struct {
+	Client      Client // zero when the request does not say whose it is
+	RedirectURI string // where to go afterwards, with state; "" to stay
+	Sure        bool   // an id_token_hint of this session's person was given: no question needed
+}
+
+// BeginSignOut checks a logout request: id_token_hint, client_id, post_logout_redirect_uri, state. Anything wrong is a *PageError.
+//
+// logout_hint and ui_locales are ignored, as the specification allows.
+func (s *Server) BeginSignOut(ctx context.Context, p oauth.Params, session *authn.Session) (SignOutRequest, error) {
+	hint, person, err := s.signOutHint(p)
+	if err != nil {
+		return SignOutRequest{}, err
+	}
+	client, err := s.signOutClient(ctx, p, hint)
+	if err != nil {
+		return SignOutRequest{}, err
+	}
+	redirectURI, err := afterSignOut(p, client)
+	if err != nil {
+		return SignOutRequest{}, err
+	}
+	// Without the hint anyone's link could sign people out, so they are asked then (§2).
+	sure := hint != "" && session != nil && session.User.ID == person
+	client.Secrets = nil
+	return SignOutRequest{Client: client, RedirectURI: redirectURI, Sure: sure}, nil
+}
+
+// signOutHint is the client and the person of id_token_hint, which may have expired; both are empty without one.
+func (s *Server) signOutHint(p oauth.Params) (ClientID, team.UserID, error) {
+	text, err := p.Optional("id_token_hint")
+	if err != nil || text == "" {
+		return "", "", pageOrNil(err)
+	}
+	claims, err := s.keys.VerifyIDToken(text)
+	if err != nil {
+		return "", "", &PageError{Err: oauth.InvalidRequest.Because(err, "id_token_hint is not an ID token of this server")}
+	}
+	return ClientID(claims.Audience), team.UserID(claims.Subject), nil
+}
+
+func pageOrNil(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &PageError{Err: err}
+}
+
+// signOutClient is the client that client_id or the hint names; both have to name the same (§2).
+func (s *Server) signOutClient(ctx context.Context, p oauth.Params, hint ClientID) (Client, error) {
+	text, err := p.Optional("client_id")
+	if err != nil {
+		return Client{}, &PageError{Err: err}
+	}
+	id := ClientID(text)
+	switch {
+	case id == "" && hint == "":
+		return Client{}, nil
+	case id == "":
+		id = hint
+	case hint != "" && id != hint:
+		return Client{}, &PageError{Err: oauth.InvalidRequest.Errorf("client_id is not the client that id_token_hint was issued to"), Received: text}
+	}
+	client, err := s.store.Client(ctx, id)
+	if errors.Is(err, ErrNoClient) {
+		return Client{}, noSuchClient(string(id))
+	}
+	if err != nil {
+		return Client{}, fmt.Errorf("load client %q: %w", id, err)
+	}
+	return client, nil
+}
+
+// afterSignOut is post_logout_redirect_uri with state, once it is known to be the client's: compared character for character, or this would be an open redirector (§3).
+func afterSignOut(p oauth.Params, client Client) (string, error) {
+	uri, err := p.Optional("post_logout_redirect_uri")
+	if err != nil || uri == "" {
+		return "", pageOrNil(err)
+	}
+	switch {
+	case client.ID == "":
+		return "", &PageError{Err: oauth.InvalidRequest.Errorf("post_logout_redirect_uri needs client_id or id_token_hint, which say whose it is"), Received: uri}
+	case !slices.Contains(client.PostLogoutRedirectURIs, uri):
+		return "", &PageError{
+			Err:    oauth.InvalidRequest.Errorf("post_logout_redirect_uri is not registered for this client; it must be the same as a registered one, character for character"),
+			Client: client.Name, Received: uri,
+		}
+	}
+	state, err := p.Optional("state")
+	if err == nil && len(state) > oauth.MaxStateLength {
+		err = oauth.InvalidRequest.Errorf("state is %d bytes long; at most %d are accepted", len(state), oauth.MaxStateLength)
+	}
+	if err != nil {
+		return "", &PageError{Err: err, Client: client.Name}
+	}
+	// A response without anything but state is the URI with state.
+	return oauth.AuthorizationResponse{RedirectURI: uri, State: state}.URL(), nil
+}
+
+// Logout tokens (OpenID Connect Back-Channel Logout 1.0 §2.4).
+const (
+	logoutType     = "logout+jwt"
+	logoutEvent    = "http://schemas.openid.net/event/backchannel-logout"
+	logoutLifetime = 2 * time.Minute // as §4 recommends; each try gets a new one
+)
+
+// logoutClaims is the payload of a logout token. It must not have a nonce.
+type logoutClaims struct {
+	Issuer    string              `json:"iss"`
+	Subject   string              `json:"sub"`
+	Audience  string              `json:"aud"`
+	IssuedAt  int64               `json:"iat"`
+	Expires   int64               `json:"exp"`
+	ID        string              `json:"jti"`
+	SessionID string              `json:"sid,omitempty"`
+	Events    map[string]struct{} `json:"events"`
+}
+
+// LogoutToken is the signed logout token for a back-channel logout notice (OpenID Connect Back-Channel Logout 1.0 §2.4), and where to send it.
+// ErrNoClient when the client is gone, disabled, or no longer wants to hear.
+func (s *Server) LogoutToken(ctx context.Context, n Notice) (token string, to *url.URL, err error) {
+	client, err := s.store.Client(ctx, n.Client)
+	if err != nil {
+		return "", nil, fmt.Errorf("load client %q: %w", n.Client, err)
+	}
+	if client.BackchannelLogoutURI == "" || !client.DisabledAt.IsZero() {
+		return "", nil, fmt.Errorf("client %q has no back-channel logout: %w", n.Client, ErrNoClient)
+	}
+	if to, err = url.Parse(client.BackchannelLogoutURI); err != nil {
+		return "", nil, fmt.Errorf("back-channel logout URI of client %q: %w", n.Client, err)
+	}
+	now := s.now()
+	token, err = s.keys.SignJWT(logoutType, logoutClaims{
+		Issuer: s.opts.Issuer, Subject: string(n.User), Audience: string(n.Client), IssuedAt: now.Unix(), Expires: now.Add(logoutLifetime).Unix(),
+		ID: n.ID, SessionID: n.SessionID, Events: map[string]struct{}{logoutEvent: {}},
+	}, s.idTokenAlgorithm(client))
+	if err != nil {
+		return "", nil, fmt.Errorf("sign the logout token %s: %w", n.ID, err)
+	}
+	return token, to, nil
+}

@@ -1,0 +1,93 @@
+package authz
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/gatehouse-auth/gatehouse/internal/token"
+)
+
+// purposePushed seals pushed authorization requests.
+const purposePushed token.Purpose = "par"
+
+// pushedLifetime is how long a request_uri may be used: the client redirects the person at once (RFC 9126 §2.2).
+const pushedLifetime = 90 * time.Second
+
+// Push checks a pushed authorization request as Begin would, after authenticating the client, and answers with a request_uri: a sealed value, so nothing is stored (RFC 9126 §2).
+//
+// Nothing stored also means that a request_uri can be used again in its 90 seconds. It gains nobody anything: each use asks the person, or finds their consent, as the first did.
+func (s *Server) Push(ctx context.Context, r oauth.PushedRequest) (oauth.PushedResponse, error) {
+	client, err := s.authenticate(ctx, r.Client, endpointPushed)
+	if err != nil {
+		return oauth.PushedResponse{}, err
+	}
+	id, err := r.Params.Required("client_id")
+	if err != nil {
+		return oauth.PushedResponse{}, err
+	}
+	if id != string(client.ID) {
+		return oauth.PushedResponse{}, oauth.InvalidRequest.Errorf("client_id is not the client that authenticated")
+	}
+	request, err := s.check(client, r.Params)
+	if err != nil {
+		return oauth.PushedResponse{}, direct(err)
+	}
+	if request.DPoPKey, err = bindKey(request.DPoPKey, r.DPoPKey); err != nil {
+		return oauth.PushedResponse{}, err
+	}
+	sealed, err := s.keys.Seal(purposePushed, request, s.now().Add(pushedLifetime))
+	if err != nil {
+		return oauth.PushedResponse{}, fmt.Errorf("seal a pushed request: %w", err)
+	}
+	return oauth.PushedResponse{RequestURI: oauth.RequestURIPrefix + sealed, ExpiresIn: int64(pushedLifetime / time.Second)}, nil
+}
+
+// direct is an error of a check without its way to a page or a redirect URI: a pushed request is answered where it was sent (RFC 9126 §2.3).
+func direct(err error) error {
+	if redirect, ok := errors.AsType[*RedirectError](err); ok {
+		return redirect.Unwrap()
+	}
+	if page, ok := errors.AsType[*PageError](err); ok {
+		return page.Unwrap()
+	}
+	return err
+}
+
+// bindKey is the key that the code will be bound to: the one that dpop_jkt names, the proof's, or both if they are the same (RFC 9449 §10.1).
+func bindKey(named, proved string) (string, error) {
+	switch {
+	case proved == "" || named == proved:
+		return named, nil
+	case named == "":
+		return proved, nil
+	}
+	return "", oauth.InvalidDPoPProof.Errorf("dpop_jkt is not the thumbprint of the key of the DPoP proof")
+}
+
+// beginPushed is Begin for a request that was pushed. What else the address says is ignored, except for client_id, which must be the one that pushed (RFC 9126 §4, RFC 9101 §5).
+func (s *Server) beginPushed(ctx context.Context, p oauth.Params, reference string) (Request, error) {
+	id, err := p.Required("client_id")
+	if err != nil {
+		return Request{}, &PageError{Err: err}
+	}
+	var r Request
+	err = s.keys.Open(purposePushed, reference, &r)
+	expired := errors.Is(err, token.ErrExpired)
+	if err != nil && !expired {
+		return Request{}, &PageError{Err: oauth.InvalidRequestURI.Because(err, "the request_uri is not one that this server made, or it was altered")}
+	}
+	if r.ClientID != id {
+		return Request{}, &PageError{Err: oauth.InvalidRequestURI.Errorf("the request_uri was made for another client than client_id"), Received: id}
+	}
+	client, err := s.recheck(ctx, r)
+	if err != nil {
+		return Request{}, err
+	}
+	if expired {
+		return Request{}, s.redirect(r.AuthorizationRequest, oauth.InvalidRequestURI.Errorf("the request_uri has expired; push the request again and redirect at once"))
+	}
+	return s.begun(r, client), nil
+}

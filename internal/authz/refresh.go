@@ -1,0 +1,104 @@
+package authz
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/internal/audit"
+	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/gatehouse-auth/gatehouse/internal/token"
+)
+
+// errBadRefreshToken is the one answer for a refresh token that is unknown, foreign, expired or used. The cause is for the log.
+func errBadRefreshToken(cause error) error {
+	return oauth.InvalidGrant.Because(cause, "the refresh token is unknown, has expired, was used before, is another client's or bound to another key, "+
+		"or the access it stands for has ended; send the person to the authorization endpoint again")
+}
+
+// exchangeRefresh uses a refresh token (RFC 6749 §6): one compare-and-swap decides, then the tokens are signed. Whoever asks again with the same token within the grace
+// gets the same successor, so an answer that was lost can be had again, as often as needed, and nothing is written for it.
+func (s *Server) exchangeRefresh(ctx context.Context, client Client, r oauth.TokenRequest) (oauth.TokenResponse, error) {
+	x, err := r.RefreshExchange()
+	if err != nil {
+		return oauth.TokenResponse{}, err
+	}
+	presented, err := s.keys.OpenRefreshToken(x.RefreshToken)
+	if err != nil {
+		return oauth.TokenResponse{}, errBadRefreshToken(err)
+	}
+	now := s.now()
+	if err := s.checkNarrowing(ctx, client, presented, x, now); err != nil {
+		return oauth.TokenResponse{}, err
+	}
+	rotated, err := s.store.Rotate(ctx, Rotation{
+		Family: FamilyID(presented.Family), Client: client.ID, Generation: presented.Generation, At: now,
+		Grace: s.opts.RefreshGrace, Idle: s.opts.RefreshIdleLifetime, Absolute: s.opts.RefreshAbsoluteLifetime,
+		TokenDeadAt: now.Add(s.opts.AccessTokenLifetime), DPoPKey: familyKey(client, r.DPoPKey),
+	})
+	switch {
+	case errors.Is(err, ErrReused): // the store has recorded it, with the end of the family
+		return oauth.TokenResponse{}, errBadRefreshToken(err)
+	case errors.Is(err, ErrNoFamily), errors.Is(err, ErrNotLive):
+		event := audit.Event{Kind: audit.RefreshRefused, Client: string(client.ID), Family: presented.Family}
+		return oauth.TokenResponse{}, s.refused(ctx, event, errBadRefreshToken(err), err)
+	case err != nil:
+		return oauth.TokenResponse{}, fmt.Errorf("rotate the refresh token of %s: %w", presented.Family, err)
+	}
+	scope, aud, err := s.narrowed(client, rotated.Family, x)
+	if err != nil {
+		return oauth.TokenResponse{}, err
+	}
+	// No nonce: OpenID Connect Core §12.2 says that an ID token issued at refresh should have none.
+	return s.respond(issue{
+		client: client, family: rotated.Family, live: rotated.Live, scope: scope, aud: aud, dpopKey: r.DPoPKey,
+		refresh: token.RefreshToken{Family: presented.Family, Generation: rotated.Family.Generation, Key: presented.Key},
+	}, now)
+}
+
+// familyKey is what a family's refresh tokens are bound to: the key of a public client, which has nothing else to prove itself with (RFC 9449 §5).
+// A confidential client authenticates at each refresh, and may change its key.
+func familyKey(client Client, dpopKey string) string {
+	if !client.Public {
+		return ""
+	}
+	return dpopKey
+}
+
+// checkNarrowing refuses a scope or resource that was never granted, before the refresh token is used up. It costs a lookup, so it looks only when something was asked for.
+func (s *Server) checkNarrowing(ctx context.Context, client Client, presented token.RefreshToken, x oauth.RefreshExchange, now time.Time) error {
+	if len(x.Scope) == 0 && len(x.Resource) == 0 {
+		return nil
+	}
+	connection, err := s.store.Connection(ctx, FamilyID(presented.Family), now)
+	if errors.Is(err, ErrNoFamily) {
+		return nil // Rotate says the same, and says why
+	}
+	if err != nil {
+		return fmt.Errorf("load the connection of %s: %w", presented.Family, err)
+	}
+	f := connection.Family
+	usable := presented.Generation == f.Generation || presented.Generation == f.Generation-1 && !now.After(f.RotatedAt.Add(s.opts.RefreshGrace))
+	if f.Client != client.ID || !usable {
+		return nil // a foreign or replayed token is Rotate's to judge, whatever it was sent with
+	}
+	_, _, err = s.narrowed(client, f, x)
+	return err
+}
+
+// narrowed is the scope and the audience of one access token of a family: what was asked for or, when nothing was, all that was granted and that the client is still allowed.
+func (s *Server) narrowed(client Client, f Family, x oauth.RefreshExchange) (oauth.Scope, []string, error) {
+	scope := f.Scope.Minus(f.Scope.Minus(s.opts.Catalogue.permitted(client)))
+	if len(scope) == 0 {
+		return nil, nil, errBadRefreshToken(errors.New("the client is no longer allowed any of the scope that was granted"))
+	}
+	if beyond := x.Scope.Minus(scope); len(beyond) > 0 {
+		return nil, nil, oauth.InvalidScope.Errorf("the scope '%s' was not granted; a refresh may ask for less than was granted, never for more", beyond[0])
+	}
+	if len(x.Scope) > 0 {
+		scope = x.Scope
+	}
+	aud, err := narrow(s.audiences(f.Resource), x.Resource)
+	return scope, aud, err
+}

@@ -1,0 +1,167 @@
+package authz
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/go-jose/go-jose/v4"
+)
+
+// check is what must be true of every client. Its errors are sentences for the person who registers it.
+func (r *Registry) check(c Client) error {
+	if c.Name == "" {
+		return errors.New("the application needs a name")
+	}
+	if err := errors.Join(checkText("the name", c.Name), checkText("the owner", c.Owner)); err != nil {
+		return err
+	}
+	if err := checkKind(c); err != nil {
+		return err
+	}
+	for _, uri := range c.RedirectURIs {
+		if err := oauth.CheckRedirectURI(uri, c.Public); err != nil {
+			return fmt.Errorf("redirect URI %q: %w", uri, err)
+		}
+	}
+	for _, name := range c.Scope {
+		switch known := r.Catalogue.Scope(); {
+		case identityScope.Contains(name) && c.Machine:
+			return fmt.Errorf("the scope %q is about a person, and a machine client acts for none", name)
+		case identityScope.Contains(name) || known.Contains(name):
+		default:
+			return fmt.Errorf("the scope %q does not exist; there are: %s", name, known.Union(identityScope))
+		}
+	}
+	return errors.Join(checkAudiences(c), checkKeys(c), checkLogout(c), checkAlgorithm(c))
+}
+
+// checkKind checks that the kind of the client, its team and its redirect URIs go together.
+func checkKind(c Client) error {
+	switch {
+	case c.Machine && c.Public:
+		return errors.New("a machine client needs a secret: it cannot be public")
+	case c.Machine && c.Global():
+		return errors.New("a machine client acts in one team: name it")
+	case c.Machine && len(c.RedirectURIs) > 0:
+		return errors.New("a machine client has no redirect URI: nobody is redirected")
+	case c.ResourceServer != "" && c.Public:
+		return errors.New("a resource server has to authenticate to introspect tokens: it cannot be public")
+	case !c.Machine && c.ResourceServer == "" && len(c.RedirectURIs) == 0:
+		return errors.New("the application needs at least one redirect URI")
+	}
+	return nil
+}
+
+// checkAudiences checks the audiences that the client serves and asks for.
+func checkAudiences(c Client) error {
+	for _, audience := range append(slices.Clone(c.Resources), c.ResourceServer) {
+		if audience == "" {
+			continue
+		}
+		if u, err := url.Parse(audience); err != nil || !u.IsAbs() || u.Opaque+u.Host+u.Path == "" || strings.ContainsFunc(audience, notInURI) {
+			return fmt.Errorf("the audience %q is not an absolute URI without a fragment, such as https://api.example.com", audience)
+		}
+	}
+	return nil
+}
+
+// notInURI tells what a URI has not: RFC 8707 §2 allows no fragment.
+func notInURI(c rune) bool { return c <= ' ' || c > '~' || c == '#' }
+
+// maxJWKSLength is how many bytes of keys a client may register.
+const maxJWKSLength = 64 << 10
+
+// checkKeys checks the keys of a client that authenticates by private_key_jwt.
+func checkKeys(c Client) error {
+	switch {
+	case c.JWKS == "" && c.JWKSURI == "":
+		return nil
+	case c.Public:
+		return errors.New("a public client does not authenticate: it has no use for keys")
+	case c.JWKS != "" && c.JWKSURI != "":
+		return errors.New("give the client's keys or the address where they are, not both")
+	case c.JWKSURI != "":
+		return checkOutboundURI("jwks_uri", c.JWKSURI)
+	case len(c.JWKS) > maxJWKSLength:
+		return fmt.Errorf("the client's keys are longer than %d bytes", maxJWKSLength)
+	}
+	keys, err := parseKeys(c.JWKS)
+	if err != nil {
+		return err
+	}
+	if len(keys.Keys) == 0 {
+		return errors.New(`the client's keys are empty: a JSON Web Key Set looks like {"keys":[{"kty":"EC",…}]}`)
+	}
+	for _, key := range keys.Keys {
+		// A symmetric key is not public either: whoever reads the database could authenticate with it.
+		if !key.Valid() || !key.IsPublic() {
+			return fmt.Errorf("the client's key %q is not a public key; register the public half only", key.KeyID)
+		}
+	}
+	return nil
+}
+
+// parseKeys reads a JSON Web Key Set (RFC 7517 §5).
+func parseKeys(text string) (jose.JSONWebKeySet, error) {
+	var keys jose.JSONWebKeySet
+	if err := json.Unmarshal([]byte(text), &keys); err != nil {
+		// The parser's own error could quote a private key.
+		return jose.JSONWebKeySet{}, errors.New("the client's keys are not a JSON Web Key Set (RFC 7517)")
+	}
+	return keys, nil
+}
+
+// checkLogout checks where a client hears of sign-outs, and where people go after one.
+func checkLogout(c Client) error {
+	for _, uri := range c.PostLogoutRedirectURIs {
+		if err := oauth.CheckRedirectURI(uri, c.Public); err != nil {
+			return fmt.Errorf("post-logout redirect URI %q: %w", uri, err)
+		}
+	}
+	if c.BackchannelLogoutURI == "" {
+		return nil
+	}
+	return checkOutboundURI("back-channel logout URI", c.BackchannelLogoutURI)
+}
+
+// checkOutboundURI checks an address that this server will call: https, or on this machine, where the caller refuses it unless it is trying things out.
+func checkOutboundURI(what, uri string) error {
+	u, err := url.Parse(uri)
+	if err != nil || u.Host == "" || u.User != nil || strings.ContainsFunc(uri, notInURI) {
+		return fmt.Errorf("%s %q is not an absolute https URI without user and fragment", what, uri)
+	}
+	ip := net.ParseIP(u.Hostname())
+	loopback := u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
+	if u.Scheme != "https" && !(u.Scheme == "http" && loopback) {
+		return fmt.Errorf("%s %q must be https", what, uri)
+	}
+	return nil
+}
+
+func checkAlgorithm(c Client) error {
+	if c.IDTokenAlgorithm != "" && !slices.Contains(idTokenAlgorithms, c.IDTokenAlgorithm) {
+		return fmt.Errorf("ID tokens are not signed with %q; there are: %s", c.IDTokenAlgorithm, strings.Join(idTokenAlgorithms, ", "))
+	}
+	return nil
+}
+
+// checkText keeps out what could disguise a name on the consent page: control characters, line breaks, and characters that turn the direction of text.
+func checkText(what, text string) error {
+	switch {
+	case !utf8.ValidString(text):
+		return fmt.Errorf("%s is not UTF-8", what)
+	case utf8.RuneCountInString(text) > maxNameLength:
+		return fmt.Errorf("%s is longer than %d characters", what, maxNameLength)
+	case strings.ContainsFunc(text, func(c rune) bool { return !unicode.IsGraphic(c) }):
+		return fmt.Errorf("%s has a control character or another that cannot be seen", what)
+	}
+	return nil
+}

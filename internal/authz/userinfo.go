@@ -1,0 +1,79 @@
+package authz
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/gatehouse-auth/gatehouse/internal/token"
+)
+
+// UserInfo is the claims about the person of an access token (OpenID Connect Core §5.3.2).
+type UserInfo struct {
+	Subject       string `json:"sub"`
+	Team          string `json:"team"`
+	TeamID        string `json:"team_id"`
+	Name          string `json:"name,omitempty"`
+	Email         string `json:"email,omitempty"`
+	EmailVerified *bool  `json:"email_verified,omitempty"`
+}
+
+// UserInfo answers for a live access token with openid. invalid_token, or insufficient_scope. dpopKey is the thumbprint of the verified proof's key, "" without one; a bound token needs its own.
+func (s *Server) UserInfo(ctx context.Context, accessToken, dpopKey string) (UserInfo, error) {
+	claims, err := s.keys.VerifyAccessToken(accessToken)
+	if err != nil {
+		return UserInfo{}, errBadAccessToken(err)
+	}
+	if err := s.forUserInfo(claims, dpopKey); err != nil {
+		return UserInfo{}, err
+	}
+	if isMachineToken(claims) {
+		if _, err := s.machineLive(ctx, claims); err != nil {
+			return UserInfo{}, deadAccessToken(err)
+		}
+		return UserInfo{}, oauth.InsufficientScope.Errorf("the access token is a machine's, so there is nobody to tell about; the scope openid is needed, which only a person can grant")
+	}
+	connection, err := s.store.Connection(ctx, familyOf(claims), s.now())
+	if err != nil {
+		return UserInfo{}, deadAccessToken(fmt.Errorf("load the connection of %s: %w", familyOf(claims), err))
+	}
+	scope, err := oauth.ParseScope(claims.Scope)
+	if err != nil {
+		return UserInfo{}, errBadAccessToken(err)
+	}
+	if !scope.Contains(oauth.ScopeOpenID) {
+		return UserInfo{}, oauth.InsufficientScope.Errorf("the access token needs the scope openid; ask for it at the authorization endpoint")
+	}
+	return userInfo(connection.Live.User, connection.Live.Team, scope), nil
+}
+
+// forUserInfo checks that a token is presented by who may, where it may be.
+func (s *Server) forUserInfo(claims token.AccessClaims, dpopKey string) error {
+	bound := ""
+	if claims.Confirmation != nil {
+		bound = claims.Confirmation.Thumbprint
+	}
+	switch {
+	case bound != dpopKey:
+		// Both ways round: a bound token without its proof, and a bearer token with one (RFC 9449 §7.1, §7.2).
+		return errBadAccessToken(errors.New("the token is bound to another key than the proof's, or to none, or came without a proof"))
+	case !slices.Contains(claims.Audience, s.opts.Audience) && !slices.Contains(claims.Audience, s.opts.Issuer):
+		// RFC 9700 §4.10: another API, for which alone the token was made, must not learn here who it is about.
+		return errBadAccessToken(errors.New("the token is for another audience"))
+	}
+	return nil
+}
+
+func errBadAccessToken(cause error) error {
+	return oauth.InvalidToken.Because(cause, "the access token is unknown, has expired, was revoked, is for another audience or bound to another key, or the access it stands for has ended")
+}
+
+// deadAccessToken is invalid_token when the store says so; anything else is a failure of ours.
+func deadAccessToken(err error) error {
+	if ifDead(err) == nil {
+		return errBadAccessToken(err)
+	}
+	return err
+}
