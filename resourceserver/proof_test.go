@@ -1,0 +1,366 @@
+package resourceserver_test
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/big"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/resourceserver"
+	"github.com/go-jose/go-jose/v4"
+)
+
+// specProof is the proof of RFC 9449 §4.1, figure 2.
+const specProof = "eyJ0eXAiOiJkcG9wK2p3dCIsImFsZyI6IkVTMjU2IiwiandrIjp7Imt0eSI6IkVDIiwieCI6Imw4dEZyaHgtMzR0VjNoUklDUkRZOXpDa0RscEJoRjQyVVFVZldWQVdCRnMiLCJ5IjoiOVZFNGpmX09rX282NHpiVFRsY3VOSmFqSG10NnY5VERWclUwQ2R2R1JEQSIsImNydiI6IlAtMjU2In19" +
+	".eyJqdGkiOiItQndDM0VTYzZhY2MybFRjIiwiaHRtIjoiUE9TVCIsImh0dSI6Imh0dHBzOi8vc2VydmVyLmV4YW1wbGUuY29tL3Rva2VuIiwiaWF0IjoxNTYyMjYyNjE2fQ" +
+	".2-GxA6T8lP4vfrg8v-FdWP0A0zdrj8igiMLvqRMUvwnQg4PtFLbdLXiOSsX0x7NVY-FNyJK70nfbV37xRZT3Lg"
+
+// specKey is the thumbprint of its key, from RFC 9449 §6.1.
+const specKey = "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"
+
+func TestProofOfTheStandard(t *testing.T) {
+	r := httptest.NewRequest(http.MethodPost, "/token", nil)
+	r.Header.Set("DPoP", specProof)
+	got, err := resourceserver.CheckProof(r, resourceserver.ProofCheck{URL: "https://server.example.com/token", Now: time.Unix(1562262616, 0)})
+	if err != nil || got != specKey {
+		t.Errorf("got %q, %v, want %q", got, err, specKey)
+	}
+}
+
+// proof is a DPoP proof that passes, but for what the test changes. A nil value removes a claim or a header.
+type proof struct {
+	alg    jose.SignatureAlgorithm
+	key    any // private
+	jwk    any // what the header says is the public key; that of key when nil
+	header map[string]any
+	claims map[string]any
+}
+
+var proofTime = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+// clientKey is the key of a client that behaves.
+var clientKey = newKey()
+
+var proofCount atomic.Int64
+
+func newProof(changes ...func(*proof)) string {
+	p := proof{
+		alg: jose.ES256, key: clientKey, header: map[string]any{"typ": "dpop+jwt"},
+		claims: map[string]any{
+			"jti": fmt.Sprint("p", proofCount.Add(1)), "htm": "GET", "htu": "https://api.example/data", "iat": proofTime.Unix(),
+		},
+	}
+	for _, change := range changes {
+		change(&p)
+	}
+	if p.jwk == nil {
+		p.jwk = jose.JSONWebKey{Key: publicOf(p.key)}
+	}
+	if p.jwk != "none" {
+		p.header["jwk"] = p.jwk
+	}
+	return token{alg: p.alg, key: p.key, header: p.header, claims: p.claims}.sign()
+}
+
+func publicOf(private any) any {
+	if key, ok := private.(crypto.Signer); ok {
+		return key.Public()
+	}
+	return private
+}
+
+func proves(name string, value any) func(*proof) {
+	return func(p *proof) {
+		p.claims[name] = value
+	}
+}
+
+func proofHeader(name string, value any) func(*proof) {
+	return func(p *proof) { p.header[name] = value }
+}
+
+func provenBy(alg jose.SignatureAlgorithm, key any) func(*proof) {
+	return func(p *proof) { p.alg, p.key = alg, key }
+}
+
+// check verifies proofs that come with GET https://api.example/data.
+func check(change func(*resourceserver.ProofCheck), proofs ...string) (string, error) {
+	r := httptest.NewRequest(http.MethodGet, "/data?q=1", nil)
+	for _, p := range proofs {
+		r.Header.Add("DPoP", p)
+	}
+	c := resourceserver.ProofCheck{URL: "https://api.example/data", Now: proofTime}
+	if change != nil {
+		change(&c)
+	}
+	return resourceserver.CheckProof(r, c)
+}
+
+func thumbprint(t testing.TB, public any) string {
+	t.Helper()
+	key := jose.JSONWebKey{Key: public}
+	hash, err := key.Thumbprint(crypto.SHA256)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return base64.RawURLEncoding.EncodeToString(hash)
+}
+
+func TestProofIsAcceptedWithEachAlgorithm(t *testing.T) {
+	_, ed, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	private, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys := map[string]any{"ES256": newKey(), "EdDSA": ed, "RS256": private}
+	for _, alg := range resourceserver.ProofAlgorithms() {
+		got, err := check(nil, newProof(provenBy(jose.SignatureAlgorithm(alg), keys[alg])))
+		if want := thumbprint(t, publicOf(keys[alg])); err != nil || got != want {
+			t.Errorf("%s: got %q, %v, want %q", alg, got, err, want)
+		}
+	}
+}
+
+func TestNoProof(t *testing.T) {
+	if _, err := check(nil); !errors.Is(err, resourceserver.ErrNoProof) {
+		t.Errorf("got %v, want ErrNoProof", err)
+	}
+}
+
+// Each of the twelve checks of RFC 9449 §4.3, and what else may be tried.
+func TestProofsThatAreRefused(t *testing.T) {
+	private, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p384, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	huge := jose.JSONWebKey{Key: &rsa.PublicKey{N: new(big.Int).Lsh(big.NewInt(1), 4097), E: 65537}}
+	whole := newProof()
+	parts := strings.Split(whole, ".")
+	none := base64.RawURLEncoding.EncodeToString([]byte(`{"typ":"dpop+jwt","alg":"none","jwk":` + jsonOf(jose.JSONWebKey{Key: clientKey.Public()}) + `}`))
+	for name, proofs := range map[string][]string{
+		"two of them":            {newProof(), newProof()},
+		"empty":                  {""},
+		"no JWT":                 {"x.y.z"},
+		"very long":              {strings.Repeat("a", 9000)},
+		"no typ":                 {newProof(proofHeader("typ", nil))},
+		"typ of an access token": {newProof(proofHeader("typ", "at+jwt"))},
+		"unsigned":               {none + "." + parts[1] + "."},
+		"signature of another":   {parts[0] + "." + parts[1] + "." + strings.Split(newProof(), ".")[2]},
+		"an HMAC": {newProof(provenBy(jose.HS256, []byte("0123456789abcdef0123456789abcdef")), func(p *proof) {
+			p.jwk = map[string]any{"kty": "oct", "k": "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY"}
+		})},
+		"an algorithm too many":   {newProof(provenBy(jose.ES384, p384))},
+		"PS256":                   {newProof(provenBy(jose.PS256, private))},
+		"no key":                  {newProof(func(p *proof) { p.jwk = "none" })},
+		"private key":             {newProof(func(p *proof) { p.jwk = jose.JSONWebKey{Key: clientKey} })},
+		"another key":             {newProof(func(p *proof) { p.jwk = jose.JSONWebKey{Key: newKey().Public()} })},
+		"key too large":           {newProof(provenBy(jose.RS256, private), func(p *proof) { p.jwk = huge })},
+		"critical header":         {newProof(proofHeader("crit", []string{"exp"}), proofHeader("exp", 1))},
+		"no jti":                  {newProof(proves("jti", nil))},
+		"empty jti":               {newProof(proves("jti", ""))},
+		"no htm":                  {newProof(proves("htm", nil))},
+		"other method":            {newProof(proves("htm", "POST"))},
+		"method in small letters": {newProof(proves("htm", "get"))},
+		"no htu":                  {newProof(proves("htu", nil))},
+		"other path":              {newProof(proves("htu", "https://api.example/data2"))},
+		"a slash more":            {newProof(proves("htu", "https://api.example/data/"))},
+		"other host":              {newProof(proves("htu", "https://evil.example/data"))},
+		"other port":              {newProof(proves("htu", "https://api.example:8443/data"))},
+		"other scheme":            {newProof(proves("htu", "http://api.example/data"))},
+		"host as user":            {newProof(proves("htu", "https://api.example@evil.example/data"))},
+		"path in other letters":   {newProof(proves("htu", "https://api.example/DATA"))},
+		"relative htu":            {newProof(proves("htu", "/data"))},
+		"no iat":                  {newProof(proves("iat", nil))},
+		"iat too old":             {newProof(proves("iat", proofTime.Unix()-61))},
+		"iat too new":             {newProof(proves("iat", proofTime.Unix()+61))},
+		"iat in words":            {newProof(proves("iat", "now"))},
+	} {
+		if got, err := check(nil, proofs...); err == nil || got != "" {
+			t.Errorf("%s: got %q, %v, want a refusal", name, got, err)
+		} else if strings.ContainsAny(err.Error(), "\"\\\n") {
+			t.Errorf("%s: %q cannot stand in a header", name, err)
+		}
+	}
+}
+
+func jsonOf(v any) string {
+	text, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	return string(text)
+}
+
+// The same place in another spelling is the same place (RFC 9449 §4.3, RFC 3986 §6.2).
+func TestProofURLIsNormalised(t *testing.T) {
+	for _, tt := range []struct {
+		url, htu string
+		same     bool
+	}{
+		{"https://api.example/data", "HTTPS://API.example:443/data?x=y#z", true},
+		{"https://api.example", "https://api.example/", true},
+		{"http://127.0.0.1:80/a", "http://127.0.0.1/a", true},
+		{"http://127.0.0.1:443/a", "http://127.0.0.1/a", false},
+		{"https://[::1]:8443/a", "https://[::1]:8443/a", true},
+		{"https://api.example/a/b", "https://api.example/a/./c/../b", true},
+		{"https://api.example/a/b", "https://api.example/a/%2e/c/%2E%2e/b", true},
+		{"https://api.example/~a-b", "https://api.example/%7ea%2db", true},
+		{"https://api.example/%c3%a4", "https://api.example/%C3%A4", true},
+		{"https://api.example/a%2Fb", "https://api.example/a%2fb", true},
+		{"https://api.example/a%2Fb", "https://api.example/a/b", false},
+		{"https://api.example/a//b", "https://api.example/a/b", false},
+		{"https://api.example/a", "https://api.example/a%3Fb", false},
+		{"https://api.example/a", "https://api.example/a/", false},
+		{"ftp://api.example/a", "ftp://api.example/a", false},
+		{"", "", false},
+	} {
+		_, err := check(func(c *resourceserver.ProofCheck) { c.URL = tt.url }, newProof(proves("htu", tt.htu)))
+		if (err == nil) != tt.same {
+			t.Errorf("%s and %s: got %v, want the same: %v", tt.url, tt.htu, err, tt.same)
+		}
+	}
+}
+
+func TestProofIsForOneAccessToken(t *testing.T) {
+	hash := sha256.Sum256([]byte("abc"))
+	ath := base64.RawURLEncoding.EncodeToString(hash[:])
+	withToken := func(c *resourceserver.ProofCheck) { c.AccessToken = "abc" }
+	if _, err := check(withToken, newProof(proves("ath", ath))); err != nil {
+		t.Errorf("its own: %v", err)
+	}
+	for name, value := range map[string]any{"none": nil, "another": base64.RawURLEncoding.EncodeToString(make([]byte, 32)), "padded": ath + "="} {
+		if _, err := check(withToken, newProof(proves("ath", value))); err == nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+}
+
+func TestProofIsOfOneKey(t *testing.T) {
+	own := func(c *resourceserver.ProofCheck) { c.Key = thumbprint(t, clientKey.Public()) }
+	if _, err := check(own, newProof()); err != nil {
+		t.Errorf("its own: %v", err)
+	}
+	if _, err := check(own, newProof(provenBy(jose.ES256, newKey()))); err == nil {
+		t.Error("another key is accepted")
+	}
+}
+
+func TestProofNonce(t *testing.T) {
+	needed := func(c *resourceserver.ProofCheck) { c.Nonce = func(nonce string) bool { return nonce == "n1" } }
+	if _, err := check(needed, newProof(proves("nonce", "n1"))); err != nil {
+		t.Errorf("a good one: %v", err)
+	}
+	for _, nonce := range []any{nil, "", "n2"} {
+		if _, err := check(needed, newProof(proves("nonce", nonce))); !errors.Is(err, resourceserver.ErrProofNonce) {
+			t.Errorf("%v: got %v, want ErrProofNonce", nonce, err)
+		}
+	}
+}
+
+func TestProofWorksOnce(t *testing.T) {
+	var replays resourceserver.ProofReplays
+	at := proofTime
+	once := func(c *resourceserver.ProofCheck) { c.Replays, c.Now = &replays, at }
+	p := newProof(proves("iat", at.Unix()+60))
+	if _, err := check(func(c *resourceserver.ProofCheck) { once(c); c.URL = "https://api.example/other" }, p); err == nil {
+		t.Fatal("a proof for another URL is accepted")
+	}
+	var passed atomic.Int64
+	var group sync.WaitGroup
+	for range 50 {
+		group.Go(func() {
+			if _, err := check(once, p); err == nil {
+				passed.Add(1)
+			}
+		})
+	}
+	group.Wait()
+	if n := passed.Load(); n != 1 {
+		t.Errorf("%d of fifty passed, want 1: one refused for something else is not used up, and one that passed is", n)
+	}
+	// Until its time is over, whatever comes in between.
+	for range 12 {
+		at = at.Add(10 * time.Second)
+		if _, err := check(once, p); err == nil {
+			t.Fatalf("accepted again %v later", at.Sub(proofTime))
+		}
+		check(once, newProof(proves("iat", at.Unix())))
+	}
+	same := newProof(proves("jti", "same"), proves("iat", at.Unix()))
+	other := newProof(proves("jti", "same"), proves("iat", at.Unix()), provenBy(jose.ES256, newKey()))
+	for _, p := range []string{same, other} {
+		if _, err := check(once, p); err != nil {
+			t.Errorf("the same jti of another key: %v", err)
+		}
+	}
+}
+
+func TestReplaysAreRememberedInBoundedMemory(t *testing.T) {
+	replays := resourceserver.ProofReplays{Max: 20}
+	once := func(c *resourceserver.ProofCheck) { c.Replays = &replays }
+	oldest := newProof()
+	check(once, oldest)
+	var latest string
+	for range 30 {
+		latest = newProof()
+		if _, err := check(once, latest); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := check(once, latest); err == nil {
+		t.Error("the newest is forgotten")
+	}
+	if _, err := check(once, oldest); err != nil {
+		t.Errorf("the oldest is remembered beyond the bound: %v", err)
+	}
+}
+
+func FuzzProof(f *testing.F) {
+	f.Add(specProof, "https://server.example.com/token")
+	f.Add(newProof(), "https://api.example/%7e/../data")
+	f.Fuzz(func(t *testing.T, text, target string) {
+		r := httptest.NewRequest(http.MethodPost, "/", nil)
+		r.Header.Set("DPoP", text)
+		key, err := resourceserver.CheckProof(r, resourceserver.ProofCheck{URL: target, Now: time.Unix(1562262616, 0)})
+		if (err == nil) != (key != "") {
+			t.Errorf("got %q, %v", key, err)
+		}
+		if err == nil && key != specKey {
+			t.Errorf("%q is accepted, although nobody signed it", text)
+		}
+	})
+}
+
+func BenchmarkProof(b *testing.B) {
+	var replays resourceserver.ProofReplays
+	r := httptest.NewRequest(http.MethodGet, "/data", nil)
+	r.Header.Set("DPoP", newProof())
+	at := proofTime
+	b.ReportAllocs()
+	for b.Loop() {
+		at = at.Add(time.Nanosecond)
+		resourceserver.CheckProof(r, resourceserver.ProofCheck{URL: "https://api.example/data", Now: at, Replays: &replays})
+	}
+}
