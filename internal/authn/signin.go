@@ -29,30 +29,46 @@ type SignedIn struct {
 // SignIn checks a password and starts a session with a new id. The error is ErrSignInFailed, *ThrottledError, or a failure of the store.
 // An unknown e-mail costs the same time as a wrong password.
 func (a *Authenticator) SignIn(ctx context.Context, r SignInRequest) (SignedIn, error) {
+	p, err := a.prove(ctx, r)
+	if err != nil {
+		return SignedIn{}, err
+	}
+	return a.start(ctx, p.user, p.hash, r, p.browser)
+}
+
+// proved is who knows the password that an attempt gave.
+type proved struct {
+	user    team.User
+	hash    string
+	browser browser
+}
+
+// prove checks the password of an attempt, and counts a wrong one.
+func (a *Authenticator) prove(ctx context.Context, r SignInRequest) (proved, error) {
 	email := team.NormalizeEmail(r.Email)
 	user, hash, err := a.store.Password(ctx, email)
 	if err != nil && !errors.Is(err, team.ErrNoUser) {
-		return SignedIn{}, fmt.Errorf("load password: %w", err)
+		return proved{}, fmt.Errorf("load password: %w", err)
 	}
 	browser := a.openBrowser(r.Browser)
 
 	// The failure is counted before it is known to be one: parallel guesses cannot pass the limit together while their hashes are computed.
 	buckets := a.buckets(email, user, hash, r.Address, browser)
 	if err := a.Throttle(ctx, buckets); err != nil {
-		return SignedIn{}, err
+		return proved{}, err
 	}
 	ok, err := a.verify(ctx, user, hash, r.Password)
 	if err == nil && !ok {
-		return SignedIn{}, ErrSignInFailed
+		return proved{}, ErrSignInFailed
 	}
 	// Whatever happens from here on, it was no wrong guess.
 	if err := a.store.Uncount(context.WithoutCancel(ctx), buckets, a.now()); err != nil {
-		return SignedIn{}, fmt.Errorf("uncount: %w", err)
+		return proved{}, fmt.Errorf("uncount: %w", err)
 	}
 	if err != nil {
-		return SignedIn{}, err
+		return proved{}, err
 	}
-	return a.start(ctx, user, hash, r, browser)
+	return proved{user, hash, browser}, nil
 }
 
 // verify reports whether the password is the person's. Where nothing can match, it computes a hash all the same.

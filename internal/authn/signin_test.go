@@ -266,3 +266,48 @@ func TestSetPasswordOfNobody(t *testing.T) {
 		t.Errorf("got %v, want ErrNoUser", err)
 	}
 }
+
+func TestChangePassword(t *testing.T) {
+	const chosen = "kettle-tower-violet-rain"
+	h := newHouse(t)
+	here, there := h.signIn(ask(right)), h.signIn(ask(right))
+	change := ask(right)
+	change.Replaces, change.Browser = here.Cookie.Reveal(), here.Browser
+
+	if _, err := h.auth.ChangePassword(t.Context(), change, "lovelace"); err == nil {
+		t.Fatal("a weak password was taken")
+	}
+	guess := change
+	guess.Password = wrong
+	if _, err := h.auth.ChangePassword(t.Context(), guess, chosen); !errors.Is(err, authn.ErrSignInFailed) {
+		t.Fatalf("without the current password: got %v, want ErrSignInFailed", err)
+	}
+	if !h.alive(here.Cookie) || !h.alive(there.Cookie) {
+		t.Error("a refused change ended a session")
+	}
+
+	again, err := h.auth.ChangePassword(t.Context(), change, chosen)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if h.alive(here.Cookie) || h.alive(there.Cookie) || !h.alive(again.Cookie) {
+		t.Error("the sessions of the old password are alive, or the new one is not")
+	}
+	h.fail(h.auth, ask(right), 1)
+	h.strangers()
+	known := ask(chosen)
+	known.Browser = again.Browser // knows the new password
+	h.signIn(known)
+}
+
+func TestChangePasswordIsThrottled(t *testing.T) {
+	h := newHouse(t)
+	for range 10 {
+		if _, err := h.auth.ChangePassword(t.Context(), ask(wrong), right); !errors.Is(err, authn.ErrSignInFailed) {
+			t.Fatalf("got %v, want ErrSignInFailed", err)
+		}
+	}
+	if _, err := h.auth.ChangePassword(t.Context(), ask(right), wrong); err == nil {
+		t.Error("the eleventh guess was answered")
+	}
+}
