@@ -293,10 +293,11 @@ func TestChangePassword(t *testing.T) {
 	if h.alive(here.Cookie) || h.alive(there.Cookie) || !h.alive(again.Cookie) {
 		t.Error("the sessions of the old password are alive, or the new one is not")
 	}
-	h.fail(h.auth, ask(right), 1)
 	h.strangers()
-	known := ask(chosen)
-	known.Browser = again.Browser // knows the new password
+	known := ask(right)
+	known.Browser = again.Browser // is no stranger to the new password
+	h.fail(h.auth, known, 1)
+	known.Password = chosen
 	h.signIn(known)
 }
 
