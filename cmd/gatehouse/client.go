@@ -2,9 +2,8 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
-	"slices"
-	"strings"
 	"text/tabwriter"
 
 	"github.com/gatehouse-auth/gatehouse/internal/app"
@@ -14,7 +13,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// clientJSON is an application on the command line, with the member names of RFC 7591 §2 where it has one.
+// clientJSON is an application on the command line, with the member names of RFC 7591 §2, and of the standards that add to it, where they have one.
 type clientJSON struct {
 	ID           authz.ClientID `json:"client_id"`
 	Secret       string         `json:"client_secret,omitempty"` // only where it was made just now
@@ -25,8 +24,20 @@ type clientJSON struct {
 	Machine      bool           `json:"machine"`
 	RedirectURIs []string       `json:"redirect_uris"`
 	Scope        string         `json:"scope"` // all that it may ask for
-	CreatedAt    instant        `json:"created_at"`
-	DisabledAt   instant        `json:"disabled_at,omitzero"`
+	AuthMethod   string         `json:"token_endpoint_auth_method"`
+
+	ResourceServer         string          `json:"resource_server,omitempty"`
+	Resources              []string        `json:"resources,omitempty"`
+	JWKS                   json.RawMessage `json:"jwks,omitempty"`
+	JWKSURI                string          `json:"jwks_uri,omitempty"`
+	IDTokenAlgorithm       string          `json:"id_token_signed_response_alg,omitempty"`
+	PostLogoutRedirectURIs []string        `json:"post_logout_redirect_uris,omitempty"`
+	BackchannelLogoutURI   string          `json:"backchannel_logout_uri,omitempty"`
+	RequirePAR             bool            `json:"require_pushed_authorization_requests,omitempty"`
+	RequireDPoP            bool            `json:"dpop_bound_access_tokens,omitempty"`
+
+	CreatedAt  instant `json:"created_at"`
+	DisabledAt instant `json:"disabled_at,omitzero"`
 }
 
 // clientOf spells out what "every API scope" is today.
@@ -37,7 +48,10 @@ func clientOf(a *app.App, c authz.Client) clientJSON {
 	}
 	return clientJSON{
 		ID: c.ID, Name: c.Name, Owner: c.Owner, Team: c.Team.Slug, Public: c.Public, Machine: c.Machine,
-		RedirectURIs: append([]string{}, c.RedirectURIs...), Scope: scope.String(), CreatedAt: instant(c.CreatedAt), DisabledAt: instant(c.DisabledAt),
+		RedirectURIs: append([]string{}, c.RedirectURIs...), Scope: scope.String(), AuthMethod: string(c.Method()),
+		ResourceServer: c.ResourceServer, Resources: c.Resources, JWKS: json.RawMessage(c.JWKS), JWKSURI: c.JWKSURI, IDTokenAlgorithm: c.IDTokenAlgorithm,
+		PostLogoutRedirectURIs: c.PostLogoutRedirectURIs, BackchannelLogoutURI: c.BackchannelLogoutURI, RequirePAR: c.RequirePAR, RequireDPoP: c.RequireDPoP,
+		CreatedAt: instant(c.CreatedAt), DisabledAt: instant(c.DisabledAt),
 	}
 }
 
@@ -48,6 +62,8 @@ func kind(c authz.Client) string {
 		return "machine"
 	case c.Public:
 		return "public"
+	case c.ResourceServer != "" && len(c.RedirectURIs) == 0:
+		return "resource server"
 	}
 	return "confidential"
 }
@@ -61,38 +77,30 @@ only there.`,
 		newClientDisable(e), newClientEnable(e), newClientRemove(e))
 }
 
-// clientFlags are those that add and update share.
-type clientFlags struct {
-	redirectURIs, scopes []string
-}
-
-func (f *clientFlags) register(cmd *cobra.Command) {
-	cmd.Flags().StringArrayVar(&f.redirectURIs, "redirect-uri", nil, "a `URI` to send people back to; repeat it for more")
-	cmd.Flags().StringArrayVar(&f.scopes, "scope", nil, "a `SCOPE` that it may ask for; repeat it for more (default: every API scope)")
-}
-
-func (f *clientFlags) scope() (oauth.Scope, error) {
-	return oauth.ParseScope(strings.Join(f.scopes, " "))
-}
-
 func newClientAdd(e *env) *cobra.Command {
 	var owner, slug string
 	var public, machine bool
 	var shared clientFlags
 	cmd := &cobra.Command{
-		Use:   "add NAME --redirect-uri URI... [--team SLUG] [--public] [--scope SCOPE...]",
+		Use:   "add NAME --redirect-uri URI... [--team SLUG] [--public] [--machine] [--scope SCOPE...]",
 		Short: "Register an application, and print its client_id and client_secret",
 		Long: `Registers an application. Its secret is shown this once and cannot be read
-again; "gatehouse client rotate-secret" makes another.
+again; "gatehouse client rotate-secret" makes another. One that is registered
+with keys (--jwks-file or --jwks-uri) has no secret and signs assertions instead
+(private_key_jwt).
 
 A redirect URI is compared character for character. It is https, or http to a
 loopback address; a public client may also use http://localhost and a scheme of
 its own such as com.example.app:/callback. Use --public for an application that
-cannot keep a secret, in a browser or on somebody's device.`,
+cannot keep a secret, in a browser or on somebody's device, --machine for one
+that acts for itself in its team, and --resource-server for an API that checks
+the tokens it gets by introspection; the last two need no redirect URI.`,
 		Example: `  gatehouse client add "Weather Bot" --redirect-uri https://weather.example/callback
   gatehouse client add "Acme Reports" --team acme \
       --redirect-uri https://reports.acme.example/oauth --scope chatbot:read --scope session:read
-  gatehouse client add "Desk App" --public --redirect-uri http://127.0.0.1/callback --json`,
+  gatehouse client add "Desk App" --public --redirect-uri http://127.0.0.1/callback --json
+  gatehouse client add "Night Export" --machine --team acme --scope session:read
+  gatehouse client add "Our API" --resource-server https://api.example.com`,
 		Args: takes("NAME"),
 	}
 	shared.register(cmd)
@@ -101,11 +109,11 @@ cannot keep a secret, in a browser or on somebody's device.`,
 	cmd.Flags().BoolVar(&public, "public", false, "it has no secret")
 	cmd.Flags().BoolVar(&machine, "machine", false, "it acts for itself in its team, without a person; needs --team")
 	cmd.RunE = e.with(func(ctx context.Context, a *app.App, args []string) error {
-		reg := authz.Registration{Name: args[0], Owner: owner, Public: public, Machine: machine, RedirectURIs: shared.redirectURIs}
-		var err error
-		if reg.Scope, err = shared.scope(); err != nil {
+		reg, err := shared.registration()
+		if err != nil {
 			return err
 		}
+		reg.Name, reg.Owner, reg.Public, reg.Machine = args[0], owner, public, machine
 		if reg.Team, err = teamBySlug(ctx, a, slug); err != nil {
 			return err
 		}
@@ -195,6 +203,7 @@ func writeClient(t *tabwriter.Writer, a *app.App, c authz.Client) {
 		scope += " (every API scope)"
 	}
 	row(t, "scope", scope)
+	writeClientOptions(t, c)
 	for _, s := range c.Secrets {
 		until := ""
 		if !s.ExpiresAt.IsZero() {
@@ -206,44 +215,73 @@ func writeClient(t *tabwriter.Writer, a *app.App, c authz.Client) {
 	row(t, "created", stamp(c.CreatedAt))
 }
 
+// writeClientOptions writes what only some clients have.
+func writeClientOptions(t *tabwriter.Writer, c authz.Client) {
+	keys := "at " + c.JWKSURI
+	if c.JWKS != "" {
+		keys = "registered (--json shows them)"
+	}
+	if c.Method() == oauth.AuthPrivateKeyJWT {
+		row(t, "keys", keys)
+	}
+	option := func(name string, values ...string) {
+		for _, value := range values {
+			if value != "" {
+				row(t, name, value)
+			}
+		}
+	}
+	option("resource_server", c.ResourceServer)
+	option("resource", c.Resources...)
+	option("id_token_alg", c.IDTokenAlgorithm)
+	option("post_logout_redirect_uri", c.PostLogoutRedirectURIs...)
+	option("backchannel_logout_uri", c.BackchannelLogoutURI)
+	if c.RequirePAR {
+		row(t, "requires", "pushed authorization requests")
+	}
+	if c.RequireDPoP {
+		row(t, "requires", "DPoP")
+	}
+}
+
 func newClientUpdate(e *env) *cobra.Command {
 	var name string
 	var shared clientFlags
 	cmd := &cobra.Command{
 		Use:   "update CLIENT_ID [--name NAME] [--redirect-uri URI...] [--scope SCOPE...]",
-		Short: "Replace an application's name, redirect URIs or scopes",
+		Short: "Replace an application's name, redirect URIs, scopes or options",
 		Long: `Replaces what is given and keeps the rest. The redirect URIs that are given
-replace all there were, and so do the scopes; --scope "" allows every API scope
-again.`,
+replace all there were, and so does every other flag that can be repeated. An
+empty value takes away: --scope "" allows every API scope again, --jwks-uri ""
+forgets where the keys were; --require-par=false no longer requires it.`,
 		Example: `  gatehouse client update 7kq2m --name "Weather Bot 2"
   gatehouse client update 7kq2m --redirect-uri https://weather.example/callback \
-      --redirect-uri https://weather.example/callback2`,
+      --redirect-uri https://weather.example/callback2
+  gatehouse client update 7kq2m --require-par --backchannel-logout-uri https://weather.example/logout`,
 	}
 	cmd.Flags().StringVar(&name, "name", "", "the new `NAME`")
 	shared.register(cmd)
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
-		if !slices.ContainsFunc([]string{"name", "redirect-uri", "scope"}, cmd.Flags().Changed) {
-			return usagef("nothing to change: give --name, --redirect-uri or --scope")
+		if cmd.LocalNonPersistentFlags().NFlag() == 0 {
+			return usagef("nothing to change: give --name, --redirect-uri, --scope or another flag")
 		}
 		return takes("CLIENT_ID")(cmd, args)
 	}
-	cmd.RunE = e.with(func(ctx context.Context, a *app.App, args []string) error {
-		change := authz.ClientChange{RedirectURIs: shared.redirectURIs}
-		if cmd.Flags().Changed("name") {
-			change.Name = &name
-		}
-		if cmd.Flags().Changed("scope") {
-			scope, err := shared.scope()
-			if err != nil {
-				return err
-			}
-			change.Scope = append(oauth.Scope{}, scope...) // never nil: that would keep what there was
-		}
-		c, err := a.Registry.UpdateClient(ctx, authz.ClientID(args[0]), change)
+	cmd.RunE = e.start(func(cmd *cobra.Command, args []string) error {
+		change, err := shared.change(cmd.Flags())
 		if err != nil {
 			return err
 		}
-		return e.show(clientOf(a, c), func(t *tabwriter.Writer) { writeClient(t, a, c) })
+		if cmd.Flags().Changed("name") {
+			change.Name = &name
+		}
+		return e.with(func(ctx context.Context, a *app.App, args []string) error {
+			c, err := a.Registry.UpdateClient(ctx, authz.ClientID(args[0]), change)
+			if err != nil {
+				return err
+			}
+			return e.show(clientOf(a, c), func(t *tabwriter.Writer) { writeClient(t, a, c) })
+		})(cmd, args)
 	})
 	return cmd
 }

@@ -25,10 +25,11 @@ func newDemoCommand(e *env) *cobra.Command {
 		Use:   "demo",
 		Short: "Run everything on one screen, with sample people, teams and applications",
 		Long: `Runs the server with an example API on http://localhost:8000 and an example
-application on http://localhost:8001, with two people, two teams and three
-registered applications, and prints what to open and the passwords. Everything
-lies in ./demo-data/ and is the same at the next start; remove the directory to
-begin anew. Only this machine can reach it. It reads no configuration.`,
+application on http://localhost:8001, with two people, two teams and four
+registered applications, and prints what to open and the passwords, and the
+e-mails that a server would send. Everything lies in ./demo-data/ and is the
+same at the next start; remove the directory to begin anew. Only this machine
+can reach it. It reads no configuration.`,
 		Example: `  gatehouse demo
   gatehouse demo --port 9000`,
 		Args: takes(),
@@ -65,6 +66,8 @@ func (at demoAddresses) redirectURIs(client string) []string {
 		return []string{at.appURL() + demoCallbackPath, at.codeURL()}
 	case demoDocsClient:
 		return []string{at.url() + "/api/docs/oauth2-redirect.html"}
+	case demoMachineClient:
+		return nil
 	}
 	return []string{at.codeURL()}
 }
@@ -78,8 +81,9 @@ func (e *env) demo(ctx context.Context, dir string, at demoAddresses) (err error
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	log := slog.New(slog.NewTextHandler(e.stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	a, err := app.Open(ctx, demoConfig(dir, at), app.Deps{Log: log, Now: e.now})
+	out := &lockedWriter{w: e.stderr}
+	log := slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	a, err := app.Open(ctx, demoConfig(dir, at), app.Deps{Log: log, Now: e.now, Mail: out.mail})
 	if err != nil {
 		return err
 	}

@@ -31,13 +31,15 @@ var (
 		{Name: demoWebClient, Owner: "Fieldnotes Ltd"},
 		{Name: demoTeamClient, Owner: "Acme's own engineers", Team: "acme"},
 		{Name: demoDocsClient, Owner: "this demo", Public: true},
+		{Name: demoMachineClient, Owner: "Acme's own engineers", Team: "acme", Machine: true},
 	}
 )
 
 const (
-	demoWebClient  = "Transcript Explorer"
-	demoTeamClient = "Weekly Digest"
-	demoDocsClient = "API documentation"
+	demoWebClient     = "Transcript Explorer"
+	demoTeamClient    = "Weekly Digest"
+	demoDocsClient    = "API documentation"
+	demoMachineClient = "Night Export"
 )
 
 type demoTeam struct{ Slug, Name string }
@@ -52,6 +54,7 @@ type demoClient struct {
 	Name, Owner string
 	Team        string // slug; empty for a global client
 	Public      bool
+	Machine     bool
 }
 
 // demoSecrets is what a data directory remembers, so that the next start has the same passwords and clients. A server for others keeps neither like this.
@@ -86,7 +89,7 @@ func seedDemo(ctx context.Context, a *app.App, file string, at demoAddresses) (d
 		}
 	} else if secrets.Port != at.port {
 		for name, c := range secrets.Clients {
-			if _, err := a.Registry.UpdateClient(ctx, c.ID, authz.ClientChange{RedirectURIs: at.redirectURIs(name)}); err != nil {
+			if err := moveDemoClient(ctx, a, c.ID, at.redirectURIs(name)); err != nil {
 				return secrets, err
 			}
 		}
@@ -155,7 +158,7 @@ func addDemoClients(ctx context.Context, a *app.App, secrets demoSecrets, at dem
 		case i < 0:
 			secrets.Clients[c.Name], err = addDemoClient(ctx, a, c, at)
 		case existing[i].ID == secrets.Clients[c.Name].ID:
-			_, err = a.Registry.UpdateClient(ctx, existing[i].ID, authz.ClientChange{RedirectURIs: at.redirectURIs(c.Name)})
+			err = moveDemoClient(ctx, a, existing[i].ID, at.redirectURIs(c.Name))
 		default:
 			secrets.Clients[c.Name], err = adoptDemoClient(ctx, a, existing[i], at)
 		}
@@ -166,8 +169,17 @@ func addDemoClients(ctx context.Context, a *app.App, secrets demoSecrets, at dem
 	return nil
 }
 
+// moveDemoClient gives an application the redirect URIs of this demo's ports; a machine has none.
+func moveDemoClient(ctx context.Context, a *app.App, id authz.ClientID, redirectURIs []string) error {
+	if len(redirectURIs) == 0 {
+		return nil
+	}
+	_, err := a.Registry.UpdateClient(ctx, id, authz.ClientChange{RedirectURIs: redirectURIs})
+	return err
+}
+
 func addDemoClient(ctx context.Context, a *app.App, c demoClient, at demoAddresses) (demoCredentials, error) {
-	registration := authz.Registration{Name: c.Name, Owner: c.Owner, Public: c.Public, RedirectURIs: at.redirectURIs(c.Name)}
+	registration := authz.Registration{Name: c.Name, Owner: c.Owner, Public: c.Public, Machine: c.Machine, RedirectURIs: at.redirectURIs(c.Name)}
 	if c.Team != "" {
 		t, err := a.Store.TeamBySlug(ctx, c.Team)
 		if err != nil {
@@ -183,7 +195,7 @@ func addDemoClient(ctx context.Context, a *app.App, c demoClient, at demoAddress
 }
 
 func adoptDemoClient(ctx context.Context, a *app.App, c authz.Client, at demoAddresses) (demoCredentials, error) {
-	if _, err := a.Registry.UpdateClient(ctx, c.ID, authz.ClientChange{RedirectURIs: at.redirectURIs(c.Name)}); err != nil {
+	if err := moveDemoClient(ctx, a, c.ID, at.redirectURIs(c.Name)); err != nil {
 		return demoCredentials{}, err
 	}
 	if c.Public {

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -37,6 +38,7 @@ type demoClientJSON struct {
 	ID           authz.ClientID `json:"client_id"`
 	Secret       string         `json:"client_secret,omitempty"`
 	Team         string         `json:"team,omitempty"`
+	Machine      bool           `json:"machine,omitempty"`
 	RedirectURIs []string       `json:"redirect_uris"`
 }
 
@@ -53,7 +55,7 @@ func demoOf(at demoAddresses, secrets demoSecrets) demoJSON {
 	}
 	for _, c := range demoClients {
 		credentials := secrets.Clients[c.Name]
-		d.Clients = append(d.Clients, demoClientJSON{c.Name, credentials.ID, credentials.Secret, c.Team, at.redirectURIs(c.Name)})
+		d.Clients = append(d.Clients, demoClientJSON{c.Name, credentials.ID, credentials.Secret, c.Team, c.Machine, append([]string{}, at.redirectURIs(c.Name)...)})
 	}
 	return d
 }
@@ -76,11 +78,15 @@ func (e *env) showDemo(dir string, at demoAddresses, secrets demoSecrets) error 
 			if c.Team != "" {
 				reach = "team " + c.Team + " only"
 			}
+			if c.Machine {
+				reach += ", for itself"
+			}
 			clients = append(clients, []string{c.Name, string(c.ID), reach})
 		}
 		section(t, "Sign in", people...)
 		section(t, "Applications", clients...)
 		fmt.Fprintf(t, "The guide by hand: set these, open the URL, and paste what it ends with.\n\n%s\n", guideCommands(d, d.Clients[0], at.codeURL()))
+		fmt.Fprint(t, machineCommands(d))
 		fmt.Fprintf(t, "Administer it from another terminal:\n\n  export GATEHOUSE_DATABASE_URL=sqlite:%s/gatehouse.db\n  %s grant list\n", dir, os.Args[0])
 	})
 }
@@ -109,6 +115,17 @@ func guideCommands(d demoJSON, client demoClientJSON, redirectURI string) string
 
   %s/o/authorize/?%s
 `, client.ID, client.Secret, redirectURI, verifier, d.Issuer, query.Encode())
+}
+
+// machineCommands gets a token for the machine client, which acts for itself: nobody signs in.
+func machineCommands(d demoJSON) string {
+	i := slices.IndexFunc(d.Clients, func(c demoClientJSON) bool { return c.Machine })
+	c := d.Clients[i]
+	return fmt.Sprintf(`%s acts for itself in team %s. Its token, without a browser:
+
+  curl -X POST %s/o/token/ -u '%s:%s' -d grant_type=client_credentials
+
+`, c.Name, c.Team, d.Issuer, c.ID, c.Secret)
 }
 
 // codePattern is what a code of ours consists of. Nothing else is shown: people paste it into a shell.
@@ -142,5 +159,14 @@ curl -X POST `+at.url()+`/o/token/ \
 Then, with the access token of the answer:
 
 curl -H "Authorization: Bearer $ACCESS_TOKEN" `+at.url()+`/api/chatbots/
+
+And when that has expired, or just to see it, with the refresh token, which works
+once and brings the next one:
+
+curl -X POST `+at.url()+`/o/token/ \
+  -d "grant_type=refresh_token" \
+  -d "refresh_token=$REFRESH_TOKEN" \
+  -d "client_id=$CLIENT_ID" \
+  -d "client_secret=$CLIENT_SECRET"
 `)
 }

@@ -21,6 +21,14 @@ type grantJSON struct {
 	Scope      string         `json:"scope"`
 	CreatedAt  instant        `json:"created_at"`
 	UpdatedAt  instant        `json:"updated_at"`
+	LastUsed   instant        `json:"last_used,omitzero"`
+}
+
+func grantOf(g authz.GrantDetail) grantJSON {
+	return grantJSON{
+		ID: g.ID, Email: g.User.Email, ClientID: g.Client.ID, ClientName: g.Client.Name, Team: g.Team.Slug, Scope: g.Scope.String(),
+		CreatedAt: instant(g.CreatedAt), UpdatedAt: instant(g.UpdatedAt), LastUsed: instant(g.LastUsed),
+	}
 }
 
 func newGrantCommand(e *env) *cobra.Command {
@@ -34,6 +42,9 @@ func newGrantList(e *env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list [--user EMAIL] [--team SLUG] [--client CLIENT_ID]",
 		Short: "List grants, newest first",
+		Long: `Lists grants. One was last used when its application last exchanged a code or
+refreshed a token under it; what it did with its tokens in between is not
+written down.`,
 		Example: `  gatehouse grant list --team acme
   gatehouse grant list --user ada@example.com --json`,
 		Args: takes(),
@@ -52,12 +63,12 @@ func newGrantList(e *env) *cobra.Command {
 		}
 		out := make([]grantJSON, len(grants))
 		for i, g := range grants {
-			out[i] = grantJSON{g.ID, g.User.Email, g.Client.ID, g.Client.Name, g.Team.Slug, g.Scope.String(), instant(g.CreatedAt), instant(g.UpdatedAt)}
+			out[i] = grantOf(g)
 		}
 		return e.show(out, func(t *tabwriter.Writer) {
-			row(t, "ID", "PERSON", "APPLICATION", "TEAM", "SCOPE", "SINCE")
+			row(t, "ID", "PERSON", "APPLICATION", "TEAM", "SCOPE", "SINCE", "LAST USED")
 			for _, g := range out {
-				row(t, string(g.ID), g.Email, g.ClientName, g.Team, g.Scope, stamp(time.Time(g.CreatedAt)))
+				row(t, string(g.ID), g.Email, g.ClientName, g.Team, g.Scope, stamp(time.Time(g.CreatedAt)), stamp(time.Time(g.LastUsed)))
 			}
 		})
 	})

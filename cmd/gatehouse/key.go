@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"text/tabwriter"
 	"time"
 
@@ -11,24 +12,26 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// keyPublish is how long a new key is published before it signs: longer than servers take to notice it and than APIs keep the key set.
-const keyPublish = time.Hour
-
-// keyMargin is added to the life of what a key signed, for clocks that differ.
-const keyMargin = 10 * time.Minute
-
 func newKeyCommand(e *env) *cobra.Command {
-	return e.group("key", "List and rotate the keys that sign tokens",
-		`Keys are in the database, sealed under the master key. Their public halves are
-published at /.well-known/jwks.json.`,
-		newKeyList(e), newKeyRotate(e))
+	return e.group("key", "List, rotate and re-seal the keys that sign tokens",
+		`Keys are in the database, sealed under the master key. The public halves of
+those that sign are published at /.well-known/jwks.json. A running server
+replaces its keys by itself, every key_rotation_interval.`,
+		newKeyList(e), newKeyRotate(e), newKeyReseal(e))
 }
 
 func newKeyList(e *env) *cobra.Command {
 	return &cobra.Command{
 		Use:   "list",
-		Short: "List the keys, oldest first",
-		Args:  takes(),
+		Short: "List the keys, oldest first, with what each does and until when",
+		Long: `Lists the keys. USE is sig for keys that sign tokens (ES256: access tokens and
+logout tokens; RS256: ID tokens), mac for those that refresh tokens are made
+with, and seal for those that close codes and requests that are under way.
+
+DOES says what a key does now: a key "signs" what is new, "waits" to do so,
+"verifies" what it signed before, or is "over". UNTIL is when that ends; without
+a time, until the next rotation.`,
+		Args: takes(),
 		RunE: e.with(func(_ context.Context, a *app.App, _ []string) error {
 			return e.showKeys(a.Keys.Keys())
 		}),
@@ -40,20 +43,17 @@ func newKeyRotate(e *env) *cobra.Command {
 		Use:   "rotate",
 		Short: "Add new keys, which take over within the hour",
 		Long: `Adds a successor to every key. It is published now and signs in an hour, when
-every API has seen it; the old key is still published until everything that it
-signed has expired. Nobody notices. Running servers pick the new keys up by
-themselves.`,
+every server and every API has seen it; the old key is still believed until
+everything that it signed has expired. Nobody notices. Running servers pick the
+new keys up by themselves.`,
 		Example: "  gatehouse key rotate",
 		Args:    takes(),
 		RunE: e.with(func(ctx context.Context, a *app.App, _ []string) error {
-			keys := a.Keys.Keys()
-			for _, k := range keys {
-				if k.State == "next" {
-					return errors.New("new keys are waiting to take over already, from " + stamp(k.SignsFrom) + " UTC")
-				}
+			err := a.RotateKeys(ctx)
+			if errors.Is(err, app.ErrKeysWaiting) {
+				return fmt.Errorf("%w, from %s UTC", err, stamp(waitingFrom(a.Keys.Keys())))
 			}
-			retire := max(a.Config.AccessTokenLifetime, a.Config.RequestLifetime, a.Config.CodeLifetime) + keyMargin
-			if err := a.Keys.Rotate(ctx, token.RotationOverlap{Publish: keyPublish, Retire: retire}); err != nil {
+			if err != nil {
 				return err
 			}
 			return e.showKeys(a.Keys.Keys())
@@ -61,11 +61,97 @@ themselves.`,
 	}
 }
 
+func waitingFrom(keys []token.KeyInfo) time.Time {
+	for _, k := range keys {
+		if k.State == "next" {
+			return k.SignsFrom
+		}
+	}
+	return time.Time{}
+}
+
+func newKeyReseal(e *env) *cobra.Command {
+	var file string
+	cmd := &cobra.Command{
+		Use:   "reseal --new-master-key-file FILE",
+		Short: "Seal every key anew, under another master key",
+		Long: `Opens every key with the master key of the configuration and seals it under the
+one in FILE, all in one transaction. The keys stay the same, so no token becomes
+invalid.
+
+Running servers go on with the keys they have. Give them the new master key and
+restart them, one after the other, before anything else about keys: from now on
+the old master key starts no server and rotates nothing. Keep the old one as long as you
+keep backups of the database that were made before.`,
+		Example: `  (umask 077; openssl rand -base64 32 > new.key)
+  gatehouse key reseal --new-master-key-file new.key`,
+		Args: takes(),
+	}
+	cmd.Flags().StringVar(&file, "new-master-key-file", "", "the `FILE` with the new master key, readable by its owner only")
+	cmd.MarkFlagRequired("new-master-key-file")
+	cmd.RunE = e.with(func(ctx context.Context, a *app.App, _ []string) error {
+		master, err := app.ReadMasterKey(file)
+		if err != nil {
+			return err
+		}
+		if err := a.Keys.Reseal(ctx, master); err != nil {
+			return err
+		}
+		keys := len(a.Keys.Keys())
+		return e.show(struct {
+			Keys int `json:"keys"`
+		}{keys}, func(t *tabwriter.Writer) {
+			fmt.Fprintf(t, "sealed %d keys anew\n\nNow give the new master key to every server and command, and restart the servers:\n\n", keys)
+			if own := a.Config.OwnMasterKey(); own != "" {
+				fmt.Fprintf(t, "  cp %s %s.old && mv %s %s\n", own, own, file, own)
+			} else {
+				fmt.Fprintf(t, "  master_key_file, master_key or their variables: what is in %s\n", file)
+			}
+		})
+	})
+	return cmd
+}
+
+// keyJSON is a key on the command line: what it is, and what it does now.
+type keyJSON struct {
+	token.KeyInfo
+	Does  string    `json:"does"`           // waits, signs, verifies, over
+	Until time.Time `json:"until,omitzero"` // when it does something else
+}
+
+// keyOf says what a key does, in a word, and until when.
+func keyOf(k token.KeyInfo, keys []token.KeyInfo) keyJSON {
+	switch k.State {
+	case "next":
+		return keyJSON{k, "waits", k.SignsFrom}
+	case "current":
+		return keyJSON{k, "signs", successorFrom(k, keys)}
+	case "retired":
+		return keyJSON{k, "verifies", k.DeadAt}
+	}
+	return keyJSON{k, "over", time.Time{}}
+}
+
+// successorFrom is when the first of the keys that wait takes over from k; zero when none waits.
+func successorFrom(k token.KeyInfo, keys []token.KeyInfo) time.Time {
+	var from time.Time
+	for _, other := range keys {
+		if other.State == "next" && other.Use == k.Use && other.Algorithm == k.Algorithm && (from.IsZero() || other.SignsFrom.Before(from)) {
+			from = other.SignsFrom
+		}
+	}
+	return from
+}
+
 func (e *env) showKeys(keys []token.KeyInfo) error {
-	return e.show(keys, func(t *tabwriter.Writer) {
-		row(t, "KID", "USE", "ALG", "STATE", "SIGNS FROM", "DEAD AT")
-		for _, k := range keys {
-			row(t, k.ID, string(k.Use), k.Algorithm, k.State, stamp(k.SignsFrom), stamp(k.DeadAt))
+	out := make([]keyJSON, len(keys))
+	for i, k := range keys {
+		out[i] = keyOf(k, keys)
+	}
+	return e.show(out, func(t *tabwriter.Writer) {
+		row(t, "KID", "USE", "ALG", "DOES", "UNTIL", "SIGNS FROM", "BELIEVED UNTIL")
+		for _, k := range out {
+			row(t, k.ID, string(k.Use), k.Algorithm, k.Does, stamp(k.Until), stamp(k.SignsFrom), stamp(k.DeadAt))
 		}
 	})
 }

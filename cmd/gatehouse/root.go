@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/app"
+	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -57,7 +58,7 @@ func newRootCommand(e *env) *cobra.Command {
 server. The other commands administer it: they open the database themselves, so
 they work whether the server runs or not.`,
 		newDemoCommand(e), newServeCommand(e),
-		newUserCommand(e), newTeamCommand(e), newMemberCommand(e), newClientCommand(e), newGrantCommand(e), newKeyCommand(e),
+		newUserCommand(e), newTeamCommand(e), newMemberCommand(e), newClientCommand(e), newGrantCommand(e), newKeyCommand(e), newAuditCommand(e),
 		newCompletionCommand(e), newManCommand(e), newVersionCommand(e))
 	root.SilenceErrors = true // report prints them
 	root.SilenceUsage = true
@@ -143,8 +144,13 @@ func (e *env) with(do func(ctx context.Context, a *app.App, args []string) error
 				err = errors.Join(err, problem)
 			}
 		}()
-		return do(cmd.Context(), a, args)
+		return do(asCommandLine(cmd.Context()), a, args)
 	})
+}
+
+// asCommandLine says in the record of what happened that a command was behind it.
+func asCommandLine(ctx context.Context) context.Context {
+	return audit.WithOrigin(ctx, audit.Origin{Actor: "command line"})
 }
 
 // start notes that the command line was understood: what goes wrong from here on is no wrong usage, unless usagef says so.

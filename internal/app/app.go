@@ -20,6 +20,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 	"github.com/gatehouse-auth/gatehouse/internal/web"
+	"github.com/go-jose/go-jose/v4"
 )
 
 // Deps is what an App takes from its surroundings. The zero value of each is what the server uses.
@@ -27,6 +28,9 @@ type Deps struct {
 	Log *slog.Logger     // nothing is logged when nil
 	Now func() time.Time // the system's clock when nil
 	API http.Handler     // App.API, where it is known before the App
+
+	// Mail sends an e-mail; when nil they go to the mail server of the configuration, or nowhere without one.
+	Mail func(context.Context, Mail) error
 
 	// Observe is called as store.Options.Observe, for tests that count statements.
 	Observe func(statement string)
@@ -47,6 +51,8 @@ type App struct {
 	API       http.Handler // mounted at /api/, for the demo; set it before Handler is called first
 
 	now      func() time.Time
+	mail     func(context.Context, Mail) error // nil: no e-mail is sent
+	outbound *http.Client                      // for URLs that applications registered
 	metrics  metrics
 	timeouts timeouts
 	sleep    func(time.Duration)
@@ -63,14 +69,22 @@ func Open(ctx context.Context, cfg Config, deps Deps) (*App, error) {
 	if problems := cfg.conflicts(func(string) string { return "" }); len(problems) > 0 {
 		return nil, errors.Join(problems...)
 	}
-	a := &App{Config: cfg, Log: deps.Log, API: deps.API, now: deps.Now, metrics: newMetrics(), timeouts: serverTimeouts, sleep: time.Sleep}
+	a := &App{
+		Config: cfg, Log: deps.Log, API: deps.API, now: deps.Now, mail: deps.Mail, outbound: outbound(cfg),
+		metrics: newMetrics(), timeouts: serverTimeouts, sleep: time.Sleep,
+	}
+	if a.mail == nil && cfg.SMTPURL.Set() {
+		a.mail = cfg.SMTPURL.mailer(cfg.MailFrom)
+	}
 	if a.Log == nil {
 		a.Log = slog.New(slog.DiscardHandler)
 	}
 	if a.now == nil {
 		a.now = time.Now
 	}
-	a.Store, err = store.Open(ctx, cfg.DatabaseURL, store.Options{Observe: a.observe(deps.Observe)})
+	a.Store, err = store.Open(ctx, cfg.DatabaseURL, store.Options{
+		Observe: a.observe(deps.Observe), Now: a.now, MachineTokenLifetime: cfg.AccessTokenLifetime, AuditRetention: cfg.AuditRetention,
+	})
 	if err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)
 	}
@@ -101,6 +115,7 @@ func (a *App) assemble(ctx context.Context, deps Deps) error {
 		ConcurrentHashes:    cfg.Limits.ConcurrentPasswordHashes,
 		InsecureFastHashing: deps.InsecureFastHashing,
 	})
+	jwks := newJWKSCache(a.outbound, a.now)
 	a.Authz = authz.New(a.Store, a.Keys, a.now, authz.Options{
 		Issuer:              cfg.PublicURL,
 		Audience:            cfg.Audience,
@@ -108,6 +123,15 @@ func (a *App) assemble(ctx context.Context, deps Deps) error {
 		CodeLifetime:        cfg.CodeLifetime,
 		AccessTokenLifetime: cfg.AccessTokenLifetime,
 		RequestLifetime:     cfg.RequestLifetime,
+
+		RefreshIdleLifetime:     cfg.RefreshIdleLifetime,
+		RefreshAbsoluteLifetime: cfg.RefreshAbsolute,
+		RefreshGrace:            cfg.RefreshGrace,
+		IDTokenAlgorithm:        cfg.IDTokenAlgorithm,
+		FetchJWKS: func(ctx context.Context, uri string) (jose.JSONWebKeySet, error) {
+			return jwks.fetch(ctx, uri, "")
+		},
+		Audit: a.Store,
 	})
 	// Made when it is first asked for: commands need no pages.
 	a.handler = sync.OnceValue(a.newHandler)
@@ -137,7 +161,10 @@ func (a *App) newHandler() http.Handler {
 func (a *App) Handler() http.Handler { return a.handler() }
 
 // Close closes the database.
-func (a *App) Close() error { return a.Store.Close() }
+func (a *App) Close() error {
+	a.outbound.CloseIdleConnections()
+	return a.Store.Close()
+}
 
 // observe counts statements for /metrics and passes them on.
 func (a *App) observe(next func(string)) func(string) {

@@ -23,6 +23,8 @@ const (
 func (a *App) background(ctx context.Context, wg *sync.WaitGroup, c *certificate) {
 	wg.Go(func() { every(ctx, pruneEvery, a.prune) })
 	wg.Go(func() { every(ctx, keysReloadEvery, a.reloadKeys) })
+	wg.Go(func() { every(ctx, keysRotateEvery, a.rotateWhenDue) })
+	wg.Go(func() { every(ctx, noticesEvery, a.deliver) })
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP) // before Serve calls ready: from then on the signal does not end the process
 	wg.Go(func() {

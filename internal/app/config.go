@@ -36,8 +36,17 @@ type Config struct {
 	ShutdownTimeout       time.Duration  // the most that a running request is waited for
 	CodeLifetime          time.Duration
 	AccessTokenLifetime   time.Duration
+	RefreshIdleLifetime   time.Duration // without a refresh
+	RefreshAbsolute       time.Duration // since consent
+	RefreshGrace          time.Duration // in which a used refresh token gets the same successor
 	SessionLifetime       time.Duration
 	RequestLifetime       time.Duration // how long a person may take over sign-in and consent
+	IDTokenAlgorithm      string        // RS256 or ES256, of applications that ask for none
+	KeyRotationInterval   time.Duration // zero: by command only
+	AuditRetention        time.Duration
+	SMTPURL               SMTPURL // zero: no e-mail is sent
+	MailFrom              string
+	InternalNetworks      []netip.Prefix // that URLs of applications may lead to nevertheless
 	Limits                Limits
 	LogLevel              slog.Level
 	LogFormat             string // json or text
@@ -64,8 +73,14 @@ func DefaultConfig() Config {
 		ShutdownTimeout:     25 * time.Second,
 		CodeLifetime:        time.Minute,
 		AccessTokenLifetime: time.Hour,
+		RefreshIdleLifetime: 30 * 24 * time.Hour,
+		RefreshAbsolute:     365 * 24 * time.Hour,
+		RefreshGrace:        10 * time.Second,
 		SessionLifetime:     14 * 24 * time.Hour,
 		RequestLifetime:     time.Hour,
+		IDTokenAlgorithm:    "RS256",
+		KeyRotationInterval: 90 * 24 * time.Hour,
+		AuditRetention:      365 * 24 * time.Hour,
 		Limits: Limits{
 			SignInFailuresPerPair:    10,
 			SignInFailuresPerAddress: 50,
@@ -259,6 +274,12 @@ func (c Config) conflicts(where func(name string) string) []error {
 	}
 	if plain && c.TLSCertFile != "" {
 		problem("tls_cert_file", "is set, so this server speaks https, but public_url is %s", c.PublicURL)
+	}
+	if c.SMTPURL.Set() && c.MailFrom == "" {
+		problem("mail_from", "is missing: smtp_url is set, and every e-mail has a sender")
+	}
+	if c.KeyRotationInterval > 0 && c.KeyRotationInterval < leastKeyRotation {
+		problem("key_rotation_interval", "is %s; it has to be %s at least, or 0 to rotate by command only", showDuration(c.KeyRotationInterval), showDuration(leastKeyRotation))
 	}
 	if c.OpsListen == c.Listen {
 		problem("ops_listen", "is the same address as listen; operations need one of their own, out of the public's reach")

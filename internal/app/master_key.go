@@ -27,8 +27,8 @@ func (c Config) masterKey(ctx context.Context, keys token.Store) (token.MasterKe
 		return token.MasterKey{}, errors.New("master_key is required with PostgreSQL, the same on every server: make one with openssl rand -base64 32, " +
 			"keep it outside the database, and set GATEHOUSE_MASTER_KEY or GATEHOUSE_MASTER_KEY_FILE")
 	}
-	path := filepath.Join(filepath.Dir(database), masterKeyFile)
-	key, err := readMasterKey(path)
+	path := c.OwnMasterKey()
+	key, err := ReadMasterKey(path)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return key, err
 	}
@@ -42,8 +42,17 @@ func (c Config) masterKey(ctx context.Context, keys token.Store) (token.MasterKe
 	return makeMasterKey(path)
 }
 
-// readMasterKey reads the file, and refuses it when others can.
-func readMasterKey(path string) (token.MasterKey, error) {
+// OwnMasterKey is the file of the master key that was made beside an SQLite database; "" when the configuration names the master key.
+func (c Config) OwnMasterKey() string {
+	database, isSQLite := strings.CutPrefix(c.DatabaseURL, sqliteScheme)
+	if !isSQLite || c.MasterKey.Text() != "" {
+		return ""
+	}
+	return filepath.Join(filepath.Dir(database), masterKeyFile)
+}
+
+// ReadMasterKey reads a master key from a file, and refuses the file when others can read it.
+func ReadMasterKey(path string) (token.MasterKey, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return token.MasterKey{}, fmt.Errorf("read the master key: %w", err)
@@ -77,7 +86,7 @@ func makeMasterKey(path string) (token.MasterKey, error) {
 	}
 	err = os.Link(draft.Name(), path)
 	if errors.Is(err, fs.ErrExist) {
-		return readMasterKey(path)
+		return ReadMasterKey(path)
 	}
 	if err != nil {
 		return token.MasterKey{}, fmt.Errorf("make the master key: %w", err)

@@ -11,6 +11,7 @@ type metrics struct {
 	statements *prometheus.CounterVec
 	pruned     prometheus.Counter
 	failures   *prometheus.CounterVec
+	notices    *prometheus.CounterVec
 }
 
 func newMetrics() metrics {
@@ -26,14 +27,18 @@ func newMetrics() metrics {
 		}),
 		failures: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "gatehouse_background_failures_total",
-			Help: "Failures of what the server does by itself: prune, reload keys, reload the certificate.",
+			Help: "Failures of what the server does by itself: prune, reload and rotate keys, deliver notices, reload the certificate.",
 		}, []string{"task"}),
+		notices: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "gatehouse_notices_total",
+			Help: "E-mails and back-channel logouts: delivered, failed (to be tried again), given up, moot (nobody to tell any more).",
+		}, []string{"kind", "outcome"}),
 	}
 	m.registry.MustRegister(
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		collectors.NewBuildInfoCollector(),
-		m.statements, m.pruned, m.failures,
+		m.statements, m.pruned, m.failures, m.notices,
 	)
 	return m
 }

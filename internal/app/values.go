@@ -291,9 +291,19 @@ func setMasterKey(c *Config, n *yaml.Node) error {
 	return nil
 }
 
-// setTrustedProxies takes a list, or one text with commas or spaces between.
-func setTrustedProxies(c *Config, n *yaml.Node) error {
-	c.TrustedProxies = nil
+func setTrustedProxies(c *Config, n *yaml.Node) (err error) {
+	c.TrustedProxies, err = parsePrefixes(n)
+	return err
+}
+
+func setInternalNetworks(c *Config, n *yaml.Node) (err error) {
+	c.InternalNetworks, err = parsePrefixes(n)
+	return err
+}
+
+// parsePrefixes takes a list, or one text with commas or spaces between.
+func parsePrefixes(n *yaml.Node) ([]netip.Prefix, error) {
+	var prefixes []netip.Prefix
 	items := []*yaml.Node{n}
 	if n.Kind == yaml.SequenceNode {
 		items = n.Content
@@ -301,17 +311,17 @@ func setTrustedProxies(c *Config, n *yaml.Node) error {
 	for _, item := range items {
 		s, err := scalar(resolve(item))
 		if err != nil {
-			return err
+			return nil, err
 		}
 		for word := range strings.FieldsFuncSeq(s, func(r rune) bool { return r == ',' || r == ' ' }) {
 			prefix, err := parsePrefix(word)
 			if err != nil {
-				return inLine(item, "has %q; it has to be an address or a network such as 10.0.0.0/8", word)
+				return nil, inLine(item, "has %q; it has to be an address or a network such as 10.0.0.0/8", word)
 			}
-			c.TrustedProxies = append(c.TrustedProxies, prefix)
+			prefixes = append(prefixes, prefix)
 		}
 	}
-	return nil
+	return prefixes, nil
 }
 
 func parsePrefix(s string) (netip.Prefix, error) {

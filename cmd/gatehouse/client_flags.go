@@ -1,0 +1,120 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// clientFlags are those that add and update share.
+type clientFlags struct {
+	redirectURIs, scopes    []string
+	resourceServer          string
+	resources               []string
+	jwksFile, jwksURI       string
+	idTokenAlgorithm        string
+	postLogoutRedirectURIs  []string
+	backchannelLogoutURI    string
+	requirePAR, requireDPoP bool
+}
+
+func (f *clientFlags) register(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringArrayVar(&f.redirectURIs, "redirect-uri", nil, "a `URI` to send people back to; repeat it for more")
+	flags.StringArrayVar(&f.scopes, "scope", nil, "a `SCOPE` that it may ask for; repeat it for more (default: every API scope)")
+	flags.StringVar(&f.resourceServer, "resource-server", "", "it is the API with this `AUDIENCE`, and may introspect tokens for it")
+	flags.StringArrayVar(&f.resources, "resource", nil, "a `URI` of another API that it may ask tokens for (RFC 8707); repeat it for more")
+	flags.StringVar(&f.jwksFile, "jwks-file", "", "a `FILE` with its public keys as a JSON Web Key Set; it has no secret then")
+	flags.StringVar(&f.jwksURI, "jwks-uri", "", "the `URI` where its public keys are; it has no secret then")
+	flags.StringVar(&f.idTokenAlgorithm, "id-token-alg", "", "the `ALG` that signs its ID tokens, RS256 or ES256 (default: the server's)")
+	flags.StringArrayVar(&f.postLogoutRedirectURIs, "post-logout-redirect-uri", nil, "a `URI` to send people to after they signed out; repeat it for more")
+	flags.StringVar(&f.backchannelLogoutURI, "backchannel-logout-uri", "", "the `URI` at which it wants to be told that a person signed out")
+	flags.BoolVar(&f.requirePAR, "require-par", false, "take only authorization requests that it pushed before (RFC 9126)")
+	flags.BoolVar(&f.requireDPoP, "require-dpop", false, "give it only tokens that are bound to a key of its own (RFC 9449)")
+}
+
+func (f *clientFlags) scope() (oauth.Scope, error) {
+	return oauth.ParseScope(strings.Join(f.scopes, " "))
+}
+
+// jwks is what the file holds; no file is no keys.
+func (f *clientFlags) jwks() (string, error) {
+	if f.jwksFile == "" {
+		return "", nil
+	}
+	text, err := os.ReadFile(f.jwksFile)
+	if err != nil {
+		return "", fmt.Errorf("read the keys: %w", err)
+	}
+	return string(text), nil
+}
+
+// registration is a new client with what the flags say.
+func (f *clientFlags) registration() (authz.Registration, error) {
+	reg := authz.Registration{
+		RedirectURIs: f.redirectURIs, ResourceServer: f.resourceServer, Resources: f.resources, JWKSURI: f.jwksURI, IDTokenAlgorithm: f.idTokenAlgorithm,
+		PostLogoutRedirectURIs: f.postLogoutRedirectURIs, BackchannelLogoutURI: f.backchannelLogoutURI, RequirePAR: f.requirePAR, RequireDPoP: f.requireDPoP,
+	}
+	var err error
+	if reg.Scope, err = f.scope(); err != nil {
+		return reg, err
+	}
+	reg.JWKS, err = f.jwks()
+	return reg, err
+}
+
+// change is what the flags that were given replace. What was not given stays nil; a list that was given is not nil even when it is empty.
+func (f *clientFlags) change(flags *pflag.FlagSet) (authz.ClientChange, error) {
+	change := authz.ClientChange{
+		RedirectURIs: given(flags, "redirect-uri", f.redirectURIs), Resources: given(flags, "resource", f.resources),
+		PostLogoutRedirectURIs: given(flags, "post-logout-redirect-uri", f.postLogoutRedirectURIs),
+	}
+	if flags.Changed("scope") {
+		scope, err := f.scope()
+		if err != nil {
+			return change, err
+		}
+		change.Scope = append(oauth.Scope{}, scope...)
+	}
+	if flags.Changed("jwks-file") {
+		keys, err := f.jwks()
+		if err != nil {
+			return change, err
+		}
+		change.JWKS = &keys
+	}
+	for name, field := range map[string]**string{
+		"resource-server": &change.ResourceServer, "jwks-uri": &change.JWKSURI, "id-token-alg": &change.IDTokenAlgorithm, "backchannel-logout-uri": &change.BackchannelLogoutURI,
+	} {
+		if flags.Changed(name) {
+			value := flags.Lookup(name).Value.String()
+			*field = &value
+		}
+	}
+	if flags.Changed("require-par") {
+		change.RequirePAR = &f.requirePAR
+	}
+	if flags.Changed("require-dpop") {
+		change.RequireDPoP = &f.requireDPoP
+	}
+	return change, nil
+}
+
+// given is the values of a flag that may be repeated, without the empty one that only takes away; nil when the flag was not given.
+func given(flags *pflag.FlagSet, name string, values []string) []string {
+	if !flags.Changed(name) {
+		return nil
+	}
+	kept := []string{}
+	for _, value := range values {
+		if value != "" {
+			kept = append(kept, value)
+		}
+	}
+	return kept
+}

@@ -1,0 +1,36 @@
+package main
+
+import (
+	"context"
+	"io"
+	"strings"
+	"sync"
+
+	"github.com/gatehouse-auth/gatehouse/internal/app"
+)
+
+// mailMark begins each line of an e-mail, so that it is told from the log.
+const mailMark = "mail| "
+
+// lockedWriter lets the log and the e-mails share one screen.
+type lockedWriter struct {
+	mu sync.Mutex
+	w  io.Writer
+}
+
+// Write implements io.Writer.
+func (l *lockedWriter) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.w.Write(p)
+}
+
+// mail prints an e-mail instead of sending it.
+func (l *lockedWriter) mail(_ context.Context, m app.Mail) error {
+	var b strings.Builder
+	for line := range strings.Lines(m.String()) {
+		b.WriteString(mailMark + line)
+	}
+	_, err := io.WriteString(l, b.String())
+	return err
+}
