@@ -20,7 +20,6 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 	"github.com/gatehouse-auth/gatehouse/internal/web"
-	"github.com/go-jose/go-jose/v4"
 )
 
 // Deps is what an App takes from its surroundings. The zero value of each is what the server uses.
@@ -115,7 +114,6 @@ func (a *App) assemble(ctx context.Context, deps Deps) error {
 		ConcurrentHashes:    cfg.Limits.ConcurrentPasswordHashes,
 		InsecureFastHashing: deps.InsecureFastHashing,
 	})
-	jwks := newJWKSCache(a.outbound, a.now)
 	a.Authz = authz.New(a.Store, a.Keys, a.now, authz.Options{
 		Issuer:              cfg.PublicURL,
 		Audience:            cfg.Audience,
@@ -128,10 +126,8 @@ func (a *App) assemble(ctx context.Context, deps Deps) error {
 		RefreshAbsoluteLifetime: cfg.RefreshAbsolute,
 		RefreshGrace:            cfg.RefreshGrace,
 		IDTokenAlgorithm:        cfg.IDTokenAlgorithm,
-		FetchJWKS: func(ctx context.Context, uri string) (jose.JSONWebKeySet, error) {
-			return jwks.fetch(ctx, uri, "")
-		},
-		Audit: a.Store,
+		FetchJWKS:               newJWKSCache(a.outbound, a.now).fetch,
+		Audit:                   a.Store,
 	})
 	// Made when it is first asked for: commands need no pages.
 	a.handler = sync.OnceValue(a.newHandler)

@@ -79,7 +79,7 @@ func (c Client) proves(secret token.Secret, now time.Time) bool {
 
 // asserts verifies a client assertion (RFC 7523 §3) and uses it up. cause is why it proves nothing; err is a failure of ours.
 func (s *Server) asserts(ctx context.Context, client Client, assertion, endpoint string) (cause, err error) {
-	keys, cause := s.clientKeys(ctx, client)
+	keys, cause := s.clientKeys(ctx, client, token.AssertionKeyID(assertion))
 	if cause != nil {
 		return cause, nil
 	}
@@ -98,15 +98,15 @@ func (s *Server) asserts(ctx context.Context, client Client, assertion, endpoint
 	return nil, nil
 }
 
-// clientKeys is the client's public keys, as registered or as its jwks_uri has them.
-func (s *Server) clientKeys(ctx context.Context, client Client) (jose.JSONWebKeySet, error) {
+// clientKeys is the client's public keys, as registered or as its jwks_uri has them. kid is the one that is looked for.
+func (s *Server) clientKeys(ctx context.Context, client Client, kid string) (jose.JSONWebKeySet, error) {
 	if client.JWKS != "" {
 		return parseKeys(client.JWKS)
 	}
 	if s.opts.FetchJWKS == nil {
 		return jose.JSONWebKeySet{}, errors.New("the client's keys are at its jwks_uri, and this server fetches none")
 	}
-	keys, err := s.opts.FetchJWKS(ctx, client.JWKSURI)
+	keys, err := s.opts.FetchJWKS(ctx, client.JWKSURI, kid)
 	if err != nil {
 		return jose.JSONWebKeySet{}, fmt.Errorf("fetch the client's keys: %w", err)
 	}

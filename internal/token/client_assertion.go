@@ -53,6 +53,18 @@ type assertionClaims struct {
 	ID        string   `json:"jti"`
 }
 
+// AssertionKeyID is the kid that an assertion names, "" when it names none or is no assertion. Nothing is verified: it only says which key to look for.
+func AssertionKeyID(text string) string {
+	if len(text) > maxAssertionLength {
+		return ""
+	}
+	jws, err := jose.ParseSignedCompact(text, assertionAlgorithms)
+	if err != nil {
+		return ""
+	}
+	return jws.Signatures[0].Header.KeyID
+}
+
 // VerifyClientAssertion checks an assertion by which client authenticates: signed by one of keys (ES256, RS256, PS256, EdDSA), iss and sub are client, aud names only audiences of ours
 // (whoever else it was meant for could use it here), exp and jti present and in time. Its errors say what was wrong and quote no part of the assertion but its times.
 func VerifyClientAssertion(text, client string, audiences []string, keys jose.JSONWebKeySet, now time.Time) (Assertion, error) {
