@@ -79,7 +79,9 @@ const (
 // machinePrefix begins the jti of machine tokens, where others have their family.
 const machinePrefix = "m."
 
-func isMachineToken(claims token.AccessClaims) bool { return strings.HasPrefix(claims.ID, machinePrefix) }
+func isMachineToken(claims token.AccessClaims) bool {
+	return strings.HasPrefix(claims.ID, machinePrefix)
+}
 
 // familyOf is the family of an access token that is no machine token.
 func familyOf(claims token.AccessClaims) FamilyID {

@@ -113,7 +113,7 @@ func (s *Server) exchangeCode(ctx context.Context, client Client, r oauth.TokenR
 	case expired:
 		return oauth.TokenResponse{}, s.codeRefused(ctx, client, c, errBadCode(token.ErrExpired), token.ErrExpired)
 	case !proved:
-		return oauth.TokenResponse{}, s.burn(ctx, client, c, family)
+		return oauth.TokenResponse{}, s.burn(ctx, family)
 	}
 	// The insert decides, then the token is signed: see docs/adr/0001-redeem-before-signing.md.
 	live, err := s.store.Redeem(ctx, family)
@@ -151,25 +151,30 @@ func (s *Server) family(c code, client Client, dpopKey string, now time.Time) Fa
 	}
 }
 
-// burn refuses a wrong verifier and makes the code useless, so that verifiers cannot be tried one after the other. What was redeemed before stays.
-func (s *Server) burn(ctx context.Context, client Client, c code, f Family) error {
+// burn refuses a wrong verifier and makes the code useless, so that verifiers cannot be tried one after the other. What was redeemed before stays. The store records it.
+func (s *Server) burn(ctx context.Context, f Family) error {
 	if err := s.store.Burn(ctx, f); err != nil {
 		return fmt.Errorf("burn code %s: %w", f.ID, err)
 	}
-	refusal := oauth.InvalidGrant.Errorf("code_verifier does not belong to the code_challenge, so the code can no longer be used; start again at the authorization endpoint with a new pair")
-	return s.codeRefused(ctx, client, c, refusal, errors.New("the code_verifier is wrong: the code is burned"))
+	return oauth.InvalidGrant.Errorf("code_verifier does not belong to the code_challenge, so the code can no longer be used; start again at the authorization endpoint with a new pair")
 }
 
 // endExpired refuses a code whose time is over, from someone who proved possession. If it had been redeemed in time this is a replay, and ends the family (RFC 6749 §4.1.2).
 func (s *Server) endExpired(ctx context.Context, client Client, c code, f Family) error {
+	_, err := s.store.Connection(ctx, f.ID, s.now())
+	if errors.Is(err, ErrNoFamily) { // there is nothing to end
+		return s.codeRefused(ctx, client, c, errBadCode(token.ErrExpired), token.ErrExpired)
+	}
+	if err != nil {
+		return fmt.Errorf("load the connection of code %s: %w", f.ID, err)
+	}
 	// Burning first makes sure that Redeem finds a family, so it cannot redeem: all that is left for it is to end the one that is there.
 	if err := s.store.Burn(ctx, f); err != nil {
 		return fmt.Errorf("burn code %s: %w", f.ID, err)
 	}
-	_, err := s.store.Redeem(ctx, f)
+	_, err = s.store.Redeem(ctx, f)
 	if errors.Is(err, ErrReplayed) || errors.Is(err, ErrNotLive) {
-		cause := fmt.Errorf("%w; %w", token.ErrExpired, err)
-		return s.codeRefused(ctx, client, c, errBadCode(cause), cause)
+		return errBadCode(fmt.Errorf("%w; %w", token.ErrExpired, err))
 	}
 	if err != nil {
 		return fmt.Errorf("end the family of code %s: %w", f.ID, err)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/gatehouse-auth/gatehouse/internal/token"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -20,7 +21,10 @@ func TestExchangeAnswersWithATokenForTheTeam(t *testing.T) {
 	got := w.mustRedeem(w.app, code)
 
 	claims := w.claims(got.AccessToken)
-	got.AccessToken = ""
+	if !strings.HasPrefix(got.RefreshToken, token.PrefixRefreshToken) {
+		t.Error("the refresh token has not the prefix that secret scanners know")
+	}
+	got.AccessToken, got.RefreshToken = "", ""
 	if diff := cmp.Diff(oauth.TokenResponse{TokenType: "Bearer", ExpiresIn: 3600, Scope: "chatbot:read session:read", Team: "red"}, got); diff != "" {
 		t.Errorf("response (-want +got):\n%s", diff)
 	}
@@ -34,7 +38,7 @@ func TestExchangeAnswersWithATokenForTheTeam(t *testing.T) {
 	delete(claims, "jti")
 	want := map[string]any{
 		"iss": issuer, "aud": issuer, "sub": string(w.ada.ID), "client_id": string(w.app.ID), "scope": "chatbot:read session:read",
-		"iat": float64(now), "exp": float64(now + 3600), "auth_time": float64(signedIn.Unix()),
+		"iat": float64(now), "exp": float64(now + 3600), "auth_time": float64(signedIn.Unix()), "acr": "pwd",
 		"team": "red", "team_id": string(w.red.ID), "grant_id": string(grants[0].Grant.ID),
 	}
 	if diff := cmp.Diff(want, claims); diff != "" {
@@ -207,19 +211,30 @@ func TestRenameReachesTheToken(t *testing.T) {
 
 func TestMetadataIsWhatIsAccepted(t *testing.T) {
 	m := authz.New(nil, nil, nil, authz.Options{Issuer: issuer, Catalogue: catalogue}).Metadata()
+	confidential := []oauth.AuthMethod{"client_secret_basic", "client_secret_post", "private_key_jwt"}
 	want := oauth.Metadata{
-		Issuer:                            issuer,
-		AuthorizationEndpoint:             issuer + "/o/authorize/",
-		TokenEndpoint:                     issuer + "/o/token/",
-		JWKSURI:                           issuer + "/.well-known/jwks.json",
-		ScopesSupported:                   []string{"chatbot:read", "session:read", "session:write"},
-		ResponseTypesSupported:            []string{"code"},
-		ResponseModesSupported:            []string{"query"},
-		GrantTypesSupported:               []oauth.GrantType{"authorization_code"},
-		TokenEndpointAuthMethodsSupported: []oauth.AuthMethod{"client_secret_basic", "client_secret_post", "none"},
-		CodeChallengeMethodsSupported:     []string{"S256"},
+		Issuer:                             issuer,
+		AuthorizationEndpoint:              issuer + "/o/authorize/",
+		TokenEndpoint:                      issuer + "/o/token/",
+		RevocationEndpoint:                 issuer + "/o/revoke_token/",
+		IntrospectionEndpoint:              issuer + "/o/introspect/",
+		PushedAuthorizationRequestEndpoint: issuer + "/o/par/",
+		JWKSURI:                            issuer + "/.well-known/jwks.json",
+		EndedTokensURI:                     issuer + "/.well-known/ended-tokens.jwt",
+		ServiceDocumentation:               issuer + "/docs/guide/",
+
+		ScopesSupported:                            []string{"chatbot:read", "session:read", "session:write", "openid", "profile", "email", "offline_access"},
+		ResponseTypesSupported:                     []string{"code"},
+		ResponseModesSupported:                     []string{"query", "form_post"},
+		GrantTypesSupported:                        []oauth.GrantType{"authorization_code", "refresh_token", "client_credentials"},
+		CodeChallengeMethodsSupported:              []string{"S256"},
 		AuthorizationResponseIssParameterSupported: true,
-		ServiceDocumentation:                       issuer + "/docs/guide/",
+
+		TokenEndpointAuthMethodsSupported:          append(confidential, "none"),
+		TokenEndpointAuthSigningAlgValuesSupported: []string{"ES256", "RS256", "PS256", "EdDSA"},
+		RevocationEndpointAuthMethodsSupported:     append(confidential, "none"),
+		IntrospectionEndpointAuthMethodsSupported:  confidential,
+		DPoPSigningAlgValuesSupported:              []string{"ES256", "EdDSA", "RS256"},
 	}
 	if diff := cmp.Diff(want, m); diff != "" {
 		t.Errorf("metadata (-want +got):\n%s", diff)

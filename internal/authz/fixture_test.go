@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
@@ -135,7 +136,7 @@ func (w *world) process() (*store.DB, *token.Keyring, *authz.Server) {
 	w.Cleanup(func() { w.ok(db.Close()) })
 	keys, err := token.OpenKeyring(w.ctx(), db, w.master, w.clock.now)
 	w.ok(err)
-	return db, keys, authz.New(db, keys, w.clock.now, authz.Options{Issuer: issuer, Catalogue: catalogue})
+	return db, keys, authz.New(db, keys, w.clock.now, authz.Options{Issuer: issuer, Catalogue: catalogue, Audit: db})
 }
 
 func (w *world) ctx() context.Context { return w.Context() }
@@ -268,6 +269,64 @@ func (w *world) exchange(server *authz.Server, values url.Values) (oauth.TokenRe
 
 func (w *world) redeem(client app, code string, changes ...string) (oauth.TokenResponse, error) {
 	return w.exchange(w.server, form(client, code, changes...))
+}
+
+// refresh uses a refresh token, with changes as for params.
+func (w *world) refresh(client app, refreshToken string, changes ...string) (oauth.TokenResponse, error) {
+	return w.refreshAt(w.server, client, refreshToken, changes...)
+}
+
+// refreshAt is refresh at another server process.
+func (w *world) refreshAt(server *authz.Server, client app, refreshToken string, changes ...string) (oauth.TokenResponse, error) {
+	return w.exchange(server, form(client, "", append([]string{"grant_type", "refresh_token", "refresh_token", refreshToken}, changes...)...))
+}
+
+// mustRefresh is the answer to a refresh token that has to be good.
+func (w *world) mustRefresh(client app, refreshToken string, changes ...string) oauth.TokenResponse {
+	w.Helper()
+	response, err := w.refresh(client, refreshToken, changes...)
+	w.ok(err)
+	return response
+}
+
+// mustConnect is the tokens of a new connection of ada's.
+func (w *world) mustConnect(client app, in team.Team, changes ...string) oauth.TokenResponse {
+	w.Helper()
+	return w.mustRedeem(client, w.connect(client, in, changes...))
+}
+
+// asks is a client's request about a token.
+func (c app) asks(text string) oauth.TokenParameter {
+	a := oauth.ClientAuthentication{ClientID: string(c.ID), Secret: c.secret, Method: c.Method()}
+	return oauth.TokenParameter{Token: text, Client: a}
+}
+
+// introspect is what a client is told of a token.
+func (w *world) introspect(client app, text string) oauth.Introspection {
+	w.Helper()
+	i, err := w.server.Introspect(w.ctx(), client.asks(text))
+	w.ok(err)
+	return i
+}
+
+// wantLive checks that a client's access token works, or works no more, wherever this server is asked.
+func (w *world) wantLive(client app, accessToken string, want bool) {
+	w.Helper()
+	if got := w.introspect(client, accessToken).Active; got != want {
+		w.Errorf("introspection says active is %v, want %v", got, want)
+	}
+	_, err := w.server.UserInfo(w.ctx(), accessToken, "")
+	if got := !errors.Is(err, oauth.InvalidToken); got != want {
+		w.Errorf("UserInfo: error %v, want the token alive: %v", err, want)
+	}
+}
+
+// events is what was recorded of a kind, the newest first.
+func (w *world) events(kind audit.Kind) []audit.Event {
+	w.Helper()
+	events, err := w.db.Events(w.ctx(), audit.Filter{Kind: kind})
+	w.ok(err)
+	return events
 }
 
 // mustRedeem is the access token of a code that has to be good.

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/gatehouse-auth/gatehouse/internal/token"
 )
 
 // Endpoints, below the issuer. Client assertions name them.
@@ -42,10 +43,10 @@ func (s *Server) Metadata() oauth.Metadata {
 		AuthorizationResponseIssParameterSupported: true,
 
 		TokenEndpointAuthMethodsSupported:          everyone,
-		TokenEndpointAuthSigningAlgValuesSupported: []string{"ES256", "RS256", "PS256", "EdDSA"},
+		TokenEndpointAuthSigningAlgValuesSupported: token.AssertionAlgorithms(),
 		RevocationEndpointAuthMethodsSupported:     everyone,
-		IntrospectionEndpointAuthMethodsSupported:  confidential, // whoever asks about a token has to prove who they are
-		DPoPSigningAlgValuesSupported:              []string{"ES256", "RS256", "PS256", "EdDSA"},
+		IntrospectionEndpointAuthMethodsSupported:  confidential,                        // whoever asks about a token has to prove who they are
+		DPoPSigningAlgValuesSupported:              []string{"ES256", "EdDSA", "RS256"}, // resourceserver.ProofAlgorithms
 	}
 }
 

@@ -105,7 +105,9 @@ func decide(r Request, client Client, session *authn.Session, standings []Standi
 func (r Request) fresh(session *authn.Session) bool { return !session.AuthTime.Before(r.IssuedAt) }
 
 // wrong reports whether the request is about someone else than who is signed in.
-func (r Request) wrong(session *authn.Session) bool { return r.Hinted != "" && r.Hinted != session.User.ID }
+func (r Request) wrong(session *authn.Session) bool {
+	return r.Hinted != "" && r.Hinted != session.User.ID
+}
 
 // openTeams is the person's teams that the request may be for, and whether client or request name the team.
 func openTeams(r Request, client Client, standings []Standing) (open []Standing, fixed bool) {

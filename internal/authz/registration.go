@@ -160,10 +160,7 @@ func (r *Registry) RotateSecret(ctx context.Context, id ClientID, revokeOld bool
 // BlockClient keeps a client out of a team and ends its grants there. The reason is shown to the team's members. ErrNoClient.
 func (r *Registry) BlockClient(ctx context.Context, t team.ID, id ClientID, reason string) error {
 	reason = strings.TrimSpace(reason)
-	if reason == "" {
-		return errors.New("a block needs a reason: the team's members are shown it")
-	}
-	if err := checkText("the reason", reason); err != nil {
+	if err := CheckReason(reason); err != nil {
 		return err
 	}
 	if _, err := r.Store.Client(ctx, id); err != nil {
@@ -173,6 +170,14 @@ func (r *Registry) BlockClient(ctx context.Context, t team.ID, id ClientID, reas
 		return fmt.Errorf("block client %q: %w", id, err)
 	}
 	return nil
+}
+
+// CheckReason says what is wrong with the reason of a block.
+func CheckReason(reason string) error {
+	if strings.TrimSpace(reason) == "" {
+		return errors.New("a block needs a reason: the team's members are shown it")
+	}
+	return checkText("the reason", strings.TrimSpace(reason))
 }
 
 // distinct is values without repetition, in order.

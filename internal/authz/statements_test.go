@@ -30,8 +30,8 @@ func TestStatementsOfARememberedFlow(t *testing.T) {
 	})
 }
 
-// TestStrangersCostNoRow: what anyone can send without signing in or authenticating writes nothing.
-func TestStrangersCostNoRow(t *testing.T) {
+// TestStrangersCostOnlyTheirTrace: what anyone can send without signing in or authenticating writes nothing but an event, and that only about a client or a code there is.
+func TestStrangersCostOnlyTheirTrace(t *testing.T) {
 	w := onSQLite(t)
 	code := w.connect(w.app, w.red)
 	asked := w.statements.during(func() {
@@ -39,8 +39,10 @@ func TestStrangersCostNoRow(t *testing.T) {
 		w.redeem(w.app, code, "client_secret", "gh_cs_wrong", "code_verifier", otherVerifier)
 		w.redeem(w.public, code)
 		w.redeem(w.app, "gh_ac_garbage")
+		w.redeem(app{Client: authz.Client{ID: "nobody"}}, code)
+		w.refresh(w.public, "gh_rt_garbage")
 	})
-	if diff := cmp.Diff(map[string]int{"Client": 4}, asked); diff != "" {
+	if diff := cmp.Diff(map[string]int{"Client": 6, "audit": 2, "commit": 2}, asked); diff != "" {
 		t.Errorf("statements (-want +got):\n%s", diff)
 	}
 }
