@@ -132,9 +132,6 @@ func (o RotationOverlap) deadAt(algorithm string, signsFrom time.Time) time.Time
 func (k *Keyring) Rotate(ctx context.Context, overlap RotationOverlap) error {
 	k.changing.Lock()
 	defer k.changing.Unlock()
-	if _, err := k.load(ctx); err != nil {
-		return err
-	}
 	now := k.now().Truncate(time.Millisecond)
 	// The successors are those of the keys known here, not of those just read: who rotated a moment ago was meant to do this.
 	chains := k.keys.Load().chains
@@ -148,35 +145,12 @@ func (k *Keyring) Rotate(ctx context.Context, overlap RotationOverlap) error {
 		made.PredecessorDeadAt = overlap.deadAt(algorithm, made.SignsFrom)
 		next = append(next, made)
 	}
+	if _, err := k.load(ctx); err != nil {
+		return err
+	}
 	if err := k.store.AddKeys(ctx, next); err != nil {
 		return fmt.Errorf("save the next keys: %w", err)
 	}
-	return k.reload(ctx)
-}
-
-// Reseal seals every key anew under another master key, in one transaction. Nothing else changes: all that was issued stays valid. This Keyring uses the new master key from then on;
-// servers that have the old one go on with the keys they know, and learn of no rotation, until they restart with the new one.
-func (k *Keyring) Reseal(ctx context.Context, master MasterKey) error {
-	k.changing.Lock()
-	defer k.changing.Unlock()
-	stored, err := k.store.Keys(ctx)
-	if err != nil {
-		return fmt.Errorf("load keys: %w", err)
-	}
-	for i, s := range stored {
-		private, err := k.master.openKey(s)
-		if err != nil {
-			return fmt.Errorf("open key %s: %w", s.ID, err)
-		}
-		if stored[i].Sealed, err = master.sealKey(s, private); err != nil {
-			return fmt.Errorf("seal key %s: %w", s.ID, err)
-		}
-	}
-	if err := k.store.ReplaceSealed(ctx, stored); err != nil {
-		return fmt.Errorf("save the keys sealed anew: %w", err)
-	}
-	k.master = master
-	// A key that another process added meanwhile is still under the old master key; then this says so.
 	return k.reload(ctx)
 }
 

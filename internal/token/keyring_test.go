@@ -3,6 +3,7 @@ package token_test
 import (
 	"encoding/json"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -14,7 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-var overlap = token.RotationOverlap{Publish: time.Hour, Retire: 2 * time.Hour}
+var overlap = token.RotationOverlap{Publish: time.Hour, Retire: 2 * time.Hour, Refresh: 90 * 24 * time.Hour}
 
 func claims(at time.Time) token.AccessClaims {
 	return token.AccessClaims{
@@ -70,16 +71,22 @@ func TestJWKSHasPublicHalvesOnly(t *testing.T) {
 	if err := json.Unmarshal(body, &set); err != nil {
 		t.Fatal(err)
 	}
-	if len(set.Keys) != 1 {
-		t.Fatalf("got %d keys, want the one that signs access tokens", len(set.Keys))
+	if len(set.Keys) != 2 {
+		t.Fatalf("got %d keys, want one for access tokens and one for ID tokens", len(set.Keys))
 	}
-	for member := range set.Keys[0] {
-		if !slices.Contains([]string{"kty", "crv", "x", "y", "kid", "use", "alg"}, member) {
-			t.Errorf("the document has the member %q", member)
+	for i, want := range []struct {
+		algorithm string
+		members   []string
+	}{
+		{"ES256", []string{"alg", "crv", "kid", "kty", "use", "x", "y"}},
+		{"RS256", []string{"alg", "e", "kid", "kty", "n", "use"}},
+	} {
+		if diff := cmp.Diff(want.members, slices.Sorted(maps.Keys(set.Keys[i]))); diff != "" {
+			t.Errorf("members of %s (-want +got):\n%s", want.algorithm, diff)
 		}
-	}
-	if set.Keys[0]["alg"] != "ES256" || set.Keys[0]["use"] != "sig" {
-		t.Errorf("got %v, want alg ES256 and use sig", set.Keys[0])
+		if set.Keys[i]["alg"] != want.algorithm || set.Keys[i]["use"] != "sig" {
+			t.Errorf("got %v, want alg %s and use sig", set.Keys[i], want.algorithm)
+		}
 	}
 	again, etagAgain := keys.JWKS()
 	if &again[0] != &body[0] || etag != etagAgain || !strings.HasPrefix(etag, `"`) {
@@ -98,6 +105,35 @@ func TestKeysSurviveReopening(t *testing.T) {
 	}
 	if diff := cmp.Diff(first.Keys(), second.Keys()); diff != "" {
 		t.Errorf("reopened (-first +second):\n%s", diff)
+	}
+}
+
+// A database of the time before there were refresh tokens.
+func TestMissingKeysAreAddedToAnExistingDatabase(t *testing.T) {
+	c, master := newClock(), token.NewMasterKey()
+	full := openStore(t)
+	signed, _ := openKeyring(t, full, master, c).SignAccessToken(claims(c.now()))
+	stored, err := full.Keys(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := openStore(t)
+	if err := old.AddKeys(t.Context(), slices.DeleteFunc(stored, func(k token.StoredKey) bool { return k.Use == token.UseMAC })); err != nil {
+		t.Fatal(err)
+	}
+	keys := openKeyring(t, old, master, c)
+	text, err := keys.RefreshToken(token.RefreshToken{Family: "F"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := openKeyring(t, old, master, c).OpenRefreshToken(text); err != nil {
+		t.Errorf("after reopening: %v", err)
+	}
+	if _, err := keys.VerifyAccessToken(signed); err != nil {
+		t.Errorf("what an earlier key signed: %v", err)
+	}
+	if n := len(keys.Keys()); n != 4 {
+		t.Errorf("got %d keys, want 4", n)
 	}
 }
 
@@ -160,8 +196,8 @@ func TestServersStartingAtOnceAgreeOnTheKeys(t *testing.T) {
 			t.Errorf("keys differ:\n%s", diff)
 		}
 	}
-	if n := len(rings[0].Keys()); n != 3 {
-		t.Errorf("got %d keys, want 3", n)
+	if n := len(rings[0].Keys()); n != 4 {
+		t.Errorf("got %d keys, want 4", n)
 	}
 }
 
@@ -249,8 +285,8 @@ func TestTwoProcessesRotatingAtOnceMakeOneSuccessor(t *testing.T) {
 	if diff := cmp.Diff(one.Keys(), two.Keys()); diff != "" {
 		t.Errorf("keys differ:\n%s", diff)
 	}
-	if n := len(one.Keys()); n != 6 {
-		t.Errorf("got %d keys, want 6", n)
+	if n := len(one.Keys()); n != 8 {
+		t.Errorf("got %d keys, want 8", n)
 	}
 }
 
@@ -292,13 +328,17 @@ func publishedKeys(t *testing.T, keys *token.Keyring) jose.JSONWebKeySet {
 	return set
 }
 
+// publishedKIDs is the published keys for access tokens; those for ID tokens rotate with them.
 func publishedKIDs(t *testing.T, keys *token.Keyring) []string {
 	t.Helper()
-	var kids []string
+	kids := map[string][]string{}
 	for _, k := range publishedKeys(t, keys).Keys {
-		kids = append(kids, k.KeyID)
+		kids[k.Algorithm] = append(kids[k.Algorithm], k.KeyID)
 	}
-	return kids
+	if len(kids["ES256"]) != len(kids["RS256"]) {
+		t.Errorf("%d keys of ES256 are published, and %d of RS256", len(kids["ES256"]), len(kids["RS256"]))
+	}
+	return kids["ES256"]
 }
 
 func signingKID(t *testing.T, keys *token.Keyring, c *clock) string {
