@@ -59,7 +59,7 @@ func AssertionKeyID(text string) string {
 		return ""
 	}
 	jws, err := jose.ParseSignedCompact(text, assertionAlgorithms)
-	if err != nil {
+	if err != nil || !canonical(text) {
 		return ""
 	}
 	return jws.Signatures[0].Header.KeyID
@@ -72,7 +72,7 @@ func VerifyClientAssertion(text, client string, audiences []string, keys jose.JS
 		return Assertion{}, fmt.Errorf("the assertion is longer than %d bytes", maxAssertionLength)
 	}
 	jws, err := jose.ParseSignedCompact(text, assertionAlgorithms)
-	if err != nil {
+	if err != nil || !canonical(text) {
 		return Assertion{}, errors.New("the assertion is not a JWT signed by " + strings.Join(AssertionAlgorithms(), ", "))
 	}
 	payload, err := verifyWith(jws, keys)
@@ -90,6 +90,16 @@ func VerifyClientAssertion(text, client string, audiences []string, keys jose.JS
 		return Assertion{}, err
 	}
 	return Assertion{ID: claims.ID, Expires: time.UnixMilli(int64(claims.Expires * 1000))}, nil
+}
+
+// canonical reports whether each part of a JWS has the one spelling of its value. go-jose forgives others.
+func canonical(jws string) bool {
+	for part := range strings.SplitSeq(jws, ".") {
+		if _, err := decode(part); err != nil {
+			return false
+		}
+	}
+	return true
 }
 
 // verifyWith is the payload, when one of the keys that may have signed it did.
