@@ -14,20 +14,32 @@ import (
 // maxToken bounds the work that a stranger can cause: real tokens are under 1 KiB.
 const maxToken = 8 << 10
 
-// authenticate is the verified token of a request, or a *refusal.
-func (g *Guard) authenticate(r *http.Request) (*Token, error) {
-	raw, err := bearer(r)
+// authenticate is the verified token of a request, or a *refusal. header is that of the answer.
+func (g *Guard) authenticate(header http.Header, r *http.Request) (*Token, error) {
+	raw, err := credentials(r)
 	if err != nil {
 		return nil, err
 	}
 	now := g.now()
+	token, err := g.verifyOnce(r.Context(), raw, now)
+	if err != nil {
+		return nil, err
+	}
+	if err := g.ended.check(r.Context(), token, now); err != nil {
+		return nil, err
+	}
+	return token, g.checkBinding(header, r, raw, token, now)
+}
+
+// verifyOnce is verify, for tokens that were not seen before.
+func (g *Guard) verifyOnce(ctx context.Context, raw string, now time.Time) (*Token, error) {
 	hash := hashToken(raw)
 	// The generation is read before the token is verified: if the keys change meanwhile, what is remembered counts as verified with the old ones.
 	generation := g.keys.generation(now)
 	if token := g.seen.get(hash, generation); token != nil && now.Before(token.Expires.Add(g.leeway)) {
 		return token, nil
 	}
-	token, err := g.verify(r.Context(), raw, now)
+	token, err := g.verify(ctx, raw, now)
 	if err != nil {
 		return nil, err
 	}
@@ -35,9 +47,9 @@ func (g *Guard) authenticate(r *http.Request) (*Token, error) {
 	return token, nil
 }
 
-// bearer is the token of the Authorization header, the only place where one is accepted: of RFC 6750 §2's three ways, one in the
+// credentials is the token of the Authorization header, the only place where one is accepted: of RFC 6750 §2's three ways, one in the
 // query ends up in logs and one in the form changes what a body means.
-func bearer(r *http.Request) (string, error) {
+func credentials(r *http.Request) (string, error) {
 	if strings.Contains(r.URL.RawQuery, "access_token") && r.URL.Query().Has("access_token") {
 		return "", invalidToken("send the access token in the Authorization header, never in the URL")
 	}
@@ -49,7 +61,7 @@ func bearer(r *http.Request) (string, error) {
 		return "", errNoToken
 	}
 	scheme, token, _ := strings.Cut(values[0], " ")
-	if !strings.EqualFold(scheme, "Bearer") {
+	if !strings.EqualFold(scheme, "Bearer") && !strings.EqualFold(scheme, "DPoP") {
 		return "", errNoToken
 	}
 	token = strings.TrimLeft(token, " ")
@@ -69,20 +81,12 @@ func (g *Guard) verify(ctx context.Context, raw string, now time.Time) (*Token, 
 	if again, err := signed.CompactSerialize(); err != nil || again != raw {
 		return nil, errMalformed
 	}
-	header := signed.Signatures[0].Protected
-	if err := g.checkHeader(header); err != nil {
+	if err := g.checkHeader(signed.Signatures[0].Protected); err != nil {
 		return nil, err
 	}
-	key, err := g.keys.key(ctx, header.KeyID, now)
+	payload, err := g.keys.verify(ctx, signed, now)
 	if err != nil {
 		return nil, err
-	}
-	if key == nil || key.Algorithm != "" && key.Algorithm != header.Algorithm {
-		return nil, errForeign
-	}
-	payload, err := signed.Verify(key.Key)
-	if err != nil {
-		return nil, errForeign
 	}
 	var c claims
 	if err := json.Unmarshal(payload, &c); err != nil {
@@ -120,6 +124,8 @@ func (g *Guard) checkClaims(c *claims, now time.Time) error {
 	case c.TeamID == "":
 		// Data is kept by team: without one, tokens of all teams would meet under the empty id.
 		return invalidToken("the access token names no team")
+	case c.Confirmation != nil && c.Confirmation.Thumbprint == "":
+		return invalidToken("the access token is bound in a way that this API does not understand (cnf)")
 	case !now.Before(c.Expires.time().Add(g.leeway)):
 		return invalidToken("the access token has expired")
 	case c.IssuedAt.time().After(now.Add(g.leeway)), c.NotBefore.time().After(now.Add(g.leeway)):

@@ -11,8 +11,12 @@
 // audience, signed with one of the issuer's current keys, not expired, and has the scopes. What is left to the handler is to
 // look only at data of the token's team, and to answer 404 for everything else.
 //
-// Tokens are verified here, without asking the issuer: a token that was revoked is accepted until it expires, at most the
-// issuer's access token lifetime (an hour unless configured).
+// Tokens are verified here, without asking the issuer about each. What was revoked is learned from a signed list of what has ended,
+// which the issuer publishes (ended_tokens_uri in its metadata) and which is fetched every two seconds while requests come: a token dies
+// everywhere within Options.RevocationBound. When the list cannot be had for longer than that, requests are answered 503 rather than
+// accepted unchecked. An issuer that publishes no such list is not asked for one: its tokens live until they expire.
+//
+// Tokens that are bound to a key (DPoP, RFC 9449) are accepted only with a proof of that key.
 package resourceserver
 
 import (
@@ -23,6 +27,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -39,9 +45,18 @@ type Options struct {
 	Leeway          time.Duration    // how far the issuer's clock and ours may differ: 10 s; none when negative
 	RefetchInterval time.Duration    // least time between two fetches that unknown keys cause: 30 s
 	KeyLifetime     time.Duration    // how long fetched keys are used before they are fetched again in the background: 10 min
+	RevocationBound time.Duration    // how long a token may be accepted after what it was issued for has ended: 5 s; at least 2 s
 	CachedTokens    int              // how many verified tokens are remembered: 10,000; none when negative
 	Log             *slog.Logger     // hears of fetches that failed: slog.Default()
+	PublicURL       string           // where clients reach this API, as far as requests do not say: scheme, host, and the part of the path that a proxy takes away; the audience's scheme and host. DPoP needs it
+	NonceKey        []byte           // makes DPoP proofs need a nonce, which bounds how long one made in advance is good for; at least 32 random bytes, the same in all replicas
+	Name            string           // of this API, for people (RFC 9728 §2); may be empty
+	Documentation   string           // the URL of this API's documentation; may be empty
 	InsecureHTTP    bool             // allows http:// to any host: whoever is on the network path can then make tokens that are accepted
+
+	// InsecureStaleRevocation goes on when the list of what has ended cannot be had: until it can, a token that was revoked is accepted
+	// until it expires.
+	InsecureStaleRevocation bool
 }
 
 // Guard protects handlers. It may be used by any number of goroutines.
@@ -54,6 +69,17 @@ type Guard struct {
 	keys     *keySource
 	algs     []jose.SignatureAlgorithm
 	seen     *seenTokens
+	ended    *endedSource
+
+	origin  string // what comes before the path of a request's URL; "" when it is not known, and then there is no DPoP
+	nonces  nonces
+	replays ProofReplays
+
+	name, documentation string
+	announced           atomic.Pointer[string] // the URL of the metadata, once it is served
+
+	mu     sync.Mutex
+	scopes []string // of every Require, sorted
 }
 
 // New is a Guard for the tokens of an issuer, which is its URL exactly as in its metadata and in "iss". The error says which setting is wrong.
@@ -70,20 +96,39 @@ func New(ctx context.Context, issuer string, opts Options) (*Guard, error) {
 		return nil, fmt.Errorf("resourceserver: MetadataURL: %w", err)
 	}
 	opts = opts.withDefaults(issuer)
-	if strings.ContainsFunc(opts.Realm, func(r rune) bool { return r < ' ' || r > '~' || r == '"' || r == '\\' }) {
-		return nil, errors.New(`resourceserver: Realm: only printable ASCII without " and \ can stand in a header`)
+	if err := opts.check(); err != nil {
+		return nil, fmt.Errorf("resourceserver: %w", err)
 	}
 	g := &Guard{
 		issuer: issuer, audience: opts.Audience, realm: opts.Realm, now: opts.Now, leeway: opts.Leeway,
 		keys: newKeySource(ctx, issuer, opts), seen: newSeenTokens(opts.CachedTokens),
+		origin: opts.PublicURL, nonces: slices.Clone(opts.NonceKey), name: opts.Name, documentation: opts.Documentation,
 	}
 	for _, alg := range opts.Algorithms {
-		if !slices.Contains(asymmetric, jose.SignatureAlgorithm(alg)) {
-			return nil, fmt.Errorf("resourceserver: Algorithms: %q is not one of %v", alg, asymmetric)
-		}
 		g.algs = append(g.algs, jose.SignatureAlgorithm(alg))
 	}
+	g.ended = newEndedSource(ctx, issuer, opts, g.algs, g.keys)
 	return g, nil
+}
+
+// check says which setting cannot work.
+func (o Options) check() error {
+	for _, alg := range o.Algorithms {
+		if !slices.Contains(asymmetric, jose.SignatureAlgorithm(alg)) {
+			return fmt.Errorf("Algorithms: %q is not one of %v", alg, asymmetric)
+		}
+	}
+	switch {
+	case strings.ContainsFunc(o.Realm, outsideHeader):
+		return errors.New(`Realm: only printable ASCII without " and \ can stand in a header`)
+	case o.RevocationBound < leastBound:
+		return fmt.Errorf("RevocationBound: %v is too short; the issuer's list may be a second old, and asking takes time: at least %v", o.RevocationBound, leastBound)
+	case o.PublicURL != "" && originOf(o.PublicURL) == "", strings.ContainsFunc(o.PublicURL, outsideHeader):
+		return fmt.Errorf("PublicURL: %q is not a URL of http or https", o.PublicURL)
+	case len(o.NonceKey) > 0 && len(o.NonceKey) < 32:
+		return errors.New("NonceKey: at least 32 bytes are needed")
+	}
+	return nil
 }
 
 // asymmetric is what may be configured. With an HMAC, everybody who can check a token could make one; "none" is no signature.
@@ -122,6 +167,13 @@ func (o Options) withDefaults(issuer string) Options {
 	if o.KeyLifetime <= 0 {
 		o.KeyLifetime = 10 * time.Minute
 	}
+	if o.RevocationBound == 0 {
+		o.RevocationBound = 5 * time.Second
+	}
+	if o.PublicURL == "" {
+		o.PublicURL = originOf(o.Audience)
+	}
+	o.PublicURL = strings.TrimSuffix(o.PublicURL, "/")
 	if o.CachedTokens == 0 {
 		o.CachedTokens = 10_000
 	}
@@ -130,17 +182,30 @@ func (o Options) withDefaults(issuer string) Options {
 }
 
 // Require lets only requests pass whose access token has every one of the scopes; without scopes, any access token does.
-// The others are answered here, as RFC 6750 §3 says: 401 for a missing or unacceptable token, 403 for a missing scope, 503 when the issuer's keys cannot be had.
+// The others are answered here, as RFC 6750 §3 says: 401 for a missing or unacceptable token, 403 for a missing scope, 503 when the issuer's
+// keys, or its list of what has ended, cannot be had.
+//
+// A token that was seen before costs two allocations: the context that carries it, and the copy of the request that net/http makes
+// to carry the context.
 func (g *Guard) Require(scopes ...string) func(http.Handler) http.Handler {
+	return g.require(scopes, nil)
+}
+
+// require is Require with one more check of the token; nil for none.
+func (g *Guard) require(scopes []string, also func(*Token, time.Time) error) func(http.Handler) http.Handler {
 	scopes = slices.Clone(scopes)
+	g.note(scopes)
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			token, err := g.authenticate(r)
+			token, err := g.authenticate(w.Header(), r)
 			if err == nil && !token.HasScopes(scopes...) {
 				err = insufficientScope(scopes)
 			}
+			if err == nil && also != nil {
+				err = also(token, g.now())
+			}
 			if err != nil {
-				g.refuse(w, err)
+				g.refuse(w, r, err)
 				return
 			}
 			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), tokenKey{}, token)))

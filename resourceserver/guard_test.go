@@ -15,7 +15,7 @@ import (
 func TestTokenReachesTheHandler(t *testing.T) {
 	i := newIssuer(t)
 	guard := i.guard(t, nil)
-	raw := i.token()
+	raw := i.token(claim("jti", "f1.j1"), claim("acr", "pwd"))
 	for _, how := range []string{"first", "seen before"} {
 		response := call(guard, []string{"chatbot:read"}, "/", "Bearer "+raw)
 		if response.Code != http.StatusOK {
@@ -27,12 +27,24 @@ func TestTokenReachesTheHandler(t *testing.T) {
 		}
 		want := resourceserver.Token{
 			Subject: "u1", ClientID: "c1", Team: "acme", TeamID: "t1", GrantID: "g1", Scopes: []string{"chatbot:read", "session:read"},
-			Issuer: i.URL, Audience: []string{i.URL}, ID: "j1",
-			IssuedAt: i.now(), Expires: i.now().Add(time.Hour), AuthTime: i.now().Add(-time.Minute),
+			Issuer: i.URL, Audience: []string{i.URL}, ID: "f1.j1", Family: "f1",
+			IssuedAt: i.now(), Expires: i.now().Add(time.Hour), AuthTime: i.now().Add(-time.Minute), ACR: "pwd",
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", how, diff)
 		}
+	}
+}
+
+func TestMachineToken(t *testing.T) {
+	i := newIssuer(t)
+	raw := i.token(claim("jti", "m.j1"), claim("grant_id", nil), claim("sub", "c1"))
+	var got resourceserver.Token
+	if err := json.Unmarshal(call(i.guard(t, nil), nil, "/", "Bearer "+raw).Body.Bytes(), &got); err != nil {
+		t.Fatal(err)
+	}
+	if !got.Machine() || got.Family != "" || got.TeamID != "t1" {
+		t.Errorf("got %+v, want a machine of the team t1", got)
 	}
 }
 
@@ -138,6 +150,12 @@ func TestSettingsThatCannotWork(t *testing.T) {
 		"alg none":              {"https://id.example", resourceserver.Options{Algorithms: []string{"none"}}},
 		"an HMAC":               {"https://id.example", resourceserver.Options{Algorithms: []string{"ES256", "HS256"}}},
 		"realm breaks a header": {"https://id.example", resourceserver.Options{Realm: `a", error="`}},
+		"bound too short":       {"https://id.example", resourceserver.Options{RevocationBound: time.Second}},
+		"bound in the past":     {"https://id.example", resourceserver.Options{RevocationBound: -time.Second}},
+		"public path":           {"https://id.example", resourceserver.Options{PublicURL: "/api"}},
+		"public file":           {"https://id.example", resourceserver.Options{PublicURL: "file://host/api"}},
+		"URL breaks a header":   {"https://id.example", resourceserver.Options{PublicURL: `https://api.example/"`}},
+		"short nonce key":       {"https://id.example", resourceserver.Options{NonceKey: []byte("short")}},
 	} {
 		if _, err := resourceserver.New(t.Context(), tt.issuer, tt.opts); err == nil {
 			t.Errorf("%s: accepted", name)

@@ -30,6 +30,12 @@ type issuer struct {
 	claims  string // the issuer that the metadata names, when not its own
 	jwksURI string // what the metadata names, when not its own
 	fetches int    // of the keys
+
+	endedURI  string // what the metadata names; "" when there is no list
+	ended     map[string]any
+	endedWith func(*token) // what else is odd about the list
+	endedDown bool
+	polls     []int // the status of each answer to a poll
 }
 
 func newIssuer(t testing.TB) *issuer {
@@ -37,6 +43,7 @@ func newIssuer(t testing.TB) *issuer {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /.well-known/oauth-authorization-server", i.metadata)
 	mux.HandleFunc("GET /jwks", i.jwks)
+	mux.HandleFunc("GET /ended", i.endedList)
 	i.Server = httptest.NewServer(mux)
 	t.Cleanup(i.Close)
 	i.publish("k1")
@@ -57,7 +64,11 @@ func (i *issuer) metadata(w http.ResponseWriter, _ *http.Request) {
 	if i.jwksURI != "" {
 		uri = i.jwksURI
 	}
-	json.NewEncoder(w).Encode(map[string]string{"issuer": name, "jwks_uri": uri})
+	metadata := map[string]string{"issuer": name, "jwks_uri": uri}
+	if i.endedURI != "" {
+		metadata["ended_tokens_uri"] = i.endedURI
+	}
+	json.NewEncoder(w).Encode(metadata)
 }
 
 func (i *issuer) jwks(w http.ResponseWriter, _ *http.Request) {

@@ -11,7 +11,6 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -30,14 +29,12 @@ type keySource struct {
 	issuer string
 	opts   Options
 	set    atomic.Pointer[keySet] // nil until fetched once
-
-	mu        sync.Mutex
-	attempted time.Time     // when the last fetch began
-	fetching  chan struct{} // closed when the fetch under way is over; nil when there is none
+	flight flight
 }
 
 type keySet struct {
 	keys       map[string]*jose.JSONWebKey // by kid
+	ended      string                      // where the issuer's list of ended tokens is; "" when it has none
 	generation uint64                      // counts sets in which a key of the one before is missing or changed
 	fetched    time.Time
 }
@@ -75,7 +72,7 @@ func (s *keySource) key(ctx context.Context, kid string, now time.Time) (*jose.J
 	}
 	set := s.set.Load()
 	if set == nil || now.Sub(set.fetched) >= keysDeadline {
-		return nil, unavailable(s.interval())
+		return nil, unavailable("the authorization server's keys cannot be fetched at the moment", s.interval())
 	}
 	return set.keys[kid], nil
 }
@@ -89,38 +86,50 @@ func (s *keySource) interval() time.Duration {
 
 // fetch starts fetching, unless it is too early. It returns what is closed when the fetch under way is over, nil when there is none.
 func (s *keySource) fetch(now time.Time) <-chan struct{} {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.fetching != nil {
-		return s.fetching
-	}
-	if s.ctx.Err() != nil || !s.attempted.IsZero() && now.Sub(s.attempted) < s.interval() {
+	if s.ctx.Err() != nil {
 		return nil
 	}
-	s.attempted = now
-	done := make(chan struct{})
-	s.fetching = done
-	go func() {
-		defer close(done)
-		keys, err := s.download(s.ctx)
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.fetching = nil
+	return s.flight.start(now, s.interval(), func() {
+		set, err := s.download(s.ctx)
 		if err != nil { // what is known stays in use, and the next need tries again
 			s.opts.Log.Warn("the authorization server's keys could not be fetched", "issuer", s.issuer, "error", err)
 			return
 		}
-		s.replace(keys, now)
-	}()
-	return done
+		set.fetched = now
+		s.replace(set)
+	})
 }
 
-func (s *keySource) replace(keys map[string]*jose.JSONWebKey, now time.Time) {
-	next := &keySet{keys: keys, fetched: now}
+// verify is the payload of what one of the issuer's keys signed. The error is a refusal, or that of ctx.
+func (s *keySource) verify(ctx context.Context, signed *jose.JSONWebSignature, now time.Time) ([]byte, error) {
+	header := signed.Signatures[0].Protected
+	key, err := s.key(ctx, header.KeyID, now)
+	if err != nil {
+		return nil, err
+	}
+	if key == nil || key.Algorithm != "" && key.Algorithm != header.Algorithm {
+		return nil, errForeign
+	}
+	payload, err := signed.Verify(key.Key)
+	if err != nil {
+		return nil, errForeign
+	}
+	return payload, nil
+}
+
+// endedURI is where the issuer's list of ended tokens is, as far as its metadata is known; "" when it has none.
+func (s *keySource) endedURI() string {
+	if set := s.set.Load(); set != nil {
+		return set.ended
+	}
+	return ""
+}
+
+func (s *keySource) replace(next *keySet) {
 	if old := s.set.Load(); old != nil {
 		next.generation = old.generation
 		for kid, key := range old.keys {
-			if !sameKey(key, keys[kid]) {
+			if !sameKey(key, next.keys[kid]) {
 				next.generation++
 				break
 			}
@@ -134,11 +143,12 @@ func sameKey(a, b *jose.JSONWebKey) bool {
 	return ok && b != nil && a.Algorithm == b.Algorithm && public.Equal(b.Key)
 }
 
-// download is the issuer's signing keys, found through its metadata (RFC 8414).
-func (s *keySource) download(ctx context.Context) (map[string]*jose.JSONWebKey, error) {
+// download is the issuer's signing keys, found through its metadata (RFC 8414), and where its list of ended tokens is.
+func (s *keySource) download(ctx context.Context) (*keySet, error) {
 	var metadata struct {
-		Issuer  string `json:"issuer"`
-		JWKSURI string `json:"jwks_uri"`
+		Issuer   string `json:"issuer"`
+		JWKSURI  string `json:"jwks_uri"`
+		EndedURI string `json:"ended_tokens_uri"`
 	}
 	if err := s.get(ctx, s.opts.MetadataURL, &metadata); err != nil {
 		return nil, err
@@ -148,6 +158,11 @@ func (s *keySource) download(ctx context.Context) (map[string]*jose.JSONWebKey, 
 	}
 	if err := checkURL(metadata.JWKSURI, s.opts.InsecureHTTP); err != nil {
 		return nil, fmt.Errorf("jwks_uri: %w", err)
+	}
+	if metadata.EndedURI != "" {
+		if err := checkURL(metadata.EndedURI, s.opts.InsecureHTTP); err != nil {
+			return nil, fmt.Errorf("ended_tokens_uri: %w", err)
+		}
 	}
 	var set struct{ Keys []json.RawMessage }
 	if err := s.get(ctx, metadata.JWKSURI, &set); err != nil {
@@ -165,7 +180,7 @@ func (s *keySource) download(ctx context.Context) (map[string]*jose.JSONWebKey, 
 	if len(keys) == 0 {
 		return nil, errors.New("the key set has no signing key")
 	}
-	return keys, nil
+	return &keySet{keys: keys, ended: metadata.EndedURI}, nil
 }
 
 func (s *keySource) get(ctx context.Context, from string, into any) error {

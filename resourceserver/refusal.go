@@ -12,9 +12,11 @@ import (
 // refusal is an answer to a request that does not pass. Descriptions are for the application's developer, and end up in a header: ASCII, no quotes.
 type refusal struct {
 	status      int
-	code        string // of RFC 6750 §3.1
+	code        string // of RFC 6750 §3.1, RFC 9449 §7.1 or RFC 9470 §3
 	description string
 	scope       string        // what insufficient_scope needs
+	signIn      *SignIn       // what insufficient_user_authentication needs
+	dpop        bool          // the next attempt needs a proof, whatever came with this one
 	retry       time.Duration // of 503
 }
 
@@ -27,6 +29,7 @@ var (
 	errMalformed = invalidToken("the access token is malformed: send the whole access_token of the token response")
 	// One answer for everything that a forger might try.
 	errForeign = invalidToken("the access token was not issued by the authorization server of this API")
+	errEnded   = invalidToken("the access token was revoked, or what it was issued for has ended")
 )
 
 func invalidToken(description string) *refusal {
@@ -38,23 +41,20 @@ func insufficientScope(scopes []string) *refusal {
 	return &refusal{status: http.StatusForbidden, code: "insufficient_scope", description: "the access token needs the scope " + needed, scope: needed}
 }
 
-func unavailable(retry time.Duration) *refusal {
-	return &refusal{
-		status: http.StatusServiceUnavailable, code: "temporarily_unavailable", retry: retry,
-		description: "the authorization server's keys cannot be fetched at the moment",
-	}
+func unavailable(description string, retry time.Duration) *refusal {
+	return &refusal{status: http.StatusServiceUnavailable, code: "temporarily_unavailable", retry: retry, description: description}
 }
 
-func (g *Guard) refuse(w http.ResponseWriter, err error) {
+func (g *Guard) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	e, ok := errors.AsType[*refusal](err)
-	if !ok { // the request was given up while it waited for the keys
-		e = unavailable(time.Second)
+	if !ok { // the request was given up while it waited for the issuer
+		e = unavailable("the authorization server does not answer at the moment", time.Second)
 	}
 	header := w.Header()
 	if e.status == http.StatusServiceUnavailable {
 		header.Set("Retry-After", strconv.Itoa(max(1, int(e.retry/time.Second))))
 	} else {
-		header.Set("WWW-Authenticate", g.challenge(e))
+		header["Www-Authenticate"] = g.challenges(e, usesDPoP(r))
 	}
 	header.Set("Cache-Control", "no-store")
 	header.Set("Content-Type", "application/json")
@@ -71,14 +71,36 @@ func (g *Guard) refuse(w http.ResponseWriter, err error) {
 	}{code, e.description, e.scope})
 }
 
-func (g *Guard) challenge(e *refusal) string {
-	challenge := `Bearer realm="` + g.realm + `"`
+// challenges says how to authenticate: first the scheme that the error is about, then the other one, where another token could help.
+func (g *Guard) challenges(e *refusal, dpop bool) []string {
+	bearer, proof := `Bearer realm="`+g.realm+`"`, `DPoP realm="`+g.realm+`"`
+	about := e.parameters()
+	if at := g.announced.Load(); at != nil { // RFC 9728 §5.1
+		about += `, resource_metadata="` + *at + `"`
+	}
+	algs := `, algs="` + strings.Join(ProofAlgorithms(), " ") + `"`
+	switch {
+	case g.origin == "":
+		return []string{bearer + about}
+	case dpop || e.dpop:
+		return []string{proof + about + algs}
+	case e.status == http.StatusForbidden:
+		return []string{bearer + about}
+	}
+	return []string{bearer + about, proof + algs}
+}
+
+// parameters are those of the challenge that depend on the error.
+func (e *refusal) parameters() string {
 	if e.code == "" {
-		return challenge
+		return ""
 	}
-	challenge += `, error="` + e.code + `", error_description="` + e.description + `"`
+	text := `, error="` + e.code + `", error_description="` + e.description + `"`
 	if e.scope != "" {
-		challenge += `, scope="` + e.scope + `"`
+		text += `, scope="` + e.scope + `"`
 	}
-	return challenge
+	if e.signIn != nil {
+		text += e.signIn.parameters()
+	}
+	return text
 }

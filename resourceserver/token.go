@@ -20,10 +20,19 @@ type Token struct {
 	Issuer   string
 	Audience []string
 	ID       string // jti
+	Family   string // the connection that the token and those before and after it come from; "" for a machine's
 	IssuedAt time.Time
 	Expires  time.Time
 	AuthTime time.Time // when the person signed in; zero when the token does not say
+	ACR      string    // how they signed in; "" when the token does not say
+
+	// Confirmation is the thumbprint (RFC 7638) of the key that the token is bound to (cnf.jkt, RFC 9449 §6.1), whose possession was proved;
+	// "" for a bearer token.
+	Confirmation string
 }
+
+// Machine reports whether the application acts for itself, not for a person.
+func (t *Token) Machine() bool { return t.GrantID == "" && t.Subject == t.ClientID }
 
 // HasScopes reports whether the token has every one of the scopes.
 func (t *Token) HasScopes(scopes ...string) bool {
@@ -46,18 +55,38 @@ type claims struct {
 	NotBefore *numericDate `json:"nbf"`
 	Expires   *numericDate `json:"exp"`
 	AuthTime  *numericDate `json:"auth_time"`
+	ACR       string       `json:"acr"`
 	ID        string       `json:"jti"`
 	Team      string       `json:"team"`
 	TeamID    string       `json:"team_id"`
 	GrantID   string       `json:"grant_id"`
+
+	// Confirmation is not only cnf.jkt: a token that is bound in a way that is not understood must not pass for one that is not bound.
+	Confirmation *struct {
+		Thumbprint string `json:"jkt"`
+	} `json:"cnf"`
 }
 
 func (c *claims) token() *Token {
-	return &Token{
+	t := &Token{
 		Subject: c.Subject, ClientID: c.ClientID, Team: c.Team, TeamID: c.TeamID, GrantID: c.GrantID,
 		Scopes: strings.Fields(c.Scope), Issuer: c.Issuer, Audience: c.Audience, ID: c.ID,
-		IssuedAt: c.IssuedAt.time(), Expires: c.Expires.time(), AuthTime: c.AuthTime.time(),
+		IssuedAt: c.IssuedAt.time(), Expires: c.Expires.time(), AuthTime: c.AuthTime.time(), ACR: c.ACR,
+		Family: family(c.ID),
 	}
+	if c.Confirmation != nil {
+		t.Confirmation = c.Confirmation.Thumbprint
+	}
+	return t
+}
+
+// family is the beginning of a jti, up to its first dot. A machine's token has none: its jti begins with "m.".
+func family(jti string) string {
+	id, _, found := strings.Cut(jti, ".")
+	if !found || id == "m" {
+		return ""
+	}
+	return id
 }
 
 // audience is a string or an array of them (RFC 7519 §4.1.3).

@@ -1,0 +1,222 @@
+package resourceserver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/go-jose/go-jose/v4/json"
+)
+
+const (
+	// The issuer makes its list at most once a second: what was just fetched may be this old.
+	listAge = time.Second
+
+	endedRetry   = 500 * time.Millisecond // between fetches that fail
+	maxEndedList = 32 << 20               // bytes; an ended grant takes about 30
+	leastBound   = 2 * time.Second
+)
+
+// endedSource is what the issuer says has ended before its tokens expire: grants, families, single tokens, clients. The list is signed
+// and small, since whatever it names leaves it when the last token concerned expires.
+//
+// It is fetched while requests come and not otherwise: no request, no traffic. Requests wait for it only when what is known is as old as
+// the bound allows.
+type endedSource struct {
+	ctx      context.Context // bounds fetches
+	issuer   string
+	opts     Options
+	algs     []jose.SignatureAlgorithm
+	keys     *keySource
+	interval time.Duration // what is known longer is fetched again
+	trusted  time.Duration // what is known longer is not believed
+	flight   flight
+	list     atomic.Pointer[endedList] // nil until fetched once
+}
+
+func newEndedSource(ctx context.Context, issuer string, opts Options, algs []jose.SignatureAlgorithm, keys *keySource) *endedSource {
+	return &endedSource{
+		ctx: ctx, issuer: issuer, opts: opts, algs: algs, keys: keys,
+		interval: opts.RevocationBound * 2 / 5, trusted: opts.RevocationBound - listAge,
+	}
+}
+
+// check is a refusal for a token that has ended, and for every token while it is not known what has.
+func (s *endedSource) check(ctx context.Context, token *Token, now time.Time) error {
+	uri := s.keys.endedURI()
+	if uri == "" {
+		return nil // an issuer without a list: its tokens live until they expire
+	}
+	list := s.list.Load()
+	if list == nil || now.Sub(list.asked) >= s.interval {
+		var err error
+		if list, err = s.refresh(ctx, uri, list, now); err != nil {
+			return err
+		}
+	}
+	if list.names(token) {
+		return errEnded
+	}
+	return nil
+}
+
+// refresh has the list fetched, in the background as long as the known one is to be believed, and returns the best there is.
+func (s *endedSource) refresh(ctx context.Context, uri string, known *endedList, now time.Time) (*endedList, error) {
+	done := s.flight.start(now, endedRetry, func() { s.fetch(uri, now) })
+	if s.believes(known, now) {
+		return known, nil
+	}
+	if done != nil {
+		select {
+		case <-done:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	if known = s.list.Load(); s.believes(known, now) || s.opts.InsecureStaleRevocation {
+		return known, nil
+	}
+	return nil, unavailable("it cannot be learned at the moment whether the access token was revoked", time.Second)
+}
+
+func (s *endedSource) believes(list *endedList, now time.Time) bool {
+	return list != nil && now.Sub(list.asked) < s.trusted
+}
+
+func (s *endedSource) fetch(uri string, now time.Time) {
+	list, err := s.download(uri, now)
+	if err != nil { // what is known stays in use until it is too old, and the next need tries again
+		s.opts.Log.Warn("the authorization server's list of ended tokens could not be fetched", "issuer", s.issuer, "error", err)
+		return
+	}
+	list.asked = now
+	s.list.Store(list)
+}
+
+// download asks for the list if it is another than the known one. A list that has expired is asked for in whole: an answer of 304 is not
+// signed, so nobody on the way can withhold an ending with it for longer than a list lives.
+func (s *endedSource) download(uri string, now time.Time) (*endedList, error) {
+	ctx, cancel := context.WithTimeout(s.ctx, s.opts.RevocationBound)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, uri, nil)
+	if err != nil {
+		return nil, err
+	}
+	request.Header.Set("Accept", "application/jwt")
+	known := s.list.Load()
+	if known != nil && known.etag != "" && now.Before(known.expires) {
+		request.Header.Set("If-None-Match", known.etag)
+	}
+	response, err := s.opts.HTTPClient.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	switch {
+	case response.StatusCode == http.StatusNotModified && request.Header.Get("If-None-Match") != "":
+		same := *known
+		return &same, nil
+	case response.StatusCode != http.StatusOK:
+		return nil, fmt.Errorf("%s answers %s", uri, response.Status)
+	}
+	raw, err := io.ReadAll(io.LimitReader(response.Body, maxEndedList))
+	if err != nil {
+		return nil, err
+	}
+	list, err := s.open(ctx, strings.TrimSpace(string(raw)), now)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", uri, err)
+	}
+	list.etag = response.Header.Get("ETag")
+	return list, nil
+}
+
+// open verifies a list.
+func (s *endedSource) open(ctx context.Context, raw string, now time.Time) (*endedList, error) {
+	signed, err := jose.ParseSignedCompact(raw, s.algs)
+	if err != nil {
+		return nil, errors.New("not a JWT that is signed as this issuer's tokens are")
+	}
+	header := signed.Signatures[0].Protected
+	if typ, _ := header.ExtraHeaders["typ"].(string); !strings.EqualFold(typ, "ended-tokens+jwt") || header.ExtraHeaders["crit"] != nil {
+		return nil, fmt.Errorf("not a list of ended tokens but a %q", typ)
+	}
+	payload, err := s.keys.verify(ctx, signed, now)
+	if err != nil {
+		return nil, err
+	}
+	var c endedClaims
+	if err := json.Unmarshal(payload, &c); err != nil {
+		return nil, err
+	}
+	switch leeway := s.opts.Leeway; {
+	case c.Issuer != s.issuer:
+		return nil, fmt.Errorf("a list of the issuer %q", c.Issuer)
+	case c.IssuedAt == nil || c.Expires == nil:
+		return nil, errors.New("a list without iat or exp")
+	case c.IssuedAt.time().After(now.Add(leeway)), !now.Before(c.Expires.time().Add(leeway)):
+		return nil, fmt.Errorf("a list that was made at %v and expires at %v, while it is %v here", c.IssuedAt.time(), c.Expires.time(), now)
+	}
+	return c.list(), nil
+}
+
+// endedClaims is the payload of a list.
+type endedClaims struct {
+	Issuer   string       `json:"iss"`
+	IssuedAt *numericDate `json:"iat"`
+	Expires  *numericDate `json:"exp"`
+	Ended    struct {
+		Grants   []string                `json:"grants"`
+		Families []string                `json:"families"`
+		Tokens   []string                `json:"tokens"`
+		Clients  map[string]*numericDate `json:"clients"` // their tokens that were issued until then
+	} `json:"ended"`
+}
+
+func (c *endedClaims) list() *endedList {
+	return &endedList{
+		expires: c.Expires.time(),
+		grants:  setOf(c.Ended.Grants), families: setOf(c.Ended.Families), tokens: setOf(c.Ended.Tokens), clients: c.Ended.Clients,
+	}
+}
+
+// endedList is a list as it was understood. It is not changed once it is in use.
+type endedList struct {
+	asked   time.Time // when it was asked for, so that it knows everything of before, but for listAge
+	expires time.Time
+	etag    string
+
+	grants, families, tokens map[string]struct{}
+	clients                  map[string]*numericDate
+}
+
+func setOf(names []string) map[string]struct{} {
+	set := make(map[string]struct{}, len(names))
+	for _, name := range names {
+		set[name] = struct{}{}
+	}
+	return set
+}
+
+// names reports whether a token has ended.
+func (l *endedList) names(t *Token) bool {
+	if l == nil {
+		return false
+	}
+	for _, entry := range [...]struct {
+		set map[string]struct{}
+		id  string
+	}{{l.grants, t.GrantID}, {l.families, t.Family}, {l.tokens, t.ID}} {
+		if _, ended := entry.set[entry.id]; ended && entry.id != "" {
+			return true
+		}
+	}
+	until, ended := l.clients[t.ClientID]
+	return ended && !t.IssuedAt.After(until.time())
+}
