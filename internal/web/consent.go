@@ -68,12 +68,7 @@ func (s *server) consentPage(r *http.Request, next authz.Next, sealed, problem s
 		Fixed: next.Fixed, Destination: oauth.RedirectOrigin(next.Request.RedirectURI), Error: problem,
 	}
 	for _, scope := range next.Asked {
-		line := consentScope{Name: scope.Name, Description: scope.Description}
-		if scope.Access == authz.Write {
-			view.Write = append(view.Write, line)
-		} else {
-			view.Read = append(view.Read, line)
-		}
+		view.add(scope)
 	}
 	open := 0
 	for _, choice := range next.Teams {

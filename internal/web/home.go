@@ -15,9 +15,12 @@ func (s *server) home(w http.ResponseWriter, r *http.Request) error {
 		if err != nil {
 			return err
 		}
-		for _, m := range memberships {
-			view.Teams = append(view.Teams, m.Team.Name)
+		view.Teams = ownTeams(memberships)
+		replays, err := s.replays(r.Context(), session.User.ID, memberships)
+		if err != nil {
+			return err
 		}
+		view.Replays = len(replays)
 	}
 	return s.show(w, r, http.StatusOK, view)
 }

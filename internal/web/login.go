@@ -55,7 +55,9 @@ func (s *server) signInPage(r *http.Request, sealed, target string) (loginView, 
 	traceOf(r.Context()).client = string(next.Client.ID)
 	view.Application = next.Client.Name
 	view.Email = hintedEmail(request.LoginHint)
-	if session != nil && next.Step == authz.SignIn {
+	// id_token_hint may be about somebody else than who is signed in.
+	another := session != nil && request.Hinted != "" && request.Hinted != session.User.ID
+	if session != nil && next.Step == authz.SignIn && !another {
 		view.Again, view.Email = true, session.User.Email
 	}
 	return view, request.RedirectURI, nil
@@ -89,8 +91,7 @@ func (s *server) signIn(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return s.signInFailed(w, r, err, email, sealed, target)
 	}
-	s.setCookie(w, sessionCookie, signedIn.Cookie.Reveal(), signedIn.Session.ExpiresAt.Sub(s.Now()))
-	s.setCookie(w, browserCookie, signedIn.Browser, browserCookieLifetime)
+	s.setSession(w, signedIn)
 	switch target := relative(target); {
 	case sealed != "":
 		seeOther(w, stepURL("/o/consent/", sealed))

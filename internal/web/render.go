@@ -24,13 +24,19 @@ var pages = map[reflect.Type]*template.Template{
 	reflect.TypeFor[signedOutView]():     parsePage("signed_out"),
 	reflect.TypeFor[documentView]():      parsePage("document"),
 	reflect.TypeFor[formPostView]():      parsePage("form_post"),
+
+	reflect.TypeFor[accountView]():             parsePage("account"),
+	reflect.TypeFor[accountApplicationsView](): parsePage("account_applications"),
+	reflect.TypeFor[passwordView]():            parsePage("account_password"),
+	reflect.TypeFor[teamApplicationsView]():    parsePage("team_applications"),
+	reflect.TypeFor[auditView]():               parsePage("audit"),
 }
 
 // parsePage puts the template of one view into the layout.
 func parsePage(name string) *template.Template {
 	return template.Must(template.New("layout.html").
 		Funcs(template.FuncMap{"asset": asset, "plain": plain, "reveal": reveal}).
-		ParseFS(templateFiles, "templates/layout.html", "templates/parts.html", "templates/"+name+".html"))
+		ParseFS(templateFiles, "templates/layout.html", "templates/parts.html", "templates/connections.html", "templates/"+name+".html"))
 }
 
 // render writes the page of a view, which may be a pointer. Nothing is written when the template fails, so that the caller can still

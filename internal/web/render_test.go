@@ -147,8 +147,10 @@ func TestPagesHaveTheirStructure(t *testing.T) {
 		labels := map[string]bool{}
 		for _, e := range all {
 			for _, attr := range []string{"aria-describedby", "aria-labelledby", "for"} {
-				if id, ok := e.attrs[attr]; ok && ids[id] == 0 {
-					t.Errorf("<%s %s=%q> refers to nothing", e.name, attr, id)
+				for id := range strings.FieldsSeq(e.attrs[attr]) {
+					if ids[id] == 0 {
+						t.Errorf("<%s %s=%q> refers to nothing", e.name, attr, id)
+					}
 				}
 			}
 			labels[e.attrs["for"]] = true
@@ -186,7 +188,7 @@ func TestPagesObeyTheContentSecurityPolicy(t *testing.T) {
 }
 
 func TestHostileNamesStayText(t *testing.T) {
-	for _, name := range []string{"consent_hostile", "refusal_hostile", "error_developer", "logout_hostile"} {
+	for _, name := range []string{"consent_hostile", "refusal_hostile", "error_developer", "account_applications_hostile", "team_applications_hostile", "audit_hostile", "logout_hostile"} {
 		html := page(t, samples[name])
 		if strings.Contains(html, "<script") || strings.Contains(html, "<img src=x") {
 			t.Errorf("%s: markup of a stranger is markup", name)

@@ -42,6 +42,11 @@ func (s *server) routes() []route {
 		{path: "/", adapter: s.page, get: s.home},
 		{path: "/login/", adapter: s.page, get: s.askSignIn, post: s.sameOrigin(s.signIn)},
 		{path: "/logout/", adapter: s.page, get: s.askSignOut, post: s.sameOrigin(s.signOut)},
+		{path: "/account/", adapter: s.page, get: s.signedIn(s.account)},
+		{path: "/account/applications/", adapter: s.page, get: s.signedIn(s.accountApplications), post: s.sameOrigin(s.signedIn(s.endOwnGrant))},
+		{path: "/account/password/", adapter: s.page, get: s.signedIn(s.askPassword), post: s.sameOrigin(s.signedIn(s.changePassword))},
+		{path: "/teams/{slug}/applications/", adapter: s.page, get: s.forAdmins(s.teamApplications), post: s.sameOrigin(s.forAdmins(s.governApplication))},
+		{path: "/teams/{slug}/audit/", adapter: s.page, get: s.forAdmins(s.teamAudit)},
 		{path: "/docs/", adapter: s.page, get: s.serveGuides},
 		{path: "/docs/{page}/", adapter: s.page, get: s.serveGuide},
 	}

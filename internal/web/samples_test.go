@@ -50,17 +50,25 @@ func consent(change func(*consentView)) consentView {
 		Name:        "Ada Obi",
 		Email:       "ada@example.com",
 		Teams:       []consentTeam{{ID: "t1", Name: "Clinic North", Slug: "clinic-north"}},
-		Read:        readScopes,
-		Write:       writeScopes,
+		permissions: permissions{Read: readScopes, Write: writeScopes},
 		Destination: "https://report.example",
 	}
 	change(&v)
 	return v
 }
 
+var identityWords = []consentScope{
+	{"openid", "Sign you in and recognise you by an identifier"},
+	{"email", "See your e-mail address"},
+	{"offline_access", "Stay connected while you are away"},
+}
+
+var ownTeamsSample = []ownTeam{{Name: "Clinic North", Slug: "clinic-north", Admin: true}, {Name: "Field trial", Slug: "field-trial"}}
+
 // samples are the views of the golden files, by file name.
 var samples = map[string]any{
-	"home":           homeView{Chrome: chrome("ada@example.com"), Name: "Ada Obi", Teams: []string{"Clinic North", "Field trial"}},
+	"home":           homeView{Chrome: chrome("ada@example.com"), Name: "Ada Obi", Teams: ownTeamsSample},
+	"home_replay":    homeView{Chrome: chrome("ada@example.com"), Name: "Ada Obi", Teams: ownTeamsSample, Replays: 1},
 	"home_signedout": homeView{Chrome: chrome("")},
 	"home_noteam":    homeView{Chrome: chrome("ada@example.com"), Name: "Ada Obi"},
 	"login":          loginView{Chrome: chrome(""), Next: "/"},
@@ -103,11 +111,12 @@ var samples = map[string]any{
 		v.Write = []consentScope{{markup, markup}}
 		v.Destination = "https://xn--pple-43d.example." + strings.Repeat("long", 15) + ".example"
 	}),
-	"consent_nothing": consent(func(v *consentView) { v.Read, v.Write, v.Owner, v.Destination = nil, nil, "", "com.example.report:" }),
-	"refusal_noteam":  refusalView{Chrome: chrome("ada@example.com"), Sealed: sealed, Application: "Weekly Report", Email: "ada@example.com", NoTeam: true},
-	"refusal_access":  refusalView{Chrome: chrome("ada@example.com"), Sealed: sealed, Application: "Weekly Report", Email: "ada@example.com", Team: "clinic-south"},
-	"refusal_hostile": refusalView{Chrome: chrome("ada@example.com"), Sealed: markup, Application: markup, Email: markup, Team: markup + backwards},
-	"error":           errorView{Chrome: named("Not found", chrome("")), Status: 404, Sentence: "There is no page at this address.", Todo: "Check the address, or go back to where you came from."},
+	"consent_identity": consent(func(v *consentView) { v.You = identityWords }),
+	"consent_nothing":  consent(func(v *consentView) { v.Read, v.Write, v.Owner, v.Destination = nil, nil, "", "com.example.report:" }),
+	"refusal_noteam":   refusalView{Chrome: chrome("ada@example.com"), Sealed: sealed, Application: "Weekly Report", Email: "ada@example.com", NoTeam: true},
+	"refusal_access":   refusalView{Chrome: chrome("ada@example.com"), Sealed: sealed, Application: "Weekly Report", Email: "ada@example.com", Team: "clinic-south"},
+	"refusal_hostile":  refusalView{Chrome: chrome("ada@example.com"), Sealed: markup, Application: markup, Email: markup, Team: markup + backwards},
+	"error":            errorView{Chrome: named("Not found", chrome("")), Status: 404, Sentence: "There is no page at this address.", Todo: "Check the address, or go back to where you came from."},
 	"error_developer": errorView{
 		Chrome: named("This application sent you here with a mistake", chrome("")), Status: 400,
 		Sentence: "The address to send you back to is not one that the application registered, so we stopped.",

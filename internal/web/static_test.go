@@ -60,9 +60,9 @@ var pairs = []struct {
 	{"ink", "ground", 4.5}, {"ink", "sheet", 4.5}, {"ink", "code-back", 4.5}, {"ink", "see-back", 4.5}, {"ink", "change-back", 4.5},
 	{"quiet", "ground", 4.5}, {"quiet", "sheet", 4.5}, {"quiet", "code-back", 4.5}, {"quiet", "see-back", 4.5}, {"quiet", "change-back", 4.5},
 	{"accent", "ground", 4.5}, {"accent", "sheet", 4.5}, {"accent", "code-back", 4.5}, {"accent-ink", "accent", 4.5},
-	{"stub-ink", "stub", 4.5}, {"stub-quiet", "stub", 4.5}, {"stub-quiet", "stub-line", 4.5},
+	{"stub-ink", "stub", 4.5}, {"stub-ink", "stub-line", 4.5}, {"stub-quiet", "stub", 4.5}, {"stub-quiet", "stub-line", 4.5},
 	{"see", "see-back", 4.5}, {"change", "change-back", 4.5}, {"alert", "alert-back", 4.5},
-	{"edge", "sheet", 3}, {"alert", "sheet", 3},
+	{"edge", "sheet", 3}, {"alert", "sheet", 4.5},
 	{"focus", "ground", 3}, {"focus", "sheet", 3}, {"focus", "code-back", 3}, {"stub-focus", "stub", 3},
 }
 

@@ -20,8 +20,9 @@ type Chrome struct {
 // homeView is the page at "/".
 type homeView struct {
 	Chrome
-	Name  string // of the person, or ""
-	Teams []string
+	Name    string // of the person, or ""
+	Teams   []ownTeam
+	Replays int // how many times something of theirs was used twice lately
 }
 
 // loginView is the sign-in page.
@@ -52,7 +53,7 @@ type consentView struct {
 	Name, Email string // of the person who is signed in
 	Teams       []consentTeam
 	Fixed       bool // the team is stated, not chosen: Teams has exactly one
-	Read, Write []consentScope
+	permissions
 	Destination string // the redirect origin: where the browser goes next
 	Error       string // e.g. no team was picked
 }

@@ -11,10 +11,12 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
+	"github.com/gatehouse-auth/gatehouse/resourceserver"
 	"github.com/prometheus/client_golang/prometheus"
 )
 
@@ -26,8 +28,9 @@ type Parts struct {
 	Authz          *authz.Server
 	Authn          *authn.Authenticator
 	Directory      *team.Directory
-	Store          authz.Store // for the origins of public clients
+	Store          authz.Store // what people have connected, and the origins of public clients
 	Keys           *token.Keyring
+	Audit          audit.Store  // what pages show of what happened; nothing when nil
 	Log            *slog.Logger // nothing is logged when nil
 	Now            func() time.Time
 	Metrics        prometheus.Registerer // may be nil
@@ -42,6 +45,7 @@ type server struct {
 	https       bool // the public URL is https, whatever this process listens on
 	crossOrigin *http.CrossOriginProtection
 	origins     originCache
+	proofs      resourceserver.ProofReplays // DPoP proofs that were used
 	metadata    func() document
 	openID      func() document
 	guides      func() map[string]guide
