@@ -349,8 +349,8 @@ func (w *world) familyID(code string) string {
 	return inside.ID
 }
 
-// family is what the database has of a code's redemption: "none", "live" or "ended".
-func (w *world) family(code string) string {
+// query asks the database itself.
+func (w *world) query(into any, query string, args ...any) error {
 	w.Helper()
 	driver, dsn := "pgx", w.databaseURL
 	if path, ok := strings.CutPrefix(dsn, "sqlite:"); ok {
@@ -359,8 +359,23 @@ func (w *world) family(code string) string {
 	db, err := sql.Open(driver, dsn)
 	w.ok(err)
 	defer db.Close()
+	return db.QueryRowContext(w.ctx(), query, args...).Scan(into)
+}
+
+// count is the number that a query answers with.
+func (w *world) count(query string, args ...any) (n int) {
+	w.Helper()
+	w.ok(w.query(&n, query, args...))
+	return n
+}
+
+// family is what the database has of a code's redemption: "none", "live" or "ended".
+func (w *world) family(code string) string { return w.familyState(w.familyID(code)) }
+
+func (w *world) familyState(id string) string {
+	w.Helper()
 	var ended int64
-	err = db.QueryRowContext(w.ctx(), "SELECT ended_at FROM families WHERE id = $1", w.familyID(code)).Scan(&ended)
+	err := w.query(&ended, "SELECT ended_at FROM families WHERE id = $1", id)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return "none"
@@ -370,6 +385,56 @@ func (w *world) family(code string) string {
 		return "ended"
 	}
 	return "live"
+}
+
+// wantConnection checks what the database has of the family of a refresh token.
+func (w *world) wantConnection(refreshToken, want string) {
+	w.Helper()
+	opened, err := w.keys.OpenRefreshToken(refreshToken)
+	w.ok(err)
+	if got := w.familyState(opened.Family); got != want {
+		w.Errorf("the family is %q, want %q", got, want)
+	}
+}
+
+// resourceServer is an API that may introspect tokens of an audience.
+func (w *world) resourceServer(audience string) app {
+	w.Helper()
+	return w.register(authz.Registration{Name: "API", ResourceServer: audience})
+}
+
+// servers is two server processes on the world's database. SQLite is for one, so there both are the same.
+func (w *world) servers() [2]*authz.Server {
+	w.Helper()
+	if !strings.HasPrefix(w.databaseURL, "postgres") {
+		return [2]*authz.Server{w.server, w.server}
+	}
+	_, _, other := w.process()
+	return [2]*authz.Server{w.server, other}
+}
+
+// proved sends a token request that came with a DPoP proof by a key.
+func (w *world) proved(key string, values url.Values) (oauth.TokenResponse, error) {
+	r, err := oauth.ParseTokenRequest("", oauth.NewParams(values))
+	if err != nil {
+		return oauth.TokenResponse{}, err
+	}
+	r.DPoPKey = key
+	return w.server.Exchange(w.ctx(), r)
+}
+
+// thumbprint is the key that an access token is bound to.
+func (w *world) thumbprint(accessToken string) string {
+	w.Helper()
+	confirmation, _ := w.claims(accessToken)["cnf"].(map[string]any)
+	thumbprint, _ := confirmation["jkt"].(string)
+	return thumbprint
+}
+
+// machine is a new machine client of red.
+func (w *world) machine() app {
+	w.Helper()
+	return w.register(authz.Registration{Name: "Machine", Machine: true, Team: w.red})
 }
 
 // wantFamily checks what the database has of a code's redemption.
