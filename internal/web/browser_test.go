@@ -9,6 +9,7 @@ import (
 	"net/http/cookiejar"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -292,18 +293,29 @@ type tokens struct {
 	ExpiresIn   int64  `json:"expires_in"`
 	Scope       string `json:"scope"`
 	Team        string `json:"team"`
+
+	RefreshToken string `json:"refresh_token"`
+	IDToken      string `json:"id_token"`
 }
 
 // wantTokens checks a successful answer of the token endpoint.
 func (a *answer) wantTokens() tokens {
 	a.Helper()
+	return a.wantTokensOfType("Bearer")
+}
+
+func (a *answer) wantTokensOfType(kind string) tokens {
+	a.Helper()
 	a.wantStatus(http.StatusOK)
 	var got tokens
 	decoder := json.NewDecoder(strings.NewReader(a.body))
-	decoder.DisallowUnknownFields() // nothing that is not there yet: no refresh_token, no id_token
+	decoder.DisallowUnknownFields()
 	a.ok(decoder.Decode(&got))
-	if got.AccessToken == "" || got.TokenType != "Bearer" || got.ExpiresIn != 3600 {
-		a.Errorf("the answer is %+v, want a Bearer token for an hour", got)
+	if got.AccessToken == "" || got.TokenType != kind || got.ExpiresIn != 3600 {
+		a.Errorf("the answer is %+v, want a %s token for an hour", got, kind)
+	}
+	if asked := slices.Contains(strings.Fields(got.Scope), "openid"); asked != (got.IDToken != "") {
+		a.Errorf("the scope is %q, and id_token is %q", got.Scope, got.IDToken)
 	}
 	if cache := a.header.Get("Cache-Control"); cache != "no-store" {
 		a.Errorf("Cache-Control %q, want no-store", cache)

@@ -174,7 +174,7 @@ func (h *house) serve(changes ...func(*web.Parts)) *httptest.Server {
 	for _, change := range changes {
 		change(&parts)
 	}
-	parts.Authz = authz.New(h.db, h.keys, h.clock.now, authz.Options{Issuer: parts.Issuer, Catalogue: catalogue})
+	parts.Authz = authz.New(h.db, h.keys, h.clock.now, authz.Options{Issuer: parts.Issuer, Catalogue: catalogue, Audit: h.db})
 	h.parts, h.authn, h.authz = parts, parts.Authn, parts.Authz
 	server.Config.Handler = web.New(parts)
 	server.Start()
@@ -234,7 +234,11 @@ func (h *house) register(r authz.Registration) app {
 	h.Helper()
 	client, secret, err := h.registry.AddClient(h.Context(), r)
 	h.ok(err)
-	return app{client, secret.Reveal(), client.RedirectURIs[0]}
+	registered := app{Client: client, secret: secret.Reveal()}
+	if len(client.RedirectURIs) > 0 {
+		registered.redirectURI = client.RedirectURIs[0]
+	}
+	return registered
 }
 
 // grants is who has connected what, where: "ana@example.org Insight atlas chatbot:read".
