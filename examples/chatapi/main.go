@@ -33,6 +33,7 @@ func run(ctx context.Context) error {
 	listen := flag.String("listen", "localhost:8002", "the `ADDRESS` to listen on")
 	publicURL := flag.String("public-url", "", "the `URL` at which others reach this API (default http://ADDRESS)")
 	audience := flag.String("audience", "", "what a token's aud must be (default the issuer)")
+	bound := flag.Duration("revocation-bound", 5*time.Second, "how long a revoked token may still be accepted")
 	docsClient := flag.String("docs-client-id", "", "the public client as which the documentation's \"try it\" signs in")
 	flag.Parse()
 	if *publicURL == "" {
@@ -41,14 +42,17 @@ func run(ctx context.Context) error {
 			*publicURL = "http://localhost" + *listen
 		}
 	}
-	guard, err := resourceserver.New(ctx, *issuer, resourceserver.Options{Audience: *audience})
+	*publicURL = strings.TrimSuffix(*publicURL, "/")
+	guard, err := resourceserver.New(ctx, *issuer, resourceserver.Options{
+		Audience: *audience, PublicURL: *publicURL, RevocationBound: *bound, Name: "Example API", Documentation: *publicURL + "/api/docs/",
+	})
 	if err != nil {
 		return err
 	}
 	handler := http.NewServeMux()
-	handler.Handle("/api/", api.New(api.Config{
-		Issuer: *issuer, PublicURL: strings.TrimSuffix(*publicURL, "/"), DocsClientID: *docsClient, Guard: guard,
-	}))
+	chats := api.New(api.Config{Issuer: *issuer, PublicURL: *publicURL, DocsClientID: *docsClient, Guard: guard})
+	handler.Handle("/api/", chats)
+	handler.Handle("/.well-known/", chats)
 	handler.Handle("/{$}", http.RedirectHandler("/api/docs/", http.StatusSeeOther))
 	server := &http.Server{Addr: *listen, Handler: handler, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute}
 	done := make(chan struct{})

@@ -67,6 +67,7 @@ func (s *server) mux() *http.ServeMux {
 		api := s.page(limitBody(mounted(s.API)))
 		mux.Handle("/api", api)
 		mux.Handle("/api/", api)
+		mux.Handle("/.well-known/oauth-protected-resource", api) // RFC 9728: the API says whose tokens it takes
 	}
 	mux.Handle("/", s.page(notFound))
 	return mux

@@ -26,7 +26,7 @@ type Config struct {
 	Now          func() time.Time      // time.Now when nil
 }
 
-// New is the API, its OpenAPI document and its documentation, all below /api/.
+// New is the API, its OpenAPI document and its documentation, all below /api/, and its metadata below /.well-known/.
 func New(cfg Config) http.Handler {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
@@ -44,6 +44,8 @@ func New(cfg Config) http.Handler {
 	for path, m := range byPath {
 		handle(mux, path, m)
 	}
+	// Applications that know only the API's URL find the authorization server and the scopes here (RFC 9728).
+	handle(mux, cfg.Guard.MetadataPath(), methods{"GET": cfg.Guard.Metadata()})
 	handle(mux, "/api/schema/", methods{"GET": schemaHandler(doc)})
 	handleDocs(mux, cfg, doc)
 	mux.HandleFunc("/api/", func(w http.ResponseWriter, r *http.Request) {
@@ -77,8 +79,9 @@ func (m methods) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // handle routes a path with and without its trailing slash: a redirect would make a GET of a POST in many clients.
 func handle(mux *http.ServeMux, path string, h http.Handler) {
-	mux.Handle(strings.TrimSuffix(path, "/"), h)
-	mux.Handle(path+"{$}", h)
+	path = strings.TrimSuffix(path, "/")
+	mux.Handle(path, h)
+	mux.Handle(path+"/{$}", h)
 }
 
 // problem is an error answer, of the same shape as those of the resource server's checks.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
@@ -31,6 +32,22 @@ func unusedGuard(t *testing.T) *resourceserver.Guard {
 		t.Fatal(err)
 	}
 	return guard
+}
+
+func TestApplicationsFindTheAuthorizationServer(t *testing.T) {
+	f := newFixture(t)
+	const at = "/.well-known/oauth-protected-resource"
+	if challenge := f.call("GET", "/api/me/", "", "").Header().Get("WWW-Authenticate"); !strings.Contains(challenge, `resource_metadata="`+f.issuer+at+`"`) {
+		t.Errorf("got %s, want it to say where the metadata is", challenge)
+	}
+	got := get[struct {
+		Resource string
+		Servers  []string `json:"authorization_servers"`
+		Scopes   []string `json:"scopes_supported"`
+	}](t, f, at, "")
+	if got.Resource != f.issuer || !slices.Equal(got.Servers, []string{f.issuer}) || !slices.Equal(got.Scopes, slices.Sorted(slices.Values(everything))) {
+		t.Errorf("got %+v, want this API, its authorization server and every scope", got)
+	}
 }
 
 func TestMeSaysWhoAndWhichTeam(t *testing.T) {
