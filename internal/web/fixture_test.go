@@ -167,7 +167,7 @@ func (h *house) serve(changes ...func(*web.Parts)) *httptest.Server {
 	server := httptest.NewUnstartedServer(nil)
 	issuer := "http://" + server.Listener.Addr().String()
 	parts := web.Parts{
-		Issuer: issuer, Directory: h.directory, Store: h.db, Keys: h.keys, Now: h.clock.now,
+		Issuer: issuer, Directory: h.directory, Store: h.db, Audit: h.db, Keys: h.keys, Now: h.clock.now,
 		Log:   slog.New(slog.NewJSONHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Authn: authn.New(h.db, h.keys, h.clock.now, authn.Options{InsecureFastHashing: true}),
 	}

@@ -81,7 +81,7 @@ func init() {
 		"team_applications":       teamApplicationsView{teamChrome: clinic, Applications: governedSample},
 		"team_applications_empty": teamApplicationsView{teamChrome: clinic, Done: &doneView{What: doneUnblocked, Application: "Quiz Maker", Team: "Clinic North"}},
 		"team_applications_reason": teamApplicationsView{
-			teamChrome: clinic, Applications: governedSample, Sent: "c1", Reason: " ", Problem: "A block needs a reason: the team's members are shown it",
+			teamChrome: clinic, Applications: governedSample, Sent: "c1", Reason: " ", Problem: "A block needs a reason: the team's members are shown it.",
 		},
 		"team_applications_strange": teamApplicationsView{
 			teamChrome: clinic, Applications: governedSample[2:3], Sent: markup, Reason: markup, Problem: "There is no application with this client_id.",

@@ -199,7 +199,7 @@ func (s *server) blockable(ctx context.Context, t team.Team, id authz.ClientID) 
 func (s *server) tryBlock(ctx context.Context, t team.Team, id authz.ClientID, reason string) (refused string, err error) {
 	registry := authz.Registry{Store: s.Store, Catalogue: s.Authz.Catalogue(), Now: s.Now}
 	if problem := authz.CheckReason(reason); problem != nil {
-		return sentence(problem.Error()), nil
+		return sentence(problem.Error()) + ".", nil
 	}
 	if err := registry.BlockClient(ctx, t.ID, id, reason); err != nil {
 		return "", gone(err)
