@@ -1,8 +1,9 @@
 // Package webapp is the example of a third-party web application: it connects to a team with Gatehouse and reads the team's
 // chatbots and sessions with the token that it gets.
 //
-// What to copy from it is connect.go: the state and the PKCE verifier are kept in the browser's session here, each answer is
-// used once, its issuer is compared, and tokens stay on the server. The rest shows what was got, and how.
+// What to copy from it is connect.go and tokens.go. In the first, the state and the PKCE verifier are kept in the browser's session here,
+// each answer is used once, its issuer is compared, and tokens stay on the server. In the second, the connection is kept alive by refresh
+// tokens, and ended. The rest shows what was got, and how.
 package webapp
 
 import (
@@ -63,6 +64,7 @@ func New(cfg Config) (http.Handler, error) {
 	mux.HandleFunc("POST /connect", a.connect)
 	mux.HandleFunc("GET "+exactly(redirect.Path), a.callback)
 	mux.HandleFunc("GET /connections/{id}", a.connection)
+	mux.HandleFunc("POST /connections/{id}/renew", a.renew)
 	mux.HandleFunc("POST /connections/{id}/disconnect", a.disconnect)
 	mux.Handle("GET /static/", http.FileServerFS(staticFiles))
 	return a.headers(http.NewCrossOriginProtection().Handler(http.MaxBytesHandler(mux, 64<<10))), nil

@@ -44,7 +44,8 @@ func (a *app) callback(w http.ResponseWriter, r *http.Request) {
 	log.add(exchange{What: "The browser was sent to the authorization server", Sent: "GET " + readableURL(p.authorize)})
 	log.add(exchange{What: "It came back with a code", Sent: "GET " + readableURL(a.RedirectURI+"?"+r.URL.RawQuery)})
 	// The client for the exchange, and later for the API, writes down what it sends and gets.
-	ctx := context.WithValue(context.WithoutCancel(r.Context()), oauth2.HTTPClient, log.client(a.HTTPClient))
+	client := log.client(a.HTTPClient)
+	ctx := context.WithValue(context.WithoutCancel(r.Context()), oauth2.HTTPClient, client)
 	token, err := a.oauth.Exchange(ctx, r.URL.Query().Get("code"), oauth2.VerifierOption(p.verifier))
 	if err != nil {
 		a.fail(w, r, http.StatusBadGateway, "The code was not exchanged for a token.", exchangeError(err))
@@ -52,11 +53,10 @@ func (a *app) callback(w http.ResponseWriter, r *http.Request) {
 	}
 	team, _ := token.Extra("team").(string)
 	scope, _ := token.Extra("scope").(string)
-	c := &connection{
-		ID: rand.Text(), Team: team, Scopes: strings.Fields(scope), At: a.Now(), log: log,
-		client: oauth2.NewClient(ctx, a.oauth.TokenSource(ctx, token)),
+	c := newConnection(a, team, strings.Fields(scope), token, client, log)
+	for _, replaced := range session.add(c) {
+		replaced.tokens.Revoke() // nobody would use them any more; what cannot be revoked now ends by itself
 	}
-	session.add(c)
 	// On to a page of its own: the code should not stay in the address bar.
 	http.Redirect(w, r, "/connections/"+c.ID, http.StatusSeeOther)
 }

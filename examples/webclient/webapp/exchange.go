@@ -61,10 +61,7 @@ func (rec recorder) RoundTrip(r *http.Request) (*http.Response, error) {
 	if next == nil {
 		next = http.DefaultTransport
 	}
-	x := exchange{What: "The application asked the API", Sent: readableRequest(r)}
-	if r.Method == http.MethodPost {
-		x.What = "The application exchanged the code for a token"
-	}
+	x := exchange{What: whatIs(r), Sent: readableRequest(r)}
 	response, err := next.RoundTrip(r)
 	if err != nil {
 		x.Got = "no answer"
@@ -76,22 +73,45 @@ func (rec recorder) RoundTrip(r *http.Request) (*http.Response, error) {
 	return response, nil
 }
 
+// whatIs says in words what a request is for.
+func whatIs(r *http.Request) string {
+	form := formOf(r)
+	switch {
+	case form.Get("grant_type") == "refresh_token":
+		return "The application renewed the tokens with its refresh token"
+	case form.Has("grant_type"):
+		return "The application exchanged the code for tokens"
+	case form.Has("token"):
+		return "The application ended the connection"
+	}
+	return "The application asked the API"
+}
+
+// formOf is the form in a request's body; nil when it has none.
+func formOf(r *http.Request) url.Values {
+	if r.GetBody == nil {
+		return nil
+	}
+	body, err := r.GetBody()
+	if err != nil {
+		return nil
+	}
+	defer body.Close()
+	raw, _ := io.ReadAll(io.LimitReader(body, maxShown))
+	form, err := url.ParseQuery(string(raw))
+	if err != nil {
+		return nil
+	}
+	return form
+}
+
 func readableRequest(r *http.Request) string {
 	text := r.Method + " " + readableURL(r.URL.String())
 	if authorization := r.Header.Get("Authorization"); authorization != "" {
 		scheme, secret, _ := strings.Cut(authorization, " ")
 		text += "\nAuthorization: " + scheme + " " + shorten(secret)
 	}
-	if r.GetBody == nil {
-		return text
-	}
-	body, err := r.GetBody()
-	if err != nil {
-		return text
-	}
-	defer body.Close()
-	raw, _ := io.ReadAll(io.LimitReader(body, maxShown))
-	if form, err := url.ParseQuery(string(raw)); err == nil && len(form) > 0 {
+	if form := formOf(r); len(form) > 0 {
 		text += "\nContent-Type: " + r.Header.Get("Content-Type") + "\n\n" + readableForm(form, "")
 	}
 	return text
@@ -124,7 +144,7 @@ func readableResponse(r *http.Response) string {
 
 var (
 	jsonSecret = regexp.MustCompile(`("(?:access_token|refresh_token|id_token)": ")((?:[^"\\]|\\.)*)"`)
-	secrets    = []string{"code", "code_verifier", "client_secret", "access_token", "refresh_token"}
+	secrets    = []string{"code", "code_verifier", "client_secret", "access_token", "refresh_token", "token"}
 )
 
 // readableURL is a URL with each parameter on its line.

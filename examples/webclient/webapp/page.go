@@ -5,6 +5,7 @@ import (
 	"embed"
 	"html/template"
 	"net/http"
+	"time"
 )
 
 //go:embed templates
@@ -14,7 +15,7 @@ var pages = map[string]*template.Template{}
 
 func init() {
 	layout := template.Must(template.ParseFS(templateFiles, "templates/layout.html"))
-	for _, name := range []string{"home.html", "connection.html", "failure.html"} {
+	for _, name := range []string{"home.html", "connection.html", "disconnected.html", "failure.html"} {
 		pages[name] = template.Must(template.Must(layout.Clone()).ParseFS(templateFiles, "templates/"+name))
 	}
 }
@@ -44,7 +45,16 @@ type connectionView struct {
 	Chatbots      []chatbot
 	Conversations []conversation
 	Error         string
+	Expires       time.Time // of the access token
+	Renewable     bool
+	Renewed       int // times
 	Exchanges     []exchange
+}
+
+// disconnectedView says what has ended, and how.
+type disconnectedView struct {
+	Team      string
+	Exchanges []exchange
 }
 
 // failureView says what went wrong.

@@ -95,13 +95,20 @@ func (s *session) take(state string, now time.Time) (pending, bool) {
 	return p, ok && now.Sub(p.began) < patience
 }
 
-// add keeps a connection, in place of an earlier one with the same team.
-func (s *session) add(c *connection) {
+// add keeps a connection, in place of an earlier one with the same team, and returns those that it did not keep.
+func (s *session) add(c *connection) (replaced []*connection) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.connections = slices.DeleteFunc(s.connections, func(old *connection) bool { return old.Team == c.Team })
-	s.connections = append(s.connections, c)
-	s.connections = slices.Delete(s.connections, 0, max(0, len(s.connections)-maxConnections))
+	kept := []*connection{}
+	for i, old := range s.connections {
+		if old.Team == c.Team || i < len(s.connections)-maxConnections+1 {
+			replaced = append(replaced, old)
+			continue
+		}
+		kept = append(kept, old)
+	}
+	s.connections = append(kept, c)
+	return replaced
 }
 
 func (s *session) remove(id string) {

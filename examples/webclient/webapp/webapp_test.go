@@ -56,6 +56,8 @@ func answers(r *http.Request) (int, string) {
 	switch r.URL.Path {
 	case "/o/token/":
 		return 200, fmt.Sprintf(`{"access_token":%q,"token_type":"Bearer","expires_in":3600,"scope":"chatbot:read","team":"acme"}`, accessToken)
+	case "/o/revoke_token/":
+		return 200, ""
 	case "/api/me/":
 		return 200, `{"sub":"u1","team":"acme"}`
 	case "/api/chatbots/":
@@ -75,6 +77,9 @@ func (b *browser) RoundTrip(r *http.Request) (*http.Response, error) {
 	b.sent, b.bodies = append(b.sent, r), append(b.bodies, body)
 	recorder := httptest.NewRecorder()
 	status, text := b.answer(r)
+	if status == 0 {
+		return nil, io.ErrUnexpectedEOF // the answer is lost
+	}
 	recorder.Header().Set("Content-Type", "application/json")
 	recorder.WriteHeader(status)
 	recorder.WriteString(text)
