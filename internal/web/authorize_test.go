@@ -133,7 +133,7 @@ func TestAuthorizeRedirectsErrors(t *testing.T) {
 			{"scope unknown", h.insight, []string{"scope", "chatbot:read chatbot:eat"}, "invalid_scope", "chatbot:eat"},
 			{"scope malformed", h.insight, []string{"scope", "chatbot:read\tsession:read"}, "invalid_scope", "chatbot:read"},
 			{"scope not allowed to the client", narrow, []string{"scope", "session:write"}, "invalid_scope", "session:write"},
-			{"identity scopes are not there yet", h.insight, []string{"scope", "openid"}, "invalid_scope", "openid"},
+			{"scope of another standard", h.insight, []string{"scope", "openid address"}, "invalid_scope", "address"},
 			{"request", h.insight, []string{"request", "eyJhbGciOiJub25lIn0.e30."}, "request_not_supported", "request"},
 			{"request_uri", h.insight, []string{"request_uri", "https://insight.example/request.jwt"}, "request_uri_not_supported", "request_uri"},
 			{"prompt none login", h.insight, []string{"prompt", "none login"}, "invalid_request", "prompt=none"},

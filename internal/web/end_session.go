@@ -3,6 +3,7 @@ package web
 import (
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
@@ -43,7 +44,9 @@ func (s *server) endSession(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	view := signedOutView{Chrome: s.chrome(r, "", session), Confirm: true, Sealed: sealed, Application: request.Client.Name}
-	return s.show(w, r, http.StatusOK, view, request.RedirectURI)
+	// The parameter state, which a registered URI cannot have, is none of the policy's business.
+	target, _, _ := strings.Cut(request.RedirectURI, "?")
+	return s.show(w, r, http.StatusOK, view, target)
 }
 
 // endSessionPosted is the person's answer on our page, or an application's request that came as a form. A form from another site comes without our

@@ -218,7 +218,7 @@ func TestRepeatedParameterIsInvalidRequest(t *testing.T) {
 func TestUnknownParametersAreIgnored(t *testing.T) {
 	onBoth(t, func(h *house) {
 		b := h.signedIn(ana)
-		code := b.get("/o/authorize/?"+parameters(h.insight).Encode()+"&x=1&x=2&y=%ff%00&resource=https%3A%2F%2Fapi.example&semi;colon").
+		code := b.get("/o/authorize/?"+parameters(h.insight).Encode()+"&x=1&x=2&y=%ff%00&claims=%7B%7D&semi;colon").
 			wantConsent().decide("authorize", h.atlas.ID).wantCode(callback)
 		form := tokenRequest(h.insight, code)
 		form["x"] = []string{"1", "2", "\xff\x00"}

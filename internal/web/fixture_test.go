@@ -144,12 +144,13 @@ func onBoth(t *testing.T, test func(h *house), changes ...func(*web.Parts)) {
 // newHouse builds a house; changes may alter the parts before the server starts.
 func newHouse(t testing.TB, url string, changes ...func(*web.Parts)) *house {
 	t.Helper()
-	db, err := store.Open(t.Context(), url, store.Options{})
+	moving := &clock{at: started}
+	db, err := store.Open(t.Context(), url, store.Options{Now: moving.now})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close() })
-	h := &house{TB: t, db: db, clock: &clock{at: started}, log: &logBuffer{}}
+	h := &house{TB: t, db: db, clock: moving, log: &logBuffer{}}
 	first := firstKeys()
 	h.ok(db.AddKeys(t.Context(), first.keys))
 	h.keys, err = token.OpenKeyring(t.Context(), db, first.master, h.clock.now)

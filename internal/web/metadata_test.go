@@ -27,8 +27,9 @@ func TestMetadataSaysWhatTheServerAccepts(t *testing.T) {
 	onBoth(t, func(h *house) {
 		m := h.metadata()
 		b := h.signedIn(ben)
-		b.connect(h.insight, h.atlas, "scope", "")
-		b.connect(h.pocket, h.atlas, "scope", "")
+		everything := strings.Join(m.ScopesSupported, " ")
+		b.connect(h.insight, h.atlas, "scope", everything)
+		b.connect(h.pocket, h.atlas, "scope", everything)
 		if m.Issuer != h.server.URL {
 			h.Errorf("issuer %q, want %q", m.Issuer, h.server.URL)
 		}

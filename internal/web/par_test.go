@@ -16,7 +16,7 @@ import (
 // pushed is a form for the PAR endpoint: an authorization request of a client that authenticates in the body.
 func pushed(client app, changes ...string) url.Values {
 	form := parameters(client, changes...)
-	if client.secret != "" {
+	if client.secret != "" && !form.Has("client_secret") {
 		form.Set("client_secret", client.secret)
 	}
 	return form

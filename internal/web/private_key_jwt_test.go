@@ -150,7 +150,7 @@ func TestAssertionsAreChecked(t *testing.T) {
 		if len(bodies) != 1 {
 			h.Errorf("there are %d different bodies: %v", len(bodies), bodies)
 		}
-		p.post("/o/token/", by(c.assertion(h, nil), pairs("grant_type", "client_credentials", "client_id", string(other.ID)))).wantStatus(http.StatusBadRequest)
+		p.post("/o/token/", by(c.assertion(h, nil), pairs("grant_type", "client_credentials", "client_id", string(other.ID)))).wantJSON(http.StatusUnauthorized, "invalid_client")
 		p.post("/o/token/", by(c.assertion(h, nil), asClient(h.newMachine(), "grant_type", "client_credentials"))).wantJSON(http.StatusBadRequest, "invalid_request")
 		wrongType := form()
 		wrongType.Set("client_assertion", c.assertion(h, nil))

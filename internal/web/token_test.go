@@ -66,7 +66,7 @@ func TestTokenRefusesOtherGrantTypes(t *testing.T) {
 	onBoth(t, func(h *house) {
 		h.program().post("/o/token/", url.Values{"code": {"x"}}).wantJSON(http.StatusBadRequest, "invalid_request")
 		h.program().post("/o/token/", url.Values{"grant_type": {""}}).wantJSON(http.StatusBadRequest, "invalid_request")
-		for _, grantType := range []string{"password", "refresh_token", "client_credentials", "implicit", "urn:ietf:params:oauth:grant-type:device_code", "AUTHORIZATION_CODE", "x"} {
+		for _, grantType := range []string{"password", "implicit", "urn:ietf:params:oauth:grant-type:jwt-bearer", "urn:ietf:params:oauth:grant-type:device_code", "AUTHORIZATION_CODE", "x"} {
 			h.program().post("/o/token/", url.Values{"grant_type": {grantType}, "username": {ana}, "password": {password}}).
 				wantJSON(http.StatusBadRequest, "unsupported_grant_type")
 		}
