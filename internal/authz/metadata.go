@@ -42,11 +42,13 @@ func (s *Server) Metadata() oauth.Metadata {
 		CodeChallengeMethodsSupported:              []string{"S256"},
 		AuthorizationResponseIssParameterSupported: true,
 
-		TokenEndpointAuthMethodsSupported:          everyone,
-		TokenEndpointAuthSigningAlgValuesSupported: token.AssertionAlgorithms(),
-		RevocationEndpointAuthMethodsSupported:     everyone,
-		IntrospectionEndpointAuthMethodsSupported:  confidential,                        // whoever asks about a token has to prove who they are
-		DPoPSigningAlgValuesSupported:              []string{"ES256", "EdDSA", "RS256"}, // resourceserver.ProofAlgorithms
+		TokenEndpointAuthMethodsSupported:                  everyone,
+		TokenEndpointAuthSigningAlgValuesSupported:         token.AssertionAlgorithms(),
+		RevocationEndpointAuthMethodsSupported:             everyone,
+		IntrospectionEndpointAuthMethodsSupported:          confidential, // whoever asks about a token has to prove who they are
+		RevocationEndpointAuthSigningAlgValuesSupported:    token.AssertionAlgorithms(),
+		IntrospectionEndpointAuthSigningAlgValuesSupported: token.AssertionAlgorithms(),
+		DPoPSigningAlgValuesSupported:                      []string{"ES256", "EdDSA", "RS256"}, // resourceserver.ProofAlgorithms
 	}
 }
 
