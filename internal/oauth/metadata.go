@@ -25,7 +25,10 @@ type Metadata struct {
 	TokenEndpointAuthSigningAlgValuesSupported []string     `json:"token_endpoint_auth_signing_alg_values_supported,omitempty"`
 	RevocationEndpointAuthMethodsSupported     []AuthMethod `json:"revocation_endpoint_auth_methods_supported,omitempty"`
 	IntrospectionEndpointAuthMethodsSupported  []AuthMethod `json:"introspection_endpoint_auth_methods_supported,omitempty"`
-	DPoPSigningAlgValuesSupported              []string     `json:"dpop_signing_alg_values_supported,omitempty"` // RFC 9449 §5.1
+	// These two are required beside private_key_jwt (RFC 8414 §2).
+	RevocationEndpointAuthSigningAlgValuesSupported    []string `json:"revocation_endpoint_auth_signing_alg_values_supported,omitempty"`
+	IntrospectionEndpointAuthSigningAlgValuesSupported []string `json:"introspection_endpoint_auth_signing_alg_values_supported,omitempty"`
+	DPoPSigningAlgValuesSupported                      []string `json:"dpop_signing_alg_values_supported,omitempty"` // RFC 9449 §5.1
 }
 
 // OpenIDConfiguration is OpenID Connect Discovery's metadata (§3): the authorization server's, and more.

@@ -139,6 +139,7 @@ func TestMetadataDoesNotAdvertiseWhatIsNotThere(t *testing.T) {
 			"revocation_endpoint", "introspection_endpoint", "revocation_endpoint_auth_methods_supported", "introspection_endpoint_auth_methods_supported",
 			"pushed_authorization_request_endpoint", "ended_tokens_uri",
 			"token_endpoint_auth_signing_alg_values_supported", "dpop_signing_alg_values_supported", // in tests of their own
+			"revocation_endpoint_auth_signing_alg_values_supported", "introspection_endpoint_auth_signing_alg_values_supported", // the same
 		}
 		for name := range members {
 			if !slices.Contains(tried, name) {
