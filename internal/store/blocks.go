@@ -23,7 +23,7 @@ func (db *DB) Block(ctx context.Context, b authz.Block) error {
 		if err != nil {
 			return err
 		}
-		if err := t.endMachines(b.CreatedAt, `c.id = $1`, b.Client); err != nil { // blocked by its own team, the only one that it acts in
+		if err := t.endMachines(b.CreatedAt, `c.id = $1 AND c.team_id = $2`, b.Client, b.Team); err != nil {
 			return err
 		}
 		if _, err := t.endGrants(b.CreatedAt, `g.client_id = $1 AND g.team_id = $2`, b.Client, b.Team); err != nil {

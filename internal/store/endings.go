@@ -39,11 +39,11 @@ func (t *tx) endGrants(at time.Time, condition string, args ...any) (int64, erro
 	return t.exec(`DELETE FROM grants WHERE id IN (SELECT g.id FROM grants g WHERE `+condition+`)`, args...)
 }
 
-// endMachines notes that what the machine clients c for which a condition on one argument holds have been given is dead.
-func (t *tx) endMachines(at time.Time, condition string, arg any) error {
-	_, err := t.exec(`INSERT INTO endings (kind, id, at, expires_at)
-		SELECT 'client', c.id, CAST($2 AS BIGINT), CAST($3 AS BIGINT) FROM clients c WHERE c.machine AND `+condition+onConflictEnding,
-		arg, millis(at), millis(at.Add(t.db.opts.MachineTokenLifetime)))
+// endMachines notes that what the machine clients c for which a condition on args holds have been given is dead.
+func (t *tx) endMachines(at time.Time, condition string, args ...any) error {
+	_, err := t.exec(fmt.Sprintf(`INSERT INTO endings (kind, id, at, expires_at)
+		SELECT 'client', c.id, CAST($%d AS BIGINT), CAST($%d AS BIGINT) FROM clients c WHERE c.machine AND `, len(args)+1, len(args)+2)+condition+onConflictEnding,
+		append(args[:len(args):len(args)], millis(at), millis(at.Add(t.db.opts.MachineTokenLifetime)))...)
 	return err
 }
 
@@ -74,9 +74,9 @@ func (t *tx) saveEnding(e authz.Ending) error {
 // EndFamily ends a family of this client, and reports whether it lived.
 func (db *DB) EndFamily(ctx context.Context, id authz.FamilyID, client authz.ClientID, at time.Time) (alive bool, err error) {
 	err = db.write(ctx, "EndFamily", func(t *tx) error {
-		var e audit.Event
-		e, alive, err = t.endFamily(id, client, at)
-		if err != nil || !alive {
+		e, lived, err := t.endFamily(id, client, at)
+		alive = lived
+		if err != nil || !lived {
 			return err
 		}
 		e.Kind, e.Actor = audit.TokenRevoked, actor(client)
