@@ -2,6 +2,8 @@ package authz
 
 import (
 	"context"
+	"fmt"
+	"slices"
 
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
@@ -25,6 +27,9 @@ func (s *Server) exchangeClientCredentials(ctx context.Context, client Client, r
 		return oauth.TokenResponse{}, err
 	}
 	now := s.now()
+	if err := s.unblocked(ctx, client); err != nil {
+		return oauth.TokenResponse{}, err
+	}
 	response, err := s.signAccessToken(token.AccessClaims{
 		// RFC 9068 §2.2: without a person, the client is the subject. Ids of clients and of people are never the same.
 		Subject:  string(client.ID),
@@ -43,4 +48,16 @@ func (s *Server) exchangeClientCredentials(ctx context.Context, client Client, r
 		return oauth.TokenResponse{}, err
 	}
 	return response, nil
+}
+
+// unblocked refuses a machine client that an admin of its team has blocked. It could authenticate, for that is the operator's to end; and no grant of it is there to have been ended.
+func (s *Server) unblocked(ctx context.Context, client Client) error {
+	blocks, err := s.store.Blocks(ctx, client.Team.ID)
+	if err != nil {
+		return fmt.Errorf("load the blocks of team %s: %w", client.Team.ID, err)
+	}
+	if slices.ContainsFunc(blocks, func(b Block) bool { return b.Client == client.ID }) {
+		return oauth.UnauthorizedClient.Errorf("an admin of its team has blocked this client; ask them to allow it again")
+	}
+	return nil
 }

@@ -1,6 +1,7 @@
 package authz_test
 
 import (
+	"encoding/json"
 	"errors"
 	"strings"
 	"testing"
@@ -9,7 +10,9 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
+	"github.com/go-jose/go-jose/v4"
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
 func TestRegistration(t *testing.T) {
@@ -142,4 +145,90 @@ func TestBlockEndsTheGrantsAndSaysWhy(t *testing.T) {
 			t.Errorf("reason %q for %q was accepted", reason, id)
 		}
 	}
+}
+
+func TestRegistrationOfTheSecondHalf(t *testing.T) {
+	w := onSQLite(t)
+	key := newSigner(t, "k1")
+	private, err := json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: key.key, KeyID: "k1"}}})
+	w.ok(err)
+	good := func(change func(r *authz.Registration)) authz.Registration {
+		r := authz.Registration{Name: "A", RedirectURIs: []string{callback}}
+		change(&r)
+		return r
+	}
+	for name, tt := range map[string]struct {
+		reg  authz.Registration
+		says string // empty when it is accepted
+	}{
+		"resource server alone":     {authz.Registration{Name: "API", ResourceServer: "https://api.example"}, ""},
+		"resource server, a URN":    {authz.Registration{Name: "API", ResourceServer: "urn:example:api"}, ""},
+		"public resource server":    {good(func(r *authz.Registration) { r.Public, r.ResourceServer = true, "https://api.example" }), "cannot be public"},
+		"relative audience":         {good(func(r *authz.Registration) { r.ResourceServer = "api" }), "not an absolute URI"},
+		"audience with a fragment":  {good(func(r *authz.Registration) { r.Resources = []string{"https://api.example/#a"} }), "not an absolute URI"},
+		"keys":                      {good(func(r *authz.Registration) { r.JWKS = key.jwks(t) }), ""},
+		"keys of a machine":         {authz.Registration{Name: "M", Machine: true, Team: w.red, JWKS: key.jwks(t)}, ""},
+		"private key":               {good(func(r *authz.Registration) { r.JWKS = string(private) }), "not a public key"},
+		"symmetric key":             {good(func(r *authz.Registration) { r.JWKS = `{"keys":[{"kty":"oct","k":"c2VjcmV0","kid":"s"}]}` }), "not a public key"},
+		"no keys":                   {good(func(r *authz.Registration) { r.JWKS = `{"keys":[]}` }), "empty"},
+		"keys that are none":        {good(func(r *authz.Registration) { r.JWKS = `nonsense` }), "not a JSON Web Key Set"},
+		"keys of a public client":   {good(func(r *authz.Registration) { r.Public, r.JWKS = true, key.jwks(t) }), "no use for keys"},
+		"keys twice":                {good(func(r *authz.Registration) { r.JWKS, r.JWKSURI = key.jwks(t), "https://app.example/jwks" }), "not both"},
+		"address of keys":           {good(func(r *authz.Registration) { r.JWKSURI = "https://app.example/jwks" }), ""},
+		"address without https":     {good(func(r *authz.Registration) { r.JWKSURI = "http://app.example/jwks" }), "must be https"},
+		"address of another scheme": {good(func(r *authz.Registration) { r.JWKSURI = "file://localhost/etc/passwd" }), "must be https"},
+		"address with a password":   {good(func(r *authz.Registration) { r.JWKSURI = "https://u:p@app.example/jwks" }), "without user"},
+		"back channel":              {good(func(r *authz.Registration) { r.BackchannelLogoutURI = "https://app.example/out?x=1" }), ""},
+		"back channel on localhost": {good(func(r *authz.Registration) { r.BackchannelLogoutURI = "http://127.0.0.1:9/out" }), ""},
+		"back channel, http":        {good(func(r *authz.Registration) { r.BackchannelLogoutURI = "http://app.example/out" }), "must be https"},
+		"back channel, fragment":    {good(func(r *authz.Registration) { r.BackchannelLogoutURI = "https://app.example/#x" }), "fragment"},
+		"after sign-out":            {good(func(r *authz.Registration) { r.PostLogoutRedirectURIs = []string{"https://app.example/bye"} }), ""},
+		"after sign-out, http":      {good(func(r *authz.Registration) { r.PostLogoutRedirectURIs = []string{"http://app.example/bye"} }), "post-logout"},
+		"ES256":                     {good(func(r *authz.Registration) { r.IDTokenAlgorithm = "ES256" }), ""},
+		"none":                      {good(func(r *authz.Registration) { r.IDTokenAlgorithm = "none" }), "RS256, ES256"},
+		"identity scope":            {good(func(r *authz.Registration) { r.Scope = oauth.Scope{"chatbot:read", "openid"} }), ""},
+		"identity of a machine":     {authz.Registration{Name: "M", Machine: true, Team: w.red, Scope: oauth.Scope{"openid"}}, "acts for none"},
+	} {
+		_, _, err := w.registry.AddClient(w.ctx(), tt.reg)
+		if tt.says == "" && err != nil || tt.says != "" && (err == nil || !strings.Contains(err.Error(), tt.says)) {
+			t.Errorf("%s: error %v, want one with %q", name, err, tt.says)
+		}
+	}
+}
+
+func TestEverythingAboutAClientIsKeptAndReplaced(t *testing.T) {
+	onBoth(t, func(t *testing.T, w *world) {
+		key := newSigner(t, "k1")
+		client, secret, err := w.registry.AddClient(w.ctx(), authz.Registration{
+			Name: "A", RedirectURIs: []string{callback}, ResourceServer: "https://api.example", Resources: []string{"https://b.example", "https://b.example"}, JWKS: key.jwks(t),
+			IDTokenAlgorithm: "ES256", PostLogoutRedirectURIs: []string{"https://app.example/bye"}, BackchannelLogoutURI: "https://app.example/out", RequirePAR: true, RequireDPoP: true,
+		})
+		w.ok(err)
+		if secret.Reveal() != "" {
+			t.Error("a client with keys got a secret")
+		}
+		uri, empty, es, no := "https://app.example/jwks", "", "RS256", false
+		changed, err := w.registry.UpdateClient(w.ctx(), client.ID, authz.ClientChange{
+			ResourceServer: &empty, Resources: []string{}, JWKS: &empty, JWKSURI: &uri, IDTokenAlgorithm: &es, PostLogoutRedirectURIs: []string{}, BackchannelLogoutURI: &empty,
+			RequirePAR: &no, RequireDPoP: &no,
+		})
+		w.ok(err)
+		want := client
+		want.ResourceServer, want.Resources, want.JWKS, want.JWKSURI, want.IDTokenAlgorithm = "", nil, "", uri, "RS256"
+		want.PostLogoutRedirectURIs, want.BackchannelLogoutURI, want.RequirePAR, want.RequireDPoP = nil, "", false, false
+		kept, err := w.db.Client(w.ctx(), client.ID)
+		w.ok(err)
+		want.CreatedAt = kept.CreatedAt
+		changed.CreatedAt = kept.CreatedAt
+		for name, got := range map[string]authz.Client{"answered": changed, "kept": kept} {
+			if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", name, diff)
+			}
+		}
+		for _, change := range []authz.ClientChange{{JWKS: new(key.jwks(t))}, {BackchannelLogoutURI: new("ftp://x")}, {IDTokenAlgorithm: new("HS256")}, {ResourceServer: new("x")}} {
+			if _, err := w.registry.UpdateClient(w.ctx(), client.ID, change); err == nil {
+				t.Errorf("%+v was accepted", change)
+			}
+		}
+	})
 }

@@ -1,0 +1,111 @@
+package authz_test
+
+import (
+	"encoding/json"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/go-jose/go-jose/v4"
+	"github.com/google/go-cmp/cmp"
+)
+
+// endedSaid is the claim of a list, whose signature and head are checked.
+type endedSaid struct {
+	Grants, Families, Tokens []string
+	Clients                  map[string]int64
+}
+
+func (w *world) ended(server *authz.Server) (said endedSaid, etag string) {
+	w.Helper()
+	text, etag, err := server.EndedList(w.ctx())
+	w.ok(err)
+	header, claims := w.verified(string(text), jose.ES256)
+	now := float64(w.clock.now().Unix())
+	if header.ExtraHeaders["typ"] != "ended-tokens+jwt" || claims["iss"] != issuer || claims["iat"].(float64) > now || claims["exp"] != claims["iat"].(float64)+60 {
+		w.Errorf("typ %v, claims %v", header.ExtraHeaders["typ"], claims)
+	}
+	inside, err := json.Marshal(claims["ended"])
+	w.ok(err)
+	w.ok(json.Unmarshal(inside, &said))
+	return said, etag
+}
+
+// jti is that of an access token.
+func (w *world) jti(accessToken string) string {
+	w.Helper()
+	jti, _ := w.claims(accessToken)["jti"].(string)
+	return jti
+}
+
+func TestEndedListSaysWhatHasEnded(t *testing.T) {
+	onBoth(t, func(t *testing.T, w *world) {
+		nothing := endedSaid{Grants: []string{}, Families: []string{}, Tokens: []string{}, Clients: map[string]int64{}}
+		said, before := w.ended(w.server)
+		if diff := cmp.Diff(nothing, said); diff != "" {
+			t.Errorf("at first (-want +got):\n%s", diff)
+		}
+		machine, dead := w.machine(), w.machine()
+		family, grant := w.mustConnect(w.app, w.red), w.mustConnect(w.public, w.blue)
+		token := w.mustMachineToken(machine)
+		w.ok(w.server.Revoke(w.ctx(), w.app.asks(family.RefreshToken)))
+		w.ok(w.directory.RemoveMember(w.ctx(), "blue", w.ada.Email))
+		w.ok(w.server.Revoke(w.ctx(), machine.asks(token.AccessToken)))
+		w.ok(w.db.DisableClient(w.ctx(), dead.ID, w.clock.now()))
+		opened, err := w.keys.OpenRefreshToken(family.RefreshToken)
+		w.ok(err)
+		want := endedSaid{
+			Grants: []string{w.claims(grant.AccessToken)["grant_id"].(string)}, Families: []string{opened.Family},
+			Tokens: []string{w.jti(token.AccessToken)}, Clients: map[string]int64{string(dead.ID): w.clock.now().Unix()},
+		}
+		w.clock.advance(time.Second)
+		for _, server := range w.servers() { // each process says the same
+			said, after := w.ended(server)
+			if diff := cmp.Diff(want, said); diff != "" {
+				t.Errorf("afterwards (-want +got):\n%s", diff)
+			}
+			if after == before || after[0] != '"' {
+				t.Errorf("the ETag %s is no ETag, or the one of another list", after)
+			}
+		}
+		// Once all that they were issued has expired, nobody believes it any more.
+		w.clock.advance(2 * time.Hour)
+		said, after := w.ended(w.server)
+		if diff := cmp.Diff(nothing, said); diff != "" || after != before {
+			t.Errorf("ETag %s, want %s again; in the end (-want +got):\n%s", after, before, diff)
+		}
+	})
+}
+
+func TestEndedListIsMadeOnceASecond(t *testing.T) {
+	w := onSQLite(t)
+	ask := func() map[string]int {
+		return w.statements.during(func() {
+			var done sync.WaitGroup
+			for range 20 {
+				done.Go(func() {
+					if _, _, err := w.server.EndedList(w.ctx()); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			done.Wait()
+		})
+	}
+	if got := ask()["Endings"]; got != 1 {
+		t.Errorf("twenty at once: %d queries, want 1", got)
+	}
+	w.clock.advance(time.Second - time.Millisecond)
+	if got := ask()["Endings"]; got != 0 {
+		t.Errorf("within the second: %d queries, want none", got)
+	}
+	w.clock.advance(time.Millisecond)
+	if got := ask()["Endings"]; got != 1 {
+		t.Errorf("after a second: %d queries, want 1", got)
+	}
+	w.clock.advance(-time.Hour)
+	if got := ask()["Endings"]; got != 1 {
+		t.Errorf("after the clock was set back: %d queries, want 1", got)
+	}
+}
