@@ -143,6 +143,7 @@ func (a *App) newHandler() http.Handler {
 		Authn:          a.Authn,
 		Directory:      a.Directory,
 		Store:          a.Store,
+		Audit:          a.Store,
 		Keys:           a.Keys,
 		Log:            a.Log,
 		Now:            a.now,

@@ -3,6 +3,7 @@ package app
 import (
 	"log/slog"
 	"net/netip"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -29,6 +30,7 @@ func inDir(t *testing.T, files map[string]string) {
 var compareConfigs = cmp.Options{
 	cmpopts.EquateComparable(netip.Prefix{}),
 	cmp.Comparer(func(a, b token.MasterKey) bool { return a.Text() == b.Text() }),
+	cmp.Comparer(func(a, b SMTPURL) bool { return a.Set() == b.Set() && (!a.Set() || a.url.String() == b.url.String()) }),
 }
 
 func TestConfigWithoutAnythingIsTheDefault(t *testing.T) {
@@ -51,7 +53,8 @@ func TestConfigWithoutAnythingIsTheDefault(t *testing.T) {
 func TestConfigReadsEveryKindOfField(t *testing.T) {
 	key := token.NewMasterKey()
 	inDir(t, map[string]string{
-		"key": key.Text() + "\n",
+		"key":  key.Text() + "\n",
+		"smtp": "smtps://us:hunter2@mail.example.com:2465\n",
 		"gatehouse.yaml": `
 public_url: HTTPS://Auth.Example.com:443/
 listen: ":8443"
@@ -63,6 +66,12 @@ server_name: "  Example  "
 audience: https://api.example.com
 trusted_proxies: [10.1.2.3/8, "::1"]
 session_lifetime: 12h
+refresh_grace: 30s
+id_token_algorithm: ES256
+key_rotation_interval: 0s
+smtp_url_file: smtp
+mail_from: Gatehouse <no-reply@auth.example.com>
+insecure_internal_networks: [10.9.0.0/16]
 limits:
   client_failures: 5
   concurrent_password_hashes: 2
@@ -91,6 +100,12 @@ scopes:
 	want.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("::1/128")}
 	want.SessionLifetime = 12 * time.Hour
 	want.AccessTokenLifetime = 15 * time.Minute
+	want.RefreshGrace = 30 * time.Second
+	want.IDTokenAlgorithm = "ES256"
+	want.KeyRotationInterval = 0
+	want.SMTPURL = SMTPURL{&url.URL{Scheme: "smtps", User: url.UserPassword("us", "hunter2"), Host: "mail.example.com:2465"}}
+	want.MailFrom = "Gatehouse <no-reply@auth.example.com>"
+	want.InternalNetworks = []netip.Prefix{netip.MustParsePrefix("10.9.0.0/16")}
 	want.Limits.ClientFailures = 5
 	want.Limits.ConcurrentPasswordHashes = 2
 	want.LogLevel = slog.LevelWarn
@@ -200,6 +215,14 @@ func TestConfigErrorsNameTheLine(t *testing.T) {
 		{"certificate without key", "public_url: https://a.example\ntls_cert_file: c.pem\n", nil, []string{`g.yaml:2: tls_cert_file and tls_key_file belong together`}},
 		{"certificate with a plain URL", "tls_cert_file: c.pem\ntls_key_file: k.pem\n", nil, []string{`g.yaml:1: tls_cert_file is set, so this server speaks https, but public_url is http://localhost:8000`}},
 		{"one address for both listeners", "ops_listen: localhost:8000\n", nil, []string{`g.yaml:1: ops_listen is the same address as listen`}},
+		{"mail server without a scheme", "smtp_url: us:hunter2@mail.example.com\n", nil, []string{`g.yaml:1: smtp_url has to be smtp://HOST`}},
+		{"mail server with a path", "smtp_url: smtp://us:hunter2@mail.example.com/x\n", nil, []string{`g.yaml:1: smtp_url has to be smtp://HOST`}},
+		{"mail server with a port out of range", "smtp_url: smtp://us:hunter2@mail.example.com:99999\n", nil, []string{`g.yaml:1: smtp_url has a port`}},
+		{"mail server without a sender", "smtp_url: smtp://us:hunter2@mail.example.com\n", nil, []string{`mail_from is missing: smtp_url is set`}},
+		{"sender", "mail_from: nobody\n", nil, []string{`g.yaml:1: mail_from is "nobody"; it has to be an address`}},
+		{"keys rotated too often", "key_rotation_interval: 1h\n", nil, []string{`g.yaml:1: key_rotation_interval is 1h; it has to be 24h at least, or 0`}},
+		{"ID tokens signed by a secret", "id_token_algorithm: HS256\n", nil, []string{`g.yaml:1: id_token_algorithm is "HS256"; it has to be RS256 or ES256`}},
+		{"internal network", "insecure_internal_networks: [ten]\n", nil, []string{`g.yaml:1: insecure_internal_networks has "ten"`}},
 		{"several at once", "listen: x\nlog_format: y\n", []string{"GATEHOUSE_LISTEM=:1"}, []string{`GATEHOUSE_LISTEM: no setting has this name; did you mean GATEHOUSE_LISTEN?`, `g.yaml:1: listen`, `g.yaml:2: log_format`}},
 		{"variable", "", []string{"GATEHOUSE_CODE_LIFETIME=1h"}, []string{`GATEHOUSE_CODE_LIFETIME: code_lifetime is 1h; it has to be from 5s to 10m`}},
 		{"variable and file variable", "", []string{"GATEHOUSE_LISTEN=:1", "GATEHOUSE_LISTEN_FILE=x"}, []string{`GATEHOUSE_LISTEN and GATEHOUSE_LISTEN_FILE both set listen`}},

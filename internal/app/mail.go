@@ -23,6 +23,9 @@ func (m Mail) String() string {
 // accountPage is where people end connections.
 func (a *App) accountPage() string { return a.Config.PublicURL + "/account/applications/" }
 
+// passwordPage is where people give themselves a new password.
+func (a *App) passwordPage() string { return a.Config.PublicURL + "/account/password/" }
+
 // connectedMail tells a person about a new connection, so that one which they did not make does not go unnoticed.
 func (a *App) connectedMail(g authz.GrantDetail, at time.Time) Mail {
 	return Mail{
@@ -42,11 +45,13 @@ If it was not you, or you no longer want it, end the connection here:
   %s
 
 It stops working at once. If it was not you, somebody else has used your
-account: tell those who run %s, who can give you a new password.
+account; give it a new password as well:
+
+  %s
 
 %s
 `,
-			g.User.Name, application(g.Client), g.Team.Name, longTime(at), a.Config.ServerName, a.permissions(g), a.accountPage(), a.Config.ServerName, a.signature()),
+			g.User.Name, application(g.Client), g.Team.Name, longTime(at), a.Config.ServerName, a.permissions(g), a.accountPage(), a.passwordPage(), a.signature()),
 	}
 }
 

@@ -2,10 +2,12 @@ package app
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/mail"
 	"net/url"
 	"strconv"
@@ -73,7 +75,18 @@ func (u SMTPURL) mailer(from string) func(context.Context, Mail) error {
 		message.SetDate()
 		message.SetMessageID()
 		message.SetBodyString(gomail.TypeTextPlain, m.Text)
-		client, err := gomail.NewClient(u.url.Hostname(), u.options()...)
+		// The client leaves the connection open when the server does not offer what it asks for.
+		var conn net.Conn
+		defer func() {
+			if conn != nil {
+				conn.Close()
+			}
+		}()
+		dial := func(ctx context.Context, network, address string) (_ net.Conn, err error) {
+			conn, err = u.dial(ctx, network, address)
+			return conn, err
+		}
+		client, err := gomail.NewClient(u.url.Hostname(), append(u.options(), gomail.WithDialContextFunc(dial))...)
 		if err != nil {
 			return fmt.Errorf("set up the mail client: %w", err)
 		}
@@ -84,24 +97,36 @@ func (u SMTPURL) mailer(from string) func(context.Context, Mail) error {
 	}
 }
 
+// dial connects, with TLS from the start for smtps.
+func (u SMTPURL) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	dialer := net.Dialer{Timeout: smtpTimeout}
+	if u.url.Scheme != "smtps" {
+		return dialer.DialContext(ctx, network, address)
+	}
+	secure := tls.Dialer{NetDialer: &dialer, Config: &tls.Config{ServerName: u.url.Hostname(), MinVersion: tls.VersionTLS12}}
+	return secure.DialContext(ctx, network, address)
+}
+
+// smtpAuth is how the password is proved, best first. What shows it to the server is refused without TLS.
+var smtpAuth = []gomail.SMTPAuthType{gomail.SMTPAuthSCRAMSHA256, gomail.SMTPAuthSCRAMSHA1, gomail.SMTPAuthPlain, gomail.SMTPAuthLogin}
+
 // options are those of the mail client. A password never travels in the clear: without TLS there is no sending, but to this machine.
 func (u SMTPURL) options() []gomail.Option {
-	port, tls := 587, gomail.TLSMandatory
+	port, policy := 587, gomail.TLSMandatory
 	options := []gomail.Option{gomail.WithTimeout(smtpTimeout)}
 	if isLoopbackURL(u.url.String()) {
-		tls = gomail.TLSOpportunistic
+		policy = gomail.TLSOpportunistic
 	}
 	if u.url.Scheme == "smtps" {
-		port = 465
-		options = append(options, gomail.WithSSL())
+		port, policy = 465, gomail.NoTLS // dial has begun with it
 	}
 	if given, err := strconv.Atoi(u.url.Port()); err == nil {
 		port = given
 	}
-	options = append(options, gomail.WithTLSPolicy(tls), gomail.WithPort(port))
+	options = append(options, gomail.WithTLSPolicy(policy), gomail.WithPort(port))
 	if u.url.User != nil {
 		password, _ := u.url.User.Password()
-		options = append(options, gomail.WithSMTPAuth(gomail.SMTPAuthAutoDiscover), gomail.WithUsername(u.url.User.Username()), gomail.WithPassword(password))
+		options = append(options, gomail.WithOpportunisticSMTPAuth(smtpAuth...), gomail.WithUsername(u.url.User.Username()), gomail.WithPassword(password))
 	}
 	return options
 }

@@ -1,0 +1,161 @@
+package app
+
+import (
+	"crypto/ed25519"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+)
+
+// keyServer serves the keys of a client and counts how often it is asked.
+type keyServer struct {
+	url   string
+	asked atomic.Int64
+	body  atomic.Pointer[string]
+	code  atomic.Int64
+}
+
+func newKeyServer(t *testing.T, kids ...string) *keyServer {
+	t.Helper()
+	s := &keyServer{}
+	s.code.Store(http.StatusOK)
+	s.serve(t, kids...)
+	s.url = listening(t, func(w http.ResponseWriter, _ *http.Request) {
+		s.asked.Add(1)
+		w.WriteHeader(int(s.code.Load()))
+		w.Write([]byte(*s.body.Load()))
+	}).URL
+	return s
+}
+
+// serve changes the keys.
+func (s *keyServer) serve(t *testing.T, kids ...string) {
+	t.Helper()
+	var set jose.JSONWebKeySet
+	for _, kid := range kids {
+		public, _, err := ed25519.GenerateKey(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		set.Keys = append(set.Keys, jose.JSONWebKey{Key: public, KeyID: kid})
+	}
+	text, err := json.Marshal(set)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body := string(text)
+	s.body.Store(&body)
+}
+
+// movable is a clock that the test moves.
+type movable struct {
+	mu sync.Mutex
+	at time.Time
+}
+
+func newMovable() *movable { return &movable{at: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)} }
+
+func (m *movable) now() time.Time {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.at
+}
+
+func (m *movable) advance(d time.Duration) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.at = m.at.Add(d)
+}
+
+func TestClientKeysAreFetchedOnceInAWhile(t *testing.T) {
+	server, clock := newKeyServer(t, "a"), newMovable()
+	cache := newJWKSCache(outbound(DefaultConfig()), clock.now)
+	fetch := func(kid string, wantKeys int, wantAsked int64) {
+		t.Helper()
+		keys, err := cache.fetch(t.Context(), server.url, kid)
+		if err != nil || len(keys.Key(kid)) != wantKeys || server.asked.Load() != wantAsked {
+			t.Errorf("key %s: %d of them, %v, after %d fetches; want %d after %d", kid, len(keys.Key(kid)), err, server.asked.Load(), wantKeys, wantAsked)
+		}
+	}
+	fetch("a", 1, 1)
+	clock.advance(jwksLifetime - time.Second)
+	fetch("a", 1, 1)
+	clock.advance(time.Second)
+	fetch("a", 1, 2) // a key that was withdrawn is not believed for longer
+
+	// A new key is found at once, and one that does not exist is not looked for each time it is named.
+	server.serve(t, "a", "b")
+	clock.advance(jwksRetry)
+	fetch("b", 1, 3)
+	for range 10 {
+		fetch("none", 0, 3)
+	}
+	clock.advance(jwksRetry)
+	fetch("none", 0, 4)
+	fetch("none", 0, 4)
+}
+
+func TestClientKeysAreFetchedOnceForManyWhoWait(t *testing.T) {
+	server := newKeyServer(t, "a")
+	cache := newJWKSCache(outbound(DefaultConfig()), newMovable().now)
+	var wg sync.WaitGroup
+	for range 20 {
+		wg.Go(func() {
+			if keys, err := cache.fetch(t.Context(), server.url, "a"); err != nil || len(keys.Keys) != 1 {
+				t.Errorf("%d keys, %v", len(keys.Keys), err)
+			}
+		})
+	}
+	wg.Wait()
+	if got := server.asked.Load(); got != 1 {
+		t.Errorf("%d fetches, want 1", got)
+	}
+}
+
+func TestClientKeysThatCannotBeHadAreNotAskedForAtEveryRequest(t *testing.T) {
+	server, clock := newKeyServer(t, "a"), newMovable()
+	server.code.Store(http.StatusInternalServerError)
+	cache := newJWKSCache(outbound(DefaultConfig()), clock.now)
+	for range 3 {
+		if _, err := cache.fetch(t.Context(), server.url, "a"); err == nil || !strings.Contains(err.Error(), "answered 500") {
+			t.Errorf("got %v", err)
+		}
+	}
+	if got := server.asked.Load(); got != 1 {
+		t.Errorf("%d fetches, want 1", got)
+	}
+	server.code.Store(http.StatusOK)
+	clock.advance(jwksRetry)
+	if _, err := cache.fetch(t.Context(), server.url, "a"); err != nil {
+		t.Errorf("when the server is back: %v", err)
+	}
+}
+
+func TestClientKeysAreBounded(t *testing.T) {
+	for name, body := range map[string]string{
+		"too long":  `{"keys":[]` + strings.Repeat(" ", jwksMaxBytes) + `}`,
+		"no JSON":   "<html>",
+		"no keys":   `{"keys":[]}`,
+		"no object": `[]`,
+	} {
+		server := newKeyServer(t, "a")
+		server.body.Store(&body)
+		keys, err := newJWKSCache(outbound(DefaultConfig()), time.Now).fetch(t.Context(), server.url, "a")
+		if err == nil || len(keys.Keys) > 0 {
+			t.Errorf("%s: %d keys, %v", name, len(keys.Keys), err)
+		}
+	}
+	cache := newJWKSCache(outbound(DefaultConfig()), time.Now)
+	for i := range jwksMaxURLs + 10 {
+		cache.remember(strings.Repeat("x", i), fetchedJWKS{at: time.Now()})
+	}
+	if len(cache.known) > jwksMaxURLs {
+		t.Errorf("%d URLs are remembered", len(cache.known))
+	}
+}

@@ -1,0 +1,322 @@
+package app
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/netip"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/internal/authn"
+	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/gatehouse-auth/gatehouse/internal/team"
+	"github.com/gatehouse-auth/gatehouse/internal/token"
+	"github.com/google/go-cmp/cmp"
+)
+
+// mailbox takes e-mails, or fails.
+type mailbox struct {
+	mu    sync.Mutex
+	mails []Mail
+	tries int
+	err   error
+}
+
+func (m *mailbox) send(_ context.Context, mail Mail) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.tries++
+	if m.err == nil {
+		m.mails = append(m.mails, mail)
+	}
+	return m.err
+}
+
+// connection is an application that a person connected to a team.
+type connection struct {
+	user   team.User
+	team   team.Team
+	client authz.Client
+	grant  authz.Grant
+}
+
+// connect makes a person, a team and an application, and connects it.
+func connect(t *testing.T, a *App, reg authz.Registration) connection {
+	t.Helper()
+	var c connection
+	var err error
+	must := func() {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.user, err = a.Directory.AddUser(t.Context(), "ann@example.com", "Ann Lee", false)
+	must()
+	c.team, err = a.Directory.AddTeam(t.Context(), "acme", "Acme")
+	must()
+	_, err = a.Directory.AddMember(t.Context(), "acme", "ann@example.com", team.Member)
+	must()
+	reg.Name, reg.Owner, reg.RedirectURIs = "Weather Bot", "Weather Inc.", []string{"https://weather.example/cb"}
+	c.client, _, err = a.Registry.AddClient(t.Context(), reg)
+	must()
+	c.grant, err = a.Store.SaveGrant(t.Context(), authz.Grant{
+		ID: authz.GrantID(token.NewID()), User: c.user.ID, Client: c.client.ID, Team: c.team.ID,
+		Scope: oauth.Scope{"openid", "chatbot:read", "session:write"}, CreatedAt: a.now(), UpdatedAt: a.now(),
+	})
+	must()
+	return c
+}
+
+// redeem redeems a code of the connection that was issued in a session.
+func (c connection) redeem(t *testing.T, a *App, sid string) authz.FamilyID {
+	t.Helper()
+	now := a.now()
+	f := authz.Family{
+		ID: authz.FamilyID(token.NewID()), Grant: c.grant.ID, Client: c.client.ID, Scope: c.grant.Scope, AuthTime: now, CreatedAt: now,
+		ExpiresAt: now.Add(time.Hour), TokenDeadAt: now.Add(time.Hour), SessionID: sid,
+	}
+	if _, err := a.Store.Redeem(t.Context(), f); err != nil {
+		t.Fatal(err)
+	}
+	return f.ID
+}
+
+// The texts are reviewed as a diff: go test ./internal/app -update.
+func TestPeopleAreToldInPlainWords(t *testing.T) {
+	onEachDatabase(t, func(t *testing.T, cfg Config) {
+		clock, box := newMovable(), &mailbox{}
+		cfg.PublicURL = "https://auth.example.com"
+		a := open(t, cfg, Deps{Now: clock.now, Mail: box.send})
+		c := connect(t, a, authz.Registration{})
+		a.deliver(t.Context())
+
+		family := c.redeem(t, a, "")
+		rotation := authz.Rotation{Family: family, Client: c.client.ID, Grace: time.Second, Idle: time.Hour, Absolute: time.Hour}
+		for _, generation := range []int64{0, 1} {
+			clock.advance(time.Minute)
+			rotation.Generation, rotation.At, rotation.TokenDeadAt = generation, clock.now(), clock.now().Add(time.Hour)
+			if _, err := a.Store.Rotate(t.Context(), rotation); err != nil {
+				t.Fatal(err)
+			}
+		}
+		clock.advance(time.Minute)
+		rotation.Generation, rotation.At = 0, clock.now()
+		if _, err := a.Store.Rotate(t.Context(), rotation); !errors.Is(err, authz.ErrReused) {
+			t.Fatalf("replay: %v", err)
+		}
+		a.deliver(t.Context())
+		a.deliver(t.Context())
+		var got strings.Builder
+		for _, m := range box.mails {
+			got.WriteString(m.String() + "\n========\n")
+		}
+		golden(t, "testdata/mails.txt", got.String())
+	})
+}
+
+// golden compares with a file, or writes it with -update.
+func golden(t *testing.T, file, got string) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s (-golden +got; go test ./internal/app -update rewrites it):\n%s", file, diff)
+	}
+}
+
+func TestMailThatFailsIsTriedAgainLaterAndLaterUntilItsTimeIsOver(t *testing.T) {
+	onEachDatabase(t, func(t *testing.T, cfg Config) {
+		clock, box := newMovable(), &mailbox{err: errors.New("the mail server is down")}
+		a := open(t, cfg, Deps{Now: clock.now, Mail: box.send})
+		connect(t, a, authz.Registration{})
+		var waits []time.Duration
+		last := clock.now()
+		step := 30 * time.Second
+		for began := clock.now(); clock.now().Sub(began) < 4*24*time.Hour; clock.advance(step) {
+			if clock.now().Sub(began) == 3*time.Hour {
+				step = 30 * time.Minute
+			}
+			before := box.tries
+			a.deliver(t.Context())
+			if box.tries > before {
+				waits = append(waits, clock.now().Sub(last))
+				last = clock.now()
+			}
+		}
+		want := []time.Duration{0, 30 * time.Second, time.Minute, 2 * time.Minute, 4 * time.Minute, 8 * time.Minute, 16 * time.Minute, 32 * time.Minute, time.Hour}
+		if len(waits) < len(want) {
+			t.Fatalf("tried %d times", len(waits))
+		}
+		if diff := cmp.Diff(want, waits[:len(want)]); diff != "" {
+			t.Errorf("waits between tries (-want +got)\n%s", diff)
+		}
+		if n := len(waits); n > 8+72 {
+			t.Errorf("tried %d times in three days", n)
+		}
+		if got := metricValue(t, a, "gatehouse_notices_total", "mail.connected"); got == 0 {
+			t.Error("nothing was counted")
+		}
+		if due, err := a.Store.DueNotices(t.Context(), clock.now().Add(100*24*time.Hour), clock.now(), 10); err != nil || len(due) > 0 {
+			t.Errorf("%d notices are left (%v)", len(due), err)
+		}
+	})
+}
+
+func TestMailIsSentOnceByTwoServers(t *testing.T) {
+	onEachDatabase(t, func(t *testing.T, cfg Config) {
+		box := &mailbox{}
+		servers := []*App{open(t, cfg, Deps{Mail: box.send}), open(t, cfg, Deps{Mail: box.send})}
+		connect(t, servers[0], authz.Registration{})
+		var wg sync.WaitGroup
+		for i := range 8 {
+			wg.Go(func() { servers[i%2].deliver(t.Context()) })
+		}
+		wg.Wait()
+		if len(box.mails) != 1 {
+			t.Errorf("%d e-mails, want 1", len(box.mails))
+		}
+	})
+}
+
+func TestNothingIsMailedAboutWhatIsOver(t *testing.T) {
+	box := &mailbox{}
+	a := open(t, testConfig(t), Deps{Mail: box.send})
+	c := connect(t, a, authz.Registration{})
+	if err := a.Store.RevokeGrant(t.Context(), c.grant.ID); err != nil {
+		t.Fatal(err)
+	}
+	a.deliver(t.Context())
+	if box.tries != 0 {
+		t.Errorf("%d e-mails about a connection that has ended", box.tries)
+	}
+	noNoticeIsLeft(t, a)
+}
+
+func TestWithoutAMailServerNoticesDoNotPileUp(t *testing.T) {
+	a := open(t, testConfig(t), Deps{})
+	connect(t, a, authz.Registration{})
+	a.deliver(t.Context())
+	noNoticeIsLeft(t, a)
+}
+
+func noNoticeIsLeft(t *testing.T, a *App) {
+	t.Helper()
+	later := a.now().Add(23 * time.Hour)
+	if due, err := a.Store.DueNotices(t.Context(), later, later, 10); err != nil || len(due) > 0 {
+		t.Errorf("notices are left: %v (%v)", due, err)
+	}
+}
+
+// logoutEndpoint is an application's back-channel logout endpoint.
+type logoutEndpoint struct {
+	url    string
+	mu     sync.Mutex
+	tokens []string
+	status int
+}
+
+func newLogoutEndpoint(t *testing.T) *logoutEndpoint {
+	t.Helper()
+	e := &logoutEndpoint{status: http.StatusOK}
+	e.url = listening(t, func(w http.ResponseWriter, r *http.Request) {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		if r.Method != http.MethodPost || r.Header.Get("Content-Type") != "application/x-www-form-urlencoded" || r.URL.RawQuery != "" {
+			t.Errorf("got %s %s %s", r.Method, r.URL, r.Header)
+		}
+		e.tokens = append(e.tokens, r.PostFormValue("logout_token"))
+		w.WriteHeader(e.status)
+	}).URL + "/logout"
+	return e
+}
+
+// signedOut is a server on which a person signed in, connected an application that wants to know, and signed out.
+func signedOut(t *testing.T, cfg Config, clock *movable, endpoint *logoutEndpoint) (*App, connection, string) {
+	t.Helper()
+	a := open(t, cfg, Deps{Now: clock.now})
+	c := connect(t, a, authz.Registration{BackchannelLogoutURI: endpoint.url})
+	const password = "a long and quiet passphrase"
+	if err := a.Authn.SetPassword(t.Context(), c.user, password); err != nil {
+		t.Fatal(err)
+	}
+	signed, err := a.Authn.SignIn(t.Context(), authn.SignInRequest{Email: c.user.Email, Password: password, Address: netip.MustParseAddr("192.0.2.1")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	session, err := a.Authn.Session(t.Context(), signed.Cookie.Reveal())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.redeem(t, a, session.SID())
+	if err := a.Authn.SignOut(t.Context(), signed.Cookie.Reveal()); err != nil {
+		t.Fatal(err)
+	}
+	return a, c, session.SID()
+}
+
+func TestApplicationsAreToldThatAPersonSignedOut(t *testing.T) {
+	onEachDatabase(t, func(t *testing.T, cfg Config) {
+		endpoint, clock := newLogoutEndpoint(t), newMovable()
+		a, c, sid := signedOut(t, cfg, clock, endpoint)
+		endpoint.status = http.StatusServiceUnavailable
+		a.deliver(t.Context())
+		a.deliver(t.Context()) // not due again yet
+		endpoint.status = http.StatusNoContent
+		clock.advance(noticeBackoff)
+		a.deliver(t.Context())
+		a.deliver(t.Context())
+		if len(endpoint.tokens) != 2 {
+			t.Fatalf("told %d times, want once in vain and once for good", len(endpoint.tokens))
+		}
+		var claims struct {
+			Issuer    string                     `json:"iss"`
+			Subject   string                     `json:"sub"`
+			Audience  string                     `json:"aud"`
+			SessionID string                     `json:"sid"`
+			Events    map[string]json.RawMessage `json:"events"`
+		}
+		payload, err := base64.RawURLEncoding.DecodeString(strings.Split(endpoint.tokens[1], ".")[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal(payload, &claims); err != nil {
+			t.Fatal(err)
+		}
+		if claims.Issuer != a.Config.PublicURL || claims.Subject != string(c.user.ID) || claims.Audience != string(c.client.ID) || claims.SessionID != sid ||
+			claims.Events["http://schemas.openid.net/event/backchannel-logout"] == nil {
+			t.Errorf("the logout token says %s", payload)
+		}
+		noNoticeIsLeft(t, a)
+	})
+}
+
+// A stranger's URL cannot make the server speak to what is inside the house.
+func TestBackChannelLogoutStaysOutOfTheHouse(t *testing.T) {
+	endpoint, clock := newLogoutEndpoint(t), newMovable()
+	a, _, _ := signedOut(t, testConfig(t), clock, endpoint)
+	public := a.Config
+	public.PublicURL = "https://auth.example.com"
+	a.outbound = outbound(public)
+	a.deliver(t.Context())
+	if len(endpoint.tokens) > 0 {
+		t.Error("an internal address was told")
+	}
+	if got := metricValue(t, a, "gatehouse_notices_total", "backchannel_logout"); got != 1 {
+		t.Errorf("%v failures are counted, want 1", got)
+	}
+}

@@ -1,0 +1,168 @@
+package app
+
+import (
+	"bufio"
+	"crypto/tls"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http/httptest"
+	"net/mail"
+	"net/url"
+	"strings"
+	"testing"
+)
+
+// mailServer is as much of a mail server as takes one message.
+type mailServer struct {
+	address  string
+	received chan string // the commands and the message of each connection
+}
+
+func newMailServer(t *testing.T, config *tls.Config) *mailServer {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if config != nil {
+		l = tls.NewListener(l, config)
+	}
+	t.Cleanup(func() { l.Close() })
+	s := &mailServer{l.Addr().String(), make(chan string, 1)}
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			s.received <- converse(conn)
+		}
+	}()
+	return s
+}
+
+// converse answers a mail client (RFC 5321 §3) and returns what it said.
+func converse(conn net.Conn) string {
+	defer conn.Close()
+	var said strings.Builder
+	in := bufio.NewScanner(conn)
+	fmt.Fprint(conn, "220 mail.test\r\n")
+	for inData := false; in.Scan(); {
+		line := in.Text()
+		said.WriteString(line + "\n")
+		switch verb, _, _ := strings.Cut(line, " "); {
+		case inData && line == ".":
+			inData = false
+			fmt.Fprint(conn, "250 taken\r\n")
+		case inData:
+		case verb == "DATA":
+			inData = true
+			fmt.Fprint(conn, "354 go on\r\n")
+		case verb == "QUIT":
+			fmt.Fprint(conn, "221 bye\r\n")
+			return said.String()
+		case verb == "EHLO":
+			fmt.Fprint(conn, "250-mail.test\r\n250 AUTH PLAIN\r\n")
+		default:
+			fmt.Fprint(conn, "250 fine\r\n")
+		}
+	}
+	return said.String()
+}
+
+func TestMailIsSentBySMTP(t *testing.T) {
+	server := newMailServer(t, nil)
+	var cfg Config
+	if cfg.SMTPURL = (SMTPURL{&url.URL{Scheme: "smtp", Host: server.address}}); !cfg.SMTPURL.Set() {
+		t.Fatal("not set")
+	}
+	send := cfg.SMTPURL.mailer("Gatehouse <no-reply@auth.example.com>")
+	if err := send(t.Context(), Mail{To: "ann@example.com", Subject: "Grüße, Ann", Text: "Hello Ann,\n\na line\n.\nand a dot\n"}); err != nil {
+		t.Fatal(err)
+	}
+	said := <-server.received
+	for _, want := range []string{"MAIL FROM:<no-reply@auth.example.com>", "RCPT TO:<ann@example.com>"} {
+		if !strings.Contains(said, want) {
+			t.Errorf("no %q in\n%s", want, said)
+		}
+	}
+	_, message, _ := strings.Cut(said, "DATA\n")
+	m, err := mail.ReadMessage(strings.NewReader(message))
+	if err != nil {
+		t.Fatalf("%v in\n%s", err, message)
+	}
+	for _, name := range []string{"Date", "Message-ID", "Content-Type"} {
+		if m.Header.Get(name) == "" {
+			t.Errorf("no %s in\n%s", name, message)
+		}
+	}
+	if !strings.HasPrefix(m.Header.Get("Content-Type"), "text/plain") {
+		t.Errorf("it is %s", m.Header.Get("Content-Type"))
+	}
+	if !strings.Contains(message, "and a dot") {
+		t.Errorf("the text is cut off:\n%s", message)
+	}
+}
+
+// A name or an address cannot add headers or recipients.
+func TestMailCannotBeInjectedInto(t *testing.T) {
+	server := newMailServer(t, nil)
+	send := SMTPURL{&url.URL{Scheme: "smtp", Host: server.address}}.mailer("no-reply@auth.example.com")
+	if err := send(t.Context(), Mail{To: "ann@example.com\r\nRCPT TO:<eve@example.com>", Subject: "x", Text: "x"}); err == nil {
+		t.Error("an address of two lines was taken")
+	}
+	if err := send(t.Context(), Mail{To: "ann@example.com", Subject: "x\r\nBcc: eve@example.com", Text: "x"}); err != nil {
+		t.Fatal(err)
+	}
+	if said := <-server.received; strings.Contains(said, "\nBcc:") {
+		t.Errorf("a subject became a header:\n%s", said)
+	}
+}
+
+// A server that speaks TLS from the start gets the password, one whose certificate nobody vouches for gets nothing.
+func TestMailServerWithTLSFromTheStart(t *testing.T) {
+	certificate := httptest.NewUnstartedServer(nil)
+	certificate.StartTLS()
+	certificate.Close()
+	server := newMailServer(t, &tls.Config{Certificates: certificate.TLS.Certificates})
+	u := SMTPURL{&url.URL{Scheme: "smtps", User: url.UserPassword("us", "hunter2"), Host: server.address}}
+	if err := u.mailer("a@example.com")(t.Context(), Mail{To: "b@example.com"}); err == nil || !strings.Contains(err.Error(), "certificate") {
+		t.Errorf("a certificate of nobody: %v", err)
+	}
+	if said := <-server.received; said != "" {
+		t.Errorf("it was told %s", said)
+	}
+}
+
+func TestMailServerWithoutTLSGetsNothingFromAnotherMachine(t *testing.T) {
+	server := newMailServer(t, nil)
+	_, port, err := net.SplitHostPort(server.address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// 0.0.0.0 reaches this machine, and is not known to be it.
+	err = SMTPURL{&url.URL{Scheme: "smtp", User: url.UserPassword("us", "hunter2"), Host: "0.0.0.0:" + port}}.mailer("a@example.com")(t.Context(), Mail{To: "b@example.com"})
+	if err == nil || !strings.Contains(err.Error(), "STARTTLS") || strings.Contains(err.Error(), "hunter2") {
+		t.Errorf("got %v, want a failure for want of STARTTLS", err)
+	}
+	if said := <-server.received; strings.Contains(said, "AUTH") || strings.Contains(said, "MAIL") {
+		t.Errorf("it was told\n%s", said)
+	}
+}
+
+func TestSMTPURLDoesNotPrint(t *testing.T) {
+	cfg := Config{SMTPURL: SMTPURL{&url.URL{Scheme: "smtp", User: url.UserPassword("us", "hunter2"), Host: "mail.example.com"}}}
+	text, err := json.Marshal(cfg.SMTPURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var logged strings.Builder
+	slog.New(slog.NewTextHandler(&logged, nil)).Info("x", "url", cfg.SMTPURL)
+	for _, printed := range []string{string(text), logged.String(), fmt.Sprint(cfg.SMTPURL), fmt.Sprintf("%v %+v %#v %s", cfg.SMTPURL, cfg, cfg.SMTPURL, cfg.SMTPURL)} {
+		if strings.Contains(printed, "hunter2") {
+			t.Errorf("the password is in %s", printed)
+		}
+	}
+}
