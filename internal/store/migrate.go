@@ -6,6 +6,8 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
+	"math/rand/v2"
+	"time"
 
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
@@ -34,7 +36,7 @@ func migrate(ctx context.Context, handle *sql.DB, d dialect) error {
 	}
 	// SQLite has no lock that outlives a transaction. Each migration is one transaction together with its version, so of two processes
 	// one succeeds and the other fails without a trace, and finds less to do when it tries again.
-	const attempts = 20
+	const attempts = 40
 	for attempt := 1; ; attempt++ {
 		err := up(ctx, provider)
 		if err == nil || d.rowLocks || attempt == attempts || ctx.Err() != nil {
@@ -43,6 +45,10 @@ func migrate(ctx context.Context, handle *sql.DB, d dialect) error {
 		pending, check := provider.HasPending(ctx)
 		if check == nil && pending && !d.transient(err) {
 			return err
+		}
+		select { // SQLite does not wait for a lock that would be an upgrade of one that is held
+		case <-ctx.Done():
+		case <-time.After(rand.N(time.Duration(attempt) * 5 * time.Millisecond)):
 		}
 	}
 }

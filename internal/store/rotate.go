@@ -10,13 +10,13 @@ import (
 )
 
 // rotateQuery is the compare-and-swap: it changes the family if the presented generation is the newest, and all that justifies it is alive.
-// Its row is what everyone waits for who refreshes or ends it. The table has no other name in it, for SQLite's RETURNING knows none.
-var rotateQuery = strings.ReplaceAll(`UPDATE families SET generation = f.generation + 1, rotated_at = $4,
-		token_dead_at = CASE WHEN f.token_dead_at < $5 THEN $5 ELSE f.token_dead_at END,
-		expires_at = CASE WHEN f.created_at + $7 < $6 THEN f.created_at + $7 ELSE $6 END
-	WHERE f.id = $1 AND f.generation = $3 AND f.ended_at = 0 AND f.expires_at > $4 AND f.dpop_key = $8
-		AND EXISTS (SELECT 1 FROM `+liveTables+` WHERE g.id = f.grant_id AND g.client_id = $2 AND `+isLive+`)
-	RETURNING `+familyColumns+`, `+liveOf("f.grant_id"), "f.", "families.")
+// Its row is what everyone waits for who refreshes or ends it. The table keeps its name here: SQLite's RETURNING knows no other.
+var rotateQuery = `UPDATE families SET generation = generation + 1, rotated_at = $4,
+		token_dead_at = CASE WHEN token_dead_at < $5 THEN $5 ELSE token_dead_at END,
+		expires_at = CASE WHEN created_at + $7 < $6 THEN created_at + $7 ELSE $6 END
+	WHERE id = $1 AND generation = $3 AND ended_at = 0 AND expires_at > $4 AND dpop_key = $8
+		AND EXISTS (SELECT 1 FROM ` + liveTables + ` WHERE g.id = families.grant_id AND g.client_id = $2 AND ` + isLive + `)
+	RETURNING ` + strings.ReplaceAll(familyColumns, "f.", "families.") + `, ` + liveOf("families.grant_id")
 
 // errRetried ends a unit of work that has nothing to write.
 var errRetried = errors.New("retried")

@@ -31,7 +31,7 @@ func open(t *testing.T, url string) *store.DB {
 }
 
 // whole is what reads a whole table because it is asked for all of it.
-var whole = []string{"FROM users u", "FROM teams t", "FROM clients c LEFT JOIN teams ct ON ct.id = c.team_id", "FROM keyring", "c.public"}
+var whole = []string{"FROM users u", "FROM teams t", "FROM clients c LEFT JOIN teams ct ON ct.id = c.team_id", "FROM keyring", "FROM audit", "c.public"}
 
 func everyStatementHasItsIndex(t *testing.T, statements []string) {
 	db := open(t, storetest.SQLiteURL(t))
@@ -69,7 +69,7 @@ func endsWithAny(text string, endings []string) bool {
 
 func plan(t *testing.T, db *sql.DB, query string) (steps []string) {
 	t.Helper()
-	args := make([]any, 10)
+	args := make([]any, 20)
 	for n := range args {
 		if !strings.Contains(query, fmt.Sprintf("$%d", n+1)) {
 			args = args[:n]

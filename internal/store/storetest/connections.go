@@ -26,10 +26,19 @@ func testClients(k *kit) {
 
 	changed := global
 	changed.Name, changed.Scope, changed.RedirectURIs = "New name", oauth.Scope{"read"}, []string{"https://new.example/é?\"x\"=\\"}
+	changed.ResourceServer, changed.Resources = "https://api.example/", []string{"https://api.example/", "urn:x"}
+	changed.JWKS, changed.JWKSURI, changed.IDTokenAlgorithm = `{"keys":[]}`, "https://keys.example/", "ES256"
+	changed.PostLogoutRedirectURIs, changed.BackchannelLogoutURI = []string{"https://bye.example/", "https://b.example/?a=1"}, "https://logout.example/"
+	changed.RequirePAR, changed.RequireDPoP = true, true
 	ignored := changed
 	ignored.Owner, ignored.Public, ignored.Team, ignored.Secrets = "x", true, acme, nil
 	k.ok(k.db.UpdateClient(k.ctx, ignored))
 	equal(k, "updated", must[authz.Client](k)(k.db.Client(k.ctx, global.ID)), changed)
+	added := changed
+	added.ID = "c-added"
+	k.ok(k.db.AddClient(k.ctx, added))
+	equal(k, "added with everything", must[authz.Client](k)(k.db.Client(k.ctx, added.ID)), added)
+	equal(k, "and listed", must[[]authz.Client](k)(k.db.Clients(k.ctx))[1], listed(added))
 	k.is(k.db.UpdateClient(k.ctx, authz.Client{ID: "nothing"}), authz.ErrNoClient)
 }
 
@@ -167,6 +176,22 @@ func testGrants(k *kit) {
 	} {
 		equal(k, "Grants", must[[]authz.GrantDetail](k)(k.db.Grants(k.ctx, tt.filter)), tt.want)
 	}
+
+	used := func(want time.Time) {
+		k.Helper()
+		equal(k, "LastUsed", must[[]authz.GrantDetail](k)(k.db.Grants(k.ctx, authz.GrantFilter{User: ada.ID, Team: acme.ID}))[0].LastUsed, want)
+	}
+	k.ok(k.db.Burn(k.ctx, family("f-burnt", oldest.Grant)))
+	used(time.Time{})
+	k.redeemed("f1", oldest.Grant)
+	used(now)
+	second := family("f2", oldest.Grant)
+	second.CreatedAt = now.Add(time.Minute)
+	_, err := k.db.Redeem(k.ctx, second)
+	k.ok(err)
+	used(now.Add(time.Minute))
+	k.rotated(rotation("f1", global.ID, 0, now.Add(time.Hour-time.Second)))
+	used(now.Add(time.Hour - time.Second))
 }
 
 func testRevokeGrant(k *kit) {

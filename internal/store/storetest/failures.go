@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
 	"github.com/gatehouse-auth/gatehouse/internal/store"
@@ -20,6 +21,21 @@ type call struct {
 	name string
 	do   func(ctx context.Context, db *store.DB) error
 	want error // what it answers when nothing fails
+}
+
+// events is what each unit of work puts on record, in the order of writes. Nothing is put on record of what counts, retries and delivers.
+var events = map[string]audit.Kind{
+	"AddUser": audit.UserAdded, "DisableUser": audit.UserDisabled, "EnableUser": audit.UserEnabled,
+	"AddTeam": audit.TeamAdded, "RenameTeam": audit.TeamRenamed, "RemoveTeam": audit.TeamRemoved,
+	"AddMember": audit.MemberAdded, "RemoveMember": audit.MemberRemoved,
+	"SetPassword": audit.PasswordSet, "StartSession": audit.SignedIn, "EndSession": audit.SignedOut,
+	"AddClient": audit.ClientAdded, "UpdateClient": audit.ClientUpdated, "AddClientSecret": audit.SecretRotated,
+	"DisableClient": audit.ClientDisabled, "EnableClient": audit.ClientEnabled, "RemoveClient": audit.ClientRemoved,
+	"SaveGrant": audit.ConsentGiven, "RevokeGrant": audit.GrantRevoked, "Block": audit.ClientBlocked, "Unblock": audit.ClientUnblocked,
+	"Redeem": audit.TokenIssued, "Redeem again": audit.CodeReplayed, "Burn": audit.CodeRefused,
+	"Rotate": audit.TokenRefreshed, "Rotate again": audit.RefreshReplayed, "EndFamily": audit.TokenRevoked, "EndToken": audit.TokenRevoked,
+	"AddKeys": audit.KeysRotated, "ReplaceSealed": audit.MasterKeyReplaced, "Record": audit.SignInFailed,
+	"Rehash": "", "Count": "", "Uncount": "", "UseAssertion": "", "DueNotices": "", "Postpone": "", "Delivered": "",
 }
 
 // membership is Ada's in Acme.
@@ -82,7 +98,7 @@ var writes = []call{
 		_, err := db.Redeem(ctx, family("f-new", grant("g1", ada, global, acme, "read")))
 		return err
 	}, nil},
-	{"Redeem", func(ctx context.Context, db *store.DB) error {
+	{"Redeem again", func(ctx context.Context, db *store.DB) error {
 		_, err := db.Redeem(ctx, family("f1", grant("g1", ada, global, acme, "read")))
 		return err
 	}, authz.ErrReplayed},
@@ -95,7 +111,36 @@ var writes = []call{
 	{"Unblock", func(ctx context.Context, db *store.DB) error { return db.Unblock(ctx, beta.ID, public.ID) }, nil},
 
 	{"AddKeys", func(ctx context.Context, db *store.DB) error {
-		return db.AddKeys(ctx, []token.StoredKey{storedKey("k1", "ES256/1", now), storedKey("k2", "RS256/1", now)})
+		return db.AddKeys(ctx, []token.StoredKey{storedKey("k1", "ES256/2", now), storedKey("k2", "RS256/1", now)})
+	}, nil},
+	{"ReplaceSealed", func(ctx context.Context, db *store.DB) error {
+		key := storedKey("k-first", "ES256/1", now)
+		key.Sealed = []byte("resealed")
+		return db.ReplaceSealed(ctx, []token.StoredKey{key})
+	}, nil},
+
+	{"Rotate", func(ctx context.Context, db *store.DB) error {
+		_, err := db.Rotate(ctx, rotation("f1", global.ID, 0, now))
+		return err
+	}, nil},
+	{"Rotate again", func(ctx context.Context, db *store.DB) error {
+		_, err := db.Rotate(ctx, rotation("f2", global.ID, 0, now))
+		return err
+	}, authz.ErrReused},
+	{"EndFamily", func(ctx context.Context, db *store.DB) error {
+		_, err := db.EndFamily(ctx, "f1", global.ID, now)
+		return err
+	}, nil},
+	{"EndToken", func(ctx context.Context, db *store.DB) error { return db.EndToken(ctx, "m.1", acmes.ID, now, later) }, nil},
+	{"UseAssertion", func(ctx context.Context, db *store.DB) error { return db.UseAssertion(ctx, global.ID, "jti", later) }, nil},
+	{"DueNotices", func(ctx context.Context, db *store.DB) error {
+		_, err := db.DueNotices(ctx, now, later, 10)
+		return err
+	}, nil},
+	{"Postpone", func(ctx context.Context, db *store.DB) error { return db.Postpone(ctx, logoutNotice, later) }, nil},
+	{"Delivered", func(ctx context.Context, db *store.DB) error { return db.Delivered(ctx, logoutNotice) }, nil},
+	{"Record", func(ctx context.Context, db *store.DB) error {
+		return db.Record(ctx, audit.Event{Kind: audit.SignInFailed})
 	}, nil},
 }
 
@@ -127,7 +172,33 @@ var reads = []call{
 	}, nil},
 	{"Blocks", func(ctx context.Context, db *store.DB) error { _, err := db.Blocks(ctx, beta.ID); return err }, nil},
 	{"Keys", func(ctx context.Context, db *store.DB) error { _, err := db.Keys(ctx); return err }, nil},
+	{"Connection", func(ctx context.Context, db *store.DB) error { _, err := db.Connection(ctx, "f1", now); return err }, nil},
+	{"MachineLive", func(ctx context.Context, db *store.DB) error {
+		_, err := db.MachineLive(ctx, "m.1", acmes.ID, now)
+		return err
+	}, nil},
+	{"Endings", func(ctx context.Context, db *store.DB) error { _, err := db.Endings(ctx, now); return err }, nil},
+	{"Events", func(ctx context.Context, db *store.DB) error {
+		for _, filter := range []audit.Filter{
+			{},
+			{Team: "x"},
+			{User: "x"},
+			{Client: "x"},
+			{Kind: "x"},
+			{Since: now},
+			{Before: 1},
+			{Team: "x", User: "x", Client: "x", Kind: "x", Since: now, Before: 1},
+		} {
+			if _, err := db.Events(ctx, filter); err != nil {
+				return err
+			}
+		}
+		return nil
+	}, nil},
 }
+
+// logoutNotice is the id of the notice that Bob has signed out.
+var logoutNotice = "backchannel_logout/c-listens/" + authn.Session{ID: "s-bob"}.SID()
 
 // furnish fills a database so that every write finds something to change.
 func (k *kit) furnish() {
@@ -137,8 +208,20 @@ func (k *kit) furnish() {
 	k.ok(k.db.AddClient(k.ctx, authz.Client{ID: "c-off", Name: "off", DisabledAt: now}))
 	g := k.granted("g1", ada, global, acme, "read")
 	k.redeemed("f1", g)
+	k.redeemed("f2", g)
+	k.rotated(rotation("f2", global.ID, 0, now))
+	k.rotated(rotation("f2", global.ID, 1, now))
+	listener := authz.Client{ID: "c-listens", Name: "listens", BackchannelLogoutURI: "https://listener.example/logout"}
+	k.ok(k.db.AddClient(k.ctx, listener))
+	heard := family("f-bob", k.granted("g-bob", bob, listener, acme, "openid"))
+	heard.SessionID = authn.Session{ID: "s-bob"}.SID()
+	_, err := k.db.Redeem(k.ctx, heard)
+	k.ok(err)
+	k.ok(k.db.StartSession(k.ctx, session("s-bob", bob), ""))
+	k.ok(k.db.EndSession(k.ctx, "s-bob"))
+	k.ok(k.db.AddKeys(k.ctx, []token.StoredKey{storedKey("k-first", "ES256/1", now)}))
 	k.ok(k.db.StartSession(k.ctx, session("s1", ada), ""))
-	_, err := k.db.Count(k.ctx, []authn.Bucket{{Key: "a", Limit: 5, Window: time.Hour}, {Key: "b", Limit: 5, Window: time.Hour}}, now)
+	_, err = k.db.Count(k.ctx, []authn.Bucket{{Key: "a", Limit: 5, Window: time.Hour}, {Key: "b", Limit: 5, Window: time.Hour}}, now)
 	k.ok(err)
 	k.ok(k.db.Block(k.ctx, authz.Block{Team: beta.ID, Client: public.ID, Reason: "no", CreatedAt: now}))
 }
@@ -150,7 +233,7 @@ func testFailures(k *kit) {
 	for _, w := range writes {
 		k := k.empty()
 		k.furnish()
-		before := k.dump()
+		before, recorded := k.dump(), k.rows("audit", "1 = 1")
 		for n := int64(1); ; n++ {
 			var seen atomic.Int64
 			k.h.Fail(k.db, func(string) error {
@@ -175,6 +258,15 @@ func testFailures(k *kit) {
 		if k.dump() == before {
 			k.Fatalf("%s changed nothing, so its failures show nothing", w.name)
 		}
+		kind, named := events[w.name]
+		if !named {
+			k.Fatalf("%s is not among the events", w.name)
+		}
+		if kind != "" {
+			recorded++
+			equal(k, "the newest event after "+w.name, must[[]audit.Event](k)(k.db.Events(k.ctx, audit.Filter{Limit: 1}))[0].Kind, kind)
+		}
+		equal(k, "events after "+w.name, k.rows("audit", "1 = 1"), recorded)
 		k.done()
 	}
 }
@@ -223,6 +315,7 @@ func (k *kit) allMethodsAreNamed() {
 	}
 	for _, declared := range []reflect.Type{
 		reflect.TypeFor[team.Store](), reflect.TypeFor[authn.Store](), reflect.TypeFor[authz.Store](), reflect.TypeFor[token.Store](),
+		reflect.TypeFor[audit.Store](),
 	} {
 		for method := range declared.Methods() {
 			if !named[method.Name] {

@@ -38,13 +38,14 @@ func testRedeem(k *kit) {
 	equal(k, "other families", k.rows("families", "id = 'f2' AND ended_at = 0"), 1)
 }
 
-// A redemption costs one statement and one commit.
+// A redemption costs one statement, its record and one commit.
 func testRedeemCosts(k *kit) {
 	k.populate()
 	g := k.granted("g1", ada, global, acme, "read")
 	k.count.reset()
 	k.redeemed("f1", g)
 	equal(k, "statements", k.count.get("Redeem"), 1)
+	equal(k, "records", k.count.get("audit"), 1)
 	equal(k, "commits", k.count.get("commit"), 1)
 }
 
@@ -102,16 +103,41 @@ func testKeys(k *kit) {
 	k.ok(k.db.AddKeys(k.ctx, nil))
 }
 
+func testReplaceSealed(k *kit) {
+	a, b := storedKey("k-a", "ES256/1", now), storedKey("k-b", "ES256/2", later)
+	k.ok(k.db.AddKeys(k.ctx, []token.StoredKey{a, b}))
+	resealed := []token.StoredKey{a, b}
+	for i := range resealed {
+		resealed[i].Sealed = []byte{9, byte(i)}
+	}
+	changed := resealed[0]
+	changed.Algorithm, changed.Slot, changed.SignsFrom = "x", "x", later // what it is for stays
+	k.ok(k.db.ReplaceSealed(k.ctx, []token.StoredKey{resealed[1], changed}))
+	equal(k, "Keys", must[[]token.StoredKey](k)(k.db.Keys(k.ctx)), resealed)
+
+	again := resealed[0]
+	again.Sealed = []byte{1}
+	if err := k.db.ReplaceSealed(k.ctx, []token.StoredKey{again, storedKey("nothing", "x", now)}); err == nil {
+		k.Fatal("a key that is not there was replaced")
+	}
+	equal(k, "Keys after a failure", must[[]token.StoredKey](k)(k.db.Keys(k.ctx)), resealed)
+}
+
 func testPrune(k *kit) {
 	k.populate()
 	g := k.granted("g1", ada, global, acme, "read")
 	for i, id := range []string{"f0", "f1", "f2", "f3"} {
 		f := family(id, g)
 		f.ExpiresAt = now.Add(time.Duration(i) * time.Hour)
+		f.TokenDeadAt = f.ExpiresAt
 		_, err := k.db.Redeem(k.ctx, f)
 		k.ok(err)
 	}
-	_, err := k.db.Redeem(k.ctx, family("f3", g)) // ended, and yet it is what tells the next replay
+	outlived := family("f-outlived", g) // an access token of its lives on
+	outlived.ExpiresAt, outlived.TokenDeadAt = now, now.Add(10*time.Hour)
+	_, err := k.db.Redeem(k.ctx, outlived)
+	k.ok(err)
+	_, err = k.db.Redeem(k.ctx, family("f3", g)) // ended, and yet it is what tells the next replay
 	k.is(err, authz.ErrReplayed)
 	k.ok(k.db.StartSession(k.ctx, session("s1", ada), "")) // an hour
 	_, err = k.db.Count(k.ctx, []authn.Bucket{{Key: "a", Limit: 9, Window: time.Hour}, {Key: "b", Limit: 9, Window: 9 * time.Hour}}, now)
@@ -127,8 +153,21 @@ func testPrune(k *kit) {
 	equal(k, "the family that expired last", k.rows("families", "id = 'f2'"), 1)
 	prune(now.Add(2*time.Hour), 1, 1)
 	prune(now.Add(2*time.Hour), 1, 0)
-	equal(k, "what stays", k.rows("families", "id = 'f3'")+k.rows("throttle", "bucket = 'b'"), 2)
+	equal(k, "what stays", k.rows("families", "id IN ('f3', 'f-outlived')")+k.rows("throttle", "bucket = 'b'"), 3)
 	equal(k, "grants", k.rows("grants", "1 = 1"), 1)
+
+	equal(k, "endings and notices", k.rows("endings", "1 = 1")+k.rows("notices", "1 = 1"), 2)
+	k.ok(k.db.UseAssertion(k.ctx, global.ID, "jti", now.Add(3*time.Hour)))
+	prune(now.Add(3*time.Hour), 1, 3) // the family, its ending and the assertion
+	prune(now.Add(80*time.Hour), 100, 3)
+	equal(k, "families, endings, assertions, notices and counters",
+		k.rows("families", "1 = 1")+k.rows("endings", "1 = 1")+k.rows("assertions", "1 = 1")+k.rows("notices", "1 = 1")+k.rows("throttle", "1 = 1"), 0)
+
+	events := k.rows("audit", "1 = 1")
+	retention := 365 * 24 * time.Hour
+	prune(now.Add(retention), 100, 0)
+	prune(now.Add(retention+time.Second), 1, 1)
+	prune(now.Add(retention+time.Second), 100, events-1)
 	k.done()
 }
 

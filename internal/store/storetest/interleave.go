@@ -90,7 +90,7 @@ func (k *kit) untilDoneOrWaiting(done <-chan struct{}) {
 // wipe removes everything. Only where k.h.SQL can write.
 func (k *kit) wipe() {
 	k.Helper()
-	for _, table := range []string{"teams", "clients", "users", "throttle", "keyring"} {
+	for _, table := range []string{"teams", "clients", "users", "throttle", "keyring", "endings", "assertions", "notices", "audit"} {
 		_, err := k.h.SQL(k.db).ExecContext(k.ctx, "DELETE FROM "+table)
 		k.ok(err)
 	}

@@ -63,10 +63,32 @@ func Run(t *testing.T, h Harness) {
 		{"RedeemCosts", testRedeemCosts},
 		{"RedeemRefuses", testRedeemRefuses},
 		{"Burn", testBurn},
+		{"Rotate", testRotate},
+		{"RotateRefuses", testRotateRefuses},
+		{"RotateReuseEndsTheFamily", testRotateReuse},
+		{"RotateCosts", testRotateCosts},
+		{"RefreshingAddsNoRow", testRefreshingAddsNoRow},
+		{"Connection", testConnection},
+		{"EndFamily", testEndFamily},
+		{"EndingsOfGrants", testEndingsOfGrants},
+		{"EndingsOfMachines", testEndingsOfMachines},
+		{"EndToken", testEndToken},
+		{"UseAssertion", testUseAssertion},
+		{"Mail", testMail},
+		{"BackchannelLogout", testBackchannelLogout},
+		{"DueNotices", testDueNotices},
+		{"Events", testEvents},
+		{"EventsSayWho", testEventsSayWho},
 		{"Keys", testKeys},
+		{"ReplaceSealed", testReplaceSealed},
 		{"Prune", testPrune},
 		{"Ping", testPing},
 		{"FiftyRedeemOneWins", testRedeemRace},
+		{"SixtyFourRefreshOneSuccessor", testRefreshStorm},
+		{"NoRefreshAfterTheEnd", testNoRefreshAfterTheEnd},
+		{"NoticesGoToOne", testNoticeRace},
+		{"AssertionWorksOnce", testAssertionRace},
+		{"EventsOfTwoProcesses", testEventRace},
 		{"ConsentsAddUp", testConsentRace},
 		{"NothingOutlivesItsEnd", testEndRaces},
 		{"LimitHoldsUnderRace", testThrottleRace},
@@ -101,7 +123,7 @@ type kit struct {
 // open opens the test's database once more, as another process would.
 func (k *kit) open() *store.DB {
 	k.Helper()
-	db, err := store.Open(k.ctx, k.url, store.Options{Observe: k.count.add})
+	db, err := store.Open(k.ctx, k.url, store.Options{Observe: k.count.add, Now: func() time.Time { return now }})
 	if err != nil {
 		k.Fatal(err)
 	}
@@ -153,6 +175,7 @@ func (k *kit) rows(table, condition string, args ...any) int {
 
 var tables = []string{
 	"users", "teams", "memberships", "clients", "client_secrets", "team_blocks", "grants", "families", "sessions", "throttle", "keyring",
+	"endings", "assertions", "notices", "audit",
 }
 
 // dump is everything that is stored.
@@ -237,7 +260,8 @@ func (k *kit) granted(id string, u team.User, c authz.Client, t team.Team, scope
 func family(id string, g authz.Grant) authz.Family {
 	return authz.Family{
 		ID: authz.FamilyID(id), Grant: g.ID, Client: g.Client, Scope: g.Scope,
-		AuthTime: now.Add(-time.Hour), CreatedAt: now, ExpiresAt: now.Add(time.Hour),
+		AuthTime: now.Add(-time.Hour), CreatedAt: now, ExpiresAt: now.Add(time.Hour), TokenDeadAt: now.Add(30 * time.Minute),
+		Nonce: "n-0S6_WzA2Mj ÿ", Methods: []string{"pwd", "otp"}, SessionID: "sid-1", Resource: []string{"https://api.example/", "urn:x"},
 	}
 }
 

@@ -1,0 +1,159 @@
+package storetest
+
+import (
+	"errors"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/internal/audit"
+	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/store"
+)
+
+func testEndFamily(k *kit) {
+	f := k.connected()
+	end := func(id authz.FamilyID, client authz.ClientID, at time.Time, want bool) {
+		k.Helper()
+		equal(k, "EndFamily", must[bool](k)(k.db.EndFamily(k.ctx, id, client, at)), want)
+	}
+	before := k.dump()
+	end("nothing", f.Client, now, false)
+	end(f.ID, public.ID, now, false)
+	equal(k, "everything after ending what is not theirs", k.dump(), before)
+
+	end(f.ID, f.Client, now, true)
+	equal(k, "Endings", must[[]authz.Ending](k)(k.db.Endings(k.ctx, now)), []authz.Ending{{Kind: "family", ID: "f1", At: now, Expires: f.TokenDeadAt}})
+	equal(k, "Endings when its tokens are dead", must[[]authz.Ending](k)(k.db.Endings(k.ctx, f.TokenDeadAt)), nil)
+	equal(k, "the grant", k.rows("grants", "id = 'g1'"), 1)
+	before = k.dump()
+	end(f.ID, f.Client, now.Add(time.Second), false)
+	equal(k, "everything after ending it again", k.dump(), before)
+
+	// A replayed code ends what it got; a family whose tokens are dead ends without a word.
+	k.redeemed("f2", authz.Grant{ID: f.Grant, Client: f.Client, Scope: f.Scope})
+	_, err := k.db.Redeem(k.ctx, family("f2", authz.Grant{ID: f.Grant, Client: f.Client, Scope: f.Scope}))
+	k.is(err, authz.ErrReplayed)
+	k.redeemed("f3", authz.Grant{ID: f.Grant, Client: f.Client, Scope: f.Scope})
+	end("f3", f.Client, f.TokenDeadAt, true)
+	equal(k, "endings", k.rows("endings", "kind = 'family' AND id IN ('f1', 'f2')"), 2)
+	equal(k, "all endings", k.rows("endings", "1 = 1"), 2)
+}
+
+// Whatever ends a grant tells of it if its access tokens may still be believed, and only then.
+func testEndingsOfGrants(k *kit) {
+	// db.now, which is now, is when those ended whose method is not told the time.
+	for _, ender := range enders() {
+		k := k.empty()
+		k.populate()
+		believed := k.granted("g1", ada, global, acme, "read")
+		k.redeemed("f1", believed)
+		longest := family("f2", believed)
+		longest.TokenDeadAt = now.Add(45 * time.Minute)
+		_, err := k.db.Redeem(k.ctx, longest)
+		k.ok(err)
+		ended := family("f3", believed) // told of already
+		ended.TokenDeadAt = now.Add(50 * time.Minute)
+		_, err = k.db.Redeem(k.ctx, ended)
+		k.ok(err)
+		must[bool](k)(k.db.EndFamily(k.ctx, "f3", global.ID, now.Add(-time.Minute)))
+		dead := family("f4", k.granted("g2", ada, global, beta, "read"))
+		dead.TokenDeadAt = now
+		_, err = k.db.Redeem(k.ctx, dead)
+		k.ok(err)
+		k.granted("g3", bob, global, acme, "read") // never used
+
+		k.ok(ender.do(k.ctx, k.db))
+		var got []authz.Ending
+		for _, e := range must[[]authz.Ending](k)(k.db.Endings(k.ctx, now)) {
+			if e.Kind == "grant" {
+				got = append(got, e)
+			}
+		}
+		equal(k, "what ended with "+ender.name, got, []authz.Ending{{Kind: "grant", ID: "g1", At: now, Expires: now.Add(45 * time.Minute)}})
+		equal(k, "grants", k.rows("grants", "id = 'g1'"), 0)
+	}
+}
+
+func testEndingsOfMachines(k *kit) {
+	enders := map[string]func() error{
+		"DisableClient": func() error { return k.db.DisableClient(k.ctx, acmes.ID, now) },
+		"RemoveClient":  func() error { return k.db.RemoveClient(k.ctx, acmes.ID) },
+		"RemoveTeam":    func() error { return k.db.RemoveTeam(k.ctx, acme.ID) },
+		"Block": func() error {
+			return k.db.Block(k.ctx, authz.Block{Team: acme.ID, Client: acmes.ID, CreatedAt: now})
+		},
+	}
+	for name, end := range enders {
+		fresh := k.empty()
+		k.db, k.other = fresh.db, nil
+		k.populate()
+		want := acmes
+		equal(k, "MachineLive", must[authz.Client](k)(k.db.MachineLive(k.ctx, "m.1", acmes.ID, now)), want)
+		for _, c := range []authz.Client{global, public, {ID: "nothing"}} {
+			_, err := k.db.MachineLive(k.ctx, "m.1", c.ID, now)
+			k.is(err, authz.ErrNotLive)
+		}
+		k.ok(k.db.Block(k.ctx, authz.Block{Team: beta.ID, Client: acmes.ID, CreatedAt: now})) // not its team: no matter
+		k.ok(k.db.DisableClient(k.ctx, global.ID, now))                                       // no machine: nothing to tell
+		equal(k, "endings", k.rows("endings", "1 = 1"), 0)
+
+		k.ok(end())
+		equal(k, "what ended with "+name, must[[]authz.Ending](k)(k.db.Endings(k.ctx, now)), []authz.Ending{
+			{Kind: "client", ID: "c-acme", At: now, Expires: now.Add(24 * time.Hour)},
+		})
+		_, err := k.db.MachineLive(k.ctx, "m.1", acmes.ID, now)
+		k.is(err, authz.ErrNotLive)
+	}
+
+	// Enabling it again revives no token.
+	fresh := k.empty()
+	k.db = fresh.db
+	k.populate()
+	k.ok(k.db.DisableClient(k.ctx, acmes.ID, now))
+	k.ok(k.db.EnableClient(k.ctx, acmes.ID))
+	_, err := k.db.MachineLive(k.ctx, "m.1", acmes.ID, now)
+	k.is(err, authz.ErrNotLive)
+	equal(k, "a token of afterwards", must[authz.Client](k)(k.db.MachineLive(k.ctx, "m.2", acmes.ID, now.Add(time.Second))), acmes)
+	k.ok(k.db.DisableClient(k.ctx, acmes.ID, now.Add(time.Hour)))
+	equal(k, "the ending", k.rows("endings", "kind = 'client' AND at = $1", now.Add(time.Hour).UnixMilli()), 1)
+}
+
+func testEndToken(k *kit) {
+	k.populate()
+	expires := now.Add(time.Hour)
+	k.ok(k.db.EndToken(k.ctx, "m.1", acmes.ID, now, expires))
+	k.ok(k.db.EndToken(k.ctx, "m.1", acmes.ID, now, expires))
+	equal(k, "Endings", must[[]authz.Ending](k)(k.db.Endings(k.ctx, now)), []authz.Ending{{Kind: "token", ID: "m.1", At: now, Expires: expires}})
+	_, err := k.db.MachineLive(k.ctx, "m.1", acmes.ID, now)
+	k.is(err, authz.ErrNotLive)
+	equal(k, "another token", must[authz.Client](k)(k.db.MachineLive(k.ctx, "m.2", acmes.ID, now)).ID, acmes.ID)
+	event := must[[]audit.Event](k)(k.db.Events(k.ctx, audit.Filter{Team: string(acme.ID), Kind: audit.TokenRevoked}))[0]
+	equal(k, "the event's client", event.Client, string(acmes.ID))
+}
+
+func testUseAssertion(k *kit) {
+	k.ok(k.db.UseAssertion(k.ctx, "c-1", "jti", later))
+	k.is(k.db.UseAssertion(k.ctx, "c-1", "jti", later), authz.ErrUsed)
+	k.ok(k.db.UseAssertion(k.ctx, "c-2", "jti", later))
+	k.ok(k.db.UseAssertion(k.ctx, "c-1", "another", later))
+	long := strings.Repeat("j", 60_000) // clients choose it
+	k.ok(k.db.UseAssertion(k.ctx, "c-1", long, later))
+	k.is(k.db.UseAssertion(k.ctx, "c-1", long, later), authz.ErrUsed)
+}
+
+func testAssertionRace(k *kit) {
+	var won, used atomic.Int64
+	k.together(30, func(_ int, db *store.DB) {
+		switch err := db.UseAssertion(k.ctx, "c-1", "jti", later); {
+		case err == nil:
+			won.Add(1)
+		case errors.Is(err, authz.ErrUsed):
+			used.Add(1)
+		default:
+			k.Error(err)
+		}
+	})
+	equal(k, "winners", won.Load(), 1)
+	equal(k, "others", used.Load(), 29)
+}

@@ -1,0 +1,131 @@
+package storetest
+
+import (
+	"sync"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/internal/authn"
+	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/store"
+)
+
+// due takes every notice that is due.
+func (k *kit) due(at, retry time.Time) []authz.Notice {
+	k.Helper()
+	return must[[]authz.Notice](k)(k.db.DueNotices(k.ctx, at, retry, 100))
+}
+
+func testMail(k *kit) {
+	k.populate()
+	k.granted("g1", ada, global, acme, "read")
+	k.granted("g2", ada, global, acme, "read", "write") // the same connection, wider
+	got := k.due(now, later)
+	equal(k, "notices", len(got), 1)
+	equal(k, "the notice", got[0], authz.Notice{
+		ID: got[0].ID, Kind: "mail.connected", User: ada.ID, Client: global.ID, Team: acme.ID,
+		CreatedAt: now, Tries: 1, NextTry: later, ExpiresAt: now.Add(72 * time.Hour),
+	})
+}
+
+func testBackchannelLogout(k *kit) {
+	k.populate()
+	listener := authz.Client{ID: "c-listens", Name: "Listener", BackchannelLogoutURI: "https://listener.example/logout", CreatedAt: now}
+	k.ok(k.db.AddClient(k.ctx, listener))
+	sid, other := authn.Session{ID: "s1"}.SID(), authn.Session{ID: "s2"}.SID()
+	connect := func(id, sid string, g authz.Grant, scope ...string) {
+		k.Helper()
+		f := family(id, g)
+		f.SessionID, f.Scope = sid, scope
+		_, err := k.db.Redeem(k.ctx, f)
+		k.ok(err)
+	}
+	inAcme, inBeta := k.granted("g1", ada, listener, acme, "openid", "read"), k.granted("g2", ada, listener, beta, "openid")
+	connect("f1", sid, inAcme, "openid", "read")
+	connect("f2", sid, inBeta, "openid")                                         // the same application and sign-in: told once
+	connect("f3", sid, k.granted("g3", ada, global, acme, "openid"), "openid")   // does not listen
+	connect("f4", other, inAcme, "openid")                                       // another sign-in
+	connect("f5", sid, k.granted("g4", bob, listener, acme, "openid"), "openid") // cannot be, but is no reason to fail
+	for _, id := range []string{"s1", "s2"} {
+		k.ok(k.db.StartSession(k.ctx, session(id, ada), ""))
+	}
+	k.ok(k.db.RevokeGrant(k.ctx, "g4"))
+	for _, n := range k.due(now, later) { // about the connections
+		k.ok(k.db.Delivered(k.ctx, n.ID))
+	}
+
+	k.ok(k.db.EndSession(k.ctx, "unknown"))
+	equal(k, "notices of a session that was not there", len(k.due(now, later)), 0)
+	k.ok(k.db.EndSession(k.ctx, "s1"))
+	logout := authz.Notice{
+		Kind: "backchannel_logout", User: ada.ID, Client: listener.ID, SessionID: sid, CreatedAt: now, Tries: 1, NextTry: later, ExpiresAt: now.Add(24 * time.Hour),
+	}
+	got := k.due(now, later)
+	equal(k, "notices after EndSession", len(got), 1)
+	logout.ID = got[0].ID
+	equal(k, "the notice", got[0], logout)
+
+	k.ok(k.db.DisableUser(k.ctx, ada.ID, now))
+	got = k.due(now, later)
+	equal(k, "notices after DisableUser", len(got), 1) // s1's is there already
+	logout.ID, logout.SessionID = got[0].ID, other
+	equal(k, "the notice", got[0], logout)
+}
+
+func testDueNotices(k *kit) {
+	k.populate()
+	for _, t := range []time.Duration{3 * time.Minute, time.Minute, 2 * time.Minute} {
+		g := grant("g-"+t.String(), ada, global, acme, "read")
+		g.CreatedAt = now.Add(t)
+		must[authz.Grant](k)(k.db.SaveGrant(k.ctx, g))
+		k.ok(k.db.RevokeGrant(k.ctx, g.ID))
+	}
+	at := func(list []authz.Notice) (minutes []int) {
+		for _, n := range list {
+			minutes = append(minutes, int(n.CreatedAt.Sub(now).Minutes()))
+		}
+		return minutes
+	}
+	equal(k, "before any is due", at(k.due(now, later)), nil)
+	retry := now.Add(time.Hour)
+	equal(k, "the first", at(must[[]authz.Notice](k)(k.db.DueNotices(k.ctx, now.Add(3*time.Minute), retry, 1))), []int{1})
+	equal(k, "the rest", at(k.due(now.Add(3*time.Minute), retry)), []int{2, 3})
+	equal(k, "until the retry", at(k.due(retry.Add(-time.Millisecond), retry)), nil)
+	again := k.due(retry, retry.Add(time.Hour))
+	equal(k, "the retry", len(again), 3)
+	equal(k, "tries", again[0].Tries, 2)
+	k.ok(k.db.Postpone(k.ctx, again[1].ID, retry.Add(time.Minute)))
+	equal(k, "sooner", at(k.due(retry.Add(time.Minute), retry.Add(time.Hour))), at(again[1:2]))
+	k.ok(k.db.Delivered(k.ctx, again[0].ID))
+	k.ok(k.db.Delivered(k.ctx, again[0].ID))
+	equal(k, "after a delivery", len(k.due(retry.Add(time.Hour), retry.Add(2*time.Hour))), 2)
+	equal(k, "when their time is over", len(k.due(now.Add(73*time.Hour), later)), 0)
+}
+
+func testNoticeRace(k *kit) {
+	k.populate()
+	const n = 20
+	for range n {
+		k.granted("g1", ada, global, acme, "read")
+		k.ok(k.db.RevokeGrant(k.ctx, "g1"))
+	}
+	var mu sync.Mutex
+	taken := map[string]int{}
+	k.together(10, func(_ int, db *store.DB) {
+		list, err := db.DueNotices(k.ctx, now, later, 15)
+		if err != nil {
+			k.Error(err)
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		for _, notice := range list {
+			taken[notice.ID]++
+		}
+	})
+	for id, times := range taken {
+		equal(k, "times that "+id+" was taken", times, 1)
+	}
+	for _, rest := range k.due(now, later) {
+		taken[rest.ID]++
+	}
+	equal(k, "notices taken", len(taken), n)
+}
