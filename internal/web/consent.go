@@ -52,7 +52,11 @@ func (s *server) approve(w http.ResponseWriter, r *http.Request, request authz.R
 // cancel tells the application that the person did not agree. The sealed request is proof enough that client and redirect URI were verified.
 func (s *server) cancel(w http.ResponseWriter, r *http.Request, request authz.Request) error {
 	traceOf(r.Context()).client = request.ClientID
-	response, err := s.Authz.Cancel(r.Context(), request)
+	session, err := s.session(r)
+	if err != nil {
+		return err
+	}
+	response, err := s.Authz.Cancel(as(r, session), request)
 	if err != nil {
 		return err
 	}

@@ -24,8 +24,15 @@ var paths = []struct {
 	{"/o/consent/", "GET, HEAD, POST"},
 	{"/o/select-account/", "POST"},
 	{"/o/token/", "POST, OPTIONS"},
+	{"/o/revoke_token/", "POST, OPTIONS"},
+	{"/o/introspect/", "POST"},
+	{"/o/par/", "POST"},
+	{"/o/userinfo/", "GET, HEAD, POST, OPTIONS"},
+	{"/o/logout/", "GET, HEAD, POST"},
 	{"/.well-known/oauth-authorization-server/", "GET, HEAD, OPTIONS"},
+	{"/.well-known/openid-configuration/", "GET, HEAD, OPTIONS"},
 	{"/.well-known/jwks.json/", "GET, HEAD, OPTIONS"},
+	{"/.well-known/ended-tokens.jwt/", "GET, HEAD, OPTIONS"},
 	{"/login/", "GET, HEAD, POST"},
 	{"/logout/", "GET, HEAD, POST"},
 	{"/docs/", "GET, HEAD"},
@@ -80,7 +87,7 @@ func TestWrongMethodIs405WithAllow(t *testing.T) {
 
 func TestHeadIsGetWithoutABody(t *testing.T) {
 	onBoth(t, func(h *house) {
-		for _, path := range []string{"/", "/login/", "/docs/guide/", "/.well-known/jwks.json", "/nowhere/"} {
+		for _, path := range []string{"/", "/login/", "/docs/guide/", "/.well-known/jwks.json", "/.well-known/openid-configuration", "/.well-known/ended-tokens.jwt", "/o/logout/", "/nowhere/"} {
 			get, head := h.browser().get(path), h.browser().do(http.MethodHead, path, "")
 			if head.status != get.status || head.body != "" || head.header.Get("Content-Length") != strconv.Itoa(len(get.body)) {
 				h.Errorf("HEAD %s: status %d, %q, Content-Length %q; GET has %d bytes", path, head.status, head.body, head.header.Get("Content-Length"), len(get.body))
@@ -129,7 +136,7 @@ func TestTextThatIsNotUTF8IsNeverA500(t *testing.T) {
 			for _, name := range []string{"client_id", "redirect_uri"} {
 				b.authorize(h.insight, name, bad).wantPage(http.StatusBadRequest, "invalid_request")
 			}
-			for _, name := range []string{"response_type", "code_challenge", "code_challenge_method", "scope", "team", "prompt", "max_age", "nonce", "request", "request_uri", "response_mode"} {
+			for _, name := range []string{"response_type", "code_challenge", "code_challenge_method", "scope", "team", "prompt", "max_age", "nonce", "request", "request_uri", "response_mode", "login_hint", "id_token_hint", "acr_values", "ui_locales", "dpop_jkt"} {
 				if got := b.authorize(h.insight, name, bad).wantRedirect(callback).Get("error"); got != "invalid_request" {
 					h.Errorf("%s=%q: error %q, want invalid_request", name, bad, got)
 				}
@@ -140,6 +147,22 @@ func TestTextThatIsNotUTF8IsNeverA500(t *testing.T) {
 			for _, name := range []string{"grant_type", "code", "redirect_uri", "code_verifier", "client_id", "client_secret"} {
 				h.redeem(h.insight, code, name, bad).wantJSON(http.StatusBadRequest, "invalid_request")
 			}
+			for _, name := range []string{"refresh_token", "scope", "client_assertion"} {
+				h.refresh(h.insight, "gh_rt_x", name, bad).wantJSON(http.StatusBadRequest, "invalid_request")
+			}
+			for _, path := range []string{"/o/revoke_token/", "/o/introspect/"} {
+				for _, name := range []string{"token", "client_id", "client_secret", "client_assertion"} {
+					h.call(path, h.insight, "token", "x", name, bad).wantJSON(http.StatusBadRequest, "invalid_request")
+				}
+			}
+			for _, name := range []string{"client_id", "redirect_uri", "scope", "state", "nonce", "request_uri"} {
+				h.push(h.insight, name, bad).wantJSON(http.StatusBadRequest, "invalid_request")
+			}
+			for _, name := range []string{"id_token_hint", "client_id"} {
+				b.get("/o/logout/?"+pairs(name, bad).Encode()).wantPage(http.StatusBadRequest, "invalid_request")
+				b.post("/o/logout/", pairs(name, bad)).wantPage(http.StatusBadRequest, "invalid_request")
+			}
+			b.get("/o/logout/?request=" + url.QueryEscape(bad)).wantPage(http.StatusBadRequest)
 			h.redeem(h.insight, code, "client_id", "", "client_secret", "").wantJSON(http.StatusUnauthorized, "invalid_client")
 			h.program().post("/o/token/", tokenRequest(h.insight, code, "client_id", "", "client_secret", ""), "Authorization", basic(bad, bad)).
 				wantJSON(http.StatusUnauthorized, "invalid_client")
@@ -171,7 +194,7 @@ func TestEmptyParameterCountsAsOmitted(t *testing.T) {
 			b.get("/o/authorize/?"+values.Encode()).wantError(callback, "invalid_request")
 		}
 		values := parameters(h.insight)
-		for _, optional := range []string{"scope", "team", "prompt", "max_age", "nonce", "request", "request_uri", "response_mode"} {
+		for _, optional := range []string{"scope", "team", "prompt", "max_age", "nonce", "request", "request_uri", "response_mode", "login_hint", "id_token_hint", "acr_values", "ui_locales", "dpop_jkt", "resource"} {
 			values.Set(optional, "")
 		}
 		code := b.get("/o/authorize/?"+values.Encode()).wantConsent().decide("authorize", h.atlas.ID).wantCode(callback)
@@ -192,7 +215,7 @@ func TestRepeatedParameterIsInvalidRequest(t *testing.T) {
 			values.Add(name, values.Get(name))
 			b.get("/o/authorize/?"+values.Encode()).wantPage(http.StatusBadRequest, name)
 		}
-		for _, name := range []string{"response_type", "code_challenge", "code_challenge_method", "scope", "team", "prompt", "max_age", "nonce"} {
+		for _, name := range []string{"response_type", "code_challenge", "code_challenge_method", "scope", "team", "prompt", "max_age", "nonce", "login_hint", "id_token_hint", "acr_values", "ui_locales", "dpop_jkt"} {
 			values := parameters(h.insight)
 			values.Add(name, "x")
 			values.Add(name, "x")
@@ -211,7 +234,16 @@ func TestRepeatedParameterIsInvalidRequest(t *testing.T) {
 			form.Add(name, form.Get(name))
 			b.post("/o/token/", form).wantJSON(http.StatusBadRequest, "invalid_request")
 		}
-		h.redeem(h.insight, code).wantTokens()
+		got := h.redeem(h.insight, code).wantTokens()
+		for _, name := range []string{"refresh_token", "scope"} {
+			form := asClient(h.insight, "grant_type", "refresh_token", "refresh_token", got.RefreshToken, "scope", "chatbot:read")
+			form.Add(name, form.Get(name))
+			b.post("/o/token/", form).wantJSON(http.StatusBadRequest, "invalid_request")
+		}
+		h.refresh(h.insight, got.RefreshToken).wantTokens()
+		form := pushed(h.insight)
+		form.Add("scope", "chatbot:read")
+		b.post("/o/par/", form).wantJSON(http.StatusBadRequest, "invalid_request")
 	})
 }
 
@@ -272,6 +304,9 @@ func TestIssuerIsNeverTheHostHeader(t *testing.T) {
 			b.get("/o/authorize/?"+parameters(h.insight).Encode(), "X-Forwarded-Host", "evil.example", "X-Forwarded-Proto", "https"),
 			h.browser().get("/o/authorize/?"+parameters(h.insight).Encode(), "Host", "evil.example"),
 			b.get("/docs/guide/", "Host", "evil.example"),
+			b.get("/.well-known/openid-configuration", "Host", "evil.example", "X-Forwarded-Host", "evil.example"),
+			b.get("/o/userinfo/", "Host", "evil.example"),
+			b.get("/o/logout/", "Host", "evil.example"),
 		} {
 			if strings.Contains(a.body, "evil") || strings.Contains(a.location(), "evil") {
 				h.Errorf("%s: the answer names the host that was sent: %s %s", a.request.URL.Path, a.location(), a.body)
@@ -409,10 +444,20 @@ func TestAPIIsMountedBesideThePages(t *testing.T) {
 // TestFailureOfTheDatabaseIsServerError, in words for people and JSON for programs, and the cause is in the log alone.
 func TestFailureOfTheDatabaseIsServerError(t *testing.T) {
 	onBoth(t, func(h *house) {
+		got := h.signedIn(ben).connection(h.insight, h.atlas, "scope", "openid")
 		h.ok(h.db.Close())
 		page := h.browser().authorize(h.insight).wantPage(http.StatusInternalServerError, "could not answer")
 		page.wantPage(http.StatusInternalServerError, page.header.Get("X-Request-Id")).wantNothingOf("sql", "closed")
 		h.redeem(h.insight, "gh_ac_x").wantJSON(http.StatusInternalServerError, "server_error")
+		h.call("/o/introspect/", h.insight, "token", "x").wantJSON(http.StatusInternalServerError, "server_error")
+		h.call("/o/revoke_token/", h.insight, "token", "x").wantJSON(http.StatusInternalServerError, "server_error")
+		h.push(h.insight).wantJSON(http.StatusInternalServerError, "server_error")
+		h.program().get("/.well-known/ended-tokens.jwt").wantJSON(http.StatusInternalServerError, "server_error")
+		unanswered := h.userInfo(got.AccessToken)
+		unanswered.wantJSON(http.StatusInternalServerError, "server_error")
+		if unanswered.header.Get("WWW-Authenticate") != "" {
+			h.Error("a client is told that its token is bad, and nobody knows")
+		}
 		if !strings.Contains(h.log.String(), "closed") {
 			h.Errorf("the log does not say why:\n%s", h.log)
 		}

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"runtime/debug"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
@@ -253,10 +254,29 @@ func (s *server) logError(r *http.Request, err error) {
 		if e.Cause != nil {
 			attrs = append(attrs, slog.String("cause", e.Cause.Error()))
 		}
+		if also := beside(err); also != "" {
+			level = slog.LevelError
+			attrs = append(attrs, slog.String("also", also))
+		}
 	} else {
 		attrs = append(attrs, slog.String("error", err.Error()))
 	}
 	s.Log.LogAttrs(r.Context(), level, message, attrs...)
+}
+
+// beside is what went wrong here while a client was refused for a mistake of its own, and joined to that: the audit trail could not be written.
+func beside(err error) string {
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return ""
+	}
+	var also []string
+	for _, one := range joined.Unwrap() {
+		if _, told := errors.AsType[*oauth.Error](one); !told {
+			also = append(also, one.Error())
+		}
+	}
+	return strings.Join(also, "; ")
 }
 
 // retryAfter is a wait in whole seconds, rounded up (RFC 9110 §10.2.3).

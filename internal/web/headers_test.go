@@ -15,11 +15,21 @@ func TestNothingSecretIsStoredByCaches(t *testing.T) {
 	onBoth(t, func(h *house) {
 		b := h.signedIn(ana)
 		refused := h.signedIn(cleo)
+		got := b.connection(h.insight, h.atlas, "scope", "openid")
+		plain := b.connection(h.insight, h.atlas, "scope", "chatbot:read")
 		for name, a := range map[string]*answer{
 			"to sign-in": h.browser().authorize(h.insight), "sign-in": h.browser().authorize(h.insight).follow(), "consent": b.authorize(h.insight),
 			"no team": refused.authorize(h.insight), "signed in": b.signIn(ana, nil), "wrong password": b.signIn(ana, url.Values{"password": {"wrong"}}),
 			"error page": b.authorize(h.insight, "client_id", ""), "home": b.get("/"), "posted": b.post("/o/authorize/", parameters(h.insight)),
 			"signed out": b.post("/logout/", nil), "404": b.get("/nowhere"),
+			"form_post":      b.authorize(h.insight, "response_mode", "form_post", "prompt", "none"),
+			"logout":         b.get("/o/logout/"),
+			"logout, posted": b.post("/o/logout/", pairs("state", "x")),
+			"no token":       b.get("/o/userinfo/"), "userinfo": h.userInfo(got.AccessToken), "no openid": h.userInfo(plain.AccessToken),
+			"introspection": h.call("/o/introspect/", h.insight, "token", got.AccessToken), "inactive": h.call("/o/introspect/", h.insight, "token", "x"),
+			"PAR": h.push(h.insight), "PAR refused": h.push(h.insight, "scope", "no"),
+			"refresh": h.refresh(h.insight, got.RefreshToken), "machine": h.machineToken(h.newMachine()),
+			"revoked": h.call("/o/revoke_token/", h.insight, "token", got.AccessToken), "not revoked": h.call("/o/revoke_token/", h.insight),
 		} {
 			if got := a.header.Get("Cache-Control"); got != "no-store" {
 				h.Errorf("%s: Cache-Control %q, want no-store", name, got)
@@ -51,6 +61,7 @@ func TestPagesHaveSecurityHeaders(t *testing.T) {
 			{"consent for a private scheme", pocket("com.example.pocket:/cb"), "'self' com.example.pocket:", "same-origin"},
 			{"no team", h.signedIn(cleo).authorize(h.insight), "'self' https://insight.example", "same-origin"},
 			{"sign-out", b.get("/logout/"), "'self'", "same-origin"},
+			{"an application's sign-out", b.get("/o/logout/"), "'self'", "same-origin"},
 			{"error", b.authorize(h.insight, "redirect_uri", "https://evil.example"), "'self'", "no-referrer"},
 			{"404", b.get("/nowhere"), "'self'", "no-referrer"},
 			{"guide", b.get("/docs/guide/"), "'self'", "same-origin"},
@@ -111,7 +122,13 @@ func TestCORSAnswersTheOriginsOfPublicClients(t *testing.T) {
 		} {
 			preflight := h.program().do(http.MethodOptions, "/o/token/", "", "Origin", row.origin, "Access-Control-Request-Method", "POST").wantStatus(http.StatusNoContent)
 			asked := h.program().post("/o/token/", tokenRequest(h.pocket, "gh_ac_x"), "Origin", row.origin)
-			for what, a := range map[string]*answer{"preflight": preflight, "answer": asked} {
+			answers := map[string]*answer{"preflight": preflight, "answer": asked}
+			for _, path := range []string{"/o/revoke_token/", "/o/userinfo/"} {
+				answers[path] = h.program().post(path, asClient(h.pocket, "token", "x"), "Origin", row.origin)
+				answers["preflight of "+path] = h.program().do(http.MethodOptions, path, "", "Origin", row.origin,
+					"Access-Control-Request-Method", "POST", "Access-Control-Request-Headers", "authorization,dpop").wantStatus(http.StatusNoContent)
+			}
+			for what, a := range answers {
 				want := ""
 				if row.ok {
 					want = row.origin
@@ -123,6 +140,12 @@ func TestCORSAnswersTheOriginsOfPublicClients(t *testing.T) {
 			if got := preflight.header.Get("Access-Control-Allow-Methods"); (got == "POST") != row.ok {
 				h.Errorf("%s: Access-Control-Allow-Methods %q", row.origin, got)
 			}
+			if got := answers["preflight of /o/userinfo/"].header; row.ok && (got.Get("Access-Control-Allow-Methods") != "GET, POST" || got.Get("Access-Control-Allow-Headers") != "*, Authorization, DPoP") {
+				h.Errorf("%s: userinfo's preflight has %v", row.origin, got)
+			}
+			if got := asked.header.Get("Access-Control-Expose-Headers"); row.ok != strings.Contains(got, "DPoP-Nonce") {
+				h.Errorf("%s: Access-Control-Expose-Headers %q", row.origin, got)
+			}
 		}
 		h.program().post("/o/token/", tokenRequest(h.pocket, code), "Origin", "https://pocket.example").wantTokens()
 		// A change is known within ten seconds.
@@ -132,7 +155,7 @@ func TestCORSAnswersTheOriginsOfPublicClients(t *testing.T) {
 		if got := gone.header.Get("Access-Control-Allow-Origin"); got != "" {
 			h.Errorf("the client is disabled, Access-Control-Allow-Origin is %q", got)
 		}
-		for _, path := range []string{"/o/authorize/", "/o/consent/", "/login/", "/logout/", "/", "/docs/guide/"} {
+		for _, path := range []string{"/o/authorize/", "/o/consent/", "/o/introspect/", "/o/par/", "/o/logout/", "/login/", "/logout/", "/", "/docs/guide/"} {
 			for name := range h.browser().get(path, "Origin", "http://localhost:5173").header {
 				if strings.HasPrefix(name, "Access-Control-") {
 					h.Errorf("%s answers %s", path, name)

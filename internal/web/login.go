@@ -7,8 +7,10 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/team"
 )
 
 // maxHint is the longest e-mail address that can be (RFC 5321 §4.5.3.1).
@@ -120,8 +122,27 @@ func (s *server) signInFailed(w http.ResponseWriter, r *http.Request, err error,
 		view.Error = "There were too many attempts. Wait " + inWords(throttled.Wait) + ", then try again."
 		return s.show(w, r, http.StatusTooManyRequests, view, redirectURI)
 	}
+	if err := s.recordFailure(r, email); err != nil {
+		return err
+	}
 	view.Error = "The e-mail address or the password is wrong."
 	return s.show(w, r, http.StatusUnprocessableEntity, view, redirectURI)
+}
+
+// recordFailure keeps that somebody failed to sign in. What was typed is not kept: it may be a password in the wrong field. An unknown e-mail leaves a
+// row as well, which the limits bound: if it did not, the time that writing takes would tell which e-mails are known.
+func (s *server) recordFailure(r *http.Request, email string) error {
+	if s.Audit == nil {
+		return nil
+	}
+	user, err := s.Directory.Store.UserByEmail(r.Context(), team.NormalizeEmail(email)) // whose error does not quote it
+	if err != nil && !errors.Is(err, team.ErrNoUser) {
+		return err
+	}
+	t := traceOf(r.Context())
+	return s.Audit.Record(r.Context(), audit.Event{
+		At: s.Now(), Kind: audit.SignInFailed, User: string(user.ID), Address: t.address.String(), RequestID: t.id,
+	})
 }
 
 // relative is target when it is a place on this server, else "". What begins with "//" or "/\" is another host to a browser.
