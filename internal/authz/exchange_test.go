@@ -234,7 +234,7 @@ func TestMetadataIsWhatIsAccepted(t *testing.T) {
 		TokenEndpointAuthSigningAlgValuesSupported: []string{"ES256", "RS256", "PS256", "EdDSA"},
 		RevocationEndpointAuthMethodsSupported:     append(confidential, "none"),
 		IntrospectionEndpointAuthMethodsSupported:  confidential,
-		DPoPSigningAlgValuesSupported:              []string{"ES256", "EdDSA", "RS256"},
+		DPoPSigningAlgValuesSupported:              []string{"ES256", "Ed25519", "EdDSA", "RS256"},
 	}
 	if diff := cmp.Diff(want, m); diff != "" {
 		t.Errorf("metadata (-want +got):\n%s", diff)

@@ -153,6 +153,16 @@ func TestRevokedMachineTokenCostsOneRow(t *testing.T) {
 	}
 }
 
+func TestBlockedMachineGetsNoToken(t *testing.T) {
+	w := onSQLite(t)
+	machine := w.machine()
+	w.ok(w.registry.BlockClient(w.ctx(), w.red.ID, machine.ID, "no"))
+	_, err := w.machineToken(machine)
+	wantCode(t, err, oauth.UnauthorizedClient)
+	w.ok(w.db.Unblock(w.ctx(), w.red.ID, machine.ID))
+	w.mustMachineToken(machine)
+}
+
 // A machine in red has nothing to do with another team that takes its slug.
 func TestAttackMachineTokenAfterItsSlugWasReused(t *testing.T) {
 	w := onSQLite(t)

@@ -48,7 +48,7 @@ func (s *Server) Metadata() oauth.Metadata {
 		IntrospectionEndpointAuthMethodsSupported:          confidential, // whoever asks about a token has to prove who they are
 		RevocationEndpointAuthSigningAlgValuesSupported:    token.AssertionAlgorithms(),
 		IntrospectionEndpointAuthSigningAlgValuesSupported: token.AssertionAlgorithms(),
-		DPoPSigningAlgValuesSupported:                      []string{"ES256", "EdDSA", "RS256"}, // resourceserver.ProofAlgorithms
+		DPoPSigningAlgValuesSupported:                      []string{"ES256", "Ed25519", "EdDSA", "RS256"}, // resourceserver.ProofAlgorithms
 	}
 }
 

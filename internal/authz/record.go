@@ -30,7 +30,7 @@ func (s *Server) record(ctx context.Context, e audit.Event) error {
 
 // refused records a refusal and returns it. When it cannot be recorded the answer stays the same, and the log hears of both.
 //
-// Only what concerns something of ours is recorded: a code or a token that was never issued here leaves no row, so that garbage costs nothing.
+// A code or a token that was never issued here is not worth a row: garbage costs nothing. What can be tried from outside is throttled by the caller.
 func (s *Server) refused(ctx context.Context, e audit.Event, refusal, cause error) error {
 	e.Detail = cause.Error()
 	if err := s.record(ctx, e); err != nil {
