@@ -38,12 +38,13 @@ func migrate(ctx context.Context, handle *sql.DB, d dialect) error {
 	// one succeeds and the other fails without a trace, and finds less to do when it tries again.
 	const attempts = 40
 	for attempt := 1; ; attempt++ {
+		before, _ := provider.GetDBVersion(ctx)
 		err := up(ctx, provider)
 		if err == nil || d.rowLocks || attempt == attempts || ctx.Err() != nil {
 			return err
 		}
-		pending, check := provider.HasPending(ctx)
-		if check == nil && pending && !d.transient(err) {
+		after, check := provider.GetDBVersion(ctx)
+		if check == nil && after == before && !d.transient(err) { // nobody else did it
 			return err
 		}
 		select { // SQLite does not wait for a lock that would be an upgrade of one that is held
