@@ -57,6 +57,9 @@ func (s *server) passwordRefused(w http.ResponseWriter, r *http.Request, view pa
 		view.Problem = weak.Advice
 	} else if errors.Is(err, authn.ErrSignInFailed) {
 		view.Current, view.Problem = true, "The current password is wrong."
+		if err := s.recordFailure(r, view.Account); err != nil {
+			return err
+		}
 	} else {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -104,10 +105,19 @@ func (s *server) eventLines(ctx context.Context, events []audit.Event) ([]eventL
 			return nil, err
 		}
 		lines = append(lines, eventLine{
-			At: onDate(e.At), Words: words, Detail: e.Detail, Address: e.Address, RequestID: e.RequestID, Alarm: wordsOf(e).alarm,
+			At: onDate(e.At), Words: words, Detail: newDetail(e, words), Address: e.Address, RequestID: e.RequestID, Alarm: wordsOf(e).alarm,
 		})
 	}
 	return lines, nil
+}
+
+// newDetail is the detail of an event when it says more than the sentence does.
+func newDetail(e audit.Event, words []phrase) string {
+	named := slices.ContainsFunc(words, func(p phrase) bool { return p.Name == e.Detail })
+	if named || e.Kind == audit.RefreshReplayed {
+		return ""
+	}
+	return e.Detail
 }
 
 // sentence is what happened, with the names of who was concerned.
