@@ -41,7 +41,7 @@ func (k *kit) interleave(outer, inner step, check func(k *kit)) {
 	for point := 1; ; point++ {
 		k.wipe()
 		k.populate()
-		k.granted("g1", ada, global, acme, "read")
+		k.redeemed("f-old", k.granted("g1", ada, global, acme, "read"))
 		var innerErr error
 		innerDone := make(chan struct{})
 		reached := 0
@@ -111,7 +111,9 @@ func meetings() []meeting {
 		return err
 	}, nil}
 	redeem := step{"Redeem", func(ctx context.Context, db *store.DB) error {
-		_, err := db.Redeem(ctx, family("f1", grant("g1", ada, global, acme, "read")))
+		f := family("f1", grant("g1", ada, global, acme, "read"))
+		f.TokenDeadAt = now.Add(40 * time.Minute)
+		_, err := db.Redeem(ctx, f)
 		return err
 	}, authz.ErrNotLive}
 
@@ -119,14 +121,25 @@ func meetings() []meeting {
 		return db.Burn(ctx, family("f1", grant("g1", ada, global, acme, "read")))
 	}, nil}
 
-	var list []meeting
+	rotate := step{"Rotate", func(ctx context.Context, db *store.DB) error {
+		_, err := db.Rotate(ctx, rotation("f-old", global.ID, 0, now.Add(time.Minute)))
+		return err
+	}, authz.ErrNoFamily}
+
+	list := []meeting{rotateTwice(rotate), rotateMeetsEndFamily(rotate)}
 	for _, end := range enders() {
 		nothingLeft := func(k *kit) {
 			k.Helper()
 			equal(k, "grants that outlive "+end.name, k.rows("grants", "1 = 1"), 0)
 			equal(k, "families that outlive "+end.name, k.rows("families", "1 = 1"), 0)
+			// The grant had one family, so its end is told; and for as long as the last token lives, if the other was first.
+			equal(k, "endings of the grant", k.rows("endings", "kind = 'grant' AND id = 'g1'"), 1)
+			equal(k, "endings that outlive the token of a refresh", k.rows("endings", "expires_at = $1", now.Add(31*time.Minute+grace).UnixMilli()),
+				k.rows("audit", "kind = 'token.refreshed'"))
+			equal(k, "endings that outlive the token of a redemption", k.rows("endings", "expires_at = $1", now.Add(40*time.Minute).UnixMilli()),
+				k.rows("audit", "kind = 'token.issued' AND family_id = 'f1'"))
 		}
-		list = append(list, meeting{redeem, end, nothingLeft})
+		list = append(list, meeting{redeem, end, nothingLeft}, meeting{rotate, end, nothingLeft})
 		if end.name != "RevokeGrant" { // after which a new grant may be made
 			list = append(list, meeting{save, end, nothingLeft})
 		}
@@ -163,6 +176,28 @@ func enders() []step {
 		{"RemoveMember", func(ctx context.Context, db *store.DB) error { return db.RemoveMember(ctx, acme.ID, ada.ID) }, nil},
 		revoke,
 	}
+}
+
+func rotateTwice(rotate step) meeting {
+	return meeting{rotate, rotate, func(k *kit) {
+		k.Helper()
+		equal(k, "refreshes", k.rows("families", "id = 'f-old' AND generation = 1 AND ended_at = 0"), 1)
+		equal(k, "their events", k.rows("audit", "kind = 'token.refreshed'"), 1)
+	}}
+}
+
+func rotateMeetsEndFamily(rotate step) meeting {
+	end := step{"EndFamily", func(ctx context.Context, db *store.DB) error {
+		_, err := db.EndFamily(ctx, "f-old", global.ID, now)
+		return err
+	}, nil}
+	return meeting{rotate, end, func(k *kit) {
+		k.Helper()
+		equal(k, "families that ended", k.rows("families", "id = 'f-old' AND ended_at > 0"), 1)
+		equal(k, "endings", k.rows("endings", "kind = 'family'"), 1)
+		equal(k, "endings that outlive the token of a refresh", k.rows("endings", "expires_at = $1", now.Add(31*time.Minute+grace).UnixMilli()),
+			k.rows("audit", "kind = 'token.refreshed'"))
+	}}
 }
 
 func replayMeeting(redeem step) meeting {
