@@ -237,18 +237,25 @@ func TestClientAssertionCannotBeAltered(t *testing.T) {
 	key := ecKey(t, elliptic.P256())
 	set := keySet(t, jose.JSONWebKey{Key: key.Public()})
 	good := sign(t, jose.ES256, key, "", assertionClaims(now))
-	for i := range len(good) {
-		altered := good[:i] + string([]byte{good[i] ^ 1}) + good[i+1:]
+	refused := func(altered string) {
+		t.Helper()
 		if _, err := token.VerifyClientAssertion(altered, "c1", audiences, set, now); err == nil {
 			t.Errorf("%q is accepted", altered)
 		} else if strings.Contains(err.Error(), good[len(good)-20:]) {
 			t.Errorf("the error quotes the assertion: %v", err)
 		}
 	}
+	for i := range len(good) {
+		refused(good[:i] + string([]byte{good[i] ^ 1}) + good[i+1:])
+		refused(good[:i] + string([]byte{good[i] ^ 2}) + good[i+1:])
+		refused(good[:i] + "\n" + good[i:])
+	}
 	for _, text := range []string{"", ".", "a.b.c", good + "." + good, strings.Repeat(good, 40), `{"payload":"","signatures":[]}`} {
-		if _, err := token.VerifyClientAssertion(text, "c1", audiences, set, now); err == nil {
-			t.Errorf("%q is accepted", text)
-		}
+		refused(text)
+	}
+	_, err := token.VerifyClientAssertion(sign(t, jose.ES256, key, "", map[string]any{"pad": strings.Repeat("a", 8192)}), "c1", audiences, set, now)
+	if err == nil || !strings.Contains(err.Error(), "longer than 8192") {
+		t.Errorf("a long assertion: got %v", err)
 	}
 }
 
@@ -267,4 +274,18 @@ func FuzzVerifyClientAssertion(f *testing.F) {
 			t.Errorf("%q is accepted and was never signed", text)
 		}
 	})
+}
+
+func TestAssertionKeyID(t *testing.T) {
+	now := newClock().now()
+	key := ecKey(t, elliptic.P256())
+	good := sign(t, jose.ES256, key, "k", assertionClaims(now))
+	for text, want := range map[string]string{
+		good: "k", sign(t, jose.ES256, key, "", assertionClaims(now)): "", "": "", "a.b.c": "", good + "\n": "",
+		sign(t, jose.HS256, []byte("0123456789abcdef0123456789abcdef"), "k", assertionClaims(now)): "",
+	} {
+		if got := token.AssertionKeyID(text); got != want {
+			t.Errorf("%q: got %q, want %q", text, got, want)
+		}
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -113,6 +114,9 @@ func TestAccessTokenCannotBeAltered(t *testing.T) {
 	}
 	parts := strings.Split(signed, ".")
 	encode := base64.RawURLEncoding.EncodeToString
+	signature, _ := base64.RawURLEncoding.DecodeString(parts[2])
+	// The same two numbers with a zero before the second (RFC 7518 §3.4: 32 bytes each).
+	refused(parts[0] + "." + parts[1] + "." + encode(slices.Insert(signature, 32, 0)))
 	kid := publishedKIDs(t, keys)[0]
 	// RFC 8725 §2.1: what the header says decides nothing.
 	for _, header := range []string{
