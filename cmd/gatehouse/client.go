@@ -11,6 +11,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // clientJSON is an application on the command line, with the member names of RFC 7591 §2, and of the standards that add to it, where they have one.
@@ -262,7 +263,9 @@ forgets where the keys were; --require-par=false no longer requires it.`,
 	cmd.Flags().StringVar(&name, "name", "", "the new `NAME`")
 	shared.register(cmd)
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
-		if cmd.LocalNonPersistentFlags().NFlag() == 0 {
+		changes := false
+		cmd.LocalNonPersistentFlags().VisitAll(func(f *pflag.Flag) { changes = changes || f.Changed })
+		if !changes {
 			return usagef("nothing to change: give --name, --redirect-uri, --scope or another flag")
 		}
 		return takes("CLIENT_ID")(cmd, args)

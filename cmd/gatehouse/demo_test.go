@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"html"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/cookiejar"
@@ -17,6 +18,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -27,6 +29,38 @@ import (
 type runningDemo struct {
 	demoJSON
 	stop func()
+	said *demoLog
+}
+
+// demoLog is what a demo writes on standard error.
+type demoLog struct {
+	mu     sync.Mutex
+	mails  chan string // the e-mails, one at a time
+	others strings.Builder
+}
+
+// Write implements io.Writer. What a demo prints comes whole.
+func (l *demoLog) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if bytes.HasPrefix(p, []byte(mailMark)) {
+		l.mails <- strings.ReplaceAll(string(p), mailMark, "")
+	} else {
+		l.others.Write(p)
+	}
+	return len(p), nil
+}
+
+// mail is the next e-mail.
+func (l *demoLog) mail(t *testing.T) string {
+	t.Helper()
+	select {
+	case m := <-l.mails:
+		return m
+	case <-time.After(30 * time.Second):
+		t.Fatal("no e-mail came")
+		return ""
+	}
 }
 
 // startDemo runs "gatehouse demo" in this process, as its command does, and waits for what it prints.
@@ -34,8 +68,8 @@ func startDemo(t *testing.T, dir string, port int) runningDemo {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	printed, stdout := io.Pipe()
-	var stderr bytes.Buffer
-	e := &env{stdin: strings.NewReader(""), stdout: stdout, stderr: &stderr, now: time.Now}
+	stderr := &demoLog{mails: make(chan string, 100)}
+	e := &env{stdin: strings.NewReader(""), stdout: stdout, stderr: stderr, now: time.Now}
 	root := newRootCommand(e)
 	root.SetArgs([]string{"demo", "--json", "--data", dir, "--port", fmt.Sprint(port)})
 	done := make(chan error, 1)
@@ -44,7 +78,7 @@ func startDemo(t *testing.T, dir string, port int) runningDemo {
 		stdout.CloseWithError(io.EOF)
 		done <- err
 	}()
-	var d runningDemo
+	d := runningDemo{said: stderr}
 	ended := false
 	d.stop = func() {
 		if ended {
@@ -60,8 +94,8 @@ func startDemo(t *testing.T, dir string, port int) runningDemo {
 		case <-time.After(20 * time.Second):
 			t.Error("the demo does not end")
 		}
-		if stderr.Len() > 0 {
-			t.Errorf("the demo logged: %s", &stderr)
+		if stderr.others.Len() > 0 {
+			t.Errorf("the demo logged: %s", &stderr.others)
 		}
 	}
 	t.Cleanup(d.stop)
@@ -184,7 +218,7 @@ func (b browser) choose(p page, slug string) page {
 	return b.submit(p, values)
 }
 
-// followGuide does by hand what the guide says and returns the chatbots of a team.
+// followGuide does by hand what the guide says, refreshes, and returns the chatbots of a team.
 func followGuide(t *testing.T, d runningDemo, user demoUserJSON, client demoClientJSON, slug string) string {
 	t.Helper()
 	commands := guideCommands(d.demoJSON, client, d.App+"code/")
@@ -199,27 +233,21 @@ func followGuide(t *testing.T, d runningDemo, user demoUserJSON, client demoClie
 	if code == nil {
 		t.Fatalf("%s in %s: no code at %s (%d):\n%s", user.Email, slug, p.url, p.status, p.body)
 	}
-	p = b.post(d.Issuer+"/o/token/", url.Values{
-		"grant_type": {"authorization_code"}, "code": {code[1]}, "client_id": {variable("CLIENT_ID")}, "client_secret": {variable("CLIENT_SECRET")},
-		"code_verifier": {variable("CODE_VERIFIER")}, "redirect_uri": {variable("REDIRECT_URI")},
-	})
-	var token struct {
-		AccessToken string `json:"access_token"`
-		Team        string `json:"team"`
+	credentials := url.Values{"client_id": {variable("CLIENT_ID")}, "client_secret": {variable("CLIENT_SECRET")}}
+	exchange := url.Values{"grant_type": {"authorization_code"}, "code": {code[1]}, "code_verifier": {variable("CODE_VERIFIER")}, "redirect_uri": {variable("REDIRECT_URI")}}
+	maps.Copy(exchange, credentials)
+	token := b.tokenOf(d, exchange)
+	refresh := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {token.RefreshToken}}
+	maps.Copy(refresh, credentials)
+	refreshed := b.tokenOf(d, refresh)
+	if token.Team != slug || refreshed.Team != slug || refreshed.RefreshToken == token.RefreshToken {
+		t.Fatalf("exchange: got %+v, then %+v", token, refreshed)
 	}
-	if err := json.Unmarshal([]byte(p.body), &token); err != nil || p.status != 200 || token.Team != slug {
-		t.Fatalf("exchange: got %d, %v: %s", p.status, err, p.body)
+	seen := b.chatbots(d, token.AccessToken)
+	if again := b.chatbots(d, refreshed.AccessToken); again != seen {
+		t.Errorf("after refreshing it sees %s, before %s", again, seen)
 	}
-	req, err := http.NewRequest("GET", d.Issuer+"/api/chatbots/", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.Header.Set("Authorization", "Bearer "+token.AccessToken)
-	p = b.do(req)
-	if p.status != 200 {
-		t.Fatalf("chatbots: got %d: %s", p.status, p.body)
-	}
-	return p.body
+	return seen
 }
 
 func TestDemoCanBeUsedAndIsTheSameAtTheNextStart(t *testing.T) {
@@ -265,6 +293,73 @@ func TestDemoCanBeUsedAndIsTheSameAtTheNextStart(t *testing.T) {
 	}
 	if got := followGuide(t, moved, ann, moved.Clients[0], "harbour"); got != harbour {
 		t.Errorf("on another port harbour has %s, want %s", got, harbour)
+	}
+}
+
+// tokenOf posts to the token endpoint.
+func (b browser) tokenOf(d runningDemo, form url.Values) (token struct {
+	AccessToken  string `json:"access_token"`
+	RefreshToken string `json:"refresh_token"`
+	Team         string `json:"team"`
+}) {
+	b.t.Helper()
+	p := b.post(d.Issuer+"/o/token/", form)
+	if err := json.Unmarshal([]byte(p.body), &token); err != nil || p.status != 200 {
+		b.t.Fatalf("%s: got %d, %v: %s", form.Get("grant_type"), p.status, err, p.body)
+	}
+	return token
+}
+
+// chatbots is what an access token sees of the example API.
+func (b browser) chatbots(d runningDemo, accessToken string) string {
+	b.t.Helper()
+	req, err := http.NewRequest("GET", d.Issuer+"/api/chatbots/", nil)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+accessToken)
+	p := b.do(req)
+	if p.status != 200 {
+		b.t.Fatalf("chatbots: got %d: %s", p.status, p.body)
+	}
+	return p.body
+}
+
+// The demo's machine gets a token of its team without a person, by the command that is printed.
+func TestDemoMachineActsForItself(t *testing.T) {
+	d := startDemo(t, filepath.Join(t.TempDir(), "demo-data"), freePorts(t))
+	command := machineCommands(d.demoJSON)
+	m := regexp.MustCompile(`curl -X POST (\S+) -u '([^:]+):([^']+)' -d (\S+)\n`).FindStringSubmatch(command)
+	if m == nil {
+		t.Fatalf("no command in %s", command)
+	}
+	form, err := url.ParseQuery(m[4])
+	if err != nil {
+		t.Fatal(err)
+	}
+	form.Set("client_id", m[2])
+	form.Set("client_secret", m[3])
+	b := newBrowser(t)
+	token := b.tokenOf(d, form)
+	if token.Team != "acme" || token.RefreshToken != "" || m[1] != d.Issuer+"/o/token/" {
+		t.Errorf("got %+v from %s", token, m[1])
+	}
+	if got, want := b.chatbots(d, token.AccessToken), followGuide(t, d, d.Users[0], d.Clients[1], "acme"); got != want {
+		t.Errorf("the machine sees %s, want what the team has: %s", got, want)
+	}
+}
+
+func TestDemoPrintsMailAboutANewConnection(t *testing.T) {
+	d := startDemo(t, filepath.Join(t.TempDir(), "demo-data"), freePorts(t))
+	followGuide(t, d, d.Users[0], d.Clients[0], "harbour")
+	mail := d.said.mail(t)
+	for _, want := range []string{"To: ann@example.com\n", "Subject: Transcript Explorer was connected to Harbour School\n", "- See the team's chatbots\n", d.Issuer + "/account/applications/\n"} {
+		if !strings.Contains(mail, want) {
+			t.Errorf("no %q in\n%s", want, mail)
+		}
+	}
+	if p := newBrowser(t).get(d.Issuer + "/account/applications/"); p.status != 200 || p.url.Path != "/login/" {
+		t.Errorf("the page that the mail names: %d at %s", p.status, p.url)
 	}
 }
 

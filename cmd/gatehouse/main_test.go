@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -68,6 +69,7 @@ func runScript(t *testing.T, file, database string) {
 			"status":  scriptStatus,
 			"jsonvar": scriptJSONVar,
 			"consent": func(ts *testscript.TestScript, _ bool, args []string) { scriptConsent(t, ts, args) },
+			"redeem":  func(ts *testscript.TestScript, _ bool, args []string) { scriptRedeem(t, ts, args) },
 			"signin":  func(ts *testscript.TestScript, neg bool, args []string) { scriptSignIn(t, ts, neg, args) },
 		},
 	})
@@ -126,6 +128,23 @@ func scriptConsent(t *testing.T, ts *testscript.TestScript, args []string) {
 	})
 	ts.Check(err)
 	ts.Setenv("GRANT", string(g.ID))
+}
+
+// scriptRedeem is an application's exchange of a code, as the token endpoint saves it: redeem GRANT.
+func scriptRedeem(t *testing.T, ts *testscript.TestScript, args []string) {
+	a := opened(t, ts)
+	grants, err := a.Registry.Store.Grants(t.Context(), authz.GrantFilter{})
+	ts.Check(err)
+	i := slices.IndexFunc(grants, func(g authz.GrantDetail) bool { return string(g.ID) == args[0] })
+	if i < 0 {
+		ts.Fatalf("no grant %s", args[0])
+	}
+	now := time.Now()
+	_, err = a.Registry.Store.Redeem(t.Context(), authz.Family{
+		ID: authz.FamilyID(token.NewID()), Grant: grants[i].ID, Client: grants[i].Client.ID, Scope: grants[i].Scope,
+		AuthTime: now, CreatedAt: now, ExpiresAt: now.Add(time.Hour), TokenDeadAt: now.Add(time.Hour),
+	})
+	ts.Check(err)
 }
 
 // scriptSignIn signs a person in: signin EMAIL PASSWORD.
