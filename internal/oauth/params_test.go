@@ -109,8 +109,11 @@ func TestSecretsDoNotPrint(t *testing.T) {
 		t.Fatalf("the pushed request was not parsed: %v", err)
 	}
 	for _, v := range []any{
-		p, request, &request, request.Client, exchange, TokenResponse{AccessToken: secret, RefreshToken: secret, IDToken: secret}, AuthorizationResponse{Code: secret},
-		ClientAuthentication{Assertion: secret}, refresh, parameter, &parameter, pushed, &pushed,
+		p, request, &request, request.Client, exchange,
+		TokenResponse{AccessToken: secret, RefreshToken: secret, IDToken: secret},
+		AuthorizationResponse{Code: secret},
+		ClientAuthentication{Assertion: secret},
+		refresh, parameter, &parameter, pushed, &pushed,
 	} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x"} {
 			holder := struct{ V any }{v}
