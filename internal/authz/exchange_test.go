@@ -230,11 +230,13 @@ func TestMetadataIsWhatIsAccepted(t *testing.T) {
 		CodeChallengeMethodsSupported:              []string{"S256"},
 		AuthorizationResponseIssParameterSupported: true,
 
-		TokenEndpointAuthMethodsSupported:          append(confidential, "none"),
-		TokenEndpointAuthSigningAlgValuesSupported: []string{"ES256", "RS256", "PS256", "EdDSA"},
-		RevocationEndpointAuthMethodsSupported:     append(confidential, "none"),
-		IntrospectionEndpointAuthMethodsSupported:  confidential,
-		DPoPSigningAlgValuesSupported:              []string{"ES256", "Ed25519", "EdDSA", "RS256"},
+		TokenEndpointAuthMethodsSupported:                  append(confidential, "none"),
+		TokenEndpointAuthSigningAlgValuesSupported:         []string{"ES256", "RS256", "PS256", "EdDSA"},
+		RevocationEndpointAuthMethodsSupported:             append(confidential, "none"),
+		IntrospectionEndpointAuthMethodsSupported:          confidential,
+		RevocationEndpointAuthSigningAlgValuesSupported:    []string{"ES256", "RS256", "PS256", "EdDSA"},
+		IntrospectionEndpointAuthSigningAlgValuesSupported: []string{"ES256", "RS256", "PS256", "EdDSA"},
+		DPoPSigningAlgValuesSupported:                      []string{"ES256", "Ed25519", "EdDSA", "RS256"},
 	}
 	if diff := cmp.Diff(want, m); diff != "" {
 		t.Errorf("metadata (-want +got):\n%s", diff)
