@@ -2,6 +2,7 @@ package resourceserver
 
 import (
 	"crypto"
+	"crypto/ed25519"
 	"crypto/rsa"
 	"crypto/sha256"
 	"encoding/base64"
@@ -30,9 +31,12 @@ var (
 )
 
 // ProofAlgorithms is how a DPoP proof may be signed: what goes into dpop_signing_alg_values_supported (RFC 9449 §5.1).
-func ProofAlgorithms() []string { return []string{"ES256", "EdDSA", "RS256"} }
+func ProofAlgorithms() []string { return []string{"ES256", "Ed25519", "EdDSA", "RS256"} }
 
-var proofAlgorithms = []jose.SignatureAlgorithm{jose.ES256, jose.EdDSA, jose.RS256}
+// ed25519Algorithm is what RFC 9864 calls EdDSA with Ed25519, the only curve that EdDSA is used with here. go-jose does not know the name.
+const ed25519Algorithm jose.SignatureAlgorithm = "Ed25519"
+
+var proofAlgorithms = []jose.SignatureAlgorithm{jose.ES256, ed25519Algorithm, jose.EdDSA, jose.RS256}
 
 // ProofCheck is what a request's DPoP proof is held against (RFC 9449 §4.3).
 type ProofCheck struct {
@@ -63,8 +67,8 @@ func CheckProof(r *http.Request, c ProofCheck) (thumbprint string, err error) {
 		return "", err
 	}
 	key := signed.Signatures[0].Protected.JSONWebKey
-	payload, err := signed.Verify(key.Key)
-	if err != nil {
+	payload, ok := verifyProof(signed, values[0], key.Key)
+	if !ok {
 		return "", errors.New("the signature of the DPoP proof does not fit its jwk")
 	}
 	hash, err := key.Thumbprint(crypto.SHA256)
@@ -114,6 +118,17 @@ func parseProof(raw string) (*jose.JSONWebSignature, error) {
 		return nil, errors.New("the RSA key of the DPoP proof is too large")
 	}
 	return signed, nil
+}
+
+// verifyProof is the payload of a proof whose signature fits the key.
+func verifyProof(signed *jose.JSONWebSignature, raw string, key any) ([]byte, bool) {
+	if signature := signed.Signatures[0]; signature.Protected.Algorithm == string(ed25519Algorithm) {
+		public, ok := key.(ed25519.PublicKey)
+		input := raw[:strings.LastIndexByte(raw, '.')] // RFC 7515 §5.2
+		return signed.UnsafePayloadWithoutVerification(), ok && len(public) == ed25519.PublicKeySize && ed25519.Verify(public, []byte(input), signature.Signature)
+	}
+	payload, err := signed.Verify(key)
+	return payload, err == nil
 }
 
 // proofClaims is the payload of a proof (RFC 9449 §4.2).

@@ -130,12 +130,21 @@ func TestProofIsAcceptedWithEachAlgorithm(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	keys := map[string]any{"ES256": newKey(), "EdDSA": ed, "RS256": private}
+	keys := map[string]any{"ES256": newKey(), "Ed25519": ed, "EdDSA": ed, "RS256": private}
 	for _, alg := range resourceserver.ProofAlgorithms() {
-		got, err := check(nil, newProof(provenBy(jose.SignatureAlgorithm(alg), keys[alg])))
+		text := newProof(provenBy(jose.SignatureAlgorithm(alg), keys[alg]))
+		got, err := check(nil, text)
 		if want := thumbprint(t, publicOf(keys[alg])); err != nil || got != want {
 			t.Errorf("%s: got %q, %v, want %q", alg, got, err, want)
 		}
+		parts := strings.Split(text, ".")
+		parts[1] = strings.Split(newProof(), ".")[1]
+		if _, err := check(nil, strings.Join(parts, ".")); err == nil {
+			t.Errorf("%s: the signature of another payload is accepted", alg)
+		}
+	}
+	if _, err := check(nil, newProof(provenBy("Ed25519", ed), func(p *proof) { p.jwk = jose.JSONWebKey{Key: clientKey.Public()} })); err == nil {
+		t.Error("Ed25519 with a key of ES256 is accepted")
 	}
 }
 
