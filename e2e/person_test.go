@@ -13,7 +13,7 @@ import (
 
 // person is Ann at a browser without a screen: it keeps cookies, follows redirects, fills in the real forms and presses their buttons.
 type person struct {
-	t        *testing.T
+	t        testing.TB
 	base     string // of the server; everything else is an application's
 	password string
 	team     string // the slug of the team to choose, where there is a choice
@@ -25,7 +25,7 @@ type person struct {
 // person is Ann, who wants to work in acme and agrees to everything.
 func (h *house) person() *person { return newPerson(h.t, h.url) }
 
-func newPerson(t *testing.T, base string) *person {
+func newPerson(t testing.TB, base string) *person {
 	t.Helper()
 	jar, err := cookiejar.New(nil)
 	if err != nil {
