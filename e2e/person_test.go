@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -122,14 +123,7 @@ type form struct {
 	teams  map[string]string // the values of the radio buttons, by the slug that stands beside them
 }
 
-func (f form) asks(name string) bool {
-	for _, n := range f.names {
-		if n == name {
-			return true
-		}
-	}
-	return false
-}
+func (f form) asks(name string) bool { return slices.Contains(f.names, name) }
 
 // readForm finds the form in a page of ours. They are regular enough for the XML decoder in its mode for HTML.
 func readForm(page io.Reader) (form, error) {

@@ -56,7 +56,7 @@ func (p program) run(h *house, client registered, method string, connect func(au
 	defer cancel()
 	cmd := exec.CommandContext(ctx, p[0], p[1:]...)
 	cmd.Env = append(os.Environ(), "ISSUER="+h.url, "API="+h.url, "AUTH_METHOD="+method,
-		"CLIENT_ID="+client.id, "CLIENT_SECRET="+client.secret, "REDIRECT_URI="+client.redirectURI)
+		"CLIENT_ID="+client.id, "CLIENT_SECRET="+client.secret, "REDIRECT_URI="+client.redirectURI, "NO_PROXY=127.0.0.1")
 	cmd.Stderr = h.t.Output()
 	stdin, err := cmd.StdinPipe()
 	h.ok(err)
