@@ -1,0 +1,308 @@
+package e2e_test
+
+import (
+	"context"
+	"fmt"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/chromedp/cdproto/audits"
+	"github.com/chromedp/cdproto/emulation"
+	cdplog "github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/network"
+	cdpruntime "github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+
+	"github.com/gatehouse-auth/gatehouse/examples/webclient/webapp"
+	"github.com/gatehouse-auth/gatehouse/internal/authz"
+)
+
+// pictures is where screenshots of every page go, to be looked at. It is not kept.
+const pictures = "screenshots"
+
+// browser is a real browser with one window. Whatever goes wrong inside, a breach of a content security policy, an error on the console, a request that
+// fails, fails the test.
+type browser struct {
+	t      *testing.T
+	ctx    context.Context // of the window
+	notes  *notes
+	server string // the address of the house
+}
+
+// notes is what the browser told while it ran.
+type notes struct {
+	mu        sync.Mutex
+	problems  []string
+	documents []string // "200 http://…": every page, redirects not counted
+}
+
+// open starts a browser of its own for this test.
+func (h *house) open() *browser {
+	h.t.Helper()
+	options := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]),
+		chromedp.NoSandbox, chromedp.DisableGPU, chromedp.WindowSize(1280, 800),
+		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true),
+		chromedp.UserDataDir(h.t.TempDir()))
+	allocator, end := chromedp.NewExecAllocator(context.WithoutCancel(h.t.Context()), options...)
+	ctx, closeWindow := chromedp.NewContext(allocator, chromedp.WithErrorf(func(string, ...any) {})) // it does not know every event of a newer browser
+	b := &browser{t: h.t, ctx: ctx, notes: &notes{}, server: h.url}
+	h.t.Cleanup(func() {
+		closeWindow()
+		end()
+		b.reportProblems()
+	})
+	b.watch()
+	b.do(audits.Enable(), b.size(1280), b.dark(false))
+	return b
+}
+
+// watch has the window's troubles written down.
+func (b *browser) watch() {
+	chromedp.ListenTarget(b.ctx, func(event any) {
+		b.notes.mu.Lock()
+		defer b.notes.mu.Unlock()
+		b.notes.take(event)
+	})
+}
+
+// take writes down one event.
+func (n *notes) take(event any) {
+	problem := func(format string, args ...any) { n.problems = append(n.problems, fmt.Sprintf(format, args...)) }
+	switch e := event.(type) {
+	case *network.EventResponseReceived:
+		switch {
+		case e.Type == network.ResourceTypeDocument && e.Response.Status < 500:
+			n.documents = append(n.documents, fmt.Sprintf("%d %s", e.Response.Status, e.Response.URL))
+		case e.Response.Status >= 400:
+			problem("%s of %s answered %d", e.Type, e.Response.URL, e.Response.Status)
+		}
+	case *network.EventLoadingFailed:
+		problem("a %s failed: %s %s", e.Type, e.ErrorText, e.BlockedReason)
+	case *cdplog.EventEntryAdded:
+		// That a page answered 4xx is logged too; what the page says is what the test looks at.
+		if e.Entry.Level == cdplog.LevelError && !(e.Entry.Source == cdplog.SourceNetwork && n.isDocument(e.Entry.URL)) {
+			problem("%s: %s %s", e.Entry.Source, e.Entry.Text, e.Entry.URL)
+		}
+	case *cdpruntime.EventConsoleAPICalled:
+		if e.Type == cdpruntime.APITypeError || e.Type == cdpruntime.APITypeAssert {
+			for _, value := range e.Args {
+				problem("console: %s%s", value.Value, value.Description)
+			}
+		}
+	case *cdpruntime.EventExceptionThrown:
+		problem("exception: %s", e.ExceptionDetails.Error())
+	case *audits.EventIssueAdded:
+		if csp := e.Issue.Details.ContentSecurityPolicyIssueDetails; csp != nil {
+			problem("content security policy: %s blocked %s", csp.ViolatedDirective, csp.BlockedURL)
+		}
+	}
+}
+
+func (n *notes) isDocument(address string) bool {
+	return slices.ContainsFunc(n.documents, func(d string) bool { return strings.HasSuffix(d, " "+address) })
+}
+
+func (b *browser) reportProblems() {
+	b.t.Helper()
+	b.notes.mu.Lock()
+	defer b.notes.mu.Unlock()
+	for _, problem := range b.notes.problems {
+		b.t.Errorf("in the browser: %s", problem)
+	}
+}
+
+// asked is how many pages the server has shown since the last time.
+func (b *browser) asked() int {
+	b.notes.mu.Lock()
+	defer b.notes.mu.Unlock()
+	count := 0
+	for _, document := range b.notes.documents {
+		if _, address, _ := strings.Cut(document, " "); strings.HasPrefix(address, b.server+"/") {
+			count++
+		}
+	}
+	b.notes.documents = nil
+	return count
+}
+
+// do takes actions, each of which waits until it can be done.
+func (b *browser) do(actions ...chromedp.Action) {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	defer cancel()
+	if b.ctx.Value(started{}) == nil { // the context of the first run is the browser's life
+		b.ctx = context.WithValue(b.ctx, started{}, true)
+		ctx = b.ctx
+	}
+	if err := chromedp.Run(ctx, actions...); err != nil {
+		b.failed(err)
+	}
+}
+
+type started struct{}
+
+// leave takes actions that lead to another page, and waits for it.
+func (b *browser) leave(actions ...chromedp.Action) {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	defer cancel()
+	if _, err := chromedp.RunResponse(ctx, actions...); err != nil {
+		b.failed(err)
+	}
+}
+
+// failed ends the test with a picture of what there was instead.
+func (b *browser) failed(err error) {
+	b.t.Helper()
+	var address string
+	var picture []byte
+	if chromedp.Run(b.ctx, chromedp.Location(&address), chromedp.CaptureScreenshot(&picture)) == nil {
+		b.save("failed-"+strings.ReplaceAll(b.t.Name(), "/", "-"), picture)
+	}
+	b.t.Fatalf("at %s: %v", address, err)
+}
+
+// visit opens an address.
+func (b *browser) visit(address string) {
+	b.t.Helper()
+	b.leave(chromedp.Navigate(address))
+}
+
+// press clicks on what leads to another page.
+func (b *browser) press(selector string) {
+	b.t.Helper()
+	b.leave(chromedp.Click(selector, chromedp.ByQuery, chromedp.NodeVisible))
+}
+
+// fill types into a field in place of what is there.
+func (b *browser) fill(selector, text string) {
+	b.t.Helper()
+	b.do(chromedp.Clear(selector, chromedp.ByQuery), chromedp.SendKeys(selector, text, chromedp.ByQuery, chromedp.NodeVisible))
+}
+
+// signIn fills in the sign-in page, and sends it.
+func (b *browser) signIn(email, password string) {
+	b.t.Helper()
+	b.sees("h1", "Sign in")
+	b.fill("#email", email)
+	b.fill("#password", password)
+	b.press("form button[type=submit]")
+}
+
+// text is what a person reads in the first element that a selector finds, once it is there.
+func (b *browser) text(selector string) string {
+	b.t.Helper()
+	var text string
+	b.do(chromedp.Text(selector, &text, chromedp.ByQuery, chromedp.NodeVisible))
+	return text
+}
+
+// sees fails unless the first element that a selector finds has the text.
+func (b *browser) sees(selector, want string) {
+	b.t.Helper()
+	if got := b.text(selector); !strings.Contains(got, want) {
+		b.failed(fmt.Errorf("%s reads %q, want %q", selector, got, want))
+	}
+}
+
+// evaluate runs an expression in the page.
+func evaluate[T any](b *browser, expression string) T {
+	b.t.Helper()
+	var result T
+	b.do(chromedp.Evaluate(expression, &result))
+	return result
+}
+
+// tabTo presses Tab until the keyboard is at what a selector finds, and fails unless a person can see that it is there.
+func (b *browser) tabTo(selector string) {
+	b.t.Helper()
+	for range 40 {
+		b.do(chromedp.KeyEvent(kb.Tab))
+		if evaluate[bool](b, fmt.Sprintf("document.activeElement.matches(%q)", selector)) {
+			seen := evaluate[bool](b, `(e => [e, e.closest("label")].some(x => x && getComputedStyle(x).outlineStyle != "none"))(document.activeElement)`)
+			if !seen {
+				b.t.Errorf("nothing shows that the keyboard is at %s", selector)
+			}
+			return
+		}
+	}
+	b.failed(fmt.Errorf("Tab does not get to %s", selector))
+}
+
+// size makes the window as wide as this, in CSS pixels.
+func (b *browser) size(width int64) chromedp.Action {
+	return emulation.SetDeviceMetricsOverride(width, 800, 1, width < 600)
+}
+
+func (b *browser) dark(dark bool) chromedp.Action {
+	value := "light"
+	if dark {
+		value = "dark"
+	}
+	return emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: value}})
+}
+
+// picture takes the page on a small phone and on a desk, light and dark, and fails when it is wider than the window. Then the window is as before.
+func (b *browser) picture(name string) {
+	b.t.Helper()
+	for _, width := range []int64{320, 1280} {
+		for _, dark := range []bool{false, true} {
+			var inner, content int64
+			var picture []byte
+			b.do(b.size(width), b.dark(dark), chromedp.Evaluate("innerWidth", &inner), chromedp.Evaluate("document.documentElement.scrollWidth", &content),
+				chromedp.FullScreenshot(&picture, 100))
+			if inner != width || content > width {
+				b.t.Errorf("%s: at %d px the window is %d px wide and its content %d px", name, width, inner, content)
+			}
+			b.save(fmt.Sprintf("%s-%d-%s", name, width, map[bool]string{false: "light", true: "dark"}[dark]), picture)
+		}
+	}
+	b.do(b.size(1280), b.dark(false))
+}
+
+func (b *browser) save(name string, picture []byte) {
+	b.t.Helper()
+	if err := os.MkdirAll(pictures, 0o755); err != nil {
+		b.t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(pictures, name+".png"), picture, 0o644); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// webApp serves the example application at an address of its own, and returns that.
+func (h *house) webApp(name, host string, public bool) (address, clientID string) {
+	h.t.Helper()
+	server := httptest.NewUnstartedServer(nil)
+	address = strings.Replace("http://"+server.Listener.Addr().String(), "127.0.0.1", host, 1)
+	client, secret, err := h.Registry.AddClient(h.t.Context(), authz.Registration{
+		Name: name, Owner: "Bright Ideas Ltd", Public: public, RedirectURIs: []string{address + "/callback"},
+	})
+	h.ok(err)
+	app, err := webapp.New(webapp.Config{
+		Name: name, Issuer: h.url, ClientID: string(client.ID), ClientSecret: secret.Reveal(), RedirectURI: address + "/callback",
+	})
+	h.ok(err)
+	server.Config.Handler = app
+	server.Start()
+	h.t.Cleanup(server.Close)
+	return address, string(client.ID)
+}
+
+// add adds somebody who is in these teams.
+func (h *house) add(email, name string, teams ...string) {
+	h.t.Helper()
+	user, err := h.Directory.AddUser(h.t.Context(), email, name, false)
+	h.ok(err)
+	h.ok(h.Authn.SetPassword(h.t.Context(), user, annPassword))
+	for _, slug := range teams {
+		_, err := h.Directory.AddMember(h.t.Context(), slug, email, "member")
+		h.ok(err)
+	}
+}
