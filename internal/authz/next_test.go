@@ -70,8 +70,10 @@ func TestNext(t *testing.T) {
 		{name: "select_account, chosen", session: earlier, teams: []Standing{granted(red)}, prompt: selectAccount, selected: "ada", want: Answer, open: []team.ID{"1"}},
 		{name: "select_account, another chosen", session: earlier, teams: []Standing{granted(red)}, prompt: selectAccount, selected: "eve", want: SelectAccount},
 		{name: "select_account, signed in since", session: since, teams: []Standing{granted(red)}, prompt: selectAccount, want: Answer, open: []team.ID{"1"}},
-		{name: "login and select_account, chosen but not signed in since", session: earlier, teams: []Standing{granted(red)},
-			prompt: oauth.Prompt{Login: true, SelectAccount: true}, selected: "ada", want: SignIn},
+		{
+			name: "login and select_account, chosen but not signed in since", session: earlier, teams: []Standing{granted(red)},
+			prompt: oauth.Prompt{Login: true, SelectAccount: true}, selected: "ada", want: SignIn,
+		},
 		{name: "prompt=consent asks although covered", session: earlier, teams: []Standing{granted(red)}, prompt: consent, want: Consent, open: []team.ID{"1"}},
 
 		{name: "several teams", session: earlier, teams: []Standing{red, blue}, want: Consent, open: []team.ID{"1", "2"}},
@@ -96,8 +98,10 @@ func TestNext(t *testing.T) {
 		{name: "team client, not a member", client: ofRed, session: earlier, teams: []Standing{granted(blue)}, want: NoAccess},
 		{name: "team client, not a member, prompt=none", client: ofRed, session: earlier, teams: []Standing{granted(blue)}, prompt: none, wantErr: oauth.AccessDenied},
 		{name: "team client, no team", client: ofRed, session: earlier, want: NoAccess},
-		{name: "team client, its old slug now another team's", client: ofRed, session: earlier, teams: []Standing{red, granted(blue)}, team: "blue",
-			want: Consent, open: []team.ID{"1"}},
+		{
+			name: "team client, its old slug now another team's", client: ofRed, session: earlier, teams: []Standing{red, granted(blue)}, team: "blue",
+			want: Consent, open: []team.ID{"1"},
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
