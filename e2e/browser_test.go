@@ -60,6 +60,9 @@ func TestBrowserConnectsTeam(t *testing.T) {
 	b.sees("h1", "Authorize Conversation Digest?")
 	b.sees(".destination", app)
 	b.picture("consent-choose")
+	if !evaluate[bool](b, `document.querySelector("button[value=authorize]").getBoundingClientRect().bottom <= innerHeight`) {
+		t.Error("on a desk the buttons are not seen without scrolling")
+	}
 	b.do(chromedp.Click(authorizeButton, chromedp.ByQuery)) // without a team the browser does not send it
 	if !evaluate[bool](b, `document.querySelector("input[name=team]").matches(":invalid")`) {
 		t.Error("no team has to be chosen")
@@ -246,4 +249,34 @@ func TestBrowserByKeyboard(t *testing.T) {
 func (b *browser) teamChecked(slug string) string {
 	b.t.Helper()
 	return "document.querySelector(`" + b.teamChoice(slug) + "`).checked"
+}
+
+// The example API runs at an address of its own, so the page needs the server's leave (CORS) to redeem its code, and its own policy's to ask for it.
+func TestBrowserTriesTheAPI(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	api := h.separateAPI()
+	b := h.open()
+
+	b.visit(api + "/api/docs/try/")
+	b.do(chromedp.Click("button.authorize", chromedp.ByQuery, chromedp.NodeVisible), chromedp.WaitVisible(".auth-container .authorize", chromedp.ByQuery))
+	b.picture("try-authorize")
+	popup := b.opened(chromedp.Click(".auth-container .authorize", chromedp.ByQuery))
+	popup.signIn(annEmail, annPassword)
+	popup.sees("h1", "Authorize API documentation?")
+	popup.do(chromedp.Click(popup.teamChoice("harbour"), chromedp.ByQuery))
+	popup.do(chromedp.Click(authorizeButton, chromedp.ByQuery)) // the window closes by itself
+
+	b.do(chromedp.WaitVisible(`.auth-container button[aria-label="Remove authorization"]`, chromedp.ByQuery),
+		chromedp.Click(".btn-done", chromedp.ByQuery),
+		chromedp.Click("[id$=listChatbots] .opblock-summary-control", chromedp.ByQuery, chromedp.NodeVisible),
+		chromedp.Click("[id$=listChatbots] .try-out__btn", chromedp.ByQuery, chromedp.NodeVisible),
+		chromedp.Click("[id$=listChatbots] .execute", chromedp.ByQuery, chromedp.NodeVisible),
+		chromedp.WaitVisible("[id$=listChatbots] .live-responses-table .response .response-col_description pre", chromedp.ByQuery))
+	b.sees("[id$=listChatbots] .live-responses-table .response .response-col_status", "200")
+	answer := b.text("[id$=listChatbots] .live-responses-table .response .response-col_description pre")
+	if strings.Count(answer, `"name": "Harbour `) != 3 || strings.Contains(answer, "Acme") {
+		t.Errorf("the API answers %s", answer)
+	}
+	b.picture("try")
 }
