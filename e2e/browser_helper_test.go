@@ -55,16 +55,15 @@ func (h *house) open() *browser {
 	h.t.Helper()
 	options := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]),
 		chromedp.NoSandbox, chromedp.DisableGPU, chromedp.WindowSize(1280, 800),
-		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true),
-		chromedp.UserDataDir(h.t.TempDir()))
+		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true))
 	// Everything has an end, also what chromedp does without being told how long it may take.
 	bounded, cancel := context.WithTimeout(context.WithoutCancel(h.t.Context()), browserPatience)
 	h.t.Cleanup(cancel)
 	allocator, end := chromedp.NewExecAllocator(bounded, options...)
-	ctx, closeWindow := chromedp.NewContext(allocator, chromedp.WithErrorf(func(string, ...any) {})) // it does not know every event of a newer browser
+	ctx, _ := chromedp.NewContext(allocator, chromedp.WithErrorf(func(string, ...any) {})) // it does not know every event of a newer browser
 	b := &browser{t: h.t, ctx: ctx, notes: &notes{}, server: h.url}
 	h.t.Cleanup(func() {
-		closeWindow()
+		chromedp.Cancel(ctx) // in good order: what is left of a profile that cannot be removed is no failure
 		end()
 		b.reportProblems()
 	})
