@@ -152,7 +152,10 @@ func checkExchange(t *testing.T, guide document, output string) string {
 	if err := json.Unmarshal([]byte(example), &want); err != nil {
 		t.Fatalf("the guide's example of an answer: %v", err)
 	}
-	token, _ := got["access_token"].(string)
+	token, ok := got["access_token"].(string)
+	if !ok {
+		t.Fatalf("the exchange answers %s", output)
+	}
 	beginning, _ := strings.CutSuffix(want["access_token"].(string), "…")
 	if !strings.HasPrefix(token, beginning) {
 		t.Errorf("the token is %s, and the guide's begins with %s", token, beginning)

@@ -7,13 +7,14 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 )
 
 // person is Ann at a browser without a screen: it keeps cookies, follows redirects, fills in the real forms and presses their buttons.
 type person struct {
-	t        *testing.T
+	t        testing.TB
 	base     string // of the server; everything else is an application's
 	password string
 	team     string // the slug of the team to choose, where there is a choice
@@ -25,7 +26,7 @@ type person struct {
 // person is Ann, who wants to work in acme and agrees to everything.
 func (h *house) person() *person { return newPerson(h.t, h.url) }
 
-func newPerson(t *testing.T, base string) *person {
+func newPerson(t testing.TB, base string) *person {
 	t.Helper()
 	jar, err := cookiejar.New(nil)
 	if err != nil {
@@ -122,14 +123,7 @@ type form struct {
 	teams  map[string]string // the values of the radio buttons, by the slug that stands beside them
 }
 
-func (f form) asks(name string) bool {
-	for _, n := range f.names {
-		if n == name {
-			return true
-		}
-	}
-	return false
-}
+func (f form) asks(name string) bool { return slices.Contains(f.names, name) }
 
 // readForm finds the form in a page of ours. They are regular enough for the XML decoder in its mode for HTML.
 func readForm(page io.Reader) (form, error) {

@@ -196,7 +196,7 @@ func (p *process) guard() *resourceserver.Guard {
 }
 
 // person is Ann, who talks to this process.
-func (p *process) person(t *testing.T) *person {
+func (p *process) person(t testing.TB) *person {
 	ann := newPerson(t, installedURL)
 	ann.client.Transport = p.client().Transport
 	return ann

@@ -42,7 +42,7 @@ func freePorts(t *testing.T, n int) []string {
 	return ports
 }
 
-// readme is the README with free ports.
+// readReadme is the README with free ports.
 func readReadme(t *testing.T) document {
 	t.Helper()
 	d := readDocument(t, "README.md", "server", "protect")
@@ -54,6 +54,9 @@ func readReadme(t *testing.T) document {
 	free := freePorts(t, len(ports))
 	for port := range ports {
 		ports[port], free = free[0], free[1:]
+	}
+	if len(ports) < 2 {
+		t.Fatalf("the README's server has only the ports %v", ports)
 	}
 	server.text = readmePort.ReplaceAllStringFunc(server.text, func(address string) string {
 		return "localhost:" + ports[strings.TrimPrefix(address, "localhost:")]

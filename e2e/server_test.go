@@ -118,16 +118,6 @@ type me struct {
 	Scopes   []string `json:"scopes"`
 }
 
-// me asks the example API about a token.
-func (h *house) me(accessToken string) me {
-	h.t.Helper()
-	var got me
-	if status := h.call("/api/me/", accessToken, &got); status != http.StatusOK {
-		h.t.Fatalf("/api/me/ answers %d", status)
-	}
-	return got
-}
-
 // call is a GET of the example API; a JSON answer goes into result.
 func (h *house) call(path, accessToken string, result any) int {
 	h.t.Helper()

@@ -65,7 +65,7 @@ func (p program) talk(h *house, client registered, connect func(authorizationURL
 	defer cancel()
 	cmd := exec.CommandContext(ctx, p[0], p[1:]...)
 	cmd.Env = append(append(os.Environ(), "ISSUER="+h.url, "API="+h.url,
-		"CLIENT_ID="+client.id, "CLIENT_SECRET="+client.secret, "REDIRECT_URI="+client.redirectURI), vars...)
+		"CLIENT_ID="+client.id, "CLIENT_SECRET="+client.secret, "REDIRECT_URI="+client.redirectURI, "NO_PROXY=127.0.0.1"), vars...)
 	cmd.Stderr = h.t.Output()
 	stdin, err := cmd.StdinPipe()
 	h.ok(err)

@@ -142,7 +142,7 @@ func readImports(fsys fs.FS) ([]imported, error) {
 		}
 		if d.IsDir() {
 			base := path.Base(name)
-			if name != "." && (strings.HasPrefix(base, ".") || slices.Contains([]string{"testdata", "node_modules", "tools", "demo-data", "deps"}, base)) {
+			if name != "." && (strings.HasPrefix(base, ".") || slices.Contains([]string{"testdata", "node_modules", "tools", "demo-data"}, base)) {
 				return fs.SkipDir
 			}
 			return nil

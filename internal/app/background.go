@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/signal"
+	"runtime/debug"
+	runtimemetrics "runtime/metrics"
 	"sync"
 	"syscall"
 	"time"
@@ -17,6 +19,7 @@ const (
 	pruneBatches            = 20   // in a row, before requests get the database to themselves again
 	keysReloadEvery         = 30 * time.Second
 	certificateRefreshEvery = 10 * time.Second
+	idleCheckEvery          = 30 * time.Second
 )
 
 // background starts what the server does by itself. c is nil without TLS.
@@ -25,6 +28,7 @@ func (a *App) background(ctx context.Context, wg *sync.WaitGroup, c *certificate
 	wg.Go(func() { every(ctx, keysReloadEvery, a.reloadKeys) })
 	wg.Go(func() { every(ctx, keysRotateEvery, a.rotateWhenDue) })
 	wg.Go(func() { every(ctx, noticesEvery, a.deliver) })
+	wg.Go(func() { every(ctx, idleCheckEvery, new(idleness).check) })
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP) // before Serve calls ready: from then on the signal does not end the process
 	wg.Go(func() {
@@ -86,6 +90,24 @@ func (a *App) reloadKeys(ctx context.Context) {
 	if err := a.Keys.Reload(ctx); err != nil {
 		a.failed(ctx, "reload keys", err)
 	}
+}
+
+// idleness gives memory back to the system once the server has nothing to do. The heap has grown by then, since each password check takes
+// some 20 MB for a moment, and left to itself the runtime keeps most of that for the next burst.
+type idleness struct {
+	collections uint64 // that the heap's growth had caused at the last check
+	returned    bool   // memory was given back since there was one
+}
+
+func (i *idleness) check(context.Context) {
+	sample := []runtimemetrics.Sample{{Name: "/gc/cycles/automatic:gc-cycles"}}
+	runtimemetrics.Read(sample)
+	collections := sample[0].Value.Uint64()
+	idle := collections == i.collections
+	if idle && !i.returned {
+		debug.FreeOSMemory()
+	}
+	i.collections, i.returned = collections, idle
 }
 
 func (a *App) refreshCertificate(ctx context.Context, c *certificate, force bool) {

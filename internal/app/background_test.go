@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	runtimemetrics "runtime/metrics"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -142,4 +143,34 @@ func metricValue(t *testing.T, a *App, name, label string) float64 {
 		}
 	}
 	return 0
+}
+
+func TestMemoryIsGivenBackOnceIdle(t *testing.T) {
+	var i idleness
+	forced := func() uint64 {
+		sample := []runtimemetrics.Sample{{Name: "/gc/cycles/forced:gc-cycles"}}
+		runtimemetrics.Read(sample)
+		return sample[0].Value.Uint64()
+	}
+	i.check(t.Context())
+	i.collections += 1 << 32 // another number than now: as if the heap had grown since
+	before := forced()
+	i.check(t.Context())
+	if got := forced() - before; got != 0 {
+		t.Errorf("busy: %d collections were forced, want none", got)
+	}
+	for range 100 { // the test's own heap may grow in between
+		i.check(t.Context())
+		if i.returned {
+			break
+		}
+	}
+	if forced() == before {
+		t.Fatal("idle: nothing was given back")
+	}
+	before = forced()
+	i.check(t.Context())
+	if got := forced() - before; i.returned && got != 0 {
+		t.Errorf("still idle: %d collections were forced, want none", got)
+	}
 }

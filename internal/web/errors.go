@@ -107,7 +107,7 @@ func titleOf(status int) string {
 	case status >= 500:
 		return "Something went wrong here"
 	}
-	return "This cannot go on"
+	return "We had to stop here"
 }
 
 // pageOf is what the error page says.

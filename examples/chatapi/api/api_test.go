@@ -134,6 +134,8 @@ func TestConversation(t *testing.T) {
 	if latest := get[results[api.Session]](t, f, "/api/sessions", all).Results[0].ID; latest != started.ID {
 		t.Errorf("the first in the list is %s, want the latest, %s", latest, started.ID)
 	}
+	other := get[results[api.Chatbot]](t, f, "/api/chatbots/", all).Results[1]
+	refusedBody(t, f, "/api/chatbots/"+other.ID+"/messages/", all, `{"message":"Hello","session":"`+started.ID+`"}`, `"session"`)
 	alone := decode[api.Exchange](t, f.call("POST", "/api/chatbots/"+bot.ID+"/messages/", all, `{"message":"Hello"}`), http.StatusCreated)
 	if alone.Session == "" || alone.Session == started.ID {
 		t.Errorf("a message without a session is in %q, want a new one", alone.Session)

@@ -50,24 +50,25 @@ func (op operation) document() *openapi3.Operation {
 	for _, match := range pathParameter.FindAllStringSubmatch(op.path, -1) {
 		o.AddParameter(openapi3.NewPathParameter(match[1]).WithSchema(openapi3.NewStringSchema()))
 	}
-	failures := map[int]string{
-		http.StatusUnauthorized:       "No access token, or one that is not accepted here",
-		http.StatusServiceUnavailable: "Tokens cannot be checked at the moment",
+	failures := map[int]problem{
+		http.StatusUnauthorized:       {"invalid_token", "No access token, or one that is not accepted here"},
+		http.StatusServiceUnavailable: {"temporarily_unavailable", "Tokens cannot be checked at the moment"},
 	}
 	if len(op.scopes) > 0 {
-		failures[http.StatusForbidden] = "The access token lacks the scope " + strings.Join(op.scopes, " ")
+		failures[http.StatusForbidden] = problem{"insufficient_scope", "The access token lacks the scope " + strings.Join(op.scopes, " ")}
 	}
 	if len(o.Parameters) > 0 {
-		failures[http.StatusNotFound] = "The team has nothing with this id"
+		failures[http.StatusNotFound] = problem{"not_found", "The team has nothing with this id"}
 	}
 	if op.body != nil {
 		o.RequestBody = &openapi3.RequestBodyRef{Value: openapi3.NewRequestBody().WithRequired(true).WithContent(jsonContent(op.body))}
-		failures[http.StatusBadRequest] = "The body is not as it should be; the description says why"
+		failures[http.StatusBadRequest] = invalid("The body is not as it should be; the description says why")
+		failures[http.StatusRequestEntityTooLarge] = invalid("The body is larger than " + byteCount(maxBody))
 	}
 	o.Responses = openapi3.NewResponsesWithCapacity(len(failures) + 1)
 	o.AddResponse(op.status, openapi3.NewResponse().WithDescription(http.StatusText(op.status)).WithContent(jsonContent(op.result)))
 	for status, why := range failures {
-		o.AddResponse(status, openapi3.NewResponse().WithDescription(why).WithContent(jsonContent(problem{"…", why})))
+		o.AddResponse(status, openapi3.NewResponse().WithDescription(why.Description).WithContent(jsonContent(why)))
 	}
 	return o
 }
