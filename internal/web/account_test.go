@@ -275,3 +275,25 @@ func TestConsentSaysWhatIsLearntAboutThePerson(t *testing.T) {
 			inOrder("Can see", "See the team's chatbots", "About you", "Sign you in", "See your name", "See your e-mail address", "while you are away")
 	})
 }
+
+func TestPersonalPagesHaveSecurityHeaders(t *testing.T) {
+	const policy = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+	onBoth(t, func(h *house) {
+		dora := h.admin("atlas")
+		dora.connect(h.insight, h.atlas)
+		for _, path := range []string{"/account/", "/account/applications/", "/account/password/", "/teams/atlas/applications/", "/teams/atlas/audit/"} {
+			for _, a := range []*answer{dora.get(path), dora.get(strings.TrimSuffix(path, "/"))} {
+				a.wantPage(http.StatusOK).wantNothingOf("<script", " style=", " onclick=")
+				got := a.header
+				if got.Get("Content-Security-Policy") != policy || got.Get("Cache-Control") != "no-store" || got.Get("Referrer-Policy") != "same-origin" || got.Get("X-Content-Type-Options") != "nosniff" {
+					h.Errorf("%s: headers are %v", path, got)
+				}
+			}
+		}
+		dora.do(http.MethodPost, "/teams/atlas/audit/", "").wantPage(http.StatusMethodNotAllowed)
+		dora.do(http.MethodDelete, "/account/applications/", "").wantPage(http.StatusMethodNotAllowed)
+		if got := dora.endOwn(h.grantOf(dora.email, h.insight, h.atlas)).header.Get("Cache-Control"); got != "no-store" {
+			h.Errorf("Cache-Control %q, want no-store", got)
+		}
+	})
+}
