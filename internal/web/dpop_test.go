@@ -2,9 +2,9 @@ package web_test
 
 import (
 	"crypto"
+	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/json"
 	"maps"
 	"net/http"
 	"net/url"
@@ -258,16 +258,29 @@ func TestDPoPAlgorithmsOfTheMetadataWork(t *testing.T) {
 		nonce := h.newProver()
 		nonce.post("/o/token/", asClient(h.insight, "grant_type", "client_credentials"))
 		for _, algorithm := range h.metadata().DPoPSigningAlgValuesSupported {
-			private := newPrivate(h, algorithm)
-			made, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.SignatureAlgorithm(algorithm), Key: private}, (&jose.SignerOptions{EmbedJWK: true}).WithType("dpop+jwt"))
-			h.ok(err)
-			claims, err := json.Marshal(map[string]any{"jti": token.NewID(), "htm": "POST", "htu": h.parts.Issuer + "/o/token/", "iat": h.clock.now().Unix(), "nonce": nonce.nonce})
-			h.ok(err)
-			signed, err := made.Sign(claims)
-			h.ok(err)
-			proof, err := signed.CompactSerialize()
-			h.ok(err)
+			claims := map[string]any{"jti": token.NewID(), "htm": "POST", "htu": h.parts.Issuer + "/o/token/", "iat": h.clock.now().Unix(), "nonce": nonce.nonce}
+			proof := signProof(h, algorithm, claims)
 			h.program().post("/o/token/", asClient(h.newMachine(), "grant_type", "client_credentials"), "DPoP", proof).wantTokensOfType("DPoP")
 		}
 	})
+}
+
+// signProof makes a proof with a new key for an algorithm.
+func signProof(h *house, algorithm string, claims map[string]any) string {
+	h.Helper()
+	private := newPrivate(h, algorithm)
+	payload := asJSON(h, claims)
+	if key, ok := private.(ed25519.PrivateKey); ok && algorithm == "Ed25519" { // the name of RFC 9864, which go-jose does not know
+		encode := base64.RawURLEncoding.EncodeToString
+		jwk := map[string]string{"kty": "OKP", "crv": "Ed25519", "x": encode(key.Public().(ed25519.PublicKey))}
+		input := encode([]byte(asJSON(h, map[string]any{"alg": algorithm, "typ": "dpop+jwt", "jwk": jwk}))) + "." + encode([]byte(payload))
+		return input + "." + encode(ed25519.Sign(key, []byte(input)))
+	}
+	made, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.SignatureAlgorithm(algorithm), Key: private}, (&jose.SignerOptions{EmbedJWK: true}).WithType("dpop+jwt"))
+	h.ok(err)
+	signed, err := made.Sign([]byte(payload))
+	h.ok(err)
+	proof, err := signed.CompactSerialize()
+	h.ok(err)
+	return proof
 }

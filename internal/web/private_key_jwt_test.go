@@ -54,7 +54,7 @@ func newPrivate(h *house, algorithm string) crypto.Signer {
 		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 		h.ok(err)
 		return key
-	case "EdDSA":
+	case "EdDSA", "Ed25519":
 		_, key, err := ed25519.GenerateKey(rand.Reader)
 		h.ok(err)
 		return key

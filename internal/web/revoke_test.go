@@ -128,3 +128,17 @@ func TestFailedAuthenticationCountsWhereverItHappens(t *testing.T) {
 		h.call("/o/revoke_token/", h.insight, "token", "x").wantOK() // the client itself is not kept out
 	}, func(p *webParts) { p.ClientFailures = 4 })
 }
+
+// TestWhoDoesNotSayWhoTheyAreIsCountedToo, at every one of the endpoints.
+func TestWhoDoesNotSayWhoTheyAreIsCountedToo(t *testing.T) {
+	onBoth(t, func(h *house) {
+		for _, path := range []string{"/o/token/", "/o/revoke_token/", "/o/introspect/", "/o/par/"} {
+			post := func() *answer {
+				return h.program().post(path, pairs("grant_type", "client_credentials", "token", "x"), "Authorization", "Basic !!!")
+			}
+			post().wantJSON(http.StatusUnauthorized, "invalid_client")
+			post().wantJSON(http.StatusTooManyRequests, "temporarily_unavailable")
+			h.clock.advance(16 * time.Minute)
+		}
+	}, func(p *webParts) { p.ClientFailures = 1 })
+}
