@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/token"
@@ -45,21 +46,15 @@ func (a *App) keyOverlap() token.RotationOverlap {
 	}
 }
 
-// rotateWhenDue rotates the keys when the oldest that signs has done so for the interval.
+// rotateWhenDue rotates the keys when the oldest that signs has done so for the interval. The keys are read again before that is believed: another server may have been first.
 func (a *App) rotateWhenDue(ctx context.Context) {
-	interval, now := a.Config.KeyRotationInterval, a.now()
-	if interval == 0 {
+	if !a.rotationDue() {
 		return
 	}
-	for _, k := range a.Keys.Keys() {
-		if k.State == "current" && !now.Before(k.SignsFrom.Add(interval-keyPublish)) {
-			a.rotate(ctx)
-			return
-		}
+	a.reloadKeys(ctx)
+	if !a.rotationDue() {
+		return
 	}
-}
-
-func (a *App) rotate(ctx context.Context) {
 	switch err := a.RotateKeys(ctx); {
 	case errors.Is(err, ErrKeysWaiting):
 	case err != nil:
@@ -67,4 +62,12 @@ func (a *App) rotate(ctx context.Context) {
 	default:
 		a.Log.InfoContext(ctx, "keys rotated", "signing_from", a.now().Add(keyPublish).UTC())
 	}
+}
+
+// rotationDue reports whether, as far as this server knows, a key has signed long enough for its successor to be published.
+func (a *App) rotationDue() bool {
+	interval, now := a.Config.KeyRotationInterval, a.now()
+	return interval > 0 && slices.ContainsFunc(a.Keys.Keys(), func(k token.KeyInfo) bool {
+		return k.State == "current" && !now.Before(k.SignsFrom.Add(interval-keyPublish))
+	})
 }

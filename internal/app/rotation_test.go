@@ -61,11 +61,11 @@ func TestScheduledRotationRefusesNoValidTokenOnAnyServer(t *testing.T) {
 			clock.advance(step)
 			now := clock.now()
 			for j, s := range servers {
-				// One of the two has not heard of the latest yet: its turn to reload is the next.
+				// One of the two has not heard of the latest yet: its turn is the next.
 				if j == i%2 {
 					s.reloadKeys(t.Context())
+					s.rotateWhenDue(t.Context())
 				}
-				s.rotateWhenDue(t.Context())
 				id, _ := signing(s)
 				used[id] = true
 				alive = append(alive, issued{accessToken(t, s), now.Add(cfg.AccessTokenLifetime)})
@@ -88,6 +88,16 @@ func TestScheduledRotationRefusesNoValidTokenOnAnyServer(t *testing.T) {
 			t.Errorf("%d keys signed in three days with a rotation in each, want 4", len(used))
 		}
 	})
+}
+
+// A server that misses several readings in a row still knows a key before another signs with it.
+func TestKeysAreReadManyTimesBeforeTheySign(t *testing.T) {
+	if times := keyPublish / keysReloadEvery; times < 20 {
+		t.Errorf("keys are read %d times before they sign", times)
+	}
+	if keysRotateEvery >= leastKeyRotation-keyPublish {
+		t.Error("servers look less often than keys can be due")
+	}
 }
 
 func TestOfTwoServersThatRotateAtOnceOneWins(t *testing.T) {
