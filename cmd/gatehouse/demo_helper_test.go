@@ -216,7 +216,8 @@ func (b browser) tokenOf(d runningDemo, form url.Values) (token struct {
 	AccessToken  string `json:"access_token"`
 	RefreshToken string `json:"refresh_token"`
 	Team         string `json:"team"`
-}) {
+},
+) {
 	b.t.Helper()
 	p := b.post(d.Issuer+"/o/token/", form)
 	if err := json.Unmarshal([]byte(p.body), &token); err != nil || p.status != 200 {
