@@ -1,0 +1,143 @@
+package e2e_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+
+	"github.com/gatehouse-auth/gatehouse/internal/team"
+)
+
+const endButton = ".connection .end"
+
+// A person takes back what they allowed, and the application has to ask anew.
+func TestBrowserEndsAConnection(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	app, _ := h.webApp("Conversation Digest", "127.0.0.1", false)
+	b := h.open()
+	b.visit(h.url + "/account/applications/")
+	b.signIn(annEmail, annPassword)
+	b.sees(".sheet", "You have not connected any application")
+	b.picture("account-applications-none")
+
+	b.visit(app)
+	b.press(connectButton)
+	b.do(chromedp.Click(b.teamChoice("acme"), chromedp.ByQuery))
+	b.press(authorizeButton)
+	b.seesOnly("acme")
+
+	b.visit(h.url + "/")
+	b.press(`main a[href="/account/applications/"]`)
+	b.sees(".application", "Conversation Digest")
+	b.sees(".connection", "acme")
+	b.sees(".permissions", "Can see")
+	b.picture("account-applications")
+	b.press(endButton)
+	b.sees("[role=status]", "Conversation Digest can no longer work in")
+	if b.text(".sheet"); evaluate[bool](b, `document.querySelector(".application") != null`) {
+		t.Error("the connection is still listed")
+	}
+	b.picture("account-applications-ended")
+	b.do(chromedp.Reload()) // sends no form again
+	b.sees("h1", "Your connected applications")
+
+	b.visit(app)
+	b.press(connectButton)
+	b.sees("h1", "Authorize Conversation Digest?")
+	b.visit(h.url + "/account/")
+	b.sees(".stub", annEmail)
+	b.picture("account")
+}
+
+// Who left a browser open changes the password, and is still signed in there.
+func TestBrowserChangesThePassword(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	b := h.open()
+	b.visit(h.url + "/account/password/")
+	b.signIn(annEmail, annPassword)
+	const chosen = "kettle tower violet rain"
+	change := func(current string) {
+		b.fill("#current", current)
+		b.fill("#new", chosen)
+		b.fill("#again", chosen)
+		b.press("form button[type=submit]")
+	}
+	change("not the password")
+	b.sees("[role=alert]", "current password is wrong")
+	b.picture("password-wrong")
+	if left := evaluate[string](b, `[...document.querySelectorAll("input[type=password]")].map(e => e.value).join("")`); left != "" {
+		t.Error("the page has a password in it")
+	}
+	change(annPassword)
+	b.sees("[role=status]", "Your password has been changed")
+	b.visit(h.url + "/account/")
+	b.sees("h1", "Your account")
+}
+
+// An admin sees who connected what, ends it, blocks the application, and finds all of it in the team's history.
+func TestBrowserGovernsATeam(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	app, _ := h.webApp("Conversation Digest", "127.0.0.1", false)
+	const admin = "dee@example.com"
+	h.add(admin, "Dee Dale")
+	_, err := h.Directory.AddMember(t.Context(), "acme", admin, team.Admin)
+	h.ok(err)
+
+	member := h.open()
+	connect := func() {
+		member.visit(app)
+		member.press(connectButton)
+	}
+	connect()
+	member.signIn(annEmail, annPassword)
+	member.do(chromedp.Click(member.teamChoice("acme"), chromedp.ByQuery))
+	member.press(authorizeButton)
+	member.seesOnly("acme")
+	member.visit(h.url + "/teams/acme/applications/")
+	member.sees("main", "Only the admins of this team")
+
+	b := h.open()
+	b.visit(h.url + "/teams/acme/applications/")
+	b.signIn(admin, annPassword)
+	b.sees(".person", "Ann Lee")
+	b.do(chromedp.Click(".person summary", chromedp.ByQuery))
+	b.sees(".person .permissions", "Can see")
+	b.picture("team-applications")
+	b.press(endButton)
+	b.sees("[role=status]", "for Ann Lee")
+
+	b.do(chromedp.Click(".other summary", chromedp.ByQuery))
+	b.fill("#client", "nothing")
+	b.fill("#reason", "We are still reading their terms.")
+	b.press(".other button")
+	b.sees("[role=alert]", "no application with this client_id")
+	b.picture("team-applications-unknown")
+
+	connect()
+	member.do(chromedp.Click(member.teamChoice("acme"), chromedp.ByQuery))
+	member.press(authorizeButton)
+	b.visit(h.url + "/teams/acme/applications/")
+	b.do(chromedp.Click(".application .block-form summary", chromedp.ByQuery))
+	b.fill(".application .block-form input[name=reason]", "We are still reading their terms.")
+	b.press(".application .block-form button")
+	b.sees("[role=status]", "is blocked in")
+	b.picture("team-applications-blocked")
+	connect()
+	member.sees(".blocked", "We are still reading their terms.")
+
+	b.press(`a[href="/teams/acme/audit/"]`)
+	b.sees(".events li", "Dee Dale blocked Conversation Digest")
+	b.picture("team-audit")
+	b.do(chromedp.SetValue("#kind", "consent.given", chromedp.ByQuery))
+	b.press(".filter button")
+	for _, line := range strings.Split(b.text(".events"), "\n") {
+		if strings.Contains(line, "blocked") {
+			t.Errorf("among what was authorized: %q", line)
+		}
+	}
+	b.sees(".events", "Ann Lee authorized Conversation Digest")
+}
