@@ -19,25 +19,39 @@ var pruneQueries = []string{
 // pruneAudit deletes events of before a time, which their ids begin with.
 const pruneAudit = `DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE id < $1 ORDER BY id LIMIT $2)`
 
-// Prune deletes what has expired, and events that have been kept long enough: at most batch rows of each kind, each kind in a unit of work of its own, so that
-// nobody waits long for it. It returns how many it deleted; call it until that is 0.
+// pruneUnit is how many rows one unit of work deletes at most: whoever redeems a code waits for no more than that.
+const pruneUnit = 100
+
+// Prune deletes what has expired, and events that have been kept long enough: at most batch rows of each kind, in units of work so small that
+// nobody waits long for one. It returns how many it deleted; call it until that is 0.
 func (db *DB) Prune(ctx context.Context, now time.Time, batch int) (int, error) {
 	total := 0
-	prune := func(query string, until int64) error {
-		var n int64
-		err := db.write(ctx, "Prune", func(t *tx) (err error) {
-			n, err = t.exec(query, until, batch)
-			return err
-		})
-		if err == nil {
-			total += int(n)
-		}
-		return err
-	}
 	for _, query := range pruneQueries {
-		if err := prune(query, millis(now)); err != nil {
+		n, err := db.pruneKind(ctx, query, millis(now), batch)
+		total += n
+		if err != nil {
 			return total, err
 		}
 	}
-	return total, prune(pruneAudit, eventID(now.Add(-db.opts.AuditRetention)))
+	n, err := db.pruneKind(ctx, pruneAudit, eventID(now.Add(-db.opts.AuditRetention)), batch)
+	return total + n, err
+}
+
+func (db *DB) pruneKind(ctx context.Context, query string, until int64, batch int) (total int, err error) {
+	for total < batch {
+		limit := min(pruneUnit, batch-total)
+		var n int64
+		err := db.write(ctx, "Prune", func(t *tx) (err error) {
+			n, err = t.exec(query, until, limit)
+			return err
+		})
+		if err != nil {
+			return total, err
+		}
+		total += int(n)
+		if int(n) < limit {
+			break
+		}
+	}
+	return total, nil
 }

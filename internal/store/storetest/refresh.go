@@ -230,24 +230,19 @@ func testRefreshStorm(k *kit) {
 	equal(k, "events", k.rows("audit", "kind = 'token.refreshed'"), 5)
 }
 
-// testNoRefreshAfterTheEnd refreshes one connection without a pause, on both handles, while it is ended: what begins after the end has returned is refused,
-// and what was issued until then is told to those who believe it.
+// testNoRefreshAfterTheEnd refreshes four connections without a pause, on both handles, while their grant ends: what begins after the end has returned
+// is refused, and what was issued until then is told to those who would believe it.
 func testNoRefreshAfterTheEnd(k *kit) {
 	k.populate()
 	for name, end := range map[string]func(db *store.DB) error{
-		"RemoveMember": func(db *store.DB) error {
-			return errors.Join(db.RemoveMember(k.ctx, acme.ID, ada.ID), db.AddMember(k.ctx, membership)) // rejoining revives nothing
-		},
-		"RevokeGrant": func(db *store.DB) error { return db.RevokeGrant(k.ctx, "RevokeGrant") },
-		"DisableUser": func(db *store.DB) error {
-			return errors.Join(db.DisableUser(k.ctx, ada.ID, now), db.EnableUser(k.ctx, ada.ID))
-		},
-		"EndFamily": func(db *store.DB) error {
-			_, err := db.EndFamily(k.ctx, "EndFamily", global.ID, now)
-			return err
-		},
+		"RemoveMember": func(db *store.DB) error { return db.RemoveMember(k.ctx, acme.ID, ada.ID) },
+		"RevokeGrant":  func(db *store.DB) error { return db.RevokeGrant(k.ctx, "RevokeGrant") },
+		"DisableUser":  func(db *store.DB) error { return db.DisableUser(k.ctx, ada.ID, now) },
 	} {
-		k.redeemed(name, k.granted(name, ada, global, acme, "read"))
+		g := k.granted(name, ada, global, acme, "read")
+		for i := range 4 {
+			k.redeemed(fmt.Sprint(name, i+1), g)
+		}
 		var over atomic.Bool
 		var lastDeath atomic.Int64
 		begun := make(chan struct{})
@@ -255,33 +250,40 @@ func testNoRefreshAfterTheEnd(k *kit) {
 		k.together(5, func(i int, db *store.DB) {
 			if i == 0 {
 				<-begun
-				k.ok(end(db))
+				if err := end(db); err != nil {
+					k.Error(err)
+				}
 				over.Store(true)
 				return
 			}
 			defer begin()
-			for at := now; ; at = at.Add(time.Millisecond) {
+			for generation := int64(0); ; generation++ {
 				after := over.Load()
-				f, err := k.db.Connection(k.ctx, authz.FamilyID(name), now)
-				if err == nil {
-					var got authz.Rotated
-					if got, err = db.Rotate(k.ctx, rotation(authz.FamilyID(name), global.ID, f.Family.Generation, at)); err == nil {
-						lastDeath.Store(max(lastDeath.Load(), got.Family.TokenDeadAt.UnixMilli()))
-						begin()
+				got, err := db.Rotate(k.ctx, rotation(authz.FamilyID(fmt.Sprint(name, i)), global.ID, generation, now.Add(time.Duration(generation)*time.Millisecond)))
+				if err != nil {
+					if !errors.Is(err, authz.ErrNoFamily) {
+						k.Errorf("%s: %v", name, err)
 					}
+					return
 				}
-				switch {
-				case err == nil && after:
+				if after {
 					k.Errorf("%s had returned, and a refresh succeeded", name)
 					return
-				case err != nil && !errors.Is(err, authz.ErrNoFamily) && !errors.Is(err, authz.ErrNotLive) && !errors.Is(err, authz.ErrReused):
-					k.Errorf("%s: %v", name, err)
-					return
-				case err != nil && after:
-					return
 				}
+				for death := got.Family.TokenDeadAt.UnixMilli(); ; {
+					if last := lastDeath.Load(); death <= last || lastDeath.CompareAndSwap(last, death) {
+						break
+					}
+				}
+				begin()
 			}
 		})
-		equal(k, "endings of "+name, k.rows("endings", "id = $1 AND expires_at >= $2", name, lastDeath.Load()), 1)
+		equal(k, "endings of "+name, k.rows("endings", "kind = 'grant' AND id = $1 AND expires_at >= $2", name, lastDeath.Load()), 1)
+		if name == "RemoveMember" {
+			k.ok(k.db.AddMember(k.ctx, membership))
+		}
+		k.ok(k.db.EnableUser(k.ctx, ada.ID))
+		_, err := k.db.Rotate(k.ctx, rotation(authz.FamilyID(name+"1"), global.ID, 0, now)) // neither rejoining nor enabling revives anything
+		k.is(err, authz.ErrNoFamily)
 	}
 }
