@@ -1,6 +1,9 @@
 package e2e_test
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"go/ast"
@@ -15,6 +18,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/go-jose/go-jose/v4/jwt"
 
 	"github.com/gatehouse-auth/gatehouse/examples/chatapi/api"
 	"github.com/gatehouse-auth/gatehouse/internal/app"
@@ -105,6 +112,7 @@ func answeredByRedirect(h *house) []string {
 	receive(ann, request(client, "scope", "chatbot:rule"))
 	receive(ann, request(client, "request", "e30.e30."))
 	receive(ann, request(client, "request_uri", "https://app.example/request"))
+	receive(ann, request(client, "resource", "https://elsewhere.example"))
 	receive(ann, request(h.machine()))
 	return answered
 }
@@ -147,6 +155,10 @@ func answeredToExchange(h *house) []string {
 		h.post(exchange(client, "c").Encode()),
 		h.post(exchange(client, "c", "grant_type", "password").Encode()),
 		h.post(exchange(h.machine(), "c").Encode()),
+		h.post(h.byMachine("scope", "chatbot:rule")),
+		h.post(h.byMachine("resource", "https://elsewhere.example")),
+		h.post(exchange(client, "c").Encode(), func(r *http.Request) { r.Header.Set("DPoP", "x") }),
+		h.post(exchange(client, "c").Encode(), h.proofWithoutNonce),
 		h.post("", func(r *http.Request) { r.Method = http.MethodGet }),
 		h.post("code=" + strings.Repeat("c", 64<<10)),
 		h.post(wrong),
@@ -172,7 +184,7 @@ func (h *house) accessToken(team, scope string) string {
 	return body.AccessToken
 }
 
-var bearerError = regexp.MustCompile(`^Bearer realm="[^"]*"(?:, error="([^"]*)".*)?$`)
+var bearerError = regexp.MustCompile(`^Bearer realm="[^"]*"(?:.*, error="([^"]*)".*)?`)
 
 // answeredToCalls is every error that the API can be made to answer.
 func answeredToCalls(h *house) []string {
@@ -206,7 +218,38 @@ func answeredToCalls(h *house) []string {
 	receive(h.url+"/api/sessions/", acme)
 	receive(h.url+"/api/chatbots/"+chatbots.Results[0].ID+"/", harbour)
 	receive(h.orphan()+"/api/chatbots/", acme)
+	receive(h.strict()+"/api/chatbots/", acme)
 	return answered
+}
+
+// byMachine is a token request of a machine client.
+func (h *house) byMachine(changes ...string) string {
+	machine := h.machine()
+	return changed(url.Values{"grant_type": {"client_credentials"}, "client_id": {machine.id}, "client_secret": {machine.secret}}, changes).Encode()
+}
+
+// proofWithoutNonce adds a good DPoP proof, but for the nonce.
+func (h *house) proofWithoutNonce(r *http.Request) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	h.ok(err)
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: key}, (&jose.SignerOptions{EmbedJWK: true}).WithType("dpop+jwt"))
+	h.ok(err)
+	proof, err := jwt.Signed(signer).Claims(map[string]any{
+		"jti": rand.Text(), "htm": r.Method, "htu": r.URL.String(), "iat": time.Now().Unix(),
+	}).Serialize()
+	h.ok(err)
+	r.Header.Set("DPoP", proof)
+}
+
+// strict is the URL of an API that wants a sign-in of this very moment.
+func (h *house) strict() string {
+	h.t.Helper()
+	guard, err := resourceserver.New(h.t.Context(), h.url, resourceserver.Options{Now: func() time.Time { return time.Now().Add(time.Minute) }})
+	h.ok(err)
+	fresh := guard.RequireFresh(resourceserver.SignIn{MaxAge: time.Second}, "chatbot:read")
+	server := httptest.NewServer(fresh(http.NotFoundHandler()))
+	h.t.Cleanup(server.Close)
+	return server.URL
 }
 
 // orphan is the URL of an API whose authorization server does not answer.
@@ -244,7 +287,7 @@ func TestGuideListsEveryErrorThatIsAnswered(t *testing.T) {
 
 func TestGuideListsEveryErrorCodeThereIs(t *testing.T) {
 	guide := readGuide(t)
-	var listed []string
+	listed := codes(guide.section(authorizationErrors)) // the prose names what is said on a page
 	for _, heading := range []string{authorizationErrors, exchangeErrors, callErrors} {
 		for _, row := range errorRows(guide, heading) {
 			listed = append(listed, row[strings.LastIndex(row, " ")+1:])
@@ -289,6 +332,13 @@ func TestGuideListsAuthorizationParameters(t *testing.T) {
 		"team":                  {"elsewhere", "access_denied"},
 		"prompt":                {"maybe", "invalid_request"},
 		"max_age":               {"young", "invalid_request"},
+		"nonce":                 {strings.Repeat("n", 1025), "invalid_request"},
+		"login_hint":            {strings.Repeat("h", 256), "invalid_request"},
+		"id_token_hint":         {"e30.e30.", "invalid_request"},
+		"acr_values":            {strings.Repeat("a", 1025), "invalid_request"},
+		"resource":              {"https://elsewhere.example", "invalid_target"},
+		"response_mode":         {"fragment", "invalid_request"},
+		"dpop_jkt":              {"short", "invalid_request"},
 	}
 	var listed []string
 	for _, cells := range guide.table("Step 2: Send the person to us") {

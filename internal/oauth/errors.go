@@ -31,8 +31,6 @@ const (
 	InvalidTarget                   Code = "invalid_target"                    // RFC 8707 §2
 	InvalidDPoPProof                Code = "invalid_dpop_proof"                // RFC 9449 §5
 	UseDPoPNonce                    Code = "use_dpop_nonce"                    // RFC 9449 §8
-	UnsupportedTokenType            Code = "unsupported_token_type"            // RFC 7009 §2.2.1
-	UnmetAuthenticationRequirements Code = "unmet_authentication_requirements" // OpenID Connect Core Unmet Authentication Requirements 1.0
 )
 
 // Error makes a Code an error.
