@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 )
@@ -16,6 +17,9 @@ const (
 	endedType     = "ended-tokens+jwt"
 	endedLifetime = time.Minute // of a signed list; who polls every few seconds never sees it expire
 	endedMaxAge   = time.Second // how old the list may be that is handed out
+
+	// How long an ETag stays the same. A cache that asks whether what it keeps is still good must not be told so of a list that has expired, or is about to.
+	endedTagLifetime = endedLifetime / 2
 )
 
 // endedList is the newest list and when it was made. The lock is held while a list is made, so that any number of callers cost one query and one signature.
@@ -35,7 +39,7 @@ type ended struct {
 }
 
 // EndedList is the signed list of what has ended and might still be believed, for resource servers that poll it, with its ETag: docs/adr/0002-ended-list.md.
-// It is made at most once a second. The ETag stays the same as long as nothing ends, so most polls are answered with 304.
+// It is made at most once a second. The ETag stays the same for a while as long as nothing ends, so most polls are answered with 304.
 func (s *Server) EndedList(ctx context.Context) (jwt []byte, etag string, err error) {
 	l := &s.ended
 	l.mu.Lock()
@@ -63,7 +67,7 @@ func (s *Server) EndedList(ctx context.Context) (jwt []byte, etag string, err er
 	if err != nil {
 		return nil, "", fmt.Errorf("encode what has ended: %w", err)
 	}
-	sum := sha256.Sum256(content)
+	sum := sha256.Sum256(strconv.AppendInt(content, now.UnixNano()/int64(endedTagLifetime), 10))
 	l.jwt, l.etag, l.madeAt = []byte(signed), `"`+base64.RawURLEncoding.EncodeToString(sum[:12])+`"`, now
 	return l.jwt, l.etag, nil
 }
