@@ -128,7 +128,7 @@ type Family struct {
 	Generation  int64     // of the newest refresh token; 0 is the first
 	RotatedAt   time.Time // when that was issued; zero before the first refresh
 	EndedAt     time.Time // zero while it lives
-	TokenDeadAt time.Time // when the last access token issued under it expires
+	TokenDeadAt time.Time // when the last access token issued under it has expired by every clock (ClockLeeway)
 	Nonce       string    // for the ID tokens of this family
 	Methods     []string  // amr
 	SessionID   string    // sid: an identifier of the sign-in, not its cookie
@@ -145,7 +145,7 @@ type Rotation struct {
 	Grace       time.Duration
 	Idle        time.Duration // the family's new idle expiry is At+Idle, but never after CreatedAt+Absolute
 	Absolute    time.Duration
-	TokenDeadAt time.Time // when the access token that this refresh issues expires
+	TokenDeadAt time.Time // when the access token that this refresh issues has expired by every clock
 	DPoPKey     string    // of the proof that came along; must be the family's
 }
 

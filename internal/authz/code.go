@@ -85,6 +85,9 @@ func (s *Server) boundTo(c code, client Client, x oauth.CodeExchange, dpopKey st
 	if !s.opts.Catalogue.permitted(client).Covers(c.Scope) {
 		return errBadCode(errors.New("the client is no longer allowed the code's scope"))
 	}
+	if err := within(c.Resource, s.resources(client)); err != nil {
+		return errBadCode(fmt.Errorf("the client is no longer allowed the code's audiences: %w", err))
+	}
 	return nil
 }
 
@@ -146,13 +149,15 @@ func (s *Server) family(c code, client Client, dpopKey string, now time.Time) Fa
 	lifetime := max(min(s.opts.RefreshIdleLifetime, s.opts.RefreshAbsoluteLifetime), s.opts.AccessTokenLifetime+s.opts.CodeLifetime)
 	return Family{
 		ID: c.ID, Grant: c.Grant, Client: c.Client, Scope: c.Scope, AuthTime: time.UnixMilli(c.AuthTime), CreatedAt: now,
-		ExpiresAt: now.Add(lifetime), TokenDeadAt: now.Add(s.opts.AccessTokenLifetime),
+		ExpiresAt: now.Add(lifetime), TokenDeadAt: now.Add(s.opts.AccessTokenLifetime + ClockLeeway),
 		Nonce: c.Nonce, Methods: c.Methods, SessionID: c.SessionID, Resource: c.Resource, DPoPKey: familyKey(client, dpopKey),
 	}
 }
 
 // burn refuses a wrong verifier and makes the code useless, so that verifiers cannot be tried one after the other. What was redeemed before stays. The store records it.
+// Nothing was issued under it, so its row need not outlive the code.
 func (s *Server) burn(ctx context.Context, f Family) error {
+	f.ExpiresAt = f.CreatedAt.Add(s.opts.CodeLifetime + ClockLeeway)
 	if err := s.store.Burn(ctx, f); err != nil {
 		return fmt.Errorf("burn code %s: %w", f.ID, err)
 	}

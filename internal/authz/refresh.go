@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
@@ -35,7 +36,7 @@ func (s *Server) exchangeRefresh(ctx context.Context, client Client, r oauth.Tok
 	rotated, err := s.store.Rotate(ctx, Rotation{
 		Family: FamilyID(presented.Family), Client: client.ID, Generation: presented.Generation, At: now,
 		Grace: s.opts.RefreshGrace, Idle: s.opts.RefreshIdleLifetime, Absolute: s.opts.RefreshAbsoluteLifetime,
-		TokenDeadAt: now.Add(s.opts.AccessTokenLifetime), DPoPKey: familyKey(client, r.DPoPKey),
+		TokenDeadAt: now.Add(s.opts.AccessTokenLifetime + ClockLeeway), DPoPKey: familyKey(client, r.DPoPKey),
 	})
 	switch {
 	case errors.Is(err, ErrReused): // the store has recorded it, with the end of the family
@@ -99,6 +100,11 @@ func (s *Server) narrowed(client Client, f Family, x oauth.RefreshExchange) (oau
 	if len(x.Scope) > 0 {
 		scope = x.Scope
 	}
-	aud, err := narrow(s.audiences(f.Resource), x.Resource)
+	permitted := s.resources(client)
+	audiences := slices.DeleteFunc(slices.Clone(s.audiences(f.Resource)), func(resource string) bool { return !slices.Contains(permitted, resource) })
+	if len(audiences) == 0 {
+		return nil, nil, errBadRefreshToken(errors.New("the client is no longer allowed any of the audiences that were authorized"))
+	}
+	aud, err := narrow(audiences, x.Resource)
 	return scope, aud, err
 }

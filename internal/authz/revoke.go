@@ -33,7 +33,7 @@ func (s *Server) Revoke(ctx context.Context, r oauth.TokenParameter) error {
 	case expired:
 		return nil
 	}
-	if err := s.store.EndToken(ctx, claims.ID, client.ID, now, time.Unix(claims.Expires, 0)); err != nil {
+	if err := s.store.EndToken(ctx, claims.ID, client.ID, now, time.Unix(claims.Expires, 0).Add(ClockLeeway)); err != nil {
 		return fmt.Errorf("end token %s: %w", claims.ID, err)
 	}
 	return nil
