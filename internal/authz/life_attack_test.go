@@ -1,0 +1,72 @@
+package authz_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+)
+
+// Resource servers allow for clocks that differ. A token that was revoked must not come back to life in the moments between its expiry and theirs.
+func TestAttackRevokedTokenWithinTheLeewayOfItsExpiry(t *testing.T) {
+	onBoth(t, func(t *testing.T, w *world) {
+		family, refreshed, machine := w.mustConnect(w.app, w.red), w.mustConnect(w.public, w.red), w.machine()
+		refreshed = w.mustRefresh(w.public, refreshed.RefreshToken)
+		grant := w.mustConnect(w.redOnly, w.red)
+		single := w.mustMachineToken(machine)
+		w.ok(w.server.Revoke(w.ctx(), w.app.asks(family.RefreshToken)))
+		w.ok(w.server.Revoke(w.ctx(), w.public.asks(refreshed.RefreshToken)))
+		w.ok(w.server.Revoke(w.ctx(), machine.asks(single.AccessToken)))
+		w.ok(w.db.RevokeGrant(w.ctx(), authz.GrantID(w.claims(grant.AccessToken)["grant_id"].(string))))
+
+		w.clock.advance(time.Hour + authz.ClockLeeway - 2*time.Second)
+		said, _ := w.ended(w.server)
+		if len(said.Families) != 2 || len(said.Grants) != 1 || !slices.Equal(said.Tokens, []string{w.jti(single.AccessToken)}) {
+			t.Errorf("shortly after the tokens' expiry the list says %+v, want all of what was ended", said)
+		}
+	})
+}
+
+// RFC 8707: an audience that the operator takes away from a client is taken away from what it has.
+func TestAttackAudienceThatWasTakenAway(t *testing.T) {
+	const reports, billing = "https://reports.example/", "https://billing.example/"
+	w := onSQLite(t)
+	client := w.register(authz.Registration{Name: "R", RedirectURIs: []string{callback}, Resources: []string{reports, billing}})
+	only := w.mustConnect(client, w.red, "resource", reports)
+	session := w.session(w.ada)
+	n := w.approve(w.page(twoResources(client, reports, billing), session).Request, session, w.red.ID)
+	both := w.mustRedeem(client, n.Response.Code)
+	code := w.connect(client, w.red, "resource", reports)
+
+	_, err := w.registry.UpdateClient(w.ctx(), client.ID, authz.ClientChange{Resources: []string{billing}})
+	w.ok(err)
+	_, err = w.redeem(client, code)
+	wantCode(t, err, oauth.InvalidGrant)
+	_, err = w.refresh(client, only.RefreshToken)
+	wantCode(t, err, oauth.InvalidGrant)
+	_, err = w.refresh(client, both.RefreshToken, "resource", reports)
+	wantCode(t, err, oauth.InvalidTarget)
+	if aud := w.claims(w.mustRefresh(client, both.RefreshToken).AccessToken)["aud"]; aud != billing {
+		t.Errorf("aud is %v, want %v", aud, billing)
+	}
+}
+
+// A code with a wrong verifier leaves a row. It must not stay for as long as a connection would.
+func TestAttackBurntCodesPileUp(t *testing.T) {
+	w := onSQLite(t)
+	code := w.connect(w.app, w.red)
+	wrong := "wrong" + verifier[5:]
+	_, err := w.redeem(w.app, code, "code_verifier", wrong)
+	wantCode(t, err, oauth.InvalidGrant)
+	_, err = w.redeem(w.app, code)
+	wantCode(t, err, oauth.InvalidGrant)
+	w.clock.advance(time.Minute + authz.ClockLeeway)
+	_, err = w.db.Prune(w.ctx(), w.clock.now(), 100)
+	w.ok(err)
+	w.wantFamily(code, "none")
+	_, err = w.redeem(w.app, code)
+	wantCode(t, err, oauth.InvalidGrant)
+	w.wantFamily(code, "none")
+}
