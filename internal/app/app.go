@@ -82,7 +82,7 @@ func Open(ctx context.Context, cfg Config, deps Deps) (*App, error) {
 		a.now = time.Now
 	}
 	a.Store, err = store.Open(ctx, cfg.DatabaseURL, store.Options{
-		Observe: a.observe(deps.Observe), Now: a.now, MachineTokenLifetime: cfg.AccessTokenLifetime, AuditRetention: cfg.AuditRetention,
+		Observe: a.observe(deps.Observe), Now: a.now, MachineTokenLifetime: cfg.AccessTokenLifetime + authz.ClockLeeway, AuditRetention: cfg.AuditRetention,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)
@@ -127,7 +127,7 @@ func (a *App) assemble(ctx context.Context, deps Deps) error {
 		RefreshGrace:            cfg.RefreshGrace,
 		IDTokenAlgorithm:        cfg.IDTokenAlgorithm,
 		FetchJWKS:               newJWKSCache(a.outbound, a.now).fetch,
-		Audit:                   a.Store,
+		Audit:                   boundedAudit{a.Store, cfg.Limits.ClientFailures, a.now},
 	})
 	// Made when it is first asked for: commands need no pages.
 	a.handler = sync.OnceValue(a.newHandler)
