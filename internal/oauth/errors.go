@@ -11,26 +11,26 @@ type Code string
 
 // Error codes, each with the section that defines it.
 const (
-	InvalidRequest                  Code = "invalid_request"                   // RFC 6749 §4.1.2.1, §5.2; RFC 6750 §3.1
-	InvalidClient                   Code = "invalid_client"                    // RFC 6749 §5.2
-	InvalidGrant                    Code = "invalid_grant"                     // RFC 6749 §5.2
-	UnauthorizedClient              Code = "unauthorized_client"               // RFC 6749 §4.1.2.1, §5.2
-	UnsupportedGrantType            Code = "unsupported_grant_type"            // RFC 6749 §5.2
-	UnsupportedResponseType         Code = "unsupported_response_type"         // RFC 6749 §4.1.2.1
-	InvalidScope                    Code = "invalid_scope"                     // RFC 6749 §4.1.2.1, §5.2
-	AccessDenied                    Code = "access_denied"                     // RFC 6749 §4.1.2.1
-	ServerError                     Code = "server_error"                      // RFC 6749 §4.1.2.1
-	TemporarilyUnavailable          Code = "temporarily_unavailable"           // RFC 6749 §4.1.2.1
-	InvalidToken                    Code = "invalid_token"                     // RFC 6750 §3.1
-	InsufficientScope               Code = "insufficient_scope"                // RFC 6750 §3.1
-	LoginRequired                   Code = "login_required"                    // OpenID Connect Core §3.1.2.6
-	ConsentRequired                 Code = "consent_required"                  // OpenID Connect Core §3.1.2.6
-	RequestNotSupported             Code = "request_not_supported"             // OpenID Connect Core §3.1.2.6
-	RequestURINotSupported          Code = "request_uri_not_supported"         // OpenID Connect Core §3.1.2.6
-	InvalidRequestURI               Code = "invalid_request_uri"               // RFC 9101 §5.2.2, for RFC 9126
-	InvalidTarget                   Code = "invalid_target"                    // RFC 8707 §2
-	InvalidDPoPProof                Code = "invalid_dpop_proof"                // RFC 9449 §5
-	UseDPoPNonce                    Code = "use_dpop_nonce"                    // RFC 9449 §8
+	InvalidRequest          Code = "invalid_request"           // RFC 6749 §4.1.2.1, §5.2; RFC 6750 §3.1
+	InvalidClient           Code = "invalid_client"            // RFC 6749 §5.2
+	InvalidGrant            Code = "invalid_grant"             // RFC 6749 §5.2
+	UnauthorizedClient      Code = "unauthorized_client"       // RFC 6749 §4.1.2.1, §5.2
+	UnsupportedGrantType    Code = "unsupported_grant_type"    // RFC 6749 §5.2
+	UnsupportedResponseType Code = "unsupported_response_type" // RFC 6749 §4.1.2.1
+	InvalidScope            Code = "invalid_scope"             // RFC 6749 §4.1.2.1, §5.2
+	AccessDenied            Code = "access_denied"             // RFC 6749 §4.1.2.1
+	ServerError             Code = "server_error"              // RFC 6749 §4.1.2.1
+	TemporarilyUnavailable  Code = "temporarily_unavailable"   // RFC 6749 §4.1.2.1
+	InvalidToken            Code = "invalid_token"             // RFC 6750 §3.1
+	InsufficientScope       Code = "insufficient_scope"        // RFC 6750 §3.1
+	LoginRequired           Code = "login_required"            // OpenID Connect Core §3.1.2.6
+	ConsentRequired         Code = "consent_required"          // OpenID Connect Core §3.1.2.6
+	RequestNotSupported     Code = "request_not_supported"     // OpenID Connect Core §3.1.2.6
+	RequestURINotSupported  Code = "request_uri_not_supported" // OpenID Connect Core §3.1.2.6
+	InvalidRequestURI       Code = "invalid_request_uri"       // RFC 9101 §5.2.2, for RFC 9126
+	InvalidTarget           Code = "invalid_target"            // RFC 8707 §2
+	InvalidDPoPProof        Code = "invalid_dpop_proof"        // RFC 9449 §5
+	UseDPoPNonce            Code = "use_dpop_nonce"            // RFC 9449 §8
 )
 
 // Error makes a Code an error.
