@@ -53,8 +53,16 @@ func (s *server) teamAudit(w http.ResponseWriter, r *http.Request, session *auth
 	if err != nil {
 		return err
 	}
-	filter := audit.Filter{Team: string(t.ID), Kind: knownKind(values.Get("kind")), Limit: eventsPerPage + 1}
-	if before := values.Get("before"); before != "" {
+	kind, err := field(values, "kind")
+	if err != nil {
+		return err
+	}
+	before, err := field(values, "before")
+	if err != nil {
+		return err
+	}
+	filter := audit.Filter{Team: string(t.ID), Kind: knownKind(kind), Limit: eventsPerPage + 1}
+	if before != "" {
 		if filter.Before, err = strconv.ParseInt(before, 10, 64); err != nil || filter.Before <= 0 {
 			return oauth.InvalidRequest.Errorf("before must be the number of an event")
 		}

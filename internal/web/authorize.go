@@ -65,7 +65,11 @@ func (s *server) showStep(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	request, err := s.Authz.Open(values.Get("request"))
+	sealed, err := field(values, "request")
+	if err != nil {
+		return err
+	}
+	request, err := s.Authz.Open(sealed)
 	if err != nil {
 		return err
 	}

@@ -27,7 +27,11 @@ func (s *server) endSession(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if sealed := values.Get("request"); sealed != "" {
+	sealed, err := field(values, "request")
+	if err != nil {
+		return err
+	}
+	if sealed != "" {
 		if values, err = s.openEndSession(sealed); err != nil {
 			return err
 		}
@@ -39,8 +43,7 @@ func (s *server) endSession(w http.ResponseWriter, r *http.Request) error {
 	if session == nil || request.Sure {
 		return s.finishEndSession(w, r, session, request)
 	}
-	sealed, err := s.sealEndSession(values)
-	if err != nil {
+	if sealed, err = s.sealEndSession(values); err != nil {
 		return err
 	}
 	view := signedOutView{Chrome: s.chrome(r, "", session), Confirm: true, Sealed: sealed, Application: request.Client.Name}
@@ -56,13 +59,20 @@ func (s *server) endSessionPosted(w http.ResponseWriter, r *http.Request) error 
 	if err != nil {
 		return err
 	}
-	if values.Get("decision") != "" {
+	decision, err := field(values, "decision")
+	if err != nil {
+		return err
+	}
+	sealed, err := field(values, "request")
+	if err != nil {
+		return err
+	}
+	if decision != "" {
 		return s.sameOrigin(func(w http.ResponseWriter, r *http.Request) error {
-			return s.endSessionDecided(w, r, values.Get("request"))
+			return s.endSessionDecided(w, r, sealed)
 		})(w, r)
 	}
-	sealed, err := s.sealEndSession(values)
-	if err != nil {
+	if sealed, err = s.sealEndSession(values); err != nil {
 		return err
 	}
 	seeOther(w, stepURL("/o/logout/", sealed))

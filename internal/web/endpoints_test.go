@@ -247,6 +247,38 @@ func TestRepeatedParameterIsInvalidRequest(t *testing.T) {
 	})
 }
 
+// TestRepeatedParameterOfAPageIsRefused: what the person saw must be what is done.
+func TestRepeatedParameterOfAPageIsRefused(t *testing.T) {
+	onBoth(t, func(h *house) {
+		b, admin := h.signedIn(ana), h.admin("atlas")
+		refused := func(a *answer, name string) { a.wantPage(http.StatusBadRequest, name, "2 times") }
+		sealed := b.authorize(h.insight).wantConsent().sealed()
+		for _, name := range []string{"request", "team", "decision"} {
+			form := pairs("request", sealed, "team", string(h.atlas.ID), "decision", "authorize")
+			form.Add(name, form.Get(name))
+			refused(b.post("/o/consent/", form), name)
+		}
+		if grants := h.grants(); len(grants) > 0 {
+			h.Errorf("there are the grants %q", grants)
+		}
+		for _, name := range []string{"email", "password", "next"} {
+			form := pairs("email", ana, "password", password, "next", "/account/")
+			form.Add(name, form.Get(name))
+			refused(h.browser().post("/login/", form), name)
+		}
+		for path, name := range map[string]string{
+			"/o/consent/?request=a&request=b": "request", "/o/logout/?request=a&request=b": "request", "/login/?request=a&request=b": "request",
+			"/login/?next=/a&next=/b": "next", "/teams/atlas/audit/?before=1&before=2": "before", "/teams/atlas/audit/?kind=a&kind=b": "kind",
+		} {
+			refused(admin.get(path), name)
+		}
+		refused(b.post("/o/logout/", pairs("decision", "sign_out", "decision", "stay")), "decision")
+		refused(b.post("/o/select-account/", pairs("request", sealed, "decision", "continue", "decision", "cancel")), "decision")
+		refused(b.post("/account/applications/", pairs("grant", "a", "grant", "b")), "grant")
+		refused(admin.govern("atlas", "decision", "end", "grant", "a", "grant", "b"), "grant")
+	})
+}
+
 func TestUnknownParametersAreIgnored(t *testing.T) {
 	onBoth(t, func(h *house) {
 		b := h.signedIn(ana)

@@ -26,7 +26,11 @@ func (s *server) askSignIn(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	view, redirectURI, err := s.signInPage(r, sealed, values.Get("next"))
+	target, err := field(values, "next")
+	if err != nil {
+		return err
+	}
+	view, redirectURI, err := s.signInPage(r, sealed, target)
 	if err != nil {
 		return err
 	}

@@ -64,8 +64,11 @@ func decode(pairs string) (url.Values, error) {
 	return url.ParseQuery(strings.ReplaceAll(pairs, ";", "%3B"))
 }
 
-// field is a field of a page's form, which must be text.
+// field is a parameter of a page's address or form: text, and sent once at most. Of two, one would be shown and the other one used.
 func field(values url.Values, name string) (string, error) {
+	if n := len(values[name]); n > 1 {
+		return "", oauth.InvalidRequest.Errorf("%s was sent %d times; send it once", name, n)
+	}
 	value := values.Get(name)
 	if !utf8.ValidString(value) || strings.ContainsRune(value, 0) {
 		return "", oauth.InvalidRequest.Errorf("%s is not text in UTF-8", name)
