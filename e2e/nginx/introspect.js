@@ -1,0 +1,14 @@
+// For nginx's auth_request: 204 for a live access token with the scope that $required_scope names, 401 or 403 otherwise. What it is for goes on in headers.
+async function check(r) {
+  const presented = /^bearer +([^ ]+)$/i.exec(r.headersIn.Authorization || '')
+  if (!presented) return r.return(401)
+  const reply = await r.subrequest('/_introspect', { method: 'POST', body: 'token=' + encodeURIComponent(presented[1]) })
+  if (reply.status !== 200) return r.return(500)
+  const answer = JSON.parse(reply.responseText || reply.responseBody)
+  if (!answer.active || answer.token_type !== 'Bearer') return r.return(401)
+  if (!answer.scope.split(' ').includes(r.variables.required_scope)) return r.return(403)
+  r.headersOut['X-Team'] = answer.team
+  r.return(204)
+}
+
+export default { check }
