@@ -115,16 +115,16 @@ func New(ctx context.Context, issuer string, opts Options) (*Guard, error) {
 func (o Options) check() error {
 	for _, alg := range o.Algorithms {
 		if !slices.Contains(asymmetric, jose.SignatureAlgorithm(alg)) {
-			return fmt.Errorf("Algorithms: %q is not one of %v", alg, asymmetric)
+			return fmt.Errorf("the option Algorithms: %q is not one of %v", alg, asymmetric)
 		}
 	}
 	switch {
 	case strings.ContainsFunc(o.Realm, outsideHeader):
-		return errors.New(`Realm: only printable ASCII without " and \ can stand in a header`)
+		return errors.New(`the option Realm: only printable ASCII without " and \ can stand in a header`)
 	case o.RevocationBound < leastBound:
-		return fmt.Errorf("RevocationBound: %v is too short; the issuer's list may be a second old, and asking takes time: at least %v", o.RevocationBound, leastBound)
+		return fmt.Errorf("the option RevocationBound: %v is too short; the issuer's list may be a second old, and asking takes time: at least %v", o.RevocationBound, leastBound)
 	case o.PublicURL != "" && originOf(o.PublicURL) == "", strings.ContainsFunc(o.PublicURL, outsideHeader):
-		return fmt.Errorf("PublicURL: %q is not a URL of http or https", o.PublicURL)
+		return fmt.Errorf("the option PublicURL: %q is not a URL of http or https", o.PublicURL)
 	case len(o.NonceKey) > 0 && len(o.NonceKey) < 32:
 		return errors.New("NonceKey: at least 32 bytes are needed")
 	}
