@@ -84,6 +84,9 @@ func (s *Server) signOutClient(ctx context.Context, p oauth.Params, hint ClientI
 	if err != nil {
 		return Client{}, fmt.Errorf("load client %q: %w", id, err)
 	}
+	if !client.DisabledAt.IsZero() { // nobody is sent there any more
+		return Client{}, disabledClient(client)
+	}
 	return client, nil
 }
 

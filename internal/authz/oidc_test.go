@@ -199,7 +199,10 @@ func TestAttackOpenRedirectionAfterSignOut(t *testing.T) {
 	const after = "https://app.example/bye"
 	client := w.register(authz.Registration{Name: "C", RedirectURIs: []string{callback}, PostLogoutRedirectURIs: []string{after}})
 	got := w.mustConnect(client, w.red, "scope", "openid")
+	disabled := w.register(authz.Registration{Name: "D", RedirectURIs: []string{callback}, PostLogoutRedirectURIs: []string{after}})
+	w.ok(w.db.DisableClient(w.ctx(), disabled.ID, w.clock.now()))
 	for name, p := range map[string]oauth.Params{
+		"a disabled client's":     signOut("client_id", string(disabled.ID), "post_logout_redirect_uri", after),
 		"unregistered":            signOut("client_id", string(client.ID), "post_logout_redirect_uri", "https://evil.example/"),
 		"almost registered":       signOut("client_id", string(client.ID), "post_logout_redirect_uri", after+"/"),
 		"a redirect URI":          signOut("client_id", string(client.ID), "post_logout_redirect_uri", callback),

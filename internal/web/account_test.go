@@ -267,6 +267,41 @@ func TestPagesLinkToWhatThereIs(t *testing.T) {
 	})
 }
 
+// TestDocumentsLinkToWhatThereIs: what has no page here is in the repository.
+func TestDocumentsLinkToWhatThereIs(t *testing.T) {
+	onBoth(t, func(h *house) {
+		b := h.browser()
+		links := regexp.MustCompile(`href="([^"]*)"`)
+		for _, document := range links.FindAllStringSubmatch(b.get("/docs/").wantPage(http.StatusOK).body, -1) {
+			if !strings.HasPrefix(document[1], "/docs/") {
+				continue
+			}
+			for _, match := range links.FindAllStringSubmatch(b.get(document[1]).wantPage(http.StatusOK).body, -1) {
+				switch link, _, _ := strings.Cut(html.UnescapeString(match[1]), "#"); {
+				case link == "", strings.Contains(link, "://"), strings.HasPrefix(link, "mailto:"):
+				case strings.HasPrefix(link, "/docs/"):
+					b.get(link).wantStatus(http.StatusOK)
+				case !strings.HasPrefix(link, "/"):
+					h.Errorf("%s links to %q, which is not there", document[1], link)
+				}
+			}
+		}
+		b.get("/docs/security/").wantPage(http.StatusOK, `href="https://github.com/gatehouse-auth/gatehouse/blob/main/SECURITY.md"`)
+		b.get("/docs/architecture/").wantPage(http.StatusOK, `href="https://github.com/gatehouse-auth/gatehouse/blob/main/docs/adr"`)
+	})
+}
+
+// TestErrorPagesSayWhoIsSignedIn, as every page does: a person who is refused may want to be somebody else.
+func TestErrorPagesSayWhoIsSignedIn(t *testing.T) {
+	onBoth(t, func(h *house) {
+		b := h.signedIn(ben)
+		for path, status := range map[string]int{"/nowhere/": http.StatusNotFound, "/teams/atlas/audit/": http.StatusForbidden, "/o/authorize/": http.StatusBadRequest} {
+			b.get(path).wantPage(status, ben, "Sign out")
+			h.browser().get("/nowhere/").wantPage(http.StatusNotFound, "Sign in").wantNothingOf(ben)
+		}
+	})
+}
+
 // TestConsentSaysWhatIsLearntAboutThePerson apart from the team's data, and how to take it back.
 func TestConsentSaysWhatIsLearntAboutThePerson(t *testing.T) {
 	onBoth(t, func(h *house) {

@@ -91,7 +91,11 @@ func (s *server) failPage(w http.ResponseWriter, r *http.Request, err error) {
 	if throttled, ok := errors.AsType[*authn.ThrottledError](err); ok {
 		w.Header().Set("Retry-After", retryAfter(throttled.Wait))
 	}
-	view.Chrome = s.chrome(r, titleOf(view.Status), nil)
+	session, sessionErr := s.session(r)
+	if sessionErr != nil { // it only says who is signed in; what went wrong is said without it
+		session = nil
+	}
+	view.Chrome = s.chrome(r, titleOf(view.Status), session)
 	if err := s.show(w, r, view.Status, view); err != nil {
 		s.logError(r, err)
 		http.Error(w, "The server could not answer. The request id is "+traceOf(r.Context()).id+".", http.StatusInternalServerError)

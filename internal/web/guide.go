@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"path"
 	"slices"
 	"strings"
 	"sync"
@@ -131,11 +132,17 @@ func headingText(n ast.Node, source []byte) string {
 	return b.String()
 }
 
-// pageLink turns "security.md#csrf" into "/docs/security/#csrf".
+// repository is where the files are that have no page here, such as the changelog.
+const repository = "https://github.com/gatehouse-auth/gatehouse/blob/main/"
+
+// pageLink turns "security.md#csrf" into "/docs/security/#csrf", and what leads to another file into its place in the repository.
 func pageLink(destination []byte, names []string) []byte {
 	name, fragment, marked := strings.Cut(string(destination), "#")
 	if !slices.Contains(names, name) {
-		return destination
+		if u, err := url.Parse(name); err != nil || name == "" || u.IsAbs() || strings.HasPrefix(name, "/") {
+			return destination
+		}
+		return []byte(repository + strings.TrimPrefix(path.Join("/docs", string(destination)), "/"))
 	}
 	link := "/docs/" + strings.TrimSuffix(name, ".md") + "/"
 	if marked {
