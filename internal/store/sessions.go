@@ -23,7 +23,7 @@ func (db *DB) Password(ctx context.Context, email string) (team.User, string, er
 	return a.user, a.hash, err
 }
 
-// SetPassword replaces the password hash and ends the person's sessions in the same transaction. team.ErrNoUser.
+// SetPassword replaces the password hash and ends the person's sessions in the same transaction. The clients that asked for it are to be told. team.ErrNoUser.
 func (db *DB) SetPassword(ctx context.Context, user team.UserID, hash string, at time.Time) error {
 	return db.write(ctx, "SetPassword", func(t *tx) error {
 		err := t.must(team.ErrNoUser, `UPDATE users SET password_hash = $2, password_set_at = $3 WHERE id = $1`, user, hash, millis(at))
@@ -31,6 +31,9 @@ func (db *DB) SetPassword(ctx context.Context, user team.UserID, hash string, at
 			return err
 		}
 		if _, err = t.exec(`DELETE FROM sessions WHERE user_id = $1`, user); err != nil {
+			return err
+		}
+		if err := t.signOutOfClients(at, `g.user_id = $1`, user); err != nil {
 			return err
 		}
 		return t.audit(audit.Event{At: at, Kind: audit.PasswordSet, User: string(user)})

@@ -69,6 +69,17 @@ func testBackchannelLogout(k *kit) {
 	equal(k, "notices after DisableUser", len(got), 1) // s1's is there already
 	logout.ID, logout.SessionID = got[0].ID, other
 	equal(k, "the notice", got[0], logout)
+
+	// A new password ends every sign-in as well.
+	connect("f6", "sid of bob's", k.granted("g5", bob, listener, acme, "openid"), "openid")
+	for _, n := range k.due(now, later) {
+		k.ok(k.db.Delivered(k.ctx, n.ID))
+	}
+	k.ok(k.db.SetPassword(k.ctx, bob.ID, "hash", now))
+	got = k.due(now, later)
+	equal(k, "notices after SetPassword", len(got), 1)
+	logout.ID, logout.User, logout.SessionID = got[0].ID, bob.ID, "sid of bob's"
+	equal(k, "the notice", got[0], logout)
 }
 
 func testDueNotices(k *kit) {
