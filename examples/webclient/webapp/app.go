@@ -35,7 +35,6 @@ type app struct {
 	Config
 	oauth    oauth2.Config
 	sessions *sessions
-	secure   bool // cookies over https only
 }
 
 //go:embed static
@@ -50,8 +49,8 @@ func New(cfg Config) (http.Handler, error) {
 	case err != nil || redirect.Host == "" || strings.Trim(redirect.Path, "/") == "":
 		return nil, fmt.Errorf("webapp: the redirect URI %q is not a URL with a path of its own", cfg.RedirectURI)
 	}
-	a := &app{Config: cfg.withDefaults(), secure: redirect.Scheme == "https"}
-	a.sessions = newSessions(a.Now)
+	a := &app{Config: cfg.withDefaults()}
+	a.sessions = newSessions(a.Now, redirect.Scheme == "https")
 	a.oauth = oauth2.Config{
 		ClientID: cfg.ClientID, ClientSecret: cfg.ClientSecret, RedirectURL: cfg.RedirectURI,
 		Endpoint: oauth2.Endpoint{AuthURL: cfg.Issuer + "/o/authorize/", TokenURL: cfg.Issuer + "/o/token/", AuthStyle: oauth2.AuthStyleInHeader},

@@ -27,7 +27,7 @@ func (a *app) connect(w http.ResponseWriter, r *http.Request) {
 		options = append(options, oauth2.SetAuthURLParam("team", team))
 	}
 	authorize := config.AuthCodeURL(state, options...)
-	session := a.sessions.start(w, r, a.secure)
+	session := a.sessions.start(w, r)
 	session.expect(state, pending{verifier: verifier, began: a.Now(), authorize: authorize})
 	http.Redirect(w, r, authorize, http.StatusSeeOther)
 }

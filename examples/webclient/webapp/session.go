@@ -10,7 +10,7 @@ import (
 
 // An example keeps its sessions in memory, so their number is bounded; a product would use its database.
 const (
-	cookieName     = "webclient_session"
+	cookieName     = "webclient_session" // over https with the prefix __Host-: no other host of the domain can set it, and so have a person connect teams for it
 	maxSessions    = 1000
 	maxPending     = 5 // requests under way in one browser, e.g. in several tabs
 	maxConnections = 10
@@ -19,21 +19,30 @@ const (
 
 // sessions are those of all browsers, by their cookie.
 type sessions struct {
-	now  func() time.Time
+	now    func() time.Time
+	secure bool // cookies over https only
+
 	mu   sync.Mutex
 	byID map[string]*session
 	ids  []string // the oldest first
 }
 
-func newSessions(now func() time.Time) *sessions {
-	return &sessions{now: now, byID: map[string]*session{}}
+func newSessions(now func() time.Time, secure bool) *sessions {
+	return &sessions{now: now, secure: secure, byID: map[string]*session{}}
+}
+
+func (s *sessions) cookieName() string {
+	if s.secure {
+		return "__Host-" + cookieName
+	}
+	return cookieName
 }
 
 // of is the session of a request; one that knows nothing when the browser has none.
 func (s *sessions) of(r *http.Request) *session {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if cookie, err := r.Cookie(cookieName); err == nil && s.byID[cookie.Value] != nil {
+	if cookie, err := r.Cookie(s.cookieName()); err == nil && s.byID[cookie.Value] != nil {
 		return s.byID[cookie.Value]
 	}
 	return &session{}
@@ -41,7 +50,7 @@ func (s *sessions) of(r *http.Request) *session {
 
 // start is the session of a request, a new one when the browser has none. The cookie is Lax, not Strict: it has to come along
 // when the authorization server sends the browser back.
-func (s *sessions) start(w http.ResponseWriter, r *http.Request, secure bool) *session {
+func (s *sessions) start(w http.ResponseWriter, r *http.Request) *session {
 	if session := s.of(r); session.pending != nil {
 		return session
 	}
@@ -53,7 +62,7 @@ func (s *sessions) start(w http.ResponseWriter, r *http.Request, secure bool) *s
 		s.ids = slices.Delete(s.ids, 0, 1)
 	}
 	s.byID[id], s.ids = fresh, append(s.ids, id)
-	http.SetCookie(w, &http.Cookie{Name: cookieName, Value: id, Path: "/", HttpOnly: true, Secure: secure, SameSite: http.SameSiteLaxMode})
+	http.SetCookie(w, &http.Cookie{Name: s.cookieName(), Value: id, Path: "/", HttpOnly: true, Secure: s.secure, SameSite: http.SameSiteLaxMode})
 	return fresh
 }
 

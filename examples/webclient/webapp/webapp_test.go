@@ -140,8 +140,8 @@ func TestConnectAsksWithStateAndChallenge(t *testing.T) {
 	if again.Has("team") || again.Get("state") == asked.Get("state") || again.Get("code_challenge") == asked.Get("code_challenge") || len(asked.Get("state")) < 22 {
 		t.Errorf("got %v after %v, want another state and challenge, and no team", again, asked)
 	}
-	if c := b.cookies[0]; !c.HttpOnly || !c.Secure || c.SameSite != http.SameSiteLaxMode || len(b.cookies) != 1 {
-		t.Errorf("got the cookies %v, want one: HttpOnly, Secure, Lax", b.cookies)
+	if c := b.cookies[0]; !c.HttpOnly || !c.Secure || c.SameSite != http.SameSiteLaxMode || len(b.cookies) != 1 || c.Name != "__Host-webclient_session" || c.Path != "/" || c.Domain != "" {
+		t.Errorf("got the cookies %v, want one: __Host-, HttpOnly, Secure, Lax", b.cookies)
 	}
 }
 
