@@ -245,7 +245,7 @@ func writeJSON(w http.ResponseWriter, status int, v any) {
 // received, and a secret can be sent in the wrong place.
 func (s *server) logError(r *http.Request, err error) {
 	level, message := slog.LevelError, "request failed"
-	if status, _, _ := jsonOf(err); status < 500 {
+	if status, _, _ := protectedError(err); status < 500 {
 		level, message = slog.LevelInfo, "request refused"
 	} else if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
 		level, message = slog.LevelInfo, "request abandoned"

@@ -1,7 +1,10 @@
 package web_test
 
 import (
+	"bufio"
 	"encoding/json"
+	"fmt"
+	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -227,6 +230,40 @@ func TestAccessLogSaysWhoWhatAndHowItEnded(t *testing.T) {
 			h.Errorf("the line also says %v", last)
 		}
 	})
+}
+
+// TestMistakesOfStrangersAreNoErrorsOfOurs: nobody can wake the operator from outside.
+func TestMistakesOfStrangersAreNoErrorsOfOurs(t *testing.T) {
+	onBoth(t, func(h *house) {
+		h.browser().get("/o/userinfo/").wantStatus(http.StatusUnauthorized)
+		h.browser().get("/o/userinfo/", "Authorization", "Bearer x").wantStatus(http.StatusUnauthorized)
+		h.browser().get("/o/userinfo/", "Authorization", "DPoP x").wantStatus(http.StatusUnauthorized)
+		for path, status := range map[string]int{
+			"/logout/": http.StatusBadRequest, "/login/": http.StatusBadRequest, "/o/token/": http.StatusBadRequest, "/o/userinfo/": http.StatusBadRequest,
+		} {
+			if got := h.cutOff(path); got != status {
+				h.Errorf("POST %s with half a body: status %d, want %d", path, got, status)
+			}
+		}
+		if log := h.log.String(); strings.Contains(log, `"level":"ERROR"`) {
+			h.Errorf("the log says\n%s", log)
+		}
+	})
+}
+
+// cutOff is the status of a POST whose body ends too early.
+func (h *house) cutOff(path string) int {
+	h.Helper()
+	conn, err := net.Dial("tcp", h.server.Listener.Addr().String())
+	h.ok(err)
+	defer conn.Close()
+	_, err = fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 10\r\n\r\na=", path)
+	h.ok(err)
+	h.ok(conn.(*net.TCPConn).CloseWrite())
+	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	h.ok(err)
+	defer response.Body.Close()
+	return response.StatusCode
 }
 
 // TestMetricsHaveFewLabels, whatever strangers ask for.

@@ -1,7 +1,6 @@
 package web
 
 import (
-	"io"
 	"net/http"
 
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
@@ -18,7 +17,7 @@ func (s *server) askSignOut(w http.ResponseWriter, r *http.Request) error {
 
 // signOut ends the session on the server.
 func (s *server) signOut(w http.ResponseWriter, r *http.Request) error {
-	if _, err := io.Copy(io.Discard, r.Body); err != nil { // the form has no fields, but a limit
+	if err := noForm(r); err != nil {
 		return err
 	}
 	session, err := s.session(r)

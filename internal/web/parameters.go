@@ -38,17 +38,30 @@ func form(r *http.Request) (url.Values, error) {
 		return nil, oauth.InvalidRequest.Errorf("send the parameters as a form in the body, with Content-Type: %s; this body %s", formType, was)
 	}
 	body, err := io.ReadAll(r.Body)
-	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
-		return nil, err
-	}
 	if err != nil {
-		return nil, oauth.InvalidRequest.Because(err, "the body did not arrive whole")
+		return nil, unread(err)
 	}
 	values, err := decode(string(body))
 	if err != nil {
 		return nil, oauth.InvalidRequest.Errorf("the body is not form-urlencoded: it has a %% that is not followed by two hexadecimal digits")
 	}
 	return values, nil
+}
+
+// noForm reads the body of a request that has no form, which has a limit all the same.
+func noForm(r *http.Request) error {
+	if _, err := io.Copy(io.Discard, r.Body); err != nil {
+		return unread(err)
+	}
+	return nil
+}
+
+// unread is the error of a body that was too large, too slow, or cut off: not our mistake.
+func unread(err error) error {
+	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
+		return err
+	}
+	return oauth.InvalidRequest.Because(err, "the body did not arrive whole")
 }
 
 // bodyOnly is the form of a request that may carry secrets: they must not be in the address, where they are logged (RFC 6749 §2.3.1).

@@ -2,7 +2,6 @@ package web
 
 import (
 	"errors"
-	"io"
 	"net/http"
 	"strings"
 
@@ -20,7 +19,7 @@ var errNoToken = errors.New("the request has no access token")
 
 // userInfo is the UserInfo endpoint (OpenID Connect Core §5.3). The token comes in the header only: a query ends up in logs.
 func (s *server) userInfo(w http.ResponseWriter, r *http.Request) error {
-	if _, err := io.Copy(io.Discard, r.Body); err != nil { // nothing is read from it, but it has a limit
+	if err := noForm(r); err != nil {
 		return err
 	}
 	scheme, accessToken, err := presented(r)
