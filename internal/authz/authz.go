@@ -253,6 +253,9 @@ type Store interface {
 	Connection(ctx context.Context, id FamilyID, now time.Time) (Connection, error)
 	// EndFamily ends a family of this client; true when it lived. Unknown, foreign and ended families are no error.
 	EndFamily(ctx context.Context, id FamilyID, client ClientID, at time.Time) (bool, error)
+	// IssueMachine records the issue of a machine token, if the client is one, and client and team are alive and the team does not block it: ErrNotLive. Whoever
+	// ends one of them at the same time was first, or waits; then the end they note is not before the token's iat, which is taken before the call.
+	IssueMachine(ctx context.Context, client ClientID, at time.Time, scope oauth.Scope) error
 	// EndToken ends a machine token until it expires: one row.
 	EndToken(ctx context.Context, jti string, client ClientID, at, expires time.Time) error
 	// MachineLive is the client of a machine token with its team, when token, client and team are alive, and the client has not been disabled or blocked

@@ -27,7 +27,7 @@ type Options struct {
 	// FetchJWKS fetches the keys of a client that registered a jwks_uri. The URI was chosen by a stranger: the function has to keep away from internal addresses, and to cache.
 	// kid is the key that is looked for ("" for any): when what was cached has it not, the client may have a new one. Without the function such clients cannot authenticate.
 	FetchJWKS func(ctx context.Context, uri, kid string) (jose.JSONWebKeySet, error)
-	// Audit keeps refusals and the issue of machine tokens; all else is recorded by the Store. Without it they are not recorded.
+	// Audit keeps refusals; all else is recorded by the Store. Without it they are not recorded.
 	Audit audit.Store
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 )
 
 // onConflictEnding lets what ends twice have ended the last time: a client may be disabled, enabled and disabled again.
@@ -39,8 +40,12 @@ func (t *tx) endGrants(at time.Time, condition string, args ...any) (int64, erro
 	return t.exec(`DELETE FROM grants WHERE id IN (SELECT g.id FROM grants g WHERE `+condition+`)`, args...)
 }
 
-// endMachines notes that what the machine clients c for which a condition on args holds have been given is dead.
+// endMachines notes that what the machine clients c for which a condition on args holds have been given is dead. It asks the clock once more: whoever was
+// given a token while this waited for them, or before it began, was given it before that. The caller holds what IssueMachine would need.
 func (t *tx) endMachines(at time.Time, condition string, args ...any) error {
+	if now := t.db.now(); at.Before(now) {
+		at = now
+	}
 	_, err := t.exec(fmt.Sprintf(`INSERT INTO endings (kind, id, at, expires_at)
 		SELECT 'client', c.id, CAST($%d AS BIGINT), CAST($%d AS BIGINT) FROM clients c WHERE c.machine AND `, len(args)+1, len(args)+2)+condition+onConflictEnding,
 		append(args[:len(args):len(args)], millis(at), millis(at.Add(t.db.opts.MachineTokenLifetime)))...)
@@ -83,6 +88,31 @@ func (db *DB) EndFamily(ctx context.Context, id authz.FamilyID, client authz.Cli
 		return t.audit(e)
 	})
 	return alive && err == nil, err
+}
+
+// IssueMachine records the issue of a machine token. authz.ErrNotLive when the client is no machine, disabled, gone or blocked by its team.
+func (db *DB) IssueMachine(ctx context.Context, client authz.ClientID, at time.Time, scope oauth.Scope) error {
+	return db.write(ctx, "IssueMachine", func(t *tx) error {
+		e := audit.Event{At: at, Kind: audit.MachineToken, Actor: actor(client), Client: string(client), Detail: words(scope)}
+		// Whoever ends the client or its team waits from here on, and so does whoever blocks it.
+		err := t.get([]any{&e.Team}, `SELECT t.id FROM clients c JOIN teams t ON t.id = c.team_id WHERE c.id = $1 AND c.machine AND c.disabled_at = 0`+
+			db.dialect.locking("FOR SHARE OF c, t"), client)
+		if isNoRows(err) {
+			return authz.ErrNotLive
+		}
+		if err != nil {
+			return err
+		}
+		// In a statement of its own, which sees what those have committed for whom the first one waited.
+		var blocks int
+		if err := t.get([]any{&blocks}, `SELECT COUNT(*) FROM team_blocks b WHERE b.team_id = $1 AND b.client_id = $2`, e.Team, client); err != nil {
+			return err
+		}
+		if blocks > 0 {
+			return authz.ErrNotLive
+		}
+		return t.audit(e)
+	})
 }
 
 // EndToken ends a machine token until it expires.

@@ -119,6 +119,28 @@ func testEndingsOfMachines(k *kit) {
 	equal(k, "the ending", k.rows("endings", "kind = 'client' AND at = $1", now.Add(time.Hour).UnixMilli()), 1)
 }
 
+// What is checked when the client authenticates may be over when the token is made.
+func testIssueMachine(k *kit) {
+	k.populate()
+	k.ok(k.db.IssueMachine(k.ctx, acmes.ID, now, []string{"read", "write"}))
+	got := must[[]audit.Event](k)(k.db.Events(k.ctx, audit.Filter{Client: string(acmes.ID), Kind: audit.MachineToken}))
+	equal(k, "events", len(got), 1)
+	equal(k, "the event", got[0], audit.Event{
+		ID: got[0].ID, At: now, Kind: audit.MachineToken, Actor: "client:c-acme", Client: string(acmes.ID), Team: string(acme.ID), Detail: "read write",
+	})
+	for _, id := range []authz.ClientID{global.ID, public.ID, "nothing"} {
+		k.is(k.db.IssueMachine(k.ctx, id, now, nil), authz.ErrNotLive)
+	}
+	k.ok(k.db.Block(k.ctx, authz.Block{Team: acme.ID, Client: acmes.ID, CreatedAt: now}))
+	k.is(k.db.IssueMachine(k.ctx, acmes.ID, now, nil), authz.ErrNotLive)
+	k.ok(k.db.Unblock(k.ctx, acme.ID, acmes.ID))
+	k.ok(k.db.IssueMachine(k.ctx, acmes.ID, now, nil))
+	// The end of the client was asked for some time before it came about: a token of meanwhile is dead, too.
+	k.ok(k.db.DisableClient(k.ctx, acmes.ID, now.Add(-5*time.Second)))
+	equal(k, "the end that is told", k.rows("endings", "kind = 'client' AND at = $1", now.UnixMilli()), 1)
+	k.is(k.db.IssueMachine(k.ctx, acmes.ID, now, nil), authz.ErrNotLive)
+}
+
 func testEndToken(k *kit) {
 	k.populate()
 	expires := now.Add(time.Hour)

@@ -33,7 +33,7 @@ var events = map[string]audit.Kind{
 	"DisableClient": audit.ClientDisabled, "EnableClient": audit.ClientEnabled, "RemoveClient": audit.ClientRemoved,
 	"SaveGrant": audit.ConsentGiven, "RevokeGrant": audit.GrantRevoked, "Block": audit.ClientBlocked, "Unblock": audit.ClientUnblocked,
 	"Redeem": audit.TokenIssued, "Redeem again": audit.CodeReplayed, "Burn": audit.CodeRefused,
-	"Rotate": audit.TokenRefreshed, "Rotate again": audit.RefreshReplayed, "EndFamily": audit.TokenRevoked, "EndToken": audit.TokenRevoked,
+	"Rotate": audit.TokenRefreshed, "Rotate again": audit.RefreshReplayed, "EndFamily": audit.TokenRevoked, "EndToken": audit.TokenRevoked, "IssueMachine": audit.MachineToken,
 	"AddKeys": audit.KeysRotated, "ReplaceSealed": audit.MasterKeyReplaced, "Record": audit.SignInFailed,
 	"Rehash": "", "Count": "", "Uncount": "", "UseAssertion": "", "DueNotices": "", "Postpone": "", "Delivered": "",
 }
@@ -131,6 +131,7 @@ var writes = []call{
 		_, err := db.EndFamily(ctx, "f1", global.ID, now)
 		return err
 	}, nil},
+	{"IssueMachine", func(ctx context.Context, db *store.DB) error { return db.IssueMachine(ctx, acmes.ID, now, nil) }, nil},
 	{"EndToken", func(ctx context.Context, db *store.DB) error { return db.EndToken(ctx, "m.1", acmes.ID, now, later) }, nil},
 	{"UseAssertion", func(ctx context.Context, db *store.DB) error { return db.UseAssertion(ctx, global.ID, "jti", later) }, nil},
 	{"DueNotices", func(ctx context.Context, db *store.DB) error {

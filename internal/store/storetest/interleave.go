@@ -150,7 +150,7 @@ func meetings() []meeting {
 			equal(k, "grants that outlive "+end.name, k.rows("grants", "1 = 1"), 0)
 		}})
 	}
-	return append(list, meeting{burn, revoke, func(k *kit) {
+	return append(append(list, machineMeetings()...), meeting{burn, revoke, func(k *kit) {
 		k.Helper()
 		equal(k, "families of a grant that has ended", k.rows("families", "1 = 1"), 0)
 	}},
@@ -176,6 +176,26 @@ func enders() []step {
 		{"RemoveMember", func(ctx context.Context, db *store.DB) error { return db.RemoveMember(ctx, acme.ID, ada.ID) }, nil},
 		revoke,
 	}
+}
+
+// machineMeetings is a machine's token and whatever ends the machine, which is told of whoever was first.
+func machineMeetings() (list []meeting) {
+	issue := step{"IssueMachine", func(ctx context.Context, db *store.DB) error { return db.IssueMachine(ctx, acmes.ID, now, nil) }, authz.ErrNotLive}
+	for _, end := range []step{
+		{"DisableClient of a machine", func(ctx context.Context, db *store.DB) error { return db.DisableClient(ctx, acmes.ID, now) }, nil},
+		{"Block of a machine", func(ctx context.Context, db *store.DB) error {
+			return db.Block(ctx, authz.Block{Team: acme.ID, Client: acmes.ID, CreatedAt: now})
+		}, nil},
+		{"RemoveClient of a machine", func(ctx context.Context, db *store.DB) error { return db.RemoveClient(ctx, acmes.ID) }, nil},
+		{"RemoveTeam of a machine", func(ctx context.Context, db *store.DB) error { return db.RemoveTeam(ctx, acme.ID) }, nil},
+	} {
+		list = append(list, meeting{issue, end, func(k *kit) {
+			k.Helper()
+			equal(k, "endings of the machine", k.rows("endings", "kind = 'client' AND id = 'c-acme'"), 1)
+			k.is(k.db.IssueMachine(k.ctx, acmes.ID, now, nil), authz.ErrNotLive)
+		}})
+	}
+	return list
 }
 
 func rotateTwice(rotate step) meeting {

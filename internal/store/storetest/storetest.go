@@ -72,6 +72,7 @@ func Run(t *testing.T, h Harness) {
 		{"EndFamily", testEndFamily},
 		{"EndingsOfGrants", testEndingsOfGrants},
 		{"EndingsOfMachines", testEndingsOfMachines},
+		{"IssueMachine", testIssueMachine},
 		{"EndToken", testEndToken},
 		{"UseAssertion", testUseAssertion},
 		{"Mail", testMail},
