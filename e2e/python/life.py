@@ -7,7 +7,6 @@ import json
 import os
 import secrets
 import sys
-import time
 
 os.environ["AUTHLIB_INSECURE_TRANSPORT"] = "1"  # plain HTTP, on loopback
 
@@ -18,14 +17,6 @@ from authlib.jose import JsonWebKey, JsonWebToken
 from authlib.oauth2.rfc7523 import PrivateKeyJWT
 from authlib.oidc.core import CodeIDToken
 from authlib.oidc.discovery import OpenIDProviderMetadata, get_well_known_url
-
-
-class Assertion(PrivateKeyJWT):
-    """Authlib's assertions live for an hour, which is longer than is accepted, and with claims that are given once all have the same jti."""
-
-    def sign(self, auth, token_endpoint):
-        self.claims = {"exp": int(time.time()) + 60}
-        return super().sign(auth, token_endpoint)
 
 
 issuer, api, client_id = os.environ["ISSUER"], os.environ["API"], os.environ["CLIENT_ID"]
@@ -39,7 +30,7 @@ if os.environ.get("KEY"):
     key = json.loads(os.environ["KEY"])
     options = {
         "client_secret": JsonWebKey.import_key(key),
-        "token_endpoint_auth_method": Assertion(metadata["token_endpoint"], alg=key["alg"]),
+        "token_endpoint_auth_method": PrivateKeyJWT(metadata["token_endpoint"], alg=key["alg"]),
     }
     options["revocation_endpoint_auth_method"] = options["token_endpoint_auth_method"]
 else:

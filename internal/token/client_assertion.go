@@ -29,8 +29,8 @@ func AssertionAlgorithms() []string {
 
 // What is believed of an assertion.
 const (
-	maxAssertionAhead  = 10 * time.Minute
-	assertionLeeway    = time.Minute // for the client's clock, in iat and nbf. Not in exp: what has expired must never work, or it could work twice
+	maxAssertionAhead  = time.Hour + assertionLeeway // an hour is what some libraries choose
+	assertionLeeway    = time.Minute                 // for the client's clock, in iat and nbf. Not in exp: what has expired must never work, or it could work twice
 	maxAssertionLength = 8192
 	maxJTILength       = 255
 	minRSABits         = 2048 // RFC 7518 §3.3
@@ -39,7 +39,7 @@ const (
 // Assertion is what a client assertion says, after its signature was verified (RFC 7523 §3).
 type Assertion struct {
 	ID      string    // jti; required here, so that an assertion works once
-	Expires time.Time // at most 10 minutes ahead is accepted
+	Expires time.Time // at most an hour and a minute ahead is accepted
 }
 
 // assertionClaims are checked by hand: which are required, and how exactly aud must match, differs from other JWTs.
