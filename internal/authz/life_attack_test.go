@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 )
@@ -69,4 +70,26 @@ func TestAttackBurntCodesPileUp(t *testing.T) {
 	_, err = w.redeem(w.app, code)
 	wantCode(t, err, oauth.InvalidGrant)
 	w.wantFamily(code, "none")
+}
+
+// What is on record of replays is what they ended: not each of any number of them, and not the second try after a slip.
+func TestAttackReplaysThatFillTheAuditTrail(t *testing.T) {
+	w := onSQLite(t)
+	code := w.connect(w.app, w.red)
+	w.mustRedeem(w.app, code)
+	for range 5 {
+		_, err := w.redeem(w.app, code)
+		wantCode(t, err, oauth.InvalidGrant)
+	}
+	if n := len(w.events(audit.CodeReplayed)); n != 1 {
+		t.Errorf("%d replays are recorded, want the one that ended the connection", n)
+	}
+	burnt := w.connect(w.app, w.red)
+	_, err := w.redeem(w.app, burnt, "code_verifier", "wrong"+verifier[5:])
+	wantCode(t, err, oauth.InvalidGrant)
+	_, err = w.redeem(w.app, burnt)
+	wantCode(t, err, oauth.InvalidGrant)
+	if n := len(w.events(audit.CodeReplayed)); n != 1 {
+		t.Errorf("%d replays are recorded, want still one: nothing came of the burnt code", n)
+	}
 }

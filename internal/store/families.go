@@ -89,7 +89,8 @@ func (t *tx) replayed(f authz.Family) error {
 	if err != nil {
 		return err
 	}
-	if _, _, err := t.endFamily(f.ID, f.Client, f.CreatedAt); err != nil {
+	// Only the replay that ended it is on record: whoever sends the same code again and again must not fill the disk with that.
+	if _, alive, err := t.endFamily(f.ID, f.Client, f.CreatedAt); err != nil || !alive {
 		return err
 	}
 	return t.audit(e)
