@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -109,6 +110,9 @@ type auditNames struct{ team, user, client, kind, since string }
 // filter resolves the names. One that does not exist is an error, not an empty list; an id is taken as it is, because what it named may be gone.
 func (n auditNames) filter(ctx context.Context, a *app.App, now time.Time) (audit.Filter, error) {
 	f := audit.Filter{Client: n.client, Kind: audit.Kind(n.kind), Team: n.team, User: n.user}
+	if n.kind != "" && !slices.Contains(audit.Kinds(), f.Kind) {
+		return f, usagef("--kind %q does not exist; there are: %s", n.kind, joinKinds(audit.Kinds()))
+	}
 	if n.team != "" && !isID(n.team) {
 		t, err := a.Directory.TeamBySlug(ctx, n.team)
 		if err != nil {
@@ -126,6 +130,14 @@ func (n auditNames) filter(ctx context.Context, a *app.App, now time.Time) (audi
 	var err error
 	f.Since, err = parseSince(n.since, now)
 	return f, err
+}
+
+func joinKinds(kinds []audit.Kind) string {
+	names := make([]string, len(kinds))
+	for i, kind := range kinds {
+		names[i] = string(kind)
+	}
+	return strings.Join(names, ", ")
 }
 
 // isID tells an id of ours from a slug: ids have capital letters.

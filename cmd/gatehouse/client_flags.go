@@ -64,6 +64,9 @@ func (f *clientFlags) registration() (authz.Registration, error) {
 	if reg.Scope, err = f.scope(); err != nil {
 		return reg, err
 	}
+	if f.scopes != nil && len(reg.Scope) == 0 {
+		return reg, usagef("--scope is empty; leave it out to allow every API scope")
+	}
 	reg.JWKS, err = f.jwks()
 	return reg, err
 }

@@ -50,6 +50,16 @@ const (
 	MasterKeyReplaced Kind = "keys.resealed"
 )
 
+// Kinds is every kind there is.
+func Kinds() []Kind {
+	return []Kind{
+		SignedIn, SignInFailed, SignedOut, PasswordSet, UserAdded, UserDisabled, UserEnabled, TeamAdded, TeamRenamed, TeamRemoved,
+		MemberAdded, MemberRemoved, ClientAdded, ClientUpdated, ClientDisabled, ClientEnabled, ClientRemoved, ClientBlocked,
+		ClientUnblocked, SecretRotated, ClientAuthFailed, ConsentGiven, ConsentDenied, GrantRevoked, TokenIssued, TokenRefreshed,
+		MachineToken, TokenRevoked, CodeRefused, CodeReplayed, RefreshRefused, RefreshReplayed, KeysRotated, MasterKeyReplaced,
+	}
+}
+
 // Event is one thing that happened. Fields that do not apply are empty.
 type Event struct {
 	ID        int64     `json:"id,string"` // grows with time on one database

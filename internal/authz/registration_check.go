@@ -28,7 +28,7 @@ func (r *Registry) check(c Client) error {
 	}
 	for _, uri := range c.RedirectURIs {
 		if err := oauth.CheckRedirectURI(uri, c.Public); err != nil {
-			return fmt.Errorf("redirect URI %q: %w", uri, err)
+			return err // it names the URI
 		}
 	}
 	for _, name := range c.Scope {
@@ -123,7 +123,7 @@ func parseKeys(text string) (jose.JSONWebKeySet, error) {
 func checkLogout(c Client) error {
 	for _, uri := range c.PostLogoutRedirectURIs {
 		if err := oauth.CheckRedirectURI(uri, c.Public); err != nil {
-			return fmt.Errorf("post-logout redirect URI %q: %w", uri, err)
+			return fmt.Errorf("post-logout redirect URI: %w", err)
 		}
 	}
 	if c.BackchannelLogoutURI == "" {
