@@ -78,6 +78,9 @@ func (s *Server) boundTo(c code, client Client, x oauth.CodeExchange, dpopKey st
 		// The code is not burned: a redirect URI is no secret, so nothing was guessed, and a slip of the developer stays without consequence.
 		return oauth.InvalidGrant.Errorf("redirect_uri is not the one of the authorization request; it must be the same, character for character")
 	}
+	if checkRedirectURI(client, c.RedirectURI) != nil {
+		return errBadCode(errors.New("the code's redirect URI is the client's no more"))
+	}
 	if c.DPoPKey != "" && c.DPoPKey != dpopKey {
 		// RFC 9449 §10. Not burned either: a key cannot be guessed.
 		return oauth.InvalidGrant.Errorf("the code is bound to the key that dpop_jkt named; send a DPoP proof made with it")

@@ -93,3 +93,33 @@ func TestAttackReplaysThatFillTheAuditTrail(t *testing.T) {
 		t.Errorf("%d replays are recorded, want still one: nothing came of the burnt code", n)
 	}
 }
+
+// What has ended goes soon after its tokens, and not before its code is dead.
+func TestAttackEndedConnectionsPileUp(t *testing.T) {
+	onBoth(t, func(t *testing.T, w *world) {
+		code := w.connect(w.app, w.red)
+		w.ok(w.server.Revoke(w.ctx(), w.app.asks(w.mustRedeem(w.app, code).RefreshToken)))
+		prune := func() {
+			t.Helper()
+			_, err := w.db.Prune(w.ctx(), w.clock.now(), 100)
+			w.ok(err)
+		}
+		w.clock.advance(time.Hour + time.Minute)
+		prune()
+		w.wantFamily(code, "ended")
+		w.clock.advance(time.Hour)
+		prune()
+		w.wantFamily(code, "none")
+	})
+}
+
+// A redirect URI is taken away because it is in the wrong hands. So may be the codes that went there.
+func TestAttackCodeAtARedirectURIThatWasTakenAway(t *testing.T) {
+	w := onSQLite(t)
+	code := w.connect(w.app, w.red)
+	_, err := w.registry.UpdateClient(w.ctx(), w.app.ID, authz.ClientChange{RedirectURIs: []string{"https://app.example/other"}})
+	w.ok(err)
+	_, err = w.redeem(w.app, code)
+	wantCode(t, err, oauth.InvalidGrant)
+	w.wantFamily(code, "none")
+}

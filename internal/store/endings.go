@@ -52,16 +52,21 @@ func (t *tx) endMachines(at time.Time, condition string, args ...any) error {
 	return err
 }
 
+// endedFamilyKept is how long a family that has ended outlives its access tokens: longer than a code can live, since the family is what keeps its code
+// from being redeemed again. Whoever connects and disconnects all day must not leave a row each time for as long as a connection lives.
+const endedFamilyKept = time.Hour
+
 // endFamily ends a living family of a client and notes it if its access tokens may still be believed. alive is false when there was nothing to end.
 // The event has what there is to say about the family.
 func (t *tx) endFamily(id authz.FamilyID, client authz.ClientID, at time.Time) (e audit.Event, alive bool, err error) {
 	e = audit.Event{At: at, Client: string(client), Family: string(id)}
 	var tokenDeadAt time.Time
-	err = t.get([]any{timeColumn{&tokenDeadAt}, &e.Grant, &e.User, &e.Team}, `UPDATE families SET ended_at = $3
+	err = t.get([]any{timeColumn{&tokenDeadAt}, &e.Grant, &e.User, &e.Team}, `UPDATE families SET ended_at = $3,
+			expires_at = CASE WHEN expires_at < $4 THEN expires_at WHEN token_dead_at + $5 < $4 THEN $4 WHEN token_dead_at + $5 < expires_at THEN token_dead_at + $5 ELSE expires_at END
 		WHERE id = $1 AND ended_at = 0 AND EXISTS (SELECT 1 FROM grants g WHERE g.id = families.grant_id AND g.client_id = $2)
 		RETURNING token_dead_at, grant_id,
 			(SELECT g.user_id FROM grants g WHERE g.id = families.grant_id), (SELECT g.team_id FROM grants g WHERE g.id = families.grant_id)`,
-		id, client, millis(at))
+		id, client, millis(at), millis(at.Add(endedFamilyKept)), endedFamilyKept.Milliseconds())
 	if isNoRows(err) {
 		return e, false, nil
 	}
