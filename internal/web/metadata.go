@@ -54,7 +54,8 @@ func (s *server) serveEnded(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	serve(w, r, document{body, etag}, "application/jwt", "public, max-age=1")
+	// A cache on the way would add its age to the list's, of which resource servers know nothing: it has to ask each time.
+	serve(w, r, document{body, etag}, "application/jwt", "no-cache")
 	return nil
 }
 

@@ -156,14 +156,15 @@ func TestMetadataDoesNotAdvertiseWhatIsNotThere(t *testing.T) {
 func TestWellKnownDocumentsAreCachedAndOpenToAll(t *testing.T) {
 	onBoth(t, func(h *house) {
 		p := h.program()
-		for path, kind := range map[string]string{
-			"/.well-known/oauth-authorization-server": "application/json", "/.well-known/openid-configuration": "application/json",
-			"/.well-known/jwks.json": "application/json", "/.well-known/ended-tokens.jwt": "application/jwt",
+		const json, caching = "application/json", "public, max-age=300"
+		for path, want := range map[string][2]string{
+			"/.well-known/oauth-authorization-server": {json, caching}, "/.well-known/openid-configuration": {json, caching},
+			"/.well-known/jwks.json": {json, caching}, "/.well-known/ended-tokens.jwt": {"application/jwt", "no-cache"},
 		} {
 			a := p.get(path, "Origin", "https://anyone.example").wantStatus(http.StatusOK)
 			etag := a.header.Get("ETag")
-			if !strings.HasPrefix(etag, `"`) || !strings.Contains(a.header.Get("Cache-Control"), "max-age=") || a.header.Get("Access-Control-Allow-Origin") != "*" ||
-				a.header.Get("Content-Type") != kind {
+			if !strings.HasPrefix(etag, `"`) || a.header.Get("Cache-Control") != want[1] || a.header.Get("Access-Control-Allow-Origin") != "*" ||
+				a.header.Get("Content-Type") != want[0] {
 				h.Errorf("%s: headers are %v", path, a.header)
 			}
 			again := p.get(path, "If-None-Match", etag).wantStatus(http.StatusNotModified)
