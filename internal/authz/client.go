@@ -88,8 +88,9 @@ func (s *Server) asserts(ctx context.Context, client Client, assertion, endpoint
 	if cause != nil {
 		return fmt.Errorf("the client's assertion: %w", cause), nil
 	}
-	// Last of all, so that only an assertion that proves something costs a row.
-	err = s.store.UseAssertion(ctx, client.ID, verified.ID, verified.Expires)
+	// Last of all, so that only an assertion that proves something costs a row. A server whose clock is ahead must not forget it while one whose clock is behind
+	// would still believe it.
+	err = s.store.UseAssertion(ctx, client.ID, verified.ID, verified.Expires.Add(ClockLeeway))
 	if errors.Is(err, ErrUsed) {
 		return err, nil
 	}

@@ -123,3 +123,17 @@ func TestAttackCodeAtARedirectURIThatWasTakenAway(t *testing.T) {
 	wantCode(t, err, oauth.InvalidGrant)
 	w.wantFamily(code, "none")
 }
+
+// The clocks of two servers differ. The one that is ahead must not forget an assertion that the other would believe again.
+func TestAttackAssertionReplayedWhereTheClockIsBehind(t *testing.T) {
+	w := onSQLite(t)
+	key := newSigner(t, "k1")
+	client := w.register(authz.Registration{Name: "K", RedirectURIs: []string{callback}, JWKS: key.jwks(t)})
+	used := key.assertion(w, client, map[string]any{"exp": w.clock.now().Add(time.Minute).Unix()})
+	w.ok(w.believed(w.server, used))
+	_, err := w.db.Prune(w.ctx(), w.clock.now().Add(time.Minute+30*time.Second), 100) // by the server that is ahead
+	w.ok(err)
+	if err := w.believed(w.server, used); err == nil {
+		t.Error("the assertion works twice")
+	}
+}
