@@ -363,9 +363,14 @@ func (c *crash) file() string {
 func (c *crash) finish() {
 	c.t.Helper()
 	c.checkDatabase()
+	client := c.server.client()
 	for _, r := range c.redeemed {
-		if !c.server.honours(r.token) {
+		if !r.ended && !c.server.honours(r.token) {
 			c.t.Errorf("a token of family %s is not honoured in the end", r.family)
+		}
+		found, err := post(c.t.Context(), client, "/o/introspect/", r.app, url.Values{"token": {r.token}})
+		if err != nil || found.Active == r.ended {
+			c.t.Errorf("a token of family %s is active: %t, %v; its code was replayed: %t", r.family, found.Active, err, r.ended)
 		}
 	}
 	c.server.stop()
