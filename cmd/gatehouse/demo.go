@@ -88,7 +88,7 @@ func (e *env) demo(ctx context.Context, dir string, at demoAddresses) (err error
 		return err
 	}
 	defer func() { err = errors.Join(err, a.Close()) }()
-	secrets, err := seedDemo(ctx, a, filepath.Join(dir, "demo.json"), at)
+	secrets, err := seedDemo(asCommandLine(ctx), a, filepath.Join(dir, "demo.json"), at)
 	if err != nil {
 		return fmt.Errorf("fill %s: %w", dir, err)
 	}

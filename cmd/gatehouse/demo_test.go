@@ -175,6 +175,15 @@ func TestDemoKeepsWhatWasChangedSince(t *testing.T) {
 		}
 		return stdout.String()
 	}
+	var events []struct{ Actor string }
+	if err := json.Unmarshal([]byte(admin("audit", "--json")), &events); err != nil || len(events) == 0 {
+		t.Fatalf("the record has %d events: %v", len(events), err)
+	}
+	for _, e := range events {
+		if e.Actor != "command line" {
+			t.Errorf("the demo's own data is by %q, want the command line", e.Actor)
+		}
+	}
 	admin("team", "rename", "acme", "--slug", "apex")
 	admin("member", "remove", "harbour", "ann@example.com")
 	startDemo(t, dir, port).stop()
