@@ -11,6 +11,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/store"
 	"github.com/gatehouse-auth/gatehouse/internal/store/pgtest"
+	"github.com/gatehouse-auth/gatehouse/internal/store/storetest"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 )
@@ -42,13 +43,12 @@ func (c *clock) advance(d time.Duration) {
 
 // house is a database with ada in it, who has a password.
 type house struct {
-	t      *testing.T
-	url    string
-	master token.MasterKey
-	clock  *clock
-	db     *store.DB
-	auth   *authn.Authenticator
-	ada    team.User
+	t     *testing.T
+	url   string
+	clock *clock
+	db    *store.DB
+	auth  *authn.Authenticator
+	ada   team.User
 }
 
 func newHouse(t *testing.T) *house {
@@ -63,7 +63,7 @@ func onBoth(t *testing.T, test func(t *testing.T, h *house)) {
 
 func newHouseOn(t *testing.T, url string) *house {
 	h := &house{
-		t: t, url: url, master: token.NewMasterKey(),
+		t: t, url: url,
 		clock: &clock{at: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)},
 	}
 	h.db, h.auth = h.open()
@@ -91,7 +91,7 @@ func (h *house) open() (*store.DB, *authn.Authenticator) {
 
 func (h *house) authenticator(s dataStore, opts authn.Options) *authn.Authenticator {
 	h.t.Helper()
-	keys, err := token.OpenKeyring(h.t.Context(), s, h.master, h.clock.now)
+	keys, err := token.OpenKeyring(h.t.Context(), s, storetest.Keyed(h.t, s), h.clock.now)
 	if err != nil {
 		h.t.Fatal(err)
 	}

@@ -76,7 +76,6 @@ type app struct {
 type world struct {
 	testing.TB
 	databaseURL string
-	master      token.MasterKey
 	db          *store.DB
 	keys        *token.Keyring
 	clock       *clock
@@ -105,7 +104,7 @@ func onSQLite(t testing.TB) *world {
 func newWorld(t testing.TB, databaseURL string) *world {
 	t.Helper()
 	w := &world{
-		TB: t, databaseURL: databaseURL, master: token.NewMasterKey(), statements: &statements{counts: map[string]int{}},
+		TB: t, databaseURL: databaseURL, statements: &statements{counts: map[string]int{}},
 		clock: &clock{at: time.Date(2026, 3, 1, 12, 0, 0, 123_456_789, time.UTC)},
 	}
 	w.db, w.keys, w.server = w.process()
@@ -128,7 +127,7 @@ func (w *world) process() (*store.DB, *token.Keyring, *authz.Server) {
 	db, err := store.Open(w.ctx(), w.databaseURL, store.Options{Observe: w.statements.observe, Now: w.clock.now, MachineTokenLifetime: time.Hour})
 	w.ok(err)
 	w.Cleanup(func() { w.ok(db.Close()) })
-	keys, err := token.OpenKeyring(w.ctx(), db, w.master, w.clock.now)
+	keys, err := token.OpenKeyring(w.ctx(), db, storetest.Keyed(w, db), w.clock.now)
 	w.ok(err)
 	return db, keys, authz.New(db, keys, w.clock.now, authz.Options{Issuer: issuer, Catalogue: catalogue, Audit: db})
 }

@@ -2,7 +2,6 @@ package web_test
 
 import (
 	"bytes"
-	"context"
 	"log/slog"
 	"net/http/httptest"
 	"net/netip"
@@ -106,32 +105,6 @@ type house struct {
 	machine                 app // belongs to atlas, acts for itself; has a redirect URI that no registration would allow
 }
 
-// firstKeys are made once: an RSA key takes longer than a whole test.
-var firstKeys = sync.OnceValue(func() *keyStore {
-	keys := &keyStore{master: token.NewMasterKey()}
-	if _, err := token.OpenKeyring(context.Background(), keys, keys.master, func() time.Time { return started }); err != nil {
-		panic(err)
-	}
-	return keys
-})
-
-// keyStore only carries keys from the keyring that makes them to the databases of the tests.
-type keyStore struct {
-	master token.MasterKey
-	keys   []token.StoredKey
-}
-
-func (k *keyStore) Keys(context.Context) ([]token.StoredKey, error) { return k.keys, nil }
-
-func (k *keyStore) AddKeys(_ context.Context, keys []token.StoredKey) error {
-	k.keys = append(k.keys, keys...)
-	return nil
-}
-
-func (k *keyStore) ReplaceSealed(context.Context, []token.StoredKey) error {
-	panic("no test replaces the first keys")
-}
-
 var started = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 // onBoth runs a test in a house on SQLite and in one on PostgreSQL, beside other tests: each has its house to itself.
@@ -151,9 +124,7 @@ func newHouse(t testing.TB, url string, changes ...func(*web.Parts)) *house {
 	}
 	t.Cleanup(func() { db.Close() })
 	h := &house{TB: t, db: db, clock: moving, log: &logBuffer{}}
-	first := firstKeys()
-	h.ok(db.AddKeys(t.Context(), first.keys))
-	h.keys, err = token.OpenKeyring(t.Context(), db, first.master, h.clock.now)
+	h.keys, err = token.OpenKeyring(t.Context(), db, storetest.Keyed(t, db), h.clock.now)
 	h.ok(err)
 	h.directory = &team.Directory{Store: db, Now: h.clock.now}
 	h.registry = &authz.Registry{Store: db, Catalogue: catalogue, Now: h.clock.now}

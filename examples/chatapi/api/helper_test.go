@@ -11,6 +11,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/examples/chatapi/api"
 	"github.com/gatehouse-auth/gatehouse/internal/store"
+	"github.com/gatehouse-auth/gatehouse/internal/store/storetest"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 	"github.com/gatehouse-auth/gatehouse/resourceserver"
 )
@@ -31,7 +32,7 @@ func newFixture(t *testing.T) fixture {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close() })
-	keys, err := token.OpenKeyring(t.Context(), db, token.NewMasterKey(), time.Now)
+	keys, err := token.OpenKeyring(t.Context(), db, storetest.Keyed(t, db), time.Now)
 	if err != nil {
 		t.Fatal(err)
 	}
