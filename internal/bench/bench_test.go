@@ -18,7 +18,7 @@ func TestEveryOperationIsMeasured(t *testing.T) {
 	watch(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
 	defer cancel()
-	plan := Plan{Dir: t.TempDir(), Connections: []int{3}, Operations: drive.Operations, WarmUp: time.Millisecond, Duration: 50 * time.Millisecond, Rounds: 1}
+	plan := Plan{Dir: t.TempDir(), Connections: []int{2, 40}, Operations: drive.Operations, WarmUp: time.Millisecond, Duration: 30 * time.Millisecond, Rounds: 1}
 	var text strings.Builder
 	if err := plan.Report(ctx, &text); err != nil {
 		t.Fatalf("%v\n%s", err, text.String())

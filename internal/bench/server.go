@@ -47,10 +47,7 @@ func (s *server) stop() error {
 // started takes in a process that answers.
 func (s *server) started(ctx context.Context, p *process, address string, client *http.Client) error {
 	s.processes = append(s.processes, p)
-	if err := p.await(ctx, address, client); err != nil {
-		return err
-	}
-	return nil
+	return p.await(ctx, address, client)
 }
 
 // house is the folder and the certificate that the servers share.

@@ -54,9 +54,12 @@ func (p *person) open(r *http.Request) (*page, *url.URL, error) {
 		next, err := response.Location()
 		return nil, next, err
 	}
+	if response.StatusCode != http.StatusOK {
+		return nil, nil, fmt.Errorf("%s answered %s", r.URL.Path, response.Status)
+	}
 	page, err := readPage(string(text))
-	if err != nil || response.StatusCode != http.StatusOK {
-		return nil, nil, fmt.Errorf("%s answered %s: %w", r.URL.Path, response.Status, err)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", r.URL.Path, err)
 	}
 	next, err := r.URL.Parse(page.action)
 	return page, next, err

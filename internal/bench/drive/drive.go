@@ -6,7 +6,6 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/http/cookiejar"
@@ -62,6 +61,8 @@ type Crowd struct{ people []*person }
 func Gather(ctx context.Context, target Target, size int, how Connection) (*Crowd, error) {
 	crowd := &Crowd{people: make([]*person, size)}
 	problems := make([]error, size)
+	// All at once would look like somebody who guesses passwords: attempts that are under way count as failures until they succeed.
+	door := make(chan struct{}, 4)
 	var wg sync.WaitGroup
 	for i := range size {
 		jar, err := cookiejar.New(nil)
@@ -76,12 +77,16 @@ func Gather(ctx context.Context, target Target, size int, how Connection) (*Crow
 			p.account = target.Accounts[i%len(target.Accounts)]
 		}
 		crowd.people[i] = p
-		wg.Go(func() { problems[i] = p.arrive(ctx) })
+		wg.Go(func() {
+			door <- struct{}{}
+			problems[i] = p.arrive(ctx)
+			<-door
+		})
 	}
 	wg.Wait()
-	if err := errors.Join(problems...); err != nil {
+	if i := slices.IndexFunc(problems, func(err error) bool { return err != nil }); i >= 0 {
 		crowd.Leave()
-		return nil, fmt.Errorf("sign in at %s: %w", target.URL, err)
+		return nil, fmt.Errorf("sign in at %s: %w", target.URL, problems[i])
 	}
 	return crowd, nil
 }
