@@ -33,6 +33,8 @@ type pair struct {
 
 // open builds the programs and starts both servers.
 func (p Plan) open(ctx context.Context) (*pair, error) {
+	ctx, cancel := context.WithTimeout(ctx, 10*patience) // the first build takes a while
+	defer cancel()
 	both := &pair{house: house{dir: p.Dir}}
 	if err := build(ctx, p.Dir); err != nil {
 		return nil, err
