@@ -35,6 +35,9 @@ var arrows = map[string][]string{
 	"internal/store/storetest": {"internal/store", "internal/store/pgtest", "internal/authz", "internal/authn", "internal/team", "internal/token", "internal/oauth", "internal/audit"},
 	"e2e":                      {"internal/app", "internal/authz", "internal/authn", "internal/team", "internal/token", "internal/oauth", "internal/store/pgtest", "examples", "resourceserver"},
 
+	// What measures: programs of their own, which meet the server as strangers do.
+	"internal/bench": {"internal/bench"},
+
 	// What others import or copy: they see what a stranger sees.
 	"resourceserver": {},
 	"examples":       {"examples", "resourceserver"},
@@ -46,7 +49,7 @@ var demo = []string{"examples", "resourceserver"}
 
 // kept says who alone may import a package of others. What ends in / stands for all below it.
 var kept = map[string][]string{
-	"modernc.org/sqlite":          {"internal/store"},
+	"modernc.org/sqlite":          {"internal/store", "internal/bench/floor"},
 	"github.com/jackc/pgx/":       {"internal/store"},
 	"github.com/pressly/goose/":   {"internal/store"},
 	"github.com/getkin/":          {"examples/chatapi"},
@@ -115,6 +118,8 @@ func TestForbiddenImportsAreFound(t *testing.T) {
 		{"resourceserver/gate.go", module + "internal/oauth", "may not"},
 		{"examples/chatapi/main.go", module + "resourceserver", ""},
 		{"examples/chatapi/main.go", module + "internal/oauth", "may not"},
+		{"internal/bench/report/main.go", module + "internal/bench/drive", ""},
+		{"internal/bench/measure.go", module + "internal/store", "may not"},
 		{"internal/brandnew/x.go", module + "internal/oauth", "may not"},
 		{"internal/brandnew/x_test.go", module + "internal/oauth", ""},
 	} {

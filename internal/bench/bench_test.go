@@ -1,0 +1,84 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/internal/bench/drive"
+)
+
+// Each operation works at both servers without an error, and its row has figures. How good they are is no matter here.
+func TestEveryOperationIsMeasured(t *testing.T) {
+	measured(t, Plan{Operations: drive.Operations})
+}
+
+// So it does over https, with a connection for each request.
+func TestFreshConnectionsAreMeasured(t *testing.T) {
+	measured(t, Plan{Operations: []string{"flow", "discovery"}, FreshTLS: true})
+}
+
+// measured checks the report of a small plan.
+func measured(t *testing.T, plan Plan) {
+	t.Helper()
+	watch(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
+	defer cancel()
+	plan.Dir, plan.Connections, plan.WarmUp, plan.Duration, plan.Rounds = t.TempDir(), []int{2}, time.Millisecond, 30*time.Millisecond, 1
+	var text strings.Builder
+	if err := plan.Report(ctx, &text); err != nil {
+		t.Fatalf("%v\n%s", err, text.String())
+	}
+	for _, operation := range plan.Operations {
+		cells := rowOf(text.String(), operation)
+		if len(cells) < 11 {
+			t.Errorf("%s has no row in\n%s", operation, text.String())
+			continue
+		}
+		if cells[3] == "0" || cells[10] == "0" {
+			t.Errorf("%s: nothing was done: %v", operation, cells)
+		}
+		if operation == "flow" && (cells[8] == "0.0" || cells[9] == "0.00") {
+			t.Errorf("a flow without statements or commits: %v", cells)
+		}
+	}
+}
+
+// rowOf is the cells of an operation's row.
+func rowOf(table, operation string) []string {
+	for line := range strings.Lines(table) {
+		if !strings.HasPrefix(line, "| "+operation+" |") {
+			continue
+		}
+		cells := strings.Split(line, "|")
+		for i := range cells {
+			cells[i] = strings.TrimSpace(cells[i])
+		}
+		return cells
+	}
+	return nil
+}
+
+// watch tells go test to run the tests again when the sources of the programs have changed, which the tests only build.
+func watch(t *testing.T) {
+	t.Helper()
+	for _, dir := range []string{"..", "../../cmd", "../../examples", "../../resourceserver"} {
+		err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+			if err == nil && !d.IsDir() {
+				_, err = os.Stat(path)
+			}
+			if errors.Is(err, fs.ErrNotExist) {
+				return nil // another test's file
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,178 @@
+// Package drive puts load on a server: virtual users who each have a connection of their own, sign in once by the real forms, agree once, and then
+// repeat one operation as fast as they are answered. Every answer is checked; one that is not what it should be counts as an error.
+package drive
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"net/http"
+	"net/http/cookiejar"
+	"slices"
+	"sync"
+	"time"
+)
+
+// patience bounds each request.
+const patience = 30 * time.Second
+
+// Target is a server, with what one has to know to be its client. URLs have no slash at their end.
+type Target struct {
+	URL            string      `json:"url"`
+	API            string      `json:"api"`             // where /api/me/ is
+	Application    Credentials `json:"application"`     // of the authorization code flow
+	Machine        Credentials `json:"machine"`         // of client credentials
+	ResourceServer Credentials `json:"resource_server"` // who introspects
+	RedirectURI    string      `json:"redirect_uri"`
+	Team           string      `json:"team"`  // a slug
+	Scope          string      `json:"scope"` // of the API
+	Accounts       []Account   `json:"accounts"`
+}
+
+// Credentials are a client's.
+type Credentials struct {
+	ID     string `json:"client_id"`
+	Secret string `json:"client_secret"`
+}
+
+// String hides the secret.
+func (c Credentials) String() string { return c.ID + " [secret]" }
+
+// Account is a person's, who is in the team.
+type Account struct {
+	Email    string `json:"email"`
+	Password string `json:"password"`
+}
+
+// String hides the password.
+func (a Account) String() string { return a.Email + " [secret]" }
+
+// Connection says how the virtual users reach the server.
+type Connection struct {
+	Fresh bool           // a new one for every request, instead of one kept alive
+	Roots *x509.CertPool // who is trusted over https; nil for those of the system
+}
+
+// Crowd is virtual users who have signed in.
+type Crowd struct{ people []*person }
+
+// Gather signs in size virtual users. They share the target's accounts, in turn.
+func Gather(ctx context.Context, target Target, size int, how Connection) (*Crowd, error) {
+	crowd := &Crowd{people: make([]*person, size)}
+	problems := make([]error, size)
+	// All at once would look like somebody who guesses passwords: attempts that are under way count as failures until they succeed.
+	door := make(chan struct{}, 4)
+	var wg sync.WaitGroup
+	for i := range size {
+		jar, err := cookiejar.New(nil)
+		if err != nil {
+			return nil, err
+		}
+		transport := &http.Transport{MaxConnsPerHost: 1, DisableKeepAlives: how.Fresh, DisableCompression: true, TLSClientConfig: &tls.Config{RootCAs: how.Roots}}
+		p := &person{target: target, client: &http.Client{
+			Jar: jar, Transport: transport, Timeout: patience, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		}}
+		if len(target.Accounts) > 0 {
+			p.account = target.Accounts[i%len(target.Accounts)]
+		}
+		crowd.people[i] = p
+		wg.Go(func() {
+			door <- struct{}{}
+			problems[i] = p.arrive(ctx)
+			<-door
+		})
+	}
+	wg.Wait()
+	if i := slices.IndexFunc(problems, func(err error) bool { return err != nil }); i >= 0 {
+		crowd.Leave()
+		return nil, fmt.Errorf("sign in at %s: %w", target.URL, problems[i])
+	}
+	return crowd, nil
+}
+
+// Leave closes the connections.
+func (c *Crowd) Leave() {
+	for _, p := range c.people {
+		p.client.CloseIdleConnections()
+	}
+}
+
+// Run lets everyone repeat the operation until duration has passed. What has begun by then is finished and counted.
+func (c *Crowd) Run(ctx context.Context, operation string, duration time.Duration) (Result, error) {
+	act, ok := operations[operation]
+	if !ok {
+		return Result{}, fmt.Errorf("there is no operation %q", operation)
+	}
+	results := make([]Result, len(c.people))
+	start := time.Now()
+	var wg sync.WaitGroup
+	for i, p := range c.people {
+		wg.Go(func() {
+			for time.Since(start) < duration && ctx.Err() == nil {
+				results[i].count(func() error { return act(p, ctx) })
+			}
+		})
+	}
+	wg.Wait()
+	total := Result{Elapsed: time.Since(start)}
+	for _, r := range results {
+		total.took = append(total.took, r.took...)
+		total.note(r)
+	}
+	return total, ctx.Err()
+}
+
+// Result is what one operation came to.
+type Result struct {
+	Elapsed time.Duration
+	Errors  int   // answers that were not what they should be
+	First   error // one of them
+	took    []time.Duration
+}
+
+func (r *Result) count(act func() error) {
+	start := time.Now()
+	if err := act(); err != nil {
+		r.note(Result{Errors: 1, First: err})
+		return
+	}
+	r.took = append(r.took, time.Since(start))
+}
+
+func (r *Result) note(other Result) {
+	r.Errors += other.Errors
+	if r.First == nil {
+		r.First = other.First
+	}
+}
+
+// Add takes in another result of the same operation.
+func (r *Result) Add(other Result) {
+	r.Elapsed += other.Elapsed
+	r.took = append(r.took, other.took...)
+	r.note(other)
+}
+
+// Count is how many operations succeeded.
+func (r Result) Count() int { return len(r.took) }
+
+// Rate is how many succeeded per second.
+func (r Result) Rate() float64 {
+	if r.Elapsed == 0 {
+		return 0
+	}
+	return float64(len(r.took)) / r.Elapsed.Seconds()
+}
+
+// Quantiles are the times within which these shares of the operations were done; zeros when there were none.
+func (r Result) Quantiles(shares ...float64) []time.Duration {
+	slices.Sort(r.took)
+	quantiles := make([]time.Duration, len(shares))
+	for i, share := range shares {
+		if len(r.took) > 0 {
+			quantiles[i] = r.took[min(int(share*float64(len(r.took))), len(r.took)-1)]
+		}
+	}
+	return quantiles
+}
