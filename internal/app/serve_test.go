@@ -32,13 +32,18 @@ func start(t *testing.T, a *App) *running {
 	r := &running{stop: stop, done: make(chan error, 1)}
 	ready := make(chan struct{})
 	var once sync.Once
+	ended := make(chan struct{})
 	go func() {
+		defer close(ended)
 		r.done <- a.Serve(ctx, func(public, ops string) {
 			r.public, r.ops = public, ops
 			once.Do(func() { close(ready) })
 		})
 	}()
-	t.Cleanup(stop)
+	t.Cleanup(func() { // nothing of the server may outlive its test: it would log into the next one
+		stop()
+		<-ended
+	})
 	select {
 	case <-ready:
 	case err := <-r.done:
