@@ -36,11 +36,11 @@ func (t *tx) audit(e audit.Event) error {
 		e.At = t.db.now()
 	}
 	// Of a name of its own, so that counting a method's statements counts those of its domain.
-	record := *t
-	record.name = "audit"
+	defer func(name string) { t.name = name }(t.name)
+	t.name = "audit"
 	const attempts = 10 // each has one chance in two thousand to meet the id of another process in the same microsecond
 	for range attempts {
-		n, err := record.exec(`INSERT INTO audit (id, at, kind, actor, user_id, team_id, client_id, grant_id, family_id, address, request_id, detail)
+		n, err := t.exec(`INSERT INTO audit (id, at, kind, actor, user_id, team_id, client_id, grant_id, family_id, address, request_id, detail)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT (id) DO NOTHING`,
 			t.db.nextEventID(e.At), millis(e.At), e.Kind, cmp.Or(e.Actor, origin.Actor), e.User, e.Team, e.Client, e.Grant, e.Family,
 			cmp.Or(e.Address, origin.Address), cmp.Or(e.RequestID, origin.RequestID), e.Detail)

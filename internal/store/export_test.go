@@ -25,6 +25,14 @@ func (db *DB) GiveUp(ctx context.Context) error {
 	})
 }
 
+// Refuse is a unit of work that adds a team and then fails with err.
+func (db *DB) Refuse(ctx context.Context, id string, err error) error {
+	return db.write(ctx, "Refuse", func(t *tx) error {
+		_, failed := t.exec(`INSERT INTO teams (id, slug, name, created_at) VALUES ($1, $1, '', 0)`, id)
+		return errors.Join(failed, err)
+	})
+}
+
 // WriterPragma is a setting of the connection that writes. Only for when nothing is being written.
 func (db *DB) WriterPragma(ctx context.Context, name string) (value string, err error) {
 	err = db.writer.conn.QueryRowContext(ctx, "PRAGMA "+name).Scan(&value)

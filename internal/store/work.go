@@ -22,6 +22,9 @@ type tx struct {
 	db   *DB
 	name string // of the method, for Observe and for errors
 	session
+
+	wrote  bool // a statement has changed something, or may have
+	broken bool // a statement has failed
 }
 
 // A session runs statements within a transaction.
@@ -33,13 +36,17 @@ type session interface {
 // exec runs a statement and returns how many rows it changed.
 func (t *tx) exec(query string, args ...any) (int64, error) {
 	if err := t.db.observe(t.name); err != nil {
+		t.broken = true
 		return 0, err
 	}
 	result, err := t.run(t.ctx, query, args)
 	if err != nil {
+		t.broken = true
 		return 0, fmt.Errorf("store: %s: %w", t.name, err)
 	}
-	return result.RowsAffected()
+	n, err := result.RowsAffected()
+	t.wrote = t.wrote || n > 0
+	return n, err
 }
 
 // must runs a statement that has to change a row; when there is none to change, the error is missing.
@@ -54,12 +61,15 @@ func (t *tx) must(missing error, query string, args ...any) error {
 // get reads the first row of what a statement returns. The error is sql.ErrNoRows when there is none.
 func (t *tx) get(dest []any, query string, args ...any) error {
 	if err := t.db.observe(t.name); err != nil {
+		t.broken = true
 		return err
 	}
 	err := t.first(t.ctx, query, args, dest)
+	t.wrote = t.wrote || err == nil && !strings.HasPrefix(query, "SELECT")
 	if err == nil || errors.Is(err, sql.ErrNoRows) {
 		return err
 	}
+	t.broken = true
 	return fmt.Errorf("store: %s: %w", t.name, err)
 }
 
@@ -165,12 +175,14 @@ func one[T any](ctx context.Context, db *DB, name string, missing error, scan fu
 
 // read runs a query outside any transaction: it sees all that was committed before it began.
 func (db *DB) read(ctx context.Context, name, query string, args []any) (*sql.Rows, error) {
-	if err := db.observe(name); err != nil {
+	if err := errors.Join(ctx.Err(), db.observe(name)); err != nil {
 		return nil, err
 	}
 	if db.writer == nil {
 		return db.reads.QueryContext(ctx, query, args...) // pgx keeps prepared statements itself
 	}
+	// To be able to end a statement that has been cancelled, the driver starts a goroutine for each one, which costs more than most of them.
+	ctx = context.WithoutCancel(ctx)
 	stmt, ok := db.stmts.Load(query)
 	if !ok {
 		prepared, err := db.reads.PrepareContext(ctx, query)

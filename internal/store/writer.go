@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync/atomic"
 )
 
@@ -14,8 +15,9 @@ var ErrClosed = errors.New("the database is closed")
 // writer joins concurrent units of work in one commit: while one commit is being made durable, the next batch gathers. SQLite writes from one
 // connection at a time anyway, so the batch costs nobody anything and saves everybody a wait for the disk.
 //
-// Each unit runs within a savepoint of its own: one that fails leaves no trace and hurts no other. Nobody is answered before the commit, not even
-// those who failed: what they saw may have been written by a neighbour whose commit fails.
+// A unit that fails leaves no trace and hurts no other. Hardly any fails after it has written something, so a batch runs without savepoints at first; when
+// one does, the batch is taken back and runs again with a savepoint for each unit. Nobody is answered before the commit, not even those who failed:
+// what they saw may have been written by a neighbour whose commit fails.
 type writer struct {
 	db    *DB
 	conn  *sql.Conn
@@ -70,6 +72,7 @@ func (w *writer) loop() {
 	for {
 		select {
 		case j := <-w.jobs:
+			runtime.Gosched() // whoever is about to join has the processor first, and the batch is larger
 			w.commit(w.gather(j))
 		case <-w.quit:
 			return
@@ -103,8 +106,20 @@ func (w *writer) commit(batch []*job) {
 	}
 }
 
+// errTraces means that a unit failed which may have left something behind, so the batch needs savepoints.
+var errTraces = errors.New("a unit of work failed after it had written")
+
 // transact fills in each job's own error. Its error is that of the whole transaction, of which nothing remains then.
-func (w *writer) transact(batch []*job) (err error) {
+func (w *writer) transact(batch []*job) error {
+	err := w.attempt(batch, w.plainly)
+	if errors.Is(err, errTraces) {
+		err = w.attempt(batch, w.savepoint)
+	}
+	return err
+}
+
+// attempt runs each unit of a batch by run, whose first result is the unit's own error and whose second ends the transaction.
+func (w *writer) attempt(batch []*job, run func(*job) (failed, err error)) (err error) {
 	ctx := context.Background()
 	if err := w.raw(ctx, "BEGIN IMMEDIATE"); err != nil {
 		return err
@@ -117,7 +132,7 @@ func (w *writer) transact(batch []*job) (err error) {
 	}()
 	succeeded := 0
 	for _, j := range batch {
-		if j.err, err = w.savepoint(j); err != nil {
+		if j.err, err = run(j); err != nil {
 			return err
 		}
 		if j.err == nil {
@@ -133,7 +148,17 @@ func (w *writer) transact(batch []*job) (err error) {
 	return w.raw(ctx, "COMMIT")
 }
 
-// savepoint runs one unit: failed is its own error, after which nothing of it remains; err is that of the transaction.
+// plainly runs one unit. A statement that failed may have cost SQLite the whole transaction, whatever the unit makes of it.
+func (w *writer) plainly(j *job) (failed, err error) {
+	t := &tx{ctx: j.ctx, db: w.db, name: j.name, session: w}
+	failed = j.work(t)
+	if t.broken || failed != nil && t.wrote {
+		return nil, errTraces
+	}
+	return failed, nil
+}
+
+// savepoint runs one unit so that nothing of it remains if it fails.
 func (w *writer) savepoint(j *job) (failed, err error) {
 	if err := w.raw(j.ctx, "SAVEPOINT unit"); err != nil {
 		return nil, err

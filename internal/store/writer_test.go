@@ -139,6 +139,23 @@ func TestAUnitThatFailsHurtsNoNeighbour(t *testing.T) {
 	})
 }
 
+func TestAUnitThatRefusesAfterItHasWrittenLeavesNoTrace(t *testing.T) {
+	errRefused := errors.New("refused")
+	holdUp(t, nil, func(q *queue) {
+		before := q.addTeam("a", "a")
+		refused := q.send(func(ctx context.Context) error { return q.db.Refuse(ctx, "b", errRefused) }, q.t.Context())
+		after := q.addTeam("c", "c")
+		q.release()
+		q.wants(before, nil)
+		q.wants(refused, errRefused)
+		q.wants(after, nil)
+		q.wantsTeams("a", "c")
+		if q.commits != 2 { // the one held up, and theirs
+			t.Errorf("got %d commits, want 2", q.commits)
+		}
+	})
+}
+
 func TestAFailedCommitFailsAll(t *testing.T) {
 	errCommit := errors.New("injected")
 	commits := 0

@@ -228,6 +228,7 @@ func (k *kit) furnish() {
 }
 
 // testFailures fails each statement and the commit of each unit of work in turn: nothing of the unit remains. Then it lets the unit happen.
+// A unit that is run again after its nth step has failed fails at its nth step again.
 func testFailures(k *kit) {
 	k.allMethodsAreNamed()
 	errInjected := errors.New("injected")
@@ -238,7 +239,7 @@ func testFailures(k *kit) {
 		for n := int64(1); ; n++ {
 			var seen atomic.Int64
 			k.h.Fail(k.db, func(string) error {
-				if seen.Add(1) == n {
+				if step := seen.Add(1); step == n || step == 2*n {
 					return errInjected
 				}
 				return nil
