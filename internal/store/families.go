@@ -2,11 +2,12 @@ package store
 
 import (
 	"context"
+	"fmt"
+	"sync"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
-	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 )
 
 // A grant g with all that justifies it, and that it is alive.
@@ -20,80 +21,79 @@ const (
 		AND NOT EXISTS (SELECT 1 FROM team_blocks b WHERE b.team_id = g.team_id AND b.client_id = g.client_id)`
 )
 
-// liveOf is userColumns and teamColumns of a grant, for the statements that can return other tables' columns only one by one.
-func liveOf(grant string) string {
-	user := func(column string) string {
-		return `(SELECT u.` + column + ` FROM grants g JOIN users u ON u.id = g.user_id WHERE g.id = ` + grant + `)`
+// ofLive is what the first statement of a chain that concerns a grant begins with.
+const ofLive = `g.user_id AS of_user, g.team_id AS of_team, g.id AS of_grant`
+
+// redeemChain decides everything: whether the grant and all that justifies it are alive, whether it covers the scope, which has a number of words, and who is first.
+// The foreign key to the grant makes it wait for whoever is ending the grant, and makes them wait for it.
+func redeemChain(scopes int) chain {
+	const first = 13 // the parameters before the scope's
+	live := `SELECT ` + ofLive + `, ` + userColumns + `, ` + teamColumns + ` FROM ` + liveTables + `
+		WHERE g.id = $2 AND g.client_id = $3 AND ` + isLive
+	for n := range scopes {
+		live += fmt.Sprintf(` AND replace(' ' || g.scope || ' ', ' ' || $%d || ' ', '') <> ' ' || g.scope || ' '`, first+1+n)
 	}
-	team := func(column string) string {
-		return `(SELECT t.` + column + ` FROM grants g JOIN teams t ON t.id = g.team_id WHERE g.id = ` + grant + `)`
-	}
-	return user("id") + ", " + user("email") + ", " + user("name") + ", " + user("operator") + ", " + user("created_at") + ", " + user("disabled_at") + ", " +
-		team("id") + ", " + team("slug") + ", " + team("name") + ", " + team("created_at")
+	return newChain(first+scopes, live, `INSERT INTO families (id, grant_id, scope, auth_time, created_at, expires_at, token_dead_at, nonce, methods, session_id, resource, dpop_key)
+		SELECT $1, live.of_grant, $4, CAST($5 AS BIGINT), CAST($6 AS BIGINT), CAST($7 AS BIGINT), CAST($8 AS BIGINT), $9, $10, $11, $12, $13 FROM live
+		WHERE TRUE ON CONFLICT (id) DO NOTHING`)
 }
 
-// redeemQuery decides everything but the scope in one statement: whether the grant and all that justifies it are alive, and who is first.
-// The foreign key to the grant makes it wait for whoever is ending the grant, and makes them wait for it.
-var redeemQuery = `INSERT INTO families (id, grant_id, scope, auth_time, created_at, expires_at, token_dead_at, nonce, methods, session_id, resource, dpop_key)
-	SELECT $1, g.id, $4, CAST($5 AS BIGINT), CAST($6 AS BIGINT), CAST($7 AS BIGINT), CAST($8 AS BIGINT), $9, $10, $11, $12, $13
-	FROM ` + liveTables + `
-	WHERE g.id = $2 AND g.client_id = $3 AND ` + isLive + `
-	ON CONFLICT (id) DO NOTHING
-	RETURNING (SELECT g.scope FROM grants g WHERE g.id = $2), ` + liveOf("$2")
+// redeemChains has the chain for each number of scopes: made once, since databases prepare statements.
+var redeemChains sync.Map
+
+func redeemChainFor(scopes int) chain {
+	c, ok := redeemChains.Load(scopes)
+	if !ok {
+		c, _ = redeemChains.LoadOrStore(scopes, redeemChain(scopes))
+	}
+	return c.(chain)
+}
 
 // Redeem saves the family of a code, and returns who it is for. authz.ErrReplayed when there is one already, which is ended; authz.ErrNotLive otherwise.
-// The happy path is one statement, its record and one commit.
 func (db *DB) Redeem(ctx context.Context, f authz.Family) (live authz.Live, err error) {
-	var replayed bool
-	err = db.write(ctx, "Redeem", func(t *tx) error {
-		live, replayed = authz.Live{}, false
-		var granted oauth.Scope
-		dest := append([]any{scopeColumn{&granted}}, append(userInto(&live.User), teamInto(&live.Team)...)...)
-		err := t.get(dest, redeemQuery, f.ID, f.Grant, f.Client, words(f.Scope), millis(f.AuthTime), millis(f.CreatedAt), millis(f.ExpiresAt), millis(f.TokenDeadAt),
-			f.Nonce, words(f.Methods), f.SessionID, words(f.Resource), f.DPoPKey)
-		switch {
-		case isNoRows(err):
-			// A replay ends the family, and that has to be committed: it is no failure of this unit of work.
-			replayed = true
-			return t.replayed(f)
-		case db.dialect.violation(err) == foreignKey: // the grant ended while this waited for it
-			return authz.ErrNotLive
-		case err == nil && !granted.Covers(f.Scope):
-			return authz.ErrNotLive
-		case err != nil:
-			return err
-		}
-		return t.audit(audit.Event{
-			At: f.CreatedAt, Kind: audit.TokenIssued, Actor: actor(f.Client), User: string(live.User.ID), Team: string(live.Team.ID),
-			Client: string(f.Client), Grant: string(f.Grant), Family: string(f.ID), Detail: words(f.Scope),
-		})
-	})
+	args := []any{
+		f.ID, f.Grant, f.Client, words(f.Scope), millis(f.AuthTime), millis(f.CreatedAt), millis(f.ExpiresAt), millis(f.TokenDeadAt),
+		f.Nonce, words(f.Methods), f.SessionID, words(f.Resource), f.DPoPKey,
+	}
+	for _, scope := range f.Scope {
+		args = append(args, scope)
+	}
+	err = db.once(ctx, "Redeem", redeemChainFor(len(f.Scope)), audit.Event{
+		At: f.CreatedAt, Kind: audit.TokenIssued, Actor: actor(f.Client), Client: string(f.Client), Family: string(f.ID), Detail: words(f.Scope),
+	}, append(userInto(&live.User), teamInto(&live.Team)...), args...)
 	switch {
+	case isNoRows(err):
+		if err := db.replayed(ctx, f); err != nil {
+			return authz.Live{}, err
+		}
+		return authz.Live{}, authz.ErrReplayed
+	case db.dialect.violation(err) == foreignKey: // the grant ended while this waited for it
+		return authz.Live{}, authz.ErrNotLive
 	case err != nil:
 		return authz.Live{}, err
-	case replayed:
-		return authz.Live{}, authz.ErrReplayed
 	}
 	return live, nil
 }
 
 // replayed ends the family of a code that was redeemed before. authz.ErrNotLive when it was not.
-func (t *tx) replayed(f authz.Family) error {
-	e := audit.Event{
-		At: f.CreatedAt, Kind: audit.CodeReplayed, Actor: actor(f.Client), Client: string(f.Client), Grant: string(f.Grant), Family: string(f.ID),
-	}
-	err := t.get([]any{&e.User, &e.Team}, `SELECT g.user_id, g.team_id FROM families f JOIN grants g ON g.id = f.grant_id WHERE f.id = $1 AND g.client_id = $2`, f.ID, f.Client)
-	if isNoRows(err) {
-		return authz.ErrNotLive
-	}
-	if err != nil {
-		return err
-	}
-	// Only the replay that ended it is on record: whoever sends the same code again and again must not fill the disk with that.
-	if _, alive, err := t.endFamily(f.ID, f.Client, f.CreatedAt); err != nil || !alive {
-		return err
-	}
-	return t.audit(e)
+func (db *DB) replayed(ctx context.Context, f authz.Family) error {
+	return db.write(ctx, "Redeem", func(t *tx) error {
+		e := audit.Event{
+			At: f.CreatedAt, Kind: audit.CodeReplayed, Actor: actor(f.Client), Client: string(f.Client), Grant: string(f.Grant), Family: string(f.ID),
+		}
+		err := t.get([]any{&e.User, &e.Team}, `SELECT g.user_id, g.team_id FROM families f JOIN grants g ON g.id = f.grant_id WHERE f.id = $1 AND g.client_id = $2`, f.ID, f.Client)
+		if isNoRows(err) {
+			return authz.ErrNotLive
+		}
+		if err != nil {
+			return err
+		}
+		// Only the replay that ended it is on record: whoever sends the same code again and again must not fill the disk with that.
+		if _, alive, err := t.endFamily(f.ID, f.Client, f.CreatedAt); err != nil || !alive {
+			return err
+		}
+		return t.audit(e)
+	})
 }
 
 // Burn saves the family of a code as ended, unless it has one. A code whose grant has ended is dead already.

@@ -3,46 +3,67 @@ package store
 import (
 	"context"
 	"errors"
-	"strings"
+	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
 )
 
-// rotateQuery is the compare-and-swap: it changes the family if the presented generation is the newest, and all that justifies it is alive.
-// Its row is what everyone waits for who refreshes or ends it. The table keeps its name here: SQLite's RETURNING knows no other.
-var rotateQuery = `UPDATE families SET generation = generation + 1, rotated_at = $4,
-		token_dead_at = CASE WHEN token_dead_at < $5 THEN $5 ELSE token_dead_at END,
-		expires_at = CASE WHEN created_at + $7 < $6 THEN created_at + $7 ELSE $6 END
-	WHERE id = $1 AND generation = $3 AND ended_at = 0 AND expires_at > $4 AND dpop_key = $8
-		AND EXISTS (SELECT 1 FROM ` + liveTables + ` WHERE g.id = families.grant_id AND g.client_id = $2 AND ` + isLive + `)
-	RETURNING ` + strings.ReplaceAll(familyColumns, "f.", "families.") + `, ` + liveOf("families.grant_id")
+// rotation is the compare-and-swap: it changes the family if the presented generation is the newest, and all that justifies it is alive.
+// Its row is what everyone waits for who refreshes or ends it.
+var rotation = newChain(8, `SELECT `+ofLive+`, `+familyColumns+`, `+userColumns+`, `+teamColumns+`
+	FROM `+liveTables+` JOIN families f ON f.grant_id = g.id
+	WHERE f.id = $1 AND g.client_id = $2 AND f.generation = $3 AND f.ended_at = 0 AND f.expires_at > $4 AND f.dpop_key = $8 AND `+isLive,
+	`UPDATE families SET generation = families.generation + 1, rotated_at = $4,
+		token_dead_at = CASE WHEN families.token_dead_at < $5 THEN $5 ELSE families.token_dead_at END,
+		expires_at = CASE WHEN families.created_at + $7 < $6 THEN families.created_at + $7 ELSE $6 END FROM live
+	WHERE families.id = $1 AND families.generation = $3 AND families.ended_at = 0 AND families.expires_at > $4`)
 
 // errRetried ends a unit of work that has nothing to write.
 var errRetried = errors.New("retried")
 
 // Rotate uses a refresh token. authz.ErrReused when it is too old: its family is ended then. authz.ErrNoFamily or authz.ErrNotLive otherwise.
-// The happy path is one statement, its record and one commit; a retry writes nothing.
+// A retry writes nothing.
 func (db *DB) Rotate(ctx context.Context, r authz.Rotation) (rotated authz.Rotated, err error) {
+	f, live := &rotated.Family, &rotated.Live
+	tokenDeadAt := r.TokenDeadAt.Add(r.Grace) // a retry within the grace gets an access token too, and is not written down
+	err = db.once(ctx, "Rotate", rotation, audit.Event{
+		At: r.At, Kind: audit.TokenRefreshed, Actor: actor(r.Client), Client: string(r.Client), Family: string(r.Family),
+	}, append(familyInto(f), append(userInto(&live.User), teamInto(&live.Team)...)...),
+		r.Family, r.Client, r.Generation, millis(r.At), millis(tokenDeadAt), millis(r.At.Add(r.Idle)), r.Absolute.Milliseconds(), r.DPoPKey)
+	if isNoRows(err) {
+		return db.notRotated(ctx, r)
+	}
+	if err != nil {
+		return authz.Rotated{}, err
+	}
+	f.Client, f.Generation, f.RotatedAt = r.Client, f.Generation+1, r.At
+	f.TokenDeadAt = latest(f.TokenDeadAt, tokenDeadAt)
+	f.ExpiresAt = earliest(r.At.Add(r.Idle), f.CreatedAt.Add(r.Absolute))
+	return rotated, nil
+}
+
+func latest(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return b
+	}
+	return a
+}
+
+func earliest(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// notRotated is the answer to a refresh token that changed nothing, or why there is none.
+func (db *DB) notRotated(ctx context.Context, r authz.Rotation) (rotated authz.Rotated, err error) {
 	var reused bool
-	err = db.write(ctx, "Rotate", func(t *tx) error {
-		rotated, reused = authz.Rotated{Family: authz.Family{Client: r.Client}}, false
-		f, live := &rotated.Family, &rotated.Live
-		dest := append(familyInto(f), append(userInto(&live.User), teamInto(&live.Team)...)...)
-		// A retry within the grace gets an access token too, and is not written down.
-		err := t.get(dest, rotateQuery, r.Family, r.Client, r.Generation, millis(r.At), millis(r.TokenDeadAt.Add(r.Grace)),
-			millis(r.At.Add(r.Idle)), r.Absolute.Milliseconds(), r.DPoPKey)
-		if isNoRows(err) {
-			reused, err = t.notRotated(r, &rotated)
-			return err
-		}
-		if err != nil {
-			return err
-		}
-		return t.audit(audit.Event{
-			At: r.At, Kind: audit.TokenRefreshed, Actor: actor(r.Client), User: string(live.User.ID), Team: string(live.Team.ID),
-			Client: string(r.Client), Grant: string(f.Grant), Family: string(f.ID),
-		})
+	err = db.write(ctx, "Rotate", func(t *tx) (err error) {
+		rotated = authz.Rotated{Family: authz.Family{Client: r.Client}}
+		reused, err = t.notRotated(r, &rotated)
+		return err
 	})
 	switch {
 	case errors.Is(err, errRetried):

@@ -101,9 +101,17 @@ func (db *DB) now() time.Time { return db.opts.Now() }
 
 // observe tells whoever watches that a statement or a commit is about to happen. Its error is a test's wish that it fail.
 func (db *DB) observe(name string) error {
+	db.count(name)
+	return db.fail(name)
+}
+
+func (db *DB) count(name string) {
 	if db.opts.Observe != nil {
 		db.opts.Observe(name)
 	}
+}
+
+func (db *DB) fail(name string) error {
 	if fault := db.fault.Load(); fault != nil {
 		return (*fault)(name)
 	}

@@ -80,9 +80,14 @@ func (db *DB) write(ctx context.Context, name string, work unit) error {
 	if db.writer != nil {
 		return db.writer.do(ctx, name, work)
 	}
+	return db.again(ctx, func() error { return db.transact(ctx, name, work) })
+}
+
+// again runs a transaction of PostgreSQL until it meets no other on its way.
+func (db *DB) again(ctx context.Context, transaction func() error) error {
 	const attempts = 10
 	for attempt := 1; ; attempt++ {
-		err := db.transact(ctx, name, work)
+		err := transaction()
 		if err == nil || !db.dialect.transient(err) || attempt == attempts {
 			return err
 		}

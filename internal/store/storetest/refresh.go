@@ -144,12 +144,12 @@ func testRotateReuse(k *kit) {
 	k.is(err, authz.ErrReused)
 }
 
-// A refresh costs one statement, its record and one commit; a retry commits nothing.
+// A refresh costs one look, one change, its record and one commit; a retry commits nothing.
 func testRotateCosts(k *kit) {
 	f := k.connected()
 	k.count.reset()
 	k.rotated(rotation(f.ID, f.Client, 0, now))
-	equal(k, "statements", k.count.get("Rotate"), 1)
+	equal(k, "statements", k.count.get("Rotate"), k.statements(2))
 	equal(k, "records", k.count.get("audit"), 1)
 	equal(k, "commits", k.count.get("commit"), 1)
 	k.count.reset()

@@ -166,6 +166,14 @@ func must[T any](k *kit) func(T, error) T {
 	}
 }
 
+// statements is how many of its own n statements a unit of work sends one by one: where they can be sent together, they are one, record and commit included.
+func (k *kit) statements(n int) int {
+	if k.h.Waiting != nil {
+		return 1
+	}
+	return n
+}
+
 // rows counts the rows of a table for which a condition holds.
 func (k *kit) rows(table, condition string, args ...any) int {
 	k.Helper()

@@ -1,0 +1,116 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/gatehouse-auth/gatehouse/internal/audit"
+)
+
+// A chain is a unit of work in a few statements, of which each happens only if all before it have found or changed a row. The last one records it.
+//
+// The first is the SELECT live. It begins with three columns of_user, of_team and of_grant, to which the others refer as live.of_user and so on, and say
+// FROM live. PostgreSQL gets all of them as one statement, and so in one round trip. SQLite, which has none to save, gets them one after the other, with values in
+// place of live's columns.
+type chain struct {
+	whole string
+	parts []string
+}
+
+// eventParameters is how many parameters the record has of its own; they come after the args of the chain.
+const eventParameters = 9
+
+// newChain makes a chain whose statements have the parameters $1 to $args.
+func newChain(args int, live string, changes ...string) chain {
+	changes = append(changes, recordLive(args))
+	last := args + eventParameters
+	values := strings.NewReplacer(" FROM live", "", "live.of_user", fmt.Sprintf("$%d", last+1), "live.of_team", fmt.Sprintf("$%d", last+2), "live.of_grant", fmt.Sprintf("$%d", last+3))
+	c := chain{whole: "WITH live AS (" + live + ")", parts: []string{live}}
+	from := " FROM live"
+	for i, change := range changes {
+		c.parts = append(c.parts, values.Replace(change))
+		c.whole += fmt.Sprintf(", step%d AS (%s RETURNING 1)", i, strings.Replace(change, " FROM live", from, 1))
+		from += fmt.Sprintf(", step%d", i)
+	}
+	c.whole += " SELECT live.*" + from
+	return c
+}
+
+// recordLive is the event of a chain.
+func recordLive(args int) string {
+	parameters := make([]any, eventParameters)
+	for i := range parameters {
+		parameters[i] = args + 1 + i
+	}
+	return fmt.Sprintf(`INSERT INTO audit (id, at, kind, actor, client_id, family_id, address, request_id, detail, user_id, team_id, grant_id)
+		SELECT CAST($%d AS BIGINT), CAST($%d AS BIGINT), $%d, $%d, $%d, $%d, $%d, $%d, $%d, live.of_user, live.of_team, live.of_grant FROM live`, parameters...)
+}
+
+// once runs a chain as a unit of work of its own, and reads what live found. The error is sql.ErrNoRows, and nothing has happened, when one of the statements
+// found or changed nothing. The event's person, team and grant are live's.
+func (db *DB) once(ctx context.Context, name string, c chain, e audit.Event, dest []any, args ...any) error {
+	origin := audit.OriginFrom(ctx)
+	var user, team, grant string
+	dest = append([]any{&user, &team, &grant}, dest...)
+	const attempts = 10 // each has one chance in two thousand to meet the event id of another process in the same microsecond
+	for range attempts {
+		all := append(args[:len(args):len(args)], db.nextEventID(e.At), millis(e.At), string(e.Kind), cmp.Or(e.Actor, origin.Actor), e.Client, e.Family,
+			cmp.Or(e.Address, origin.Address), cmp.Or(e.RequestID, origin.RequestID), e.Detail)
+		var err error
+		if db.writer != nil {
+			err = db.write(ctx, name, func(t *tx) error {
+				if err := t.get(dest, c.parts[0], all...); err != nil {
+					return err
+				}
+				return t.follow(c.parts[1:], append(all, user, team, grant)...)
+			})
+		} else {
+			err = db.again(ctx, func() error { return db.atOnce(ctx, name, c.whole, dest, all) })
+		}
+		if db.dialect.violation(err) != uniqueConstraint {
+			return err
+		}
+	}
+	return errors.New("store: " + name + ": no event id is free")
+}
+
+// follow runs the statements after the first. sql.ErrNoRows when one of them changed nothing.
+func (t *tx) follow(parts []string, args ...any) error {
+	for i, part := range parts {
+		if i == len(parts)-1 {
+			t.name = "audit" // so that counting a method's statements counts those of its domain
+		}
+		n, err := t.exec(part, args...)
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return sql.ErrNoRows
+		}
+	}
+	return nil
+}
+
+// atOnce runs a unit of work that is one statement of PostgreSQL.
+func (db *DB) atOnce(ctx context.Context, name, query string, dest, args []any) error {
+	if err := errors.Join(ctx.Err(), db.observe(name), db.fail("audit"), db.fail("commit")); err != nil {
+		return err
+	}
+	// A browser that goes away must not cost a connection: cancelling a statement of PostgreSQL closes it.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
+	defer cancel()
+	err := db.handle.QueryRowContext(ctx, query, args...).Scan(dest...)
+	switch {
+	case isNoRows(err):
+		return err
+	case err != nil:
+		return fmt.Errorf("store: %s: %w", name, err)
+	}
+	db.count("audit")
+	db.count("commit")
+	return nil
+}
