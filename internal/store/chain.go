@@ -6,6 +6,9 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
@@ -18,7 +21,13 @@ import (
 // place of live's columns.
 type chain struct {
 	whole string
-	parts []string
+	parts []part
+}
+
+// part is one statement of a chain, and which of the chain's arguments are its parameters $1, $2 and so on.
+type part struct {
+	query string
+	uses  []int
 }
 
 // eventParameters is how many parameters the record has of its own; they come after the args of the chain.
@@ -29,15 +38,44 @@ func newChain(args int, live string, changes ...string) chain {
 	changes = append(changes, recordLive(args))
 	last := args + eventParameters
 	values := strings.NewReplacer(" FROM live", "", "live.of_user", fmt.Sprintf("$%d", last+1), "live.of_team", fmt.Sprintf("$%d", last+2), "live.of_grant", fmt.Sprintf("$%d", last+3))
-	c := chain{whole: "WITH live AS (" + live + ")", parts: []string{live}}
+	c := chain{whole: "WITH live AS (" + live + ")", parts: []part{newPart(live)}}
 	from := " FROM live"
 	for i, change := range changes {
-		c.parts = append(c.parts, values.Replace(change))
+		c.parts = append(c.parts, newPart(values.Replace(change)))
 		c.whole += fmt.Sprintf(", step%d AS (%s RETURNING 1)", i, strings.Replace(change, " FROM live", from, 1))
 		from += fmt.Sprintf(", step%d", i)
 	}
 	c.whole += " SELECT live.*" + from
 	return c
+}
+
+var parameter = regexp.MustCompile(`\$[0-9]+`)
+
+// newPart numbers the parameters of a statement anew.
+func newPart(query string) part {
+	var p part
+	p.query = parameter.ReplaceAllStringFunc(query, func(name string) string {
+		number, err := strconv.Atoi(name[1:])
+		if err != nil {
+			panic(err) // the expression matches digits
+		}
+		at := slices.Index(p.uses, number-1)
+		if at < 0 {
+			at = len(p.uses)
+			p.uses = append(p.uses, number-1)
+		}
+		return fmt.Sprintf("$%d", at+1)
+	})
+	return p
+}
+
+// arguments picks the part's own from the chain's.
+func (p part) arguments(all []any) []any {
+	args := make([]any, len(p.uses))
+	for i, use := range p.uses {
+		args[i] = all[use]
+	}
+	return args
 }
 
 // recordLive is the event of a chain.
@@ -58,15 +96,15 @@ func (db *DB) once(ctx context.Context, name string, c chain, e audit.Event, des
 	dest = append([]any{&user, &team, &grant}, dest...)
 	const attempts = 10 // each has one chance in two thousand to meet the event id of another process in the same microsecond
 	for range attempts {
-		all := append(args[:len(args):len(args)], db.nextEventID(e.At), millis(e.At), string(e.Kind), cmp.Or(e.Actor, origin.Actor), e.Client, e.Family,
-			cmp.Or(e.Address, origin.Address), cmp.Or(e.RequestID, origin.RequestID), e.Detail)
+		all := slices.Concat(args, []any{db.nextEventID(e.At), millis(e.At), string(e.Kind), cmp.Or(e.Actor, origin.Actor), e.Client, e.Family,
+			cmp.Or(e.Address, origin.Address), cmp.Or(e.RequestID, origin.RequestID), e.Detail})
 		var err error
 		if db.writer != nil {
 			err = db.write(ctx, name, func(t *tx) error {
-				if err := t.get(dest, c.parts[0], all...); err != nil {
+				if err := t.get(dest, c.parts[0].query, c.parts[0].arguments(all)...); err != nil {
 					return err
 				}
-				return t.follow(c.parts[1:], append(all, user, team, grant)...)
+				return t.follow(c.parts[1:], append(all[:len(all):len(all)], user, team, grant))
 			})
 		} else {
 			err = db.again(ctx, func() error { return db.atOnce(ctx, name, c.whole, dest, all) })
@@ -79,12 +117,12 @@ func (db *DB) once(ctx context.Context, name string, c chain, e audit.Event, des
 }
 
 // follow runs the statements after the first. sql.ErrNoRows when one of them changed nothing.
-func (t *tx) follow(parts []string, args ...any) error {
-	for i, part := range parts {
+func (t *tx) follow(parts []part, args []any) error {
+	for i, p := range parts {
 		if i == len(parts)-1 {
 			t.name = "audit" // so that counting a method's statements counts those of its domain
 		}
-		n, err := t.exec(part, args...)
+		n, err := t.exec(p.query, p.arguments(args)...)
 		if err != nil {
 			return err
 		}

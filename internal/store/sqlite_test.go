@@ -69,7 +69,7 @@ func endsWithAny(text string, endings []string) bool {
 
 func plan(t *testing.T, db *sql.DB, query string) (steps []string) {
 	t.Helper()
-	args := make([]any, 40) // those that it has not are left alone
+	args := make([]any, 20) // those that it has not are left alone
 	rows, err := db.Query("EXPLAIN QUERY PLAN "+query, args...)
 	if err != nil {
 		t.Fatalf("%q: %v", query, err)
