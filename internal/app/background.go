@@ -16,7 +16,7 @@ import (
 const (
 	pruneEvery              = time.Minute
 	pruneBatch              = 1000 // rows of each kind in one transaction
-	pruneBatches            = 20   // in a row, before requests get the database to themselves again
+	pruneBatches            = 200  // in a row, before requests get the database to themselves again
 	keysReloadEvery         = 30 * time.Second
 	certificateRefreshEvery = 10 * time.Second
 	idleCheckEvery          = 30 * time.Second

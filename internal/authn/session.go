@@ -16,7 +16,7 @@ const maxCookie = 128
 
 // Session is the session of a cookie, or ErrNoSession.
 func (a *Authenticator) Session(ctx context.Context, cookie string) (Session, error) {
-	id := sessionID(cookie)
+	id := SessionID(cookie)
 	if id == "" {
 		return Session{}, ErrNoSession
 	}
@@ -35,7 +35,7 @@ func (s Session) SID() string {
 
 // SignOut ends the session of a cookie on the server. A cookie that is nobody's is no error.
 func (a *Authenticator) SignOut(ctx context.Context, cookie string) error {
-	id := sessionID(cookie)
+	id := SessionID(cookie)
 	if id == "" {
 		return nil
 	}
@@ -45,8 +45,8 @@ func (a *Authenticator) SignOut(ctx context.Context, cookie string) error {
 	return nil
 }
 
-// sessionID is the id of a cookie's session, or "" when it cannot be one of our cookies.
-func sessionID(cookie string) string {
+// SessionID is the ID of a cookie's session, or "" when it cannot be one of our cookies.
+func SessionID(cookie string) string {
 	if len(cookie) > maxCookie || !strings.HasPrefix(cookie, token.PrefixSession) {
 		return ""
 	}

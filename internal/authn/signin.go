@@ -85,7 +85,7 @@ func (a *Authenticator) verify(ctx context.Context, user team.User, hash, passwo
 func (a *Authenticator) start(ctx context.Context, user team.User, hash string, r SignInRequest, browser browser) (SignedIn, error) {
 	now, cookie := a.now(), token.NewSecret(token.PrefixSession)
 	s := Session{ID: cookie.Hash(), User: user, AuthTime: now, Methods: []string{"pwd"}, ExpiresAt: now.Add(a.opts.SessionLifetime)}
-	if err := a.store.StartSession(ctx, s, sessionID(r.Replaces)); errors.Is(err, ErrSignInFailed) {
+	if err := a.store.StartSession(ctx, s, SessionID(r.Replaces)); errors.Is(err, ErrSignInFailed) {
 		return SignedIn{}, ErrSignInFailed
 	} else if err != nil {
 		return SignedIn{}, fmt.Errorf("start session of user %s: %w", user.ID, err)

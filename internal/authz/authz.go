@@ -13,6 +13,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 )
@@ -117,7 +118,7 @@ type Standing struct {
 
 // Family is everything that came from one authorization code: its redemption, and what follows. One row.
 type Family struct {
-	ID        FamilyID // the code's id
+	ID        FamilyID // the code's id; it begins with its time
 	Grant     GrantID
 	Client    ClientID
 	Scope     oauth.Scope
@@ -228,6 +229,8 @@ type Store interface {
 
 	// Standings is each team that the person belongs to, by name, with what concerns the client. One query.
 	Standings(ctx context.Context, user team.UserID, client ClientID) ([]Standing, error)
+	// Visitor is a session with its person, alive at now, and their Standings. authn.ErrNoSession. One query.
+	Visitor(ctx context.Context, session string, client ClientID, now time.Time) (authn.Session, []Standing, error)
 	// SaveGrant creates the grant of (user, client, team), or adds g.Scope to the one there is, whose id and CreatedAt stay. It returns the grant as saved.
 	// ErrNotLive when the person is disabled or no member, the client disabled, gone or another team's, or blocked by the team.
 	SaveGrant(ctx context.Context, g Grant) (Grant, error)

@@ -37,7 +37,7 @@ type code struct {
 func (s *Server) issueCode(r Request, session authn.Session, g Grant) (string, error) {
 	now := s.now()
 	sealed, err := s.keys.Seal(purposeCode, code{
-		ID: FamilyID(token.NewID()), Grant: g.ID, Client: g.Client, RedirectURI: r.RedirectURI, Challenge: r.CodeChallenge,
+		ID: FamilyID(token.NewOrderedID(now)), Grant: g.ID, Client: g.Client, RedirectURI: r.RedirectURI, Challenge: r.CodeChallenge,
 		Scope: r.Scope, Nonce: r.Nonce, AuthTime: session.AuthTime.UnixMilli(), IssuedAt: now.UnixMilli(),
 		Methods: session.Methods, SessionID: session.SID(), Resource: r.Resource, DPoPKey: r.DPoPKey,
 	}, now.Add(s.opts.CodeLifetime))

@@ -92,8 +92,8 @@ func TestStatementsOfAMachineToken(t *testing.T) {
 	w := onSQLite(t)
 	machine := w.machine()
 	got := w.statements.during(func() { w.mustMachineToken(machine) })
-	if diff := cmp.Diff(map[string]int{"Client": 1, "IssueMachine": 2, "audit": 1, "commit": 1}, got); diff != "" {
-		t.Errorf("the client, what justifies it now, and its record (-want +got):\n%s", diff)
+	if diff := cmp.Diff(map[string]int{"IssueMachine": 1, "audit": 1, "commit": 1}, got); diff != "" {
+		t.Errorf("what justifies it now, and its record (-want +got):\n%s", diff)
 	}
 }
 

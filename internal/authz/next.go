@@ -2,6 +2,7 @@ package authz
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -148,6 +149,34 @@ func (s *Server) Next(ctx context.Context, r Request, session *authn.Session) (N
 	if err != nil {
 		return Next{}, err
 	}
+	return s.step(o)
+}
+
+// Arrive is Next for a browser of which no more is known than the ID of its session, "" for none: one query finds who that is and where they stand.
+func (s *Server) Arrive(ctx context.Context, r Request, session string) (Next, error) {
+	client, err := s.client(ctx, r)
+	if err != nil {
+		return Next{}, err
+	}
+	o := outlook{request: r, client: client}
+	var standings []Standing
+	if session != "" {
+		visitor, theirs, err := s.store.Visitor(ctx, session, client.ID, s.now())
+		switch {
+		case err == nil:
+			o.session, standings = &visitor, theirs
+		case !errors.Is(err, authn.ErrNoSession):
+			return Next{}, fmt.Errorf("load a session and its person's teams: %w", err)
+		}
+	}
+	if err := s.decide(&o, standings); err != nil {
+		return Next{}, err
+	}
+	return s.step(o)
+}
+
+// step is what an outlook leads to.
+func (s *Server) step(o outlook) (Next, error) {
 	if o.step == Answer {
 		return s.answer(o, *o.teams[0].Grant)
 	}
@@ -164,26 +193,36 @@ type outlook struct {
 
 // look loads what bears on the request and decides.
 func (s *Server) look(ctx context.Context, r Request, session *authn.Session) (outlook, error) {
-	o := outlook{request: r, session: session}
-	o.request.client = nil
-	var err error
-	if r.client != nil {
-		o.client = *r.client
-	} else if o.client, err = s.recheck(ctx, r); err != nil {
+	client, err := s.client(ctx, r)
+	if err != nil {
 		return outlook{}, err
 	}
+	o := outlook{request: r, client: client, session: session}
 	var standings []Standing
 	if session != nil {
-		standings, err = s.store.Standings(ctx, session.User.ID, o.client.ID)
+		standings, err = s.store.Standings(ctx, session.User.ID, client.ID)
 		if err != nil {
 			return outlook{}, fmt.Errorf("load the teams of %s: %w", session.User.ID, err)
 		}
 	}
-	o.decision, err = next(r, o.client, session, standings, s.now())
-	if err != nil {
-		return outlook{}, s.redirect(r.AuthorizationRequest, err)
+	return o, s.decide(&o, standings)
+}
+
+// client is the request's: the one that Begin has just loaded, or as it is now.
+func (s *Server) client(ctx context.Context, r Request) (Client, error) {
+	if r.client != nil {
+		return *r.client, nil
 	}
-	return o, nil
+	return s.recheck(ctx, r)
+}
+
+// decide fills in the decision. Its error is for the redirect URI.
+func (s *Server) decide(o *outlook, standings []Standing) (err error) {
+	o.request.client = nil
+	if o.decision, err = next(o.request, o.client, o.session, standings, s.now()); err != nil {
+		return s.redirect(o.request.AuthorizationRequest, err)
+	}
+	return nil
 }
 
 // ask is the page of an outlook. What could be answered without one is asked for all the same.

@@ -99,22 +99,21 @@ func (db *DB) EndFamily(ctx context.Context, id authz.FamilyID, client authz.Cli
 func (db *DB) IssueMachine(ctx context.Context, client authz.ClientID, at time.Time, scope oauth.Scope) error {
 	return db.write(ctx, "IssueMachine", func(t *tx) error {
 		e := audit.Event{At: at, Kind: audit.MachineToken, Actor: actor(client), Client: string(client), Detail: words(scope)}
-		// Whoever ends the client or its team waits from here on, and so does whoever blocks it.
-		err := t.get([]any{&e.Team}, `SELECT t.id FROM clients c JOIN teams t ON t.id = c.team_id WHERE c.id = $1 AND c.machine AND c.disabled_at = 0`+
-			db.dialect.locking("FOR SHARE OF c, t"), client)
+		if db.dialect.rowLocks {
+			// Whoever ends the client or its team waits from here on, and so does whoever blocks it. What those have committed for whom this waited, only a
+			// statement of its own sees.
+			_, err := t.exec(`SELECT 1 FROM clients c JOIN teams t ON t.id = c.team_id WHERE c.id = $1 FOR SHARE OF c, t`, client)
+			if err != nil {
+				return err
+			}
+		}
+		err := t.get([]any{&e.Team}, `SELECT t.id FROM clients c JOIN teams t ON t.id = c.team_id WHERE c.id = $1 AND c.machine AND c.disabled_at = 0
+			AND NOT EXISTS (SELECT 1 FROM team_blocks b WHERE b.team_id = t.id AND b.client_id = c.id)`, client)
 		if isNoRows(err) {
 			return authz.ErrNotLive
 		}
 		if err != nil {
 			return err
-		}
-		// In a statement of its own, which sees what those have committed for whom the first one waited.
-		var blocks int
-		if err := t.get([]any{&blocks}, `SELECT COUNT(*) FROM team_blocks b WHERE b.team_id = $1 AND b.client_id = $2`, e.Team, client); err != nil {
-			return err
-		}
-		if blocks > 0 {
-			return authz.ErrNotLive
 		}
 		return t.audit(e)
 	})

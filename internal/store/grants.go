@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
+	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 )
@@ -14,32 +16,68 @@ import (
 // noReason stands for a block whose admin gave no reason, since an empty one means that there is no block.
 const noReason = "no reason was given"
 
-const standingsQuery = `SELECT ` + teamColumns + `, m.role, CASE WHEN b.team_id IS NULL THEN '' WHEN b.reason = '' THEN '` + noReason + `' ELSE b.reason END,
-		COALESCE(g.id, ''), COALESCE(g.scope, ''), COALESCE(g.created_at, 0), COALESCE(g.updated_at, 0)
-	FROM memberships m JOIN teams t ON t.id = m.team_id
+// A membership m as far as the client $2 is concerned; COALESCE is for a person who has none.
+const (
+	standingColumns = `COALESCE(t.id, ''), COALESCE(t.slug, ''), COALESCE(t.name, ''), COALESCE(t.created_at, 0), COALESCE(m.role, ''),
+		CASE WHEN b.team_id IS NULL THEN '' WHEN b.reason = '' THEN '` + noReason + `' ELSE b.reason END,
+		COALESCE(g.id, ''), COALESCE(g.scope, ''), COALESCE(g.created_at, 0), COALESCE(g.updated_at, 0)`
+	standingTables = `LEFT JOIN teams t ON t.id = m.team_id
 	LEFT JOIN grants g ON g.user_id = m.user_id AND g.team_id = m.team_id AND g.client_id = $2
-	LEFT JOIN team_blocks b ON b.team_id = m.team_id AND b.client_id = $2
-	WHERE m.user_id = $1`
+	LEFT JOIN team_blocks b ON b.team_id = m.team_id AND b.client_id = $2`
+)
 
-// Standings is each team that the person belongs to, by name, with what concerns the client.
-func (db *DB) Standings(ctx context.Context, user team.UserID, client authz.ClientID) ([]authz.Standing, error) {
-	scan := func(r row) (s authz.Standing, err error) {
-		g := authz.Grant{User: user, Client: client}
-		dest := append(teamInto(&s.Team), &s.Role, &s.Blocked, &g.ID, scopeColumn{&g.Scope}, timeColumn{&g.CreatedAt}, timeColumn{&g.UpdatedAt})
-		if err := r.Scan(dest...); err != nil {
-			return s, err
-		}
-		if g.ID != "" {
-			g.Team = s.Team.ID
-			s.Grant = &g
-		}
-		return s, nil
+// scanStanding reads dest and then a standing.
+func scanStanding(r row, user team.UserID, client authz.ClientID, dest ...any) (s authz.Standing, err error) {
+	g := authz.Grant{Client: client}
+	dest = append(dest, teamInto(&s.Team)...)
+	err = r.Scan(append(dest, &s.Role, &s.Blocked, &g.ID, scopeColumn{&g.Scope}, timeColumn{&g.CreatedAt}, timeColumn{&g.UpdatedAt})...)
+	if g.ID != "" {
+		g.User, g.Team = user, s.Team.ID
+		s.Grant = &g
 	}
-	standings, err := all(ctx, db, "Standings", scan, standingsQuery, user, client)
+	return s, err
+}
+
+func sortStandings(standings []authz.Standing) {
 	slices.SortFunc(standings, func(a, b authz.Standing) int {
 		return byName(a.Team.Name, string(a.Team.ID), b.Team.Name, string(b.Team.ID))
 	})
+}
+
+const standingsQuery = `SELECT ` + standingColumns + ` FROM memberships m ` + standingTables + ` WHERE m.user_id = $1`
+
+// Standings is each team that the person belongs to, by name, with what concerns the client.
+func (db *DB) Standings(ctx context.Context, user team.UserID, client authz.ClientID) ([]authz.Standing, error) {
+	scan := func(r row) (authz.Standing, error) { return scanStanding(r, user, client) }
+	standings, err := all(ctx, db, "Standings", scan, standingsQuery, user, client)
+	sortStandings(standings)
 	return standings, err
+}
+
+const visitorQuery = `SELECT ` + sessionColumns + `, ` + standingColumns + `
+	FROM ` + sessionTables + ` LEFT JOIN memberships m ON m.user_id = s.user_id ` + standingTables + `
+	WHERE s.id = $1 AND ` + sessionIsLive + ` > $3`
+
+// Visitor is a session and its person's Standings. authn.ErrNoSession.
+func (db *DB) Visitor(ctx context.Context, session string, client authz.ClientID, now time.Time) (authn.Session, []authz.Standing, error) {
+	var found authn.Session
+	scan := func(r row) (s authz.Standing, err error) { // one row for each team, and one without a team for a person who has none
+		if s, err = scanStanding(r, "", client, sessionInto(&found)...); s.Grant != nil {
+			s.Grant.User = found.User.ID
+		}
+		return s, err
+	}
+	standings, err := all(ctx, db, "Visitor", scan, visitorQuery, session, client, millis(now))
+	switch {
+	case err != nil:
+		return authn.Session{}, nil, err
+	case len(standings) == 0:
+		return authn.Session{}, nil, authn.ErrNoSession
+	case standings[0].Team.ID == "":
+		return found, nil, nil
+	}
+	sortStandings(standings)
+	return found, standings, nil
 }
 
 // SaveGrant creates the grant of (user, client, team) or widens the one there is, and returns it as saved. authz.ErrNotLive.

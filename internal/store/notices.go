@@ -23,14 +23,14 @@ func (t *tx) mail(kind string, user team.UserID, client authz.ClientID, id team.
 }
 
 // signOutOfClients saves that the clients that asked for it are to be told of the end of a sign-in (OpenID Connect Back-Channel Logout 1.0 §2): once each,
-// for the families f of grants g for which a condition on one argument holds.
-func (t *tx) signOutOfClients(at time.Time, condition string, arg any) error {
+// for the person's families of one session, or of all when there is none.
+func (t *tx) signOutOfClients(at time.Time, user team.UserID, sid string) error {
 	_, err := t.exec(`INSERT INTO notices (id, kind, user_id, client_id, team_id, session_id, created_at, next_try, expires_at)
 		SELECT DISTINCT 'backchannel_logout/' || c.id || '/' || f.session_id, 'backchannel_logout', g.user_id, c.id, '', f.session_id,
-			CAST($2 AS BIGINT), CAST($2 AS BIGINT), CAST($3 AS BIGINT)
+			CAST($3 AS BIGINT), CAST($3 AS BIGINT), CAST($4 AS BIGINT)
 		FROM families f JOIN grants g ON g.id = f.grant_id JOIN clients c ON c.id = g.client_id
-		WHERE `+condition+` AND f.session_id <> '' AND f.token_dead_at > 0 AND ' ' || f.scope || ' ' LIKE '% openid %' AND c.backchannel_logout_uri <> ''
-		ON CONFLICT (id) DO NOTHING`, arg, millis(at), millis(at.Add(logoutLifetime)))
+		WHERE g.user_id = $1 AND (f.session_id = $2 OR $2 = '') AND f.session_id <> '' AND f.token_dead_at > 0 AND ' ' || f.scope || ' ' LIKE '% openid %' AND c.backchannel_logout_uri <> ''
+		ON CONFLICT (id) DO NOTHING`, user, sid, millis(at), millis(at.Add(logoutLifetime)))
 	return err
 }
 

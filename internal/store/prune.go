@@ -5,10 +5,8 @@ import (
 	"time"
 )
 
-// pruneQueries delete what has expired, what expired first before the rest, and at most $2 rows. A family that has ended stays until it expires: it is
-// what tells a replay; and as long as an access token of its lives, whose end may have to be told. Keys stay: they are few.
+// pruneQueries delete what has expired, what expired first before the rest, and at most $2 rows. Keys stay: they are few.
 var pruneQueries = []string{
-	`DELETE FROM families WHERE id IN (SELECT id FROM families WHERE expires_at <= $1 AND token_dead_at <= $1 ORDER BY expires_at LIMIT $2)`,
 	`DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)`,
 	`DELETE FROM throttle WHERE bucket IN (SELECT bucket FROM throttle WHERE resets_at <= $1 ORDER BY resets_at LIMIT $2)`,
 	`DELETE FROM endings WHERE (kind, id) IN (SELECT kind, id FROM endings WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)`,
@@ -34,7 +32,74 @@ func (db *DB) Prune(ctx context.Context, now time.Time, batch int) (int, error) 
 		}
 	}
 	n, err := db.pruneKind(ctx, pruneAudit, eventID(now.Add(-db.opts.AuditRetention)), batch)
+	total += n
+	if err != nil {
+		return total, err
+	}
+	n, err = db.pruneFamilies(ctx, now, batch)
 	return total + n, err
+}
+
+// How far Prune walks through the families at a time, in steps of so many rows: five million of them have been seen within the hour.
+const (
+	pruneWalk = 100_000
+	pruneStep = 1_000
+)
+
+// expired is the condition on a family for which nothing is left to do. One that has ended stays until it expires: it is what tells a replay; and as long as an
+// access token of its lives, whose end may have to be told.
+const expired = `expires_at <= $1 AND token_dead_at <= $1`
+
+// pruneFamilies walks on from where it was, and begins again at the end. Only what it finds to delete disturbs anybody.
+func (db *DB) pruneFamilies(ctx context.Context, now time.Time, batch int) (total int, err error) {
+	type found struct {
+		id      string
+		expired bool
+	}
+	scan := func(r row) (f found, err error) { return f, r.Scan(&f.id, &f.expired) }
+	db.pruning.Lock()
+	defer db.pruning.Unlock()
+	again := db.pruned != "" // what is before that is seen too, after the end
+	for walked := 0; walked < pruneWalk && total < batch; walked += pruneStep {
+		step, err := all(ctx, db, "Prune", scan, `SELECT id, `+expired+` FROM families WHERE id > $2 ORDER BY id LIMIT $3`, millis(now), db.pruned, pruneStep)
+		if err != nil {
+			return total, err
+		}
+		var dead []string
+		for _, f := range step {
+			if f.expired && len(dead) < min(pruneUnit, batch-total) {
+				dead = append(dead, f.id)
+			}
+		}
+		switch {
+		case len(dead) > 0:
+			n, err := db.pruneRange(ctx, now, dead[0], dead[len(dead)-1])
+			total += n
+			if err != nil {
+				return total, err
+			}
+			db.pruned = dead[len(dead)-1]
+		case len(step) == pruneStep:
+			db.pruned = step[len(step)-1].id
+		default: // that was the last one
+			db.pruned = ""
+			if !again {
+				return total, nil
+			}
+			again = false
+		}
+	}
+	return total, nil
+}
+
+// pruneRange deletes the families between two ids, both included, that have expired.
+func (db *DB) pruneRange(ctx context.Context, now time.Time, first, last string) (n int, err error) {
+	err = db.write(ctx, "Prune", func(t *tx) error {
+		deleted, err := t.exec(`DELETE FROM families WHERE `+expired+` AND id >= $2 AND id <= $3`, millis(now), first, last)
+		n = int(deleted)
+		return err
+	})
+	return n, err
 }
 
 func (db *DB) pruneKind(ctx context.Context, query string, until int64, batch int) (total int, err error) {

@@ -33,7 +33,7 @@ func (db *DB) SetPassword(ctx context.Context, user team.UserID, hash string, at
 		if _, err = t.exec(`DELETE FROM sessions WHERE user_id = $1`, user); err != nil {
 			return err
 		}
-		if err := t.signOutOfClients(at, `g.user_id = $1`, user); err != nil {
+		if err := t.signOutOfClients(at, user, ""); err != nil {
 			return err
 		}
 		return t.audit(audit.Event{At: at, Kind: audit.PasswordSet, User: string(user)})
@@ -68,18 +68,24 @@ func (db *DB) StartSession(ctx context.Context, s authn.Session, replaces string
 	})
 }
 
-const sessionQuery = `SELECT s.id, s.auth_time, s.methods, s.expires_at, ` + userColumns + `
-	FROM sessions s JOIN users u ON u.id = s.user_id
-	WHERE s.id = $1 AND s.expires_at > $2 AND u.disabled_at = 0`
+// A session s with its person, and that it is alive as long as this is greater than now.
+const (
+	sessionColumns = `s.id, s.auth_time, s.methods, s.expires_at, ` + userColumns
+	sessionTables  = `sessions s JOIN users u ON u.id = s.user_id`
+	sessionIsLive  = `u.disabled_at = 0 AND s.expires_at`
+)
+
+func sessionInto(s *authn.Session) []any {
+	return append([]any{&s.ID, timeColumn{&s.AuthTime}, wordsColumn{&s.Methods}, timeColumn{&s.ExpiresAt}}, userInto(&s.User)...)
+}
 
 // Session is a session with its person as they are now. authn.ErrNoSession.
 func (db *DB) Session(ctx context.Context, id string, now time.Time) (authn.Session, error) {
 	scan := func(r row) (s authn.Session, err error) {
-		dest := []any{&s.ID, timeColumn{&s.AuthTime}, wordsColumn{&s.Methods}, timeColumn{&s.ExpiresAt}}
-		err = r.Scan(append(dest, userInto(&s.User)...)...)
+		err = r.Scan(sessionInto(&s)...)
 		return s, err
 	}
-	return one(ctx, db, "Session", authn.ErrNoSession, scan, sessionQuery, id, millis(now))
+	return one(ctx, db, "Session", authn.ErrNoSession, scan, `SELECT `+sessionColumns+` FROM `+sessionTables+` WHERE s.id = $1 AND `+sessionIsLive+` > $2`, id, millis(now))
 }
 
 // EndSession ends a session, if there is one. The clients that were connected in it and asked for it are to be told.
@@ -94,7 +100,7 @@ func (db *DB) EndSession(ctx context.Context, id string) error {
 		if err != nil {
 			return err
 		}
-		if err := t.signOutOfClients(e.At, `f.session_id = $1`, sid); err != nil {
+		if err := t.signOutOfClients(e.At, team.UserID(e.User), sid); err != nil {
 			return err
 		}
 		e.Actor = e.User

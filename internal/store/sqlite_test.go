@@ -30,6 +30,9 @@ func open(t *testing.T, url string) *store.DB {
 	return db
 }
 
+// fromTheNewest is how the command line looks for events that no page shows: it reads the trail backwards until it has enough.
+const fromTheNewest = "SCAN audit USING INDEX sqlite_autoindex_audit_1"
+
 // whole is what reads a whole table because it is asked for all of it.
 var whole = []string{"FROM users u", "FROM teams t", "FROM clients c LEFT JOIN teams ct ON ct.id = c.team_id", "FROM keyring", "FROM audit", "c.public"}
 
@@ -48,7 +51,7 @@ func everyStatementHasItsIndex(t *testing.T, statements []string) {
 		explained++
 		for _, step := range plan(t, db.SQL(), query) {
 			isWhole := strings.Contains(text, "c.public") || endsWithAny(text, whole)
-			if strings.HasPrefix(step, "SCAN") && step != "SCAN CONSTANT ROW" && !isWhole {
+			if strings.HasPrefix(step, "SCAN") && step != "SCAN CONSTANT ROW" && step != fromTheNewest && !isWhole {
 				t.Errorf("%q: %s", query, step)
 			}
 		}

@@ -62,7 +62,12 @@ type DB struct {
 	writer *writer  // SQLite only
 	closed func() error
 
+	clients clientCache
+
 	lastEvent atomic.Int64 // the id of the last event that was appended
+
+	pruning sync.Mutex
+	pruned  string // the family up to which Prune has walked; "" at the beginning
 
 	fault atomic.Pointer[func(statement string) error] // tests make a statement or a commit fail
 }

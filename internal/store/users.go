@@ -65,7 +65,7 @@ func (db *DB) DisableUser(ctx context.Context, id team.UserID, at time.Time) err
 		if _, err := t.exec(`DELETE FROM sessions WHERE user_id = $1`, id); err != nil {
 			return err
 		}
-		if err := t.signOutOfClients(at, `g.user_id = $1`, id); err != nil {
+		if err := t.signOutOfClients(at, id, ""); err != nil {
 			return err
 		}
 		if _, err := t.endGrants(at, `g.user_id = $1`, id); err != nil {

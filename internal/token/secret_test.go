@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 )
@@ -93,5 +94,18 @@ func TestMasterKeyText(t *testing.T) {
 		} else if text != "" && strings.Contains(err.Error(), text) {
 			t.Errorf("the error quotes the text: %v", err)
 		}
+	}
+}
+
+func TestOrderedIDsAreInTheOrderOfTheirTimes(t *testing.T) {
+	at := time.Date(2001, 1, 1, 0, 0, 0, 0, time.UTC)
+	before := ""
+	for range 40 {
+		id, other := token.NewOrderedID(at), token.NewOrderedID(at)
+		if id <= before || len(id) != 26 || id == other || id[:9] != other[:9] {
+			t.Fatalf("got %q and %q at %s, after %q", id, other, at, before)
+		}
+		before = max(id, other)
+		at = at.Add(time.Millisecond).AddDate(2, 0, 0)
 	}
 }

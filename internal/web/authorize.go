@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 
+	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 )
@@ -78,11 +79,7 @@ func (s *server) showStep(w http.ResponseWriter, r *http.Request) error {
 
 // step takes the next step of a request: a page, or the answer.
 func (s *server) step(w http.ResponseWriter, r *http.Request, request authz.Request) error {
-	session, err := s.session(r)
-	if err != nil {
-		return err
-	}
-	next, err := s.Authz.Next(r.Context(), request, session)
+	next, err := s.Authz.Arrive(r.Context(), request, authn.SessionID(s.cookie(r, sessionCookie)))
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package storetest
 import (
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
@@ -227,6 +228,78 @@ func testStandings(k *kit) {
 	if got := must[[]authz.Standing](k)(k.db.Standings(k.ctx, bob.ID, public.ID)); len(got) != 1 || got[0].Blocked == "" {
 		k.Fatalf("a block without a reason: got %+v, want it blocked", got)
 	}
+}
+
+// What has been answered about a client is true on every process, although each remembers the clients that it was asked for.
+func testClientsEverywhere(k *kit) {
+	k.populate()
+	other := k.open()
+	k.count.reset()
+	for range 3 {
+		equal(k, "Client", must[authz.Client](k)(other.Client(k.ctx, global.ID)), global)
+	}
+	equal(k, "reads of a client that is asked for again", k.count.get("Client"), 1)
+
+	secret := authz.ClientSecret{Hash: "hash-new", CreatedAt: now}
+	updated := acmes
+	updated.Name = "Another name"
+	for name, change := range map[string]struct {
+		id   authz.ClientID
+		make func() error
+		want func(authz.Client) bool
+	}{
+		"UpdateClient":    {acmes.ID, func() error { return k.db.UpdateClient(k.ctx, updated) }, func(c authz.Client) bool { return c.Name == updated.Name }},
+		"AddClientSecret": {global.ID, func() error { return k.db.AddClientSecret(k.ctx, global.ID, secret, 0) }, func(c authz.Client) bool { return c.Secrets[0] == secret }},
+		"RenameTeam":      {acmes.ID, func() error { return k.db.RenameTeam(k.ctx, acme.ID, "apex", "Apex") }, func(c authz.Client) bool { return c.Team.Slug == "apex" }},
+	} {
+		must[authz.Client](k)(other.Client(k.ctx, change.id))
+		k.ok(change.make())
+		if got := must[authz.Client](k)(other.Client(k.ctx, change.id)); !change.want(got) {
+			k.Errorf("after %s another process knows the client as %+v", name, got)
+		}
+	}
+
+	k.ok(k.db.DisableClient(k.ctx, global.ID, now))
+	equal(k, "disabled", must[authz.Client](k)(other.Client(k.ctx, global.ID)).DisabledAt, now)
+	k.ok(k.db.EnableClient(k.ctx, global.ID))
+	equal(k, "enabled", must[authz.Client](k)(other.Client(k.ctx, global.ID)).DisabledAt, time.Time{})
+	k.ok(k.db.RemoveClient(k.ctx, global.ID))
+	_, err := other.Client(k.ctx, global.ID)
+	k.is(err, authz.ErrNoClient)
+	k.ok(k.db.RemoveTeam(k.ctx, acme.ID)) // with its clients
+	_, err = other.Client(k.ctx, acmes.ID)
+	k.is(err, authz.ErrNoClient)
+}
+
+// A visitor is a session and its person's standings, in one query.
+func testVisitor(k *kit) {
+	k.populate()
+	k.granted("g1", ada, global, acme, "read", "write")
+	k.ok(k.db.Block(k.ctx, authz.Block{Team: beta.ID, Client: global.ID, Reason: "no contract", CreatedAt: now}))
+	loner := team.User{ID: "u-loner", Email: "loner@example.com", CreatedAt: now}
+	k.ok(k.db.AddUser(k.ctx, loner))
+	for _, u := range []team.User{ada, bob, loner} {
+		want := session("s-"+string(u.ID), u)
+		k.ok(k.db.StartSession(k.ctx, want, ""))
+		k.count.reset()
+		got, standings, err := k.db.Visitor(k.ctx, want.ID, global.ID, now)
+		k.ok(err)
+		equal(k, "queries", k.count.get("Visitor"), 1)
+		equal(k, "the session", got, want)
+		equal(k, "the standings of "+u.Email, standings, must[[]authz.Standing](k)(k.db.Standings(k.ctx, u.ID, global.ID)))
+	}
+
+	absent := func(id string, at time.Time) {
+		k.Helper()
+		_, _, err := k.db.Visitor(k.ctx, id, global.ID, at)
+		k.is(err, authn.ErrNoSession)
+	}
+	absent("nobody", now)
+	absent("s-"+string(ada.ID), now.Add(time.Hour)) // expired
+	k.ok(k.db.EndSession(k.ctx, "s-"+string(bob.ID)))
+	absent("s-"+string(bob.ID), now)
+	k.ok(k.db.DisableUser(k.ctx, loner.ID, now))
+	absent("s-u-loner", now)
 }
 
 func testBlocks(k *kit) {

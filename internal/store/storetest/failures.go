@@ -163,6 +163,10 @@ var reads = []call{
 		_, err := db.Standings(ctx, ada.ID, global.ID)
 		return err
 	}, nil},
+	{"Visitor", func(ctx context.Context, db *store.DB) error {
+		_, _, err := db.Visitor(ctx, "s1", global.ID, now)
+		return err
+	}, nil},
 	{"Grants", func(ctx context.Context, db *store.DB) error {
 		for _, filter := range []authz.GrantFilter{{User: ada.ID}, {Team: acme.ID}, {Client: global.ID}, {User: ada.ID, Team: acme.ID, Client: global.ID}} {
 			if _, err := db.Grants(ctx, filter); err != nil {
