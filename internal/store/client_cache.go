@@ -70,6 +70,13 @@ func (c *clientCache) changed() {
 	c.forget()
 }
 
+// close makes the next who asks look at the database, which is closed.
+func (c *clientCache) close() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.looked = time.Time{}
+}
+
 func (c *clientCache) forget() {
 	c.known = nil
 	c.generation++

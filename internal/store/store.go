@@ -99,8 +99,12 @@ func (db *DB) Ping(ctx context.Context) error {
 	return nil
 }
 
-// Close finishes the commit that is under way and closes the database. Units of work that come later fail.
-func (db *DB) Close() error { return db.closed() }
+// Close finishes the commit that is under way and closes the database. What comes later fails.
+func (db *DB) Close() error {
+	err := db.closed()
+	db.clients.close()
+	return err
+}
 
 func (db *DB) now() time.Time { return db.opts.Now() }
 

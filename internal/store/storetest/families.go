@@ -173,7 +173,12 @@ func testPrune(k *kit) {
 
 func testPing(k *kit) {
 	k.ok(k.db.Ping(k.ctx))
+	k.populate()
+	must[authz.Client](k)(k.db.Client(k.ctx, global.ID)) // remembered
 	k.ok(k.db.Close())
+	if _, err := k.db.Client(k.ctx, global.ID); err == nil {
+		k.Fatal("a closed database remembers")
+	}
 	if err := k.db.Ping(k.ctx); err == nil {
 		k.Fatal("a closed database answers")
 	}
