@@ -125,6 +125,7 @@ func (a *App) assemble(ctx context.Context, deps Deps) error {
 		RefreshIdleLifetime:     cfg.RefreshIdleLifetime,
 		RefreshAbsoluteLifetime: cfg.RefreshAbsolute,
 		RefreshGrace:            cfg.RefreshGrace,
+		ConnectionsPerGrant:     cfg.Limits.ConnectionsPerGrant,
 		IDTokenAlgorithm:        cfg.IDTokenAlgorithm,
 		FetchJWKS:               newJWKSCache(a.outbound, a.now).fetch,
 		Audit:                   boundedAudit{a.Store, cfg.Limits.ClientFailures, a.now},

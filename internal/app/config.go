@@ -58,6 +58,7 @@ type Limits struct {
 	SignInFailuresPerAddress int // in 15 minutes
 	SignInFailuresPerAccount int // from browsers it has not been used from, in an hour
 	ClientFailures           int // wrong client secrets per client and address, in 15 minutes
+	ConnectionsPerGrant      int // of one person to one application in one team, that wait to be refreshed
 	ConcurrentPasswordHashes int // at once; the number of processors when 0
 }
 
@@ -86,6 +87,7 @@ func DefaultConfig() Config {
 			SignInFailuresPerAddress: 50,
 			SignInFailuresPerAccount: 100,
 			ClientFailures:           30,
+			ConnectionsPerGrant:      100,
 		},
 		LogLevel:  slog.LevelInfo,
 		LogFormat: "json",

@@ -74,6 +74,7 @@ mail_from: Gatehouse <no-reply@auth.example.com>
 insecure_internal_networks: [10.9.0.0/16]
 limits:
   client_failures: 5
+  connections_per_grant: 7
   concurrent_password_hashes: 2
 log_level: warn
 log_format: text
@@ -107,6 +108,7 @@ scopes:
 	want.MailFrom = "Gatehouse <no-reply@auth.example.com>"
 	want.InternalNetworks = []netip.Prefix{netip.MustParsePrefix("10.9.0.0/16")}
 	want.Limits.ClientFailures = 5
+	want.Limits.ConnectionsPerGrant = 7
 	want.Limits.ConcurrentPasswordHashes = 2
 	want.LogLevel = slog.LevelWarn
 	want.LogFormat = "text"

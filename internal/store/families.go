@@ -123,6 +123,18 @@ func (db *DB) Burn(ctx context.Context, f authz.Family) error {
 	return err
 }
 
+// trimWindow is how many families beyond the newest are looked at: far more than are made between two looks.
+const trimWindow = 256
+
+// TrimFamilies lets the families of a grant beyond the newest expire with their access tokens, unless they are refreshed before.
+func (db *DB) TrimFamilies(ctx context.Context, grant authz.GrantID, keep int) error {
+	return db.write(ctx, "TrimFamilies", func(t *tx) error {
+		_, err := t.exec(`UPDATE families SET expires_at = token_dead_at WHERE ended_at = 0 AND expires_at > token_dead_at
+			AND id IN (SELECT f.id FROM families f WHERE f.grant_id = $1 ORDER BY f.id DESC LIMIT $2 OFFSET $3)`, grant, trimWindow, keep)
+		return err
+	})
+}
+
 // The columns of a family f but its client, which is its grant's.
 const familyColumns = `f.id, f.grant_id, f.scope, f.auth_time, f.created_at, f.expires_at, f.generation, f.rotated_at, f.ended_at, f.token_dead_at,
 	f.nonce, f.methods, f.session_id, f.resource, f.dpop_key`

@@ -35,7 +35,7 @@ var events = map[string]audit.Kind{
 	"Redeem": audit.TokenIssued, "Redeem again": audit.CodeReplayed, "Burn": audit.CodeRefused,
 	"Rotate": audit.TokenRefreshed, "Rotate again": audit.RefreshReplayed, "EndFamily": audit.TokenRevoked, "EndToken": audit.TokenRevoked, "IssueMachine": audit.MachineToken,
 	"AddKeys": audit.KeysRotated, "ReplaceSealed": audit.MasterKeyReplaced, "Record": audit.SignInFailed,
-	"Rehash": "", "Count": "", "Uncount": "", "UseAssertion": "", "DueNotices": "", "Postpone": "", "Delivered": "",
+	"Rehash": "", "TrimFamilies": "", "Count": "", "Uncount": "", "UseAssertion": "", "DueNotices": "", "Postpone": "", "Delivered": "",
 }
 
 // membership is Ada's in Acme.
@@ -105,6 +105,7 @@ var writes = []call{
 	{"Burn", func(ctx context.Context, db *store.DB) error {
 		return db.Burn(ctx, family("f-new", grant("g1", ada, global, acme, "read")))
 	}, nil},
+	{"TrimFamilies", func(ctx context.Context, db *store.DB) error { return db.TrimFamilies(ctx, "g1", 1) }, nil},
 	{"Block", func(ctx context.Context, db *store.DB) error {
 		return db.Block(ctx, authz.Block{Team: acme.ID, Client: global.ID, Reason: "no"})
 	}, nil},

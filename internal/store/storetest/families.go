@@ -83,6 +83,36 @@ func testBurn(k *kit) {
 	equal(k, "families of a grant that has ended", k.rows("families", "1 = 1"), 0)
 }
 
+// The oldest families of a grant beyond a number expire with their access tokens; to refresh one before that keeps it.
+func testTrimFamilies(k *kit) {
+	k.populate()
+	g, other := k.granted("g1", ada, global, acme, "read"), k.granted("g2", bob, global, acme, "read")
+	for _, id := range []string{"f1", "f2", "f3", "f4"} {
+		k.redeemed(id, g)
+	}
+	k.redeemed("f0", other)
+	expiry := func(id string) time.Time {
+		k.Helper()
+		var c authz.Connection
+		c, err := k.db.Connection(k.ctx, authz.FamilyID(id), now)
+		k.ok(err)
+		return c.Family.ExpiresAt
+	}
+	full, tokenDead := now.Add(time.Hour), now.Add(30*time.Minute)
+	k.ok(k.db.TrimFamilies(k.ctx, g.ID, 4))
+	equal(k, "the oldest of as many as may be", expiry("f1"), full)
+	k.ok(k.db.TrimFamilies(k.ctx, g.ID, 2))
+	for id, want := range map[string]time.Time{"f0": full, "f1": tokenDead, "f2": tokenDead, "f3": full, "f4": full} {
+		equal(k, id, expiry(id), want)
+	}
+	r := rotation("f1", global.ID, 0, now)
+	k.rotated(r)
+	equal(k, "one that was refreshed", expiry("f1"), now.Add(r.Idle))
+	k.ok(k.db.Burn(k.ctx, family("f5", g))) // one that has ended keeps its time: it tells replays
+	k.ok(k.db.TrimFamilies(k.ctx, g.ID, 0))
+	equal(k, "the ended one", k.rows("families", "id = 'f5' AND expires_at = $1", full.UnixMilli()), 1)
+}
+
 func storedKey(id, slot string, created time.Time) token.StoredKey {
 	return token.StoredKey{
 		ID: id, Use: token.UseSign, Algorithm: "ES256", Slot: slot, Sealed: []byte{0, 1, 0xff}, CreatedAt: created,

@@ -65,6 +65,7 @@ func Run(t *testing.T, h Harness) {
 		{"RedeemCosts", testRedeemCosts},
 		{"RedeemRefuses", testRedeemRefuses},
 		{"Burn", testBurn},
+		{"TrimFamilies", testTrimFamilies},
 		{"Rotate", testRotate},
 		{"RotateRefuses", testRotateRefuses},
 		{"RotateReuseEndsTheFamily", testRotateReuse},
