@@ -54,7 +54,7 @@ func processorTime(b *testing.B) time.Duration {
 	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
 }
 
-func oneGrant(b *testing.B, db *store.DB) authz.Grant {
+func oneGrant(b testing.TB, db *store.DB) authz.Grant {
 	b.Helper()
 	ctx := b.Context()
 	must := func(err error) {

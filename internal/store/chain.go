@@ -133,22 +133,27 @@ func (t *tx) follow(parts []part, args []any) error {
 	return nil
 }
 
-// atOnce runs a unit of work that is one statement of PostgreSQL.
+// atOnce runs a unit of work that is one statement of PostgreSQL: together with others, or alone when they were refused together.
 func (db *DB) atOnce(ctx context.Context, name, query string, dest, args []any) error {
 	if err := errors.Join(ctx.Err(), db.observe(name), db.fail("audit"), db.fail("commit")); err != nil {
 		return err
 	}
-	// A browser that goes away must not cost a connection: cancelling a statement of PostgreSQL closes it.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
-	defer cancel()
-	err := db.handle.QueryRowContext(ctx, query, args...).Scan(dest...)
+	found, err := db.group.do(ctx, query, args, dest)
+	if errors.Is(err, errAlone) {
+		// A browser that goes away must not cost a connection: cancelling a statement of PostgreSQL closes it.
+		alone, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
+		defer cancel()
+		err = db.handle.QueryRowContext(alone, query, args...).Scan(dest...)
+		if found = err == nil; found {
+			db.count("commit")
+		}
+	}
 	switch {
-	case isNoRows(err):
-		return err
+	case isNoRows(err), err == nil && !found:
+		return sql.ErrNoRows
 	case err != nil:
 		return fmt.Errorf("store: %s: %w", name, err)
 	}
 	db.count("audit")
-	db.count("commit")
 	return nil
 }

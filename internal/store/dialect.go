@@ -165,11 +165,18 @@ func openPostgres(ctx context.Context, dsn string) (*DB, error) {
 	handle := stdlib.OpenDBFromPool(pool)
 	db := &DB{dialect: postgresDialect, handle: handle, reads: handle}
 	db.closed = func() error {
+		if db.group != nil {
+			db.group.close()
+		}
 		err := handle.Close()
 		pool.Close()
 		return err
 	}
-	if err := migrate(ctx, handle, db.dialect); err != nil {
+	err = migrate(ctx, handle, db.dialect)
+	if err == nil {
+		db.group, err = newGroup(ctx, config, db.count)
+	}
+	if err != nil {
 		return nil, wrap(errors.Join(err, db.Close()))
 	}
 	return db, nil

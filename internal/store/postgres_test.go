@@ -2,10 +2,14 @@ package store_test
 
 import (
 	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/gatehouse-auth/gatehouse/internal/authz"
 	"github.com/gatehouse-auth/gatehouse/internal/store/pgtest"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 )
@@ -42,5 +46,84 @@ func TestADeadlockThatDoesNotEndIsAnswered(t *testing.T) {
 	db.Fail(func(string) error { return errDeadlock })
 	if err := db.AddTeam(t.Context(), team.Team{ID: "t", Slug: "t"}); !errors.Is(err, errDeadlock) {
 		t.Errorf("got the error %v, want the deadlock", err)
+	}
+}
+
+// A batch is answered after its commit, and one that fails there has happened for none; then each is on its own.
+func TestAFailedCommitOfManyFailsOnlyWhomItMust(t *testing.T) {
+	db := open(t, pgtest.URL(t))
+	g := oneGrant(t, db)
+	for _, statement := range []string{
+		`CREATE FUNCTION poison() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF NEW.id = 'f-poison' THEN RAISE 'poison'; END IF; RETURN NULL; END $$`,
+		`CREATE CONSTRAINT TRIGGER poison AFTER INSERT ON families DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION poison()`,
+	} {
+		if _, err := db.SQL().Exec(statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const n = 40
+	errs := make([]error, n)
+	var done sync.WaitGroup
+	for i := range n {
+		done.Go(func() {
+			id := fmt.Sprintf("f%d", i)
+			if i == n/2 {
+				id = "f-poison"
+			}
+			_, errs[i] = db.Redeem(t.Context(), authz.Family{ID: authz.FamilyID(id), Grant: g.ID, Client: g.Client, Scope: g.Scope, CreatedAt: now, ExpiresAt: now})
+		})
+	}
+	done.Wait()
+	for i, err := range errs {
+		if (err != nil) != (i == n/2) {
+			t.Errorf("redemption %d: got the error %v", i, err)
+		}
+	}
+	var saved, recorded int
+	err := db.SQL().QueryRow(`SELECT (SELECT COUNT(*) FROM families WHERE id <> 'f-poison'), (SELECT COUNT(*) FROM audit WHERE kind = 'token.issued')`).Scan(&saved, &recorded)
+	if err != nil || saved != n-1 || recorded != n-1 {
+		t.Errorf("got %d families and %d events (%v), want %d of each", saved, recorded, err, n-1)
+	}
+}
+
+// Whoever has to wait for a lock makes nobody else wait, however many they are.
+func TestAUnitThatWaitsForALockHoldsUpNobody(t *testing.T) {
+	db := open(t, pgtest.URL(t))
+	g := oneGrant(t, db)
+	redeem := func(id string) error {
+		_, err := db.Redeem(t.Context(), authz.Family{ID: authz.FamilyID(id), Grant: g.ID, Client: g.Client, Scope: g.Scope, CreatedAt: now, ExpiresAt: now})
+		return err
+	}
+	locked, err := db.SQL().Begin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer locked.Rollback()
+	if _, err := locked.Exec(`INSERT INTO families (id, grant_id, scope, auth_time, created_at, expires_at) VALUES ('f-slow', $1, '', 0, 0, 0)`, g.ID); err != nil {
+		t.Fatal(err)
+	}
+	var slow sync.WaitGroup
+	var redeemed atomic.Int64
+	for range 8 {
+		slow.Go(func() {
+			switch err := redeem("f-slow"); {
+			case err == nil:
+				redeemed.Add(1)
+			case !errors.Is(err, authz.ErrReplayed):
+				t.Errorf("one that waited: %v", err)
+			}
+		})
+	}
+	for i := range 40 {
+		if err := redeem(fmt.Sprintf("f%d", i)); err != nil {
+			t.Errorf("one that need not wait: %v", err)
+		}
+	}
+	if err := locked.Rollback(); err != nil {
+		t.Error(err)
+	}
+	slow.Wait()
+	if n := redeemed.Load(); n != 1 {
+		t.Errorf("%d of those who waited for one code redeemed it", n)
 	}
 }

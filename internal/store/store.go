@@ -60,6 +60,7 @@ type DB struct {
 	reads  *sql.DB  // PostgreSQL: the same; SQLite: connections that cannot write
 	stmts  sync.Map // SQLite: query → *sql.Stmt on reads
 	writer *writer  // SQLite only
+	group  *group   // PostgreSQL only
 	closed func() error
 
 	clients clientCache

@@ -73,25 +73,11 @@ func (w *writer) loop() {
 		select {
 		case j := <-w.jobs:
 			runtime.Gosched() // whoever is about to join has the processor first, and the batch is larger
-			w.commit(w.gather(j))
+			w.commit(gather(w.jobs, j, maxBatch))
 		case <-w.quit:
 			return
 		}
 	}
-}
-
-// gather takes whoever is waiting now, and waits for nobody.
-func (w *writer) gather(first *job) []*job {
-	batch := []*job{first}
-	for len(batch) < maxBatch {
-		select {
-		case j := <-w.jobs:
-			batch = append(batch, j)
-		default:
-			return batch
-		}
-	}
-	return batch
 }
 
 // commit runs a batch in one transaction and answers everyone in it.
