@@ -73,7 +73,7 @@ func (s *Server) identify(ctx context.Context, p oauth.Params) (Client, error) {
 		return Client{}, noSuchClient(id)
 	}
 	if err != nil {
-		return Client{}, fmt.Errorf("load client %q: %w", id, err)
+		return Client{}, fmt.Errorf("load a client: %w", err) // its id is any text: it may be a secret in the wrong place
 	}
 	if !client.DisabledAt.IsZero() {
 		return Client{}, disabledClient(client)
