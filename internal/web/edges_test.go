@@ -226,3 +226,43 @@ func TestLimitsAreOnByDefault(t *testing.T) {
 		}
 	})
 }
+
+// TestAuthorizeChecksInTheOrderOfTheContract: of everything that is wrong, what comes first there is answered.
+func TestAuthorizeChecksInTheOrderOfTheContract(t *testing.T) {
+	onBoth(t, func(h *house) {
+		good := parameters(h.insight)
+		values := parameters(h.insight, "client_id", "nobody", "redirect_uri", "https://evil.example/", "response_type", "token", "code_challenge", "short",
+			"code_challenge_method", "plain", "scope", "chatbot:eat", "request", "e30.e30.", "request_uri", "https://insight.example/r", "prompt", "none login", "max_age", "soon")
+		b := h.browser()
+		ask := func() *answer { return b.get("/o/authorize/?" + values.Encode()) }
+		for _, name := range []string{"client_id", "redirect_uri"} {
+			ask().wantPage(http.StatusBadRequest, name)
+			values.Set(name, good.Get(name))
+		}
+		for _, row := range []struct{ name, code string }{
+			{"response_type", "unsupported_response_type"},
+			{"code_challenge", "invalid_request"},
+			{"code_challenge_method", "invalid_request"},
+			{"scope", "invalid_scope"},
+			{"request", "request_not_supported"},
+			{"request_uri", "request_uri_not_supported"},
+			{"prompt", "invalid_request"},
+			{"max_age", "invalid_request"},
+		} {
+			if says := ask().wantError(callback, row.code); row.name != "scope" && row.name != "request" && !strings.Contains(says, row.name) {
+				h.Errorf("%s: %q does not name it", row.name, says)
+			}
+			values.Del(row.name)
+			if right := good.Get(row.name); right != "" {
+				values.Set(row.name, right)
+			}
+		}
+		ask().wantSignIn()
+		bad := parameters(h.machine, "scope", "chatbot:eat", "max_age", "soon")
+		b.get("/o/authorize/?"+bad.Encode()).wantError(h.machine.redirectURI, "invalid_scope")
+		bad.Set("scope", "chatbot:read")
+		b.get("/o/authorize/?"+bad.Encode()).wantError(h.machine.redirectURI, "invalid_request")
+		bad.Del("max_age")
+		b.get("/o/authorize/?"+bad.Encode()).wantError(h.machine.redirectURI, "unauthorized_client")
+	})
+}
