@@ -52,6 +52,37 @@ func TestLivenessIsLookedUp(t *testing.T) {
 	}
 }
 
+// TestLivenessOfMachinesIsLookedUp: what a machine was given is believed, and given again, only as long as the client may have it.
+func TestLivenessOfMachinesIsLookedUp(t *testing.T) {
+	for name, change := range map[string]string{
+		"the client is disabled":     `UPDATE clients SET disabled_at = 1 WHERE id = 'm'`,
+		"the client is no machine":   `UPDATE clients SET machine = FALSE WHERE id = 'm'`,
+		"the team blocks the client": `INSERT INTO team_blocks (team_id, client_id, reason, created_at) VALUES ('t', 'm', 'no', 1)`,
+		"the team is gone":           `DELETE FROM teams WHERE id = 't'`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			storetest.OnBoth(t, func(t *testing.T, url string) {
+				h := livesOn(t, url)
+				machine := authz.Client{ID: "m", Name: "M", Machine: true, Team: team.Team{ID: "t"}, CreatedAt: now}
+				if err := h.db.AddClient(t.Context(), machine); err != nil {
+					t.Fatal(err)
+				}
+				if _, err := h.db.MachineLive(t.Context(), "m.1", "m", now); err != nil {
+					t.Fatalf("before: %v", err)
+				}
+				changeByHand(t, url, change)
+				if _, err := h.db.MachineLive(t.Context(), "m.1", "m", now); !errors.Is(err, authz.ErrNotLive) {
+					t.Errorf("MachineLive: %v, want ErrNotLive", err)
+				}
+				if err := h.db.IssueMachine(t.Context(), "m", now, nil); !errors.Is(err, authz.ErrNotLive) {
+					t.Errorf("IssueMachine: %v, want ErrNotLive", err)
+				}
+			})
+		})
+	}
+}
+
 // lived is a database with one connection.
 type lived struct {
 	db     *store.DB
