@@ -165,8 +165,15 @@ func TestNothingIsRedirectedBeforeTheRedirectURIIsVerified(t *testing.T) {
 	onBoth(t, func(h *house) {
 		for _, b := range []*browser{h.browser(), h.signedIn(ana)} {
 			for _, change := range [][]string{
-				{"prompt", "none"}, {"prompt", "none login"}, {"response_mode", "form_post"}, {"response_type", ""}, {"scope", "no"}, {"state", "\xff"},
-				{"request", "x"}, {"request_uri", "https://evil.example/r"}, {"response_mode", "form_post", "prompt", "none"},
+				{"prompt", "none"},
+				{"prompt", "none login"},
+				{"response_mode", "form_post"},
+				{"response_type", ""},
+				{"scope", "no"},
+				{"state", "\xff"},
+				{"request", "x"},
+				{"request_uri", "https://evil.example/r"},
+				{"response_mode", "form_post", "prompt", "none"},
 			} {
 				change = append(change, "redirect_uri", "https://evil.example/callback")
 				for _, a := range []*answer{b.authorize(h.insight, change...), b.post("/o/authorize/", parameters(h.insight, change...))} {
