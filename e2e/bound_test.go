@@ -45,6 +45,7 @@ func TestTokensDieAtTheAPIWithinTheBound(t *testing.T) {
 				t.Fatalf("before: got %d, want 200", status)
 			}
 			tt.end(h, c)
+			// Asked again and again, by the clock on the wall: the API learns of endings while requests come, and how soon is what is tested.
 			for ended := time.Now(); ; time.Sleep(50 * time.Millisecond) {
 				later := time.Since(ended)
 				status := h.call("/api/chatbots/", c.token.AccessToken, nil)

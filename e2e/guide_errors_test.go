@@ -114,7 +114,26 @@ func answeredByRedirect(h *house) []string {
 	receive(ann, request(client, "request_uri", "https://app.example/request"))
 	receive(ann, request(client, "resource", "https://elsewhere.example"))
 	receive(ann, request(h.machine()))
+	receive(ann, url.Values{"client_id": {client.id}, "request_uri": {h.pushedLongAgo(client)}})
 	return answered
+}
+
+// pushedLongAgo is a request_uri that has expired: a server on the same database made it, whose clock is two minutes behind.
+func (h *house) pushedLongAgo(client registered) string {
+	h.t.Helper()
+	behind, err := app.Open(h.t.Context(), h.Config, app.Deps{Now: func() time.Time { return time.Now().Add(-2 * time.Minute) }})
+	h.ok(err)
+	defer behind.Close()
+	form := request(client, "client_secret", client.secret)
+	r := httptest.NewRequestWithContext(h.t.Context(), http.MethodPost, "/o/par/", strings.NewReader(form.Encode()))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	w := httptest.NewRecorder()
+	behind.Handler().ServeHTTP(w, r)
+	var pushed struct {
+		RequestURI string `json:"request_uri"`
+	}
+	h.ok(json.NewDecoder(w.Body).Decode(&pushed))
+	return pushed.RequestURI
 }
 
 // post sends a token request and returns its status and error, as the guide's table has them.

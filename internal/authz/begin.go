@@ -55,6 +55,11 @@ func (s *Server) check(client Client, p oauth.Params) (Request, error) {
 	admitted := Request{AuthorizationRequest: r}
 	if err == nil {
 		admitted, err = s.admit(client, r)
+	} else if len(r.Scope) > 0 {
+		// What is wrong comes after the scope, which comes first.
+		if _, scopeErr := s.opts.Catalogue.resolve(client, r.Scope); scopeErr != nil {
+			err = scopeErr
+		}
 	}
 	if err != nil {
 		return Request{}, s.redirect(r, err)
@@ -73,7 +78,7 @@ func (s *Server) identify(ctx context.Context, p oauth.Params) (Client, error) {
 		return Client{}, noSuchClient(id)
 	}
 	if err != nil {
-		return Client{}, fmt.Errorf("load client %q: %w", id, err)
+		return Client{}, fmt.Errorf("load a client: %w", err) // its id is any text: it may be a secret in the wrong place
 	}
 	if !client.DisabledAt.IsZero() {
 		return Client{}, disabledClient(client)
@@ -83,14 +88,14 @@ func (s *Server) identify(ctx context.Context, p oauth.Params) (Client, error) {
 
 // admit checks what the client may ask for, fills in the scope when none was named, and replaces the hint by whom it means.
 func (s *Server) admit(client Client, r oauth.AuthorizationRequest) (Request, error) {
-	if !client.allows(oauth.GrantAuthorizationCode) {
-		return Request{}, oauth.UnauthorizedClient.Errorf("this client acts for itself and may not ask a person for access")
-	}
 	scope, err := s.opts.Catalogue.resolve(client, r.Scope)
 	if err != nil {
 		return Request{}, err
 	}
 	r.Scope = scope
+	if !client.allows(oauth.GrantAuthorizationCode) {
+		return Request{}, oauth.UnauthorizedClient.Errorf("this client acts for itself and may not ask a person for access")
+	}
 	if err := within(r.Resource, s.resources(client)); err != nil {
 		return Request{}, err
 	}

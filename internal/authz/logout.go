@@ -82,7 +82,7 @@ func (s *Server) signOutClient(ctx context.Context, p oauth.Params, hint ClientI
 		return Client{}, noSuchClient(string(id))
 	}
 	if err != nil {
-		return Client{}, fmt.Errorf("load client %q: %w", id, err)
+		return Client{}, fmt.Errorf("load a client: %w", err) // its id is any text: it may be a secret in the wrong place
 	}
 	if !client.DisabledAt.IsZero() { // nobody is sent there any more
 		return Client{}, disabledClient(client)

@@ -38,7 +38,7 @@ func (s *Server) Push(ctx context.Context, r oauth.PushedRequest) (oauth.PushedR
 	if request.DPoPKey, err = bindKey(request.DPoPKey, r.DPoPKey); err != nil {
 		return oauth.PushedResponse{}, err
 	}
-	sealed, err := s.keys.Seal(purposePushed, request, s.now().Add(pushedLifetime))
+	sealed, err := s.sealRequest(purposePushed, request, pushedLifetime)
 	if err != nil {
 		return oauth.PushedResponse{}, fmt.Errorf("seal a pushed request: %w", err)
 	}
@@ -73,8 +73,7 @@ func (s *Server) beginPushed(ctx context.Context, p oauth.Params, reference stri
 	if err != nil {
 		return Request{}, &PageError{Err: err}
 	}
-	var r Request
-	err = s.keys.Open(purposePushed, reference, &r)
+	r, err := s.openRequest(purposePushed, reference)
 	expired := errors.Is(err, token.ErrExpired)
 	if err != nil && !expired {
 		return Request{}, &PageError{Err: oauth.InvalidRequestURI.Because(err, "the request_uri is not one that this server made, or it was altered")}

@@ -47,15 +47,34 @@ type Request struct {
 	client *Client
 }
 
+// sealedRequest is a Request as it is sealed. State and nonce may be any text, and JSON makes six bytes of some: as base64 the longest ones still fit an address.
+type sealedRequest struct {
+	Request
+	State []byte `json:"state,omitempty"`
+	Nonce []byte `json:"nonce,omitempty"`
+}
+
+func (s *Server) sealRequest(purpose token.Purpose, r Request, lifetime time.Duration) (string, error) {
+	return s.keys.Seal(purpose, sealedRequest{Request: r, State: []byte(r.State), Nonce: []byte(r.Nonce)}, s.now().Add(lifetime))
+}
+
+// openRequest opens what sealRequest made; with token.ErrExpired the request is there too.
+func (s *Server) openRequest(purpose token.Purpose, sealed string) (Request, error) {
+	var r sealedRequest
+	err := s.keys.Open(purpose, sealed, &r)
+	r.Request.State, r.Request.Nonce = string(r.State), string(r.Nonce)
+	return r.Request, err
+}
+
 // Seal is the request for a URL or a form.
 func (s *Server) Seal(r Request) (string, error) {
-	return s.keys.Seal(purposeRequest, r, s.now().Add(s.opts.RequestLifetime))
+	return s.sealRequest(purposeRequest, r, s.opts.RequestLifetime)
 }
 
 // Open opens what Seal made. A value that is not ours or has expired is a *PageError.
 func (s *Server) Open(sealed string) (Request, error) {
-	var r Request
-	if err := s.keys.Open(purposeRequest, sealed, &r); err != nil {
+	r, err := s.openRequest(purposeRequest, sealed)
+	if err != nil {
 		return Request{}, &PageError{Err: oauth.InvalidRequest.Because(err, "this step was begun too long ago, or its address was altered; start again at the authorization endpoint")}
 	}
 	return r, nil

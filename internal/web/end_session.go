@@ -133,12 +133,17 @@ func (s *server) sealEndSession(values url.Values) (string, error) {
 	if size > 2*oauth.MaxStateLength {
 		return "", oauth.InvalidRequest.Errorf("the parameters are %d bytes long; at most %d are accepted", size, 2*oauth.MaxStateLength)
 	}
-	return s.Keys.Seal(purposeEndSession, kept, s.Now().Add(endSessionLifetime))
+	// Encoded, since JSON makes six bytes of some characters, and it has to fit an address.
+	return s.Keys.Seal(purposeEndSession, kept.Encode(), s.Now().Add(endSessionLifetime))
 }
 
 func (s *server) openEndSession(sealed string) (url.Values, error) {
-	var values url.Values
-	if err := s.Keys.Open(purposeEndSession, sealed, &values); err != nil {
+	var encoded string
+	values, err := url.Values(nil), s.Keys.Open(purposeEndSession, sealed, &encoded)
+	if err == nil {
+		values, err = url.ParseQuery(encoded)
+	}
+	if err != nil {
 		return nil, &problem{
 			status:   http.StatusBadRequest,
 			sentence: "This question was asked too long ago, or its address was altered.",

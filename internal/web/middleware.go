@@ -35,7 +35,7 @@ func traceOf(ctx context.Context) *trace {
 
 // observe gives each request its id and address, each response the headers that all have, and the log a line. What travels in a query, a
 // body, a cookie or the Authorization header is never logged: codes, tokens, secrets, verifiers and passwords are there.
-func (s *server) observe(mux *http.ServeMux) http.Handler {
+func (s *server) observe(mux http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := s.Now()
 		t := s.newTrace(r)

@@ -12,7 +12,11 @@ func (s *server) push(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	request, err := oauth.ParsePushedRequest(r.Header.Get("Authorization"), oauth.NewParams(values))
+	header, err := authorization(r)
+	if err != nil {
+		return err
+	}
+	request, err := oauth.ParsePushedRequest(header, oauth.NewParams(values))
 	if err != nil {
 		return s.countFailure(r, request.Client.ClientID, err)
 	}

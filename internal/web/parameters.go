@@ -72,6 +72,15 @@ func bodyOnly(r *http.Request) (url.Values, error) {
 	return form(r)
 }
 
+// authorization is the Authorization header of a client, "" without one. Of several, one would be checked and the others passed over (RFC 6749 §2.3: one way in each request).
+func authorization(r *http.Request) (string, error) {
+	values := r.Header["Authorization"]
+	if len(values) > 1 {
+		return "", oauth.InvalidRequest.Errorf("the request has %d Authorization headers; send one", len(values))
+	}
+	return r.Header.Get("Authorization"), nil
+}
+
 // decode reads name=value pairs. A semicolon is data, as it is to browsers; url.ParseQuery would refuse it, and a redirect URI may have one.
 func decode(pairs string) (url.Values, error) {
 	return url.ParseQuery(strings.ReplaceAll(pairs, ";", "%3B"))

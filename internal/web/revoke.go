@@ -42,7 +42,11 @@ func (s *server) tokenParameter(r *http.Request) (oauth.TokenParameter, error) {
 	if err != nil {
 		return oauth.TokenParameter{}, err
 	}
-	request, err := oauth.ParseTokenParameter(r.Header.Get("Authorization"), oauth.NewParams(values))
+	header, err := authorization(r)
+	if err != nil {
+		return oauth.TokenParameter{}, err
+	}
+	request, err := oauth.ParseTokenParameter(header, oauth.NewParams(values))
 	if err != nil {
 		return oauth.TokenParameter{}, s.countFailure(r, request.Client.ClientID, err)
 	}

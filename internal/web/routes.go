@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/http"
+	"path"
 	"strings"
 )
 
@@ -63,14 +64,33 @@ func (s *server) mux() *http.ServeMux {
 		}
 	}
 	mux.Handle("/static/", s.page(mounted(staticHandler())))
+	mux.Handle("/static", s.page(notFound)) // else the mux redirects
 	if s.API != nil {
 		api := s.page(limitBody(mounted(s.API)))
 		mux.Handle("/api", api)
 		mux.Handle("/api/", api)
 		mux.Handle("/.well-known/oauth-protected-resource", api) // RFC 9728: the API says whose tokens it takes
+		mux.Handle("/.well-known/oauth-protected-resource/", api)
 	}
 	mux.Handle("/", s.page(notFound))
 	return mux
+}
+
+// plainPaths is 404 for an address in another spelling ("//", "/./", "/../"). The mux would redirect it by 307, and a browser would send a form again (RFC 9700 §4.12).
+func (s *server) plainPaths(mux http.Handler) http.Handler {
+	unusual := s.page(notFound)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !plainPath(r.URL.Path) {
+			unusual.ServeHTTP(w, r)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	})
+}
+
+func plainPath(p string) bool {
+	bare := strings.TrimSuffix(p, "/")
+	return p == "/" || !strings.HasSuffix(bare, "/") && path.Clean(bare) == bare
 }
 
 // byMethod picks the handler for the request's method, or is 405 with Allow (RFC 9110 §15.5.6).

@@ -12,7 +12,11 @@ func (s *server) token(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	request, err := oauth.ParseTokenRequest(r.Header.Get("Authorization"), oauth.NewParams(values))
+	header, err := authorization(r)
+	if err != nil {
+		return err
+	}
+	request, err := oauth.ParseTokenRequest(header, oauth.NewParams(values))
 	if err != nil {
 		return s.countFailure(r, request.Client.ClientID, err)
 	}

@@ -74,5 +74,5 @@ func New(p Parts) http.Handler {
 	s.openID = once(func() any { return s.Authz.OpenIDConfiguration() })
 	s.guides = s.guidesOnce()
 	s.durations = requestDurations(p.Metrics)
-	return s.observe(s.mux())
+	return s.observe(s.plainPaths(s.mux()))
 }

@@ -48,9 +48,11 @@ func New(cfg Config) http.Handler {
 	handle(mux, cfg.Guard.MetadataPath(), methods{"GET": cfg.Guard.Metadata()})
 	handle(mux, "/api/schema/", methods{"GET": schemaHandler(doc)})
 	handleDocs(mux, cfg, doc)
-	mux.HandleFunc("/api/", func(w http.ResponseWriter, r *http.Request) {
+	nothing := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, http.StatusNotFound, problem{"not_found", "there is nothing at this address; " + cfg.PublicURL + "/api/docs/ lists what there is"})
 	})
+	mux.Handle("/api/", nothing)
+	mux.Handle("/api", nothing)
 	return http.MaxBytesHandler(mux, maxBody)
 }
 

@@ -183,6 +183,7 @@ func TestMethodsAndPathsThatAreNot(t *testing.T) {
 		{"POST", "/api/schema/", 405, "GET, HEAD"},
 		{"HEAD", "/api/chatbots/", 200, ""},
 		{"GET", "/api/", 404, ""},
+		{"POST", "/api", 404, ""},
 		{"GET", "/api/chatbots/x/y/", 404, ""},
 	} {
 		response := f.call(tt.method, tt.path, all, "")

@@ -59,6 +59,7 @@ func TestServerEndsWithItsTestBinary(t *testing.T) {
 		t.Fatal(err)
 	}
 	victim.Wait()
+	// Looked at again and again: the server is nobody's child by now, so nobody is told of its end.
 	for deadline := time.Now().Add(30 * time.Second); ; {
 		if _, err := os.Stat(dir); os.IsNotExist(err) {
 			return // the directory goes last

@@ -1,0 +1,75 @@
+package web_test
+
+import (
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+)
+
+// parameterNames is every parameter that an endpoint or a page reads.
+var parameterNames = []string{
+	"client_id", "client_secret", "redirect_uri", "response_type", "code_challenge", "code_challenge_method", "scope", "team", "prompt", "max_age", "nonce", "state",
+	"request", "request_uri", "response_mode", "login_hint", "id_token_hint", "acr_values", "ui_locales", "dpop_jkt", "resource", "grant_type", "code", "code_verifier",
+	"refresh_token", "token", "token_type_hint", "client_assertion", "client_assertion_type", "post_logout_redirect_uri", "decision", "email", "password", "next", "switch",
+	"current", "new", "again", "grant", "client", "reason", "kind", "before",
+}
+
+// TestNonsenseIsNeverA500: whatever is put where, in any combination of what is right, wrong and somebody else's, the answer is about the request.
+func TestNonsenseIsNeverA500(t *testing.T) {
+	onBoth(t, func(h *house) {
+		random := rand.New(rand.NewPCG(9700, 6749)) // the same nonsense each time
+		b := h.admin("atlas")
+		got := b.connection(h.insight, h.atlas, "scope", "openid chatbot:read")
+		page := b.authorize(h.insight, "prompt", "consent").wantConsent()
+		values := []string{
+			"", " ", "x", "\x00", "\xff", "0", "-1", "9223372036854775808", "é\u202e", strings.Repeat("x", 5000), "a b", "%", "%00", "'; --", `{"a":[]}`, "<b>", "\r\n",
+			string(h.insight.ID), string(h.notes.ID), h.insight.secret, callback, "http://127.0.0.1:1/cb", "https://evil.example/", "code", "S256", challenge, verifier,
+			"authorization_code", "refresh_token", "client_credentials", "none", "login consent", "openid", "chatbot:read", "atlas", "cobalt", "form_post", "query",
+			got.AccessToken, got.RefreshToken, got.IDToken, page.sealed(), b.connect(h.insight, h.atlas), h.push(h.insight).wantRequestURI(), string(h.atlas.ID),
+			ana, password, "authorize", "cancel", "end", "block", "continue", "another", "sign_out", assertionType, "urn:ietf:params:oauth:request_uri:", "2026-03-01",
+		}
+		pick := func(of []string) string { return of[random.IntN(len(of))] }
+		targets := []string{"/account/applications/", "/account/password/", "/teams/atlas/applications/", "/teams/atlas/audit/", "/teams/x/audit/", "/"}
+		for _, row := range paths {
+			targets = append(targets, row.path)
+		}
+		for range 1500 {
+			form := url.Values{}
+			if random.IntN(2) == 0 { // half of it begins with what is right
+				form = parameters(h.insight, "client_secret", h.insight.secret, "grant_type", "refresh_token", "token", got.AccessToken, "decision", "cancel", "request", "")
+			}
+			for range random.IntN(6) {
+				form.Add(pick(parameterNames), pick(values))
+			}
+			who, headers, target := pick([]string{"somebody", "nobody"}), []string{"X-Nonsense", "1"}, pick(targets)
+			if random.IntN(3) == 0 {
+				headers = append(headers, pick([]string{"Authorization", "DPoP", "Origin", "Cookie"}), strings.Map(printableOnly, pick([]string{"Basic ", "Bearer ", "DPoP ", ""})+pick(values)))
+			}
+			from := map[string]*browser{"somebody": b.browser, "nobody": h.browser()}[who]
+			var a *answer
+			if random.IntN(2) == 0 {
+				a = from.get(target+"?"+form.Encode(), headers...)
+			} else {
+				a = from.post(target, form, headers...)
+			}
+			if a.status >= 500 {
+				h.Fatalf("%s %s with %v by %s: status %d: %s", a.request.Method, target, form, who, a.status, a.body)
+			}
+		}
+		if strings.Contains(h.log.String(), `"level":"ERROR"`) {
+			i := strings.Index(h.log.String(), `"level":"ERROR"`)
+			h.Errorf("an error of ours: %s", line(h.log.String(), i))
+		}
+		h.browser().get("/").wantStatus(http.StatusOK)
+	})
+}
+
+// printableOnly leaves out what net/http lets no header have.
+func printableOnly(r rune) rune {
+	if r < ' ' || r > '~' {
+		return -1
+	}
+	return r
+}
