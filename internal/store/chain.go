@@ -140,13 +140,7 @@ func (db *DB) atOnce(ctx context.Context, name, query string, dest, args []any) 
 	}
 	found, err := db.group.do(ctx, query, args, dest)
 	if errors.Is(err, errAlone) {
-		// A browser that goes away must not cost a connection: cancelling a statement of PostgreSQL closes it.
-		alone, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
-		defer cancel()
-		err = db.handle.QueryRowContext(alone, query, args...).Scan(dest...)
-		if found = err == nil; found {
-			db.count("commit")
-		}
+		found, err = db.alone(ctx, query, dest, args)
 	}
 	switch {
 	case isNoRows(err), err == nil && !found:
@@ -156,4 +150,18 @@ func (db *DB) atOnce(ctx context.Context, name, query string, dest, args []any) 
 	}
 	db.count("audit")
 	return nil
+}
+
+// alone runs a unit of work by itself that could not happen with others.
+func (db *DB) alone(ctx context.Context, query string, dest, args []any) (found bool, err error) {
+	db.group.alone <- struct{}{}
+	defer func() { <-db.group.alone }()
+	// A browser that goes away must not cost a connection: cancelling a statement of PostgreSQL closes it.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
+	defer cancel()
+	err = db.handle.QueryRowContext(ctx, query, args...).Scan(dest...)
+	if err == nil {
+		db.count("commit")
+	}
+	return err == nil, err
 }
