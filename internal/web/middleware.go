@@ -63,8 +63,7 @@ func (s *server) logRequest(r *http.Request, t *trace, rec *recorder, at time.Ti
 	if !log.Enabled(r.Context(), slog.LevelInfo) {
 		return
 	}
-	line := slog.NewRecord(at, slog.LevelInfo, "request", 0)
-	line.AddAttrs(
+	attrs := [...]slog.Attr{
 		slog.String("request_id", t.id),
 		slog.String("method", r.Method),
 		slog.String("path", r.URL.Path),
@@ -72,10 +71,14 @@ func (s *server) logRequest(r *http.Request, t *trace, rec *recorder, at time.Ti
 		slog.Duration("duration", took),
 		slog.Int64("bytes", rec.bytes),
 		slog.String("address", t.from),
-	)
-	if t.client != "" {
-		line.AddAttrs(slog.String("client_id", t.client))
+		slog.String("client_id", t.client),
 	}
+	known := attrs[:]
+	if t.client == "" {
+		known = attrs[:len(attrs)-1]
+	}
+	line := slog.NewRecord(at, slog.LevelInfo, "request", 0)
+	line.AddAttrs(known...)
 	_ = log.Handle(r.Context(), line) // where would one tell?
 }
 
