@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -139,13 +140,12 @@ func (s *endedSource) download(uri string, now time.Time) (*endedList, error) {
 
 // open verifies a list.
 func (s *endedSource) open(ctx context.Context, raw string, now time.Time) (*endedList, error) {
-	signed, err := jose.ParseSignedCompact(raw, s.algs)
-	if err != nil {
+	signed := parseJWT(raw)
+	if signed == nil || !slices.Contains(s.algs, signed.header.Algorithm) {
 		return nil, errors.New("not a JWT that is signed as this issuer's tokens are")
 	}
-	header := signed.Signatures[0].Protected
-	if typ, _ := header.ExtraHeaders["typ"].(string); !strings.EqualFold(typ, "ended-tokens+jwt") || header.ExtraHeaders["crit"] != nil {
-		return nil, fmt.Errorf("not a list of ended tokens but a %q", typ)
+	if !strings.EqualFold(signed.header.Type, "ended-tokens+jwt") || signed.header.extended() {
+		return nil, fmt.Errorf("not a list of ended tokens but a %q", signed.header.Type)
 	}
 	payload, err := s.keys.verify(ctx, signed, now)
 	if err != nil {

@@ -28,6 +28,7 @@ type issuer struct {
 	at      time.Time
 	names   []string // kids that are published
 	keys    map[string]*ecdsa.PrivateKey
+	others  []jose.JSONWebKey // that are published too
 	down    bool
 	claims  string // the issuer that the metadata names, when not its own
 	jwksURI string // what the metadata names, when not its own
@@ -80,6 +81,9 @@ func (i *issuer) jwks(w http.ResponseWriter, _ *http.Request) {
 	set := []any{map[string]string{"kty": "future", "kid": "k1"}}
 	for _, name := range i.names {
 		set = append(set, jose.JSONWebKey{Key: i.keys[name].Public(), KeyID: name, Algorithm: "ES256", Use: "sig"})
+	}
+	for _, other := range i.others {
+		set = append(set, other)
 	}
 	json.NewEncoder(w).Encode(map[string]any{"keys": set})
 }

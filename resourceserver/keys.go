@@ -101,20 +101,15 @@ func (s *keySource) fetch(now time.Time) <-chan struct{} {
 }
 
 // verify is the payload of what one of the issuer's keys signed. The error is a refusal, or that of ctx.
-func (s *keySource) verify(ctx context.Context, signed *jose.JSONWebSignature, now time.Time) ([]byte, error) {
-	header := signed.Signatures[0].Protected
-	key, err := s.key(ctx, header.KeyID, now)
+func (s *keySource) verify(ctx context.Context, signed *signedJWT, now time.Time) ([]byte, error) {
+	key, err := s.key(ctx, signed.header.KeyID, now)
 	if err != nil {
 		return nil, err
 	}
-	if key == nil || key.Algorithm != "" && key.Algorithm != header.Algorithm {
+	if key == nil || key.Algorithm != "" && key.Algorithm != string(signed.header.Algorithm) || !signed.signedBy(key.Key) {
 		return nil, errForeign
 	}
-	payload, err := signed.Verify(key.Key)
-	if err != nil {
-		return nil, errForeign
-	}
-	return payload, nil
+	return signed.payload, nil
 }
 
 // endedURI is where the issuer's list of ended tokens is, as far as its metadata is known; "" when it has none.

@@ -3,6 +3,7 @@ package resourceserver
 import (
 	"errors"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -104,8 +105,8 @@ func (a *audience) UnmarshalJSON(raw []byte) error {
 type numericDate float64
 
 func (d *numericDate) UnmarshalJSON(raw []byte) error {
-	var seconds float64
-	if err := json.Unmarshal(raw, &seconds); err != nil {
+	seconds, err := strconv.ParseFloat(string(raw), 64) // of JSON's values it takes the numbers only
+	if err != nil {
 		return err
 	}
 	if seconds < 0 || seconds > 1<<40 { // also keeps arithmetic with it from overflowing

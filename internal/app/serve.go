@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
+	"runtime"
 	"sync"
 	"syscall"
 	"time"
@@ -51,6 +53,7 @@ func (a *App) Serve(ctx context.Context, ready func(publicAddr, opsAddr string))
 	opsServer := a.server(a.OpsHandler())
 	opsServer.ReadTimeout, opsServer.WriteTimeout = 0, 0 // a profile may take longer
 
+	defer runtime.KeepAlive(reserveHeap(os.Getenv))
 	// Background tasks and listeners end with running, which also ends when a listener fails.
 	running, stop := context.WithCancelCause(ctx)
 	defer stop(nil)

@@ -18,7 +18,7 @@ type AuthorizationResponse struct {
 
 // Fields are the names and values of the response, in the order of URL's query, for the form_post response mode.
 func (r AuthorizationResponse) Fields() [][2]string {
-	var fields [][2]string
+	fields := make([][2]string, 0, 4)
 	add := func(name, value string) {
 		if value != "" {
 			fields = append(fields, [2]string{name, value})
@@ -39,6 +39,7 @@ func (r AuthorizationResponse) Fields() [][2]string {
 // URL is the redirect URI with the response added to its query. What the URI had is kept byte for byte.
 func (r AuthorizationResponse) URL() string {
 	var b strings.Builder
+	b.Grow(len(r.RedirectURI) + len(r.Code) + len(r.State) + len(r.Issuer) + 64)
 	b.WriteString(r.RedirectURI)
 	separator := "?"
 	if _, query, found := strings.Cut(r.RedirectURI, "?"); found {
@@ -48,7 +49,10 @@ func (r AuthorizationResponse) URL() string {
 		}
 	}
 	for _, field := range r.Fields() {
-		b.WriteString(separator + field[0] + "=" + escape(field[1]))
+		b.WriteString(separator)
+		b.WriteString(field[0])
+		b.WriteByte('=')
+		b.WriteString(escape(field[1]))
 		separator = "&"
 	}
 	return b.String()

@@ -60,11 +60,10 @@ func (k *Keyring) SignAccessToken(claims AccessClaims) (string, error) {
 }
 
 // VerifyAccessToken checks an access token of ours: typ at+jwt, ES256 by one of our keys, not expired. It knows nothing of grants and audiences.
-// The error is ErrNotOurs, or ErrExpired (the claims are filled then).
+// The error is ErrNotOurs, or ErrExpired (the claims are filled then). What the claims point to is shared between calls: do not change it.
 func (k *Keyring) VerifyAccessToken(text string) (AccessClaims, error) {
-	var claims AccessClaims
 	now := k.now()
-	key, err := openJWT(text, k.keys.Load().access, &claims)
+	key, claims, err := k.keys.Load().openAccessToken(text)
 	switch {
 	case err != nil:
 		return AccessClaims{}, err

@@ -13,18 +13,20 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// keySet is every key at one reading of the store. Nothing in it changes but the memo of its JWKS; what each key may do is decided by the clock at each use.
+// keySet is every key at one reading of the store. Nothing in it changes but what it remembers to save work; what each key may do is decided by the clock at each use.
 type keySet struct {
 	chains  map[string][]*key // by algorithm, in the order of generations
 	sealers map[string]*key   // by id
 	macs    map[string]*key   // by id
 	access  map[string]*key   // by the header of the access tokens that they sign
 	id      map[string]*key   // by the header of the ID tokens that they sign
-	jwks    atomic.Pointer[jwks]
+
+	jwks     atomic.Pointer[jwks]
+	verified *verified
 }
 
 func newKeySet(master MasterKey, stored []StoredKey) (*keySet, error) {
-	set := &keySet{chains: map[string][]*key{}, sealers: map[string]*key{}, macs: map[string]*key{}, access: map[string]*key{}, id: map[string]*key{}}
+	set := &keySet{chains: map[string][]*key{}, sealers: map[string]*key{}, macs: map[string]*key{}, access: map[string]*key{}, id: map[string]*key{}, verified: newVerified()}
 	for _, s := range stored {
 		k, err := openKey(master, s)
 		if err != nil {

@@ -94,6 +94,7 @@ func (k *Keyring) Reload(ctx context.Context) error {
 func (k *Keyring) reload(ctx context.Context) error {
 	set, err := k.load(ctx)
 	if err == nil {
+		set.inherit(k.keys.Load())
 		k.keys.Store(set)
 	}
 	return err

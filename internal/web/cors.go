@@ -24,7 +24,7 @@ type originCache struct {
 // clientCORS lets pages of public clients read an endpoint's answers. There are no cookies in it, so no credentials are allowed.
 func (s *server) clientCORS(h handler) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
-		w.Header().Add("Vary", "Origin")
+		w.Header()["Vary"] = varyOrigin
 		s.allowOrigin(w, r)
 		return h(w, r)
 	}
@@ -51,8 +51,8 @@ func openPreflight(w http.ResponseWriter, _ *http.Request) error {
 }
 
 func openToAll(header http.Header) {
-	header.Set("Access-Control-Allow-Origin", "*")
-	header.Set("Access-Control-Expose-Headers", "X-Request-Id")
+	header["Access-Control-Allow-Origin"] = anyOrigin
+	header["Access-Control-Expose-Headers"] = requestIDName
 }
 
 // allowRequest admits any header: the answer depends on none that a page may not set. The wildcard does not cover Authorization.

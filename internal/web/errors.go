@@ -233,10 +233,8 @@ func writeJSON(w http.ResponseWriter, status int, v any) {
 		panic(err) // our own structs can be written
 	}
 	header := w.Header()
-	header.Set("Content-Type", "application/json")
-	header.Set("Cache-Control", "no-store")
-	header.Set("Pragma", "no-cache")
-	header.Set("Content-Length", strconv.Itoa(len(body)))
+	header["Content-Type"], header["Cache-Control"], header["Pragma"] = typeJSON, noStore, noCache
+	header["Content-Length"] = []string{strconv.Itoa(len(body))}
 	w.WriteHeader(status)
 	w.Write(body)
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
+	"strconv"
 	"sync"
 	"time"
 )
@@ -55,21 +56,29 @@ func (s *server) serveEnded(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	// A cache on the way would add its age to the list's, of which resource servers know nothing: it has to ask each time.
-	serve(w, r, document{body, etag}, "application/jwt", "no-cache")
+	serve(w, r, document{body, etag}, typeJWT, noCache)
 	return nil
 }
 
 // serveJSON lets caches keep the answer for as long as a new key is published before it signs, and less.
 func serveJSON(w http.ResponseWriter, r *http.Request, d document) {
-	serve(w, r, d, "application/json", "public, max-age=300")
+	serve(w, r, d, typeJSON, forFiveMinutes)
 }
 
 // serve answers programs and pages of any origin.
-func serve(w http.ResponseWriter, r *http.Request, d document, contentType, caching string) {
+func serve(w http.ResponseWriter, r *http.Request, d document, contentType, caching []string) {
 	header := w.Header()
 	openToAll(header)
-	header.Set("Content-Type", contentType)
-	header.Set("Cache-Control", caching)
-	header.Set("ETag", d.etag)
-	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(d.body))
+	header["Content-Type"], header["Cache-Control"], header["Etag"] = contentType, caching, []string{d.etag}
+	if r.Method != http.MethodGet || conditional(r.Header) {
+		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(d.body))
+		return
+	}
+	header["Content-Length"] = []string{strconv.Itoa(len(d.body))}
+	w.Write(d.body)
+}
+
+// conditional reports whether a request asks for less than the whole, or on a condition (RFC 9110 §13, §14). Few do.
+func conditional(header http.Header) bool {
+	return header["If-None-Match"] != nil || header["If-Match"] != nil || header["Range"] != nil
 }

@@ -3,23 +3,21 @@ package web
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"log/slog"
 	"net/http"
 	"net/netip"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
-	"github.com/prometheus/client_golang/prometheus"
 )
 
 // trace is what the log says of one request. It travels in the request's context.
 type trace struct {
 	id      string     // the request id
 	address netip.Addr // the client's, as far as trusted proxies tell
+	from    string     // the address as text
 	client  string     // the client id, once it is known to be one of ours
 }
 
@@ -40,46 +38,48 @@ func (s *server) observe(mux http.Handler) http.Handler {
 		start := s.Now()
 		t := s.newTrace(r)
 		rec := &recorder{ResponseWriter: w}
-		ctx := audit.WithOrigin(r.Context(), audit.Origin{Address: t.address.String(), RequestID: t.id})
+		ctx := audit.WithOrigin(r.Context(), audit.Origin{Address: t.from, RequestID: t.id})
 		r = r.WithContext(context.WithValue(ctx, traceKey{}, t))
 
 		header := w.Header()
-		header.Set("X-Request-Id", t.id)
-		header.Set("X-Content-Type-Options", "nosniff")
-		header.Set("Referrer-Policy", "no-referrer")
+		header["X-Request-Id"] = []string{t.id}
+		header["X-Content-Type-Options"] = nosniff
+		header["Referrer-Policy"] = noReferrer
 		if s.https {
-			header.Set("Strict-Transport-Security", "max-age=31536000")
+			header["Strict-Transport-Security"] = httpsForAYear
 		}
 		defer func() { // an aborted answer has its line too
-			took := s.Now().Sub(start)
-			if s.durations != nil {
-				s.durations.WithLabelValues(routeLabel(r.Pattern), methodLabel(r.Method), strconv.Itoa(rec.code())).Observe(took.Seconds())
-			}
-			s.logRequest(r, t, rec, took)
+			end := s.Now()
+			s.durations.observe(r, rec.code(), end.Sub(start))
+			s.logRequest(r, t, rec, end, end.Sub(start))
 		}()
 		mux.ServeHTTP(rec, r)
 	})
 }
 
-// logRequest writes the access log's line.
-func (s *server) logRequest(r *http.Request, t *trace, rec *recorder, took time.Duration) {
-	if !s.Log.Enabled(r.Context(), slog.LevelInfo) {
+// logRequest writes the access log's line. It calls the handler itself: the logger would find out first where in the program it was called.
+func (s *server) logRequest(r *http.Request, t *trace, rec *recorder, at time.Time, took time.Duration) {
+	log := s.Log.Handler()
+	if !log.Enabled(r.Context(), slog.LevelInfo) {
 		return
 	}
-	attrs := make([]slog.Attr, 0, 8)
-	attrs = append(attrs,
+	attrs := [...]slog.Attr{
 		slog.String("request_id", t.id),
 		slog.String("method", r.Method),
 		slog.String("path", r.URL.Path),
 		slog.Int("status", rec.code()),
 		slog.Duration("duration", took),
 		slog.Int64("bytes", rec.bytes),
-		slog.String("address", t.address.String()),
-	)
-	if t.client != "" {
-		attrs = append(attrs, slog.String("client_id", t.client))
+		slog.String("address", t.from),
+		slog.String("client_id", t.client),
 	}
-	s.Log.LogAttrs(r.Context(), slog.LevelInfo, "request", attrs...)
+	known := attrs[:]
+	if t.client == "" {
+		known = attrs[:len(attrs)-1]
+	}
+	line := slog.NewRecord(at, slog.LevelInfo, "request", 0)
+	line.AddAttrs(known...)
+	_ = log.Handle(r.Context(), line) // where would one tell?
 }
 
 // newTrace finds out who asks. A peer that is no trusted proxy can choose neither its address nor the request id.
@@ -92,6 +92,7 @@ func (s *server) newTrace(r *http.Request) *trace {
 	if t.id == "" {
 		t.id = rand.Text()
 	}
+	t.from = t.address.String()
 	return t
 }
 
@@ -118,13 +119,12 @@ func (s *server) forwardedFor(peer netip.Addr, values []string) netip.Addr {
 
 // peerAddress is the address of "ip" or "ip:port", the zero Addr when it is neither.
 func peerAddress(s string) netip.Addr {
-	a, err := netip.ParseAddr(s)
+	ap, err := netip.ParseAddrPort(s)
+	a := ap.Addr()
 	if err != nil {
-		ap, err := netip.ParseAddrPort(s)
-		if err != nil {
+		if a, err = netip.ParseAddr(s); err != nil {
 			return netip.Addr{}
 		}
-		a = ap.Addr()
 	}
 	return a.Unmap().WithZone("")
 }
@@ -190,43 +190,4 @@ func (rec *recorder) code() int {
 func begun(w http.ResponseWriter) bool {
 	rec, ok := w.(*recorder)
 	return ok && rec.status != 0
-}
-
-// requestDurations registers the histogram of request durations. Its labels have few values: routes of ours, known methods, statuses.
-func requestDurations(registry prometheus.Registerer) *prometheus.HistogramVec {
-	if registry == nil {
-		return nil
-	}
-	durations := prometheus.NewHistogramVec(prometheus.HistogramOpts{
-		Name:    "gatehouse_http_request_duration_seconds",
-		Help:    "How long requests took, by route, method and status.",
-		Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
-	}, []string{"route", "method", "status"})
-	if err := registry.Register(durations); err != nil {
-		if there, ok := errors.AsType[prometheus.AlreadyRegisteredError](err); ok {
-			return there.ExistingCollector.(*prometheus.HistogramVec)
-		}
-		panic(err) // another metric has this name: a mistake of ours
-	}
-	return durations
-}
-
-// routeLabel is a pattern of the mux without what differs between a path and the same path without its slash.
-func routeLabel(pattern string) string {
-	pattern = strings.TrimSuffix(pattern, "{$}")
-	if pattern == "" {
-		return "other"
-	}
-	if strings.HasSuffix(pattern, "/") {
-		return pattern
-	}
-	return pattern + "/"
-}
-
-func methodLabel(method string) string {
-	switch method {
-	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodOptions:
-		return method
-	}
-	return "other"
 }

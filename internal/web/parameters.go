@@ -1,6 +1,7 @@
 package web
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -26,26 +27,37 @@ func query(r *http.Request) (url.Values, error) {
 
 // form is the parameters of the body, and of the body only. Its errors say what to send: they are what a developer sees who sent JSON.
 func form(r *http.Request) (url.Values, error) {
-	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err != nil && !errors.Is(err, mime.ErrInvalidMediaParameter) {
-		kind = ""
-	}
-	if kind != formType {
+	if kind := mediaType(r); kind != formType {
 		was := "had no Content-Type"
 		if kind != "" {
 			was = "was " + kind
 		}
 		return nil, oauth.InvalidRequest.Errorf("send the parameters as a form in the body, with Content-Type: %s; this body %s", formType, was)
 	}
-	body, err := io.ReadAll(r.Body)
-	if err != nil {
+	var body bytes.Buffer
+	// What a client says about the length is believed up to the size of ordinary forms: room for more is made as more comes.
+	body.Grow(int(min(max(r.ContentLength, 0), 4<<10)) + bytes.MinRead)
+	if _, err := body.ReadFrom(r.Body); err != nil {
 		return nil, unread(err)
 	}
-	values, err := decode(string(body))
+	values, err := decode(body.String())
 	if err != nil {
 		return nil, oauth.InvalidRequest.Errorf("the body is not form-urlencoded: it has a %% that is not followed by two hexadecimal digits")
 	}
 	return values, nil
+}
+
+// mediaType is the Content-Type of a request's body without its parameters; "" when it has none.
+func mediaType(r *http.Request) string {
+	text := r.Header.Get("Content-Type")
+	if text == formType { // as nearly all do
+		return formType
+	}
+	kind, _, err := mime.ParseMediaType(text)
+	if err != nil && !errors.Is(err, mime.ErrInvalidMediaParameter) {
+		return ""
+	}
+	return kind
 }
 
 // noForm reads the body of a request that has no form, which has a limit all the same.

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/gatehouse-auth/gatehouse/resourceserver"
 )
 
 // The schemes by which an access token comes (RFC 6750 §2.1, RFC 9449 §7.1).
@@ -92,6 +93,8 @@ func protectedError(err error) (int, oauth.Code, string) {
 	return status, code, description
 }
 
+var proofAlgorithms = strings.Join(resourceserver.ProofAlgorithms(), " ")
+
 // challenges are the values of WWW-Authenticate: what was wrong under the scheme that was used, and which other one there is. A bound token must
 // not be told to try as a bearer token.
 func (s *server) challenges(scheme string, code oauth.Code, description string) []string {
@@ -103,7 +106,7 @@ func (s *server) challenges(scheme string, code oauth.Code, description string) 
 	if code == oauth.InsufficientScope {
 		problem += `, scope="` + oauth.ScopeOpenID + `"`
 	}
-	algorithms := `, algs="` + strings.Join(s.Authz.Metadata().DPoPSigningAlgValuesSupported, " ") + `"`
+	algorithms := `, algs="` + proofAlgorithms + `"`
 	if scheme == schemeDPoP {
 		return []string{schemeDPoP + realm + problem + algorithms}
 	}

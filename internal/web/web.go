@@ -49,7 +49,7 @@ type server struct {
 	metadata    func() document
 	openID      func() document
 	guides      func() map[string]guide
-	durations   *prometheus.HistogramVec // nil without metrics
+	durations   *durations // nil without metrics
 }
 
 // New is the public handler.
@@ -73,6 +73,6 @@ func New(p Parts) http.Handler {
 	s.metadata = once(func() any { return s.Authz.Metadata() })
 	s.openID = once(func() any { return s.Authz.OpenIDConfiguration() })
 	s.guides = s.guidesOnce()
-	s.durations = requestDurations(p.Metrics)
+	s.durations = newDurations(p.Metrics)
 	return s.observe(s.plainPaths(s.mux()))
 }
