@@ -244,7 +244,8 @@ type Store interface {
 	// Burn makes a code unredeemable that was not redeemed: it saves its family as ended. It does nothing to a family that exists.
 	Burn(ctx context.Context, f Family) error
 
-	// TrimFamilies lets the families of a grant that are not among its newest `keep` expire with their access tokens, unless they are refreshed before.
+	// TrimFamilies lets the families of a grant that are not among its newest `keep` expire with their access tokens, unless they are refreshed before. It does so when there
+	// are twice as many.
 	TrimFamilies(ctx context.Context, grant GrantID, keep int) error
 
 	Block(ctx context.Context, b Block) error                         // ends the client's grants in the team in the same transaction; replaces the reason

@@ -22,7 +22,7 @@ type Options struct {
 	RefreshIdleLifetime     time.Duration // a connection ends when it is not refreshed for this long: 720 h when zero
 	RefreshAbsoluteLifetime time.Duration // a connection ends this long after consent, however often it is refreshed: 8760 h when zero
 	RefreshGrace            time.Duration // how long a used refresh token still gets the same successor: 10 s when zero
-	ConnectionsPerGrant     int           // how many connections of one grant may wait to be refreshed: 100 when zero
+	ConnectionsPerGrant     int           // how many connections of one grant are kept when there are twice as many: 100 when zero
 	IDTokenAlgorithm        string        // of clients that ask for none: "RS256" when empty, or "ES256"
 
 	// FetchJWKS fetches the keys of a client that registered a jwks_uri. The URI was chosen by a stranger: the function has to keep away from internal addresses, and to cache.

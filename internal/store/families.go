@@ -123,14 +123,19 @@ func (db *DB) Burn(ctx context.Context, f authz.Family) error {
 	return err
 }
 
-// trimWindow is how many families beyond the newest are looked at: far more than are made between two looks.
-const trimWindow = 256
-
-// TrimFamilies lets the families of a grant beyond the newest expire with their access tokens, unless they are refreshed before.
+// TrimFamilies lets the families of a grant beyond the newest expire with their access tokens, unless they are refreshed before. It does so once there are twice as
+// many as are to be kept, and looks no further back than it must: those that are older still were let go before.
 func (db *DB) TrimFamilies(ctx context.Context, grant authz.GrantID, keep int) error {
+	scan := func(r row) (waits bool, err error) { return waits, r.Scan(&waits) }
+	found, err := all(ctx, db, "TrimFamilies", scan, `SELECT f.ended_at = 0 AND f.expires_at > f.token_dead_at FROM families f
+		WHERE f.grant_id = $1 ORDER BY f.id DESC LIMIT 1 OFFSET $2`, grant, 2*keep)
+	if err != nil || len(found) == 0 || !found[0] {
+		return err
+	}
+	const between = 64 // as many and more are made between two looks
 	return db.write(ctx, "TrimFamilies", func(t *tx) error {
 		_, err := t.exec(`UPDATE families SET expires_at = token_dead_at WHERE ended_at = 0 AND expires_at > token_dead_at
-			AND id IN (SELECT f.id FROM families f WHERE f.grant_id = $1 ORDER BY f.id DESC LIMIT $2 OFFSET $3)`, grant, trimWindow, keep)
+			AND id IN (SELECT f.id FROM families f WHERE f.grant_id = $1 ORDER BY f.id DESC LIMIT $2 OFFSET $3)`, grant, keep+between, keep)
 		return err
 	})
 }

@@ -87,7 +87,7 @@ func testBurn(k *kit) {
 func testTrimFamilies(k *kit) {
 	k.populate()
 	g, other := k.granted("g1", ada, global, acme, "read"), k.granted("g2", bob, global, acme, "read")
-	for _, id := range []string{"f1", "f2", "f3", "f4"} {
+	for _, id := range []string{"f1", "f2", "f3", "f4", "f5"} {
 		k.redeemed(id, g)
 	}
 	k.redeemed("f0", other)
@@ -99,18 +99,20 @@ func testTrimFamilies(k *kit) {
 		return c.Family.ExpiresAt
 	}
 	full, tokenDead := now.Add(time.Hour), now.Add(30*time.Minute)
-	k.ok(k.db.TrimFamilies(k.ctx, g.ID, 4))
-	equal(k, "the oldest of as many as may be", expiry("f1"), full)
+	k.ok(k.db.TrimFamilies(k.ctx, g.ID, 3))
+	equal(k, "the oldest of less than twice as many as are kept", expiry("f1"), full)
 	k.ok(k.db.TrimFamilies(k.ctx, g.ID, 2))
-	for id, want := range map[string]time.Time{"f0": full, "f1": tokenDead, "f2": tokenDead, "f3": full, "f4": full} {
+	for id, want := range map[string]time.Time{"f0": full, "f1": tokenDead, "f2": tokenDead, "f3": tokenDead, "f4": full, "f5": full} {
 		equal(k, id, expiry(id), want)
 	}
 	r := rotation("f1", global.ID, 0, now)
 	k.rotated(r)
 	equal(k, "one that was refreshed", expiry("f1"), now.Add(r.Idle))
-	k.ok(k.db.Burn(k.ctx, family("f5", g))) // one that has ended keeps its time: it tells replays
-	k.ok(k.db.TrimFamilies(k.ctx, g.ID, 0))
-	equal(k, "the ended one", k.rows("families", "id = 'f5' AND expires_at = $1", full.UnixMilli()), 1)
+	k.ok(k.db.Burn(k.ctx, family("f6", g)))
+	k.redeemed("f7", g)
+	k.ok(k.db.TrimFamilies(k.ctx, g.ID, 1))
+	equal(k, "those that were too many", expiry("f5"), tokenDead)
+	equal(k, "one that has ended keeps its time: it tells replays", k.rows("families", "id = 'f6' AND expires_at = $1", full.UnixMilli()), 1)
 }
 
 func storedKey(id, slot string, created time.Time) token.StoredKey {
