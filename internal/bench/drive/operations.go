@@ -1,6 +1,7 @@
 package drive
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -73,7 +74,7 @@ func (p *person) connect(ctx context.Context, scope string) (issued, error) {
 	challenge := sha256.Sum256([]byte(verifier))
 	at, err := p.authorize(ctx, p.target.URL+"/o/authorize/?"+url.Values{
 		"response_type": {"code"}, "client_id": {p.target.Application.ID}, "redirect_uri": {p.target.RedirectURI}, "scope": {scope}, "state": {state},
-		"team": {p.target.Team}, "code_challenge": {base64.RawURLEncoding.EncodeToString(challenge[:])}, "code_challenge_method": {"S256"},
+		"team": {cmp.Or(p.account.Team, p.target.Team)}, "code_challenge": {base64.RawURLEncoding.EncodeToString(challenge[:])}, "code_challenge_method": {"S256"},
 	}.Encode())
 	if err != nil {
 		return issued{}, err
@@ -87,13 +88,15 @@ func (p *person) connect(ctx context.Context, scope string) (issued, error) {
 	})
 }
 
+var errNoSuccessor = errors.New("a refresh brought no refresh token")
+
 func (p *person) rotate(ctx context.Context) error {
 	answer, err := p.token(ctx, p.target.Application, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {p.refresh}})
 	if err != nil {
 		return err
 	}
 	if answer.RefreshToken == "" {
-		return errors.New("a refresh brought no refresh token")
+		return errNoSuccessor
 	}
 	p.refresh = answer.RefreshToken
 	return nil
