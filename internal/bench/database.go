@@ -18,7 +18,7 @@ type database interface {
 	prepare() []string // what makes the rows that follow fast to add; it is on one connection with them
 	series(count int) string
 	indexes(ctx context.Context) (drop, create []string, err error) // those that are not a table's own
-	settle() []string                                               // what its own housekeeping would have done to this many rows by now
+	settle(ctx context.Context) error                               // after so many rows, until it is as if they had come one by one
 	run(ctx context.Context, statements []string) error
 	ask(ctx context.Context, query string) ([]string, error) // the only column
 	tables() string                                          // the query for their names

@@ -119,8 +119,10 @@ func fill(ctx context.Context, d database, s Scale) error {
 			statements = append(statements, b.statement(d))
 		}
 	}
-	statements = append(append(statements, create...), d.settle()...)
-	return d.run(ctx, statements)
+	if err := d.run(ctx, append(statements, create...)); err != nil {
+		return err
+	}
+	return d.settle(ctx)
 }
 
 func (b bulk) statement(d database) string {

@@ -209,8 +209,10 @@ func (d *postgres) indexes(ctx context.Context) (drop, create []string, err erro
 	return drop, create, err
 }
 
-// settle is what autovacuum does sooner or later.
-func (*postgres) settle() []string { return []string{"VACUUM ANALYZE", "CHECKPOINT"} }
+// settle does what autovacuum and the checkpointer would have done by now.
+func (d *postgres) settle(ctx context.Context) error {
+	return d.run(ctx, []string{"VACUUM ANALYZE", "CHECKPOINT"})
+}
 
 func (*postgres) tables() string {
 	return "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY tablename"

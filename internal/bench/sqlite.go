@@ -41,8 +41,14 @@ func (d sqliteFile) indexes(ctx context.Context) (drop, create []string, err err
 	return drop, create, err
 }
 
-// settle is nothing: Gatehouse does not let SQLite gather statistics either.
-func (sqliteFile) settle() []string { return nil }
+// settle waits for the disk. There are no statistics to gather: Gatehouse does not let SQLite do it either.
+func (d sqliteFile) settle(context.Context) error {
+	file, err := os.OpenFile(string(d), os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	return errors.Join(file.Sync(), file.Close())
+}
 
 func (sqliteFile) tables() string {
 	return "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name"
