@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -43,18 +44,20 @@ func (h house) openDatabase(ctx context.Context, kind, name string, keep bool) (
 }
 
 // rowCounts is how many rows each table has.
-func rowCounts(ctx context.Context, d database) (map[string]string, error) {
+func rowCounts(ctx context.Context, d database) (map[string]int, error) {
 	names, err := d.ask(ctx, d.tables())
 	if err != nil {
 		return nil, err
 	}
-	counts := map[string]string{}
+	counts := map[string]int{}
 	for _, name := range names {
 		n, err := d.ask(ctx, "SELECT count(*) FROM "+name)
 		if err != nil || len(n) != 1 {
 			return nil, errors.Join(fmt.Errorf("count the rows of %s", name), err)
 		}
-		counts[name] = n[0]
+		if counts[name], err = strconv.Atoi(n[0]); err != nil {
+			return nil, err
+		}
 	}
 	return counts, nil
 }

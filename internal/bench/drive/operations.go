@@ -13,9 +13,10 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 )
 
-// Operations is the names of all there are, in the order of a report.
+// Operations is the names of those of a report, in its order. Besides, there is "life", all that people and their applications do.
 var Operations = []string{"flow", "refresh", "client_credentials", "introspect", "userinfo", "jwks", "discovery", "api"}
 
 var operations = map[string]func(*person, context.Context) error{
@@ -27,6 +28,7 @@ var operations = map[string]func(*person, context.Context) error{
 	"jwks":               (*person).keys,
 	"discovery":          (*person).discover,
 	"api":                (*person).callAPI,
+	"life":               (*person).live,
 }
 
 // person is a virtual user: a browser, and the applications that are used with it.
@@ -35,9 +37,11 @@ type person struct {
 	account Account
 	client  *http.Client
 
-	identity string // an access token with the scope openid
-	access   string // the latest access token of a flow
-	refresh  string // the latest refresh token
+	identity   string    // an access token with the scope openid
+	identified time.Time // when it was got
+	access     string    // the latest access token of a flow
+	refresh    string    // the latest refresh token
+	ended      int       // how often that was ended by someone
 }
 
 // issued is an answer of the token endpoint (RFC 6749 §5).
@@ -50,11 +54,9 @@ type issued struct {
 
 // arrive signs in and agrees to everything, and then goes through a flow in which nothing is asked any more.
 func (p *person) arrive(ctx context.Context) error {
-	answer, err := p.connect(ctx, "openid profile "+p.target.Scope)
-	if err != nil {
+	if err := p.identify(ctx); err != nil {
 		return err
 	}
-	p.identity = answer.AccessToken
 	return p.flow(ctx)
 }
 
