@@ -24,12 +24,12 @@ func TestEveryOperationIsMeasured(t *testing.T) {
 // So it does over https, with a connection for each request.
 func TestFreshConnectionsAreMeasured(t *testing.T) {
 	t.Parallel()
-	measured(t, Plan{Operations: []string{"flow", "discovery"}, FreshTLS: true})
+	measured(t, Plan{Setup: Setup{Accounts: 1}, Operations: []string{"flow", "discovery"}, FreshTLS: true})
 }
 
 func TestGatehouseOnPostgreSQLIsMeasured(t *testing.T) {
 	t.Parallel()
-	measured(t, Plan{Setup: Setup{Database: "postgres"}, Operations: []string{"flow", "refresh"}})
+	measured(t, Plan{Setup: Setup{Database: "postgres", Accounts: 1}, Operations: []string{"flow", "refresh"}})
 }
 
 // built is the folder with the programs, for all tests.
@@ -55,6 +55,7 @@ func measured(t *testing.T, plan Plan) string {
 	t.Helper()
 	plan.programs = built
 	plan.Connections, plan.WarmUp, plan.Duration, plan.Rounds = []int{2}, time.Millisecond, 30*time.Millisecond, 1
+	plan.Starts = 1
 	text := reported(t, plan.Report)
 	for _, operation := range plan.Operations {
 		cells := rowOf(text, operation)

@@ -33,7 +33,7 @@ func (f Flood) Report(ctx context.Context, w io.Writer) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, leave()) }()
-	crowd, err := drive.Gather(ctx, s.target, 2*sharedOnes, drive.Connection{})
+	crowd, err := drive.Gather(ctx, s.target, 2*len(s.target.Accounts), drive.Connection{})
 	if err != nil {
 		return err
 	}

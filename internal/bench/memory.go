@@ -55,7 +55,7 @@ func (m Memory) Report(ctx context.Context, w io.Writer) (err error) {
 
 // connected makes the connections, and uses each of them.
 func (m Memory) connected(ctx context.Context, s *server, row func(string) (int, error)) error {
-	crowd, err := drive.Gather(ctx, s.target, memoryHands, drive.Connection{})
+	crowd, err := drive.Gather(ctx, s.target, min(memoryHands, m.Connections), drive.Connection{})
 	if err != nil {
 		return err
 	}

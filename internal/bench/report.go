@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -57,7 +58,7 @@ func (p *Plan) open(ctx context.Context) (_ *pair, err error) {
 
 func (p *Plan) start(ctx context.Context, both *pair) (err error) {
 	w := wanted{
-		name: "gatehouse", kind: p.Database, accounts: min(sharedOnes, slices.Max(p.Connections)), starts: p.Starts, api: slices.Contains(p.Operations, "api"),
+		name: "gatehouse", kind: p.Database, accounts: cmp.Or(p.Accounts, min(sharedOnes, slices.Max(p.Connections))), starts: p.Starts, api: slices.Contains(p.Operations, "api"),
 		settings: []string{fmt.Sprintf("GATEHOUSE_OPS_PPROF=%t", p.Profiles != "")},
 	}
 	if p.Scale == (Scale{}) {
@@ -67,7 +68,7 @@ func (p *Plan) start(ctx context.Context, both *pair) (err error) {
 		both.base, err = both.startFloor(ctx)
 		return err
 	}
-	w.accounts = slices.Max(p.Connections) // everybody has one connection, as real people do
+	w.accounts = cmp.Or(p.Accounts, slices.Max(p.Connections)) // everybody has one connection, as real people do
 	w.name = "empty"
 	if both.base, err = both.startGatehouse(ctx, w); err != nil {
 		return err

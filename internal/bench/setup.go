@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -17,6 +18,7 @@ type Setup struct {
 	Dir      string // for databases and programs; files of the same names are overwritten
 	Database string // of Databases; "" for the first
 	Scale    Scale  // what Gatehouse's database is filled with
+	Accounts int    // that the virtual users share; 0 for as many as is usual
 
 	programs string // the folder where they have been built already; "" builds them
 }
@@ -25,6 +27,7 @@ type Setup struct {
 func (s *Setup) Flags(flags *flag.FlagSet) {
 	flags.StringVar(&s.Dir, "dir", "", "the `FOLDER` for databases: what disk they are on matters. A filled one is kept there for the next run (default: a temporary one)")
 	flags.StringVar(&s.Database, "database", Databases[0], "what Gatehouse keeps its data in: "+strings.Join(Databases, " or ")+", which is started for this alone; its user has to get to --dir")
+	flags.IntVar(&s.Accounts, "accounts", 0, "how many accounts the virtual users share (default: as many as there are users with --scale and in a soak, 8 otherwise)")
 	flags.Func("scale", "fill Gatehouse's database first, with `ROWS`: users=1000000,teams=100000,clients=10000,families=5000000, and events=… if they are not to be as many as families", s.Scale.Set)
 }
 
@@ -67,13 +70,13 @@ func (s *Setup) enter(ctx context.Context) (_ house, leave func() error, err err
 	return h, leave, nil
 }
 
-// alone starts one Gatehouse with nothing beside it. leave stops it, and removes what was for this run alone.
+// alone starts one Gatehouse with nothing beside it. accounts is how many are usual. leave stops it, and removes what was for this run alone.
 func (s *Setup) alone(ctx context.Context, accounts int, settings ...string) (_ house, _ *server, leave func() error, err error) {
 	h, remove, err := s.enter(ctx)
 	if err != nil {
 		return house{}, nil, nil, err
 	}
-	server, err := h.startGatehouse(ctx, wanted{name: "gatehouse", kind: s.Database, scale: s.Scale, accounts: accounts, settings: settings})
+	server, err := h.startGatehouse(ctx, wanted{name: "gatehouse", kind: s.Database, scale: s.Scale, accounts: cmp.Or(s.Accounts, accounts), settings: settings})
 	if err != nil {
 		return house{}, nil, nil, errors.Join(err, remove())
 	}

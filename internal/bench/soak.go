@@ -20,7 +20,7 @@ type Soak struct {
 	Share      float64       // of the capacity, which is the load
 	People     int           // each with an account and a connection of their own
 	Sample     time.Duration // between two looks at the process
-	RotateKeys time.Duration // between two rotations; longer than keysTakeOver
+	RotateKeys time.Duration // between two rotations
 }
 
 // soakSettings let everything expire so soon that there is always something to prune.
@@ -36,7 +36,7 @@ type soaking struct {
 	server  *server
 	crowd   *drive.Crowd
 	samples samples
-	rotated int
+	rotated []time.Time // when the keys were
 }
 
 // Report soaks, and writes tables in Markdown. Anything that failed is an error, once they are there.
@@ -112,11 +112,15 @@ const keysTakeOver = 45 * time.Second
 
 // rotate replaces the keys by the command, and brings the hour forward in which the new ones would only be published.
 func (s *soaking) rotate(ctx context.Context) error {
+	now := time.Now()
+	if n := len(s.rotated); n > 0 && now.Sub(s.rotated[n-1]) < keysTakeOver {
+		return nil // those wait, and until then there can be no others
+	}
 	if err := s.house.command(ctx, s.server, "", nil, "key", "rotate"); err != nil {
 		return err
 	}
-	earlier, now := (time.Hour - keysTakeOver).Milliseconds(), time.Now()
-	s.rotated++
+	s.rotated = append(s.rotated, now)
+	earlier := (time.Hour - keysTakeOver).Milliseconds()
 	return s.server.database.run(ctx, []string{fmt.Sprintf(
 		"UPDATE keyring SET signs_from = signs_from - %d, predecessor_dead_at = predecessor_dead_at - %[1]d WHERE signs_from > %d", earlier, now.Add(keysTakeOver).UnixMilli())})
 }
@@ -138,7 +142,7 @@ func (s *soaking) write(ctx context.Context, w io.Writer, thirds [3]drive.Offere
 	s.samples.write(w)
 	failures := last["gatehouse_background_failures_total"]
 	fmt.Fprintf(w, "\nPruned %.0f rows. Rotated the keys %d times. Ended access %d times, which was refused from then on. %.0f failures in the background.\n",
-		last["gatehouse_pruned_rows_total"], s.rotated, s.crowd.Ended(), failures)
+		last["gatehouse_pruned_rows_total"], len(s.rotated), s.crowd.Ended(), failures)
 	if failures > 0 {
 		return errors.New("what the server does by itself failed; see gatehouse_background_failures_total")
 	}

@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// Operations is the names of those of a report, in its order. Besides, there is "life", all that people and their applications do.
+// Operations is the names of those of a report, in its order. Besides, there are those of a soak: revoke, disconnect, and life, which is some of everything.
 var Operations = []string{"flow", "refresh", "client_credentials", "introspect", "userinfo", "jwks", "discovery", "api"}
 
 var operations = map[string]func(*person, context.Context) error{
@@ -28,7 +28,10 @@ var operations = map[string]func(*person, context.Context) error{
 	"jwks":               (*person).keys,
 	"discovery":          (*person).discover,
 	"api":                (*person).callAPI,
-	"life":               (*person).live,
+
+	"revoke":     (*person).revoke,
+	"disconnect": (*person).disconnect,
+	"life":       (*person).live,
 }
 
 // person is a virtual user: a browser, and the applications that are used with it.
