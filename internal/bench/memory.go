@@ -23,6 +23,8 @@ const memoryHands = 64
 
 // Report writes a table in Markdown. That abandoned requests leave rows behind is an error, once it is there.
 func (m Memory) Report(ctx context.Context, w io.Writer) (err error) {
+	ctx, cancel := context.WithTimeout(ctx, time.Hour)
+	defer cancel()
 	_, s, leave, err := m.alone(ctx, sharedOnes)
 	if err != nil {
 		return err

@@ -57,7 +57,7 @@ var shown = []struct {
 	{"open files", "process_open_fds", 1, false},
 	{"garbage collections per sample", "go_gc_duration_seconds_count", 1, true},
 	{"their pauses, ms per sample", "go_gc_duration_seconds_sum", 1e-3, true},
-	{"CPU s per sample", "process_cpu_seconds_total", 1, true},
+	{"CPU s of Gatehouse per sample", "process_cpu_seconds_total", 1, true},
 	{"rows pruned per sample", "gatehouse_pruned_rows_total", 1, true},
 	{"database on the disk MB", diskMetric, 1e6, false},
 }

@@ -132,7 +132,7 @@ func TestSamplesCompareTheFirstThirdWithTheLast(t *testing.T) {
 	}
 	var text strings.Builder
 	all.write(&text)
-	for name, want := range map[string][]string{"goroutines": {"11.0", "17.0", "1.55", "18.0"}, "CPU s per sample": {"3.0", "3.0", "1.00", "3.0"}} {
+	for name, want := range map[string][]string{"goroutines": {"11.0", "17.0", "1.55", "18.0"}, "CPU s of Gatehouse per sample": {"3.0", "3.0", "1.00", "3.0"}} {
 		if cells := rowOf(text.String(), name); strings.Join(cells[2:6], " ") != strings.Join(want, " ") {
 			t.Errorf("%s: %v, want %v", name, cells, want)
 		}

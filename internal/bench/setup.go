@@ -31,8 +31,12 @@ func (s *Setup) Flags(flags *flag.FlagSet) {
 	flags.Func("scale", "fill Gatehouse's database first, with `ROWS`: users=1000000,teams=100000,clients=10000,families=5000000, and events=… if they are not to be as many as families", s.Scale.Set)
 }
 
-// Main runs a program until it is done or interrupted.
-func Main(name string, run func(ctx context.Context) error) {
+// Main runs a program until it is done or interrupted. about is what its --help says first.
+func Main(name, about string, run func(ctx context.Context) error) {
+	flag.Usage = func() {
+		fmt.Fprintf(flag.CommandLine.Output(), "%s\n\n", about)
+		flag.PrintDefaults()
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx); err != nil {

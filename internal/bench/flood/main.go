@@ -13,7 +13,10 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/bench"
 )
 
-func main() { bench.Main("flood", run) }
+const about = `Flood sends refresh tokens to the token endpoint at a steady rate, without and with a flood of passwords at the sign-in page, and prints how long
+they took. Nothing waits for an answer: times count from when a request was due.`
+
+func main() { bench.Main("flood", about, run) }
 
 func run(ctx context.Context) error {
 	var flood bench.Flood

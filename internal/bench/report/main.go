@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -17,7 +18,10 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/bench/drive"
 )
 
-func main() { bench.Main("report", run) }
+const about = `Report puts Gatehouse and the floor under the same load, in turns, and prints what each operation costs, and the ratio of the two.
+With --scale it compares a Gatehouse that has a full database with one that has an empty one.`
+
+func main() { bench.Main("report", about, run) }
 
 func run(ctx context.Context) error {
 	var plan bench.Plan
@@ -32,6 +36,9 @@ func run(ctx context.Context) error {
 	flag.StringVar(&plan.Profiles, "profiles", "", "write a CPU profile of each operation into this `FOLDER`")
 	keep := flag.Bool("keep", false, "measure nothing: start both servers for internal/bench/load, until interrupted")
 	flag.Parse()
+	if plan.Duration <= 0 || plan.WarmUp < 0 || plan.Rounds < 1 || plan.Starts < 1 {
+		return errors.New("--duration, --rounds and --starts have to be more than nothing")
+	}
 	for size := range strings.SplitSeq(*connections, ",") {
 		n, err := strconv.Atoi(size)
 		if err != nil || n < 1 {

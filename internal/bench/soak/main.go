@@ -13,7 +13,11 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/bench"
 )
 
-func main() { bench.Main("soak", run) }
+const about = `Soak measures what Gatehouse manages of all that people and applications do, puts a part of that on it for long, with lifetimes so short that there is
+always something to prune, revocations, disconnections and new keys, and prints how the first third of the time compares with the last.
+An error other than those that a revocation must cause makes it fail.`
+
+func main() { bench.Main("soak", about, run) }
 
 func run(ctx context.Context) error {
 	var soak bench.Soak
