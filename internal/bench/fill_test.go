@@ -17,7 +17,7 @@ func TestFullDatabaseIsMeasuredBesideAnEmptyOne(t *testing.T) {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
 			dir := openDir(t)
-			plan := Plan{Setup: Setup{Dir: dir, Database: kind, Scale: tiny}, Operations: []string{"flow", "refresh", "introspect"}}
+			plan := Plan{Setup: Setup{Dir: dir, Database: kind, Scale: tiny}, Each: 3, Operations: []string{"flow", "refresh", "introspect"}}
 			text := measured(t, plan)
 			if !strings.Contains(text, tiny.String()) || !strings.Contains(text, "empty per second") {
 				t.Errorf("the report does not say what was compared:\n%s", text)

@@ -22,6 +22,7 @@ type Plan struct {
 	WarmUp      time.Duration // before each measurement
 	Duration    time.Duration // of each measurement
 	Rounds      int           // in which the servers take turns
+	Each        int           // connections that every virtual user has, and refreshes in turn
 	Starts      int           // of each Gatehouse, to see how long they take
 	FreshTLS    bool          // https, and a new connection for each request
 	Profiles    string        // a folder for a profile of each operation; "" for none
@@ -144,7 +145,7 @@ func (p Plan) compare(ctx context.Context, w io.Writer, both *pair, size int) er
 	servers := []*server{both.subject, both.base}
 	crowds := map[*server]*drive.Crowd{}
 	for _, s := range servers {
-		crowd, err := drive.Gather(ctx, s.target, size, drive.Connection{Fresh: p.FreshTLS, Roots: both.roots()})
+		crowd, err := drive.Gather(ctx, s.target, size, drive.Connection{Fresh: p.FreshTLS, Roots: both.roots(), Each: p.Each})
 		if err != nil {
 			return err
 		}

@@ -53,6 +53,7 @@ func (a Account) String() string { return a.Email + " [secret]" }
 type Connection struct {
 	Fresh bool           // a new one for every request, instead of one kept alive
 	Roots *x509.CertPool // who is trusted over https; nil for those of the system
+	Each  int            // how many connections to the application everybody has, and refreshes in turn; one at least
 }
 
 // Crowd is virtual users who have signed in.
@@ -71,7 +72,7 @@ func Gather(ctx context.Context, target Target, size int, how Connection) (*Crow
 			return nil, err
 		}
 		transport := &http.Transport{MaxConnsPerHost: 1, DisableKeepAlives: how.Fresh, DisableCompression: true, TLSClientConfig: &tls.Config{RootCAs: how.Roots}}
-		p := &person{target: target, client: &http.Client{
+		p := &person{target: target, each: max(how.Each, 1), client: &http.Client{
 			Jar: jar, Transport: transport, Timeout: patience, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		}}
 		if len(target.Accounts) > 0 {

@@ -74,7 +74,7 @@ func (p *person) identify(ctx context.Context) error {
 
 // revoke is the application giving up its connection (RFC 7009), and getting another one.
 func (p *person) revoke(ctx context.Context) error {
-	if err := p.send(ctx, "/o/revoke_token/", p.target.Application, url.Values{"token": {p.refresh}}, http.StatusOK); err != nil {
+	if err := p.send(ctx, "/o/revoke_token/", p.target.Application, url.Values{"token": {p.refresh()}}, http.StatusOK); err != nil {
 		return err
 	}
 	if err := p.refused(ctx); err != nil {
@@ -110,7 +110,7 @@ func (p *person) refused(ctx context.Context) error {
 		Error  string
 		Active bool
 	}
-	status, err := p.post(ctx, "/o/token/", p.target.Application, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {p.refresh}}, &answer)
+	status, err := p.post(ctx, "/o/token/", p.target.Application, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {p.refresh()}}, &answer)
 	if err != nil || status != http.StatusBadRequest || answer.Error != "invalid_grant" {
 		return errors.Join(fmt.Errorf("a refresh was answered %d %q", status, answer.Error), err)
 	}

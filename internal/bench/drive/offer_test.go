@@ -87,15 +87,35 @@ func TestSignInsTellRightPasswordsFromWrong(t *testing.T) {
 	}
 }
 
-// A connection that was refreshed waits until all others were.
-func TestRefreshTokensTakeTurns(t *testing.T) {
-	var seen []string
+// rotating is a server that refreshes whatever it gets, and remembers it.
+func rotating(t *testing.T) (address string, seen *[]string) {
+	seen = &[]string{}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		seen = append(seen, r.FormValue("refresh_token"))
+		*seen = append(*seen, r.FormValue("refresh_token"))
 		io.WriteString(w, `{"access_token":"a","refresh_token":"`+r.FormValue("refresh_token")+`+"}`)
 	}))
-	defer server.Close()
-	ring := &Ring{agent: &person{target: Target{URL: server.URL}, client: server.Client()}, tokens: make(chan string, 2)}
+	t.Cleanup(server.Close)
+	return server.URL, seen
+}
+
+// The connection that a person refreshed waits until all others of theirs were.
+func TestConnectionsOfAPersonTakeTurns(t *testing.T) {
+	address, seen := rotating(t)
+	p := &person{target: Target{URL: address}, client: http.DefaultClient, each: 2, refreshes: []string{"a", "b"}}
+	for range 4 {
+		if err := p.rotate(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := strings.Join(*seen, " "); got != "a b a+ b+" {
+		t.Errorf("the tokens were sent as %q, want %q", got, "a b a+ b+")
+	}
+}
+
+// So it does among those of everybody.
+func TestRefreshTokensTakeTurns(t *testing.T) {
+	address, seen := rotating(t)
+	ring := &Ring{agent: &person{target: Target{URL: address}, client: http.DefaultClient}, tokens: make(chan string, 2)}
 	ring.tokens <- "a"
 	ring.tokens <- "b"
 	for range 2 {
@@ -103,7 +123,7 @@ func TestRefreshTokensTakeTurns(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if got := strings.Join(seen, " "); got != "a b a+ b+" {
+	if got := strings.Join(*seen, " "); got != "a b a+ b+" {
 		t.Errorf("the tokens were sent as %q, want %q", got, "a b a+ b+")
 	}
 }

@@ -43,7 +43,8 @@ type person struct {
 	identity   string    // an access token with the scope openid
 	identified time.Time // when it was got
 	access     string    // the latest access token of a flow
-	refresh    string    // the latest refresh token
+	each       int       // how many refresh tokens to keep
+	refreshes  []string  // those, the one first that is to be used next
 	ended      int       // how often that was ended by someone
 }
 
@@ -57,10 +58,11 @@ type issued struct {
 
 // arrive signs in and agrees to everything, and then goes through a flow in which nothing is asked any more.
 func (p *person) arrive(ctx context.Context) error {
-	if err := p.identify(ctx); err != nil {
-		return err
+	err := p.identify(ctx)
+	for i := 0; i < p.each && err == nil; i++ {
+		err = p.flow(ctx)
 	}
-	return p.flow(ctx)
+	return err
 }
 
 // flow is an authorization request that needs no page, and the exchange of its code.
@@ -69,7 +71,9 @@ func (p *person) flow(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p.access, p.refresh = answer.AccessToken, answer.RefreshToken
+	p.access = answer.AccessToken
+	p.refreshes = append(p.refreshes, answer.RefreshToken)
+	p.refreshes = p.refreshes[max(len(p.refreshes)-p.each, 0):]
 	return nil
 }
 
@@ -96,15 +100,23 @@ func (p *person) connect(ctx context.Context, scope string) (issued, error) {
 var errNoSuccessor = errors.New("a refresh brought no refresh token")
 
 func (p *person) rotate(ctx context.Context) error {
-	answer, err := p.token(ctx, p.target.Application, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {p.refresh}})
+	answer, err := p.token(ctx, p.target.Application, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {p.refresh()}})
 	if err != nil {
 		return err
 	}
 	if answer.RefreshToken == "" {
 		return errNoSuccessor
 	}
-	p.refresh = answer.RefreshToken
+	p.refreshes = append(p.refreshes[1:], answer.RefreshToken)
 	return nil
+}
+
+// refresh is the refresh token to be used next, "" when there is none.
+func (p *person) refresh() string {
+	if len(p.refreshes) == 0 {
+		return ""
+	}
+	return p.refreshes[0]
 }
 
 func (p *person) actAsMachine(ctx context.Context) error {

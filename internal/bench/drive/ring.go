@@ -23,7 +23,7 @@ func (c *Crowd) Connect(ctx context.Context, size, hands int) (*Ring, error) {
 		if err := p.flow(ctx); err != nil {
 			return fmt.Errorf("connect: %w", err)
 		}
-		ring.tokens <- p.refresh
+		ring.tokens <- p.refreshes[len(p.refreshes)-1]
 		return nil
 	})
 	if err != nil {

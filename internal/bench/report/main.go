@@ -30,6 +30,7 @@ func run(ctx context.Context) error {
 	flag.DurationVar(&plan.Duration, "duration", 3*time.Second, "of each measurement")
 	flag.DurationVar(&plan.WarmUp, "warm-up", 500*time.Millisecond, "before each measurement")
 	flag.IntVar(&plan.Rounds, "rounds", 2, "how often the servers take turns")
+	flag.IntVar(&plan.Each, "each", 0, "how many connections every virtual user has, and refreshes in turn (default: 1, and 100 with --scale)")
 	flag.IntVar(&plan.Starts, "starts", 3, "how often each Gatehouse is started, to see how long that takes")
 	flag.BoolVar(&plan.FreshTLS, "fresh-tls", false, "https, and a new connection for every request; leaves out the operation api")
 	plan.Flags(flag.CommandLine)
@@ -45,6 +46,9 @@ func run(ctx context.Context) error {
 			return fmt.Errorf("--connections: %q is no number of connections", size)
 		}
 		plan.Connections = append(plan.Connections, n)
+	}
+	if plan.Each == 0 && plan.Scale != (bench.Scale{}) {
+		plan.Each = 100
 	}
 	switch {
 	case *operations != "":
