@@ -26,7 +26,7 @@ type Soak struct {
 // soakSettings let everything expire so soon that there is always something to prune.
 var soakSettings = []string{
 	"GATEHOUSE_ACCESS_TOKEN_LIFETIME=1m", "GATEHOUSE_REFRESH_IDLE_LIFETIME=1m", "GATEHOUSE_REFRESH_ABSOLUTE_LIFETIME=5m",
-	"GATEHOUSE_SESSION_LIFETIME=2m", "GATEHOUSE_REQUEST_LIFETIME=1m",
+	"GATEHOUSE_SESSION_LIFETIME=2m", "GATEHOUSE_REQUEST_LIFETIME=1m", "GATEHOUSE_CODE_LIFETIME=10s",
 }
 
 // soaking is a Soak that is under way.

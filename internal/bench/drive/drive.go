@@ -72,7 +72,7 @@ func Gather(ctx context.Context, target Target, size int, how Connection) (*Crow
 			return nil, err
 		}
 		transport := &http.Transport{MaxConnsPerHost: 1, DisableKeepAlives: how.Fresh, DisableCompression: true, TLSClientConfig: &tls.Config{RootCAs: how.Roots}}
-		p := &person{target: target, each: max(how.Each, 1), client: &http.Client{
+		p := &person{target: target, each: max(how.Each, 1), loyal: i%4 > 0, client: &http.Client{
 			Jar: jar, Transport: transport, Timeout: patience, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		}}
 		if len(target.Accounts) > 0 {

@@ -24,7 +24,7 @@ var life = []struct {
 	{100, (*person).lookUp},
 	{80, (*person).actAsMachine},
 	{15, (*person).revoke},
-	{5, (*person).disconnect},
+	{5, (*person).fallOut},
 }
 
 // live does one thing of life.
@@ -81,6 +81,14 @@ func (p *person) revoke(ctx context.Context) error {
 		return fmt.Errorf("after a revocation %w", err)
 	}
 	return p.flow(ctx)
+}
+
+// fallOut is disconnecting, or a flow of those who do not do that.
+func (p *person) fallOut(ctx context.Context) error {
+	if p.loyal {
+		return p.flow(ctx)
+	}
+	return p.disconnect(ctx)
 }
 
 // disconnect is the person ending what the application may do, and agreeing to all of it again.

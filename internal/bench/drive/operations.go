@@ -44,6 +44,7 @@ type person struct {
 	identified time.Time // when it was got
 	access     string    // the latest access token of a flow
 	each       int       // how many refresh tokens to keep
+	loyal      bool      // does not disconnect in life: what disconnecting removes is not left for pruning
 	refreshes  []string  // those, the one first that is to be used next
 	ended      int       // how often that was ended by someone
 }
