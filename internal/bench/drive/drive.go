@@ -100,7 +100,7 @@ func (c *Crowd) Leave() {
 	}
 }
 
-// Run lets everyone repeat the operation until duration has passed. What has begun by then is finished and counted.
+// Run lets everyone do the operation once, and repeat it until duration has passed. What has begun by then is finished and counted.
 func (c *Crowd) Run(ctx context.Context, operation string, duration time.Duration) (Result, error) {
 	act, ok := operations[operation]
 	if !ok {
@@ -111,7 +111,7 @@ func (c *Crowd) Run(ctx context.Context, operation string, duration time.Duratio
 	var wg sync.WaitGroup
 	for i, p := range c.people {
 		wg.Go(func() {
-			for time.Since(start) < duration && ctx.Err() == nil {
+			for again := true; again && ctx.Err() == nil; again = time.Since(start) < duration {
 				results[i].count(func() error { return act(p, ctx) })
 			}
 		})
