@@ -17,9 +17,10 @@ test: setup ## everything: both databases, strangers' clients, a real browser
 	go vet ./...
 	go test -timeout 9m ./...
 
-bench: ## what requests cost: in Go's benchmarks, then as a whole beside the floor (docs/performance.md)
+bench: ## what requests cost: in Go's benchmarks, then as a whole beside the floor, on both databases (docs/performance.md)
 	go test -run '^$$' -bench . -benchmem $$(git grep -l '^func Benchmark' -- '*_test.go' | xargs -n1 dirname | sort -u | sed 's,^,./,')
 	go run ./internal/bench/report --connections 16 --duration 1s --rounds 2
+	go run ./internal/bench/report --connections 16 --duration 1s --rounds 2 --operations flow,refresh --database postgres
 
 lint: ## format, vet, staticcheck, and functions that nothing calls
 	@bad=$$($(TOOL) gofumpt -l $(GOFILES)) && { [ -z "$$bad" ] || { echo "run make fmt:" $$bad; exit 1; }; }

@@ -71,6 +71,13 @@ func (s *server) spent(ctx context.Context) (cost, error) {
 			return cost{}, err
 		}
 	}
+	if s.database != nil {
+		used, err := s.database.cpu()
+		if err != nil {
+			return cost{}, err
+		}
+		total.cpu += used
+	}
 	for _, p := range s.processes {
 		used, err := p.cpu()
 		if err != nil {

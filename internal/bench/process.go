@@ -3,7 +3,6 @@
 package bench
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -12,8 +11,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"syscall"
 	"time"
 )
@@ -43,17 +40,22 @@ type process struct {
 
 // start starts a program, whose log goes where it costs no more than to be written.
 func start(path string, env []string, args ...string) (*process, error) {
-	p := &process{cmd: exec.Command(path, args...), ended: make(chan error, 1)}
-	p.cmd.Env, p.cmd.SysProcAttr = env, dieWithParent()
+	cmd := exec.Command(path, args...)
+	cmd.Env, cmd.SysProcAttr = env, dieWithParent()
 	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
 	if err != nil {
 		return nil, err
 	}
 	defer null.Close()
-	p.cmd.Stdout, p.cmd.Stderr = null, null
-	if err := p.cmd.Start(); err != nil {
+	cmd.Stdout, cmd.Stderr = null, null
+	return startProcess(cmd)
+}
+
+func startProcess(cmd *exec.Cmd) (*process, error) {
+	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
+	p := &process{cmd: cmd, ended: make(chan error, 1)}
 	go func() { p.ended <- p.cmd.Wait() }()
 	return p, nil
 }
@@ -61,8 +63,10 @@ func start(path string, env []string, args ...string) (*process, error) {
 func dieWithParent() *syscall.SysProcAttr { return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} }
 
 // stop asks the program to end, and kills it when it does not.
-func (p *process) stop() error {
-	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
+func (p *process) stop() error { return p.stopBy(syscall.SIGTERM) }
+
+func (p *process) stopBy(signal syscall.Signal) error {
+	if err := p.cmd.Process.Signal(signal); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return err
 	}
 	select {
@@ -96,44 +100,6 @@ func (p *process) await(ctx context.Context, address string, client *http.Client
 		case <-tick.C:
 		}
 	}
-}
-
-// cpu is the processor time that the program has used. The kernel counts it in hundredths of a second (proc_pid_stat(5)).
-func (p *process) cpu() (time.Duration, error) {
-	text, err := os.ReadFile(p.proc("stat"))
-	if err != nil {
-		return 0, err
-	}
-	// The name of the program is in parentheses and may hold anything. After it, utime and stime are the fields 11 and 12.
-	fields := bytes.Fields(text[bytes.LastIndexByte(text, ')')+1:])
-	if len(fields) < 13 {
-		return 0, fmt.Errorf("%s is not as expected: %q", p.proc("stat"), text)
-	}
-	user, err := strconv.ParseInt(string(fields[11]), 10, 64)
-	if err != nil {
-		return 0, err
-	}
-	system, err := strconv.ParseInt(string(fields[12]), 10, 64)
-	return time.Duration(user+system) * 10 * time.Millisecond, err
-}
-
-// resident is how many bytes of memory the program occupies.
-func (p *process) resident() (int64, error) {
-	text, err := os.ReadFile(p.proc("status"))
-	if err != nil {
-		return 0, err
-	}
-	for line := range strings.Lines(string(text)) {
-		if rest, ok := strings.CutPrefix(line, "VmRSS:"); ok {
-			kilobytes, err := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(rest), " kB"), 10, 64)
-			return kilobytes << 10, err
-		}
-	}
-	return 0, fmt.Errorf("%s has no VmRSS", p.proc("status"))
-}
-
-func (p *process) proc(name string) string {
-	return filepath.Join("/proc", strconv.Itoa(p.cmd.Process.Pid), name)
 }
 
 // freeAddress is one on loopback where nobody listened a moment ago.

@@ -25,7 +25,7 @@ type Target struct {
 	Machine        Credentials `json:"machine"`         // of client credentials
 	ResourceServer Credentials `json:"resource_server"` // who introspects
 	RedirectURI    string      `json:"redirect_uri"`
-	Team           string      `json:"team"`  // a slug
+	Team           string      `json:"team"`  // the slug of the team of accounts that name none
 	Scope          string      `json:"scope"` // of the API
 	Accounts       []Account   `json:"accounts"`
 }
@@ -39,10 +39,11 @@ type Credentials struct {
 // String hides the secret.
 func (c Credentials) String() string { return c.ID + " [secret]" }
 
-// Account is a person's, who is in the team.
+// Account is a person's, who is in a team.
 type Account struct {
 	Email    string `json:"email"`
 	Password string `json:"password"`
+	Team     string `json:"team,omitempty"` // its slug
 }
 
 // String hides the password.
@@ -52,6 +53,7 @@ func (a Account) String() string { return a.Email + " [secret]" }
 type Connection struct {
 	Fresh bool           // a new one for every request, instead of one kept alive
 	Roots *x509.CertPool // who is trusted over https; nil for those of the system
+	Each  int            // how many connections to the application everybody has, and refreshes in turn; one at least
 }
 
 // Crowd is virtual users who have signed in.
@@ -70,7 +72,7 @@ func Gather(ctx context.Context, target Target, size int, how Connection) (*Crow
 			return nil, err
 		}
 		transport := &http.Transport{MaxConnsPerHost: 1, DisableKeepAlives: how.Fresh, DisableCompression: true, TLSClientConfig: &tls.Config{RootCAs: how.Roots}}
-		p := &person{target: target, client: &http.Client{
+		p := &person{target: target, each: max(how.Each, 1), loyal: i%4 > 0, client: &http.Client{
 			Jar: jar, Transport: transport, Timeout: patience, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		}}
 		if len(target.Accounts) > 0 {
@@ -98,7 +100,7 @@ func (c *Crowd) Leave() {
 	}
 }
 
-// Run lets everyone repeat the operation until duration has passed. What has begun by then is finished and counted.
+// Run lets everyone do the operation once, and repeat it until duration has passed. What has begun by then is finished and counted.
 func (c *Crowd) Run(ctx context.Context, operation string, duration time.Duration) (Result, error) {
 	act, ok := operations[operation]
 	if !ok {
@@ -109,7 +111,7 @@ func (c *Crowd) Run(ctx context.Context, operation string, duration time.Duratio
 	var wg sync.WaitGroup
 	for i, p := range c.people {
 		wg.Go(func() {
-			for time.Since(start) < duration && ctx.Err() == nil {
+			for again := true; again && ctx.Err() == nil; again = time.Since(start) < duration {
 				results[i].count(func() error { return act(p, ctx) })
 			}
 		})
@@ -121,58 +123,4 @@ func (c *Crowd) Run(ctx context.Context, operation string, duration time.Duratio
 		total.note(r)
 	}
 	return total, ctx.Err()
-}
-
-// Result is what one operation came to.
-type Result struct {
-	Elapsed time.Duration
-	Errors  int   // answers that were not what they should be
-	First   error // one of them
-	took    []time.Duration
-}
-
-func (r *Result) count(act func() error) {
-	start := time.Now()
-	if err := act(); err != nil {
-		r.note(Result{Errors: 1, First: err})
-		return
-	}
-	r.took = append(r.took, time.Since(start))
-}
-
-func (r *Result) note(other Result) {
-	r.Errors += other.Errors
-	if r.First == nil {
-		r.First = other.First
-	}
-}
-
-// Add takes in another result of the same operation.
-func (r *Result) Add(other Result) {
-	r.Elapsed += other.Elapsed
-	r.took = append(r.took, other.took...)
-	r.note(other)
-}
-
-// Count is how many operations succeeded.
-func (r Result) Count() int { return len(r.took) }
-
-// Rate is how many succeeded per second.
-func (r Result) Rate() float64 {
-	if r.Elapsed == 0 {
-		return 0
-	}
-	return float64(len(r.took)) / r.Elapsed.Seconds()
-}
-
-// Quantiles are the times within which these shares of the operations were done; zeros when there were none.
-func (r Result) Quantiles(shares ...float64) []time.Duration {
-	slices.Sort(r.took)
-	quantiles := make([]time.Duration, len(shares))
-	for i, share := range shares {
-		if len(r.took) > 0 {
-			quantiles[i] = r.took[min(int(share*float64(len(r.took))), len(r.took)-1)]
-		}
-	}
-	return quantiles
 }

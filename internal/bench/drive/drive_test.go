@@ -22,7 +22,7 @@ func TestWrongAnswersAreErrors(t *testing.T) {
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}}}
 	defer crowd.Leave()
-	for _, operation := range Operations {
+	for _, operation := range append([]string{"revoke", "disconnect", "life"}, Operations...) {
 		result, err := crowd.Run(t.Context(), operation, time.Millisecond)
 		if err != nil {
 			t.Fatal(err)

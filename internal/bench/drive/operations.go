@@ -1,6 +1,7 @@
 package drive
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -12,9 +13,10 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 )
 
-// Operations is the names of all there are, in the order of a report.
+// Operations is the names of those of a report, in its order. Besides, there are those of a soak: revoke, disconnect, and life, which is some of everything.
 var Operations = []string{"flow", "refresh", "client_credentials", "introspect", "userinfo", "jwks", "discovery", "api"}
 
 var operations = map[string]func(*person, context.Context) error{
@@ -26,6 +28,10 @@ var operations = map[string]func(*person, context.Context) error{
 	"jwks":               (*person).keys,
 	"discovery":          (*person).discover,
 	"api":                (*person).callAPI,
+
+	"revoke":     (*person).revoke,
+	"disconnect": (*person).disconnect,
+	"life":       (*person).live,
 }
 
 // person is a virtual user: a browser, and the applications that are used with it.
@@ -34,9 +40,13 @@ type person struct {
 	account Account
 	client  *http.Client
 
-	identity string // an access token with the scope openid
-	access   string // the latest access token of a flow
-	refresh  string // the latest refresh token
+	identity   string    // an access token with the scope openid
+	identified time.Time // when it was got
+	access     string    // the latest access token of a flow
+	each       int       // how many refresh tokens to keep
+	loyal      bool      // does not disconnect in life: what disconnecting removes is not left for pruning
+	refreshes  []string  // those, the one first that is to be used next
+	ended      int       // how often that was ended by someone
 }
 
 // issued is an answer of the token endpoint (RFC 6749 §5).
@@ -49,12 +59,11 @@ type issued struct {
 
 // arrive signs in and agrees to everything, and then goes through a flow in which nothing is asked any more.
 func (p *person) arrive(ctx context.Context) error {
-	answer, err := p.connect(ctx, "openid profile "+p.target.Scope)
-	if err != nil {
-		return err
+	err := p.identify(ctx)
+	for i := 0; i < p.each && err == nil; i++ {
+		err = p.flow(ctx)
 	}
-	p.identity = answer.AccessToken
-	return p.flow(ctx)
+	return err
 }
 
 // flow is an authorization request that needs no page, and the exchange of its code.
@@ -63,7 +72,9 @@ func (p *person) flow(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p.access, p.refresh = answer.AccessToken, answer.RefreshToken
+	p.access = answer.AccessToken
+	p.refreshes = append(p.refreshes, answer.RefreshToken)
+	p.refreshes = p.refreshes[max(len(p.refreshes)-p.each, 0):]
 	return nil
 }
 
@@ -73,7 +84,7 @@ func (p *person) connect(ctx context.Context, scope string) (issued, error) {
 	challenge := sha256.Sum256([]byte(verifier))
 	at, err := p.authorize(ctx, p.target.URL+"/o/authorize/?"+url.Values{
 		"response_type": {"code"}, "client_id": {p.target.Application.ID}, "redirect_uri": {p.target.RedirectURI}, "scope": {scope}, "state": {state},
-		"team": {p.target.Team}, "code_challenge": {base64.RawURLEncoding.EncodeToString(challenge[:])}, "code_challenge_method": {"S256"},
+		"team": {cmp.Or(p.account.Team, p.target.Team)}, "code_challenge": {base64.RawURLEncoding.EncodeToString(challenge[:])}, "code_challenge_method": {"S256"},
 	}.Encode())
 	if err != nil {
 		return issued{}, err
@@ -87,16 +98,26 @@ func (p *person) connect(ctx context.Context, scope string) (issued, error) {
 	})
 }
 
+var errNoSuccessor = errors.New("a refresh brought no refresh token")
+
 func (p *person) rotate(ctx context.Context) error {
-	answer, err := p.token(ctx, p.target.Application, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {p.refresh}})
+	answer, err := p.token(ctx, p.target.Application, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {p.refresh()}})
 	if err != nil {
 		return err
 	}
 	if answer.RefreshToken == "" {
-		return errors.New("a refresh brought no refresh token")
+		return errNoSuccessor
 	}
-	p.refresh = answer.RefreshToken
+	p.refreshes = append(p.refreshes[1:], answer.RefreshToken)
 	return nil
+}
+
+// refresh is the refresh token to be used next, "" when there is none.
+func (p *person) refresh() string {
+	if len(p.refreshes) == 0 {
+		return ""
+	}
+	return p.refreshes[0]
 }
 
 func (p *person) actAsMachine(ctx context.Context) error {

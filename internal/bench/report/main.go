@@ -5,41 +5,41 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
-	"os/signal"
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/bench"
 	"github.com/gatehouse-auth/gatehouse/internal/bench/drive"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx); err != nil {
-		fmt.Fprintln(os.Stderr, "report:", err)
-		os.Exit(1)
-	}
-}
+const about = `Report puts Gatehouse and the floor under the same load, in turns, and prints what each operation costs, and the ratio of the two.
+With --scale it compares a Gatehouse that has a full database with one that has an empty one.`
+
+func main() { bench.Main("report", about, run) }
 
 func run(ctx context.Context) error {
 	var plan bench.Plan
 	connections := flag.String("connections", "16,64", "how many virtual users, each with a connection; a `LIST`")
-	operations := flag.String("operations", strings.Join(drive.Operations, ","), "what to measure; a `LIST`")
+	operations := flag.String("operations", "", "what to measure; a `LIST` (default: all of "+strings.Join(drive.Operations, ",")+"; with --scale flow,refresh,introspect)")
 	flag.DurationVar(&plan.Duration, "duration", 3*time.Second, "of each measurement")
 	flag.DurationVar(&plan.WarmUp, "warm-up", 500*time.Millisecond, "before each measurement")
 	flag.IntVar(&plan.Rounds, "rounds", 2, "how often the servers take turns")
+	flag.IntVar(&plan.Each, "each", 0, "how many connections every virtual user has, and refreshes in turn (default: 1, and 100 with --scale)")
+	flag.IntVar(&plan.Starts, "starts", 3, "how often each Gatehouse is started, to see how long that takes")
 	flag.BoolVar(&plan.FreshTLS, "fresh-tls", false, "https, and a new connection for every request; leaves out the operation api")
-	flag.StringVar(&plan.Dir, "dir", "", "the `FOLDER` for the databases: what disk they are on matters (default: a temporary one)")
+	plan.Flags(flag.CommandLine)
 	flag.StringVar(&plan.Profiles, "profiles", "", "write a CPU profile of each operation into this `FOLDER`")
 	keep := flag.Bool("keep", false, "measure nothing: start both servers for internal/bench/load, until interrupted")
 	flag.Parse()
+	if plan.Duration <= 0 || plan.WarmUp < 0 || plan.Rounds < 1 || plan.Starts < 1 {
+		return errors.New("--duration, --rounds and --starts have to be more than nothing")
+	}
 	for size := range strings.SplitSeq(*connections, ",") {
 		n, err := strconv.Atoi(size)
 		if err != nil || n < 1 {
@@ -47,16 +47,19 @@ func run(ctx context.Context) error {
 		}
 		plan.Connections = append(plan.Connections, n)
 	}
-	plan.Operations = strings.Split(*operations, ",")
+	if plan.Each == 0 && plan.Scale != (bench.Scale{}) {
+		plan.Each = 100
+	}
+	switch {
+	case *operations != "":
+		plan.Operations = strings.Split(*operations, ",")
+	case plan.Scale != (bench.Scale{}):
+		plan.Operations = []string{"flow", "refresh", "introspect"}
+	default:
+		plan.Operations = slices.Clone(drive.Operations)
+	}
 	if plan.FreshTLS {
 		plan.Operations = slices.DeleteFunc(plan.Operations, func(o string) bool { return o == "api" }) // the example API speaks plain http
-	}
-	if plan.Dir == "" {
-		remove, err := plan.TemporaryDir()
-		if err != nil {
-			return err
-		}
-		defer remove()
 	}
 	if *keep {
 		return plan.Keep(ctx, os.Stdout)
