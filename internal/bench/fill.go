@@ -64,7 +64,7 @@ func (s Scale) bulks(now time.Time) []bulk {
 			{"updated_at", at(s.Users)},
 		}},
 		{"families", s.Families, []column{
-			{"id", id("n", s.Families)},
+			{"id", orderedID("n")},
 			{"grant_id", id(grant, s.Users)},
 			{"scope", "'" + scope + "'"},
 			{"auth_time", at(s.Families)},
@@ -84,7 +84,7 @@ func (s Scale) bulks(now time.Time) []bulk {
 			{"team_id", id(scatter(grant, s.Teams), s.Teams)},
 			{"client_id", id(scatter(grant, s.Clients), s.Clients)},
 			{"grant_id", id(grant, s.Users)},
-			{"family_id", id("n", max(s.Events, 1))},
+			{"family_id", orderedID("n")},
 			{"address", "'192.0.2.1'"},
 			{"request_id", id("n", max(s.Events, 1))},
 			{"detail", "'" + scope + "'"},
@@ -103,6 +103,9 @@ func id(n string, count int) string {
 	}
 	return "(" + strings.Join(digits, " || ") + " || 'BULKBULKBULKBULKBULK')"
 }
+
+// orderedID is an id of n like those that begin with their time, of before any time that Gatehouse writes.
+func orderedID(n string) string { return "(CAST(1000000000 + (" + n + ") AS TEXT) || 'BULKBULKBULKBULK')" }
 
 // scatter is the row of another table, of count, that the row n belongs to: neighbours belong to different ones.
 func scatter(n string, count int) string { return fmt.Sprintf("((%s) * 7919 %% %d)", n, count) }
