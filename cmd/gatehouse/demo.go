@@ -105,6 +105,7 @@ func (e *env) demo(ctx context.Context, dir string, at demoAddresses) (err error
 
 	group, ctx := errgroup.WithContext(ctx)
 	ready := make(chan struct{})
+	a.ShareProcessors()
 	group.Go(func() error { return a.Serve(ctx, func(string, string) { close(ready) }) })
 	group.Go(func() error { return serveDemoApp(ctx, listener, mux) })
 	group.Go(func() error {

@@ -32,6 +32,7 @@ master.key beside it.`,
 			return err
 		}
 		defer func() { err = errors.Join(err, a.Close()) }()
+		a.ShareProcessors()
 		return a.Serve(cmd.Context(), nil)
 	})
 	return cmd

@@ -106,5 +106,8 @@ func New(store Store, keys *token.Keyring, now func() time.Time, opts Options) *
 	return &Authenticator{store: store, keys: keys, clock: now, opts: opts, hasher: newHasher(cost, opts.ConcurrentHashes)}
 }
 
+// ConcurrentHashes is how many passwords are hashed at once, at most.
+func (a *Authenticator) ConcurrentHashes() int { return cap(a.hasher.slots) }
+
 // now is the time as the store keeps it, to the millisecond, so that what is returned equals what is read back.
 func (a *Authenticator) now() time.Time { return a.clock().UTC().Truncate(time.Millisecond) }

@@ -105,7 +105,9 @@ func id(n string, count int) string {
 }
 
 // orderedID is an id of n like those that begin with their time, of before any time that Gatehouse writes.
-func orderedID(n string) string { return "(CAST(1000000000 + (" + n + ") AS TEXT) || 'BULKBULKBULKBULK')" }
+func orderedID(n string) string {
+	return "(CAST(1000000000 + (" + n + ") AS TEXT) || 'BULKBULKBULKBULK')"
+}
 
 // scatter is the row of another table, of count, that the row n belongs to: neighbours belong to different ones.
 func scatter(n string, count int) string { return fmt.Sprintf("((%s) * 7919 %% %d)", n, count) }
