@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
+	"github.com/gatehouse-auth/gatehouse/internal/authz"
 )
 
 // A chain is a unit of work in a few statements, of which each happens only if all before it have found or changed a row. The last one records it.
@@ -88,12 +89,12 @@ func recordLive(args int) string {
 		SELECT CAST($%d AS BIGINT), CAST($%d AS BIGINT), $%d, $%d, $%d, $%d, $%d, $%d, $%d, live.of_user, live.of_team, live.of_grant FROM live`, parameters...)
 }
 
-// once runs a chain as a unit of work of its own, and reads what live found. The error is sql.ErrNoRows, and nothing has happened, when one of the statements
+// once runs a chain as a unit of work of its own, and reads what live found: the grant, and the columns after the first three. The error is sql.ErrNoRows, and nothing has happened, when one of the statements
 // found or changed nothing. The event's person, team and grant are live's.
-func (db *DB) once(ctx context.Context, name string, c chain, e audit.Event, dest []any, args ...any) error {
+func (db *DB) once(ctx context.Context, name string, c chain, e audit.Event, grant *authz.GrantID, dest []any, args ...any) error {
 	origin := audit.OriginFrom(ctx)
-	var user, team, grant string
-	dest = append([]any{&user, &team, &grant}, dest...)
+	var user, team string
+	dest = append([]any{&user, &team, grant}, dest...)
 	const attempts = 10 // each has one chance in two thousand to meet the event id of another process in the same microsecond
 	for range attempts {
 		all := slices.Concat(args, []any{db.nextEventID(e.At), millis(e.At), string(e.Kind), cmp.Or(e.Actor, origin.Actor), e.Client, e.Family,
@@ -104,7 +105,7 @@ func (db *DB) once(ctx context.Context, name string, c chain, e audit.Event, des
 				if err := t.get(dest, c.parts[0].query, c.parts[0].arguments(all)...); err != nil {
 					return err
 				}
-				return t.follow(c.parts[1:], append(all[:len(all):len(all)], user, team, grant))
+				return t.follow(c.parts[1:], append(all[:len(all):len(all)], user, team, string(*grant)))
 			})
 		} else {
 			err = db.again(ctx, func() error { return db.atOnce(ctx, name, c.whole, dest, all) })

@@ -60,7 +60,7 @@ func (db *DB) Redeem(ctx context.Context, f authz.Family) (live authz.Live, err 
 	}
 	err = db.once(ctx, "Redeem", redeemChainFor(len(f.Scope)), audit.Event{
 		At: f.CreatedAt, Kind: audit.TokenIssued, Actor: actor(f.Client), Client: string(f.Client), Family: string(f.ID), Detail: words(f.Scope),
-	}, append(userInto(&live.User), teamInto(&live.Team)...), args...)
+	}, new(authz.GrantID), append(userInto(&live.User), teamInto(&live.Team)...), args...)
 	switch {
 	case isNoRows(err):
 		if err := db.replayed(ctx, f); err != nil {

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
@@ -11,7 +12,7 @@ import (
 
 // rotation is the compare-and-swap: it changes the family if the presented generation is the newest, and all that justifies it is alive.
 // Its row is what everyone waits for who refreshes or ends it.
-var rotation = newChain(8, `SELECT `+ofLive+`, `+familyColumns+`, `+userColumns+`, `+teamColumns+`
+var rotation = newChain(8, `SELECT `+ofLive+`, f.scope, f.auth_time, f.created_at, f.token_dead_at, f.nonce, f.methods, f.session_id, f.resource, `+userColumns+`, `+teamColumns+`
 	FROM `+liveTables+` JOIN families f ON f.grant_id = g.id
 	WHERE f.id = $1 AND g.client_id = $2 AND f.generation = $3 AND f.ended_at = 0 AND f.expires_at > $4 AND f.dpop_key = $8 AND `+isLive,
 	`UPDATE families SET generation = families.generation + 1, rotated_at = $4,
@@ -26,10 +27,12 @@ var errRetried = errors.New("retried")
 // A retry writes nothing.
 func (db *DB) Rotate(ctx context.Context, r authz.Rotation) (rotated authz.Rotated, err error) {
 	f, live := &rotated.Family, &rotated.Live
+	f.ID, f.Client, f.Generation, f.RotatedAt, f.DPoPKey = r.Family, r.Client, r.Generation+1, r.At, r.DPoPKey
+	dest := []any{scopeColumn{&f.Scope}, timeColumn{&f.AuthTime}, timeColumn{&f.CreatedAt}, timeColumn{&f.TokenDeadAt}, &f.Nonce, wordsColumn{&f.Methods}, &f.SessionID, wordsColumn{&f.Resource}}
 	tokenDeadAt := r.TokenDeadAt.Add(r.Grace) // a retry within the grace gets an access token too, and is not written down
 	err = db.once(ctx, "Rotate", rotation, audit.Event{
 		At: r.At, Kind: audit.TokenRefreshed, Actor: actor(r.Client), Client: string(r.Client), Family: string(r.Family),
-	}, append(familyInto(f), append(userInto(&live.User), teamInto(&live.Team)...)...),
+	}, &f.Grant, slices.Concat(dest, userInto(&live.User), teamInto(&live.Team)),
 		r.Family, r.Client, r.Generation, millis(r.At), millis(tokenDeadAt), millis(r.At.Add(r.Idle)), r.Absolute.Milliseconds(), r.DPoPKey)
 	if isNoRows(err) {
 		return db.notRotated(ctx, r)
@@ -37,7 +40,6 @@ func (db *DB) Rotate(ctx context.Context, r authz.Rotation) (rotated authz.Rotat
 	if err != nil {
 		return authz.Rotated{}, err
 	}
-	f.Client, f.Generation, f.RotatedAt = r.Client, f.Generation+1, r.At
 	f.TokenDeadAt = latest(f.TokenDeadAt, tokenDeadAt)
 	f.ExpiresAt = earliest(r.At.Add(r.Idle), f.CreatedAt.Add(r.Absolute))
 	return rotated, nil
