@@ -84,8 +84,9 @@ func (c *clientCache) forget() {
 
 // Client is a client with its redirect URIs and its secrets, the oldest first. What it refers to is shared and must not be changed. authz.ErrNoClient.
 func (db *DB) Client(ctx context.Context, id authz.ClientID) (authz.Client, error) {
+	// Of when the question was asked, so that one look answers it, however long that takes. Not the clock of what is stored: that one may jump.
+	now := time.Now()
 	for {
-		now := time.Now() // not the clock of what is stored: that one may jump
 		client, known, generation, fresh := db.clients.get(id, now)
 		if known {
 			return client, nil
