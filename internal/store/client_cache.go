@@ -16,7 +16,8 @@ const maxClients = 10_000
 
 // clientCache remembers clients, which every request needs and hardly any changes, and it is exact, also where several processes share a database.
 // A change counts up the revision in its transaction, and is answered a clientLease after its commit. By then every process has looked at the revision, or will
-// before it goes by a client again. So what has been answered is true everywhere, without a word between the processes.
+// before it goes by a client again. So what has been answered is true everywhere, without a word between the processes. Only a machine whose clock stood still, because
+// it was suspended meanwhile, goes by what it knew for the rest of its lease.
 //
 // Clients that do not exist are not remembered: a new one is known at once, and nobody can fill the cache with names.
 type clientCache struct {
