@@ -155,7 +155,11 @@ func (db *DB) atOnce(ctx context.Context, name, query string, dest, args []any) 
 
 // alone runs a unit of work by itself that could not happen with others.
 func (db *DB) alone(ctx context.Context, query string, dest, args []any) (found bool, err error) {
-	db.group.alone <- struct{}{}
+	select {
+	case db.group.alone <- struct{}{}:
+	case <-ctx.Done():
+		return false, ctx.Err()
+	}
 	defer func() { <-db.group.alone }()
 	// A browser that goes away must not cost a connection: cancelling a statement of PostgreSQL closes it.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)

@@ -16,7 +16,8 @@ const maxClients = 10_000
 
 // clientCache remembers clients, which every request needs and hardly any changes, and it is exact, also where several processes share a database.
 // A change counts up the revision in its transaction, and is answered a clientLease after its commit. By then every process has looked at the revision, or will
-// before it goes by a client again. So what has been answered is true everywhere, without a word between the processes.
+// before it goes by a client again. So what has been answered is true everywhere, without a word between the processes. Only a machine whose clock stood still, because
+// it was suspended meanwhile, goes by what it knew for the rest of its lease.
 //
 // Clients that do not exist are not remembered: a new one is known at once, and nobody can fill the cache with names.
 type clientCache struct {
@@ -84,8 +85,9 @@ func (c *clientCache) forget() {
 
 // Client is a client with its redirect URIs and its secrets, the oldest first. What it refers to is shared and must not be changed. authz.ErrNoClient.
 func (db *DB) Client(ctx context.Context, id authz.ClientID) (authz.Client, error) {
+	// Of when the question was asked, so that one look answers it, however long that takes. Not the clock of what is stored: that one may jump.
+	now := time.Now()
 	for {
-		now := time.Now() // not the clock of what is stored: that one may jump
 		client, known, generation, fresh := db.clients.get(id, now)
 		if known {
 			return client, nil

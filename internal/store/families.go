@@ -124,20 +124,28 @@ func (db *DB) Burn(ctx context.Context, f authz.Family) error {
 }
 
 // TrimFamilies lets the families of a grant beyond the newest expire with their access tokens, unless they are refreshed before. It does so once there are twice as
-// many as are to be kept, and looks no further back than it must: those that are older still were let go before.
+// many as are to be kept, and looks no further back than it must: behind a step in which nobody waits are those that were let go before. A family that has ended counts
+// for nothing: what many have ended must let nobody go, nor hide who waits.
 func (db *DB) TrimFamilies(ctx context.Context, grant authz.GrantID, keep int) error {
 	scan := func(r row) (waits bool, err error) { return waits, r.Scan(&waits) }
-	found, err := all(ctx, db, "TrimFamilies", scan, `SELECT f.ended_at = 0 AND f.expires_at > f.token_dead_at FROM families f
-		WHERE f.grant_id = $1 ORDER BY f.id DESC LIMIT 1 OFFSET $2`, grant, 2*keep)
+	found, err := all(ctx, db, "TrimFamilies", scan, `SELECT f.expires_at > f.token_dead_at FROM families f
+		WHERE f.grant_id = $1 AND f.ended_at = 0 ORDER BY f.id DESC LIMIT 1 OFFSET $2`, grant, 2*keep)
 	if err != nil || len(found) == 0 || !found[0] {
 		return err
 	}
-	const between = 64 // as many and more are made between two looks
-	return db.write(ctx, "TrimFamilies", func(t *tx) error {
-		_, err := t.exec(`UPDATE families SET expires_at = token_dead_at WHERE ended_at = 0 AND expires_at > token_dead_at
-			AND id IN (SELECT f.id FROM families f WHERE f.grant_id = $1 ORDER BY f.id DESC LIMIT $2 OFFSET $3)`, grant, keep+between, keep)
-		return err
-	})
+	const between = 64 // as many are made between two looks, hardly ever more
+	trimmed := int64(1)
+	for skip := keep; trimmed > 0; skip += keep + between {
+		err := db.write(ctx, "TrimFamilies", func(t *tx) (err error) {
+			trimmed, err = t.exec(`UPDATE families SET expires_at = token_dead_at WHERE ended_at = 0 AND expires_at > token_dead_at
+				AND id IN (SELECT f.id FROM families f WHERE f.grant_id = $1 AND f.ended_at = 0 ORDER BY f.id DESC LIMIT $2 OFFSET $3)`, grant, keep+between, skip)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // The columns of a family f but its client, which is its grant's.

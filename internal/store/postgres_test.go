@@ -1,11 +1,13 @@
 package store_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -125,5 +127,57 @@ func TestAUnitThatWaitsForALockHoldsUpNobody(t *testing.T) {
 	slow.Wait()
 	if n := redeemed.Load(); n != 1 {
 		t.Errorf("%d of those who waited for one code redeemed it", n)
+	}
+}
+
+// Whoever hangs up while all places are taken by those who wait for a lock leaves, and nothing happens for them.
+func TestWhoHangsUpLeavesTheQueueForALock(t *testing.T) {
+	db := open(t, pgtest.URL(t)+"&pool_max_conns=4")
+	g := oneGrant(t, db)
+	redeem := func(ctx context.Context, id string) error {
+		_, err := db.Redeem(ctx, authz.Family{ID: authz.FamilyID(id), Grant: g.ID, Client: g.Client, Scope: g.Scope, CreatedAt: now, ExpiresAt: now})
+		return err
+	}
+	locked, err := db.SQL().Begin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer locked.Rollback()
+	if _, err := locked.Exec(`SELECT 1 FROM grants WHERE id = $1 FOR UPDATE`, g.ID); err != nil {
+		t.Fatal(err)
+	}
+	var waiting sync.WaitGroup
+	for i := range 2 { // half of the pool
+		waiting.Go(func() {
+			if err := redeem(t.Context(), fmt.Sprintf("f%d", i)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	for n := 0; n < 2; {
+		const query = `SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND query_start < now() - INTERVAL '100 ms'`
+		if err := db.SQL().QueryRow(query).Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	left := make(chan error, 1)
+	go func() { left <- redeem(ctx, "f-gone") }()
+	select {
+	case err := <-left:
+		if !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got the error %v, want the end of the context", err)
+		}
+	case <-time.After(2 * time.Second):
+		t.Error("whoever hung up is still waiting")
+	}
+	if err := locked.Rollback(); err != nil {
+		t.Error(err)
+	}
+	waiting.Wait()
+	var gone int
+	if err := db.SQL().QueryRow(`SELECT COUNT(*) FROM families WHERE id = 'f-gone'`).Scan(&gone); err != nil || gone != 0 {
+		t.Errorf("got %d families of who hung up before anything happened (%v)", gone, err)
 	}
 }

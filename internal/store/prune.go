@@ -21,7 +21,7 @@ const pruneAudit = `DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE id
 const pruneUnit = 100
 
 // Prune deletes what has expired, and events that have been kept long enough: at most batch rows of each kind, in units of work so small that
-// nobody waits long for one. It returns how many it deleted; call it until that is 0.
+// nobody waits long for one. It returns how many it deleted. 0 does not say that no family has expired: of them it sees a part at each call.
 func (db *DB) Prune(ctx context.Context, now time.Time, batch int) (int, error) {
 	total := 0
 	for _, query := range pruneQueries {

@@ -1,9 +1,10 @@
 // Package store keeps everything in SQLite or PostgreSQL, with one SQL text for both. It implements the interfaces that authz, authn, team and token declare.
 //
-// Each exported method is one unit of work: it happens whole or not at all, and has happened durably when it returns.
+// Each exported method is one unit of work: it happens whole or not at all, and has happened durably when it returns. Prune and TrimFamilies take several, each whole in
+// itself; and what Redeem and Rotate do with what they refuse, they do in a second one.
 //
-// Where things are: dialect.go has everything in which the two databases differ, work.go runs statements and units of work, writer.go joins SQLite's
-// concurrent units in one commit, migrations/ is the schema. The other files are named for what they keep.
+// Where things are: dialect.go has everything in which the two databases differ, work.go runs statements and units of work, chain.go those that are few statements and
+// often run, writer.go joins SQLite's concurrent units in one commit and group.go PostgreSQL's, client_cache.go remembers clients, migrations/ is the schema. The other files are named for what they keep.
 package store
 
 import (

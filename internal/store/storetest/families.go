@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
@@ -113,6 +114,32 @@ func testTrimFamilies(k *kit) {
 	k.ok(k.db.TrimFamilies(k.ctx, g.ID, 1))
 	equal(k, "those that were too many", expiry("f5"), tokenDead)
 	equal(k, "one that has ended keeps its time: it tells replays", k.rows("families", "id = 'f6' AND expires_at = $1", full.UnixMilli()), 1)
+}
+
+// Those that have ended are no connections: they let nobody go.
+func testTrimCountsTheLiving(k *kit) {
+	k.populate()
+	g := k.granted("g1", ada, global, acme, "read")
+	k.redeemed("f-0", g)
+	for n := range 5 {
+		id := fmt.Sprintf("f-%d", n+1)
+		k.redeemed(id, g)
+		must[bool](k)(k.db.EndFamily(k.ctx, authz.FamilyID(id), g.Client, now))
+	}
+	k.redeemed("f-6", g)
+	k.ok(k.db.TrimFamilies(k.ctx, g.ID, 3))
+	equal(k, "connections that wait", k.rows("families", "ended_at = 0 AND expires_at > token_dead_at"), 2)
+}
+
+// As many as there are, since fewer may have been allowed only since today.
+func testTrimLetsGoOfAll(k *kit) {
+	k.populate()
+	g := k.granted("g1", ada, global, acme, "read")
+	for n := range 150 {
+		k.redeemed(fmt.Sprintf("f-%03d", n), g)
+	}
+	k.ok(k.db.TrimFamilies(k.ctx, g.ID, 3))
+	equal(k, "connections that wait", k.rows("families", "ended_at = 0 AND expires_at > token_dead_at"), 3)
 }
 
 func storedKey(id, slot string, created time.Time) token.StoredKey {

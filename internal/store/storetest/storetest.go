@@ -66,6 +66,8 @@ func Run(t *testing.T, h Harness) {
 		{"RedeemRefuses", testRedeemRefuses},
 		{"Burn", testBurn},
 		{"TrimFamilies", testTrimFamilies},
+		{"TrimFamilies counts the living", testTrimCountsTheLiving},
+		{"TrimFamilies lets go of all that are too many", testTrimLetsGoOfAll},
 		{"Rotate", testRotate},
 		{"RotateRefuses", testRotateRefuses},
 		{"RotateReuseEndsTheFamily", testRotateReuse},

@@ -1,0 +1,35 @@
+package store_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/internal/store"
+)
+
+// A database that answers more slowly than a clientLease is asked no more often for that.
+func TestAClientIsFoundHoweverSlowTheDatabase(t *testing.T) {
+	var looks int
+	db, err := store.Open(t.Context(), "sqlite:"+t.TempDir()+"/db", store.Options{Observe: func(statement string) {
+		if statement == "Revision" {
+			looks++
+			time.Sleep(60 * time.Millisecond)
+		}
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	g := oneGrant(t, db)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	for range 2 {
+		if client, err := db.Client(ctx, g.Client); err != nil || client.ID != g.Client {
+			t.Fatalf("got the client %q and the error %v after %d looks", client.ID, err, looks)
+		}
+	}
+	if looks != 2 {
+		t.Errorf("it was looked %d times whether a client has changed, want once for each time it was asked for", looks)
+	}
+}
