@@ -112,7 +112,7 @@ var settings = []setting{
 		func(c *Config) *int { return &c.Limits.ClientFailures }, 1, 1_000_000),
 	number("limits.connections_per_grant", "Connections of one person to one application in one team; each code that is redeemed makes one. Once there are more than twice as many, only the newest are kept: the others can be refreshed only until the access token expires that they have.",
 		func(c *Config) *int { return &c.Limits.ConnectionsPerGrant }, 1, 1_000_000),
-	number("limits.concurrent_password_hashes", "Passwords checked at the same time; each takes some memory and a processor. 0 means the number of processors.",
+	number("limits.concurrent_password_hashes", "Passwords checked at the same time; each takes some memory and a processor. 0 means the number of processors, or half of it where a container has a quota of them.",
 		func(c *Config) *int { return &c.Limits.ConcurrentPasswordHashes }, 0, 1024),
 
 	{

@@ -74,7 +74,7 @@ type Options struct {
 	FailuresPerPair     int           // per account and address, in 15 minutes: 10
 	FailuresPerAddress  int           // per address, in 15 minutes: 50
 	FailuresPerAccount  int           // per account from browsers that it has not signed in from, in an hour: 100
-	ConcurrentHashes    int           // argon2id at once: the number of processors
+	ConcurrentHashes    int           // argon2id at once: the number of processors, half of them where the process may not use them all
 	InsecureFastHashing bool          // for tests only: makes passwords cheap to guess if the database leaks
 }
 
@@ -83,8 +83,18 @@ func (o Options) withDefaults() Options {
 	o.FailuresPerPair = cmp.Or(o.FailuresPerPair, 10)
 	o.FailuresPerAddress = cmp.Or(o.FailuresPerAddress, 50)
 	o.FailuresPerAccount = cmp.Or(o.FailuresPerAccount, 100)
-	o.ConcurrentHashes = cmp.Or(o.ConcurrentHashes, runtime.GOMAXPROCS(0))
+	o.ConcurrentHashes = cmp.Or(o.ConcurrentHashes, concurrentHashes(runtime.GOMAXPROCS(0), Limited()))
 	return o
+}
+
+// Limited reports whether this process may use fewer processors than the machine has: a quota, or GOMAXPROCS.
+func Limited() bool { return runtime.GOMAXPROCS(0) < runtime.NumCPU() }
+
+func concurrentHashes(processors int, limited bool) int {
+	if limited {
+		return max(1, processors/2)
+	}
+	return processors
 }
 
 // Authenticator signs people in and out. It is safe for concurrent use.

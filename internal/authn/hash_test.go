@@ -115,3 +115,15 @@ func TestHashingIsBounded(t *testing.T) {
 		}
 	})
 }
+
+func TestAProcessWithAQuotaKeepsHalfOfItForOthers(t *testing.T) {
+	for _, tt := range []struct {
+		processors int
+		limited    bool
+		want       int
+	}{{1, false, 1}, {8, false, 8}, {1, true, 1}, {2, true, 1}, {8, true, 4}} {
+		if got := concurrentHashes(tt.processors, tt.limited); got != tt.want {
+			t.Errorf("%d processors, limited %t: got %d, want %d", tt.processors, tt.limited, got, tt.want)
+		}
+	}
+}

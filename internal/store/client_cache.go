@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -15,7 +16,7 @@ const clientLease = 50 * time.Millisecond
 const maxClients = 10_000
 
 // clientCache remembers clients, which every request needs and hardly any changes, and it is exact, also where several processes share a database.
-// A change counts up the revision in its transaction, and is answered a clientLease after its commit. By then every process has looked at the revision, or will
+// A change makes another revision in its transaction (a random one, so that a database which has lost its latest commits does not repeat one), and is answered a clientLease after its commit. By then every process has looked at the revision, or will
 // before it goes by a client again. So what has been answered is true everywhere, without a word between the processes. Only a machine whose clock stood still, because
 // it was suspended meanwhile, goes by what it knew for the rest of its lease.
 //
@@ -114,7 +115,7 @@ func (db *DB) changeClients(ctx context.Context, name string, work unit) error {
 		if err := work(t); err != nil {
 			return err
 		}
-		_, err := t.exec(`INSERT INTO revisions (name, revision) VALUES ('clients', 1) ON CONFLICT (name) DO UPDATE SET revision = revisions.revision + 1`)
+		_, err := t.exec(`INSERT INTO revisions (name, revision) VALUES ('clients', $1) ON CONFLICT (name) DO UPDATE SET revision = excluded.revision`, rand.Int64())
 		return err
 	})
 	if err != nil {

@@ -133,19 +133,21 @@ func (db *DB) TrimFamilies(ctx context.Context, grant authz.GrantID, keep int) e
 	if err != nil || len(found) == 0 || !found[0] {
 		return err
 	}
-	const between = 64 // as many are made between two looks, hardly ever more
-	trimmed := int64(1)
-	for skip := keep; trimmed > 0; skip += keep + between {
-		err := db.write(ctx, "TrimFamilies", func(t *tx) (err error) {
-			trimmed, err = t.exec(`UPDATE families SET expires_at = token_dead_at WHERE ended_at = 0 AND expires_at > token_dead_at
-				AND id IN (SELECT f.id FROM families f WHERE f.grant_id = $1 AND f.ended_at = 0 ORDER BY f.id DESC LIMIT $2 OFFSET $3)`, grant, keep+between, skip)
-			return err
-		})
-		if err != nil {
-			return err
+	const (
+		between = 64 // as many are made between two looks, hardly ever more
+		steps   = 16 // so that nobody waits long for this
+	)
+	return db.write(ctx, "TrimFamilies", func(t *tx) error {
+		for step := range steps {
+			trimmed, err := t.exec(`UPDATE families SET expires_at = token_dead_at WHERE ended_at = 0 AND expires_at > token_dead_at
+				AND id IN (SELECT f.id FROM families f WHERE f.grant_id = $1 AND f.ended_at = 0 ORDER BY f.id DESC LIMIT $2 OFFSET $3)`,
+				grant, keep+between, keep+step*(keep+between))
+			if err != nil || trimmed == 0 {
+				return err
+			}
 		}
-	}
-	return nil
+		return nil
+	})
 }
 
 // The columns of a family f but its client, which is its grant's.

@@ -25,7 +25,10 @@ const countQuery = `INSERT INTO throttle (bucket, failures, resets_at) VALUES ($
 // Count adds one failure to each bucket, or to none when one of them is full; wait is then how long until none is.
 func (db *DB) Count(ctx context.Context, buckets []authn.Bucket, now time.Time) (wait time.Duration, err error) {
 	err = db.write(ctx, "Count", func(t *tx) error {
-		wait = 0
+		var err error
+		if wait, err = t.full(buckets, now); err != nil || wait > 0 {
+			return err
+		}
 		for _, b := range ordered(buckets) {
 			full, err := t.count(b, now)
 			if err != nil {
@@ -42,6 +45,21 @@ func (db *DB) Count(ctx context.Context, buckets []authn.Bucket, now time.Time) 
 		err = nil
 	}
 	return wait, err
+}
+
+// full is how long until none of the buckets is full. In a flood one nearly always is, and then there is nothing to write and to undo.
+func (t *tx) full(buckets []authn.Bucket, now time.Time) (wait time.Duration, err error) {
+	for _, b := range buckets {
+		var resets time.Time
+		err := t.get([]any{timeColumn{&resets}}, `SELECT resets_at FROM throttle WHERE bucket = $1 AND resets_at > $2 AND failures >= $3`, b.Key, millis(now), b.Limit)
+		if err != nil && !isNoRows(err) {
+			return 0, err
+		}
+		if err == nil {
+			wait = max(wait, resets.Sub(now))
+		}
+	}
+	return wait, nil
 }
 
 // count adds a failure to one bucket. When that is more than it takes, full is how long it stays so.

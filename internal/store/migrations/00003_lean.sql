@@ -14,9 +14,10 @@ DROP INDEX audit_user;
 DROP INDEX audit_client;
 DROP INDEX audit_kind;
 CREATE INDEX audit_user ON audit (user_id, id) WHERE kind NOT IN ('token.issued', 'token.refreshed', 'token.machine');
+CREATE INDEX audit_notable ON audit (team_id, id) WHERE kind NOT IN ('token.issued', 'token.refreshed', 'token.machine');
 CREATE INDEX audit_machine ON audit (client_id, id) WHERE kind = 'token.machine';
 
--- How often something has changed that processes remember.
+-- Changes whenever something has changed that processes remember.
 CREATE TABLE revisions (
     name     TEXT   NOT NULL PRIMARY KEY,
     revision BIGINT NOT NULL
