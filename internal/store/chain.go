@@ -97,8 +97,10 @@ func (db *DB) once(ctx context.Context, name string, c chain, e audit.Event, gra
 	dest = append([]any{&user, &team, grant}, dest...)
 	const attempts = 10 // each has one chance in two thousand to meet the event id of another process in the same microsecond
 	for range attempts {
-		all := slices.Concat(args, []any{db.nextEventID(e.At), millis(e.At), string(e.Kind), cmp.Or(e.Actor, origin.Actor), e.Client, e.Family,
-			cmp.Or(e.Address, origin.Address), cmp.Or(e.RequestID, origin.RequestID), e.Detail})
+		all := slices.Concat(args, []any{
+			db.nextEventID(e.At), millis(e.At), string(e.Kind), cmp.Or(e.Actor, origin.Actor), e.Client, e.Family,
+			cmp.Or(e.Address, origin.Address), cmp.Or(e.RequestID, origin.RequestID), e.Detail,
+		})
 		var err error
 		if db.writer != nil {
 			err = db.write(ctx, name, func(t *tx) error {
