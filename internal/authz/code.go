@@ -142,10 +142,8 @@ func (s *Server) exchangeCode(ctx context.Context, client Client, r oauth.TokenR
 	}, now)
 }
 
-// trims reports whether redeeming this code has to look for families that are too many: one in sixteen does, by its random part.
-func (id FamilyID) trims() bool {
-	return strings.HasSuffix(string(id), "A") || strings.HasSuffix(string(id), "B")
-}
+// trims reports whether redeeming this code has to look for families that are too many: one in 32 does, by its random part.
+func (id FamilyID) trims() bool { return strings.HasSuffix(string(id), "A") }
 
 // codeRefused records why a code of ours was refused, and returns the refusal.
 func (s *Server) codeRefused(ctx context.Context, client Client, c code, refusal, cause error) error {

@@ -50,22 +50,16 @@ func newChain(args int, live string, changes ...string) chain {
 	return c
 }
 
-var parameter = regexp.MustCompile(`\$[0-9]+`)
-
 // newPart numbers the parameters of a statement anew.
 func newPart(query string) part {
 	var p part
-	p.query = parameter.ReplaceAllStringFunc(query, func(name string) string {
-		number, err := strconv.Atoi(name[1:])
-		if err != nil {
-			panic(err) // the expression matches digits
-		}
-		at := slices.Index(p.uses, number-1)
+	p.query = renumber(query, func(n int) int {
+		at := slices.Index(p.uses, n-1)
 		if at < 0 {
 			at = len(p.uses)
-			p.uses = append(p.uses, number-1)
+			p.uses = append(p.uses, n-1)
 		}
-		return fmt.Sprintf("$%d", at+1)
+		return at + 1
 	})
 	return p
 }
@@ -81,16 +75,26 @@ func (p part) arguments(all []any) []any {
 
 // recordLive is the event of a chain.
 func recordLive(args int) string {
-	parameters := make([]any, eventParameters)
-	for i := range parameters {
-		parameters[i] = args + 1 + i
-	}
-	return fmt.Sprintf(`INSERT INTO audit (id, at, kind, actor, client_id, family_id, address, request_id, detail, user_id, team_id, grant_id)
-		SELECT CAST($%d AS BIGINT), CAST($%d AS BIGINT), $%d, $%d, $%d, $%d, $%d, $%d, $%d, live.of_user, live.of_team, live.of_grant FROM live`, parameters...)
+	const record = `INSERT INTO audit (id, at, kind, actor, client_id, family_id, address, request_id, detail, user_id, team_id, grant_id)
+		SELECT CAST($1 AS BIGINT), CAST($2 AS BIGINT), $3, $4, $5, $6, $7, $8, $9, live.of_user, live.of_team, live.of_grant FROM live`
+	return renumber(record, func(n int) int { return args + n })
 }
 
-// once runs a chain as a unit of work of its own, and reads what live found: the grant, and the columns after the first three. The error is sql.ErrNoRows, and nothing has happened, when one of the statements
-// found or changed nothing. The event's person, team and grant are live's.
+var parameter = regexp.MustCompile(`\$[0-9]+`)
+
+// renumber gives the parameters of a statement other numbers.
+func renumber(query string, other func(int) int) string {
+	return parameter.ReplaceAllStringFunc(query, func(name string) string {
+		n, err := strconv.Atoi(name[1:])
+		if err != nil {
+			panic(err) // the expression matches digits
+		}
+		return fmt.Sprintf("$%d", other(n))
+	})
+}
+
+// once runs a chain as a unit of work of its own, and reads what live found: the grant, and the columns after the first three. The error is sql.ErrNoRows, and
+// nothing has happened, when one of the statements found or changed nothing. The event's person, team and grant are live's.
 func (db *DB) once(ctx context.Context, name string, c chain, e audit.Event, grant *authz.GrantID, dest []any, args ...any) error {
 	origin := audit.OriginFrom(ctx)
 	var user, team string
