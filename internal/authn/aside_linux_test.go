@@ -1,12 +1,14 @@
 package authn
 
 import (
+	"fmt"
+	"os"
 	"runtime"
 	"syscall"
 	"testing"
 )
 
-// Whoever checks a password takes what processor time others leave, and nobody's else priority changes.
+// Whoever checks a password takes what processor time others leave, and nobody else's priority changes.
 func TestAPasswordIsHashedAtTheLeastPriority(t *testing.T) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -25,5 +27,21 @@ func TestAPasswordIsHashedAtTheLeastPriority(t *testing.T) {
 	}
 	if got := priority()[0]; got != before {
 		t.Errorf("the caller runs at a priority of %d, was %d", got, before)
+	}
+}
+
+// A thread that ended would take along every program that it had started with PR_SET_PDEATHSIG.
+func TestTheThreadsOfPasswordChecksStay(t *testing.T) {
+	var threads []int
+	for range 20 {
+		aside(func() []byte {
+			threads = append(threads, syscall.Gettid())
+			return nil
+		})
+	}
+	for _, thread := range threads {
+		if _, err := os.Stat(fmt.Sprintf("/proc/self/task/%d", thread)); err != nil {
+			t.Errorf("a thread that has checked a password is gone: %v", err)
+		}
 	}
 }

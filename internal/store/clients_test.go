@@ -3,24 +3,28 @@ package store_test
 import (
 	"context"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/store"
+	"github.com/gatehouse-auth/gatehouse/internal/store/storetest"
 )
 
 // A database that answers more slowly than a clientLease is asked no more often for that.
-func TestAClientIsFoundHoweverSlowTheDatabase(t *testing.T) {
+func TestAClientIsFoundHoweverSlowTheDatabase(t *testing.T) { synctest.Test(t, findSlowly) }
+
+func findSlowly(t *testing.T) {
 	var looks int
-	db, err := store.Open(t.Context(), "sqlite:"+t.TempDir()+"/db", store.Options{Observe: func(statement string) {
+	db, err := store.Open(t.Context(), storetest.SQLiteURL(t), store.Options{Observe: func(statement string) {
 		if statement == "Revision" {
 			looks++
-			time.Sleep(60 * time.Millisecond)
+			time.Sleep(60 * time.Millisecond) // by the clock of the bubble
 		}
 	}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { db.Close() })
+	defer db.Close()
 	g := oneGrant(t, db)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
