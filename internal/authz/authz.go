@@ -116,6 +116,12 @@ type Standing struct {
 	Blocked string // the reason of the team's admin; empty when not blocked
 }
 
+// Visitor is who is at the browser, and where they stand as far as one client is concerned.
+type Visitor struct {
+	Session   authn.Session // with its person
+	Standings []Standing    // by the team's name
+}
+
 // Family is everything that came from one authorization code: its redemption, and what follows. One row.
 type Family struct {
 	ID        FamilyID // the code's id; it begins with its time
@@ -229,8 +235,11 @@ type Store interface {
 
 	// Standings is each team that the person belongs to, by name, with what concerns the client. One query.
 	Standings(ctx context.Context, user team.UserID, client ClientID) ([]Standing, error)
-	// Visitor is a session with its person, alive at now, and their Standings. authn.ErrNoSession. One query.
-	Visitor(ctx context.Context, session string, client ClientID, now time.Time) (authn.Session, []Standing, error)
+	// Visitor is who is at the browser: a session that is alive at now. authn.ErrNoSession. One query.
+	Visitor(ctx context.Context, session string, client ClientID, now time.Time) (Visitor, error)
+	// RememberedVisitor is what Visitor has answered before, if that is known, without a query. Of what has been answered anywhere since, it may lack a grant that was given or
+	// widened and the end of a block, and nothing else.
+	RememberedVisitor(session string, client ClientID, now time.Time) (visitor Visitor, known bool)
 	// SaveGrant creates the grant of (user, client, team), or adds g.Scope to the one there is, whose id and CreatedAt stay. It returns the grant as saved.
 	// ErrNotLive when the person is disabled or no member, the client disabled, gone or another team's, or blocked by the team.
 	SaveGrant(ctx context.Context, g Grant) (Grant, error)

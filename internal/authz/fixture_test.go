@@ -137,7 +137,7 @@ func newWorld(t testing.TB, databaseURL string) *world {
 // process is a server process of its own on the world's database.
 func (w *world) process() (*store.DB, *token.Keyring, *authz.Server) {
 	w.Helper()
-	db, err := store.Open(w.ctx(), w.databaseURL, store.Options{Observe: w.statements.observe, Now: w.clock.now, MachineTokenLifetime: time.Hour})
+	db, err := store.Open(w.ctx(), w.databaseURL, store.Options{Observe: w.statements.observe, Now: w.clock.now, MachineTokenLifetime: time.Hour, Lease: 10 * time.Millisecond})
 	w.ok(err)
 	w.Cleanup(func() { w.ok(db.Close()) })
 	keys, err := token.OpenKeyring(w.ctx(), db, storetest.Keyed(w, db), w.clock.now)

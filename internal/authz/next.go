@@ -152,19 +152,26 @@ func (s *Server) Next(ctx context.Context, r Request, session *authn.Session) (N
 	return s.step(o)
 }
 
-// Arrive is Next for a browser of which no more is known than the ID of its session, "" for none: one query finds who that is and where they stand.
+// Arrive is Next for a browser of which no more is known than the ID of its session, "" for none: one query finds who that is and where they stand, or none.
 func (s *Server) Arrive(ctx context.Context, r Request, session string) (Next, error) {
 	client, err := s.client(ctx, r)
 	if err != nil {
 		return Next{}, err
 	}
+	// A visitor who is remembered is enough for an answer without a page. All else is decided by what is true now: they may have agreed since.
+	if visitor, known := s.store.RememberedVisitor(session, client.ID, s.now()); known {
+		o := outlook{request: r, client: client, session: &visitor.Session}
+		if err := s.decide(&o, visitor.Standings); err == nil && o.step == Answer {
+			return s.step(o)
+		}
+	}
 	o := outlook{request: r, client: client}
 	var standings []Standing
 	if session != "" {
-		visitor, theirs, err := s.store.Visitor(ctx, session, client.ID, s.now())
+		visitor, err := s.store.Visitor(ctx, session, client.ID, s.now())
 		switch {
 		case err == nil:
-			o.session, standings = &visitor, theirs
+			o.session, standings = &visitor.Session, visitor.Standings
 		case !errors.Is(err, authn.ErrNoSession):
 			return Next{}, fmt.Errorf("load a session and its person's teams: %w", err)
 		}

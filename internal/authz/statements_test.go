@@ -27,6 +27,18 @@ func TestStatementsOfARememberedFlow(t *testing.T) {
 		if diff := cmp.Diff(map[string]int{"Visitor": 1}, authorize); diff != "" {
 			t.Errorf("authorize: it reads once and writes nothing (-want +got):\n%s", diff)
 		}
+		again := w.statements.during(func() {
+			for range 100 { // some within the time for which what is remembered is gone by
+				n, err := w.server.Arrive(w.ctx(), w.begin(params(w.app, "team", "red")), session.ID)
+				w.ok(err)
+				if n.Step != authz.Answer {
+					t.Fatalf("next is %v, want Answer", n.Step)
+				}
+			}
+		})
+		if again["Visitor"] > 50 {
+			t.Errorf("somebody who came 100 times was asked for %d times, want them remembered", again["Visitor"])
+		}
 		exchange := w.statements.during(func() { w.mustRedeem(w.app, code) })
 		if diff := cmp.Diff(map[string]int{"Redeem": w.statementsOf(2), "audit": 1, "commit": 1}, exchange); diff != "" {
 			t.Errorf("token: one look, one insert and its record, one commit (-want +got):\n%s", diff)

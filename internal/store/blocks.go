@@ -10,7 +10,7 @@ import (
 
 // Block keeps a client out of a team and ends its grants there in the same transaction. team.ErrNoTeam, authz.ErrNoClient.
 func (db *DB) Block(ctx context.Context, b authz.Block) error {
-	return db.write(ctx, "Block", func(t *tx) error {
+	return db.change(ctx, "Block", func(t *tx) error {
 		// Whoever saves a grant in the team has its row, so it is either among those that end here or finds the block.
 		if err := t.must(team.ErrNoTeam, `UPDATE teams SET name = name WHERE id = $1`, b.Team); err != nil {
 			return err

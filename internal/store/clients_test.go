@@ -10,7 +10,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/store/storetest"
 )
 
-// A database that answers more slowly than a clientLease is asked no more often for that.
+// A database that answers more slowly than a lease is asked no more often for that.
 func TestAClientIsFoundHoweverSlowTheDatabase(t *testing.T) { synctest.Test(t, findSlowly) }
 
 func findSlowly(t *testing.T) {

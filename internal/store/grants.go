@@ -58,26 +58,25 @@ const visitorQuery = `SELECT ` + sessionColumns + `, ` + standingColumns + `
 	FROM ` + sessionTables + ` LEFT JOIN memberships m ON m.user_id = s.user_id ` + standingTables + `
 	WHERE s.id = $1 AND ` + sessionIsLive + ` > $3`
 
-// Visitor is a session and its person's Standings. authn.ErrNoSession.
-func (db *DB) Visitor(ctx context.Context, session string, client authz.ClientID, now time.Time) (authn.Session, []authz.Standing, error) {
-	var found authn.Session
+// readVisitor is Visitor, from the database.
+func (db *DB) readVisitor(ctx context.Context, session string, client authz.ClientID, now time.Time) (v authz.Visitor, err error) {
 	scan := func(r row) (s authz.Standing, err error) { // one row for each team, and one without a team for a person who has none
-		if s, err = scanStanding(r, "", client, sessionInto(&found)...); s.Grant != nil {
-			s.Grant.User = found.User.ID
+		if s, err = scanStanding(r, "", client, sessionInto(&v.Session)...); s.Grant != nil {
+			s.Grant.User = v.Session.User.ID
 		}
 		return s, err
 	}
-	standings, err := all(ctx, db, "Visitor", scan, visitorQuery, session, client, millis(now))
+	v.Standings, err = all(ctx, db, "Visitor", scan, visitorQuery, session, client, millis(now))
 	switch {
 	case err != nil:
-		return authn.Session{}, nil, err
-	case len(standings) == 0:
-		return authn.Session{}, nil, authn.ErrNoSession
-	case standings[0].Team.ID == "":
-		return found, nil, nil
+		return authz.Visitor{}, err
+	case len(v.Standings) == 0:
+		return authz.Visitor{}, authn.ErrNoSession
+	case v.Standings[0].Team.ID == "":
+		v.Standings = nil
 	}
-	sortStandings(standings)
-	return found, standings, nil
+	sortStandings(v.Standings)
+	return v, nil
 }
 
 // SaveGrant creates the grant of (user, client, team) or widens the one there is, and returns it as saved. authz.ErrNotLive.
@@ -173,7 +172,7 @@ func (db *DB) Grants(ctx context.Context, f authz.GrantFilter) ([]authz.GrantDet
 
 // RevokeGrant ends a grant with its families. authz.ErrNoGrant.
 func (db *DB) RevokeGrant(ctx context.Context, id authz.GrantID) error {
-	return db.write(ctx, "RevokeGrant", func(t *tx) error {
+	return db.change(ctx, "RevokeGrant", func(t *tx) error {
 		at := db.now()
 		e := audit.Event{At: at, Kind: audit.GrantRevoked, Grant: string(id)}
 		err := t.get([]any{&e.User, &e.Team, &e.Client}, `SELECT g.user_id, g.team_id, g.client_id FROM grants g WHERE g.id = $1`+db.dialect.locking("FOR UPDATE OF g"), id)

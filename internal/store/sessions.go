@@ -25,7 +25,7 @@ func (db *DB) Password(ctx context.Context, email string) (team.User, string, er
 
 // SetPassword replaces the password hash and ends the person's sessions in the same transaction. The clients that asked for it are to be told. team.ErrNoUser.
 func (db *DB) SetPassword(ctx context.Context, user team.UserID, hash string, at time.Time) error {
-	return db.write(ctx, "SetPassword", func(t *tx) error {
+	return db.change(ctx, "SetPassword", func(t *tx) error {
 		err := t.must(team.ErrNoUser, `UPDATE users SET password_hash = $2, password_set_at = $3 WHERE id = $1`, user, hash, millis(at))
 		if err != nil {
 			return err
@@ -50,7 +50,11 @@ func (db *DB) Rehash(ctx context.Context, user team.UserID, from, to string) err
 
 // StartSession saves a session and ends the one it replaces. authn.ErrSignInFailed when the person has been disabled in the meantime.
 func (db *DB) StartSession(ctx context.Context, s authn.Session, replaces string) error {
-	return db.write(ctx, "StartSession", func(t *tx) error {
+	run := db.write
+	if replaces != "" {
+		run = db.change
+	}
+	return run(ctx, "StartSession", func(t *tx) error {
 		if replaces != "" {
 			if _, err := t.exec(`DELETE FROM sessions WHERE id = $1`, replaces); err != nil {
 				return err
@@ -91,7 +95,7 @@ func (db *DB) Session(ctx context.Context, id string, now time.Time) (authn.Sess
 // EndSession ends a session, if there is one. The clients that were connected in it and asked for it are to be told.
 func (db *DB) EndSession(ctx context.Context, id string) error {
 	sid := authn.Session{ID: id}.SID()
-	return db.write(ctx, "EndSession", func(t *tx) error {
+	return db.change(ctx, "EndSession", func(t *tx) error {
 		e := audit.Event{At: db.now(), Kind: audit.SignedOut}
 		err := t.get([]any{&e.User}, `DELETE FROM sessions WHERE id = $1 RETURNING user_id`, id)
 		if isNoRows(err) {

@@ -4,7 +4,7 @@
 // itself; and what Redeem and Rotate do with what they refuse, they do in a second one.
 //
 // Where things are: dialect.go has everything in which the two databases differ, work.go runs statements and units of work, chain.go those that are few statements and
-// often run, writer.go joins SQLite's concurrent units in one commit and group.go PostgreSQL's, client_cache.go remembers clients, migrations/ is the schema. The other files are named for what they keep.
+// often run, writer.go joins SQLite's concurrent units in one commit and group.go PostgreSQL's, memory.go remembers clients and visitors, migrations/ is the schema. The other files are named for what they keep.
 package store
 
 import (
@@ -41,6 +41,8 @@ type Options struct {
 	MachineTokenLifetime time.Duration
 	// AuditRetention is how long events are kept. 0 is 365 days.
 	AuditRetention time.Duration
+	// Lease is how long a process goes by what it remembers, and how long a change of that is waited for. Processes that share a database must have the same. 0 is 50 ms.
+	Lease time.Duration
 }
 
 func (o Options) withDefaults() Options {
@@ -49,6 +51,7 @@ func (o Options) withDefaults() Options {
 	}
 	o.MachineTokenLifetime = cmp.Or(o.MachineTokenLifetime, 24*time.Hour)
 	o.AuditRetention = cmp.Or(o.AuditRetention, 365*24*time.Hour)
+	o.Lease = cmp.Or(o.Lease, 50*time.Millisecond)
 	return o
 }
 
@@ -64,7 +67,7 @@ type DB struct {
 	group  *group   // PostgreSQL only
 	closed func() error
 
-	clients clientCache
+	memory memory
 
 	lastEvent atomic.Int64 // the id of the last event that was appended
 
@@ -86,6 +89,7 @@ func Open(ctx context.Context, url string, opts Options) (*DB, error) {
 		return nil, err
 	}
 	db.opts = opts.withDefaults()
+	db.memory.lease = db.opts.Lease
 	return db, nil
 }
 
@@ -104,7 +108,7 @@ func (db *DB) Ping(ctx context.Context) error {
 // Close finishes the commit that is under way and closes the database. What comes later fails.
 func (db *DB) Close() error {
 	err := db.closed()
-	db.clients.close()
+	db.memory.close()
 	return err
 }
 

@@ -48,7 +48,7 @@ func (db *DB) Teams(ctx context.Context) ([]team.Team, error) {
 
 // RenameTeam gives a team another slug and name; its grants live on. team.ErrSlugTaken, team.ErrNoTeam.
 func (db *DB) RenameTeam(ctx context.Context, id team.ID, slug, name string) error {
-	return db.changeClients(ctx, "RenameTeam", func(t *tx) error {
+	return db.change(ctx, "RenameTeam", func(t *tx) error {
 		err := t.must(team.ErrNoTeam, `UPDATE teams SET slug = $2, name = $3 WHERE id = $1`, id, slug, name)
 		if db.dialect.violation(err) == uniqueConstraint {
 			return team.ErrSlugTaken
@@ -62,7 +62,7 @@ func (db *DB) RenameTeam(ctx context.Context, id team.ID, slug, name string) err
 
 // RemoveTeam removes a team with its grants; its memberships, clients and blocks go with it by foreign key. team.ErrNoTeam.
 func (db *DB) RemoveTeam(ctx context.Context, id team.ID) error {
-	return db.changeClients(ctx, "RemoveTeam", func(t *tx) error {
+	return db.change(ctx, "RemoveTeam", func(t *tx) error {
 		// Whoever saves a grant in the team has its row.
 		if err := t.must(team.ErrNoTeam, `UPDATE teams SET name = name WHERE id = $1`, id); err != nil {
 			return err
@@ -84,7 +84,7 @@ func (db *DB) RemoveTeam(ctx context.Context, id team.ID) error {
 
 // AddMember gives a person a place in a team. team.ErrIsMember, team.ErrNoUser, team.ErrNoTeam.
 func (db *DB) AddMember(ctx context.Context, m team.Membership) error {
-	return db.write(ctx, "AddMember", func(t *tx) error {
+	return db.change(ctx, "AddMember", func(t *tx) error {
 		var users, teams int
 		if err := t.get([]any{&users, &teams}, `SELECT (SELECT COUNT(*) FROM users WHERE id = $1), (SELECT COUNT(*) FROM teams WHERE id = $2)`,
 			m.User, m.Team.ID); err != nil {
@@ -113,7 +113,7 @@ func (db *DB) AddMember(ctx context.Context, m team.Membership) error {
 
 // RemoveMember ends a person's place in a team, and their grants there. team.ErrNoMember.
 func (db *DB) RemoveMember(ctx context.Context, id team.ID, user team.UserID) error {
-	return db.write(ctx, "RemoveMember", func(t *tx) error {
+	return db.change(ctx, "RemoveMember", func(t *tx) error {
 		// Whoever saves a grant of theirs in the team has this row.
 		if err := t.must(team.ErrNoMember, `UPDATE memberships SET role = role WHERE team_id = $1 AND user_id = $2`, id, user); err != nil {
 			return err

@@ -58,7 +58,7 @@ func (db *DB) Users(ctx context.Context) ([]team.User, error) {
 // Whoever starts a session or saves a grant for them at the same time holds the row that is updated first here: either what they saved is ended too,
 // or they find the person disabled.
 func (db *DB) DisableUser(ctx context.Context, id team.UserID, at time.Time) error {
-	return db.write(ctx, "DisableUser", func(t *tx) error {
+	return db.change(ctx, "DisableUser", func(t *tx) error {
 		if err := t.must(team.ErrNoUser, `UPDATE users SET disabled_at = $2 WHERE id = $1`, id, millis(at)); err != nil {
 			return err
 		}

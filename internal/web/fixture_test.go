@@ -87,6 +87,7 @@ type app struct {
 // house is a server on a database with people, teams and clients.
 type house struct {
 	testing.TB
+	url       string // of the database
 	db        *store.DB
 	clock     *clock
 	log       *logBuffer
@@ -117,17 +118,13 @@ func onBoth(t *testing.T, test func(h *house), changes ...func(*web.Parts)) {
 // newHouse builds a house; changes may alter the parts before the server starts.
 func newHouse(t testing.TB, url string, changes ...func(*web.Parts)) *house {
 	t.Helper()
-	moving := &clock{at: started}
-	db, err := store.Open(t.Context(), url, store.Options{Now: moving.now})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { db.Close() })
-	h := &house{TB: t, db: db, clock: moving, log: &logBuffer{}}
-	h.keys, err = token.OpenKeyring(t.Context(), db, storetest.Keyed(t, db), h.clock.now)
+	h := &house{TB: t, url: url, clock: &clock{at: started}, log: &logBuffer{}}
+	h.db = h.open()
+	var err error
+	h.keys, err = token.OpenKeyring(t.Context(), h.db, storetest.Keyed(t, h.db), h.clock.now)
 	h.ok(err)
-	h.directory = &team.Directory{Store: db, Now: h.clock.now}
-	h.registry = &authz.Registry{Store: db, Catalogue: catalogue, Now: h.clock.now}
+	h.directory = &team.Directory{Store: h.db, Now: h.clock.now}
+	h.registry = &authz.Registry{Store: h.db, Catalogue: catalogue, Now: h.clock.now}
 	h.server = h.serve(changes...)
 	h.furnish()
 	return h
@@ -175,6 +172,15 @@ func (h *house) furnish() {
 	}
 	h.ok(h.db.AddClient(h.Context(), client))
 	h.machine = app{client, secret.Reveal(), client.RedirectURIs[0]}
+}
+
+// open opens the house's database, as one process has it.
+func (h *house) open() *store.DB {
+	h.Helper()
+	db, err := store.Open(h.Context(), h.url, store.Options{Now: h.clock.now, Lease: 10 * time.Millisecond})
+	h.ok(err)
+	h.Cleanup(func() { db.Close() })
+	return db
 }
 
 func (h *house) ok(err error) {

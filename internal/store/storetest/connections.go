@@ -230,47 +230,6 @@ func testStandings(k *kit) {
 	}
 }
 
-// What has been answered about a client is true on every process, although each remembers the clients that it was asked for.
-func testClientsEverywhere(k *kit) {
-	k.populate()
-	other := k.open()
-	k.count.reset()
-	for range 3 {
-		equal(k, "Client", must[authz.Client](k)(other.Client(k.ctx, global.ID)), global)
-	}
-	equal(k, "reads of a client that is asked for again", k.count.get("Client"), 1)
-
-	secret := authz.ClientSecret{Hash: "hash-new", CreatedAt: now}
-	updated := acmes
-	updated.Name = "Another name"
-	for name, change := range map[string]struct {
-		id   authz.ClientID
-		make func() error
-		want func(authz.Client) bool
-	}{
-		"UpdateClient":    {acmes.ID, func() error { return k.db.UpdateClient(k.ctx, updated) }, func(c authz.Client) bool { return c.Name == updated.Name }},
-		"AddClientSecret": {global.ID, func() error { return k.db.AddClientSecret(k.ctx, global.ID, secret, 0) }, func(c authz.Client) bool { return c.Secrets[0] == secret }},
-		"RenameTeam":      {acmes.ID, func() error { return k.db.RenameTeam(k.ctx, acme.ID, "apex", "Apex") }, func(c authz.Client) bool { return c.Team.Slug == "apex" }},
-	} {
-		must[authz.Client](k)(other.Client(k.ctx, change.id))
-		k.ok(change.make())
-		if got := must[authz.Client](k)(other.Client(k.ctx, change.id)); !change.want(got) {
-			k.Errorf("after %s another process knows the client as %+v", name, got)
-		}
-	}
-
-	k.ok(k.db.DisableClient(k.ctx, global.ID, now))
-	equal(k, "disabled", must[authz.Client](k)(other.Client(k.ctx, global.ID)).DisabledAt, now)
-	k.ok(k.db.EnableClient(k.ctx, global.ID))
-	equal(k, "enabled", must[authz.Client](k)(other.Client(k.ctx, global.ID)).DisabledAt, time.Time{})
-	k.ok(k.db.RemoveClient(k.ctx, global.ID))
-	_, err := other.Client(k.ctx, global.ID)
-	k.is(err, authz.ErrNoClient)
-	k.ok(k.db.RemoveTeam(k.ctx, acme.ID)) // with its clients
-	_, err = other.Client(k.ctx, acmes.ID)
-	k.is(err, authz.ErrNoClient)
-}
-
 // A visitor is a session and its person's standings, in one query.
 func testVisitor(k *kit) {
 	k.populate()
@@ -282,16 +241,15 @@ func testVisitor(k *kit) {
 		want := session("s-"+string(u.ID), u)
 		k.ok(k.db.StartSession(k.ctx, want, ""))
 		k.count.reset()
-		got, standings, err := k.db.Visitor(k.ctx, want.ID, global.ID, now)
-		k.ok(err)
+		got := must[authz.Visitor](k)(k.db.Visitor(k.ctx, want.ID, global.ID, now))
 		equal(k, "queries", k.count.get("Visitor"), 1)
-		equal(k, "the session", got, want)
-		equal(k, "the standings of "+u.Email, standings, must[[]authz.Standing](k)(k.db.Standings(k.ctx, u.ID, global.ID)))
+		equal(k, "the session", got.Session, want)
+		equal(k, "the standings of "+u.Email, got.Standings, must[[]authz.Standing](k)(k.db.Standings(k.ctx, u.ID, global.ID)))
 	}
 
 	absent := func(id string, at time.Time) {
 		k.Helper()
-		_, _, err := k.db.Visitor(k.ctx, id, global.ID, at)
+		_, err := k.db.Visitor(k.ctx, id, global.ID, at)
 		k.is(err, authn.ErrNoSession)
 	}
 	absent("nobody", now)

@@ -51,6 +51,9 @@ func Run(t *testing.T, h Harness) {
 		{"Clients", testClients},
 		{"ClientSecrets", testClientSecrets},
 		{"ClientsEverywhere", testClientsEverywhere},
+		{"VisitorsAreRemembered", testVisitorsAreRemembered},
+		{"NothingIsRememberedThatHasChanged", testNothingIsRememberedThatHasChanged},
+		{"WhatWasAnsweredIsTrueElsewhere", testWhatWasAnsweredIsTrueElsewhere},
 		{"DisableClient", testDisableClient},
 		{"RemoveClient", testRemoveClient},
 		{"PublicRedirectURIs", testPublicRedirectURIs},
@@ -108,7 +111,7 @@ func Run(t *testing.T, h Harness) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			url := h.URL(t)
-			k := &kit{T: t, h: h, url: url, ctx: t.Context(), count: &counter{}}
+			k := &kit{T: t, h: h, url: url, ctx: t.Context(), count: &counter{}, lease: time.Millisecond}
 			k.db = k.open()
 			tt.test(k)
 		})
@@ -124,12 +127,13 @@ type kit struct {
 	db    *store.DB
 	count *counter
 	other *store.DB
+	lease time.Duration // so short that hardly anything is remembered, and nobody waits
 }
 
 // open opens the test's database once more, as another process would.
 func (k *kit) open() *store.DB {
 	k.Helper()
-	db, err := store.Open(k.ctx, k.url, store.Options{Observe: k.count.add, Now: func() time.Time { return now }})
+	db, err := store.Open(k.ctx, k.url, store.Options{Observe: k.count.add, Now: func() time.Time { return now }, Lease: k.lease})
 	if err != nil {
 		k.Fatal(err)
 	}

@@ -1,0 +1,178 @@
+package store
+
+import (
+	"context"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/internal/authz"
+)
+
+// What is remembered is bounded: these many clients, and these many visitors of a few teams each.
+const (
+	maxClients      = 10_000
+	maxVisitors     = 10_000
+	maxVisitorTeams = 8
+)
+
+// memory is what a process remembers of its database: the clients, which every request needs and hardly any changes, and visitors. It is exact, also where several processes
+// share a database.
+//
+// A change makes another revision in its transaction (a random one, so that a database which has lost its latest commits does not repeat one), and is answered a lease after
+// its commit. By then every process has looked at the revision, or will before it goes by what it remembers again. So what has been answered is true everywhere, without a
+// word between the processes. Only a machine whose clock stood still, because it was suspended meanwhile, goes by what it knew for the rest of its lease.
+//
+// What does not exist is not remembered: a new client is known at once, and nobody can fill the memory with names.
+type memory struct {
+	lease time.Duration // how long a process goes by what it remembers before it looks at the revision
+
+	mu         sync.Mutex
+	clients    map[authz.ClientID]authz.Client
+	visitors   map[visit]authz.Visitor
+	generation uint64 // of both: what was read before a change must not be remembered after it
+	revision   int64
+	looked     time.Time // before the revision was read
+}
+
+// visit is a session and the client that sent it.
+type visit struct {
+	session string
+	client  authz.ClientID
+}
+
+// fresh reports whether at now the memory may be gone by.
+func (m *memory) fresh(now time.Time) bool { return now.Sub(m.looked) < m.lease }
+
+// client is a client that is known at now. When fresh is false, the revision has to be looked at first.
+func (m *memory) client(id authz.ClientID, now time.Time) (client authz.Client, known bool, generation uint64, fresh bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !m.fresh(now) {
+		return authz.Client{}, false, 0, false
+	}
+	client, known = m.clients[id]
+	return client, known, m.generation, true
+}
+
+func (m *memory) putClient(client authz.Client, generation uint64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if generation == m.generation {
+		m.clients = put(m.clients, maxClients, client.ID, client)
+	}
+}
+
+// visitor is a visitor that is known at now. It looks at no revision: whoever asks has just asked for the client.
+func (m *memory) visitor(v visit, now time.Time) (visitor authz.Visitor, known bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.fresh(now) {
+		visitor, known = m.visitors[v]
+	}
+	return visitor, known
+}
+
+func (m *memory) putVisitor(v visit, visitor authz.Visitor, generation uint64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if generation == m.generation && len(visitor.Standings) <= maxVisitorTeams {
+		m.visitors = put(m.visitors, maxVisitors, v, visitor)
+	}
+}
+
+// put begins anew when there is no room: most of what is remembered is found again when it is needed.
+func put[K comparable, V any](known map[K]V, most int, key K, value V) map[K]V {
+	if known == nil || len(known) >= most {
+		known = map[K]V{}
+	}
+	known[key] = value
+	return known
+}
+
+// at takes in the revision that somebody who began to look at a time has read.
+func (m *memory) at(revision int64, looked time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if looked.Before(m.looked) {
+		return // somebody else has read a newer one
+	}
+	if revision != m.revision {
+		m.clients, m.visitors = nil, nil
+		m.generation++
+	}
+	m.revision, m.looked = revision, looked
+}
+
+// close makes the next who asks look at the database, which is closed.
+func (m *memory) close() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.looked = time.Time{}
+}
+
+// reading is the generation of what is read from here on.
+func (m *memory) reading() (generation uint64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.generation
+}
+
+// Client is a client with its redirect URIs and its secrets, the oldest first. What it refers to is shared and must not be changed. authz.ErrNoClient.
+func (db *DB) Client(ctx context.Context, id authz.ClientID) (authz.Client, error) {
+	// Of when the question was asked, so that one look answers it, however long that takes. Not the clock of what is stored: that one may jump.
+	now := time.Now()
+	for {
+		client, known, generation, fresh := db.memory.client(id, now)
+		if known {
+			return client, nil
+		}
+		if fresh {
+			client, err := db.readClient(ctx, id)
+			if err == nil {
+				db.memory.putClient(client, generation)
+			}
+			return client, err
+		}
+		scan := func(r row) (revision int64, err error) { return revision, r.Scan(&revision) }
+		revision, err := one(ctx, db, "Revision", nil, scan, `SELECT COALESCE(MAX(revision), 0) FROM revisions WHERE name = 'memory'`)
+		if err != nil {
+			return authz.Client{}, err
+		}
+		db.memory.at(revision, now)
+	}
+}
+
+// Visitor is a session and its person's Standings. What it refers to is shared and must not be changed. authn.ErrNoSession.
+func (db *DB) Visitor(ctx context.Context, session string, client authz.ClientID, now time.Time) (authz.Visitor, error) {
+	generation := db.memory.reading()
+	visitor, err := db.readVisitor(ctx, session, client, now)
+	if err == nil {
+		db.memory.putVisitor(visit{session, client}, visitor, generation)
+	}
+	return visitor, err
+}
+
+// RememberedVisitor is what Visitor has answered before, if that is known. A grant may have been given or widened since, and a block lifted; nothing else has changed.
+func (db *DB) RememberedVisitor(session string, client authz.ClientID, now time.Time) (visitor authz.Visitor, known bool) {
+	visitor, known = db.memory.visitor(visit{session, client}, time.Now())
+	return visitor, known && visitor.Session.ExpiresAt.After(now)
+}
+
+// change is write for a unit of work that changes something that processes remember.
+func (db *DB) change(ctx context.Context, name string, work unit) error {
+	var changed bool
+	err := db.write(ctx, name, func(t *tx) error {
+		err := work(t)
+		if changed = t.wrote; err != nil || !changed {
+			return err
+		}
+		_, err = t.exec(`INSERT INTO revisions (name, revision) VALUES ('memory', $1) ON CONFLICT (name) DO UPDATE SET revision = excluded.revision`, rand.Int64())
+		return err
+	})
+	if err != nil || !changed {
+		return err
+	}
+	time.Sleep(db.memory.lease) // see memory, of this process too; whoever hangs up has made the change all the same
+	return nil
+}

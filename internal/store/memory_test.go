@@ -1,0 +1,72 @@
+package store
+
+import (
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/internal/authz"
+)
+
+func TestWhatWasReadBeforeAChangeIsNotRememberedAfterIt(t *testing.T) {
+	now := time.Now()
+	m := memory{lease: time.Hour}
+	m.at(7, now)
+	_, _, generation, _ := m.client("id", now)
+	m.at(8, now)
+	m.putClient(authz.Client{ID: "id"}, generation)
+	m.putVisitor(visit{"s", "id"}, authz.Visitor{}, generation)
+	if client, known, _, fresh := m.client("id", now); known || !fresh {
+		t.Errorf("got %+v, known %t, fresh %t; want it unknown", client, known, fresh)
+	}
+	if _, known := m.visitor(visit{"s", "id"}, now); known {
+		t.Error("the visitor is known")
+	}
+}
+
+func TestNothingIsGoneByLongerThanTheLease(t *testing.T) {
+	const lease = 50 * time.Millisecond
+	m := memory{lease: lease}
+	now := time.Now()
+	if _, _, _, fresh := m.client("id", now); fresh {
+		t.Error("an empty memory needs no look at the revision")
+	}
+	m.at(7, now)
+	_, _, generation, _ := m.client("id", now)
+	m.putClient(authz.Client{ID: "id"}, generation)
+	m.putVisitor(visit{"s", "id"}, authz.Visitor{}, generation)
+	m.at(7, now.Add(lease/2))
+	m.at(6, now) // by somebody who is late
+	if _, known, _, _ := m.client("id", now.Add(lease)); !known {
+		t.Error("it was looked at half a lease ago, and is not known")
+	}
+	if _, known := m.visitor(visit{"s", "id"}, now.Add(lease)); !known {
+		t.Error("it was looked at half a lease ago, and the visitor is not known")
+	}
+	if _, known := m.visitor(visit{"s", "id"}, now.Add(lease/2+lease)); known {
+		t.Error("nobody has looked at the revision for a whole lease, and the visitor is still gone by")
+	}
+	if _, known, _, fresh := m.client("id", now.Add(lease/2+lease)); known || fresh {
+		t.Error("nobody has looked at the revision for a whole lease, and the client is still gone by")
+	}
+}
+
+func TestWhatIsRememberedIsBounded(t *testing.T) {
+	var m memory
+	m.at(7, time.Now())
+	for i := range 3*maxClients + 1 {
+		m.putClient(authz.Client{ID: authz.ClientID(strconv.Itoa(i))}, m.generation)
+		m.putVisitor(visit{session: strconv.Itoa(i)}, authz.Visitor{}, m.generation)
+	}
+	if n := len(m.clients); n > maxClients {
+		t.Errorf("%d clients are remembered, want at most %d", n, maxClients)
+	}
+	if n := len(m.visitors); n > maxVisitors {
+		t.Errorf("%d visitors are remembered, want at most %d", n, maxVisitors)
+	}
+	m = memory{}
+	m.putVisitor(visit{}, authz.Visitor{Standings: make([]authz.Standing, maxVisitorTeams+1)}, m.generation)
+	if len(m.visitors) > 0 {
+		t.Error("somebody who belongs to many teams takes the place of many")
+	}
+}

@@ -1,0 +1,156 @@
+package storetest
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/store"
+)
+
+// What has been answered about a client is true on every process, although each remembers the clients that it was asked for.
+func testClientsEverywhere(k *kit) {
+	k.remember()
+	k.populate()
+	other := k.open()
+	k.count.reset()
+	for range 3 {
+		equal(k, "Client", must[authz.Client](k)(other.Client(k.ctx, global.ID)), global)
+	}
+	equal(k, "reads of a client that is asked for again", k.count.get("Client"), 1)
+
+	secret := authz.ClientSecret{Hash: "hash-new", CreatedAt: now}
+	updated := acmes
+	updated.Name = "Another name"
+	for name, change := range map[string]struct {
+		id   authz.ClientID
+		make func() error
+		want func(authz.Client) bool
+	}{
+		"UpdateClient":    {acmes.ID, func() error { return k.db.UpdateClient(k.ctx, updated) }, func(c authz.Client) bool { return c.Name == updated.Name }},
+		"AddClientSecret": {global.ID, func() error { return k.db.AddClientSecret(k.ctx, global.ID, secret, 0) }, func(c authz.Client) bool { return c.Secrets[0] == secret }},
+		"RenameTeam":      {acmes.ID, func() error { return k.db.RenameTeam(k.ctx, acme.ID, "apex", "Apex") }, func(c authz.Client) bool { return c.Team.Slug == "apex" }},
+	} {
+		must[authz.Client](k)(other.Client(k.ctx, change.id))
+		k.ok(change.make())
+		if got := must[authz.Client](k)(other.Client(k.ctx, change.id)); !change.want(got) {
+			k.Errorf("after %s another process knows the client as %+v", name, got)
+		}
+	}
+
+	k.ok(k.db.DisableClient(k.ctx, global.ID, now))
+	equal(k, "disabled", must[authz.Client](k)(other.Client(k.ctx, global.ID)).DisabledAt, now)
+	k.ok(k.db.EnableClient(k.ctx, global.ID))
+	equal(k, "enabled", must[authz.Client](k)(other.Client(k.ctx, global.ID)).DisabledAt, time.Time{})
+	k.ok(k.db.RemoveClient(k.ctx, global.ID))
+	_, err := other.Client(k.ctx, global.ID)
+	k.is(err, authz.ErrNoClient)
+	k.ok(k.db.RemoveTeam(k.ctx, acme.ID)) // with its clients
+	_, err = other.Client(k.ctx, acmes.ID)
+	k.is(err, authz.ErrNoClient)
+}
+
+// remember opens the database anew, so that what is known is remembered for as long as a statement takes, and longer.
+func (k *kit) remember() {
+	k.Helper()
+	k.lease = 20 * time.Millisecond
+	k.db = k.open()
+}
+
+// remembers asks a database for a visitor until it remembers them.
+func (k *kit) remembers(db *store.DB, session string, c authz.ClientID) {
+	k.Helper()
+	for range 100 {
+		must[authz.Client](k)(db.Client(k.ctx, c))
+		must[authz.Visitor](k)(db.Visitor(k.ctx, session, c, now))
+		if _, known := db.RememberedVisitor(session, c, now); known {
+			return
+		}
+	}
+	k.Fatalf("the visitor %s of %s is never remembered", session, c)
+}
+
+// A visitor who is asked for again costs no query, for as long as the session lives and somebody looks whether anything has changed.
+func testVisitorsAreRemembered(k *kit) {
+	k.remember()
+	k.populate()
+	k.granted("g1", ada, global, acme, "read")
+	k.ok(k.db.StartSession(k.ctx, session("s-ada", ada), ""))
+	want := must[authz.Visitor](k)(k.db.Visitor(k.ctx, "s-ada", global.ID, now))
+	k.remembers(k.db, "s-ada", global.ID)
+	k.count.reset()
+	got, known := k.db.RememberedVisitor("s-ada", global.ID, now)
+	for range 100 { // until it is asked within the lease
+		if known {
+			break
+		}
+		must[authz.Client](k)(k.db.Client(k.ctx, global.ID))
+		got, known = k.db.RememberedVisitor("s-ada", global.ID, now)
+	}
+	equal(k, "queries", k.count.get("Visitor"), 0)
+	equal(k, "the visitor", got, want)
+	for what, id := range map[string]authz.ClientID{"another client": public.ID, "no client": ""} {
+		if _, known := k.db.RememberedVisitor("s-ada", id, now); known {
+			k.Errorf("the visitor of %s is known for %s", global.ID, what)
+		}
+	}
+	if _, known := k.db.RememberedVisitor("s-ada", global.ID, want.Session.ExpiresAt); known {
+		k.Error("a session is remembered that has expired")
+	}
+}
+
+// Whatever happens, nobody is remembered as they were before it; but for grants that were given and blocks that were lifted.
+func testNothingIsRememberedThatHasChanged(k *kit) {
+	for _, w := range writes {
+		k := k.empty()
+		k.furnish()
+		k.ok(k.db.StartSession(k.ctx, session("s-bob", bob), ""))
+		k.remember()
+		clients := []authz.ClientID{global.ID, public.ID}
+		sessions := []string{"s1", "s-bob"}
+		other := k.open()
+		for _, db := range []*store.DB{k.db, other} {
+			for _, session := range sessions {
+				for _, client := range clients {
+					k.remembers(db, session, client)
+				}
+			}
+		}
+		k.is(w.do(k.ctx, k.db), w.want)
+		if w.name == "SaveGrant" || w.name == "Unblock" {
+			continue
+		}
+		for _, session := range sessions {
+			for _, client := range clients {
+				want, err := k.db.Visitor(k.ctx, session, client, now)
+				for _, db := range []*store.DB{k.db, other} {
+					for range 2 {
+						if got, known := db.RememberedVisitor(session, client, now); known && (err != nil || !cmp.Equal(got, want, cmpopts.EquateEmpty())) {
+							k.Fatalf("after %s the visitor %s of %s is remembered as %+v; that is %+v now, with the error %v", w.name, session, client, got, want, err)
+						}
+						_, _ = db.Client(k.ctx, client) // looks whether anything has changed; the client may be gone
+					}
+				}
+			}
+		}
+	}
+}
+
+// What has been answered is true on every process, although others were going by what they remember a moment ago.
+func testWhatWasAnsweredIsTrueElsewhere(k *kit) {
+	k.remember()
+	k.populate()
+	other := k.open()
+	for n := range 10 {
+		id := fmt.Sprint("s-", n)
+		k.ok(k.db.StartSession(k.ctx, session(id, ada), ""))
+		k.remembers(other, id, global.ID)
+		k.ok(k.db.EndSession(k.ctx, id))
+		if _, known := other.RememberedVisitor(id, global.ID, now); known {
+			k.Fatal("a session that has ended is gone by on another process")
+		}
+	}
+}
