@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"fmt"
+	"runtime"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -103,6 +104,49 @@ func BenchmarkRedeem(b *testing.B) {
 			})
 		})
 	})
+}
+
+// BenchmarkIssueMachine has a client for each who asks: a machine asks for itself.
+func BenchmarkIssueMachine(b *testing.B) {
+	issue := func(b *testing.B, db *store.DB, client authz.ClientID) {
+		if err := db.IssueMachine(b.Context(), client, now, []string{"chatbot:read", "session:read"}); err != nil {
+			b.Error(err)
+		}
+	}
+	b.Run("Alone", func(b *testing.B) {
+		onBoth(b, func(b *testing.B, db *store.DB, _ authz.Grant) {
+			addMachines(b, db, 1)
+			for b.Loop() {
+				issue(b, db, "m0")
+			}
+		})
+	})
+	b.Run("Together", func(b *testing.B) {
+		onBoth(b, func(b *testing.B, db *store.DB, _ authz.Grant) {
+			const parallelism = 32
+			addMachines(b, db, parallelism*runtime.GOMAXPROCS(0))
+			var asking atomic.Int64
+			b.SetParallelism(parallelism)
+			b.ResetTimer()
+			b.RunParallel(func(pb *testing.PB) {
+				client := authz.ClientID(fmt.Sprintf("m%d", asking.Add(1)-1))
+				for pb.Next() {
+					issue(b, db, client)
+				}
+			})
+		})
+	})
+}
+
+// addMachines adds the machine clients m0, m1 and so on.
+func addMachines(t testing.TB, db *store.DB, n int) {
+	t.Helper()
+	for i := range n {
+		id := fmt.Sprintf("m%d", i)
+		if err := db.AddClient(t.Context(), authz.Client{ID: authz.ClientID(id), Name: id, Machine: true, Team: team.Team{ID: "t"}, CreatedAt: now}); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 func BenchmarkReads(b *testing.B) {
