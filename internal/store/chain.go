@@ -20,7 +20,11 @@ import (
 // The first is the SELECT live. It begins with three columns of_user, of_team and of_grant, to which the others refer as live.of_user and so on, and say
 // FROM live. PostgreSQL gets all of them as one statement, and so in one round trip. SQLite, which has none to save, gets them one after the other, with values in
 // place of live's columns.
+//
+// A chain may have a lock, which PostgreSQL gets before all that, in the same round trip: only a statement of its own sees what those have committed for whom the lock
+// waited. SQLite has no need of it.
 type chain struct {
+	lock  part // none: its query is ""
 	whole string
 	parts []part
 }
@@ -47,6 +51,12 @@ func newChain(args int, live string, changes ...string) chain {
 		from += fmt.Sprintf(", step%d", i)
 	}
 	c.whole += " SELECT live.*" + from
+	return c
+}
+
+// behind is the chain with a lock, a SELECT that may use the parameters $1 to $args.
+func (c chain) behind(lock string) chain {
+	c.lock = newPart(lock)
 	return c
 }
 
@@ -114,7 +124,7 @@ func (db *DB) once(ctx context.Context, name string, c chain, e audit.Event, gra
 				return t.follow(c.parts[1:], append(all[:len(all):len(all)], user, team, string(*grant)))
 			})
 		} else {
-			err = db.again(ctx, func() error { return db.atOnce(ctx, name, c.whole, dest, all) })
+			err = db.again(ctx, func() error { return db.atOnce(ctx, name, c, dest, all) })
 		}
 		if db.dialect.violation(err) != uniqueConstraint {
 			return err
@@ -140,39 +150,18 @@ func (t *tx) follow(parts []part, args []any) error {
 	return nil
 }
 
-// atOnce runs a unit of work that is one statement of PostgreSQL: together with others, or alone when they were refused together.
-func (db *DB) atOnce(ctx context.Context, name, query string, dest, args []any) error {
+// atOnce runs a chain on PostgreSQL. It counts as one statement, with its lock, and its record as another.
+func (db *DB) atOnce(ctx context.Context, name string, c chain, dest, args []any) error {
 	if err := errors.Join(ctx.Err(), db.observe(name), db.fail("audit"), db.fail("commit")); err != nil {
 		return err
 	}
-	found, err := db.group.do(ctx, query, args, dest)
-	if errors.Is(err, errAlone) {
-		found, err = db.alone(ctx, query, dest, args)
-	}
+	found, err := db.group.do(ctx, c, args, dest)
 	switch {
-	case isNoRows(err), err == nil && !found:
-		return sql.ErrNoRows
 	case err != nil:
 		return fmt.Errorf("store: %s: %w", name, err)
+	case !found:
+		return sql.ErrNoRows
 	}
 	db.count("audit")
 	return nil
-}
-
-// alone runs a unit of work by itself that could not happen with others.
-func (db *DB) alone(ctx context.Context, query string, dest, args []any) (found bool, err error) {
-	select {
-	case db.group.alone <- struct{}{}:
-	case <-ctx.Done():
-		return false, ctx.Err()
-	}
-	defer func() { <-db.group.alone }()
-	// A browser that goes away must not cost a connection: cancelling a statement of PostgreSQL closes it.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
-	defer cancel()
-	err = db.handle.QueryRowContext(ctx, query, args...).Scan(dest...)
-	if err == nil {
-		db.count("commit")
-	}
-	return err == nil, err
 }

@@ -174,7 +174,7 @@ func openPostgres(ctx context.Context, dsn string) (*DB, error) {
 	}
 	err = migrate(ctx, handle, db.dialect)
 	if err == nil {
-		db.group, err = newGroup(ctx, config, db.count)
+		db.group, err = newGroup(ctx, pool, db.count)
 	}
 	if err != nil {
 		return nil, wrap(errors.Join(err, db.Close()))

@@ -95,28 +95,21 @@ func (db *DB) EndFamily(ctx context.Context, id authz.FamilyID, client authz.Cli
 	return alive && err == nil, err
 }
 
+// machineChain finds out whether a machine client is alive, and records its token. Whoever ends the client or its team waits from its lock on, and so does whoever
+// blocks it: first the team, since those who remove it come to its clients later.
+var machineChain = newChain(1, `SELECT '' AS of_user, t.id AS of_team, '' AS of_grant FROM clients c JOIN teams t ON t.id = c.team_id
+	WHERE c.id = $1 AND c.machine AND c.disabled_at = 0 AND NOT EXISTS (SELECT 1 FROM team_blocks b WHERE b.team_id = t.id AND b.client_id = c.id)`).
+	behind(`SELECT 1 FROM clients c JOIN teams t ON t.id = c.team_id WHERE c.id = $1 FOR SHARE OF t, c`)
+
 // IssueMachine records the issue of a machine token. authz.ErrNotLive when the client is no machine, disabled, gone or blocked by its team.
 func (db *DB) IssueMachine(ctx context.Context, client authz.ClientID, at time.Time, scope oauth.Scope) error {
-	return db.write(ctx, "IssueMachine", func(t *tx) error {
-		e := audit.Event{At: at, Kind: audit.MachineToken, Actor: actor(client), Client: string(client), Detail: words(scope)}
-		if db.dialect.rowLocks {
-			// Whoever ends the client or its team waits from here on, and so does whoever blocks it. What those have committed for whom this waited, only a
-			// statement of its own sees.
-			_, err := t.exec(`SELECT 1 FROM clients c JOIN teams t ON t.id = c.team_id WHERE c.id = $1 FOR SHARE OF c, t`, client)
-			if err != nil {
-				return err
-			}
-		}
-		err := t.get([]any{&e.Team}, `SELECT t.id FROM clients c JOIN teams t ON t.id = c.team_id WHERE c.id = $1 AND c.machine AND c.disabled_at = 0
-			AND NOT EXISTS (SELECT 1 FROM team_blocks b WHERE b.team_id = t.id AND b.client_id = c.id)`, client)
-		if isNoRows(err) {
-			return authz.ErrNotLive
-		}
-		if err != nil {
-			return err
-		}
-		return t.audit(e)
-	})
+	err := db.once(ctx, "IssueMachine", machineChain, audit.Event{
+		At: at, Kind: audit.MachineToken, Actor: actor(client), Client: string(client), Detail: words(scope),
+	}, new(authz.GrantID), nil, client)
+	if isNoRows(err) {
+		return authz.ErrNotLive
+	}
+	return err
 }
 
 // EndToken ends a machine token until it expires.

@@ -15,13 +15,14 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// group joins concurrent units of work that are one statement each in one round trip and one commit of PostgreSQL: while one commit is being made durable, the next
+// group joins concurrent chains in one round trip and one commit of PostgreSQL: while one commit is being made durable, the next
 // batch gathers. Nobody is answered before the commit.
 //
 // A batch happens whole or not at all, and waits for no lock longer than groupLockTimeout. A unit that fails or has to wait longer is run by itself, so that none suffers
 // for another: not for its failure, and not for whoever it has to wait for. Few are run by themselves at once, so that they leave connections to all else.
 type group struct {
-	pool    *pgxpool.Pool
+	pool    *pgxpool.Pool     // of the batches
+	shared  *pgxpool.Pool     // of everything else: who is run by itself waits there for as long as it takes
 	count   func(name string) // of commits
 	jobs    chan *groupJob
 	quit    chan struct{} // closed by close
@@ -41,18 +42,18 @@ const (
 var errAlone = errors.New("the batch failed")
 
 type groupJob struct {
-	query string
+	chain chain
 	args  []any
 	dest  []any
 	err   error         // sql.ErrNoRows is none: see found
-	found bool          // there was a row
+	found bool          // the last statement returned a row
 	done  chan struct{} // closed when err is the answer
 }
 
-// newGroup opens connections of its own to the pool's database. There are as many batches under way as processors, at most.
-func newGroup(ctx context.Context, config *pgxpool.Config, count func(name string)) (*group, error) {
+// newGroup opens connections of its own to the database of a pool. There are as many batches under way as processors, at most.
+func newGroup(ctx context.Context, shared *pgxpool.Pool, count func(name string)) (*group, error) {
+	config := shared.Config()
 	alone := make(chan struct{}, max(1, config.MaxConns/2))
-	config = config.Copy()
 	config.MinConns, config.MaxConns = 0, int32(runtime.GOMAXPROCS(0))
 	config.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
 		_, err := conn.Exec(ctx, fmt.Sprintf("SET lock_timeout = %d", groupLockTimeout.Milliseconds()))
@@ -62,17 +63,17 @@ func newGroup(ctx context.Context, config *pgxpool.Config, count func(name strin
 	if err != nil {
 		return nil, err
 	}
-	g := &group{pool: pool, count: count, jobs: make(chan *groupJob), quit: make(chan struct{}), alone: alone}
+	g := &group{pool: pool, shared: shared, count: count, jobs: make(chan *groupJob), quit: make(chan struct{}), alone: alone}
 	for range config.MaxConns {
 		g.running.Go(g.loop)
 	}
 	return g, nil
 }
 
-// do runs a statement in a batch and waits for its commit. found is whether it returned a row. The error is errAlone when the batch failed, and nothing has happened.
-// A caller whose ctx ends leaves the queue, but not a batch that has been gathered.
-func (g *group) do(ctx context.Context, query string, args, dest []any) (found bool, err error) {
-	j := &groupJob{query: query, args: args, dest: dest, done: make(chan struct{})}
+// do runs a chain in a batch, or by itself when the batch failed, and waits for its commit. found is whether all of it happened.
+// A caller whose ctx ends leaves a queue, but not what has begun.
+func (g *group) do(ctx context.Context, c chain, args, dest []any) (found bool, err error) {
+	j := &groupJob{chain: c, args: args, dest: dest, done: make(chan struct{})}
 	select {
 	case g.jobs <- j:
 	case <-ctx.Done():
@@ -81,7 +82,17 @@ func (g *group) do(ctx context.Context, query string, args, dest []any) (found b
 		return false, ErrClosed
 	}
 	<-j.done
-	return j.found, j.err
+	if !errors.Is(j.err, errAlone) {
+		return j.found, j.err
+	}
+	select {
+	case g.alone <- struct{}{}:
+	case <-ctx.Done():
+		return false, ctx.Err()
+	}
+	defer func() { <-g.alone }()
+	_, err = g.attempt(g.shared, []*groupJob{j})
+	return j.found && err == nil, err
 }
 
 func (g *group) loop() {
@@ -110,11 +121,14 @@ func gather[T any](jobs <-chan T, first T, most int) []T {
 	return batch
 }
 
-// commit runs a batch and answers everyone in it. Without the unit that made it fail, and those for the same family, it is run again.
+// commit runs a batch and answers everyone in it. Without the unit that made it fail, and those for the same family or machine, it is run again.
 func (g *group) commit(batch []*groupJob) {
 	for len(batch) > 0 {
-		culprit, err := g.attempt(batch)
+		culprit, err := g.attempt(g.pool, batch)
 		if culprit == nil {
+			if refused(err) {
+				err = errAlone // at the commit: it may have been anyone
+			}
 			answer(batch, err)
 			return
 		}
@@ -137,32 +151,35 @@ func answer(batch []*groupJob, err error) {
 	}
 }
 
-// attempt runs a batch, which without a BEGIN is one transaction. When one unit made it fail, that is the culprit, and nothing has happened.
-func (g *group) attempt(batch []*groupJob) (culprit *groupJob, err error) {
+// attempt runs a batch, which without a BEGIN is one transaction. Each statement sees what was committed before it began. When one unit made the batch fail, that is
+// the culprit, and nothing has happened.
+func (g *group) attempt(pool *pgxpool.Pool, batch []*groupJob) (culprit *groupJob, err error) {
+	// A browser that goes away must not cost a connection: cancelling a statement of PostgreSQL closes it.
 	ctx, cancel := context.WithTimeout(context.Background(), writeTimeout)
 	defer cancel()
 	var statements pgx.Batch
 	for _, j := range batch {
-		statements.Queue(j.query, j.args...).QueryRow(func(row pgx.Row) error {
-			err := row.Scan(j.dest...)
-			j.found = err == nil
-			if errors.Is(err, pgx.ErrNoRows) {
-				return nil
-			}
-			if refused(err) {
-				culprit = j
-			}
-			return err
-		})
-	}
-	err = g.pool.SendBatch(ctx, &statements).Close() // returns after the commit
-	switch {
-	case err == nil:
-		if slices.ContainsFunc(batch, func(j *groupJob) bool { return j.found }) {
-			g.count("commit")
+		queue := func(query string, args, dest []any) {
+			statements.Queue(query, args...).QueryRow(func(row pgx.Row) error {
+				err := row.Scan(dest...)
+				j.found = err == nil
+				if errors.Is(err, pgx.ErrNoRows) {
+					return nil
+				}
+				if refused(err) {
+					culprit = j
+				}
+				return err
+			})
 		}
-	case culprit == nil && refused(err):
-		return nil, errAlone // at the commit: it may have been anyone
+		if lock := j.chain.lock; lock.query != "" {
+			queue(lock.query, lock.arguments(j.args), []any{new(int)})
+		}
+		queue(j.chain.whole, j.args, j.dest)
+	}
+	err = pool.SendBatch(ctx, &statements).Close() // returns after the commit
+	if err == nil && slices.ContainsFunc(batch, func(j *groupJob) bool { return j.found }) {
+		g.count("commit")
 	}
 	return culprit, err
 }

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"sync"
@@ -12,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/store"
 	"github.com/gatehouse-auth/gatehouse/internal/store/pgtest"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 )
@@ -180,4 +182,201 @@ func TestWhoHangsUpLeavesTheQueueForALock(t *testing.T) {
 	if err := db.SQL().QueryRow(`SELECT COUNT(*) FROM families WHERE id = 'f-gone'`).Scan(&gone); err != nil || gone != 0 {
 		t.Errorf("got %d families of who hung up before anything happened (%v)", gone, err)
 	}
+}
+
+// A machine's token waits for whoever ends the machine, and sees what they have committed: that its team blocks it is in no row for which it could have waited.
+// It sees so in a batch, which waits shortly, and by itself.
+func TestAMachineTokenSeesTheEndForWhichItWaited(t *testing.T) {
+	for name, end := range map[string]string{
+		"blocked":       `WITH held AS (UPDATE teams SET name = name WHERE id = 't' RETURNING id) INSERT INTO team_blocks (team_id, client_id, reason, created_at) SELECT id, 'm0', '', 0 FROM held`,
+		"disabled":      `UPDATE clients SET disabled_at = 1 WHERE id = 'm0'`,
+		"removed":       `DELETE FROM clients WHERE id = 'm0'`,
+		"its team gone": `DELETE FROM teams WHERE id = 't'`,
+	} {
+		for _, waited := range []time.Duration{0, 100 * time.Millisecond} {
+			t.Run(fmt.Sprint(name, " after ", waited), func(t *testing.T) {
+				t.Parallel()
+				db := open(t, pgtest.URL(t))
+				oneGrant(t, db)
+				addMachines(t, db, 1)
+				if err := db.IssueMachine(t.Context(), "m0", now, nil); err != nil {
+					t.Fatalf("before: %v", err)
+				}
+				ender := begin(t, db, end)
+				issued := make(chan error, 1)
+				go func() { issued <- db.IssueMachine(t.Context(), "m0", now, nil) }()
+				untilWaiting(t, db, 1, waited)
+				if err := ender.Commit(); err != nil {
+					t.Fatal(err)
+				}
+				if err := <-issued; !errors.Is(err, authz.ErrNotLive) {
+					t.Errorf("got the error %v, want ErrNotLive", err)
+				}
+			})
+		}
+	}
+}
+
+// Whoever ends a machine waits for the token that was first, and takes the time of the end after that.
+func TestWhoeverEndsAMachineWaitsForItsToken(t *testing.T) {
+	for name, end := range map[string]func(db *store.DB) error{
+		"Block": func(db *store.DB) error {
+			return db.Block(t.Context(), authz.Block{Team: "t", Client: "m0", CreatedAt: now})
+		},
+		"DisableClient": func(db *store.DB) error { return db.DisableClient(t.Context(), "m0", now) },
+		"RemoveClient":  func(db *store.DB) error { return db.RemoveClient(t.Context(), "m0") },
+		"RemoveTeam":    func(db *store.DB) error { return db.RemoveTeam(t.Context(), "t") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			db := open(t, pgtest.URL(t))
+			oneGrant(t, db)
+			addMachines(t, db, 1)
+			// The token is held up where it is recorded, after all else.
+			for _, statement := range []string{
+				`CREATE FUNCTION hold_up() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_advisory_xact_lock(1); RETURN NEW; END $$`,
+				`CREATE TRIGGER hold_up BEFORE INSERT ON audit FOR EACH ROW WHEN (NEW.kind = 'token.machine') EXECUTE FUNCTION hold_up()`,
+			} {
+				if _, err := db.SQL().Exec(statement); err != nil {
+					t.Fatal(err)
+				}
+			}
+			holder := begin(t, db, `SELECT pg_advisory_xact_lock(1)`)
+			issued, ended := make(chan error, 1), make(chan error, 1)
+			go func() { issued <- db.IssueMachine(t.Context(), "m0", now, nil) }()
+			untilWaiting(t, db, 1, 100*time.Millisecond)
+			go func() { ended <- end(db) }()
+			untilWaiting(t, db, 2, 0)
+			if err := holder.Commit(); err != nil {
+				t.Fatal(err)
+			}
+			if err := errors.Join(<-issued, <-ended); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// A token that waits for whoever removes the team has nothing yet of what they need: otherwise one of them would be the victim of a deadlock.
+func TestAMachineTokenLocksTheTeamFirst(t *testing.T) {
+	db := open(t, pgtest.URL(t))
+	oneGrant(t, db)
+	addMachines(t, db, 1)
+	ender := begin(t, db, `UPDATE teams SET name = name WHERE id = 't'`)
+	issued := make(chan error, 1)
+	go func() { issued <- db.IssueMachine(t.Context(), "m0", now, nil) }()
+	untilWaiting(t, db, 1, 100*time.Millisecond)
+	if _, err := ender.Exec(`SELECT 1 FROM clients WHERE id = 'm0' FOR UPDATE NOWAIT`); err != nil {
+		t.Error(err)
+	}
+	if err := ender.Rollback(); err != nil {
+		t.Error(err)
+	}
+	if err := <-issued; err != nil {
+		t.Error(err)
+	}
+}
+
+// A machine whose row somebody has makes no other machine wait for longer than a batch waits, and whoever has the row nobody fail.
+func TestALockedMachineHoldsUpNoOther(t *testing.T) {
+	db := open(t, pgtest.URL(t))
+	oneGrant(t, db)
+	addMachines(t, db, 2)
+	locked := begin(t, db, `SELECT 1 FROM clients WHERE id = 'm0' FOR UPDATE`)
+	var slow, fast sync.WaitGroup
+	for range 8 {
+		slow.Go(func() {
+			if err := db.IssueMachine(t.Context(), "m0", now, []string{"slow"}); err != nil {
+				t.Errorf("one that waited: %v", err)
+			}
+		})
+	}
+	for range 40 {
+		fast.Go(func() {
+			if err := db.IssueMachine(t.Context(), "m1", now, nil); err != nil {
+				t.Errorf("one that need not wait: %v", err)
+			}
+		})
+	}
+	fast.Wait()
+	records := func(client string) (n int) {
+		if err := db.SQL().QueryRow(`SELECT COUNT(*) FROM audit WHERE kind = 'token.machine' AND client_id = $1`, client).Scan(&n); err != nil {
+			t.Error(err)
+		}
+		return n
+	}
+	if n := records("m0"); n != 0 {
+		t.Errorf("%d tokens of the locked client", n)
+	}
+	if err := locked.Rollback(); err != nil {
+		t.Error(err)
+	}
+	slow.Wait()
+	if slow, fast := records("m0"), records("m1"); slow != 8 || fast != 40 {
+		t.Errorf("got %d and %d records, want 8 and 40", slow, fast)
+	}
+}
+
+// Of those who ask together one fails, and nobody else: not another machine, and not the same one.
+func TestAFailedMachineTokenFailsAlone(t *testing.T) {
+	db := open(t, pgtest.URL(t))
+	oneGrant(t, db)
+	addMachines(t, db, 2)
+	for _, statement := range []string{
+		`CREATE FUNCTION poison() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'poison'; END $$`,
+		`CREATE TRIGGER poison BEFORE INSERT ON audit FOR EACH ROW WHEN (NEW.detail = 'poison') EXECUTE FUNCTION poison()`,
+	} {
+		if _, err := db.SQL().Exec(statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const n = 40
+	var done sync.WaitGroup
+	for i := range n {
+		done.Go(func() {
+			scope := fmt.Sprint(i)
+			if i == n/2 {
+				scope = "poison"
+			}
+			err := db.IssueMachine(t.Context(), authz.ClientID(fmt.Sprint("m", i%2)), now, []string{scope})
+			if (err != nil) != (i == n/2) {
+				t.Errorf("token %d: got the error %v", i, err)
+			}
+		})
+	}
+	done.Wait()
+	var recorded int
+	if err := db.SQL().QueryRow(`SELECT COUNT(*) FROM audit WHERE kind = 'token.machine'`).Scan(&recorded); err != nil || recorded != n-1 {
+		t.Errorf("got %d events (%v), want %d", recorded, err, n-1)
+	}
+}
+
+// begin is a transaction beside the store that has run a statement and goes on, until the test ends at the latest.
+func begin(t *testing.T, db *store.DB, statement string) *sql.Tx {
+	t.Helper()
+	tx, err := db.SQL().BeginTx(context.WithoutCancel(t.Context()), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { tx.Rollback() })
+	if _, err := tx.Exec(statement); err != nil {
+		t.Fatal(err)
+	}
+	return tx
+}
+
+// untilWaiting returns when as many wait for a lock, each of them for some time already. The test fails when they do not.
+func untilWaiting(t *testing.T, db *store.DB, want int, since time.Duration) {
+	t.Helper()
+	for began := time.Now(); time.Since(began) < 10*time.Second; {
+		var n int
+		err := db.SQL().QueryRow(`SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
+			AND clock_timestamp() - query_start >= make_interval(secs => $1)`, since.Seconds()).Scan(&n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n >= want {
+			return
+		}
+	}
+	t.Fatalf("nobody waits, or less than %d", want)
 }

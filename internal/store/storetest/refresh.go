@@ -270,11 +270,7 @@ func testNoRefreshAfterTheEnd(k *kit) {
 					k.Errorf("%s had returned, and a refresh succeeded", name)
 					return
 				}
-				for death := got.Family.TokenDeadAt.UnixMilli(); ; {
-					if last := lastDeath.Load(); death <= last || lastDeath.CompareAndSwap(last, death) {
-						break
-					}
-				}
+				raise(&lastDeath, got.Family.TokenDeadAt.UnixMilli())
 				begin()
 			}
 		})

@@ -81,6 +81,7 @@ func Run(t *testing.T, h Harness) {
 		{"EndingsOfGrants", testEndingsOfGrants},
 		{"EndingsOfMachines", testEndingsOfMachines},
 		{"IssueMachine", testIssueMachine},
+		{"IssueMachineCosts", testIssueMachineCosts},
 		{"EndToken", testEndToken},
 		{"UseAssertion", testUseAssertion},
 		{"Mail", testMail},
@@ -95,6 +96,8 @@ func Run(t *testing.T, h Harness) {
 		{"FiftyRedeemOneWins", testRedeemRace},
 		{"SixtyFourRefreshOneSuccessor", testRefreshStorm},
 		{"NoRefreshAfterTheEnd", testNoRefreshAfterTheEnd},
+		{"NoMachineTokenAfterTheEnd", testNoMachineTokenAfterTheEnd},
+		{"MachinesShareCommits", testMachineRace},
 		{"NoticesGoToOne", testNoticeRace},
 		{"AssertionWorksOnce", testAssertionRace},
 		{"EventsOfTwoProcesses", testEventRace},
@@ -130,10 +133,16 @@ type kit struct {
 	lease time.Duration // so short that hardly anything is remembered, and nobody waits
 }
 
-// open opens the test's database once more, as another process would.
+// open opens the test's database once more, as another process would. It is always now there.
 func (k *kit) open() *store.DB {
 	k.Helper()
-	db, err := store.Open(k.ctx, k.url, store.Options{Observe: k.count.add, Now: func() time.Time { return now }, Lease: k.lease})
+	return k.openAt(func() time.Time { return now })
+}
+
+// openAt is open with a clock.
+func (k *kit) openAt(clock func() time.Time) *store.DB {
+	k.Helper()
+	db, err := store.Open(k.ctx, k.url, store.Options{Observe: k.count.add, Now: clock, Lease: k.lease})
 	if err != nil {
 		k.Fatal(err)
 	}
