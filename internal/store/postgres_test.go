@@ -231,9 +231,13 @@ func TestWhoeverEndsAMachineWaitsForItsToken(t *testing.T) {
 			db := open(t, pgtest.URL(t))
 			oneGrant(t, db)
 			addMachines(t, db, 1)
-			// The token is held up where it is recorded, after all else.
+			// The token is held up where it is recorded, after all else. Not in a batch, which does not wait, so that it has its locks once it is seen to wait.
 			for _, statement := range []string{
-				`CREATE FUNCTION hold_up() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_advisory_xact_lock(1); RETURN NEW; END $$`,
+				`CREATE FUNCTION hold_up() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+					IF current_setting('lock_timeout') <> '0' THEN RAISE 'by itself'; END IF;
+					PERFORM pg_advisory_xact_lock(1);
+					RETURN NEW;
+				END $$`,
 				`CREATE TRIGGER hold_up BEFORE INSERT ON audit FOR EACH ROW WHEN (NEW.kind = 'token.machine') EXECUTE FUNCTION hold_up()`,
 			} {
 				if _, err := db.SQL().Exec(statement); err != nil {
@@ -243,7 +247,7 @@ func TestWhoeverEndsAMachineWaitsForItsToken(t *testing.T) {
 			holder := begin(t, db, `SELECT pg_advisory_xact_lock(1)`)
 			issued, ended := make(chan error, 1), make(chan error, 1)
 			go func() { issued <- db.IssueMachine(t.Context(), "m0", now, nil) }()
-			untilWaiting(t, db, 1, 100*time.Millisecond)
+			untilWaiting(t, db, 1, 0)
 			go func() { ended <- end(db) }()
 			untilWaiting(t, db, 2, 0)
 			if err := holder.Commit(); err != nil {
