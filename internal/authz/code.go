@@ -85,7 +85,7 @@ func (s *Server) boundTo(c code, client Client, x oauth.CodeExchange, dpopKey st
 		// RFC 9449 §10. Not burned either: a key cannot be guessed.
 		return oauth.InvalidGrant.Errorf("the code is bound to the key that dpop_jkt named; send a DPoP proof made with it")
 	}
-	if !s.opts.Catalogue.permitted(client).Covers(c.Scope) {
+	if !s.opts.Catalogue.permitted(client, c.Scope).Covers(c.Scope) {
 		return errBadCode(errors.New("the client is no longer allowed the code's scope"))
 	}
 	if err := within(c.Resource, s.resources(client)); err != nil {

@@ -90,7 +90,7 @@ func (s *Server) checkNarrowing(ctx context.Context, client Client, presented to
 
 // narrowed is the scope and the audience of one access token of a family: what was asked for or, when nothing was, all that was granted and that the client is still allowed.
 func (s *Server) narrowed(client Client, f Family, x oauth.RefreshExchange) (oauth.Scope, []string, error) {
-	scope := f.Scope.Minus(f.Scope.Minus(s.opts.Catalogue.permitted(client)))
+	scope := s.opts.Catalogue.permitted(client, f.Scope)
 	if len(scope) == 0 {
 		return nil, nil, errBadRefreshToken(errors.New("the client is no longer allowed any of the scope that was granted"))
 	}

@@ -58,18 +58,22 @@ func (c Catalogue) allowed(client Client) oauth.Scope {
 	return slices.DeleteFunc(all, func(name string) bool { return !client.Scope.Contains(name) })
 }
 
-// permitted is every scope that the client may ask for by name: its API scopes and, unless it acts for itself, the identity scopes. A client's Scope is a ceiling
-// for what it may do with a team's data; it restricts the identity scopes only when it names some of them.
-func (c Catalogue) permitted(client Client) oauth.Scope {
-	allowed := c.allowed(client)
-	if client.Machine {
-		return allowed
+// permits reports whether the client may ask for a scope by name: an API scope that it is allowed or, unless it acts for itself, an identity scope. A client's Scope is a
+// ceiling for what it may do with a team's data; it restricts the identity scopes only when it names some of them.
+func (c Catalogue) permits(client Client, name string) bool {
+	if identityScope.Contains(name) {
+		return !client.Machine && (client.Scope.Contains(name) || !slices.ContainsFunc(client.Scope, identityScope.Contains))
 	}
-	named := slices.DeleteFunc(slices.Clone(identityScope), func(name string) bool { return !client.Scope.Contains(name) })
-	if len(named) == 0 {
-		named = identityScope
-	}
-	return allowed.Union(named)
+	return c.contains(name) && (len(client.Scope) == 0 || client.Scope.Contains(name))
+}
+
+func (c Catalogue) contains(name string) bool {
+	return slices.ContainsFunc(c, func(info ScopeInfo) bool { return info.Name == name })
+}
+
+// permitted is what of a scope the client may ask for, in its order.
+func (c Catalogue) permitted(client Client, scope oauth.Scope) oauth.Scope {
+	return slices.DeleteFunc(slices.Clone(scope), func(name string) bool { return !c.permits(client, name) })
 }
 
 // resolve is the scope of a request: what was asked for, or, when nothing was, all API scopes that the client is allowed (RFC 6749 §3.3).
@@ -81,13 +85,12 @@ func (c Catalogue) resolve(client Client, asked oauth.Scope) (oauth.Scope, error
 	if len(asked) == 0 {
 		return nil, oauth.InvalidScope.Errorf("no API scope that exists here is allowed to this client, so it has to say which scope it asks for; or ask the server's operator")
 	}
-	permitted := c.permitted(client)
 	for _, name := range asked {
 		switch {
-		case permitted.Contains(name):
+		case c.permits(client, name):
 		case client.Machine && identityScope.Contains(name):
 			return nil, oauth.InvalidScope.Errorf("the scope '%s' is about a person, and this client acts for none", name)
-		case c.Scope().Contains(name), identityScope.Contains(name):
+		case c.contains(name), identityScope.Contains(name):
 			return nil, oauth.InvalidScope.Errorf("the scope '%s' is not allowed to this client", name)
 		default:
 			return nil, oauth.InvalidScope.Errorf("the scope '%s' does not exist; the metadata's scopes_supported lists those that do", name)

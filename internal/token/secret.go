@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"strconv"
 	"time"
 )
 
@@ -83,7 +82,10 @@ func NewID() string { return rand.Text() }
 // its end. It has 85 random bits and keeps no secret.
 func NewOrderedID(at time.Time) string {
 	// To the millisecond, in base 32: nine digits until the year 3084.
-	const digits = 9
-	id := rand.Text()
-	return fmt.Sprintf("%0*s", digits, strconv.FormatInt(at.UnixMilli(), 32)) + id[digits:]
+	const digits, base = "0123456789abcdefghijklmnopqrstuv", 32
+	id := []byte(rand.Text())
+	for i, rest := 8, uint64(at.UnixMilli()); i >= 0; i, rest = i-1, rest/base {
+		id[i] = digits[rest%base]
+	}
+	return string(id)
 }

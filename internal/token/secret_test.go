@@ -109,3 +109,17 @@ func TestOrderedIDsAreInTheOrderOfTheirTimes(t *testing.T) {
 		at = at.Add(time.Millisecond).AddDate(2, 0, 0)
 	}
 }
+
+// TestOrderedIDsBeginWithTheirTime: as they always did, so that older ones stay before newer ones.
+func TestOrderedIDsBeginWithTheirTime(t *testing.T) {
+	for at, want := range map[time.Time]string{
+		time.UnixMilli(0): "000000000",
+		time.Date(2001, 9, 9, 1, 46, 40, 123e6, time.UTC): "0t3aaa43r",
+		time.Date(2026, 11, 28, 12, 0, 0, 7e6, time.UTC):  "1k8h0dig7",
+		{}: "", // in no order, and an id all the same
+	} {
+		if id := token.NewOrderedID(at); len(id) != 26 || !strings.HasPrefix(id, want) {
+			t.Errorf("%s: got %q, want %q and 17 more", at, id, want)
+		}
+	}
+}

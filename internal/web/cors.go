@@ -65,6 +65,9 @@ func allowRequest(header http.Header, methods string) {
 // allowOrigin names the request's origin in the answer if a public client lives there.
 func (s *server) allowOrigin(w http.ResponseWriter, r *http.Request) bool {
 	received := r.Header.Get("Origin")
+	if received == "" { // programs send none
+		return false
+	}
 	origin := originOf(received)
 	if origin == "" || !s.publicOrigins(r.Context())[origin] {
 		return false

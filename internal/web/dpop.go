@@ -22,7 +22,7 @@ const (
 // provenKey is the thumbprint of the key whose proof came in the DPoP header, "" when none came (RFC 9449 §4.3). Every proof needs a nonce of ours: that
 // bounds to minutes what a proof that was made in advance, or stolen, can do. accessToken is the one that the proof came with, "" at the token endpoint.
 func (s *server) provenKey(w http.ResponseWriter, r *http.Request, accessToken string) (string, error) {
-	if len(r.Header.Values("DPoP")) == 0 {
+	if len(r.Header["Dpop"]) == 0 { // the name as net/http keeps it
 		return "", nil
 	}
 	var made time.Time

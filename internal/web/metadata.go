@@ -11,10 +11,14 @@ import (
 	"time"
 )
 
-// document is the same for everybody.
+// document is the same for everybody, and so are the values of the headers that depend on it.
 type document struct {
-	body []byte
-	etag string
+	body         []byte
+	etag, length []string
+}
+
+func newDocument(body []byte, etag string) document {
+	return document{body, []string{etag}, []string{strconv.Itoa(len(body))}}
 }
 
 // once makes a JSON document at the first request; the metadata depend on the configuration alone.
@@ -25,7 +29,7 @@ func once(content func() any) func() document {
 			panic(err) // our own structs can be written
 		}
 		sum := sha256.Sum256(body)
-		return document{body, `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`}
+		return newDocument(body, `"`+base64.RawURLEncoding.EncodeToString(sum[:12])+`"`)
 	})
 }
 
@@ -43,8 +47,7 @@ func (s *server) serveOpenIDConfiguration(w http.ResponseWriter, r *http.Request
 
 // serveJWKS is the keys that verify our tokens (RFC 7517 §5).
 func (s *server) serveJWKS(w http.ResponseWriter, r *http.Request) error {
-	body, etag := s.Keys.JWKS()
-	serveJSON(w, r, document{body, etag})
+	serveJSON(w, r, newDocument(s.Keys.JWKS()))
 	return nil
 }
 
@@ -56,7 +59,7 @@ func (s *server) serveEnded(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	// A cache on the way would add its age to the list's, of which resource servers know nothing: it has to ask each time.
-	serve(w, r, document{body, etag}, typeJWT, noCache)
+	serve(w, r, newDocument(body, etag), typeJWT, noCache)
 	return nil
 }
 
@@ -69,12 +72,12 @@ func serveJSON(w http.ResponseWriter, r *http.Request, d document) {
 func serve(w http.ResponseWriter, r *http.Request, d document, contentType, caching []string) {
 	header := w.Header()
 	openToAll(header)
-	header["Content-Type"], header["Cache-Control"], header["Etag"] = contentType, caching, []string{d.etag}
+	header["Content-Type"], header["Cache-Control"], header["Etag"] = contentType, caching, d.etag
 	if r.Method != http.MethodGet || conditional(r.Header) {
 		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(d.body))
 		return
 	}
-	header["Content-Length"] = []string{strconv.Itoa(len(d.body))}
+	header["Content-Length"] = d.length
 	w.Write(d.body)
 }
 

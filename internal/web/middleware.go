@@ -19,6 +19,7 @@ type trace struct {
 	address netip.Addr // the client's, as far as trusted proxies tell
 	from    string     // the address as text
 	client  string     // the client id, once it is known to be one of ours
+	answer  recorder
 }
 
 type traceKey struct{}
@@ -37,7 +38,7 @@ func (s *server) observe(mux http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := s.Now()
 		t := s.newTrace(r)
-		rec := &recorder{ResponseWriter: w}
+		t.answer.ResponseWriter = w
 		ctx := audit.WithOrigin(r.Context(), audit.Origin{Address: t.from, RequestID: t.id})
 		r = r.WithContext(context.WithValue(ctx, traceKey{}, t))
 
@@ -50,15 +51,15 @@ func (s *server) observe(mux http.Handler) http.Handler {
 		}
 		defer func() { // an aborted answer has its line too
 			end := s.Now()
-			s.durations.observe(r, rec.code(), end.Sub(start))
-			s.logRequest(r, t, rec, end, end.Sub(start))
+			s.durations.observe(r, t.answer.code(), end.Sub(start))
+			s.logRequest(r, t, end, end.Sub(start))
 		}()
-		mux.ServeHTTP(rec, r)
+		mux.ServeHTTP(&t.answer, r)
 	})
 }
 
 // logRequest writes the access log's line. It calls the handler itself: the logger would find out first where in the program it was called.
-func (s *server) logRequest(r *http.Request, t *trace, rec *recorder, at time.Time, took time.Duration) {
+func (s *server) logRequest(r *http.Request, t *trace, at time.Time, took time.Duration) {
 	log := s.Log.Handler()
 	if !log.Enabled(r.Context(), slog.LevelInfo) {
 		return
@@ -67,9 +68,9 @@ func (s *server) logRequest(r *http.Request, t *trace, rec *recorder, at time.Ti
 		slog.String("request_id", t.id),
 		slog.String("method", r.Method),
 		slog.String("path", r.URL.Path),
-		slog.Int("status", rec.code()),
+		slog.Int("status", t.answer.code()),
 		slog.Duration("duration", took),
-		slog.Int64("bytes", rec.bytes),
+		slog.Int64("bytes", t.answer.bytes),
 		slog.String("address", t.from),
 		slog.String("client_id", t.client),
 	}

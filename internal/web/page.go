@@ -72,8 +72,8 @@ func formTarget(redirectURI string) string {
 
 // seeOther redirects with a GET whatever the method was, so that no form travels on (RFC 9110 §15.4.4), and byte for byte: the target may be a redirect URI.
 func seeOther(w http.ResponseWriter, target string) {
-	w.Header().Set("Location", target)
-	w.Header().Set("Cache-Control", "no-store")
+	header := w.Header()
+	header["Location"], header["Cache-Control"] = []string{target}, noStore
 	w.WriteHeader(http.StatusSeeOther)
 }
 
