@@ -36,9 +36,12 @@ type panicError struct {
 
 func (p *panicError) Error() string { return fmt.Sprintf("panic: %v", p.value) }
 
-// page is the adapter for people: errors become error pages, or travel to the redirect URI when they may.
+// page is the adapter for people: errors become error pages, or travel to the redirect URI when they may. Where a browser goes from here, it does not say where it was.
 func (s *server) page(h handler) http.Handler {
-	return s.adapter(h, s.failPage)
+	return s.adapter(func(w http.ResponseWriter, r *http.Request) error {
+		w.Header()["Referrer-Policy"] = noReferrer
+		return h(w, r)
+	}, s.failPage)
 }
 
 // endpoint is the adapter for programs: errors become JSON (RFC 6749 §5.2).

@@ -45,7 +45,6 @@ func (s *server) observe(mux http.Handler) http.Handler {
 		header := w.Header()
 		header["X-Request-Id"] = []string{t.id}
 		header["X-Content-Type-Options"] = nosniff
-		header["Referrer-Policy"] = noReferrer
 		if s.https {
 			header["Strict-Transport-Security"] = httpsForAYear
 		}
