@@ -13,5 +13,4 @@ var (
 	typeJWT        = []string{"application/jwt"}
 	varyOrigin     = []string{"Origin"}
 	anyOrigin      = []string{"*"}
-	requestIDName  = []string{"X-Request-Id"}
 )
