@@ -20,8 +20,9 @@ const (
 // share a database.
 //
 // A change makes another revision in its transaction (a random one, so that a database which has lost its latest commits does not repeat one), and is answered a lease after
-// its commit. By then every process has looked at the revision, or will before it goes by what it remembers again. So what has been answered is true everywhere, without a
-// word between the processes. Only a machine whose clock stood still, because it was suspended meanwhile, goes by what it knew for the rest of its lease.
+// its commit, to whoever made it and to whoever finds it made. By then every process has looked at the revision, or will before it goes by what it remembers again. So what has
+// been answered is true everywhere, without a word between the processes. Only a machine whose clock stood still, because it was suspended meanwhile, goes by what it knew for
+// the rest of its lease.
 //
 // What does not exist is not remembered: a new client is known at once, and nobody can fill the memory with names.
 type memory struct {
@@ -159,20 +160,16 @@ func (db *DB) RememberedVisitor(session string, client authz.ClientID, now time.
 	return visitor, known && visitor.Session.ExpiresAt.After(now)
 }
 
-// change is write for a unit of work that changes something that processes remember.
+// change is write for a unit of work that changes something that processes remember. It waits also when there was nothing to change, and when nobody knows whether there was:
+// somebody may have made the same change a moment ago, and still be waiting.
 func (db *DB) change(ctx context.Context, name string, work unit) error {
-	var changed bool
 	err := db.write(ctx, name, func(t *tx) error {
-		err := work(t)
-		if changed = t.wrote; err != nil || !changed {
+		if err := work(t); err != nil || !t.wrote {
 			return err
 		}
-		_, err = t.exec(`INSERT INTO revisions (name, revision) VALUES ('memory', $1) ON CONFLICT (name) DO UPDATE SET revision = excluded.revision`, rand.Int64())
+		_, err := t.exec(`INSERT INTO revisions (name, revision) VALUES ('memory', $1) ON CONFLICT (name) DO UPDATE SET revision = excluded.revision`, rand.Int64())
 		return err
 	})
-	if err != nil || !changed {
-		return err
-	}
 	time.Sleep(db.memory.lease) // see memory, of this process too; whoever hangs up has made the change all the same
-	return nil
+	return err
 }

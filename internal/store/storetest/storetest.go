@@ -54,6 +54,7 @@ func Run(t *testing.T, h Harness) {
 		{"VisitorsAreRemembered", testVisitorsAreRemembered},
 		{"NothingIsRememberedThatHasChanged", testNothingIsRememberedThatHasChanged},
 		{"WhatWasAnsweredIsTrueElsewhere", testWhatWasAnsweredIsTrueElsewhere},
+		{"NothingLeftToChange", testNothingLeftToChange},
 		{"DisableClient", testDisableClient},
 		{"RemoveClient", testRemoveClient},
 		{"PublicRedirectURIs", testPublicRedirectURIs},
