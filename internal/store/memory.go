@@ -16,6 +16,9 @@ const (
 	maxVisitorTeams = 8
 )
 
+// maxAge is how long something is remembered at most, whatever the revision says.
+const maxAge = time.Minute
+
 // memory is what a process remembers of its database: the clients, which every request needs and hardly any changes, and visitors. It is exact, also where several processes
 // share a database.
 //
@@ -23,6 +26,8 @@ const (
 // its commit, to whoever made it and to whoever finds it made. By then every process has looked at the revision, or will before it goes by what it remembers again. So what has
 // been answered is true everywhere, without a word between the processes. Only a machine whose clock stood still, because it was suspended meanwhile, goes by what it knew for
 // the rest of its lease.
+//
+// Some things make no other revision: what somebody changes by hand, and the loss of a grant that a database gave and lost with its latest commits. They are true after a minute.
 //
 // What does not exist is not remembered: a new client is known at once, and nobody can fill the memory with names.
 type memory struct {
@@ -34,6 +39,7 @@ type memory struct {
 	generation uint64 // of both: what was read before a change must not be remembered after it
 	revision   int64
 	looked     time.Time // before the revision was read
+	begun      time.Time // when there was nothing in the memory
 }
 
 // visit is a session and the client that sent it.
@@ -98,9 +104,10 @@ func (m *memory) at(revision int64, looked time.Time) {
 	if looked.Before(m.looked) {
 		return // somebody else has read a newer one
 	}
-	if revision != m.revision {
+	if revision != m.revision || looked.Sub(m.begun) >= maxAge {
 		m.clients, m.visitors = nil, nil
 		m.generation++
+		m.begun = looked
 	}
 	m.revision, m.looked = revision, looked
 }

@@ -51,6 +51,28 @@ func TestNothingIsGoneByLongerThanTheLease(t *testing.T) {
 	}
 }
 
+// What a database has lost, or what somebody has changed by hand, made no other revision.
+func TestNothingIsRememberedForLongerThanAMinute(t *testing.T) {
+	m := memory{lease: time.Second}
+	begun := time.Now()
+	m.at(7, begun)
+	m.putClient(authz.Client{ID: "id"}, m.generation)
+	m.putVisitor(visit{"s", "id"}, authz.Visitor{}, m.generation)
+	for _, tt := range []struct {
+		after time.Duration
+		known bool
+	}{{59 * time.Second, true}, {time.Minute, false}} {
+		now := begun.Add(tt.after)
+		m.at(7, now)
+		if _, known, _, _ := m.client("id", now); known != tt.known {
+			t.Errorf("after %s the client is known: %t, want %t", tt.after, known, tt.known)
+		}
+		if _, known := m.visitor(visit{"s", "id"}, now); known != tt.known {
+			t.Errorf("after %s the visitor is known: %t, want %t", tt.after, known, tt.known)
+		}
+	}
+}
+
 func TestWhatIsRememberedIsBounded(t *testing.T) {
 	var m memory
 	m.at(7, time.Now())
