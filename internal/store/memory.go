@@ -22,10 +22,10 @@ const maxAge = time.Minute
 // memory is what a process remembers of its database: the clients, which every request needs and hardly any changes, and visitors. It is exact, also where several processes
 // share a database.
 //
-// A change makes another revision in its transaction (a random one, so that a database which has lost its latest commits does not repeat one), and is answered a lease after
-// its commit, to whoever made it and to whoever finds it made. By then every process has looked at the revision, or will before it goes by what it remembers again. So what has
-// been answered is true everywhere, without a word between the processes. Only a machine whose clock stood still, because it was suspended meanwhile, goes by what it knew for
-// the rest of its lease.
+// A change makes another revision in its transaction (a random one, so that a database which has lost its latest commits does not repeat one), and is answered more than a lease
+// after its commit, to whoever made it and to whoever finds it made. By then every process has looked at the revision, or will before it goes by what it remembers again. So what
+// has been answered is true everywhere, without a word between the processes. Only a machine whose clock stood still, because it was suspended meanwhile, goes by what it knew
+// for the rest of its lease.
 //
 // Some things make no other revision: what somebody changes by hand, and the loss of a grant that a database gave and lost with its latest commits. They are true after a minute.
 //
@@ -47,6 +47,10 @@ type visit struct {
 	session string
 	client  authz.ClientID
 }
+
+// wait is how long after its commit a change is answered: so much more than the lease that a clock which is being corrected, and runs a tenth too fast here or too slow
+// elsewhere, does no harm.
+func (m *memory) wait() time.Duration { return m.lease + m.lease/4 }
 
 // fresh reports whether at now the memory may be gone by.
 func (m *memory) fresh(now time.Time) bool { return now.Sub(m.looked) < m.lease }
@@ -177,6 +181,6 @@ func (db *DB) change(ctx context.Context, name string, work unit) error {
 		_, err := t.exec(`INSERT INTO revisions (name, revision) VALUES ('memory', $1) ON CONFLICT (name) DO UPDATE SET revision = excluded.revision`, rand.Int64())
 		return err
 	})
-	time.Sleep(db.memory.lease) // see memory, of this process too; whoever hangs up has made the change all the same
+	time.Sleep(db.memory.wait()) // see memory, of this process too; whoever hangs up has made the change all the same
 	return err
 }

@@ -73,6 +73,15 @@ func TestNothingIsRememberedForLongerThanAMinute(t *testing.T) {
 	}
 }
 
+// A clock that is being corrected runs up to a tenth too fast, or too slow.
+func TestAChangeIsWaitedForWhateverClocksDo(t *testing.T) {
+	m := memory{lease: 50 * time.Millisecond}
+	shortest, longest := float64(m.wait())/1.1, float64(m.lease)/0.9
+	if shortest < longest {
+		t.Errorf("a change is waited for %s, and gone by what was before it for %s", time.Duration(shortest), time.Duration(longest))
+	}
+}
+
 func TestWhatIsRememberedIsBounded(t *testing.T) {
 	var m memory
 	m.at(7, time.Now())
