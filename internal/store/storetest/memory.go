@@ -157,6 +157,18 @@ func testWhatWasAnsweredIsTrueElsewhere(k *kit) {
 	}
 }
 
+// Whoever signs out costs no other request its client: people come and go all the time.
+func testSignOutsForgetNoClient(k *kit) {
+	k.remember()
+	k.populate()
+	k.ok(k.db.StartSession(k.ctx, session("s-ada", ada), ""))
+	must[authz.Client](k)(k.db.Client(k.ctx, global.ID))
+	k.count.reset()
+	k.ok(k.db.EndSession(k.ctx, "s-ada"))
+	equal(k, "Client", must[authz.Client](k)(k.db.Client(k.ctx, global.ID)), global)
+	equal(k, "reads of a client", k.count.get("Client"), 0)
+}
+
 // testNothingLeftToChange: whoever finds that there is nothing to change may have been a moment late, and is told so only when it is true everywhere that there is
 // nothing: the one who made the change still waits for that.
 func testNothingLeftToChange(k *kit) {
