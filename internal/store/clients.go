@@ -118,7 +118,7 @@ func (db *DB) UpdateClient(ctx context.Context, c authz.Client) error {
 	if err != nil {
 		return fmt.Errorf("update client %s: %w", c.ID, err)
 	}
-	return db.change(ctx, "UpdateClient", func(t *tx) error {
+	return db.changeClients(ctx, "UpdateClient", func(t *tx) error {
 		return t.changeClient(audit.Event{Kind: audit.ClientUpdated, Client: string(c.ID), Detail: c.Name}, `UPDATE clients SET name = $2, redirect_uris = $3, scope = $4,
 				resource_server = $5, resources = $6, jwks = $7, jwks_uri = $8, id_token_algorithm = $9,
 				post_logout_redirect_uris = $10, backchannel_logout_uri = $11, require_par = $12, require_dpop = $13
@@ -154,7 +154,7 @@ func (t *tx) lockClient(id authz.ClientID) error {
 
 // AddClientSecret adds a secret and keeps the newest of the earlier ones that are alive when it is made. authz.ErrNoClient.
 func (db *DB) AddClientSecret(ctx context.Context, id authz.ClientID, s authz.ClientSecret, keep int) error {
-	return db.change(ctx, "AddClientSecret", func(t *tx) error {
+	return db.changeClients(ctx, "AddClientSecret", func(t *tx) error {
 		if err := t.lockClient(id); err != nil {
 			return err
 		}
@@ -177,7 +177,7 @@ func (db *DB) AddClientSecret(ctx context.Context, id authz.ClientID, s authz.Cl
 
 // DisableClient ends a client's grants in the same transaction. authz.ErrNoClient.
 func (db *DB) DisableClient(ctx context.Context, id authz.ClientID, at time.Time) error {
-	return db.change(ctx, "DisableClient", func(t *tx) error {
+	return db.changeClients(ctx, "DisableClient", func(t *tx) error {
 		e := audit.Event{At: at, Kind: audit.ClientDisabled, Client: string(id)}
 		if err := t.changeClient(e, `UPDATE clients SET disabled_at = $2 WHERE id = $1`, id, millis(at)); err != nil {
 			return err
@@ -192,14 +192,14 @@ func (db *DB) DisableClient(ctx context.Context, id authz.ClientID, at time.Time
 
 // EnableClient lets a client be connected again and revives nothing. authz.ErrNoClient.
 func (db *DB) EnableClient(ctx context.Context, id authz.ClientID) error {
-	return db.change(ctx, "EnableClient", func(t *tx) error {
+	return db.changeClients(ctx, "EnableClient", func(t *tx) error {
 		return t.changeClient(audit.Event{Kind: audit.ClientEnabled, Client: string(id)}, `UPDATE clients SET disabled_at = 0 WHERE id = $1`, id)
 	})
 }
 
 // RemoveClient removes a client with its grants; its secrets and blocks go with it by foreign key. authz.ErrNoClient.
 func (db *DB) RemoveClient(ctx context.Context, id authz.ClientID) error {
-	return db.change(ctx, "RemoveClient", func(t *tx) error {
+	return db.changeClients(ctx, "RemoveClient", func(t *tx) error {
 		if err := t.lockClient(id); err != nil {
 			return err
 		}

@@ -10,7 +10,9 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
@@ -150,6 +152,10 @@ func postgresCode(err error) string {
 	return ""
 }
 
+// idleTimeout is how long PostgreSQL waits for the next statement of a unit of work, and less than the writeTimeout of those who wait for its rows. For the revision all wait
+// who end something (see memory), and the one who has it may have stopped midway, or be cut off.
+const idleTimeout = 10 * time.Second
+
 func openPostgres(ctx context.Context, dsn string) (*DB, error) {
 	config, err := pgxpool.ParseConfig(dsn) // its errors leave the password out
 	if err != nil {
@@ -157,6 +163,10 @@ func openPostgres(ctx context.Context, dsn string) (*DB, error) {
 	}
 	wrap := func(err error) error {
 		return fmt.Errorf("open database %s on %s: %w", config.ConnConfig.Database, config.ConnConfig.Host, err)
+	}
+	config.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
+		_, err := conn.Exec(ctx, fmt.Sprintf("SET idle_in_transaction_session_timeout = %d", idleTimeout.Milliseconds()))
+		return err
 	}
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {

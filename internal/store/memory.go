@@ -16,30 +16,44 @@ const (
 	maxVisitorTeams = 8
 )
 
+// maxAge is how long something is remembered at most, whatever the revision says.
+const maxAge = time.Minute
+
 // memory is what a process remembers of its database: the clients, which every request needs and hardly any changes, and visitors. It is exact, also where several processes
 // share a database.
 //
-// A change makes another revision in its transaction (a random one, so that a database which has lost its latest commits does not repeat one), and is answered a lease after
-// its commit. By then every process has looked at the revision, or will before it goes by what it remembers again. So what has been answered is true everywhere, without a
-// word between the processes. Only a machine whose clock stood still, because it was suspended meanwhile, goes by what it knew for the rest of its lease.
+// A change makes another revision in its transaction (by a random number, so that a database which has lost its latest commits does not repeat one), and is answered more than a
+// lease after its commit, to whoever made it and to whoever finds it made. By then every process has looked at the revision, or will before it goes by what it remembers again.
+// So what has been answered is true everywhere, without a word between the processes. Only a machine whose clock stood still, because it was suspended meanwhile, goes by what it
+// knew for the rest of its lease.
+//
+// Some things make no other revision: what somebody changes by hand, and the loss of a grant that a database gave and lost with its latest commits. They are true after a minute.
 //
 // What does not exist is not remembered: a new client is known at once, and nobody can fill the memory with names.
 type memory struct {
 	lease time.Duration // how long a process goes by what it remembers before it looks at the revision
 
-	mu         sync.Mutex
-	clients    map[authz.ClientID]authz.Client
-	visitors   map[visit]authz.Visitor
-	generation uint64 // of both: what was read before a change must not be remembered after it
-	revision   int64
-	looked     time.Time // before the revision was read
+	mu                                  sync.Mutex
+	clients                             map[authz.ClientID]authz.Client
+	visitors                            map[visit]authz.Visitor
+	clientsForgotten, visitorsForgotten uint64 // how often: what was read before a change must not be remembered after it
+	revision                            revision
+	looked                              time.Time // before the revision was read
+	begun                               time.Time // when there was nothing in the memory
 }
+
+// revision has one number for changes of clients, which concern visitors too, and one for all others: people come and go all the time, and clients stay.
+type revision struct{ clients, visitors int64 }
 
 // visit is a session and the client that sent it.
 type visit struct {
 	session string
 	client  authz.ClientID
 }
+
+// wait is how long after its commit a change is answered: so much more than the lease that a clock which is being corrected, and runs a tenth too fast here or too slow
+// elsewhere, does no harm.
+func (m *memory) wait() time.Duration { return m.lease + m.lease/4 }
 
 // fresh reports whether at now the memory may be gone by.
 func (m *memory) fresh(now time.Time) bool { return now.Sub(m.looked) < m.lease }
@@ -52,13 +66,13 @@ func (m *memory) client(id authz.ClientID, now time.Time) (client authz.Client, 
 		return authz.Client{}, false, 0, false
 	}
 	client, known = m.clients[id]
-	return client, known, m.generation, true
+	return client, known, m.clientsForgotten, true
 }
 
 func (m *memory) putClient(client authz.Client, generation uint64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if generation == m.generation {
+	if generation == m.clientsForgotten {
 		m.clients = put(m.clients, maxClients, client.ID, client)
 	}
 }
@@ -76,7 +90,7 @@ func (m *memory) visitor(v visit, now time.Time) (visitor authz.Visitor, known b
 func (m *memory) putVisitor(v visit, visitor authz.Visitor, generation uint64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if generation == m.generation && len(visitor.Standings) <= maxVisitorTeams {
+	if generation == m.visitorsForgotten && len(visitor.Standings) <= maxVisitorTeams {
 		m.visitors = put(m.visitors, maxVisitors, v, visitor)
 	}
 }
@@ -91,17 +105,25 @@ func put[K comparable, V any](known map[K]V, most int, key K, value V) map[K]V {
 }
 
 // at takes in the revision that somebody who began to look at a time has read.
-func (m *memory) at(revision int64, looked time.Time) {
+func (m *memory) at(r revision, looked time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if looked.Before(m.looked) {
 		return // somebody else has read a newer one
 	}
-	if revision != m.revision {
-		m.clients, m.visitors = nil, nil
-		m.generation++
+	old := looked.Sub(m.begun) >= maxAge
+	if old {
+		m.begun = looked
 	}
-	m.revision, m.looked = revision, looked
+	if old || r.clients != m.revision.clients {
+		m.clients = nil
+		m.clientsForgotten++
+	}
+	if old || r != m.revision {
+		m.visitors = nil
+		m.visitorsForgotten++
+	}
+	m.revision, m.looked = r, looked
 }
 
 // close makes the next who asks look at the database, which is closed.
@@ -111,11 +133,11 @@ func (m *memory) close() {
 	m.looked = time.Time{}
 }
 
-// reading is the generation of what is read from here on.
+// reading is the generation of a visitor who is read from here on.
 func (m *memory) reading() (generation uint64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.generation
+	return m.visitorsForgotten
 }
 
 // Client is a client with its redirect URIs and its secrets, the oldest first. What it refers to is shared and must not be changed. authz.ErrNoClient.
@@ -134,8 +156,9 @@ func (db *DB) Client(ctx context.Context, id authz.ClientID) (authz.Client, erro
 			}
 			return client, err
 		}
-		scan := func(r row) (revision int64, err error) { return revision, r.Scan(&revision) }
-		revision, err := one(ctx, db, "Revision", nil, scan, `SELECT COALESCE(MAX(revision), 0) FROM revisions WHERE name = 'memory'`)
+		scan := func(r row) (v revision, err error) { return v, r.Scan(&v.clients, &v.visitors) }
+		revision, err := one(ctx, db, "Revision", nil, scan, `SELECT COALESCE((SELECT revision FROM revisions WHERE name = 'clients'), 0),
+			COALESCE((SELECT revision FROM revisions WHERE name = 'visitors'), 0)`)
 		if err != nil {
 			return authz.Client{}, err
 		}
@@ -159,20 +182,24 @@ func (db *DB) RememberedVisitor(session string, client authz.ClientID, now time.
 	return visitor, known && visitor.Session.ExpiresAt.After(now)
 }
 
-// change is write for a unit of work that changes something that processes remember.
+// change is write for a unit of work that changes something that processes remember of visitors, and changeClients for one that changes clients as well.
 func (db *DB) change(ctx context.Context, name string, work unit) error {
-	var changed bool
+	return db.revise(ctx, "visitors", name, work)
+}
+
+func (db *DB) changeClients(ctx context.Context, name string, work unit) error {
+	return db.revise(ctx, "clients", name, work)
+}
+
+// revise waits also when there was nothing to change, and when nobody knows whether there was: somebody may have made the same change a moment ago, and still be waiting.
+func (db *DB) revise(ctx context.Context, number, name string, work unit) error {
 	err := db.write(ctx, name, func(t *tx) error {
-		err := work(t)
-		if changed = t.wrote; err != nil || !changed {
+		if err := work(t); err != nil || !t.wrote {
 			return err
 		}
-		_, err = t.exec(`INSERT INTO revisions (name, revision) VALUES ('memory', $1) ON CONFLICT (name) DO UPDATE SET revision = excluded.revision`, rand.Int64())
+		_, err := t.exec(`INSERT INTO revisions (name, revision) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET revision = excluded.revision`, number, rand.Int64())
 		return err
 	})
-	if err != nil || !changed {
-		return err
-	}
-	time.Sleep(db.memory.lease) // see memory, of this process too; whoever hangs up has made the change all the same
-	return nil
+	time.Sleep(db.memory.wait()) // see memory, of this process too; whoever hangs up has made the change all the same
+	return err
 }

@@ -53,6 +53,15 @@ func TestADeadlockThatDoesNotEndIsAnswered(t *testing.T) {
 	}
 }
 
+// A server that stops in the middle of a unit of work, or is cut off, must not hold up all who wait for the same row, and must let go before they give up.
+func TestAServerThatStopsMidwayLosesItsTransaction(t *testing.T) {
+	db := open(t, pgtest.URL(t))
+	var timeout string
+	if err := db.SQL().QueryRowContext(t.Context(), "SHOW idle_in_transaction_session_timeout").Scan(&timeout); err != nil || timeout != "10s" {
+		t.Errorf("idle_in_transaction_session_timeout is %q, %v; want 10s", timeout, err)
+	}
+}
+
 // A batch is answered after its commit, and one that fails there has happened for none; then each is on its own.
 func TestAFailedCommitOfManyFailsOnlyWhomItMust(t *testing.T) {
 	db := open(t, pgtest.URL(t))

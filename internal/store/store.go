@@ -41,7 +41,7 @@ type Options struct {
 	MachineTokenLifetime time.Duration
 	// AuditRetention is how long events are kept. 0 is 365 days.
 	AuditRetention time.Duration
-	// Lease is how long a process goes by what it remembers, and how long a change of that is waited for. Processes that share a database must have the same. 0 is 50 ms.
+	// Lease is how long a process goes by what it remembers; a change of that is answered a little later. Processes that share a database must have the same. 0 is 50 ms.
 	Lease time.Duration
 }
 

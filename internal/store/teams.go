@@ -48,7 +48,7 @@ func (db *DB) Teams(ctx context.Context) ([]team.Team, error) {
 
 // RenameTeam gives a team another slug and name; its grants live on. team.ErrSlugTaken, team.ErrNoTeam.
 func (db *DB) RenameTeam(ctx context.Context, id team.ID, slug, name string) error {
-	return db.change(ctx, "RenameTeam", func(t *tx) error {
+	return db.changeClients(ctx, "RenameTeam", func(t *tx) error {
 		err := t.must(team.ErrNoTeam, `UPDATE teams SET slug = $2, name = $3 WHERE id = $1`, id, slug, name)
 		if db.dialect.violation(err) == uniqueConstraint {
 			return team.ErrSlugTaken
@@ -62,7 +62,7 @@ func (db *DB) RenameTeam(ctx context.Context, id team.ID, slug, name string) err
 
 // RemoveTeam removes a team with its grants; its memberships, clients and blocks go with it by foreign key. team.ErrNoTeam.
 func (db *DB) RemoveTeam(ctx context.Context, id team.ID) error {
-	return db.change(ctx, "RemoveTeam", func(t *tx) error {
+	return db.changeClients(ctx, "RemoveTeam", func(t *tx) error {
 		// Whoever saves a grant in the team has its row.
 		if err := t.must(team.ErrNoTeam, `UPDATE teams SET name = name WHERE id = $1`, id); err != nil {
 			return err

@@ -36,14 +36,14 @@ func holdUp(t *testing.T, fail func(statement string) error, test func(q *queue)
 		}
 		defer q.db.Close()
 		q.db.Fail(func(statement string) error {
-			if statement == "EndSession" {
+			if statement == "Delivered" {
 				<-q.held
 			} else if fail != nil {
 				return fail(statement)
 			}
 			return nil
 		})
-		first := q.send(func(ctx context.Context) error { return q.db.EndSession(ctx, "any") }, t.Context())
+		first := q.send(func(ctx context.Context) error { return q.db.Delivered(ctx, "any") }, t.Context())
 		synctest.Wait()
 		test(q)
 		q.wants(first, nil)

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
 	"github.com/gatehouse-auth/gatehouse/internal/store"
+	"github.com/gatehouse-auth/gatehouse/internal/team"
 )
 
 // What has been answered about a client is true on every process, although each remembers the clients that it was asked for.
@@ -152,5 +154,54 @@ func testWhatWasAnsweredIsTrueElsewhere(k *kit) {
 		if _, known := other.RememberedVisitor(id, global.ID, now); known {
 			k.Fatal("a session that has ended is gone by on another process")
 		}
+	}
+}
+
+// Whoever signs out costs no other request its client: people come and go all the time.
+func testSignOutsForgetNoClient(k *kit) {
+	k.remember()
+	k.populate()
+	k.ok(k.db.StartSession(k.ctx, session("s-ada", ada), ""))
+	must[authz.Client](k)(k.db.Client(k.ctx, global.ID))
+	k.count.reset()
+	k.ok(k.db.EndSession(k.ctx, "s-ada"))
+	equal(k, "Client", must[authz.Client](k)(k.db.Client(k.ctx, global.ID)), global)
+	equal(k, "reads of a client", k.count.get("Client"), 0)
+}
+
+// testNothingLeftToChange: whoever finds that there is nothing to change may have been a moment late, and is told so only when it is true everywhere that there is
+// nothing: the one who made the change still waits for that.
+func testNothingLeftToChange(k *kit) {
+	k.lease = 200 * time.Millisecond // as long as a database may need to let the second one in
+	k.db = k.open()
+	k.populate()
+	k.ok(k.db.StartSession(k.ctx, session("s-bob", bob), ""))
+	k.granted("g1", bob, global, acme, "read")
+	other, second := k.open(), k.second()
+	for _, change := range []call{
+		{"RevokeGrant", func(ctx context.Context, db *store.DB) error { return db.RevokeGrant(ctx, "g1") }, authz.ErrNoGrant},
+		{"AddMember", func(ctx context.Context, db *store.DB) error {
+			return db.AddMember(ctx, team.Membership{User: bob.ID, Team: beta, Role: team.Member, CreatedAt: now})
+		}, team.ErrIsMember},
+		{"RemoveMember", func(ctx context.Context, db *store.DB) error { return db.RemoveMember(ctx, acme.ID, bob.ID) }, team.ErrNoMember},
+		{"RemoveTeam", func(ctx context.Context, db *store.DB) error { return db.RemoveTeam(ctx, beta.ID) }, team.ErrNoTeam},
+		{"EndSession", func(ctx context.Context, db *store.DB) error { return db.EndSession(ctx, "s-bob") }, nil},
+	} {
+		k.remembers(other, "s-bob", global.ID)
+		late := make(chan error, 1)
+		k.h.Fail(k.db, func(statement string) error {
+			if statement == "commit" {
+				go func() { late <- change.do(k.ctx, second) }()
+			}
+			return nil
+		})
+		first := make(chan error, 1)
+		go func() { first <- change.do(k.ctx, k.db) }()
+		k.is(<-late, change.want)
+		if _, known := other.RememberedVisitor("s-bob", global.ID, now); known {
+			k.Errorf("%s: the second was told that there is nothing to do, and another process goes by what was before the first", change.name)
+		}
+		k.ok(<-first)
+		k.h.Fail(k.db, nil)
 	}
 }

@@ -54,6 +54,8 @@ func Run(t *testing.T, h Harness) {
 		{"VisitorsAreRemembered", testVisitorsAreRemembered},
 		{"NothingIsRememberedThatHasChanged", testNothingIsRememberedThatHasChanged},
 		{"WhatWasAnsweredIsTrueElsewhere", testWhatWasAnsweredIsTrueElsewhere},
+		{"SignOutsForgetNoClient", testSignOutsForgetNoClient},
+		{"NothingLeftToChange", testNothingLeftToChange},
 		{"DisableClient", testDisableClient},
 		{"RemoveClient", testRemoveClient},
 		{"PublicRedirectURIs", testPublicRedirectURIs},
