@@ -19,6 +19,6 @@ func (a *Authenticator) ChangePassword(ctx context.Context, r SignInRequest, nex
 	if err != nil {
 		return SignedIn{}, fmt.Errorf("load password: %w", err)
 	}
-	r.Password = next
+	r.Password, r.Replaces = next, "" // that session has ended with the others
 	return a.start(ctx, p.user, hash, r, p.browser)
 }
