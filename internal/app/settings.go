@@ -110,7 +110,7 @@ var settings = []setting{
 		func(c *Config) *int { return &c.Limits.SignInFailuresPerAccount }, 1, 1_000_000),
 	number("limits.client_failures", "Wrong client secrets for one client from one address in 15 minutes.",
 		func(c *Config) *int { return &c.Limits.ClientFailures }, 1, 1_000_000),
-	number("limits.connections_per_grant", "Connections of one person to one application in one team; each code that is redeemed makes one. Once there are more than twice as many, only the newest are kept: the others can be refreshed only until the access token expires that they have.",
+	number("limits.connections_per_grant", "Connections of one person to one application in one team; each code that is redeemed makes one. Once there are more than twice as many, only the newest are kept, and those of the last minutes: the others can be refreshed only until the access token expires that they have.",
 		func(c *Config) *int { return &c.Limits.ConnectionsPerGrant }, 1, 1_000_000),
 	number("limits.concurrent_password_hashes", "Passwords checked at the same time; each takes some memory and a processor. 0 means the number of processors, or half of it where a container has a quota of them.",
 		func(c *Config) *int { return &c.Limits.ConcurrentPasswordHashes }, 0, 1024),

@@ -253,9 +253,10 @@ type Store interface {
 	// Burn makes a code unredeemable that was not redeemed: it saves its family as ended. It does nothing to a family that exists.
 	Burn(ctx context.Context, f Family) error
 
-	// TrimFamilies lets the families of a grant that are not among its newest `keep` expire with their access tokens, unless they are refreshed before. It does so when there
+	// TrimFamilies lets the families of a grant whose ids are below `before`, and that are not among the newest `keep` of them, expire with their access tokens, unless they are
+	// refreshed before. Nobody may redeem a code with such an id any more. It does so when there
 	// are twice as many.
-	TrimFamilies(ctx context.Context, grant GrantID, keep int) error
+	TrimFamilies(ctx context.Context, grant GrantID, before FamilyID, keep int) error
 
 	Block(ctx context.Context, b Block) error                         // ends the client's grants in the team in the same transaction; replaces the reason
 	Unblock(ctx context.Context, team team.ID, client ClientID) error // ErrNoBlock

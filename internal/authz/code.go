@@ -122,7 +122,8 @@ func (s *Server) exchangeCode(ctx context.Context, client Client, r oauth.TokenR
 		return oauth.TokenResponse{}, s.burn(ctx, family)
 	}
 	if family.ID.trims() {
-		if err := s.store.TrimFamilies(ctx, family.Grant, s.opts.ConnectionsPerGrant); err != nil {
+		settled := FamilyID(token.OrderedIDsFrom(now.Add(-s.opts.CodeLifetime - ClockLeeway))) // codes of before then have expired, whichever server issued them
+		if err := s.store.TrimFamilies(ctx, family.Grant, settled, s.opts.ConnectionsPerGrant); err != nil {
 			return oauth.TokenResponse{}, fmt.Errorf("trim the families of %s: %w", family.Grant, err)
 		}
 	}

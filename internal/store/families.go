@@ -123,31 +123,33 @@ func (db *DB) Burn(ctx context.Context, f authz.Family) error {
 	return err
 }
 
-// TrimFamilies lets the families of a grant beyond the newest expire with their access tokens, unless they are refreshed before. It does so once there are twice as
-// many as are to be kept, and looks no further back than it must: behind a step in which nobody waits are those that were let go before. A family that has ended counts
-// for nothing: what many have ended must let nobody go, nor hide who waits.
-func (db *DB) TrimFamilies(ctx context.Context, grant authz.GrantID, keep int) error {
+// trimStep is how many families one unit of work lets go at most: whoever redeems a code waits for no more than that.
+const trimStep = 200
+
+// TrimFamilies lets the families of a grant with an id below before, beyond the newest of them, expire with their access tokens, unless they are refreshed before. It does so
+// once there are twice as many as are to be kept. Nobody comes into that part any more, so who waits there has come since others were let go, and all of them are together:
+// it looks no further back than that. A family that has ended counts for nothing: what many have ended must let nobody go, nor hide who waits.
+func (db *DB) TrimFamilies(ctx context.Context, grant authz.GrantID, before authz.FamilyID, keep int) error {
 	scan := func(r row) (waits bool, err error) { return waits, r.Scan(&waits) }
 	found, err := all(ctx, db, "TrimFamilies", scan, `SELECT f.expires_at > f.token_dead_at FROM families f
-		WHERE f.grant_id = $1 AND f.ended_at = 0 ORDER BY f.id DESC LIMIT 1 OFFSET $2`, grant, 2*keep)
+		WHERE f.grant_id = $1 AND f.id < $2 AND f.ended_at = 0 ORDER BY f.id DESC LIMIT 1 OFFSET $3`, grant, before, 2*keep)
 	if err != nil || len(found) == 0 || !found[0] {
 		return err
 	}
-	const (
-		between = 64 // as many are made between two looks, hardly ever more
-		steps   = 16 // so that nobody waits long for this
-	)
-	return db.write(ctx, "TrimFamilies", func(t *tx) error {
-		for step := range steps {
-			trimmed, err := t.exec(`UPDATE families SET expires_at = token_dead_at WHERE ended_at = 0 AND expires_at > token_dead_at
-				AND id IN (SELECT f.id FROM families f WHERE f.grant_id = $1 AND f.ended_at = 0 ORDER BY f.id DESC LIMIT $2 OFFSET $3)`,
-				grant, keep+between, keep+step*(keep+between))
-			if err != nil || trimmed == 0 {
-				return err
-			}
+	// To the end, whoever hangs up: whom it left out nobody would look for again.
+	ctx = context.WithoutCancel(ctx)
+	for from := keep; ; from += trimStep {
+		var trimmed int64
+		err := db.write(ctx, "TrimFamilies", func(t *tx) (err error) {
+			trimmed, err = t.exec(`UPDATE families SET expires_at = token_dead_at WHERE ended_at = 0 AND expires_at > token_dead_at
+				AND id IN (SELECT f.id FROM families f WHERE f.grant_id = $1 AND f.id < $2 AND f.ended_at = 0 ORDER BY f.id DESC LIMIT $3 OFFSET $4)`,
+				grant, before, trimStep, from)
+			return err
+		})
+		if err != nil || trimmed < trimStep {
+			return err
 		}
-		return nil
-	})
+	}
 }
 
 // The columns of a family f but its client, which is its grant's.

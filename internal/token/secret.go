@@ -81,11 +81,24 @@ func NewID() string { return rand.Text() }
 // NewOrderedID is a new identifier of as many letters and digits that begins with its time, so that what is made together is kept together: an index on it grows at
 // its end. It has 85 random bits and keeps no secret.
 func NewOrderedID(at time.Time) string {
-	// To the millisecond, in base 32: nine digits until the year 3084.
-	const digits, base = "0123456789abcdefghijklmnopqrstuv", 32
 	id := []byte(rand.Text())
-	for i, rest := 8, uint64(at.UnixMilli()); i >= 0; i, rest = i-1, rest/base {
+	putTime(id, at)
+	return string(id)
+}
+
+// OrderedIDsFrom is what all ordered ids of a time and of later ones are above.
+func OrderedIDsFrom(at time.Time) string {
+	id := make([]byte, timeDigits)
+	putTime(id, at)
+	return string(id)
+}
+
+// timeDigits is how many digits a time has, to the millisecond and in base 32, until the year 3084.
+const timeDigits = 9
+
+func putTime(id []byte, at time.Time) {
+	const digits, base = "0123456789abcdefghijklmnopqrstuv", 32
+	for i, rest := timeDigits-1, uint64(at.UnixMilli()); i >= 0; i, rest = i-1, rest/base {
 		id[i] = digits[rest%base]
 	}
-	return string(id)
 }

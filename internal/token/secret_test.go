@@ -106,6 +106,9 @@ func TestOrderedIDsAreInTheOrderOfTheirTimes(t *testing.T) {
 			t.Fatalf("got %q and %q at %s, after %q", id, other, at, before)
 		}
 		before = max(id, other)
+		if from, next := token.OrderedIDsFrom(at), token.OrderedIDsFrom(at.Add(time.Millisecond)); from >= min(id, other) || next <= before {
+			t.Fatalf("%q and %q are not between %q and %q", id, other, from, next)
+		}
 		at = at.Add(time.Millisecond).AddDate(2, 0, 0)
 	}
 }

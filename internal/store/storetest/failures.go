@@ -105,7 +105,7 @@ var writes = []call{
 	{"Burn", func(ctx context.Context, db *store.DB) error {
 		return db.Burn(ctx, family("f-new", grant("g1", ada, global, acme, "read")))
 	}, nil},
-	{"TrimFamilies", func(ctx context.Context, db *store.DB) error { return db.TrimFamilies(ctx, "g1", 0) }, nil},
+	{"TrimFamilies", func(ctx context.Context, db *store.DB) error { return db.TrimFamilies(ctx, "g1", "g", 0) }, nil},
 	{"Block", func(ctx context.Context, db *store.DB) error {
 		return db.Block(ctx, authz.Block{Team: acme.ID, Client: global.ID, Reason: "no"})
 	}, nil},
