@@ -34,7 +34,7 @@ func (s *Server) respond(i issue, now time.Time) (oauth.TokenResponse, error) {
 		expires = i.family.ExpiresAt
 	}
 	response, err := s.signAccessToken(token.AccessClaims{
-		Subject:  string(i.live.User.ID),
+		Subject:  string(i.live.User),
 		Audience: i.aud,
 		ClientID: string(i.client.ID),
 		Scope:    i.scope.String(),
@@ -42,8 +42,8 @@ func (s *Server) respond(i issue, now time.Time) (oauth.TokenResponse, error) {
 		ID:       string(i.family.ID) + "." + token.NewID(),
 		AuthTime: i.family.AuthTime.Unix(),
 		ACR:      acr(i.family.Methods),
-		Team:     i.live.Team.Slug,
-		TeamID:   string(i.live.Team.ID),
+		Team:     i.live.Slug,
+		TeamID:   string(i.live.Team),
 		GrantID:  string(i.family.Grant),
 	}, i.dpopKey, now, expires)
 	if err != nil {

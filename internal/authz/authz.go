@@ -200,10 +200,13 @@ type Notice struct {
 	ExpiresAt time.Time
 }
 
-// Live is who and what a redemption or a refresh is for, as they are now.
+// Live is who and what a redemption or a refresh is for, as they are now: as much as tokens and claims say of them.
 type Live struct {
-	User team.User
-	Team team.Team
+	User  team.UserID
+	Email string
+	Name  string
+	Team  team.ID
+	Slug  string // the team's
 }
 
 // Errors of the store.

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
-	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 )
 
@@ -20,7 +19,7 @@ var idTokenAlgorithms = []string{algorithmRS256, algorithmES256}
 
 // signIDToken signs the ID token that goes with an access token (OpenID Connect Core §2, §3.1.3.6).
 func (s *Server) signIDToken(i issue, accessToken string, now time.Time) (string, error) {
-	info := userInfo(i.live.User, i.live.Team, i.scope)
+	info := userInfo(i.live, i.scope)
 	signed, err := s.keys.SignIDToken(token.IDClaims{
 		Issuer:          s.opts.Issuer,
 		Subject:         info.Subject,
@@ -51,14 +50,14 @@ func (s *Server) idTokenAlgorithm(c Client) string {
 }
 
 // userInfo is the claims about a person that a scope lets out (OpenID Connect Core §5.4).
-func userInfo(u team.User, t team.Team, scope oauth.Scope) UserInfo {
-	info := UserInfo{Subject: string(u.ID), Team: t.Slug, TeamID: string(t.ID)}
+func userInfo(live Live, scope oauth.Scope) UserInfo {
+	info := UserInfo{Subject: string(live.User), Team: live.Slug, TeamID: string(live.Team)}
 	if scope.Contains(oauth.ScopeProfile) {
-		info.Name = u.Name
+		info.Name = live.Name
 	}
 	if scope.Contains(oauth.ScopeEmail) {
 		// Nobody has proved yet that the address is theirs, and a client that took our word for it could hand an account to the wrong person.
-		info.Email, info.EmailVerified = u.Email, new(bool)
+		info.Email, info.EmailVerified = live.Email, new(bool)
 	}
 	return info
 }

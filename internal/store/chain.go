@@ -103,12 +103,11 @@ func renumber(query string, other func(int) int) string {
 	})
 }
 
-// once runs a chain as a unit of work of its own, and reads what live found: the grant, and the columns after the first three. The error is sql.ErrNoRows, and
-// nothing has happened, when one of the statements found or changed nothing. The event's person, team and grant are live's.
-func (db *DB) once(ctx context.Context, name string, c chain, e audit.Event, grant *authz.GrantID, dest []any, args ...any) error {
+// once runs a chain as a unit of work of its own, and reads what its first statement found: the grant with its person and team, and the columns after those three. The error is sql.ErrNoRows, and
+// nothing has happened, when one of the statements found or changed nothing. These are the event's as well.
+func (db *DB) once(ctx context.Context, name string, c chain, e audit.Event, grant *authz.GrantID, live *authz.Live, dest []any, args ...any) error {
 	origin := audit.OriginFrom(ctx)
-	var user, team string
-	dest = append([]any{&user, &team, grant}, dest...)
+	dest = append([]any{&live.User, &live.Team, grant}, dest...)
 	const attempts = 10 // each has one chance in two thousand to meet the event id of another process in the same microsecond
 	for range attempts {
 		all := slices.Concat(args, []any{
@@ -121,7 +120,7 @@ func (db *DB) once(ctx context.Context, name string, c chain, e audit.Event, gra
 				if err := t.get(dest, c.parts[0].query, c.parts[0].arguments(all)...); err != nil {
 					return err
 				}
-				return t.follow(c.parts[1:], append(all[:len(all):len(all)], user, team, string(*grant)))
+				return t.follow(c.parts[1:], append(all[:len(all):len(all)], live.User, live.Team, string(*grant)))
 			})
 		} else {
 			err = db.again(ctx, func() error { return db.atOnce(ctx, name, c, dest, all) })

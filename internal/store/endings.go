@@ -105,7 +105,7 @@ var machineChain = newChain(1, `SELECT '' AS of_user, t.id AS of_team, '' AS of_
 func (db *DB) IssueMachine(ctx context.Context, client authz.ClientID, at time.Time, scope oauth.Scope) error {
 	err := db.once(ctx, "IssueMachine", machineChain, audit.Event{
 		At: at, Kind: audit.MachineToken, Actor: actor(client), Client: string(client), Detail: words(scope),
-	}, new(authz.GrantID), nil, client)
+	}, new(authz.GrantID), new(authz.Live), nil, client)
 	if isNoRows(err) {
 		return authz.ErrNotLive
 	}

@@ -21,14 +21,19 @@ const (
 		AND NOT EXISTS (SELECT 1 FROM team_blocks b WHERE b.team_id = g.team_id AND b.client_id = g.client_id)`
 )
 
-// ofLive is what the first statement of a chain that concerns a grant begins with.
-const ofLive = `g.user_id AS of_user, g.team_id AS of_team, g.id AS of_grant`
+// What the first statement of a chain that concerns a grant begins with, and what else tokens say of person and team.
+const (
+	ofLive      = `g.user_id AS of_user, g.team_id AS of_team, g.id AS of_grant`
+	liveColumns = `u.email, u.name, t.slug`
+)
+
+func liveInto(live *authz.Live) []any { return []any{&live.Email, &live.Name, &live.Slug} }
 
 // redeemChain decides everything: whether the grant and all that justifies it are alive, whether it covers the scope, which has a number of words, and who is first.
 // The foreign key to the grant makes it wait for whoever is ending the grant, and makes them wait for it.
 func redeemChain(scopes int) chain {
 	const first = 13 // the parameters before the scope's
-	live := `SELECT ` + ofLive + `, ` + userColumns + `, ` + teamColumns + ` FROM ` + liveTables + `
+	live := `SELECT ` + ofLive + `, ` + liveColumns + ` FROM ` + liveTables + `
 		WHERE g.id = $2 AND g.client_id = $3 AND ` + isLive
 	for n := range scopes {
 		live += fmt.Sprintf(` AND replace(' ' || g.scope || ' ', ' ' || $%d || ' ', '') <> ' ' || g.scope || ' '`, first+1+n)
@@ -60,7 +65,7 @@ func (db *DB) Redeem(ctx context.Context, f authz.Family) (live authz.Live, err 
 	}
 	err = db.once(ctx, "Redeem", redeemChainFor(len(f.Scope)), audit.Event{
 		At: f.CreatedAt, Kind: audit.TokenIssued, Actor: actor(f.Client), Client: string(f.Client), Family: string(f.ID), Detail: words(f.Scope),
-	}, new(authz.GrantID), append(userInto(&live.User), teamInto(&live.Team)...), args...)
+	}, new(authz.GrantID), &live, liveInto(&live), args...)
 	switch {
 	case isNoRows(err):
 		if err := db.replayed(ctx, f); err != nil {
@@ -175,7 +180,7 @@ func familyInto(f *authz.Family) []any {
 	}
 }
 
-const connectionQuery = `SELECT ` + familyColumns + `, ` + grantColumns + `, ` + userColumns + `, ` + teamColumns + `
+const connectionQuery = `SELECT ` + familyColumns + `, ` + grantColumns + `, ` + liveColumns + `
 	FROM ` + liveTables + ` JOIN families f ON f.grant_id = g.id
 	WHERE f.id = $1 AND f.ended_at = 0 AND f.expires_at > $2 AND ` + isLive
 
@@ -184,9 +189,8 @@ func (db *DB) Connection(ctx context.Context, id authz.FamilyID, now time.Time) 
 	scan := func(r row) (c authz.Connection, err error) {
 		dest := familyInto(&c.Family)
 		dest = append(dest, grantInto(&c.Grant)...)
-		dest = append(dest, userInto(&c.Live.User)...)
-		err = r.Scan(append(dest, teamInto(&c.Live.Team)...)...)
-		c.Family.Client = c.Grant.Client
+		err = r.Scan(append(dest, liveInto(&c.Live)...)...)
+		c.Family.Client, c.Live.User, c.Live.Team = c.Grant.Client, c.Grant.User, c.Grant.Team
 		return c, err
 	}
 	return one(ctx, db, "Connection", authz.ErrNoFamily, scan, connectionQuery, id, millis(now))

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
@@ -12,7 +11,7 @@ import (
 
 // rotation is the compare-and-swap: it changes the family if the presented generation is the newest, and all that justifies it is alive.
 // Its row is what everyone waits for who refreshes or ends it.
-var rotation = newChain(8, `SELECT `+ofLive+`, f.scope, f.auth_time, f.created_at, f.token_dead_at, f.nonce, f.methods, f.session_id, f.resource, `+userColumns+`, `+teamColumns+`
+var rotation = newChain(8, `SELECT `+ofLive+`, f.scope, f.auth_time, f.created_at, f.token_dead_at, f.nonce, f.methods, f.session_id, f.resource, `+liveColumns+`
 	FROM `+liveTables+` JOIN families f ON f.grant_id = g.id
 	WHERE f.id = $1 AND g.client_id = $2 AND f.generation = $3 AND f.ended_at = 0 AND f.expires_at > $4 AND f.dpop_key = $8 AND `+isLive,
 	`UPDATE families SET generation = families.generation + 1, rotated_at = $4,
@@ -32,7 +31,7 @@ func (db *DB) Rotate(ctx context.Context, r authz.Rotation) (rotated authz.Rotat
 	tokenDeadAt := r.TokenDeadAt.Add(r.Grace) // a retry within the grace gets an access token too, and is not written down
 	err = db.once(ctx, "Rotate", rotation, audit.Event{
 		At: r.At, Kind: audit.TokenRefreshed, Actor: actor(r.Client), Client: string(r.Client), Family: string(r.Family),
-	}, &f.Grant, slices.Concat(dest, userInto(&live.User), teamInto(&live.Team)),
+	}, &f.Grant, live, append(dest, liveInto(live)...),
 		r.Family, r.Client, r.Generation, millis(r.At), millis(tokenDeadAt), millis(r.At.Add(r.Idle)), r.Absolute.Milliseconds(), r.DPoPKey)
 	if isNoRows(err) {
 		return db.notRotated(ctx, r)
@@ -83,8 +82,8 @@ func (db *DB) notRotated(ctx context.Context, r authz.Rotation) (rotated authz.R
 func (t *tx) notRotated(r authz.Rotation, rotated *authz.Rotated) (reused bool, err error) {
 	f, live := &rotated.Family, &rotated.Live
 	var alive bool
-	dest := append(familyInto(f), append(userInto(&live.User), teamInto(&live.Team)...)...)
-	err = t.get(append(dest, &f.Client, &alive), `SELECT `+familyColumns+`, `+userColumns+`, `+teamColumns+`, g.client_id, `+isLive+`
+	dest := append(familyInto(f), append(liveInto(live), &live.User, &live.Team, &f.Client, &alive)...)
+	err = t.get(dest, `SELECT `+familyColumns+`, `+liveColumns+`, g.user_id, g.team_id, g.client_id, `+isLive+`
 		FROM `+liveTables+` JOIN families f ON f.grant_id = g.id WHERE f.id = $1`, r.Family)
 	switch {
 	case isNoRows(err):
@@ -114,5 +113,5 @@ func (t *tx) notRotated(r authz.Rotation, rotated *authz.Rotated) (reused bool, 
 	if err := t.audit(e); err != nil {
 		return false, err
 	}
-	return true, t.mail("mail.replayed", live.User.ID, r.Client, live.Team.ID, r.At)
+	return true, t.mail("mail.replayed", live.User, r.Client, live.Team, r.At)
 }
