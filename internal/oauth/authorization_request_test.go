@@ -279,3 +279,16 @@ func FuzzAuthorizationRequest(f *testing.F) {
 		}
 	})
 }
+
+func BenchmarkParseAuthorizationRequest(b *testing.B) {
+	b.ReportAllocs()
+	for b.Loop() {
+		values, err := url.ParseQuery(rfcAuthorizationQuery + "&scope=a+b&team=blue")
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, err := ParseAuthorizationRequest(NewParams(values)); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

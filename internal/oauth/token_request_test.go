@@ -208,3 +208,20 @@ func FuzzTokenRequest(f *testing.F) {
 		}
 	})
 }
+
+func BenchmarkParseTokenRequest(b *testing.B) {
+	b.ReportAllocs()
+	for b.Loop() {
+		values, err := url.ParseQuery(rfcTokenBody)
+		if err != nil {
+			b.Fatal(err)
+		}
+		r, err := ParseTokenRequest(rfcTokenHeader, NewParams(values))
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, err := r.CodeExchange(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -12,7 +12,7 @@ import (
 // What is remembered is bounded: these many clients, and these many visitors of a few teams each.
 const (
 	maxClients      = 10_000
-	maxVisitors     = 10_000
+	maxVisitors     = 4_000
 	maxVisitorTeams = 8
 )
 
