@@ -157,6 +157,42 @@ func testWhatWasAnsweredIsTrueElsewhere(k *kit) {
 	}
 }
 
+// What somebody began to read before a change is not remembered after it: nobody can tell what they saw.
+func testWhatWasBegunBeforeAChange(k *kit) {
+	k.remember()
+	k.populate()
+	k.ok(k.db.StartSession(k.ctx, session("s-ada", ada), ""))
+	other := k.open()
+	for n, read := range []call{
+		{"Visitor", func(ctx context.Context, db *store.DB) error {
+			_, err := db.Visitor(ctx, "s-ada", global.ID, now)
+			return err
+		}, nil},
+		{"Client", func(ctx context.Context, db *store.DB) error { _, err := db.Client(ctx, acmes.ID); return err }, nil},
+	} {
+		must[authz.Client](k)(k.db.Client(k.ctx, public.ID)) // looks at the revision
+		meanwhile := false
+		k.h.Fail(k.db, func(statement string) error {
+			if statement != read.name || meanwhile {
+				return nil
+			}
+			meanwhile = true
+			k.ok(other.RenameTeam(k.ctx, beta.ID, fmt.Sprint("beta-", n), "Beta"))
+			_, err := k.db.Client(k.ctx, public.ID) // looks again, and sees that something has changed
+			return err
+		})
+		k.ok(read.do(k.ctx, k.db))
+		k.h.Fail(k.db, nil)
+		equal(k, "something has changed meanwhile", meanwhile, true)
+		if _, known := k.db.RememberedVisitor("s-ada", global.ID, now); known {
+			k.Error("the visitor is remembered")
+		}
+	}
+	k.count.reset()
+	must[authz.Client](k)(k.db.Client(k.ctx, acmes.ID))
+	equal(k, "reads of the client", k.count.get("Client"), 1)
+}
+
 // Whoever signs out costs no other request its client: people come and go all the time.
 func testSignOutsForgetNoClient(k *kit) {
 	k.remember()

@@ -54,6 +54,7 @@ func Run(t *testing.T, h Harness) {
 		{"VisitorsAreRemembered", testVisitorsAreRemembered},
 		{"NothingIsRememberedThatHasChanged", testNothingIsRememberedThatHasChanged},
 		{"WhatWasAnsweredIsTrueElsewhere", testWhatWasAnsweredIsTrueElsewhere},
+		{"WhatWasBegunBeforeAChange", testWhatWasBegunBeforeAChange},
 		{"SignOutsForgetNoClient", testSignOutsForgetNoClient},
 		{"NothingLeftToChange", testNothingLeftToChange},
 		{"DisableClient", testDisableClient},
