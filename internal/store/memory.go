@@ -33,13 +33,15 @@ const maxAge = time.Minute
 type memory struct {
 	lease time.Duration // how long a process goes by what it remembers before it looks at the revision
 
-	mu                                  sync.Mutex
-	clients                             map[authz.ClientID]authz.Client
-	visitors                            map[visit]authz.Visitor
-	clientsForgotten, visitorsForgotten uint64 // how often: what was read before a change must not be remembered after it
-	revision                            revision
-	looked                              time.Time // before the revision was read
-	begun                               time.Time // when there was nothing in the memory
+	mu       sync.Mutex
+	clients  map[authz.ClientID]authz.Client
+	visitors map[visit]authz.Visitor
+	revision revision
+	looked   time.Time // before the revision was read
+	begun    time.Time // when there was nothing in the memory
+
+	// How often they were forgotten: what was read before a change must not be remembered after it.
+	clientsForgotten, visitorsForgotten uint64
 }
 
 // revision has one number for changes of clients, which concern visitors too, and one for all others: people come and go all the time, and clients stay.
