@@ -68,9 +68,9 @@ func Read(fsys fs.FS, name string) (*Catalogue, error) {
 		return nil, fmt.Errorf("read the words of %q: %w", name, err)
 	}
 	c := &Catalogue{Language: tag, texts: map[string]forms{}}
-	for number, entry := range entries(string(source)) {
-		if err := c.add(entry); err != nil {
-			return nil, fmt.Errorf("%s.txt, line %d: %w", name, number, err)
+	for _, e := range entries(string(source)) {
+		if err := c.add(e.text); err != nil {
+			return nil, fmt.Errorf("%s.txt, line %d: %w", name, e.line, err)
 		}
 	}
 	for key, f := range c.texts {
@@ -81,17 +81,21 @@ func Read(fsys fs.FS, name string) (*Catalogue, error) {
 	return c, nil
 }
 
-// entries are the entries of a file by the number of their first line. An entry with continuation lines has line breaks.
-func entries(source string) map[int]string {
-	all, last := map[int]string{}, 0
+// entry is "key = text" with the line breaks of its continuation lines.
+type entry struct {
+	line int
+	text string
+}
+
+func entries(source string) []entry {
+	var all []entry
 	for i, line := range strings.Split(source, "\n") {
-		switch {
+		switch indented := strings.HasPrefix(line, " ") || strings.HasPrefix(line, "\t"); {
 		case strings.TrimSpace(line) == "" || line[0] == '#':
-		case line[0] == ' ' || line[0] == '\t':
-			all[last] += "\n" + strings.TrimSpace(line)
+		case indented && len(all) > 0:
+			all[len(all)-1].text += "\n" + strings.TrimSpace(line)
 		default:
-			last = i + 1
-			all[last] = line
+			all = append(all, entry{i + 1, line})
 		}
 	}
 	return all
