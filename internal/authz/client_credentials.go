@@ -40,7 +40,7 @@ func (s *Server) exchangeClientCredentials(ctx context.Context, client Client, r
 		Audience: s.audiences(x.Resource),
 		ClientID: string(client.ID),
 		Scope:    scope.String(),
-		ID:       machinePrefix + token.NewID(),
+		ID:       token.NewMachineTokenID(),
 		Team:     client.Team.Slug,
 		TeamID:   string(client.Team.ID),
 	}, r.DPoPKey, now, now.Add(s.opts.AccessTokenLifetime))

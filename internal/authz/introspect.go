@@ -54,13 +54,13 @@ func mayIntrospect(client Client, claims token.AccessClaims) bool {
 
 // alive is the e-mail and the team's slug of an access token whose signature and time are good, as they are now. The error is ErrNoFamily or ErrNotLive when it is dead.
 func (s *Server) alive(ctx context.Context, claims token.AccessClaims) (username, slug string, err error) {
-	if isMachineToken(claims) {
+	if claims.Machine() {
 		client, err := s.machineLive(ctx, claims)
 		return "", client.Team.Slug, err
 	}
-	connection, err := s.store.Connection(ctx, familyOf(claims), s.now())
+	connection, err := s.store.Connection(ctx, FamilyID(claims.Family()), s.now())
 	if err != nil {
-		return "", "", fmt.Errorf("load the connection of %s: %w", familyOf(claims), err)
+		return "", "", fmt.Errorf("load the connection of %s: %w", FamilyID(claims.Family()), err)
 	}
 	return connection.Live.Email, connection.Live.Slug, nil
 }
