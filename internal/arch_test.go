@@ -21,18 +21,19 @@ const module = "github.com/gatehouse-auth/gatehouse/"
 var arrows = map[string][]string{
 	"internal/oauth": {},
 	"internal/audit": {},
+	"internal/limit": {},
 	"internal/token": {"internal/oauth"},
 	"internal/team":  {},
-	"internal/authn": {"internal/team", "internal/token"},
-	"internal/authz": {"internal/authn", "internal/team", "internal/token", "internal/oauth", "internal/audit"},
-	"internal/store": {"internal/authz", "internal/authn", "internal/team", "internal/token", "internal/oauth", "internal/audit"},
-	"internal/web":   {"internal/authz", "internal/authn", "internal/team", "internal/token", "internal/oauth", "internal/audit", "resourceserver", "docs"},
-	"internal/app":   {"internal/web", "internal/store", "internal/authz", "internal/authn", "internal/team", "internal/token", "internal/oauth", "internal/audit"},
-	"cmd/gatehouse":  {"internal/app", "internal/authz", "internal/authn", "internal/team", "internal/token", "internal/oauth", "internal/audit"},
+	"internal/authn": {"internal/team", "internal/token", "internal/limit"},
+	"internal/authz": {"internal/authn", "internal/team", "internal/token", "internal/oauth", "internal/audit", "internal/limit"},
+	"internal/store": {"internal/authz", "internal/authn", "internal/team", "internal/token", "internal/oauth", "internal/audit", "internal/limit"},
+	"internal/web":   {"internal/authz", "internal/authn", "internal/team", "internal/token", "internal/oauth", "internal/audit", "internal/limit", "resourceserver", "docs"},
+	"internal/app":   {"internal/web", "internal/store", "internal/authz", "internal/authn", "internal/team", "internal/token", "internal/oauth", "internal/audit", "internal/limit"},
+	"cmd/gatehouse":  {"internal/app", "internal/authz", "internal/authn", "internal/team", "internal/token", "internal/oauth", "internal/audit", "internal/limit"},
 
 	// What tests are made of: only tests import it, and each other.
 	"internal/store/pgtest":    {"internal/store"},
-	"internal/store/storetest": {"internal/store", "internal/store/pgtest", "internal/authz", "internal/authn", "internal/team", "internal/token", "internal/oauth", "internal/audit"},
+	"internal/store/storetest": {"internal/store", "internal/store/pgtest", "internal/authz", "internal/authn", "internal/team", "internal/token", "internal/oauth", "internal/audit", "internal/limit"},
 	"e2e":                      {"internal/app", "internal/authz", "internal/authn", "internal/team", "internal/token", "internal/oauth", "internal/store/pgtest", "examples", "resourceserver"},
 
 	// What measures: programs of their own, which meet the server as strangers do.
