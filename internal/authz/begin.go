@@ -96,7 +96,7 @@ func (s *Server) admit(client Client, r oauth.AuthorizationRequest) (Request, er
 	if !client.allows(oauth.GrantAuthorizationCode) {
 		return Request{}, oauth.UnauthorizedClient.Errorf("this client acts for itself and may not ask a person for access")
 	}
-	if err := within(r.Resource, s.resources(client)); err != nil {
+	if r.Resource, err = asRegistered(r.Resource, s.resources(client)); err != nil {
 		return Request{}, err
 	}
 	// No team is looked up here: whether another team exists must make no difference.
@@ -140,7 +140,7 @@ func (s *Server) recheck(ctx context.Context, r Request) (Client, error) {
 	}
 	_, err = s.opts.Catalogue.resolve(client, r.Scope)
 	if err == nil {
-		err = within(r.Resource, s.resources(client))
+		_, err = asRegistered(r.Resource, s.resources(client))
 	}
 	if err != nil {
 		return Client{}, s.redirect(r.AuthorizationRequest, err)

@@ -23,7 +23,8 @@ func (s *Server) exchangeClientCredentials(ctx context.Context, client Client, r
 	if err != nil {
 		return oauth.TokenResponse{}, err
 	}
-	if err := within(x.Resource, s.resources(client)); err != nil {
+	resources, err := asRegistered(x.Resource, s.resources(client))
+	if err != nil {
 		return oauth.TokenResponse{}, err
 	}
 	now := s.now()
@@ -37,7 +38,7 @@ func (s *Server) exchangeClientCredentials(ctx context.Context, client Client, r
 	return s.signAccessToken(token.AccessClaims{
 		// RFC 9068 §2.2: without a person, the client is the subject. Ids of clients and of people are never the same.
 		Subject:  string(client.ID),
-		Audience: s.audiences(x.Resource),
+		Audience: s.audiences(resources),
 		ClientID: string(client.ID),
 		Scope:    scope.String(),
 		ID:       token.NewMachineTokenID(),

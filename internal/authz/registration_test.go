@@ -174,6 +174,8 @@ func TestRegistrationOfTheSecondHalf(t *testing.T) {
 		"keys that are none":        {good(func(r *authz.Registration) { r.JWKS = `nonsense` }), "not a JSON Web Key Set"},
 		"keys of a public client":   {good(func(r *authz.Registration) { r.Public, r.JWKS = true, key.jwks(t) }), "no use for keys"},
 		"keys twice":                {good(func(r *authz.Registration) { r.JWKS, r.JWKSURI = key.jwks(t), "https://app.example/jwks" }), "not both"},
+		"one audience twice":        {good(func(r *authz.Registration) { r.Resources = []string{"https://api.example", "https://API.example:443/"} }), "are the same resource"},
+		"audiences by path":         {good(func(r *authz.Registration) { r.Resources = []string{"https://api.example/a", "https://api.example/a/"} }), ""},
 		"address of keys":           {good(func(r *authz.Registration) { r.JWKSURI = "https://app.example/jwks" }), ""},
 		"address without https":     {good(func(r *authz.Registration) { r.JWKSURI = "http://app.example/jwks" }), "must be https"},
 		"address of another scheme": {good(func(r *authz.Registration) { r.JWKSURI = "file://localhost/etc/passwd" }), "must be https"},
