@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/gatehouse-auth/gatehouse/internal/scope"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 )
 
@@ -35,7 +36,7 @@ func (s *Server) Metadata() oauth.Metadata {
 		EndedTokensURI:                     s.opts.Issuer + endpointEnded,
 		ServiceDocumentation:               s.opts.Issuer + "/docs/guide/",
 
-		ScopesSupported:                            s.opts.Catalogue.Scope().Union(identityScope),
+		ScopesSupported:                            s.opts.Catalogue.Scope().Union(scope.Identity),
 		ResponseTypesSupported:                     []string{"code"},
 		ResponseModesSupported:                     []string{string(oauth.ModeQuery), string(oauth.ModeFormPost)},
 		GrantTypesSupported:                        []oauth.GrantType{oauth.GrantAuthorizationCode, oauth.GrantRefreshToken, oauth.GrantClientCredentials},
@@ -59,7 +60,7 @@ func (s *Server) OpenIDConfiguration() oauth.OpenIDConfiguration {
 		UserInfoEndpoint:                 s.opts.Issuer + endpointUserInfo,
 		EndSessionEndpoint:               s.opts.Issuer + endpointSignOut,
 		SubjectTypesSupported:            []string{"public"},
-		IDTokenSigningAlgValuesSupported: idTokenAlgorithms,
+		IDTokenSigningAlgValuesSupported: token.IDTokenAlgorithms,
 		ClaimsSupported: []string{
 			"iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "at_hash", "sid", "team", "team_id", "name", "email", "email_verified",
 		},

@@ -6,14 +6,15 @@ import (
 	"encoding/base64"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/client"
+	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 )
 
 // UseAssertion remembers an assertion until it expires. authz.ErrUsed when it was there already.
-func (db *DB) UseAssertion(ctx context.Context, client authz.ClientID, jti string, expires time.Time) error {
+func (db *DB) UseAssertion(ctx context.Context, id oauth.ClientID, jti string, expires time.Time) error {
 	hash := sha256.Sum256([]byte(jti)) // the client chooses it, and its length
 	return db.write(ctx, "UseAssertion", func(t *tx) error {
-		return t.must(authz.ErrUsed, `INSERT INTO assertions (client_id, jti, expires_at) VALUES ($1, $2, $3) ON CONFLICT (client_id, jti) DO NOTHING`,
-			client, base64.RawURLEncoding.EncodeToString(hash[:]), millis(expires))
+		return t.must(client.ErrUsed, `INSERT INTO assertions (client_id, jti, expires_at) VALUES ($1, $2, $3) ON CONFLICT (client_id, jti) DO NOTHING`,
+			id, base64.RawURLEncoding.EncodeToString(hash[:]), millis(expires))
 	})
 }

@@ -18,16 +18,24 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/client"
+	"github.com/gatehouse-auth/gatehouse/internal/govern"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 )
 
 // A DB is the store of them all.
 var (
-	_ team.Store  = (*DB)(nil)
-	_ authn.Store = (*DB)(nil)
-	_ authz.Store = (*DB)(nil)
-	_ token.Store = (*DB)(nil)
+	_ team.Store            = (*DB)(nil)
+	_ authn.Store           = (*DB)(nil)
+	_ client.Store          = (*DB)(nil)
+	_ client.AssertionStore = (*DB)(nil)
+	_ govern.Store          = (*DB)(nil)
+	_ authz.GrantStore      = (*DB)(nil)
+	_ authz.FamilyStore     = (*DB)(nil)
+	_ authz.MachineStore    = (*DB)(nil)
+	_ authz.NoticeStore     = (*DB)(nil)
+	_ token.Store           = (*DB)(nil)
 )
 
 // Options are the settings of a DB.

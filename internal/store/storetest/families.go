@@ -8,6 +8,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
@@ -248,7 +249,7 @@ func testPrune(k *kit) {
 func testPing(k *kit) {
 	k.ok(k.db.Ping(k.ctx))
 	k.populate()
-	must[authz.Client](k)(k.db.Client(k.ctx, global.ID)) // remembered
+	must[client.Client](k)(k.db.Client(k.ctx, global.ID)) // remembered
 	k.ok(k.db.Close())
 	if _, err := k.db.Client(k.ctx, global.ID); err == nil {
 		k.Fatal("a closed database remembers")
