@@ -121,6 +121,6 @@ func (a *Authenticator) clientKeys(ctx context.Context, client Client, kid strin
 func (a *Authenticator) assertionAudiences(endpoint string) []string {
 	const slash = len("/")
 	called := a.Issuer + endpoint
-	issued := a.Issuer + "/o/token/"
+	issued := a.Issuer + oauth.PathToken
 	return []string{a.Issuer, issued, issued[:len(issued)-slash], called, called[:len(called)-slash]}
 }

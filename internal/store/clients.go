@@ -2,14 +2,13 @@ package store
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"slices"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/gatehouse-auth/gatehouse/internal/store/engine"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 )
 
@@ -22,8 +21,8 @@ const (
 )
 
 func clientInto(c *client.Client) []any {
-	dest := []any{&c.ID, &c.Name, &c.Owner, &c.Public, &c.Machine, scopeColumn{&c.Scope}, timeColumn{&c.CreatedAt}, timeColumn{&c.DisabledAt}}
-	dest = append(dest, &c.ResourceServer, listColumn{&c.Resources}, &c.JWKS, &c.JWKSURI, &c.IDTokenAlgorithm, listColumn{&c.PostLogoutRedirectURIs},
+	dest := []any{&c.ID, &c.Name, &c.Owner, &c.Public, &c.Machine, engine.WordsTo(&c.Scope), engine.TimeTo(&c.CreatedAt), engine.TimeTo(&c.DisabledAt)}
+	dest = append(dest, &c.ResourceServer, engine.ListTo(&c.Resources), &c.JWKS, &c.JWKSURI, &c.IDTokenAlgorithm, engine.ListTo(&c.PostLogoutRedirectURIs),
 		&c.BackchannelLogoutURI, &c.RequirePAR, &c.RequireDPoP)
 	return append(dest, teamInto(&c.Team)...)
 }
@@ -32,13 +31,13 @@ const clientQuery = `SELECT ` + clientColumns + `, c.redirect_uris, COALESCE(s.h
 	FROM ` + clientTables + ` LEFT JOIN client_secrets s ON s.client_id = c.id
 	WHERE c.id = $1 ORDER BY s.seq`
 
-// readClient reads a client from the database. authz.ErrNoClient.
+// readClient reads a client from the database. client.ErrNoClient.
 func (db *DB) readClient(ctx context.Context, id oauth.ClientID) (client.Client, error) {
 	var found client.Client
 	var secrets []client.Secret
-	scan := func(r row) (any bool, err error) { // one row for each secret
+	scan := func(r engine.Row) (any bool, err error) { // one row for each secret
 		var s client.Secret
-		dest := append(clientInto(&found), listColumn{&found.RedirectURIs}, &s.Hash, timeColumn{&s.CreatedAt}, timeColumn{&s.ExpiresAt})
+		dest := append(clientInto(&found), engine.ListTo(&found.RedirectURIs), &s.Hash, engine.TimeTo(&s.CreatedAt), engine.TimeTo(&s.ExpiresAt))
 		if err := r.Scan(dest...); err != nil {
 			return false, err
 		}
@@ -47,7 +46,7 @@ func (db *DB) readClient(ctx context.Context, id oauth.ClientID) (client.Client,
 		}
 		return true, nil
 	}
-	if _, err := one(ctx, db, "Client", client.ErrNoClient, scan, clientQuery, id); err != nil {
+	if _, err := engine.One(ctx, db.engine, "Client", client.ErrNoClient, scan, clientQuery, id); err != nil {
 		return client.Client{}, err
 	}
 	found.Secrets = secrets
@@ -56,31 +55,28 @@ func (db *DB) readClient(ctx context.Context, id oauth.ClientID) (client.Client,
 
 // Clients is every client by name, without its secrets.
 func (db *DB) Clients(ctx context.Context) ([]client.Client, error) {
-	scan := func(r row) (c client.Client, err error) {
-		err = r.Scan(append(clientInto(&c), listColumn{&c.RedirectURIs})...)
+	scan := func(r engine.Row) (c client.Client, err error) {
+		err = r.Scan(append(clientInto(&c), engine.ListTo(&c.RedirectURIs))...)
 		return c, err
 	}
-	clients, err := all(ctx, db, "Clients", scan, `SELECT `+clientColumns+`, c.redirect_uris FROM `+clientTables)
+	clients, err := engine.All(ctx, db.engine, "Clients", scan, `SELECT `+clientColumns+`, c.redirect_uris FROM `+clientTables)
 	slices.SortFunc(clients, func(a, b client.Client) int { return byName(a.Name, string(a.ID), b.Name, string(b.ID)) })
 	return clients, err
 }
 
 // AddClient saves a new client with its secrets. team.ErrNoTeam.
 func (db *DB) AddClient(ctx context.Context, c client.Client) error {
-	changeable, err := changeableValues(c)
-	if err != nil {
-		return fmt.Errorf("add client %s: %w", c.ID, err)
-	}
+	changeable := changeableValues(c)
 	return db.write(ctx, "AddClient", func(t *tx) error {
 		var owner *team.ID // NULL for a global client
 		if !c.Global() {
 			owner = &c.Team.ID
 		}
-		_, err := t.exec(`INSERT INTO clients (id, name, redirect_uris, scope, resource_server, resources, jwks, jwks_uri, id_token_algorithm,
+		_, err := t.Change(`INSERT INTO clients (id, name, redirect_uris, scope, resource_server, resources, jwks, jwks_uri, id_token_algorithm,
 				post_logout_redirect_uris, backchannel_logout_uri, require_par, require_dpop, owner, public, machine, team_id, created_at, disabled_at)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)`,
-			append(changeable, c.Owner, c.Public, c.Machine, owner, millis(c.CreatedAt), millis(c.DisabledAt))...)
-		if db.dialect.violation(err) == foreignKey {
+			append(changeable, c.Owner, c.Public, c.Machine, owner, engine.Millis(c.CreatedAt), engine.Millis(c.DisabledAt))...)
+		if engine.IsForeignKey(err) {
 			return team.ErrNoTeam
 		}
 		if err != nil {
@@ -96,20 +92,17 @@ func (db *DB) AddClient(ctx context.Context, c client.Client) error {
 }
 
 // changeableValues is a client's id and, in the order of the columns, everything about it that can change.
-func changeableValues(c client.Client) ([]any, error) {
-	redirects, err := list(c.RedirectURIs)
-	resources, err2 := list(c.Resources)
-	postLogout, err3 := list(c.PostLogoutRedirectURIs)
+func changeableValues(c client.Client) []any {
 	return []any{
-		c.ID, c.Name, redirects, words(c.Scope), c.ResourceServer, resources, c.JWKS, c.JWKSURI, c.IDTokenAlgorithm,
-		postLogout, c.BackchannelLogoutURI, c.RequirePAR, c.RequireDPoP,
-	}, errors.Join(err, err2, err3)
+		c.ID, c.Name, engine.List(c.RedirectURIs), engine.Words(c.Scope), c.ResourceServer, engine.List(c.Resources), c.JWKS, c.JWKSURI, c.IDTokenAlgorithm,
+		engine.List(c.PostLogoutRedirectURIs), c.BackchannelLogoutURI, c.RequirePAR, c.RequireDPoP,
+	}
 }
 
 func (t *tx) addSecret(id oauth.ClientID, s client.Secret) error {
-	_, err := t.exec(`INSERT INTO client_secrets (client_id, seq, hash, created_at, expires_at)
+	_, err := t.Change(`INSERT INTO client_secrets (client_id, seq, hash, created_at, expires_at)
 		SELECT $1, COALESCE(MAX(seq), 0) + 1, $2, CAST($3 AS BIGINT), CAST($4 AS BIGINT) FROM client_secrets WHERE client_id = $1`,
-		id, s.Hash, millis(s.CreatedAt), millis(s.ExpiresAt))
+		id, s.Hash, engine.Millis(s.CreatedAt), engine.Millis(s.ExpiresAt))
 	return err
 }
 
@@ -120,28 +113,25 @@ func (db *DB) UpdateClient(ctx context.Context, id oauth.ClientID, change func(c
 			return err
 		}
 		var c client.Client
-		dest := append(clientInto(&c), listColumn{&c.RedirectURIs})
-		if err := t.get(dest, `SELECT `+clientColumns+`, c.redirect_uris FROM `+clientTables+` WHERE c.id = $1`, id); err != nil {
+		dest := append(clientInto(&c), engine.ListTo(&c.RedirectURIs))
+		if err := t.Get(dest, `SELECT `+clientColumns+`, c.redirect_uris FROM `+clientTables+` WHERE c.id = $1`, id); err != nil {
 			return err
 		}
 		if updated, err = change(c); err != nil {
 			return err
 		}
-		changeable, err := changeableValues(updated)
-		if err != nil {
-			return fmt.Errorf("update client %s: %w", id, err)
-		}
+		updated.ID = id
 		return t.changeClient(audit.Event{Kind: audit.ClientUpdated, Client: string(id), Detail: updated.Name}, `UPDATE clients SET name = $2, redirect_uris = $3, scope = $4,
 				resource_server = $5, resources = $6, jwks = $7, jwks_uri = $8, id_token_algorithm = $9,
 				post_logout_redirect_uris = $10, backchannel_logout_uri = $11, require_par = $12, require_dpop = $13
-			WHERE id = $1`, changeable...)
+			WHERE id = $1`, changeableValues(updated)...)
 	})
 	return updated, err
 }
 
-// changeClient runs a statement that changes or deletes one client, and appends an event with the client's team. authz.ErrNoClient.
+// changeClient runs a statement that changes or deletes one client, and appends an event with the client's team. client.ErrNoClient.
 func (t *tx) changeClient(e audit.Event, query string, args ...any) error {
-	err := t.get([]any{&e.Team}, query+` RETURNING COALESCE(team_id, '')`, args...)
+	err := t.ChangeGet([]any{&e.Team}, query+` RETURNING COALESCE(team_id, '')`, args...)
 	if isNoRows(err) {
 		return client.ErrNoClient
 	}
@@ -153,27 +143,27 @@ func (t *tx) changeClient(e audit.Event, query string, args ...any) error {
 
 // clientTeam is the team that owns a client, or nothing. A client that is gone has none.
 func (t *tx) clientTeam(id oauth.ClientID) (owner string, err error) {
-	err = t.get([]any{&owner}, `SELECT COALESCE(c.team_id, '') FROM clients c WHERE c.id = $1`, id)
+	err = t.Get([]any{&owner}, `SELECT COALESCE(c.team_id, '') FROM clients c WHERE c.id = $1`, id)
 	if isNoRows(err) {
 		return "", nil
 	}
 	return owner, err
 }
 
-// lockClient makes whoever else changes the client wait until this unit of work is over. authz.ErrNoClient.
+// lockClient makes whoever else changes the client wait until this unit of work is over. client.ErrNoClient.
 func (t *tx) lockClient(id oauth.ClientID) error {
-	return t.must(client.ErrNoClient, `UPDATE clients SET name = name WHERE id = $1`, id)
+	return t.MustChange(client.ErrNoClient, `UPDATE clients SET name = name WHERE id = $1`, id)
 }
 
-// AddClientSecret adds a secret and keeps the newest of the earlier ones that are alive when it is made. authz.ErrNoClient.
+// AddClientSecret adds a secret and keeps the newest of the earlier ones that are alive when it is made. client.ErrNoClient.
 func (db *DB) AddClientSecret(ctx context.Context, id oauth.ClientID, s client.Secret, keep int) error {
 	return db.changeClients(ctx, "AddClientSecret", func(t *tx) error {
 		if err := t.lockClient(id); err != nil {
 			return err
 		}
-		_, err := t.exec(`DELETE FROM client_secrets WHERE client_id = $1 AND seq NOT IN (
+		_, err := t.Change(`DELETE FROM client_secrets WHERE client_id = $1 AND seq NOT IN (
 				SELECT seq FROM client_secrets WHERE client_id = $1 AND (expires_at = 0 OR expires_at > $2) ORDER BY seq DESC LIMIT $3)`,
-			id, millis(s.CreatedAt), keep)
+			id, engine.Millis(s.CreatedAt), keep)
 		if err != nil {
 			return err
 		}
@@ -188,11 +178,11 @@ func (db *DB) AddClientSecret(ctx context.Context, id oauth.ClientID, s client.S
 	})
 }
 
-// DisableClient ends a client's grants in the same transaction. authz.ErrNoClient.
+// DisableClient ends a client's grants in the same transaction. client.ErrNoClient.
 func (db *DB) DisableClient(ctx context.Context, id oauth.ClientID, at time.Time) error {
 	return db.changeClients(ctx, "DisableClient", func(t *tx) error {
 		e := audit.Event{At: at, Kind: audit.ClientDisabled, Client: string(id)}
-		if err := t.changeClient(e, `UPDATE clients SET disabled_at = $2 WHERE id = $1`, id, millis(at)); err != nil {
+		if err := t.changeClient(e, `UPDATE clients SET disabled_at = $2 WHERE id = $1`, id, engine.Millis(at)); err != nil {
 			return err
 		}
 		if err := t.endMachines(at, `c.id = $1`, id); err != nil {
@@ -203,14 +193,14 @@ func (db *DB) DisableClient(ctx context.Context, id oauth.ClientID, at time.Time
 	})
 }
 
-// EnableClient lets a client be connected again and revives nothing. authz.ErrNoClient.
+// EnableClient lets a client be connected again and revives nothing. client.ErrNoClient.
 func (db *DB) EnableClient(ctx context.Context, id oauth.ClientID) error {
 	return db.changeClients(ctx, "EnableClient", func(t *tx) error {
 		return t.changeClient(audit.Event{Kind: audit.ClientEnabled, Client: string(id)}, `UPDATE clients SET disabled_at = 0 WHERE id = $1`, id)
 	})
 }
 
-// RemoveClient removes a client with its grants; its secrets and blocks go with it by foreign key. authz.ErrNoClient.
+// RemoveClient removes a client with its grants; its secrets and blocks go with it by foreign key. client.ErrNoClient.
 func (db *DB) RemoveClient(ctx context.Context, id oauth.ClientID) error {
 	return db.changeClients(ctx, "RemoveClient", func(t *tx) error {
 		if err := t.lockClient(id); err != nil {
@@ -229,11 +219,11 @@ func (db *DB) RemoveClient(ctx context.Context, id oauth.ClientID) error {
 
 // PublicRedirectURIs is every redirect URI of every enabled public client, each once, in order.
 func (db *DB) PublicRedirectURIs(ctx context.Context) ([]string, error) {
-	scan := func(r row) (uris []string, err error) {
-		err = r.Scan(listColumn{&uris})
+	scan := func(r engine.Row) (uris []string, err error) {
+		err = r.Scan(engine.ListTo(&uris))
 		return uris, err
 	}
-	lists, err := all(ctx, db, "PublicRedirectURIs", scan, `SELECT c.redirect_uris FROM clients c WHERE c.public AND c.disabled_at = 0`)
+	lists, err := engine.All(ctx, db.engine, "PublicRedirectURIs", scan, `SELECT c.redirect_uris FROM clients c WHERE c.public AND c.disabled_at = 0`)
 	uris := slices.Concat(lists...)
 	slices.Sort(uris)
 	return slices.Compact(uris), err
