@@ -16,44 +16,52 @@ import (
 
 const module = "github.com/gatehouse-auth/gatehouse/"
 
-// domain is the packages that decide. A rule of theirs holds for a page, an endpoint and a command alike.
+// domain is the packages that hold the rules. The store, the pages and the command line may import all of them.
 var domain = []string{
-	"internal/team", "internal/authn", "internal/scope", "internal/client", "internal/govern", "internal/authz",
-	"internal/oauth", "internal/token", "internal/audit",
+	"internal/oauth",
+	"internal/audit",
+	"internal/limit",
+	"internal/token",
+	"internal/scope",
+	"internal/team",
+	"internal/authn",
+	"internal/client",
+	"internal/govern",
+	"internal/authz",
 }
 
-// arrows says which packages of ours a package may import. A package that is not named here follows its nearest parent folder that is.
-// A package without arrows may import nothing of ours. Tests may import what they need.
+// with is the domain and some packages besides.
+func with(others ...string) []string { return slices.Concat(domain, others) }
+
+// arrows says which packages of ours a package may import. One that is not named here is ruled by its nearest parent folder that is;
+// one without any may import nothing of ours. Tests may import what they need.
 var arrows = map[string][]string{
 	// Leaves.
-	"internal/oauth": {},
-	"internal/audit": {},
-	"internal/token": {"internal/oauth"},
-	"internal/words": {},
-
-	// Who and what.
-	"internal/team":   {"internal/oauth", "internal/token", "internal/audit"},
-	"internal/authn":  {"internal/team", "internal/token", "internal/oauth", "internal/audit"},
+	"internal/oauth":  {},
+	"internal/audit":  {},
+	"internal/limit":  {},
+	"internal/token":  {"internal/oauth"},
+	"internal/words":  {},
 	"internal/scope":  {"internal/oauth"},
-	"internal/client": {"internal/team", "internal/token", "internal/oauth", "internal/scope", "internal/audit"},
+	"internal/team":   {"internal/oauth", "internal/token", "internal/audit"},
+	"internal/authn":  {"internal/team", "internal/token", "internal/oauth", "internal/audit", "internal/limit"},
+	"internal/client": {"internal/team", "internal/token", "internal/oauth", "internal/scope", "internal/audit", "internal/limit"},
 	"internal/govern": {"internal/client", "internal/team", "internal/scope", "internal/oauth", "internal/audit"},
 	"internal/authz": {
-		"internal/govern", "internal/client", "internal/authn", "internal/team", "internal/token", "internal/oauth", "internal/scope", "internal/audit",
+		"internal/govern", "internal/client", "internal/authn", "internal/team", "internal/token", "internal/oauth", "internal/scope", "internal/audit", "internal/limit",
 	},
-
-	// The outside.
-	"internal/store": slices.Concat(domain, []string{"internal/store/engine"}),
-	"internal/web":   slices.Concat(domain, []string{"resourceserver", "docs"}),
-	"internal/app":   slices.Concat(domain, []string{"internal/web", "internal/store"}),
-	"cmd/gatehouse":  slices.Concat(domain, []string{"internal/app"}),
+	"internal/store": with("internal/store/engine"),
+	"internal/web":   with("resourceserver", "docs"),
+	"internal/app":   with("internal/web", "internal/store"),
+	"cmd/gatehouse":  with("internal/app"),
 
 	// What the store is built on.
 	"internal/store/engine": {},
 
 	// What tests are made of: only tests import it, and each other.
 	"internal/store/pgtest":    {"internal/store"},
-	"internal/store/storetest": slices.Concat(domain, []string{"internal/store", "internal/store/pgtest"}),
-	"e2e":                      slices.Concat(domain, []string{"internal/app", "internal/store/pgtest", "examples", "resourceserver"}),
+	"internal/store/storetest": with("internal/store", "internal/store/pgtest"),
+	"e2e":                      with("internal/app", "internal/store/pgtest", "examples", "resourceserver"),
 
 	// What measures: programs of their own, which meet the server as strangers do.
 	"internal/bench": {"internal/bench"},
