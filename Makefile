@@ -17,7 +17,7 @@ test: setup ## everything: both databases, other people's clients, a real browse
 	go vet ./...
 	go test -timeout 9m ./...
 
-test-fast: ## while you work: no browser, no command line, no other people's clients, no load
+test-fast: ## while you work: on SQLite; without the command line, the browser, and other people's clients
 	go test -short $$(go list ./... | grep -vE '/(e2e|cmd/gatehouse)$$|/internal/bench')
 
 bench: ## what requests cost: Go's benchmarks, then load on both databases beside a minimal server (docs/performance.md)
