@@ -11,7 +11,7 @@ import (
 
 // roles are the jobs of the sample chatbots. A team gets three consecutive ones, chosen by its slug, with its name in front.
 var roles = []struct{ name, description string }{
-	{"Front Desk", "Answers what visitors ask most: opening hours, the way, whom to call."},
+	{"Front Desk", "Answers common questions: opening hours, directions, contacts."},
 	{"Reading Coach", "Picks a text at the reader's level and asks about it afterwards."},
 	{"Appointment Book", "Finds a time that suits everybody and reminds them a day before."},
 	{"Harvest Helper", "Looks at the weather and says what to sow, water and pick this week."},
