@@ -14,7 +14,9 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/gatehouse-auth/gatehouse/internal/store/storetest"
 	"github.com/go-jose/go-jose/v4"
 )
 
@@ -34,7 +36,7 @@ func arriving(client app, requestURI string, changes ...string) oauth.Params {
 
 func TestPushedRequestIsTheRequest(t *testing.T) {
 	w := onSQLite(t)
-	client := w.register(authz.Registration{Name: "P", RedirectURIs: []string{callback}, RequirePAR: true})
+	client := w.register(client.Registration{Name: "P", RedirectURIs: []string{callback}, RequirePAR: true})
 	for _, client := range []app{client, w.app, w.public} {
 		var answer oauth.PushedResponse
 		var err error
@@ -150,7 +152,7 @@ func (w *world) pushedCode(client app, key string) string {
 
 func TestClientThatRequiresDPoPGetsNoBearerToken(t *testing.T) {
 	w := onSQLite(t)
-	client := w.register(authz.Registration{Name: "D", RedirectURIs: []string{callback}, RequireDPoP: true})
+	client := w.register(client.Registration{Name: "D", RedirectURIs: []string{callback}, RequireDPoP: true})
 	code := w.connect(client, w.red)
 	_, err := w.redeem(client, code)
 	wantCode(t, err, oauth.InvalidDPoPProof)
@@ -164,7 +166,7 @@ func TestClientThatRequiresDPoPGetsNoBearerToken(t *testing.T) {
 func TestResourceNarrowsTheAudience(t *testing.T) {
 	w := onSQLite(t)
 	const reports, billing = "https://reports.example/", "https://billing.example/"
-	client := w.register(authz.Registration{Name: "R", RedirectURIs: []string{callback}, Resources: []string{reports, billing}})
+	client := w.register(client.Registration{Name: "R", RedirectURIs: []string{callback}, Resources: []string{reports, billing}})
 	aud := func(got oauth.TokenResponse, err error) any {
 		w.Helper()
 		w.ok(err)
@@ -206,14 +208,14 @@ func TestResourceNarrowsTheAudience(t *testing.T) {
 func TestResourceIsComparedAsAURL(t *testing.T) {
 	w := onSQLite(t)
 	const reports = "https://reports.example"
-	client := w.register(authz.Registration{Name: "R", RedirectURIs: []string{callback}, Resources: []string{reports, "https://billing.example/v1"}})
-	machine := w.register(authz.Registration{Name: "M", Machine: true, Team: w.red, Resources: []string{reports}})
-	first, err := w.redeem(client, w.connect(client, w.red, "resource", "HTTPS://Reports.example:443/"))
+	app := w.register(client.Registration{Name: "R", RedirectURIs: []string{callback}, Resources: []string{reports, "https://billing.example/v1"}})
+	machine := w.register(client.Registration{Name: "M", Machine: true, Team: w.red, Resources: []string{reports}})
+	first, err := w.redeem(app, w.connect(app, w.red, "resource", "HTTPS://Reports.example:443/"))
 	w.ok(err)
-	refreshed, err := w.refresh(client, first.RefreshToken, "resource", reports+"/")
+	refreshed, err := w.refresh(app, first.RefreshToken, "resource", reports+"/")
 	w.ok(err)
-	code := w.connect(client, w.red, "resource", reports)
-	narrowed, err := w.redeem(client, code, "resource", reports+"/")
+	code := w.connect(app, w.red, "resource", reports)
+	narrowed, err := w.redeem(app, code, "resource", reports+"/")
 	w.ok(err)
 	for name, text := range map[string]string{
 		"authorized": first.AccessToken, "refreshed": refreshed.AccessToken, "exchanged": narrowed.AccessToken,
@@ -230,13 +232,13 @@ func TestResourceIsComparedAsAURL(t *testing.T) {
 		t.Errorf("the default with a slash: aud %v, want %s", aud, issuer)
 	}
 	for _, other := range []string{"https://billing.example/v1/", "https://billing.example/V1", "https://reports.example.evil"} {
-		_, err := w.redeem(client, w.connect(client, w.red), "resource", other)
+		_, err := w.redeem(app, w.connect(app, w.red), "resource", other)
 		wantCode(t, err, oauth.InvalidTarget)
 	}
 	// The operator spells it in another way from now on.
-	_, err = w.registry.UpdateClient(w.ctx(), client.ID, authz.ClientChange{Resources: []string{reports + "/"}})
+	_, err = w.registry.UpdateClient(w.ctx(), app.ID, client.Change{Resources: []string{reports + "/"}})
 	w.ok(err)
-	later, err := w.refresh(client, refreshed.RefreshToken)
+	later, err := w.refresh(app, refreshed.RefreshToken)
 	w.ok(err)
 	if aud := w.claims(later.AccessToken)["aud"]; aud != reports+"/" {
 		t.Errorf("after the change: aud %v, want %s/ as registered now", aud, reports)
@@ -300,7 +302,7 @@ func (w *world) believed(server *authz.Server, a oauth.ClientAuthentication) err
 func TestClientAuthenticatesByItsKey(t *testing.T) {
 	w := onSQLite(t)
 	key := newSigner(t, "k1")
-	client := w.register(authz.Registration{Name: "K", RedirectURIs: []string{callback}, JWKS: key.jwks(t)})
+	client := w.register(client.Registration{Name: "K", RedirectURIs: []string{callback}, JWKS: key.jwks(t)})
 	if client.secret != "" {
 		t.Error("a client with keys got a secret")
 	}
@@ -318,12 +320,12 @@ func TestClientKeysAreFetched(t *testing.T) {
 	w := onSQLite(t)
 	const uri = "https://app.example/jwks.json"
 	key := newSigner(t, "k1")
-	client := w.register(authz.Registration{Name: "K", RedirectURIs: []string{callback}, JWKSURI: uri})
+	client := w.register(client.Registration{Name: "K", RedirectURIs: []string{callback}, JWKSURI: uri})
 	if err := w.believed(w.server, key.assertion(w, client, nil)); !errors.Is(err, oauth.InvalidClient) {
 		t.Errorf("a server that fetches no keys: error %v, want invalid_client", err)
 	}
 	reachable := true
-	server := authz.New(w.db, w.keys, w.clock.now, authz.Options{Issuer: issuer, Catalogue: catalogue, FetchJWKS: func(_ context.Context, at, kid string) (jose.JSONWebKeySet, error) {
+	server := authz.New(storetest.Stores(w.db), w.keys, w.clock.now, authz.Options{Issuer: issuer, Catalogue: catalogue, FetchJWKS: func(_ context.Context, at, kid string) (jose.JSONWebKeySet, error) {
 		if !reachable || at != uri || kid != "k1" {
 			return jose.JSONWebKeySet{}, errors.New("unreachable")
 		}
@@ -340,7 +342,7 @@ func TestClientKeysAreFetched(t *testing.T) {
 func TestAttackClientAssertion(t *testing.T) {
 	onBoth(t, func(t *testing.T, w *world) {
 		key, other := newSigner(t, "k1"), newSigner(t, "k1")
-		client := w.register(authz.Registration{Name: "K", RedirectURIs: []string{callback}, JWKS: key.jwks(t)})
+		client := w.register(client.Registration{Name: "K", RedirectURIs: []string{callback}, JWKS: key.jwks(t)})
 		used := key.assertion(w, client, nil)
 		w.ok(w.believed(w.server, used))
 		sameID := map[string]any{"jti": "same"}

@@ -3,6 +3,7 @@ package authz
 import (
 	"slices"
 
+	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 )
 
@@ -15,7 +16,7 @@ func (s *Server) audiences(resource []string) []string {
 }
 
 // resources is every audience that the client may ask tokens for.
-func (s *Server) resources(client Client) []string {
+func (s *Server) resources(client client.Client) []string {
 	return append([]string{s.opts.Audience}, client.Resources...)
 }
 
@@ -33,7 +34,7 @@ func narrow(audiences, asked []string) ([]string, error) {
 func asRegistered(asked, audiences []string) ([]string, error) {
 	var found []string
 	for _, resource := range asked {
-		registered := registeredAs(resource, audiences)
+		registered := oauth.FindResource(resource, audiences)
 		if registered == "" {
 			return nil, oauth.InvalidTarget.Errorf("the resource '%.100s' is unknown, or not one that this client was allowed or authorized for", resource)
 		}
@@ -42,18 +43,4 @@ func asRegistered(asked, audiences []string) ([]string, error) {
 		}
 	}
 	return found, nil
-}
-
-// registeredAs is the audience that is the same resource, "" when there is none. A value that is registered byte for
-// byte is itself, whatever else is the same.
-func registeredAs(resource string, audiences []string) string {
-	if slices.Contains(audiences, resource) {
-		return resource
-	}
-	for _, registered := range audiences {
-		if oauth.SameResource(resource, registered) {
-			return registered
-		}
-	}
-	return ""
 }

@@ -52,6 +52,20 @@ func checkResource(value string) error {
 // resourceserver compares a token's audience in the same way.
 func SameResource(a, b string) bool { return a == b || normalResource(a) == normalResource(b) }
 
+// FindResource is the one of some resources that is the same, in its own spelling, or "" when there is none. One that is
+// equal byte for byte comes first.
+func FindResource(resource string, among []string) string {
+	if slices.Contains(among, resource) {
+		return resource
+	}
+	for _, same := range among {
+		if SameResource(resource, same) {
+			return same
+		}
+	}
+	return ""
+}
+
 // normalResource is the spelling of a resource that SameResource compares.
 func normalResource(uri string) string {
 	scheme, rest, found := strings.Cut(uri, ":")
