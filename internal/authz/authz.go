@@ -49,6 +49,7 @@ type GrantDetail struct {
 
 // GrantFilter narrows a list of grants; empty fields do not narrow.
 type GrantFilter struct {
+	ID     GrantID
 	User   team.UserID
 	Client oauth.ClientID
 	Team   team.ID

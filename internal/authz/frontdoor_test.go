@@ -17,6 +17,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/store/storetest"
+	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/go-jose/go-jose/v4"
 )
 
@@ -270,7 +271,7 @@ func TestClientAuthenticatesByItsKey(t *testing.T) {
 			t.Errorf("aud %v: %v", aud, err)
 		}
 	}
-	if _, err := w.registry.RotateSecret(w.ctx(), client.ID, false); err == nil {
+	if _, err := w.registry.RotateSecret(w.ctx(), team.CommandLine, client.ID, false); err == nil {
 		t.Error("a client with keys can get a secret")
 	}
 }

@@ -200,6 +200,7 @@ func grantConditions(f authz.GrantFilter) (where string, args []any) {
 			conditions = append(conditions, fmt.Sprintf("%s = $%d", column, len(args)))
 		}
 	}
+	narrow("g.id", string(f.ID))
 	narrow("g.user_id", string(f.User))
 	narrow("g.team_id", string(f.Team))
 	narrow("g.client_id", string(f.Client))
