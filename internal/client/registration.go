@@ -125,10 +125,15 @@ func (r *Registry) UpdateClient(ctx context.Context, actor team.Actor, id oauth.
 	if err := team.May(actor, team.ManageClients, team.On{}); err != nil {
 		return Client{}, err
 	}
+	var invalid error
 	c, err := r.Store.UpdateClient(ctx, id, func(c Client) (Client, error) {
 		c = change.apply(c)
-		return c, r.check(c)
+		invalid = r.check(c)
+		return c, invalid
 	})
+	if invalid != nil {
+		return Client{}, invalid // a sentence for the person who changes it
+	}
 	if err != nil {
 		return Client{}, fmt.Errorf("update client %q: %w", id, err)
 	}
