@@ -34,7 +34,7 @@ func TestLongestParameters(t *testing.T) {
 func TestLongestAssertionAndClientID(t *testing.T) {
 	const most, mostID = 8192, 255
 	authenticate := func(assertion string) error {
-		_, err := ParseClientAuthentication("", NewParams(url.Values{"client_assertion_type": {AssertionTypeJWT}, "client_assertion": {assertion}}))
+		_, err := parseClientAuthentication("", NewParams(url.Values{"client_assertion_type": {assertionType}, "client_assertion": {assertion}}))
 		return err
 	}
 	values, _ := url.ParseQuery(assertionBody(`{"sub":"app"}`))
@@ -73,7 +73,7 @@ func TestLongestRedirectURIAndHighestPort(t *testing.T) {
 func TestLongestDescription(t *testing.T) {
 	const most = 400
 	for _, length := range []int{most - 1, most, most + 1} {
-		got := SafeDescription(strings.Repeat("d", length))
+		got := safeDescription(strings.Repeat("d", length))
 		if cut := strings.HasSuffix(got, "..."); cut != (length > most) || len(got) != min(length, most) {
 			t.Errorf("%d bytes became %d, cut: %v", length, len(got), cut)
 		}
