@@ -35,6 +35,9 @@ var arrows = map[string][]string{
 	"internal/store/storetest": {"internal/store", "internal/store/pgtest", "internal/authz", "internal/authn", "internal/team", "internal/token", "internal/oauth", "internal/audit"},
 	"e2e":                      {"internal/app", "internal/authz", "internal/authn", "internal/team", "internal/token", "internal/oauth", "internal/store/pgtest", "examples", "resourceserver"},
 
+	// A module of its own, so that ours does not depend on what they need.
+	"e2e/strangers": {"e2e/strangers"},
+
 	// What measures: programs of their own, which meet the server as strangers do.
 	"internal/bench": {"internal/bench"},
 
