@@ -16,24 +16,43 @@ import (
 
 const module = "github.com/gatehouse-auth/gatehouse/"
 
+// domain is the packages that hold the rules. The store, the pages and the command line may import all of them.
+var domain = []string{
+	"internal/oauth",
+	"internal/audit",
+	"internal/limit",
+	"internal/token",
+	"internal/team",
+	"internal/authn",
+	"internal/authz",
+}
+
+// with is the domain and some packages besides.
+func with(others ...string) []string { return slices.Concat(domain, others) }
+
 // arrows says which packages of ours a package may import. One that is not named here is ruled by its nearest parent folder that is;
 // one without any may import nothing of ours. Tests may import what they need.
 var arrows = map[string][]string{
 	"internal/oauth": {},
 	"internal/audit": {},
+	"internal/limit": {},
 	"internal/token": {"internal/oauth"},
+	"internal/words": {},
 	"internal/team":  {},
-	"internal/authn": {"internal/team", "internal/token"},
-	"internal/authz": {"internal/authn", "internal/team", "internal/token", "internal/oauth", "internal/audit"},
-	"internal/store": {"internal/authz", "internal/authn", "internal/team", "internal/token", "internal/oauth", "internal/audit"},
-	"internal/web":   {"internal/authz", "internal/authn", "internal/team", "internal/token", "internal/oauth", "internal/audit", "resourceserver", "docs"},
-	"internal/app":   {"internal/web", "internal/store", "internal/authz", "internal/authn", "internal/team", "internal/token", "internal/oauth", "internal/audit"},
-	"cmd/gatehouse":  {"internal/app", "internal/authz", "internal/authn", "internal/team", "internal/token", "internal/oauth", "internal/audit"},
+	"internal/authn": {"internal/team", "internal/token", "internal/limit"},
+	"internal/authz": {"internal/authn", "internal/team", "internal/token", "internal/oauth", "internal/audit", "internal/limit"},
+	"internal/store": with("internal/store/engine"),
+	"internal/web":   with("resourceserver", "docs"),
+	"internal/app":   with("internal/web", "internal/store"),
+	"cmd/gatehouse":  with("internal/app"),
+
+	// What the store is built on.
+	"internal/store/engine": {},
 
 	// What tests are made of: only tests import it, and each other.
 	"internal/store/pgtest":    {"internal/store"},
-	"internal/store/storetest": {"internal/store", "internal/store/pgtest", "internal/authz", "internal/authn", "internal/team", "internal/token", "internal/oauth", "internal/audit"},
-	"e2e":                      {"internal/app", "internal/authz", "internal/authn", "internal/team", "internal/token", "internal/oauth", "internal/store/pgtest", "examples", "resourceserver"},
+	"internal/store/storetest": with("internal/store", "internal/store/pgtest"),
+	"e2e":                      with("internal/app", "internal/store/pgtest", "examples", "resourceserver"),
 
 	// A module of its own, so that ours does not depend on what they need.
 	"e2e/strangers": {"e2e/strangers"},
@@ -52,9 +71,9 @@ var demo = []string{"examples", "resourceserver"}
 
 // kept says who alone may import a package of others. What ends in / stands for all below it.
 var kept = map[string][]string{
-	"modernc.org/sqlite":          {"internal/store", "internal/bench"},
-	"github.com/jackc/pgx/":       {"internal/store"},
-	"github.com/pressly/goose/":   {"internal/store"},
+	"modernc.org/sqlite":          {"internal/store/engine", "internal/bench"},
+	"github.com/jackc/pgx/":       {"internal/store/engine", "internal/store/pgtest"},
+	"github.com/pressly/goose/":   {"internal/store/engine"},
 	"github.com/getkin/":          {"examples/chatapi"},
 	"github.com/spf13/cobra":      {"cmd/gatehouse"},
 	"github.com/chromedp/":        {"e2e"},
@@ -68,6 +87,7 @@ var kept = map[string][]string{
 var strangers = map[string][]string{
 	"internal/oauth": {"io", "io/fs", "os", "net", "net/http", "net/http/", "context", "database/sql", "crypto/rand", "math/rand", "math/rand/", "html/template"},
 	"internal/token": {"net/http", "net/http/", "database/sql", "html/template", "os"},
+	"internal/words": {"net/http", "net/http/", "database/sql", "html/template", "os"},
 	"internal/team":  {"net/http", "net/http/", "database/sql", "html/template", "os"},
 	"internal/authn": {"net/http", "net/http/", "database/sql", "html/template", "os"},
 	"internal/authz": {"net/http", "net/http/", "database/sql", "html/template", "os"},
@@ -104,12 +124,16 @@ func TestForbiddenImportsAreFound(t *testing.T) {
 		{"internal/authz/code.go", "net/url", ""},
 		{"internal/oauth/scope.go", module + "internal/team", "may not"},
 		{"internal/oauth/scope.go", "os", "not its business"},
+		{"internal/words/words.go", module + "internal/audit", "may not"},
+		{"internal/words/words.go", "html/template", "not its business"},
 		{"internal/oauth/scope.go", "math/rand/v2", "not its business"},
 		{"internal/store/clients.go", module + "internal/authz", ""},
 		{"internal/store/clients.go", module + "internal/store/storetest", "may not"},
-		{"internal/store/clients.go", "modernc.org/sqlite", ""},
+		{"internal/store/clients.go", "modernc.org/sqlite", "alone"},
+		{"internal/store/engine/dialect.go", "modernc.org/sqlite", ""},
+		{"internal/store/engine/dialect.go", module + "internal/oauth", "may not"},
 		{"internal/web/token.go", module + "internal/store", "may not"},
-		{"internal/web/token.go", "github.com/jackc/pgx/v5", "internal/store alone"},
+		{"internal/web/token.go", "github.com/jackc/pgx/v5", "internal/store/engine and internal/store/pgtest alone"},
 		{"internal/app/app.go", module + "internal/store", ""},
 		{"internal/app/app.go", module + "internal/store/pgtest", "may not"},
 		{"cmd/gatehouse/serve.go", module + "internal/store", "may not"},

@@ -4,11 +4,12 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 )
 
 // originsFresh is how long the origins of public clients are remembered.
@@ -109,8 +110,7 @@ func originOf(uri string) string {
 		return ""
 	}
 	host, port := strings.ToLower(u.Hostname()), u.Port()
-	address, err := netip.ParseAddr(host)
-	if u.Scheme == "http" && (host == "localhost" || err == nil && address.IsLoopback()) {
+	if u.Scheme == "http" && oauth.IsLoopback(host) {
 		return "http://" + host
 	}
 	if port == "443" && u.Scheme == "https" || port == "80" && u.Scheme == "http" || port == "" {

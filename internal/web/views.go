@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 )
 
 // Every page has a view: what the template may show, and nothing else. render (render.go) executes a view's template inside the layout.
@@ -78,7 +80,7 @@ func (v consentView) OnDevice() bool {
 	if u.Scheme != "http" && u.Scheme != "https" {
 		return u.Scheme != ""
 	}
-	return slices.Contains([]string{"localhost", "127.0.0.1", "::1"}, u.Hostname())
+	return oauth.IsLoopback(u.Hostname())
 }
 
 // consentTeam is one team to choose, or the one that is stated.

@@ -1,11 +1,8 @@
-package store
+package engine
 
 import (
 	"context"
-	"database/sql"
-	"embed"
 	"fmt"
-	"io/fs"
 	"math/rand/v2"
 	"time"
 
@@ -13,24 +10,18 @@ import (
 	"github.com/pressly/goose/v3/lock"
 )
 
-//go:embed migrations/*.sql
-var migrations embed.FS
-
 // migrate brings the schema up to date. Several processes may do so at once on one database.
-func migrate(ctx context.Context, handle *sql.DB, d dialect) error {
-	texts, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		return err
-	}
+func (db *DB) migrate(ctx context.Context, dialect goose.Dialect) error {
+	postgres := dialect == goose.DialectPostgres
 	options := []goose.ProviderOption{goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger())}
-	if d.rowLocks {
+	if postgres {
 		locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 300)) // asks once a second, for five minutes
 		if err != nil {
 			return err
 		}
 		options = append(options, goose.WithSessionLocker(locker))
 	}
-	provider, err := goose.NewProvider(d.goose, handle, texts, options...)
+	provider, err := goose.NewProvider(dialect, db.handle, db.opts.Migrations, options...)
 	if err != nil {
 		return err
 	}
@@ -40,11 +31,11 @@ func migrate(ctx context.Context, handle *sql.DB, d dialect) error {
 	for attempt := 1; ; attempt++ {
 		before, _ := provider.GetDBVersion(ctx)
 		err := up(ctx, provider)
-		if err == nil || d.rowLocks || attempt == attempts || ctx.Err() != nil {
+		if err == nil || postgres || attempt == attempts || ctx.Err() != nil {
 			return err
 		}
 		after, check := provider.GetDBVersion(ctx)
-		if check == nil && after == before && !d.transient(err) { // nobody else did it
+		if check == nil && after == before && !isTransient(err) { // nobody else did it
 			return err
 		}
 		select { // SQLite does not wait for a lock that would be an upgrade of one that is held

@@ -1,0 +1,48 @@
+package words
+
+import (
+	"fmt"
+	"math"
+	"time"
+)
+
+// dateAfter is the age from which a date says more than "60 days ago".
+const dateAfter = 60 * 24 * time.Hour
+
+// Ago is how long before now a moment was. A page without a script does not know the person's time zone, and this needs none.
+func (c *Catalogue) Ago(at, now time.Time) string {
+	passed := now.Sub(at)
+	switch {
+	case passed < time.Minute:
+		return c.Text("ago.now")
+	case passed < time.Hour:
+		return c.Text("ago.minutes", "count", int(passed/time.Minute))
+	case passed < 24*time.Hour:
+		return c.Text("ago.hours", "count", int(passed/time.Hour))
+	case passed < dateAfter:
+		return c.Text("ago.days", "count", int(passed/(24*time.Hour)))
+	}
+	return c.Date(at)
+}
+
+// Date is the day of a moment, in UTC.
+func (c *Catalogue) Date(at time.Time) string {
+	at = at.UTC()
+	return c.Text("date.day", "day", at.Day(), "month", c.month(at), "year", at.Year())
+}
+
+// DateTime is the day and the minute of a moment, in UTC, which it says.
+func (c *Catalogue) DateTime(at time.Time) string {
+	at = at.UTC()
+	return c.Text("date.minute", "day", at.Day(), "month", c.month(at), "year", at.Year(), "time", at.Format("15:04"))
+}
+
+func (c *Catalogue) month(at time.Time) string { return c.Text(fmt.Sprint("month.", int(at.Month()))) }
+
+// Wait is a time to wait, rounded up to seconds, or above one minute to minutes.
+func (c *Catalogue) Wait(wait time.Duration) string {
+	if wait <= time.Minute {
+		return c.Text("wait.seconds", "count", max(1, int(math.Ceil(wait.Seconds()))))
+	}
+	return c.Text("wait.minutes", "count", int(math.Ceil(wait.Minutes())))
+}
