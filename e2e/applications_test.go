@@ -5,7 +5,7 @@ import (
 	"net/url"
 	"testing"
 
-	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/client"
 )
 
 // visited is what an application knows of the person in the end.
@@ -71,7 +71,7 @@ func TestApplicationsOfOthers(t *testing.T) {
 			t.Parallel()
 			h := house.in(t)
 			base := "http://" + freeAddress(t)
-			client := h.registerAs(authz.Registration{RedirectURIs: []string{base + a.callback}, PostLogoutRedirectURIs: []string{base + "/goodbye"}})
+			client := h.registerAs(client.Registration{RedirectURIs: []string{base + a.callback}, PostLogoutRedirectURIs: []string{base + "/goodbye"}})
 			a.start(h, client, base)
 			ann := h.person()
 			got := a.signedIn(ann, base)

@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"github.com/chromedp/chromedp"
-	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/client"
 )
 
 // A single-page application on oidc-client-ts: all that it asks of the server, it asks from the browser.
@@ -27,7 +27,7 @@ func TestOIDCClientTSInABrowser(t *testing.T) {
 	mux := http.NewServeMux()
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
-	client := h.registerAs(authz.Registration{
+	client := h.registerAs(client.Registration{
 		Public: true, RedirectURIs: []string{server.URL + "/callback"}, PostLogoutRedirectURIs: []string{server.URL + "/goodbye"},
 	})
 	text := strings.NewReplacer("ISSUER", h.url, "CLIENT_ID", client.id).Replace(string(page))

@@ -4,11 +4,11 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/client"
 )
 
 // mcpServer is a server of the Model Context Protocol that takes our tokens, and a client that may ask tokens for it.
-func (h *house) mcpServer(reg authz.Registration) (server string, client registered) {
+func (h *house) mcpServer(reg client.Registration) (server string, client registered) {
 	h.t.Helper()
 	server = "http://" + freeAddress(h.t)
 	reg.Resources = []string{server}
@@ -31,7 +31,7 @@ func TestMCPTransportConnects(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			h := house.in(t)
-			server, client := h.mcpServer(authz.Registration{Public: tt.public})
+			server, client := h.mcpServer(client.Registration{Public: tt.public})
 			var got struct {
 				outcome
 				Later    me
