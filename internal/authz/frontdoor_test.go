@@ -237,7 +237,7 @@ func TestResourceIsComparedAsAURL(t *testing.T) {
 		wantCode(t, err, oauth.InvalidTarget)
 	}
 	// The operator spells it in another way from now on.
-	_, err = w.registry.UpdateClient(w.ctx(), app.ID, client.Change{Resources: []string{reports + "/"}})
+	_, err = w.registry.UpdateClient(w.ctx(), team.CommandLine, app.ID, client.Change{Resources: []string{reports + "/"}})
 	w.ok(err)
 	later, err := w.refresh(app, refreshed.RefreshToken)
 	w.ok(err)
