@@ -239,7 +239,7 @@ func TestManyRefreshesLeaveOneRow(t *testing.T) {
 		return counts
 	}
 	before := rows()
-	if before["families"] != 1 {
+	if before["gh_families"] != 1 {
 		t.Fatalf("before: %v, want one family", before)
 	}
 	for range 2000 {
@@ -257,7 +257,7 @@ func TestManyRefreshesLeaveOneRow(t *testing.T) {
 			break
 		}
 	}
-	if n := w.count("SELECT COUNT(*) FROM families"); n != 0 {
+	if n := w.count("SELECT COUNT(*) FROM gh_families"); n != 0 {
 		t.Errorf("%d families after their time was over and pruning, want none", n)
 	}
 }

@@ -20,7 +20,7 @@ func (db *DB) GiveUp(ctx context.Context) error {
 // Refuse is a unit of work that adds a team and then fails with err.
 func (db *DB) Refuse(ctx context.Context, id string, err error) error {
 	return db.write(ctx, "Refuse", func(t *tx) error {
-		_, failed := t.Change(`INSERT INTO teams (id, slug, name, created_at) VALUES ($1, $1, '', 0)`, id)
+		_, failed := t.Change(`INSERT INTO gh_teams (id, slug, name, created_at) VALUES ($1, $1, '', 0)`, id)
 		return errors.Join(failed, err)
 	})
 }

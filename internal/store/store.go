@@ -78,7 +78,7 @@ type DB struct {
 	engine *engine.DB
 	opts   Options
 
-	memory memory
+	cache cache
 
 	lastEvent atomic.Int64 // the id of the last event that was appended
 
@@ -98,11 +98,11 @@ func Open(ctx context.Context, url string, opts Options) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	opened, err := engine.Open(ctx, url, engine.Options{Migrations: texts, Observe: opts.Observe})
+	opened, err := engine.Open(ctx, url, engine.Options{Migrations: texts, Prefix: "gh_", OldTable: "team_blocks", Observe: opts.Observe})
 	if err != nil {
 		return nil, err
 	}
-	return &DB{engine: opened, opts: opts, memory: memory{lease: opts.Lease}}, nil
+	return &DB{engine: opened, opts: opts, cache: cache{lease: opts.Lease}}, nil
 }
 
 // Ping reports whether the database answers.
@@ -111,7 +111,7 @@ func (db *DB) Ping(ctx context.Context) error { return db.engine.Ping(ctx) }
 // Close finishes the commit that is under way and closes the database. Later calls fail.
 func (db *DB) Close() error {
 	err := db.engine.Close()
-	db.memory.close()
+	db.cache.close()
 	return err
 }
 
@@ -129,10 +129,3 @@ func (db *DB) write(ctx context.Context, name string, work func(*tx) error) erro
 }
 
 func isNoRows(err error) bool { return errors.Is(err, sql.ErrNoRows) }
-
-func (db *DB) locking(clause string) string {
-	if !db.engine.PostgreSQL() {
-		return ""
-	}
-	return " " + clause
-}

@@ -204,8 +204,8 @@ func (k *kit) rows(table, condition string, args ...any) int {
 }
 
 var tables = []string{
-	"users", "teams", "memberships", "clients", "client_secrets", "team_blocks", "grants", "families", "sessions", "throttle", "keyring",
-	"endings", "assertions", "notices", "audit",
+	"gh_users", "gh_teams", "gh_memberships", "gh_clients", "gh_client_secrets", "gh_team_blocks", "gh_grants", "gh_families", "gh_sessions", "gh_throttle", "gh_keyring",
+	"gh_endings", "gh_assertions", "gh_notices", "gh_audit",
 }
 
 // dump is everything that is stored.
