@@ -16,28 +16,43 @@ import (
 
 const module = "github.com/gatehouse-auth/gatehouse/"
 
+// domain is the packages that hold the rules. The store, the pages and the command line may import all of them.
+var domain = []string{
+	"internal/oauth",
+	"internal/audit",
+	"internal/limit",
+	"internal/token",
+	"internal/team",
+	"internal/authn",
+	"internal/authz",
+}
+
+// with is the domain and some packages besides.
+func with(others ...string) []string { return slices.Concat(domain, others) }
+
 // arrows says which packages of ours a package may import. One that is not named here is ruled by its nearest parent folder that is;
 // one without any may import nothing of ours. Tests may import what they need.
 var arrows = map[string][]string{
 	"internal/oauth": {},
 	"internal/audit": {},
+	"internal/limit": {},
 	"internal/token": {"internal/oauth"},
 	"internal/words": {},
 	"internal/team":  {},
-	"internal/authn": {"internal/team", "internal/token"},
-	"internal/authz": {"internal/authn", "internal/team", "internal/token", "internal/oauth", "internal/audit"},
-	"internal/store": {"internal/store/engine", "internal/authz", "internal/authn", "internal/team", "internal/token", "internal/oauth", "internal/audit"},
-	"internal/web":   {"internal/authz", "internal/authn", "internal/team", "internal/token", "internal/oauth", "internal/audit", "resourceserver", "docs"},
-	"internal/app":   {"internal/web", "internal/store", "internal/authz", "internal/authn", "internal/team", "internal/token", "internal/oauth", "internal/audit"},
-	"cmd/gatehouse":  {"internal/app", "internal/authz", "internal/authn", "internal/team", "internal/token", "internal/oauth", "internal/audit"},
+	"internal/authn": {"internal/team", "internal/token", "internal/limit"},
+	"internal/authz": {"internal/authn", "internal/team", "internal/token", "internal/oauth", "internal/audit", "internal/limit"},
+	"internal/store": with("internal/store/engine"),
+	"internal/web":   with("resourceserver", "docs"),
+	"internal/app":   with("internal/web", "internal/store"),
+	"cmd/gatehouse":  with("internal/app"),
 
 	// What the store is built on.
 	"internal/store/engine": {},
 
 	// What tests are made of: only tests import it, and each other.
 	"internal/store/pgtest":    {"internal/store"},
-	"internal/store/storetest": {"internal/store", "internal/store/pgtest", "internal/authz", "internal/authn", "internal/team", "internal/token", "internal/oauth", "internal/audit"},
-	"e2e":                      {"internal/app", "internal/authz", "internal/authn", "internal/team", "internal/token", "internal/oauth", "internal/store/pgtest", "examples", "resourceserver"},
+	"internal/store/storetest": with("internal/store", "internal/store/pgtest"),
+	"e2e":                      with("internal/app", "internal/store/pgtest", "examples", "resourceserver"),
 
 	// What measures: programs of their own, which meet the server as strangers do.
 	"internal/bench": {"internal/bench"},

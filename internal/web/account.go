@@ -171,7 +171,7 @@ func (s *server) events(ctx context.Context, f audit.Filter, kinds ...audit.Kind
 }
 
 // purposeDone seals what the page after a form says was done, so that nobody else can make it say so.
-const purposeDone token.Purpose = "done"
+const purposeDone = token.PurposeDone
 
 const doneLifetime = 5 * time.Minute
 

@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
+	"github.com/gatehouse-auth/gatehouse/internal/limit"
 )
 
 // passwordView asks for the old and the new password.
@@ -47,7 +48,7 @@ func (s *server) changePassword(w http.ResponseWriter, r *http.Request, session 
 
 // passwordRefused shows the page again with what is wrong.
 func (s *server) passwordRefused(w http.ResponseWriter, r *http.Request, view passwordView, err error) error {
-	if throttled, ok := errors.AsType[*authn.ThrottledError](err); ok {
+	if throttled, ok := errors.AsType[*limit.ThrottledError](err); ok {
 		s.logError(r, err)
 		w.Header().Set("Retry-After", retryAfter(throttled.Wait))
 		view.Current, view.Problem = true, "There were too many attempts. Wait "+inWords(throttled.Wait)+", then try again."

@@ -11,7 +11,7 @@ import (
 )
 
 // purposeNonce seals nonces for DPoP proofs: the time of their making, so that every server knows every other's and none is stored.
-const purposeNonce token.Purpose = "dpop-nonce"
+const purposeNonce = token.PurposeNonce
 
 // A nonce is good for nonceLifetime, and a proof with one that is older than nonceRenewal brings the next, so that a busy client never meets an expired one.
 const (

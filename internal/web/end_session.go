@@ -13,7 +13,7 @@ import (
 )
 
 // purposeEndSession seals the parameters of logout requests while the person is asked.
-const purposeEndSession token.Purpose = "end-session"
+const purposeEndSession = token.PurposeEndSession
 
 const endSessionLifetime = 15 * time.Minute
 

@@ -13,8 +13,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/limit"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 )
@@ -91,7 +91,7 @@ func (s *server) failPage(w http.ResponseWriter, r *http.Request, err error) {
 		s.logError(r, err)
 	}
 	view := pageOf(err)
-	if throttled, ok := errors.AsType[*authn.ThrottledError](err); ok {
+	if throttled, ok := errors.AsType[*limit.ThrottledError](err); ok {
 		w.Header().Set("Retry-After", retryAfter(throttled.Wait))
 	}
 	session, sessionErr := s.session(r)
@@ -125,20 +125,20 @@ func pageOf(err error) errorView {
 	if p, ok := errors.AsType[*authz.PageError](err); ok {
 		return pageOfRequest(p)
 	}
-	if throttled, ok := errors.AsType[*authn.ThrottledError](err); ok {
+	if throttled, ok := errors.AsType[*limit.ThrottledError](err); ok {
 		return errorView{
 			Status:   http.StatusTooManyRequests,
 			Sentence: "There were too many attempts.",
 			Todo:     "Wait " + inWords(throttled.Wait) + ", then try again.",
 		}
 	}
-	if limit, ok := errors.AsType[*http.MaxBytesError](err); ok {
+	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return errorView{
 			Status:   http.StatusRequestEntityTooLarge,
 			Sentence: "What was sent is too large.",
 			Todo:     "Go back and try again with less.",
 			Developer: []developerFact{
-				{"The most that is read of a body", strconv.FormatInt(limit.Limit, 10) + " bytes"},
+				{"The most that is read of a body", strconv.FormatInt(tooLarge.Limit, 10) + " bytes"},
 			},
 		}
 	}
@@ -187,7 +187,7 @@ func pageOfRequest(p *authz.PageError) errorView {
 func (s *server) failJSON(w http.ResponseWriter, r *http.Request, err error) {
 	status, code, description := jsonOf(err)
 	header := w.Header()
-	if throttled, ok := errors.AsType[*authn.ThrottledError](err); ok {
+	if throttled, ok := errors.AsType[*limit.ThrottledError](err); ok {
 		header.Set("Retry-After", retryAfter(throttled.Wait))
 	}
 	if status == http.StatusUnauthorized && r.Header.Get("Authorization") != "" {
@@ -209,12 +209,12 @@ func jsonOf(err error) (int, oauth.Code, string) {
 	if p, ok := errors.AsType[*problem](err); ok {
 		return p.status, oauth.InvalidRequest, p.sentence
 	}
-	if throttled, ok := errors.AsType[*authn.ThrottledError](err); ok {
+	if throttled, ok := errors.AsType[*limit.ThrottledError](err); ok {
 		return http.StatusTooManyRequests, oauth.TemporarilyUnavailable,
 			"Too many failed attempts to authenticate this client. Wait " + inWords(throttled.Wait) + ", then try again with the right secret."
 	}
-	if limit, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return http.StatusRequestEntityTooLarge, oauth.InvalidRequest, fmt.Sprintf("The body is larger than %d bytes.", limit.Limit)
+	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return http.StatusRequestEntityTooLarge, oauth.InvalidRequest, fmt.Sprintf("The body is larger than %d bytes.", tooLarge.Limit)
 	}
 	code, description := oauth.Outside(err)
 	status := http.StatusBadRequest

@@ -10,6 +10,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/limit"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 )
 
@@ -111,7 +112,7 @@ func (s *server) signIn(w http.ResponseWriter, r *http.Request) error {
 
 // signInFailed shows the page again. It says the same of an unknown e-mail and of a wrong password.
 func (s *server) signInFailed(w http.ResponseWriter, r *http.Request, err error, email, sealed, target string) error {
-	throttled, tooMany := errors.AsType[*authn.ThrottledError](err)
+	throttled, tooMany := errors.AsType[*limit.ThrottledError](err)
 	if !tooMany && !errors.Is(err, authn.ErrSignInFailed) {
 		return err
 	}

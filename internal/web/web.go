@@ -14,6 +14,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/limit"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 	"github.com/gatehouse-auth/gatehouse/resourceserver"
@@ -35,6 +36,7 @@ type Parts struct {
 	Now            func() time.Time
 	Metrics        prometheus.Registerer // may be nil
 	TrustedProxies []netip.Prefix        // whose X-Forwarded-For is believed; none by default
+	Failures       limit.Limiter         // counts the failures of clients
 	ClientFailures int                   // wrong client secrets per client and address in 15 minutes: 30 when zero
 	API            http.Handler          // mounted at /api/ (the demo's); may be nil
 }
