@@ -86,7 +86,7 @@ type DB struct {
 	pruned  string // the family up to which Prune has walked; "" at the beginning
 }
 
-//go:embed migrations/*.sql
+//go:embed migrations/*.sql migrations/unprefixed/*.sql
 var migrations embed.FS
 
 // Open opens a database ("sqlite:PATH" or "postgres://…") and brings its schema up to date under a lock.
@@ -94,11 +94,17 @@ var migrations embed.FS
 // that a newer release made.
 func Open(ctx context.Context, url string, opts Options) (*DB, error) {
 	opts = opts.withDefaults()
-	texts, err := fs.Sub(migrations, "migrations")
+	schema, err := fs.Sub(migrations, "migrations")
 	if err != nil {
 		return nil, err
 	}
-	opened, err := engine.Open(ctx, url, engine.Options{Migrations: texts, Prefix: "gh_", OldTable: "team_blocks", Observe: opts.Observe})
+	oldSchema, err := fs.Sub(schema, "unprefixed")
+	if err != nil {
+		return nil, err
+	}
+	opened, err := engine.Open(ctx, url, engine.Options{
+		Migrations: schema, Prefix: "gh_", OldMigrations: oldSchema, OldTable: "team_blocks", Observe: opts.Observe,
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -29,12 +29,14 @@ import (
 
 // Options are the settings of a DB.
 type Options struct {
-	// Migrations are the schema's versions, as goose reads them. See migrate.
+	// Migrations are the versions of the schema, as goose reads them. See migrate.
 	Migrations fs.FS
-	// Prefix begins the name of each of our tables, so that a database may be shared.
+	// Prefix begins the names of our tables, so that a database may be shared.
 	Prefix string
-	// OldTable is a table that only we had before there was a prefix.
-	OldTable string
+	// OldMigrations are for databases that were made before there was a prefix. They end with the first version of
+	// Migrations. OldTable is a table of these, whose name no other program is likely to use.
+	OldMigrations fs.FS
+	OldTable      string
 	// Observe is called once per statement with the name of its unit of work, and once per commit with "commit".
 	// It is called from several goroutines at once. May be nil.
 	Observe func(name string)

@@ -17,24 +17,73 @@ import (
 //
 // A migration is one file for both databases, or one that ends in .sqlite.sql and one that ends in .postgres.sql.
 func (db *DB) migrate(ctx context.Context, dialect goose.Dialect) error {
-	postgres := dialect == goose.DialectPostgres
-	if err := db.adoptVersions(ctx, postgres); err != nil {
-		return err
-	}
-	provider, err := db.provider(dialect)
+	old, err := db.adoptOldSchema(ctx, dialect)
 	if err != nil {
 		return err
 	}
-	// SQLite has no lock that outlives a transaction. Each migration is one transaction together with its version, so
-	// when two processes run it, one succeeds and the other fails without a trace. The other finds it done when it tries again.
+	if old {
+		provider, err := db.provider(dialect, db.opts.OldMigrations)
+		if err != nil {
+			return err
+		}
+		if err := up(ctx, provider, dialect); err != nil {
+			return err
+		}
+	}
+	provider, err := db.provider(dialect, db.opts.Migrations)
+	if err != nil {
+		return err
+	}
+	if err := up(ctx, provider, dialect); err != nil {
+		return err
+	}
+	current, known, err := provider.GetVersions(ctx)
+	if err != nil {
+		return fmt.Errorf("read the schema's version: %w", err)
+	}
+	if current > known {
+		return fmt.Errorf("the database has schema %d, made by a newer release; this one knows schemas up to %d", current, known)
+	}
+	if dialect == goose.DialectPostgres {
+		return db.compareByBytes(ctx)
+	}
+	return nil
+}
+
+func (db *DB) provider(dialect goose.Dialect, migrations fs.FS) (*goose.Provider, error) {
+	options := []goose.ProviderOption{
+		goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger()), goose.WithTableName(db.opts.Prefix + "schema_version"),
+	}
+	others := "*.postgres.sql"
+	if dialect == goose.DialectPostgres {
+		others = "*.sqlite.sql"
+		locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 300)) // asks once a second, for five minutes
+		if err != nil {
+			return nil, err
+		}
+		options = append(options, goose.WithSessionLocker(locker))
+	}
+	excluded, err := fs.Glob(migrations, others)
+	if err != nil {
+		return nil, err
+	}
+	return goose.NewProvider(dialect, db.handle, migrations, append(options, goose.WithExcludeNames(excluded))...)
+}
+
+// up runs the migrations that are missing.
+//
+// SQLite has no lock that outlives a transaction. Each migration is one transaction together with its version, so when two
+// processes run it, one succeeds and the other fails without a trace. The other finds it done when it tries again.
+func up(ctx context.Context, provider *goose.Provider, dialect goose.Dialect) error {
 	const attempts = 40
 	for attempt := 1; ; attempt++ {
 		before, _ := provider.GetDBVersion(ctx)
-		err := up(ctx, provider)
-		if err == nil && postgres {
-			return db.compareByBytes(ctx)
+		_, err := provider.Up(ctx)
+		if err == nil {
+			return nil
 		}
-		if err == nil || postgres || attempt == attempts || ctx.Err() != nil {
+		err = fmt.Errorf("migrate the schema: %w", err)
+		if dialect == goose.DialectPostgres || attempt == attempts || ctx.Err() != nil {
 			return err
 		}
 		after, check := provider.GetDBVersion(ctx)
@@ -48,77 +97,59 @@ func (db *DB) migrate(ctx context.Context, dialect goose.Dialect) error {
 	}
 }
 
-func (db *DB) provider(dialect goose.Dialect) (*goose.Provider, error) {
-	options := []goose.ProviderOption{
-		goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger()), goose.WithTableName(db.opts.Prefix + "schema_version"),
-	}
-	others := "*.postgres.sql"
-	if dialect == goose.DialectPostgres {
-		others = "*.sqlite.sql"
-		locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 300)) // asks once a second, for five minutes
-		if err != nil {
-			return nil, err
-		}
-		options = append(options, goose.WithSessionLocker(locker))
-	}
-	excluded, err := fs.Glob(db.opts.Migrations, others)
-	if err != nil {
-		return nil, err
-	}
-	return goose.NewProvider(dialect, db.handle, db.opts.Migrations, append(options, goose.WithExcludeNames(excluded))...)
-}
-
-func up(ctx context.Context, provider *goose.Provider) error {
-	if _, err := provider.Up(ctx); err != nil {
-		return fmt.Errorf("migrate the schema: %w", err)
-	}
-	current, known, err := provider.GetVersions(ctx)
-	if err != nil {
-		return fmt.Errorf("read the schema's version: %w", err)
-	}
-	if current > known {
-		return fmt.Errorf("the database has schema %d, made by a newer release; this one knows schemas up to %d", current, known)
-	}
-	return nil
-}
-
 // lockSchema is the key of an advisory lock of PostgreSQL. Only our own processes take it.
 const lockSchema = 0x67617465 // "gate"
 
-// adoptVersions gives the table in which goose keeps the schema's version its prefix. Old releases used goose's own name
-// for it. Another program that shares the database may do so as well, so the table is ours only beside another table
-// that only we have.
-func (db *DB) adoptVersions(ctx context.Context, postgres bool) error {
-	tables := `SELECT COUNT(*) FROM sqlite_schema WHERE type = 'table' AND name IN ('goose_db_version', $1)
-		AND NOT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = $2)`
-	rename := []string{`ALTER TABLE goose_db_version RENAME TO ` + db.opts.Prefix + `schema_version`}
-	if postgres {
-		tables = `SELECT COUNT(*) FROM pg_tables WHERE schemaname = current_schema() AND tablename IN ('goose_db_version', $1)
-			AND NOT EXISTS (SELECT 1 FROM pg_tables WHERE schemaname = current_schema() AND tablename = $2)`
-		rename = append(rename,
-			`ALTER TABLE `+db.opts.Prefix+`schema_version RENAME CONSTRAINT goose_db_version_pkey TO `+db.opts.Prefix+`schema_version_pkey`,
-			`ALTER SEQUENCE goose_db_version_id_seq RENAME TO `+db.opts.Prefix+`schema_version_id_seq`)
-	}
+// adoptOldSchema reports whether a database has tables without our prefix, and gives the table in which goose keeps the
+// schema's version our name. Other programs that share the database may have tables with these names too. They are ours
+// if there is Options.OldTable among them, and not yet under its new name.
+//
+// A copy with one more version stays under goose's own name: it makes an old release refuse the database, instead of
+// making its own tables anew.
+func (db *DB) adoptOldSchema(ctx context.Context, dialect goose.Dialect) (old bool, err error) {
 	begun, err := db.handle.BeginTx(ctx, nil)
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer begun.Rollback()
-	if postgres {
+	exists := `SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = $1)`
+	if dialect == goose.DialectPostgres {
+		exists = `SELECT EXISTS (SELECT 1 FROM pg_tables WHERE schemaname = current_schema() AND tablename = $1)`
 		if _, err := begun.ExecContext(ctx, `SELECT pg_advisory_xact_lock($1)`, lockSchema); err != nil {
-			return err
+			return false, err
 		}
 	}
-	var found int
-	if err := begun.QueryRowContext(ctx, tables, db.opts.OldTable, db.opts.Prefix+"schema_version").Scan(&found); err != nil || found < 2 {
-		return err
-	}
-	for _, statement := range rename {
-		if _, err := begun.ExecContext(ctx, statement); err != nil {
-			return fmt.Errorf("rename the table of the schema's version: %w", err)
+	name := db.opts.Prefix + "schema_version"
+	var oldTable, newTable, gooses, ours bool
+	for table, found := range map[string]*bool{
+		db.opts.OldTable: &oldTable, db.opts.Prefix + db.opts.OldTable: &newTable, "goose_db_version": &gooses, name: &ours,
+	} {
+		if err := begun.QueryRowContext(ctx, exists, table).Scan(found); err != nil {
+			return false, err
 		}
 	}
-	return begun.Commit()
+	if !oldTable || newTable || !gooses {
+		return false, nil
+	}
+	if ours {
+		return true, nil // the tables follow
+	}
+	changes := []string{`ALTER TABLE goose_db_version RENAME TO ` + name}
+	if dialect == goose.DialectPostgres {
+		changes = append(changes,
+			`ALTER TABLE `+name+` RENAME CONSTRAINT goose_db_version_pkey TO `+name+`_pkey`,
+			`ALTER SEQUENCE goose_db_version_id_seq RENAME TO `+name+`_id_seq`)
+	}
+	changes = append(changes,
+		`CREATE TABLE goose_db_version (id BIGINT NOT NULL, version_id BIGINT NOT NULL, is_applied BOOLEAN NOT NULL, tstamp TIMESTAMP)`,
+		`INSERT INTO goose_db_version (id, version_id, is_applied, tstamp) SELECT id, version_id, is_applied, tstamp FROM `+name,
+		`INSERT INTO goose_db_version (id, version_id, is_applied, tstamp) SELECT MAX(id) + 1, 1000000, TRUE, CURRENT_TIMESTAMP FROM goose_db_version`)
+	for _, change := range changes {
+		if _, err := begun.ExecContext(ctx, change); err != nil {
+			return false, fmt.Errorf("rename the table of the schema's version: %w", err)
+		}
+	}
+	return true, begun.Commit()
 }
 
 // compareByBytes gives each TEXT column of our tables in PostgreSQL the collation "C", which compares bytes, as SQLite

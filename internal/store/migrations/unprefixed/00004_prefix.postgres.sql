@@ -1,5 +1,5 @@
--- Tables get a prefix of our own, because a database may be shared and a pooler allows no search_path.
--- So do indices, whose names share one namespace with tables. 00004_prefix.sqlite.sql does the same there.
+-- From here on, a database has the schema of ../00004_schema.sql. TestEverySchemaIsUpgraded compares them.
+-- The names of indices and of tables share one namespace. 00004_prefix.sqlite.sql does the same on SQLite.
 
 -- +goose Up
 ALTER TABLE users RENAME TO gh_users;

@@ -1,5 +1,5 @@
--- Tables get a prefix of our own, because a database may be shared and a pooler allows no search_path.
--- Indices get it too, and SQLite cannot rename an index. 00004_prefix.postgres.sql does the same there.
+-- From here on, a database has the schema of ../00004_schema.sql. TestEverySchemaIsUpgraded compares them.
+-- SQLite cannot rename an index. 00004_prefix.postgres.sql does the same on PostgreSQL.
 
 -- +goose Up
 ALTER TABLE users RENAME TO gh_users;
