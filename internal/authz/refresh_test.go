@@ -233,7 +233,7 @@ func TestManyRefreshesLeaveOneRow(t *testing.T) {
 	token := w.mustConnect(w.app, w.red).RefreshToken
 	rows := func() map[string]int {
 		counts := map[string]int{}
-		for _, table := range []string{"families", "grants", "endings", "assertions", "notices"} {
+		for _, table := range []string{"gh_families", "gh_grants", "gh_endings", "gh_assertions", "gh_notices"} {
 			counts[table] = w.count("SELECT COUNT(*) FROM " + table)
 		}
 		return counts

@@ -95,6 +95,8 @@ func Run(t *testing.T, h Harness) {
 		{"Keys", testKeys},
 		{"ReplaceSealed", testReplaceSealed},
 		{"Prune", testPrune},
+		{"FieldsAreNotLost", testFields},
+		{"FieldsOfConnectionsAreNotLost", testFieldsOfConnections},
 		{"Ping", testPing},
 		{"FiftyRedeemOneWins", testRedeemRace},
 		{"SixtyFourRefreshOneSuccessor", testRefreshStorm},
@@ -133,7 +135,9 @@ type kit struct {
 	db    *store.DB
 	count *counter
 	other *store.DB
-	lease time.Duration // so short that hardly anything is remembered, and nobody waits
+	lease time.Duration // so short that hardly anything is cached, and nobody waits
+
+	filler int // see filled
 }
 
 // open opens the test's database once more, as another process would. It is always now there.
