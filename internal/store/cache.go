@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/client"
+	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/store/engine"
 )
 
@@ -39,7 +41,7 @@ type cache struct {
 	lease time.Duration
 
 	mu       sync.Mutex
-	clients  map[authz.ClientID]authz.Client
+	clients  map[oauth.ClientID]client.Client
 	visitors map[visit]authz.Visitor
 	revision revision
 	readAt   time.Time // before the revision was read
@@ -62,22 +64,22 @@ func (c *cache) wait() time.Duration { return c.lease + c.lease/4 }
 func (c *cache) trusted(now time.Time) bool { return now.Sub(c.readAt) < c.lease }
 
 // client is the cached client. When trusted is false, the revision has to be read first. emptied is for putClient.
-func (c *cache) client(id authz.ClientID, now time.Time) (client authz.Client, found bool, emptied uint64, trusted bool) {
+func (c *cache) client(id oauth.ClientID, now time.Time) (entry client.Client, found bool, emptied uint64, trusted bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.trusted(now) {
-		return authz.Client{}, false, 0, false
+		return client.Client{}, false, 0, false
 	}
-	client, found = c.clients[id]
-	return client, found, c.clientsEmptied, true
+	entry, found = c.clients[id]
+	return entry, found, c.clientsEmptied, true
 }
 
 // putClient caches a client that was read from the database, unless the cache has been emptied since.
-func (c *cache) putClient(client authz.Client, emptied uint64) {
+func (c *cache) putClient(entry client.Client, emptied uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if emptied == c.clientsEmptied {
-		c.clients = put(c.clients, maxClients, client.ID, client)
+		c.clients = put(c.clients, maxClients, entry.ID, entry)
 	}
 }
 
@@ -120,29 +122,29 @@ func (c *cache) close() {
 }
 
 // Client is a client with its redirect URIs and its secrets, the oldest first. What it refers to is shared and must not
-// be changed. authz.ErrNoClient.
-func (db *DB) Client(ctx context.Context, id authz.ClientID) (authz.Client, error) {
+// be changed. client.ErrNoClient.
+func (db *DB) Client(ctx context.Context, id oauth.ClientID) (client.Client, error) {
 	// The time of the question, so that one reading of the revision answers it, even from a slow database. It is not
 	// db.now: that clock may jump.
 	now := time.Now()
 	for {
-		client, found, emptied, trusted := db.cache.client(id, now)
+		c, found, emptied, trusted := db.cache.client(id, now)
 		if found {
-			return client, nil
+			return c, nil
 		}
 		if trusted {
-			client, err := db.readClient(ctx, id)
+			c, err := db.readClient(ctx, id)
 			if err == nil {
-				db.cache.putClient(client, emptied)
+				db.cache.putClient(c, emptied)
 			}
-			return client, err
+			return c, err
 		}
 		scan := func(r engine.Row) (v revision, err error) { return v, r.Scan(&v.clients, &v.visitors) }
 		revision, err := engine.One(ctx, db.engine, "Revision", nil, scan, `
 			SELECT COALESCE((SELECT revision FROM gh_revisions WHERE name = 'clients'), 0),
 				COALESCE((SELECT revision FROM gh_revisions WHERE name = 'visitors'), 0)`)
 		if err != nil {
-			return authz.Client{}, err
+			return client.Client{}, err
 		}
 		db.cache.setRevision(revision, now)
 	}

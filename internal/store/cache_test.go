@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/client"
+	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 )
 
 func TestWhatWasReadBeforeAChangeIsNotRememberedAfterIt(t *testing.T) {
@@ -14,7 +16,7 @@ func TestWhatWasReadBeforeAChangeIsNotRememberedAfterIt(t *testing.T) {
 	c.setRevision(revision{clients: 7}, now)
 	_, _, generation, _ := c.client("id", now)
 	c.setRevision(revision{clients: 8}, now)
-	c.putClient(authz.Client{ID: "id"}, generation)
+	c.putClient(client.Client{ID: "id"}, generation)
 	c.putVisitor(visit{"s", "id"}, authz.Visitor{}, generation)
 	if client, known, _, fresh := c.client("id", now); known || !fresh {
 		t.Errorf("got %+v, known %t, fresh %t; want it unknown", client, known, fresh)
@@ -33,7 +35,7 @@ func TestNothingIsGoneByLongerThanTheLease(t *testing.T) {
 	}
 	c.setRevision(revision{clients: 7}, now)
 	_, _, generation, _ := c.client("id", now)
-	c.putClient(authz.Client{ID: "id"}, generation)
+	c.putClient(client.Client{ID: "id"}, generation)
 	c.putVisitor(visit{"s", "id"}, authz.Visitor{}, generation)
 	c.setRevision(revision{clients: 7}, now.Add(lease/2))
 	c.setRevision(revision{clients: 6}, now) // by somebody who is late
@@ -56,7 +58,7 @@ func TestNothingIsRememberedForLongerThanAMinute(t *testing.T) {
 	c := cache{lease: time.Second}
 	begun := time.Now()
 	c.setRevision(revision{clients: 7}, begun)
-	c.putClient(authz.Client{ID: "id"}, c.clientsEmptied)
+	c.putClient(client.Client{ID: "id"}, c.clientsEmptied)
 	c.putVisitor(visit{"s", "id"}, authz.Visitor{}, c.visitorReading())
 	for _, tt := range []struct {
 		after time.Duration
@@ -86,7 +88,7 @@ func TestWhatIsRememberedIsBounded(t *testing.T) {
 	var c cache
 	c.setRevision(revision{clients: 7}, time.Now())
 	for i := range 3*maxClients + 1 {
-		c.putClient(authz.Client{ID: authz.ClientID(strconv.Itoa(i))}, c.clientsEmptied)
+		c.putClient(client.Client{ID: oauth.ClientID(strconv.Itoa(i))}, c.clientsEmptied)
 		c.putVisitor(visit{session: strconv.Itoa(i)}, authz.Visitor{}, c.visitorReading())
 	}
 	if n := len(c.clients); n > maxClients {

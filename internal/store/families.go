@@ -6,6 +6,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/store/engine"
 )
 
@@ -95,7 +96,7 @@ const endedFamilyKept = time.Hour
 
 // endFamily ends a living family of a client, and publishes its end if its access tokens may still be believed.
 // alive is false when there was nothing to end. The event names the grant and its person and team.
-func (t *tx) endFamily(id authz.FamilyID, client authz.ClientID, at time.Time) (e audit.Event, alive bool, err error) {
+func (t *tx) endFamily(id authz.FamilyID, client oauth.ClientID, at time.Time) (e audit.Event, alive bool, err error) {
 	e = audit.Event{At: at, Client: string(client), Family: string(id)}
 	var tokenDeadAt time.Time
 	err = t.ChangeGet([]any{engine.TimeTo(&tokenDeadAt), &e.Grant, &e.User, &e.Team}, `
@@ -120,7 +121,7 @@ func (t *tx) endFamily(id authz.FamilyID, client authz.ClientID, at time.Time) (
 }
 
 // EndFamily ends a family of this client, and reports whether it lived.
-func (db *DB) EndFamily(ctx context.Context, id authz.FamilyID, client authz.ClientID, at time.Time) (alive bool, err error) {
+func (db *DB) EndFamily(ctx context.Context, id authz.FamilyID, client oauth.ClientID, at time.Time) (alive bool, err error) {
 	err = db.write(ctx, "EndFamily", func(t *tx) error {
 		e, lived, err := t.endFamily(id, client, at)
 		alive = lived
@@ -134,7 +135,7 @@ func (db *DB) EndFamily(ctx context.Context, id authz.FamilyID, client authz.Cli
 }
 
 // actor is a client as the actor of an event.
-func actor(client authz.ClientID) string { return "client:" + string(client) }
+func actor(client oauth.ClientID) string { return "client:" + string(client) }
 
 // trimStep is how many families one unit of work trims at most. Redemptions wait for no more than that.
 const trimStep = 200

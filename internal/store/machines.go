@@ -6,6 +6,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/store/engine"
 )
@@ -42,7 +43,7 @@ WHERE c.id = $1 AND c.machine AND c.disabled_at = 0
 
 // IssueMachine records the issue of a machine token.
 // authz.ErrNotLive when the client is no machine, disabled, gone or blocked by its team.
-func (db *DB) IssueMachine(ctx context.Context, client authz.ClientID, at time.Time, scope oauth.Scope) error {
+func (db *DB) IssueMachine(ctx context.Context, client oauth.ClientID, at time.Time, scope oauth.Scope) error {
 	e := audit.Event{At: at, Kind: audit.MachineToken, Actor: actor(client), Client: string(client), Detail: engine.Words(scope)}
 	var err error
 	if db.engine.PostgreSQL() {
@@ -65,7 +66,7 @@ func (db *DB) IssueMachine(ctx context.Context, client authz.ClientID, at time.T
 }
 
 // EndToken ends a machine token until it expires.
-func (db *DB) EndToken(ctx context.Context, jti string, client authz.ClientID, at, expires time.Time) error {
+func (db *DB) EndToken(ctx context.Context, jti string, client oauth.ClientID, at, expires time.Time) error {
 	return db.write(ctx, "EndToken", func(t *tx) error {
 		owner, err := t.clientTeam(client)
 		if err != nil {
@@ -81,8 +82,8 @@ func (db *DB) EndToken(ctx context.Context, jti string, client authz.ClientID, a
 }
 
 // MachineLive is the client of a machine token with its team, when token, client and team are alive. authz.ErrNotLive.
-func (db *DB) MachineLive(ctx context.Context, jti string, client authz.ClientID, issued time.Time) (authz.Client, error) {
-	scan := func(r engine.Row) (c authz.Client, err error) {
+func (db *DB) MachineLive(ctx context.Context, jti string, id oauth.ClientID, issued time.Time) (client.Client, error) {
+	scan := func(r engine.Row) (c client.Client, err error) {
 		err = r.Scan(clientInto(&c)...)
 		return c, err
 	}
@@ -98,7 +99,7 @@ func (db *DB) MachineLive(ctx context.Context, jti string, client authz.ClientID
 			AND NOT EXISTS (SELECT 1 FROM gh_team_blocks b WHERE b.team_id = c.team_id AND b.client_id = c.id)
 			AND NOT EXISTS (SELECT 1 FROM gh_endings e WHERE e.kind = 'token' AND e.id = $1)
 			AND NOT EXISTS (SELECT 1 FROM gh_endings e WHERE e.kind = 'client' AND e.id = $2 AND e.at >= $3)`,
-		jti, client, engine.Millis(issued.Truncate(time.Second)))
+		jti, id, engine.Millis(issued.Truncate(time.Second)))
 }
 
 // The ends of machine clients are published: everything that they were given until $2, or $3, is dead.

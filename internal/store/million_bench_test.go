@@ -6,10 +6,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
 	"github.com/gatehouse-auth/gatehouse/internal/store"
 	"github.com/gatehouse-auth/gatehouse/internal/store/storetest"
-	"github.com/google/go-cmp/cmp"
 )
 
 // BenchmarkMillionRefreshes refreshes one connection a million times, or as often as eight minutes allow, which it says, and fails if a table but the audit

@@ -5,12 +5,13 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 )
 
 // visit is a session and the client that sent it here: the key of a cached visitor.
 type visit struct {
 	session string
-	client  authz.ClientID
+	client  oauth.ClientID
 }
 
 // visitor is the cached visitor. It reads no revision: the caller has just asked for the client, which did.
@@ -40,7 +41,7 @@ func (c *cache) putVisitor(v visit, visitor authz.Visitor, emptied uint64) {
 }
 
 // Visitor is a session and its person's Standings. What it refers to is shared and must not be changed. authn.ErrNoSession.
-func (db *DB) Visitor(ctx context.Context, session string, client authz.ClientID, now time.Time) (authz.Visitor, error) {
+func (db *DB) Visitor(ctx context.Context, session string, client oauth.ClientID, now time.Time) (authz.Visitor, error) {
 	emptied := db.cache.visitorReading()
 	visitor, err := db.readVisitor(ctx, session, client, now)
 	if err == nil {
@@ -51,7 +52,7 @@ func (db *DB) Visitor(ctx context.Context, session string, client authz.ClientID
 
 // RememberedVisitor is what Visitor has answered before, if it is cached. Since then a grant may have been given or
 // widened, and a block lifted. Nothing else has changed.
-func (db *DB) RememberedVisitor(session string, client authz.ClientID, now time.Time) (visitor authz.Visitor, known bool) {
+func (db *DB) RememberedVisitor(session string, client oauth.ClientID, now time.Time) (visitor authz.Visitor, known bool) {
 	visitor, known = db.cache.visitor(visit{session, client}, time.Now())
 	return visitor, known && visitor.Session.ExpiresAt.After(now)
 }

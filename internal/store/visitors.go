@@ -7,6 +7,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/store/engine"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 )
@@ -21,7 +22,7 @@ func standingInto(s *authz.Standing, g *authz.Grant) []any {
 }
 
 // setGrant gives a standing the grant that was scanned, if there is one.
-func setGrant(s *authz.Standing, g authz.Grant, user team.UserID, client authz.ClientID) {
+func setGrant(s *authz.Standing, g authz.Grant, user team.UserID, client oauth.ClientID) {
 	if g.ID != "" {
 		g.User, g.Client, g.Team = user, client, s.Team.ID
 		s.Grant = &g
@@ -35,7 +36,7 @@ func sortStandings(standings []authz.Standing) {
 }
 
 // Standings is each team that the person belongs to, by name, with what concerns the client.
-func (db *DB) Standings(ctx context.Context, user team.UserID, client authz.ClientID) ([]authz.Standing, error) {
+func (db *DB) Standings(ctx context.Context, user team.UserID, client oauth.ClientID) ([]authz.Standing, error) {
 	scan := func(r engine.Row) (s authz.Standing, err error) {
 		var g authz.Grant
 		err = r.Scan(standingInto(&s, &g)...)
@@ -57,7 +58,7 @@ func (db *DB) Standings(ctx context.Context, user team.UserID, client authz.Clie
 }
 
 // readVisitor is Visitor, from the database.
-func (db *DB) readVisitor(ctx context.Context, session string, client authz.ClientID, now time.Time) (v authz.Visitor, err error) {
+func (db *DB) readVisitor(ctx context.Context, session string, client oauth.ClientID, now time.Time) (v authz.Visitor, err error) {
 	// One row for each team, and one row without a team for a person who has none.
 	scan := func(r engine.Row) (s authz.Standing, err error) {
 		var g authz.Grant
