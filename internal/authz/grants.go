@@ -22,15 +22,15 @@ func (s *Server) Grants(ctx context.Context, actor team.Actor, f GrantFilter) ([
 // EndGrant ends a grant and everything issued under it, and returns what ended. A grant that is not the actor's to end is like one
 // that does not exist: ErrNoGrant.
 func (s *Server) EndGrant(ctx context.Context, actor team.Actor, id GrantID) (GrantDetail, error) {
-	grants, err := s.grants.Grants(ctx, GrantFilter{ID: id})
+	grant, err := s.grants.Grant(ctx, id)
 	if err != nil {
 		return GrantDetail{}, fmt.Errorf("load grant %q: %w", id, err)
 	}
-	if len(grants) == 0 || team.May(actor, team.EndConnection, team.On{Team: grants[0].Team.ID, User: grants[0].User.ID}) != nil {
+	if team.May(actor, team.EndConnection, team.On{Team: grant.Team.ID, User: grant.User.ID}) != nil {
 		return GrantDetail{}, ErrNoGrant
 	}
 	if err := s.grants.RevokeGrant(ctx, id); err != nil {
 		return GrantDetail{}, fmt.Errorf("end grant %q: %w", id, err)
 	}
-	return grants[0], nil
+	return grant, nil
 }
