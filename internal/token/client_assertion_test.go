@@ -24,8 +24,8 @@ const (
 	tokenEndpoint = "https://id.example/o/token/"
 )
 
-// verify checks an assertion of the client c1.
-func verify(text string, keys jose.JSONWebKeySet, now time.Time) (token.Assertion, error) {
+// verifyAssertion checks an assertion of the client c1.
+func verifyAssertion(text string, keys jose.JSONWebKeySet, now time.Time) (token.Assertion, error) {
 	return token.AssertionCheck{Client: "c1", Issuer: issuer, Keys: keys, Algorithms: oauth.ClientAlgorithms(false), Now: now}.Verify(text)
 }
 
@@ -99,12 +99,12 @@ func TestClientAssertionOfEachAlgorithm(t *testing.T) {
 		kid       string
 	}{{jose.ES256, e, "e"}, {jose.RS256, r, "r"}, {jose.PS256, r, "r"}, {jose.EdDSA, d, "d"}} {
 		for _, kid := range []string{tt.kid, ""} {
-			got, err := verify(sign(t, tt.algorithm, tt.key, kid, assertionClaims(now)), set, now)
+			got, err := verifyAssertion(sign(t, tt.algorithm, tt.key, kid, assertionClaims(now)), set, now)
 			if err != nil || got.ID != "j1" || !got.Expires.Equal(now.Add(time.Minute)) {
 				t.Errorf("%s with kid %q: got %+v, %v", tt.algorithm, kid, got, err)
 			}
 		}
-		if _, err := verify(sign(t, tt.algorithm, tt.key, "other", assertionClaims(now)), set, now); err == nil {
+		if _, err := verifyAssertion(sign(t, tt.algorithm, tt.key, "other", assertionClaims(now)), set, now); err == nil {
 			t.Errorf("%s: the kid of no key is accepted", tt.algorithm)
 		}
 	}
@@ -112,21 +112,21 @@ func TestClientAssertionOfEachAlgorithm(t *testing.T) {
 	text := signEd25519(t, d, assertionClaims(now))
 	for _, key := range set.Keys {
 		key.Algorithm = ""
-		_, err := verify(text, jose.JSONWebKeySet{Keys: []jose.JSONWebKey{key}}, now)
+		_, err := verifyAssertion(text, jose.JSONWebKeySet{Keys: []jose.JSONWebKey{key}}, now)
 		if (err == nil) != (key.KeyID == "d") {
 			t.Errorf("Ed25519 with the key %s: got %v", key.KeyID, err)
 		}
 	}
 	encode := base64.RawURLEncoding.EncodeToString
 	critical := encode([]byte(`{"alg":"Ed25519","crit":["x"],"x":1}`)) + "." + strings.Split(text, ".")[1]
-	if _, err := verify(critical+"."+encode(ed25519.Sign(d, []byte(critical))), set, now); err == nil {
+	if _, err := verifyAssertion(critical+"."+encode(ed25519.Sign(d, []byte(critical))), set, now); err == nil {
 		t.Error("Ed25519 with critical headers is accepted")
 	}
 	named := keySet(t, jose.JSONWebKey{Key: d.Public(), Algorithm: "EdDSA"})
-	if _, err := verify(text, named, now); err != nil {
+	if _, err := verifyAssertion(text, named, now); err != nil {
 		t.Errorf("Ed25519 with a key of EdDSA, which is the same: %v", err)
 	}
-	if _, err := verify(text[:len(text)-4]+"AAAA", named, now); err == nil {
+	if _, err := verifyAssertion(text[:len(text)-4]+"AAAA", named, now); err == nil {
 		t.Error("an altered signature of Ed25519 is accepted")
 	}
 }
@@ -249,7 +249,7 @@ func TestClaimsOfClientAssertions(t *testing.T) {
 		claims := assertionClaims(now)
 		maps.Copy(claims, tt.change)
 		maps.DeleteFunc(claims, func(_ string, v any) bool { return v == nil })
-		got, err := verify(sign(t, jose.ES256, key, "", claims), set, now)
+		got, err := verifyAssertion(sign(t, jose.ES256, key, "", claims), set, now)
 		switch {
 		case tt.mentions == "" && err != nil:
 			t.Errorf("%s: got %v, want acceptance", tt.name, err)
@@ -293,7 +293,7 @@ func TestKeysOfClientAssertions(t *testing.T) {
 		{"critical headers", encode([]byte(`{"alg":"ES256","crit":["x"],"x":1}`)) + "." + payload + "." + strings.Split(good, ".")[2], []jose.JSONWebKey{{Key: e.Public()}}, false},
 		{"the key that the assertion brings", withOwnKey(t, e, now), []jose.JSONWebKey{{Key: p384.Public()}}, false},
 	} {
-		_, err := verify(tt.text, jose.JSONWebKeySet{Keys: tt.keys}, now)
+		_, err := verifyAssertion(tt.text, jose.JSONWebKeySet{Keys: tt.keys}, now)
 		if (err == nil) != tt.accepted {
 			t.Errorf("%s: got %v, want acceptance: %v", tt.name, err, tt.accepted)
 		}
@@ -329,7 +329,7 @@ func TestClientAssertionCannotBeAltered(t *testing.T) {
 	good := sign(t, jose.ES256, key, "", assertionClaims(now))
 	refused := func(altered string) {
 		t.Helper()
-		if _, err := verify(altered, set, now); err == nil {
+		if _, err := verifyAssertion(altered, set, now); err == nil {
 			t.Errorf("%q is accepted", altered)
 		} else if strings.Contains(err.Error(), good[len(good)-20:]) {
 			t.Errorf("the error quotes the assertion: %v", err)
@@ -343,7 +343,7 @@ func TestClientAssertionCannotBeAltered(t *testing.T) {
 	for _, text := range []string{"", ".", "a.b.c", good + "." + good, strings.Repeat(good, 40), `{"payload":"","signatures":[]}`} {
 		refused(text)
 	}
-	_, err := verify(sign(t, jose.ES256, key, "", map[string]any{"pad": strings.Repeat("a", 8192)}), set, now)
+	_, err := verifyAssertion(sign(t, jose.ES256, key, "", map[string]any{"pad": strings.Repeat("a", 8192)}), set, now)
 	if err == nil || !strings.Contains(err.Error(), "longer than 8192") {
 		t.Errorf("a long assertion: got %v", err)
 	}
@@ -360,7 +360,7 @@ func FuzzVerifyClientAssertion(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		// Nobody else has the key, so only what it signed is accepted, whatever the spelling of the signature.
-		if _, err := verify(text, set, now); err == nil && !strings.HasPrefix(text, input) {
+		if _, err := verifyAssertion(text, set, now); err == nil && !strings.HasPrefix(text, input) {
 			t.Errorf("%q is accepted and was never signed", text)
 		}
 	})

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"context"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
@@ -8,6 +9,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/govern"
 	"github.com/gatehouse-auth/gatehouse/internal/limit"
+	"github.com/gatehouse-auth/gatehouse/internal/store"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 )
 
@@ -38,8 +40,8 @@ func testDisableUser(k *kit) {
 
 	k.ok(k.db.DisableUser(k.ctx, ada.ID, later))
 	equal(k, "DisabledAt", must[team.User](k)(k.db.User(k.ctx, ada.ID)).DisabledAt, later)
-	equal(k, "sessions of others", k.rows("sessions", "id = 's2'"), 1)
-	equal(k, "grants and families of others", k.rows("families", "id = 'f2'"), 1)
+	equal(k, "sessions of others", k.rows("gh_sessions", "id = 's2'"), 1)
+	equal(k, "grants and families of others", k.rows("gh_families", "id = 'f2'"), 1)
 
 	_, err := k.db.SaveGrant(k.ctx, grant("g3", ada, global, acme, "read"))
 	k.is(err, authz.ErrNotLive)
@@ -47,9 +49,9 @@ func testDisableUser(k *kit) {
 
 	k.ok(k.db.EnableUser(k.ctx, ada.ID))
 	equal(k, "Enabled", must[team.User](k)(k.db.User(k.ctx, ada.ID)), ada)
-	equal(k, "sessions revived", k.rows("sessions", "user_id = 'u-ada'"), 0)
-	equal(k, "grants revived", k.rows("grants", "user_id = 'u-ada'"), 0)
-	equal(k, "families revived", k.rows("families", "id = 'f1'"), 0)
+	equal(k, "sessions revived", k.rows("gh_sessions", "user_id = 'u-ada'"), 0)
+	equal(k, "grants revived", k.rows("gh_grants", "user_id = 'u-ada'"), 0)
+	equal(k, "families revived", k.rows("gh_families", "id = 'f1'"), 0)
 	equal(k, "memberships", len(must[[]team.Membership](k)(k.db.Memberships(k.ctx, ada.ID))), 2)
 
 	k.is(k.db.DisableUser(k.ctx, "nobody", now), team.ErrNoUser)
@@ -65,9 +67,9 @@ func testTeams(k *kit) {
 	_, err := k.db.TeamBySlug(k.ctx, "nowhere")
 	k.is(err, team.ErrNoTeam)
 
-	k.is(k.db.RenameTeam(k.ctx, acme.ID, "beta", "Acme"), team.ErrSlugTaken)
-	k.is(k.db.RenameTeam(k.ctx, "nowhere", "new", "New"), team.ErrNoTeam)
-	k.ok(k.db.RenameTeam(k.ctx, acme.ID, "apex", "Apex"))
+	k.is(renameTeam(k.ctx, k.db, acme.ID, "beta", "Acme"), team.ErrSlugTaken)
+	k.is(renameTeam(k.ctx, k.db, "nowhere", "new", "New"), team.ErrNoTeam)
+	k.ok(renameTeam(k.ctx, k.db, acme.ID, "apex", "Apex"))
 	_, err = k.db.TeamBySlug(k.ctx, "acme")
 	k.is(err, team.ErrNoTeam)
 	renamed := team.Team{ID: acme.ID, Slug: "apex", Name: "Apex", CreatedAt: now}
@@ -85,10 +87,10 @@ func testRemoveTeam(k *kit) {
 	k.ok(k.db.RemoveTeam(k.ctx, acme.ID))
 	_, err := k.db.Client(k.ctx, acmes.ID)
 	k.is(err, client.ErrNoClient)
-	equal(k, "memberships", k.rows("memberships", "team_id = 't-acme'"), 0)
-	equal(k, "blocks", k.rows("team_blocks", "1 = 1"), 0)
-	equal(k, "families", k.rows("families", "id = 'f1'"), 0)
-	equal(k, "families elsewhere", k.rows("families", "id = 'f2'"), 1)
+	equal(k, "memberships", k.rows("gh_memberships", "team_id = 't-acme'"), 0)
+	equal(k, "blocks", k.rows("gh_team_blocks", "1 = 1"), 0)
+	equal(k, "families", k.rows("gh_families", "id = 'f1'"), 0)
+	equal(k, "families elsewhere", k.rows("gh_families", "id = 'f2'"), 1)
 	k.is(k.db.RemoveTeam(k.ctx, acme.ID), team.ErrNoTeam)
 
 	// A slug used again is another team.
@@ -109,7 +111,7 @@ func testMembers(k *kit) {
 	equal(k, "Members of nothing", must[[]team.Person](k)(k.db.Members(k.ctx, "nowhere")), nil)
 
 	// By name, whatever the case: "apple" comes before "Beta".
-	k.ok(k.db.RenameTeam(k.ctx, acme.ID, "z", "apple"))
+	k.ok(renameTeam(k.ctx, k.db, acme.ID, "z", "apple"))
 	apple := team.Team{ID: acme.ID, Slug: "z", Name: "apple", CreatedAt: now}
 	equal(k, "Memberships", must[[]team.Membership](k)(k.db.Memberships(k.ctx, ada.ID)), []team.Membership{
 		{User: ada.ID, Team: apple, Role: team.Admin, CreatedAt: now}, {User: ada.ID, Team: beta, Role: team.Member, CreatedAt: now},
@@ -126,8 +128,8 @@ func testRemoveMember(k *kit) {
 		k.redeemed(id, g)
 	}
 	k.ok(k.db.RemoveMember(k.ctx, acme.ID, ada.ID))
-	equal(k, "grants and families", k.rows("grants", "id = 'g1'")+k.rows("families", "id = 'f1'"), 0)
-	equal(k, "what stays", k.rows("families", "id IN ('f2', 'f3')"), 2)
+	equal(k, "grants and families", k.rows("gh_grants", "id = 'g1'")+k.rows("gh_families", "id = 'f1'"), 0)
+	equal(k, "what stays", k.rows("gh_families", "id IN ('f2', 'f3')"), 2)
 	k.is(k.db.RemoveMember(k.ctx, acme.ID, ada.ID), team.ErrNoMember)
 
 	// Who comes back starts anew.
@@ -154,13 +156,13 @@ func testPasswords(k *kit) {
 	k.ok(k.db.StartSession(k.ctx, session("s2", bob), ""))
 	k.ok(k.db.SetPassword(k.ctx, ada.ID, "hash", now))
 	account(ada, "hash")
-	equal(k, "sessions that ended", k.rows("sessions", "id = 's1'"), 0)
-	equal(k, "sessions of others", k.rows("sessions", "id = 's2'"), 1)
+	equal(k, "sessions that ended", k.rows("gh_sessions", "id = 's1'"), 0)
+	equal(k, "sessions of others", k.rows("gh_sessions", "id = 's2'"), 1)
 
 	k.ok(k.db.StartSession(k.ctx, session("s1", ada), ""))
 	k.ok(k.db.Rehash(k.ctx, ada.ID, "hash", "stronger"))
 	account(ada, "stronger")
-	equal(k, "sessions that ended", k.rows("sessions", "id = 's1'"), 1)
+	equal(k, "sessions that ended", k.rows("gh_sessions", "id = 's1'"), 1)
 	k.ok(k.db.Rehash(k.ctx, ada.ID, "hash", "late"))
 	account(ada, "stronger")
 	account(bob, "")
@@ -193,7 +195,7 @@ func testSessions(k *kit) {
 	// One that cannot start ends nothing.
 	k.ok(k.db.StartSession(k.ctx, session("s3", bob), ""))
 	k.is(k.db.StartSession(k.ctx, session("s4", team.User{ID: "nobody"}), "s3"), authn.ErrSignInFailed)
-	equal(k, "the session that was to be replaced", k.rows("sessions", "id = 's3'"), 1)
+	equal(k, "the session that was to be replaced", k.rows("gh_sessions", "id = 's3'"), 1)
 }
 
 func testThrottle(k *kit) {
@@ -218,7 +220,7 @@ func testThrottle(k *kit) {
 
 	none := limit.Bucket{Key: "none", Limit: 0, Window: time.Minute}
 	count(now, time.Minute, none)
-	equal(k, "buckets saved by a refusal", k.rows("throttle", "bucket = 'none'"), 0)
+	equal(k, "buckets saved by a refusal", k.rows("gh_throttle", "bucket = 'none'"), 0)
 
 	// It never goes below nothing.
 	fresh := limit.Bucket{Key: "fresh", Limit: 1, Window: time.Minute}
@@ -228,4 +230,13 @@ func testThrottle(k *kit) {
 	}
 	count(now, 0, fresh)
 	count(now, time.Minute, fresh)
+}
+
+// renameTeam gives a team a slug and a name.
+func renameTeam(ctx context.Context, db *store.DB, id team.ID, slug, name string) error {
+	_, err := db.UpdateTeam(ctx, id, func(t team.Team) (team.Team, error) {
+		t.Slug, t.Name = slug, name
+		return t, nil
+	})
+	return err
 }
