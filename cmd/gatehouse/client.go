@@ -55,7 +55,7 @@ func clientOf(a *app.App, c client.Client) clientJSON {
 		ResourceServer: c.ResourceServer, Resources: c.Resources, JWKS: json.RawMessage(c.JWKS), JWKSURI: c.JWKSURI, IDTokenAlgorithm: c.IDTokenAlgorithm,
 		PostLogoutRedirectURIs: c.PostLogoutRedirectURIs, BackchannelLogoutURI: c.BackchannelLogoutURI, RequirePAR: c.RequirePAR, RequireDPoP: c.RequireDPoP,
 		InsecureAssertionAudience: c.InsecureAssertionAudience,
-		CreatedAt: instant(c.CreatedAt), DisabledAt: instant(c.DisabledAt),
+		CreatedAt:                 instant(c.CreatedAt), DisabledAt: instant(c.DisabledAt),
 	}
 }
 

@@ -37,7 +37,7 @@ func (f *clientFlags) register(cmd *cobra.Command) {
 	flags.StringVar(&f.backchannelLogoutURI, "backchannel-logout-uri", "", "the `URI` to call when a person signs out")
 	flags.BoolVar(&f.requirePAR, "require-par", false, "accept only authorization requests that it pushed (RFC 9126)")
 	flags.BoolVar(&f.requireDPoP, "require-dpop", false, "issue only tokens bound to its DPoP key (RFC 9449)")
-	flags.BoolVar(&f.insecureAudience, "insecure-assertion-audience", false, "also accept assertions (private_key_jwt) for the token endpoint instead of the issuer; a malicious server that the client uses can then act as the client here")
+	flags.BoolVar(&f.insecureAudience, "insecure-assertion-audience", false, "also accept assertions (private_key_jwt) for the token endpoint; a server for which one was made can then use it here")
 }
 
 func (f *clientFlags) scope() (oauth.Scope, error) {
