@@ -28,6 +28,7 @@ func (s *server) provenKey(w http.ResponseWriter, r *http.Request, accessToken s
 	var made time.Time
 	thumbprint, err := resourceserver.CheckProof(r, resourceserver.ProofCheck{
 		URL: s.Issuer + r.URL.EscapedPath(), AccessToken: accessToken, Replays: &s.proofs, Now: s.Now(),
+		Algorithms: oauth.ClientAlgorithms(false),
 		Nonce: func(nonce string) (time.Time, time.Time) {
 			if s.Keys.Open(purposeNonce, nonce, &made) != nil {
 				return time.Time{}, time.Time{}

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
-	"github.com/gatehouse-auth/gatehouse/resourceserver"
 )
 
 // The schemes by which an access token comes (RFC 6750 §2.1, RFC 9449 §7.1).
@@ -93,7 +92,7 @@ func protectedError(err error) (int, oauth.Code, string) {
 	return status, code, description
 }
 
-var proofAlgorithms = strings.Join(resourceserver.ProofAlgorithms(), " ")
+var proofAlgorithms = strings.Join(oauth.ClientAlgorithms(false), " ")
 
 // challenges are the values of WWW-Authenticate: what was wrong under the scheme that was used, and which other one there is. A bound token must
 // not be told to try as a bearer token.
