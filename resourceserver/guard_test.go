@@ -144,6 +144,7 @@ func TestSettingsThatCannotWork(t *testing.T) {
 		"relative issuer":       {"/id", resourceserver.Options{}},
 		"plain http":            {"http://id.example", resourceserver.Options{}},
 		"looks like loopback":   {"http://127.0.0.1.example", resourceserver.Options{}},
+		"ends like loopback":    {"http://evillocalhost", resourceserver.Options{}},
 		"loopback as user":      {"http://localhost@id.example", resourceserver.Options{}},
 		"query":                 {"https://id.example?x=1", resourceserver.Options{}},
 		"metadata over http":    {"https://id.example", resourceserver.Options{MetadataURL: "http://id.example/m"}},

@@ -222,7 +222,9 @@ func checkURL(text string, insecure bool) error {
 	return fmt.Errorf("%q must use https", text)
 }
 
+// loopback reports whether a host can only mean this machine.
 func loopback(host string) bool {
+	host = strings.ToLower(host)
 	addr, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && addr.IsLoopback()
+	return host == "localhost" || strings.HasSuffix(host, ".localhost") || err == nil && addr.IsLoopback()
 }

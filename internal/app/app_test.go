@@ -185,12 +185,12 @@ func TestServersShareOnePostgreSQLDatabase(t *testing.T) {
 	if session, err := apps[1].Authn.Session(t.Context(), cookie); err != nil || session.User.Email != "ann@example.com" {
 		t.Errorf("the other server knows the session as %v, %v", session.User, err)
 	}
-	sealed, err := apps[0].Keys.Seal("test", "hello", time.Now().Add(time.Hour))
+	sealed, err := apps[0].Keys.Seal(token.PurposeDone, "hello", time.Now().Add(time.Hour))
 	if err != nil {
 		t.Fatal(err)
 	}
 	var opened string
-	if err := apps[1].Keys.Open("test", sealed, &opened); err != nil || opened != "hello" {
+	if err := apps[1].Keys.Open(token.PurposeDone, sealed, &opened); err != nil || opened != "hello" {
 		t.Errorf("the other server opens %q, %v", opened, err)
 	}
 	apps[0].prune(t.Context())

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 	"go.yaml.in/yaml/v4"
 )
@@ -204,15 +205,13 @@ func parsePublicURL(s string) (string, error) {
 	return u.Scheme + "://" + host, nil
 }
 
-// isLoopbackURL reports whether only this machine can mean itself by the URL.
+// isLoopbackURL reports whether the URL names this machine, as seen from this machine.
 func isLoopbackURL(s string) bool {
 	u, err := url.Parse(s)
 	if err != nil {
 		return false
 	}
-	host := u.Hostname()
-	address, err := netip.ParseAddr(host)
-	return host == "localhost" || strings.HasSuffix(host, ".localhost") || err == nil && address.IsLoopback()
+	return oauth.IsLoopback(u.Hostname())
 }
 
 func parseWebURL(s string) (string, error) {

@@ -12,10 +12,9 @@ import (
 )
 
 const (
-	purposeBrowser  token.Purpose = "browser"
-	browserLifetime               = 365 * 24 * time.Hour
-	maxBrowserUsers               = 4    // people who share a browser
-	maxBrowser                    = 2048 // bytes of a cookie that are worth opening
+	browserLifetime = 365 * 24 * time.Hour
+	maxBrowserUsers = 4    // people who share a browser
+	maxBrowser      = 2048 // bytes of a cookie that are worth opening
 )
 
 // browser is the content of the browser cookie: who has signed in here. It opens no door; it only says whose failures are counted apart from strangers'.
@@ -40,7 +39,7 @@ func (a *Authenticator) openBrowser(cookie string) browser {
 	if cookie == "" || len(cookie) > maxBrowser {
 		return browser{}
 	}
-	if err := a.keys.Open(purposeBrowser, cookie, &b); err != nil {
+	if err := a.keys.Open(token.PurposeBrowser, cookie, &b); err != nil {
 		return browser{}
 	}
 	return b
@@ -54,7 +53,7 @@ func (a *Authenticator) sealBrowser(b browser, user team.UserID, hash string) (s
 	others := slices.DeleteFunc(slices.Clone(b.Users), func(u browserUser) bool { return u.User == user })
 	b.Users = append([]browserUser{{user, digest(hash)}}, others...)
 	b.Users = b.Users[:min(len(b.Users), maxBrowserUsers)]
-	return a.keys.Seal(purposeBrowser, b, a.now().Add(browserLifetime))
+	return a.keys.Seal(token.PurposeBrowser, b, a.now().Add(browserLifetime))
 }
 
 func digest(hash string) string {

@@ -29,7 +29,7 @@ func (s *Server) Begin(ctx context.Context, p oauth.Params) (Request, error) {
 	}
 	if client.RequirePAR {
 		// RFC 9126 §6.
-		return Request{}, s.redirect(r.AuthorizationRequest, oauth.InvalidRequest.Errorf("this client has to push its authorization requests to %s first (RFC 9126)", s.opts.Issuer+endpointPushed))
+		return Request{}, s.redirect(r.AuthorizationRequest, oauth.InvalidRequest.Errorf("this client has to push its authorization requests to %s first (RFC 9126)", s.opts.Issuer+oauth.PathPushed))
 	}
 	return s.begun(r, client), nil
 }

@@ -120,6 +120,6 @@ func (s *Server) clientKeys(ctx context.Context, client Client, kid string) (jos
 func (s *Server) assertionAudiences(endpoint string) []string {
 	const slash = len("/")
 	called := s.opts.Issuer + endpoint
-	issued := s.opts.Issuer + endpointToken
+	issued := s.opts.Issuer + oauth.PathToken
 	return []string{s.opts.Issuer, issued, issued[:len(issued)-slash], called, called[:len(called)-slash]}
 }

@@ -13,9 +13,6 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 )
 
-// purposeCode seals authorization codes.
-const purposeCode token.Purpose = "code"
-
 // code is an authorization code: a sealed value that says itself what it is for. What is stored is its redemption. Names are short because codes travel in URLs.
 type code struct {
 	ID          FamilyID            `json:"i"`
@@ -36,7 +33,7 @@ type code struct {
 // issueCode makes a code for a grant. Nothing is written.
 func (s *Server) issueCode(r Request, session authn.Session, g Grant) (string, error) {
 	now := s.now()
-	sealed, err := s.keys.Seal(purposeCode, code{
+	sealed, err := s.keys.Seal(token.PurposeCode, code{
 		ID: FamilyID(token.NewOrderedID(now)), Grant: g.ID, Client: g.Client, RedirectURI: r.RedirectURI, Challenge: r.CodeChallenge,
 		Scope: r.Scope, Nonce: r.Nonce, AuthTime: session.AuthTime.UnixMilli(), IssuedAt: now.UnixMilli(),
 		Methods: session.Methods, SessionID: session.SID(), Resource: r.Resource, DPoPKey: r.DPoPKey,
@@ -58,7 +55,7 @@ func (s *Server) openCode(text string) (c code, expired bool, err error) {
 	if !ok {
 		return code{}, false, errBadCode(errors.New("the code does not have our prefix"))
 	}
-	err = s.keys.Open(purposeCode, sealed, &c)
+	err = s.keys.Open(token.PurposeCode, sealed, &c)
 	switch {
 	case errors.Is(err, token.ErrExpired):
 		return c, true, nil

@@ -115,7 +115,7 @@ func (w *world) familyID(code string) string {
 	var inside struct {
 		ID string `json:"i"`
 	}
-	if err := w.keys.Open("code", strings.TrimPrefix(code, token.PrefixCode), &inside); err != nil && !errors.Is(err, token.ErrExpired) {
+	if err := w.keys.Open(token.PurposeCode, strings.TrimPrefix(code, token.PrefixCode), &inside); err != nil && !errors.Is(err, token.ErrExpired) {
 		w.Fatal(err)
 	}
 	return inside.ID

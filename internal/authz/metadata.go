@@ -7,32 +7,19 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 )
 
-// Endpoints, below the issuer. Client assertions name them.
-const (
-	endpointAuthorization = "/o/authorize/"
-	endpointToken         = "/o/token/"
-	endpointRevocation    = "/o/revoke_token/"
-	endpointIntrospection = "/o/introspect/"
-	endpointPushed        = "/o/par/"
-	endpointUserInfo      = "/o/userinfo/"
-	endpointSignOut       = "/o/logout/"
-	endpointJWKS          = "/.well-known/jwks.json"
-	endpointEnded         = "/.well-known/ended-tokens.jwt"
-)
-
 // Metadata is what the server accepts (RFC 8414), and nothing else.
 func (s *Server) Metadata() oauth.Metadata {
 	confidential := []oauth.AuthMethod{oauth.AuthBasic, oauth.AuthPost, oauth.AuthPrivateKeyJWT}
 	everyone := append(slices.Clone(confidential), oauth.AuthNone)
 	return oauth.Metadata{
 		Issuer:                             s.opts.Issuer,
-		AuthorizationEndpoint:              s.opts.Issuer + endpointAuthorization,
-		TokenEndpoint:                      s.opts.Issuer + endpointToken,
-		RevocationEndpoint:                 s.opts.Issuer + endpointRevocation,
-		IntrospectionEndpoint:              s.opts.Issuer + endpointIntrospection,
-		PushedAuthorizationRequestEndpoint: s.opts.Issuer + endpointPushed,
-		JWKSURI:                            s.opts.Issuer + endpointJWKS,
-		EndedTokensURI:                     s.opts.Issuer + endpointEnded,
+		AuthorizationEndpoint:              s.opts.Issuer + oauth.PathAuthorization,
+		TokenEndpoint:                      s.opts.Issuer + oauth.PathToken,
+		RevocationEndpoint:                 s.opts.Issuer + oauth.PathRevocation,
+		IntrospectionEndpoint:              s.opts.Issuer + oauth.PathIntrospection,
+		PushedAuthorizationRequestEndpoint: s.opts.Issuer + oauth.PathPushed,
+		JWKSURI:                            s.opts.Issuer + oauth.PathJWKS,
+		EndedTokensURI:                     s.opts.Issuer + oauth.PathEnded,
 		ServiceDocumentation:               s.opts.Issuer + "/docs/guide/",
 
 		ScopesSupported:                            s.opts.Catalogue.Scope().Union(identityScope),
@@ -56,8 +43,8 @@ func (s *Server) Metadata() oauth.Metadata {
 func (s *Server) OpenIDConfiguration() oauth.OpenIDConfiguration {
 	return oauth.OpenIDConfiguration{
 		Metadata:                         s.Metadata(),
-		UserInfoEndpoint:                 s.opts.Issuer + endpointUserInfo,
-		EndSessionEndpoint:               s.opts.Issuer + endpointSignOut,
+		UserInfoEndpoint:                 s.opts.Issuer + oauth.PathUserInfo,
+		EndSessionEndpoint:               s.opts.Issuer + oauth.PathEndSession,
 		SubjectTypesSupported:            []string{"public"},
 		IDTokenSigningAlgValuesSupported: idTokenAlgorithms,
 		ClaimsSupported: []string{

@@ -10,9 +10,6 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 )
 
-// purposePushed seals pushed authorization requests.
-const purposePushed token.Purpose = "par"
-
 // pushedLifetime is how long a request_uri may be used: the client redirects the person at once (RFC 9126 §2.2).
 const pushedLifetime = 90 * time.Second
 
@@ -20,7 +17,7 @@ const pushedLifetime = 90 * time.Second
 //
 // Nothing stored also means that a request_uri can be used again in its 90 seconds. It gains nobody anything: each use asks the person, or finds their consent, as the first did.
 func (s *Server) Push(ctx context.Context, r oauth.PushedRequest) (oauth.PushedResponse, error) {
-	client, err := s.authenticate(ctx, r.Client, endpointPushed)
+	client, err := s.authenticate(ctx, r.Client, oauth.PathPushed)
 	if err != nil {
 		return oauth.PushedResponse{}, err
 	}
@@ -38,7 +35,7 @@ func (s *Server) Push(ctx context.Context, r oauth.PushedRequest) (oauth.PushedR
 	if request.DPoPKey, err = bindKey(request.DPoPKey, r.DPoPKey); err != nil {
 		return oauth.PushedResponse{}, err
 	}
-	sealed, err := s.sealRequest(purposePushed, request, pushedLifetime)
+	sealed, err := s.sealRequest(token.PurposePushed, request, pushedLifetime)
 	if err != nil {
 		return oauth.PushedResponse{}, fmt.Errorf("seal a pushed request: %w", err)
 	}
@@ -73,7 +70,7 @@ func (s *Server) beginPushed(ctx context.Context, p oauth.Params, reference stri
 	if err != nil {
 		return Request{}, &PageError{Err: err}
 	}
-	r, err := s.openRequest(purposePushed, reference)
+	r, err := s.openRequest(token.PurposePushed, reference)
 	expired := errors.Is(err, token.ErrExpired)
 	if err != nil && !expired {
 		return Request{}, &PageError{Err: oauth.InvalidRequestURI.Because(err, "the request_uri is not one that this server made, or it was altered")}

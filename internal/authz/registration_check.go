@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"net/url"
 	"slices"
 	"strings"
@@ -138,9 +137,7 @@ func checkOutboundURI(what, uri string) error {
 	if err != nil || u.Host == "" || u.User != nil || strings.ContainsFunc(uri, notInURI) {
 		return fmt.Errorf("%s %q is not an absolute https URI without user and fragment", what, uri)
 	}
-	ip := net.ParseIP(u.Hostname())
-	loopback := u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
-	if u.Scheme != "https" && !(u.Scheme == "http" && loopback) {
+	if u.Scheme != "https" && !(u.Scheme == "http" && oauth.IsLoopback(u.Hostname())) {
 		return fmt.Errorf("%s %q must be https", what, uri)
 	}
 	return nil

@@ -8,9 +8,6 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 )
 
-// purposeRequest seals authorization requests that wait for a person.
-const purposeRequest token.Purpose = "request"
-
 // RedirectError is an error that may travel to the redirect URI, because client and URI are verified.
 type RedirectError struct {
 	Response oauth.AuthorizationResponse // with Err set
@@ -68,12 +65,12 @@ func (s *Server) openRequest(purpose token.Purpose, sealed string) (Request, err
 
 // Seal is the request for a URL or a form.
 func (s *Server) Seal(r Request) (string, error) {
-	return s.sealRequest(purposeRequest, r, s.opts.RequestLifetime)
+	return s.sealRequest(token.PurposeRequest, r, s.opts.RequestLifetime)
 }
 
 // Open opens what Seal made. A value that is not ours or has expired is a *PageError.
 func (s *Server) Open(sealed string) (Request, error) {
-	r, err := s.openRequest(purposeRequest, sealed)
+	r, err := s.openRequest(token.PurposeRequest, sealed)
 	if err != nil {
 		return Request{}, &PageError{Err: oauth.InvalidRequest.Because(err, "this step was begun too long ago, or its address was altered; start again at the authorization endpoint")}
 	}

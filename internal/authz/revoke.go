@@ -14,7 +14,7 @@ import (
 //
 // Any token of a family ends all of it, an expired one included: who revokes wants the connection to end, and has proved whose it is.
 func (s *Server) Revoke(ctx context.Context, r oauth.TokenParameter) error {
-	client, err := s.authenticate(ctx, r.Client, endpointRevocation)
+	client, err := s.authenticate(ctx, r.Client, oauth.PathRevocation)
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,8 @@ import (
 	"encoding/base64"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/internal/store/engine"
+
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
 )
 
@@ -13,7 +15,7 @@ import (
 func (db *DB) UseAssertion(ctx context.Context, client authz.ClientID, jti string, expires time.Time) error {
 	hash := sha256.Sum256([]byte(jti)) // the client chooses it, and its length
 	return db.write(ctx, "UseAssertion", func(t *tx) error {
-		return t.must(authz.ErrUsed, `INSERT INTO assertions (client_id, jti, expires_at) VALUES ($1, $2, $3) ON CONFLICT (client_id, jti) DO NOTHING`,
-			client, base64.RawURLEncoding.EncodeToString(hash[:]), millis(expires))
+		return t.MustChange(authz.ErrUsed, `INSERT INTO assertions (client_id, jti, expires_at) VALUES ($1, $2, $3) ON CONFLICT (client_id, jti) DO NOTHING`,
+			client, base64.RawURLEncoding.EncodeToString(hash[:]), engine.Millis(expires))
 	})
 }

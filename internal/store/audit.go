@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/internal/store/engine"
+
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
 )
 
@@ -31,18 +33,17 @@ func (db *DB) nextEventID(at time.Time) int64 {
 
 // audit appends an event to what this unit of work does. Who is behind it is what the context says, unless the event knows better.
 func (t *tx) audit(e audit.Event) error {
-	origin := audit.OriginFrom(t.ctx)
+	origin := audit.OriginFrom(t.Context())
 	if e.At.IsZero() {
 		e.At = t.db.now()
 	}
 	// Of a name of its own, so that counting a method's statements counts those of its domain.
-	defer func(name string) { t.name = name }(t.name)
-	t.name = "audit"
+	named := t.Named("audit")
 	const attempts = 10 // each has one chance in two thousand to meet the id of another process in the same microsecond
 	for range attempts {
-		n, err := t.exec(`INSERT INTO audit (id, at, kind, actor, user_id, team_id, client_id, grant_id, family_id, address, request_id, detail)
+		n, err := named.Change(`INSERT INTO audit (id, at, kind, actor, user_id, team_id, client_id, grant_id, family_id, address, request_id, detail)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT (id) DO NOTHING`,
-			t.db.nextEventID(e.At), millis(e.At), e.Kind, cmp.Or(e.Actor, origin.Actor), e.User, e.Team, e.Client, e.Grant, e.Family,
+			t.db.nextEventID(e.At), engine.Millis(e.At), e.Kind, cmp.Or(e.Actor, origin.Actor), e.User, e.Team, e.Client, e.Grant, e.Family,
 			cmp.Or(e.Address, origin.Address), cmp.Or(e.RequestID, origin.RequestID), e.Detail)
 		if err != nil || n == 1 {
 			return err
@@ -58,13 +59,13 @@ func (db *DB) Record(ctx context.Context, e audit.Event) error {
 
 // Events is the events that a filter lets through, the newest first.
 func (db *DB) Events(ctx context.Context, f audit.Filter) ([]audit.Event, error) {
-	scan := func(r row) (e audit.Event, err error) {
-		err = r.Scan(&e.ID, timeColumn{&e.At}, &e.Kind, &e.Actor, &e.User, &e.Team, &e.Client, &e.Grant, &e.Family, &e.Address, &e.RequestID, &e.Detail)
+	scan := func(r engine.Row) (e audit.Event, err error) {
+		err = r.Scan(&e.ID, engine.TimeTo(&e.At), &e.Kind, &e.Actor, &e.User, &e.Team, &e.Client, &e.Grant, &e.Family, &e.Address, &e.RequestID, &e.Detail)
 		return e, err
 	}
 	where, args := eventConditions(f)
 	args = append(args, cmp.Or(f.Limit, 100))
-	return all(ctx, db, "Events", scan, `SELECT id, at, kind, actor, user_id, team_id, client_id, grant_id, family_id, address, request_id, detail
+	return engine.All(ctx, db.engine, "Events", scan, `SELECT id, at, kind, actor, user_id, team_id, client_id, grant_id, family_id, address, request_id, detail
 		FROM audit`+where+fmt.Sprintf(" ORDER BY id DESC LIMIT $%d", len(args)), args...)
 }
 
@@ -97,7 +98,7 @@ func eventConditions(f audit.Filter) (where string, args []any) {
 	}
 	if !f.Since.IsZero() {
 		narrow("id >=", eventID(f.Since)) // for the index
-		narrow("at >=", millis(f.Since))
+		narrow("at >=", engine.Millis(f.Since))
 	}
 	if f.Before != 0 {
 		narrow("id <", f.Before)
@@ -107,5 +108,3 @@ func eventConditions(f audit.Filter) (where string, args []any) {
 	}
 	return where, args
 }
-
-var _ audit.Store = (*DB)(nil)

@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 
+	"github.com/gatehouse-auth/gatehouse/internal/store/engine"
+
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
@@ -12,12 +14,12 @@ import (
 func (db *DB) Block(ctx context.Context, b authz.Block) error {
 	return db.change(ctx, "Block", func(t *tx) error {
 		// Whoever saves a grant in the team has its row, so it is either among those that end here or finds the block.
-		if err := t.must(team.ErrNoTeam, `UPDATE teams SET name = name WHERE id = $1`, b.Team); err != nil {
+		if err := t.MustChange(team.ErrNoTeam, `UPDATE teams SET name = name WHERE id = $1`, b.Team); err != nil {
 			return err
 		}
-		_, err := t.exec(`INSERT INTO team_blocks (team_id, client_id, reason, created_at) VALUES ($1, $2, $3, $4)
-			ON CONFLICT (team_id, client_id) DO UPDATE SET reason = excluded.reason`, b.Team, b.Client, b.Reason, millis(b.CreatedAt))
-		if db.dialect.violation(err) == foreignKey {
+		_, err := t.Change(`INSERT INTO team_blocks (team_id, client_id, reason, created_at) VALUES ($1, $2, $3, $4)
+			ON CONFLICT (team_id, client_id) DO UPDATE SET reason = excluded.reason`, b.Team, b.Client, b.Reason, engine.Millis(b.CreatedAt))
+		if engine.IsForeignKey(err) {
 			return authz.ErrNoClient
 		}
 		if err != nil {
@@ -36,7 +38,7 @@ func (db *DB) Block(ctx context.Context, b authz.Block) error {
 // Unblock lets a client be connected to a team again and revives nothing. authz.ErrNoBlock.
 func (db *DB) Unblock(ctx context.Context, id team.ID, client authz.ClientID) error {
 	return db.write(ctx, "Unblock", func(t *tx) error {
-		if err := t.must(authz.ErrNoBlock, `DELETE FROM team_blocks WHERE team_id = $1 AND client_id = $2`, id, client); err != nil {
+		if err := t.MustChange(authz.ErrNoBlock, `DELETE FROM team_blocks WHERE team_id = $1 AND client_id = $2`, id, client); err != nil {
 			return err
 		}
 		return t.audit(audit.Event{Kind: audit.ClientUnblocked, Team: string(id), Client: string(client)})
@@ -45,10 +47,10 @@ func (db *DB) Unblock(ctx context.Context, id team.ID, client authz.ClientID) er
 
 // Blocks is what a team blocks, the newest first.
 func (db *DB) Blocks(ctx context.Context, id team.ID) ([]authz.Block, error) {
-	scan := func(r row) (b authz.Block, err error) {
-		err = r.Scan(&b.Team, &b.Client, &b.Reason, timeColumn{&b.CreatedAt})
+	scan := func(r engine.Row) (b authz.Block, err error) {
+		err = r.Scan(&b.Team, &b.Client, &b.Reason, engine.TimeTo(&b.CreatedAt))
 		return b, err
 	}
-	return all(ctx, db, "Blocks", scan, `SELECT b.team_id, b.client_id, b.reason, b.created_at FROM team_blocks b
+	return engine.All(ctx, db.engine, "Blocks", scan, `SELECT b.team_id, b.client_id, b.reason, b.created_at FROM team_blocks b
 		WHERE b.team_id = $1 ORDER BY b.created_at DESC, b.client_id`, id)
 }

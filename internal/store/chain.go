@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/gatehouse-auth/gatehouse/internal/store/engine"
+
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
 )
@@ -111,21 +113,23 @@ func (db *DB) once(ctx context.Context, name string, c chain, e audit.Event, gra
 	const attempts = 10 // each has one chance in two thousand to meet the event id of another process in the same microsecond
 	for range attempts {
 		all := slices.Concat(args, []any{
-			db.nextEventID(e.At), millis(e.At), string(e.Kind), cmp.Or(e.Actor, origin.Actor), e.Client, e.Family,
+			db.nextEventID(e.At), engine.Millis(e.At), string(e.Kind), cmp.Or(e.Actor, origin.Actor), e.Client, e.Family,
 			cmp.Or(e.Address, origin.Address), cmp.Or(e.RequestID, origin.RequestID), e.Detail,
 		})
 		var err error
-		if db.writer != nil {
+		if db.engine.PostgreSQL() {
+			err = db.engine.Batch(ctx, name, engine.Statement{
+				Query: c.whole, Args: all, Dest: dest, Lock: c.lock.query, LockArgs: c.lock.arguments(all), Also: "audit",
+			})
+		} else {
 			err = db.write(ctx, name, func(t *tx) error {
-				if err := t.get(dest, c.parts[0].query, c.parts[0].arguments(all)...); err != nil {
+				if err := t.Get(dest, c.parts[0].query, c.parts[0].arguments(all)...); err != nil {
 					return err
 				}
 				return t.follow(c.parts[1:], append(all[:len(all):len(all)], live.User, live.Team, string(*grant)))
 			})
-		} else {
-			err = db.again(ctx, func() error { return db.atOnce(ctx, name, c, dest, all) })
 		}
-		if db.dialect.violation(err) != uniqueConstraint {
+		if !engine.IsUnique(err) {
 			return err
 		}
 	}
@@ -135,10 +139,11 @@ func (db *DB) once(ctx context.Context, name string, c chain, e audit.Event, gra
 // follow runs the statements after the first. sql.ErrNoRows when one of them changed nothing.
 func (t *tx) follow(parts []part, args []any) error {
 	for i, p := range parts {
+		named := t.Tx
 		if i == len(parts)-1 {
-			t.name = "audit" // so that counting a method's statements counts those of its domain
+			named = t.Named("audit") // so that counting a method's statements counts those of its domain
 		}
-		n, err := t.exec(p.query, p.arguments(args)...)
+		n, err := named.Change(p.query, p.arguments(args)...)
 		if err != nil {
 			return err
 		}
@@ -146,21 +151,5 @@ func (t *tx) follow(parts []part, args []any) error {
 			return sql.ErrNoRows
 		}
 	}
-	return nil
-}
-
-// atOnce runs a chain on PostgreSQL. It counts as one statement, with its lock, and its record as another.
-func (db *DB) atOnce(ctx context.Context, name string, c chain, dest, args []any) error {
-	if err := errors.Join(ctx.Err(), db.observe(name), db.fail("audit"), db.fail("commit")); err != nil {
-		return err
-	}
-	found, err := db.group.do(ctx, c, args, dest)
-	switch {
-	case err != nil:
-		return fmt.Errorf("store: %s: %w", name, err)
-	case !found:
-		return sql.ErrNoRows
-	}
-	db.count("audit")
 	return nil
 }

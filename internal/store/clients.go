@@ -2,10 +2,10 @@ package store
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"slices"
 	"time"
+
+	"github.com/gatehouse-auth/gatehouse/internal/store/engine"
 
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
@@ -21,8 +21,8 @@ const (
 )
 
 func clientInto(c *authz.Client) []any {
-	dest := []any{&c.ID, &c.Name, &c.Owner, &c.Public, &c.Machine, scopeColumn{&c.Scope}, timeColumn{&c.CreatedAt}, timeColumn{&c.DisabledAt}}
-	dest = append(dest, &c.ResourceServer, listColumn{&c.Resources}, &c.JWKS, &c.JWKSURI, &c.IDTokenAlgorithm, listColumn{&c.PostLogoutRedirectURIs},
+	dest := []any{&c.ID, &c.Name, &c.Owner, &c.Public, &c.Machine, engine.WordsTo(&c.Scope), engine.TimeTo(&c.CreatedAt), engine.TimeTo(&c.DisabledAt)}
+	dest = append(dest, &c.ResourceServer, engine.ListTo(&c.Resources), &c.JWKS, &c.JWKSURI, &c.IDTokenAlgorithm, engine.ListTo(&c.PostLogoutRedirectURIs),
 		&c.BackchannelLogoutURI, &c.RequirePAR, &c.RequireDPoP)
 	return append(dest, teamInto(&c.Team)...)
 }
@@ -35,9 +35,9 @@ const clientQuery = `SELECT ` + clientColumns + `, c.redirect_uris, COALESCE(s.h
 func (db *DB) readClient(ctx context.Context, id authz.ClientID) (authz.Client, error) {
 	var client authz.Client
 	var secrets []authz.ClientSecret
-	scan := func(r row) (found bool, err error) { // one row for each secret
+	scan := func(r engine.Row) (found bool, err error) { // one row for each secret
 		var s authz.ClientSecret
-		dest := append(clientInto(&client), listColumn{&client.RedirectURIs}, &s.Hash, timeColumn{&s.CreatedAt}, timeColumn{&s.ExpiresAt})
+		dest := append(clientInto(&client), engine.ListTo(&client.RedirectURIs), &s.Hash, engine.TimeTo(&s.CreatedAt), engine.TimeTo(&s.ExpiresAt))
 		if err := r.Scan(dest...); err != nil {
 			return false, err
 		}
@@ -46,7 +46,7 @@ func (db *DB) readClient(ctx context.Context, id authz.ClientID) (authz.Client, 
 		}
 		return true, nil
 	}
-	if _, err := one(ctx, db, "Client", authz.ErrNoClient, scan, clientQuery, id); err != nil {
+	if _, err := engine.One(ctx, db.engine, "Client", authz.ErrNoClient, scan, clientQuery, id); err != nil {
 		return authz.Client{}, err
 	}
 	client.Secrets = secrets
@@ -55,31 +55,28 @@ func (db *DB) readClient(ctx context.Context, id authz.ClientID) (authz.Client, 
 
 // Clients is every client by name, without its secrets.
 func (db *DB) Clients(ctx context.Context) ([]authz.Client, error) {
-	scan := func(r row) (c authz.Client, err error) {
-		err = r.Scan(append(clientInto(&c), listColumn{&c.RedirectURIs})...)
+	scan := func(r engine.Row) (c authz.Client, err error) {
+		err = r.Scan(append(clientInto(&c), engine.ListTo(&c.RedirectURIs))...)
 		return c, err
 	}
-	clients, err := all(ctx, db, "Clients", scan, `SELECT `+clientColumns+`, c.redirect_uris FROM `+clientTables)
+	clients, err := engine.All(ctx, db.engine, "Clients", scan, `SELECT `+clientColumns+`, c.redirect_uris FROM `+clientTables)
 	slices.SortFunc(clients, func(a, b authz.Client) int { return byName(a.Name, string(a.ID), b.Name, string(b.ID)) })
 	return clients, err
 }
 
 // AddClient saves a new client with its secrets. team.ErrNoTeam.
 func (db *DB) AddClient(ctx context.Context, c authz.Client) error {
-	changeable, err := changeableValues(c)
-	if err != nil {
-		return fmt.Errorf("add client %s: %w", c.ID, err)
-	}
+	changeable := changeableValues(c)
 	return db.write(ctx, "AddClient", func(t *tx) error {
 		var owner *team.ID // NULL for a global client
 		if !c.Global() {
 			owner = &c.Team.ID
 		}
-		_, err := t.exec(`INSERT INTO clients (id, name, redirect_uris, scope, resource_server, resources, jwks, jwks_uri, id_token_algorithm,
+		_, err := t.Change(`INSERT INTO clients (id, name, redirect_uris, scope, resource_server, resources, jwks, jwks_uri, id_token_algorithm,
 				post_logout_redirect_uris, backchannel_logout_uri, require_par, require_dpop, owner, public, machine, team_id, created_at, disabled_at)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)`,
-			append(changeable, c.Owner, c.Public, c.Machine, owner, millis(c.CreatedAt), millis(c.DisabledAt))...)
-		if db.dialect.violation(err) == foreignKey {
+			append(changeable, c.Owner, c.Public, c.Machine, owner, engine.Millis(c.CreatedAt), engine.Millis(c.DisabledAt))...)
+		if engine.IsForeignKey(err) {
 			return team.ErrNoTeam
 		}
 		if err != nil {
@@ -95,29 +92,23 @@ func (db *DB) AddClient(ctx context.Context, c authz.Client) error {
 }
 
 // changeableValues is a client's id and, in the order of the columns, everything about it that can change.
-func changeableValues(c authz.Client) ([]any, error) {
-	redirects, err := list(c.RedirectURIs)
-	resources, err2 := list(c.Resources)
-	postLogout, err3 := list(c.PostLogoutRedirectURIs)
+func changeableValues(c authz.Client) []any {
 	return []any{
-		c.ID, c.Name, redirects, words(c.Scope), c.ResourceServer, resources, c.JWKS, c.JWKSURI, c.IDTokenAlgorithm,
-		postLogout, c.BackchannelLogoutURI, c.RequirePAR, c.RequireDPoP,
-	}, errors.Join(err, err2, err3)
+		c.ID, c.Name, engine.List(c.RedirectURIs), engine.Words(c.Scope), c.ResourceServer, engine.List(c.Resources), c.JWKS, c.JWKSURI, c.IDTokenAlgorithm,
+		engine.List(c.PostLogoutRedirectURIs), c.BackchannelLogoutURI, c.RequirePAR, c.RequireDPoP,
+	}
 }
 
 func (t *tx) addSecret(id authz.ClientID, s authz.ClientSecret) error {
-	_, err := t.exec(`INSERT INTO client_secrets (client_id, seq, hash, created_at, expires_at)
+	_, err := t.Change(`INSERT INTO client_secrets (client_id, seq, hash, created_at, expires_at)
 		SELECT $1, COALESCE(MAX(seq), 0) + 1, $2, CAST($3 AS BIGINT), CAST($4 AS BIGINT) FROM client_secrets WHERE client_id = $1`,
-		id, s.Hash, millis(s.CreatedAt), millis(s.ExpiresAt))
+		id, s.Hash, engine.Millis(s.CreatedAt), engine.Millis(s.ExpiresAt))
 	return err
 }
 
 // UpdateClient replaces everything about a client but what it is, whose, and its secrets. authz.ErrNoClient.
 func (db *DB) UpdateClient(ctx context.Context, c authz.Client) error {
-	changeable, err := changeableValues(c)
-	if err != nil {
-		return fmt.Errorf("update client %s: %w", c.ID, err)
-	}
+	changeable := changeableValues(c)
 	return db.changeClients(ctx, "UpdateClient", func(t *tx) error {
 		return t.changeClient(audit.Event{Kind: audit.ClientUpdated, Client: string(c.ID), Detail: c.Name}, `UPDATE clients SET name = $2, redirect_uris = $3, scope = $4,
 				resource_server = $5, resources = $6, jwks = $7, jwks_uri = $8, id_token_algorithm = $9,
@@ -128,7 +119,7 @@ func (db *DB) UpdateClient(ctx context.Context, c authz.Client) error {
 
 // changeClient runs a statement that changes or deletes one client, and appends an event with the client's team. authz.ErrNoClient.
 func (t *tx) changeClient(e audit.Event, query string, args ...any) error {
-	err := t.get([]any{&e.Team}, query+` RETURNING COALESCE(team_id, '')`, args...)
+	err := t.ChangeGet([]any{&e.Team}, query+` RETURNING COALESCE(team_id, '')`, args...)
 	if isNoRows(err) {
 		return authz.ErrNoClient
 	}
@@ -140,7 +131,7 @@ func (t *tx) changeClient(e audit.Event, query string, args ...any) error {
 
 // clientTeam is the team that owns a client, or nothing. A client that is gone has none.
 func (t *tx) clientTeam(id authz.ClientID) (owner string, err error) {
-	err = t.get([]any{&owner}, `SELECT COALESCE(c.team_id, '') FROM clients c WHERE c.id = $1`, id)
+	err = t.Get([]any{&owner}, `SELECT COALESCE(c.team_id, '') FROM clients c WHERE c.id = $1`, id)
 	if isNoRows(err) {
 		return "", nil
 	}
@@ -149,7 +140,7 @@ func (t *tx) clientTeam(id authz.ClientID) (owner string, err error) {
 
 // lockClient makes whoever else changes the client wait until this unit of work is over. authz.ErrNoClient.
 func (t *tx) lockClient(id authz.ClientID) error {
-	return t.must(authz.ErrNoClient, `UPDATE clients SET name = name WHERE id = $1`, id)
+	return t.MustChange(authz.ErrNoClient, `UPDATE clients SET name = name WHERE id = $1`, id)
 }
 
 // AddClientSecret adds a secret and keeps the newest of the earlier ones that are alive when it is made. authz.ErrNoClient.
@@ -158,9 +149,9 @@ func (db *DB) AddClientSecret(ctx context.Context, id authz.ClientID, s authz.Cl
 		if err := t.lockClient(id); err != nil {
 			return err
 		}
-		_, err := t.exec(`DELETE FROM client_secrets WHERE client_id = $1 AND seq NOT IN (
+		_, err := t.Change(`DELETE FROM client_secrets WHERE client_id = $1 AND seq NOT IN (
 				SELECT seq FROM client_secrets WHERE client_id = $1 AND (expires_at = 0 OR expires_at > $2) ORDER BY seq DESC LIMIT $3)`,
-			id, millis(s.CreatedAt), keep)
+			id, engine.Millis(s.CreatedAt), keep)
 		if err != nil {
 			return err
 		}
@@ -179,7 +170,7 @@ func (db *DB) AddClientSecret(ctx context.Context, id authz.ClientID, s authz.Cl
 func (db *DB) DisableClient(ctx context.Context, id authz.ClientID, at time.Time) error {
 	return db.changeClients(ctx, "DisableClient", func(t *tx) error {
 		e := audit.Event{At: at, Kind: audit.ClientDisabled, Client: string(id)}
-		if err := t.changeClient(e, `UPDATE clients SET disabled_at = $2 WHERE id = $1`, id, millis(at)); err != nil {
+		if err := t.changeClient(e, `UPDATE clients SET disabled_at = $2 WHERE id = $1`, id, engine.Millis(at)); err != nil {
 			return err
 		}
 		if err := t.endMachines(at, `c.id = $1`, id); err != nil {
@@ -216,11 +207,11 @@ func (db *DB) RemoveClient(ctx context.Context, id authz.ClientID) error {
 
 // PublicRedirectURIs is every redirect URI of every enabled public client, each once, in order.
 func (db *DB) PublicRedirectURIs(ctx context.Context) ([]string, error) {
-	scan := func(r row) (uris []string, err error) {
-		err = r.Scan(listColumn{&uris})
+	scan := func(r engine.Row) (uris []string, err error) {
+		err = r.Scan(engine.ListTo(&uris))
 		return uris, err
 	}
-	lists, err := all(ctx, db, "PublicRedirectURIs", scan, `SELECT c.redirect_uris FROM clients c WHERE c.public AND c.disabled_at = 0`)
+	lists, err := engine.All(ctx, db.engine, "PublicRedirectURIs", scan, `SELECT c.redirect_uris FROM clients c WHERE c.public AND c.disabled_at = 0`)
 	uris := slices.Concat(lists...)
 	slices.Sort(uris)
 	return slices.Compact(uris), err

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/internal/store/engine"
+
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
 )
@@ -57,14 +59,14 @@ func redeemChainFor(scopes int) chain {
 // Redeem saves the family of a code, and returns who it is for. authz.ErrReplayed when there is one already, which is ended; authz.ErrNotLive otherwise.
 func (db *DB) Redeem(ctx context.Context, f authz.Family) (live authz.Live, err error) {
 	args := []any{
-		f.ID, f.Grant, f.Client, words(f.Scope), millis(f.AuthTime), millis(f.CreatedAt), millis(f.ExpiresAt), millis(f.TokenDeadAt),
-		f.Nonce, words(f.Methods), f.SessionID, words(f.Resource), f.DPoPKey,
+		f.ID, f.Grant, f.Client, engine.Words(f.Scope), engine.Millis(f.AuthTime), engine.Millis(f.CreatedAt), engine.Millis(f.ExpiresAt), engine.Millis(f.TokenDeadAt),
+		f.Nonce, engine.Words(f.Methods), f.SessionID, engine.Words(f.Resource), f.DPoPKey,
 	}
 	for _, scope := range f.Scope {
 		args = append(args, scope)
 	}
 	err = db.once(ctx, "Redeem", redeemChainFor(len(f.Scope)), audit.Event{
-		At: f.CreatedAt, Kind: audit.TokenIssued, Actor: actor(f.Client), Client: string(f.Client), Family: string(f.ID), Detail: words(f.Scope),
+		At: f.CreatedAt, Kind: audit.TokenIssued, Actor: actor(f.Client), Client: string(f.Client), Family: string(f.ID), Detail: engine.Words(f.Scope),
 	}, new(authz.GrantID), &live, liveInto(&live), args...)
 	switch {
 	case isNoRows(err):
@@ -72,7 +74,7 @@ func (db *DB) Redeem(ctx context.Context, f authz.Family) (live authz.Live, err 
 			return authz.Live{}, err
 		}
 		return authz.Live{}, authz.ErrReplayed
-	case db.dialect.violation(err) == foreignKey: // the grant ended while this waited for it
+	case engine.IsForeignKey(err): // the grant ended while this waited for it
 		return authz.Live{}, authz.ErrNotLive
 	case err != nil:
 		return authz.Live{}, err
@@ -86,7 +88,7 @@ func (db *DB) replayed(ctx context.Context, f authz.Family) error {
 		e := audit.Event{
 			At: f.CreatedAt, Kind: audit.CodeReplayed, Actor: actor(f.Client), Client: string(f.Client), Grant: string(f.Grant), Family: string(f.ID),
 		}
-		err := t.get([]any{&e.User, &e.Team}, `SELECT g.user_id, g.team_id FROM families f JOIN grants g ON g.id = f.grant_id WHERE f.id = $1 AND g.client_id = $2`, f.ID, f.Client)
+		err := t.Get([]any{&e.User, &e.Team}, `SELECT g.user_id, g.team_id FROM families f JOIN grants g ON g.id = f.grant_id WHERE f.id = $1 AND g.client_id = $2`, f.ID, f.Client)
 		if isNoRows(err) {
 			return authz.ErrNotLive
 		}
@@ -108,12 +110,12 @@ func (db *DB) Burn(ctx context.Context, f authz.Family) error {
 			At: f.CreatedAt, Kind: audit.CodeRefused, Actor: actor(f.Client), Client: string(f.Client), Grant: string(f.Grant), Family: string(f.ID),
 			Detail: "the code cannot be redeemed any more",
 		}
-		err := t.get([]any{&e.User, &e.Team}, `INSERT INTO families (id, grant_id, scope, auth_time, created_at, expires_at, ended_at)
+		err := t.ChangeGet([]any{&e.User, &e.Team}, `INSERT INTO families (id, grant_id, scope, auth_time, created_at, expires_at, ended_at)
 			SELECT $1, g.id, $4, CAST($5 AS BIGINT), CAST($6 AS BIGINT), CAST($7 AS BIGINT), CAST($6 AS BIGINT)
 			FROM grants g WHERE g.id = $2 AND g.client_id = $3
 			ON CONFLICT (id) DO NOTHING
 			RETURNING (SELECT g.user_id FROM grants g WHERE g.id = $2), (SELECT g.team_id FROM grants g WHERE g.id = $2)`,
-			f.ID, f.Grant, f.Client, words(f.Scope), millis(f.AuthTime), millis(f.CreatedAt), millis(f.ExpiresAt))
+			f.ID, f.Grant, f.Client, engine.Words(f.Scope), engine.Millis(f.AuthTime), engine.Millis(f.CreatedAt), engine.Millis(f.ExpiresAt))
 		if isNoRows(err) {
 			return nil
 		}
@@ -122,7 +124,7 @@ func (db *DB) Burn(ctx context.Context, f authz.Family) error {
 		}
 		return t.audit(e)
 	})
-	if db.dialect.violation(err) == foreignKey { // the grant ended while this waited for it
+	if engine.IsForeignKey(err) { // the grant ended while this waited for it
 		return nil
 	}
 	return err
@@ -135,8 +137,8 @@ const trimStep = 200
 // once there are twice as many as are to be kept. Nobody comes into that part any more, so who waits there has come since others were let go, and all of them are together:
 // it looks no further back than that. A family that has ended counts for nothing: what many have ended must let nobody go, nor hide who waits.
 func (db *DB) TrimFamilies(ctx context.Context, grant authz.GrantID, before authz.FamilyID, keep int) error {
-	scan := func(r row) (waits bool, err error) { return waits, r.Scan(&waits) }
-	found, err := all(ctx, db, "TrimFamilies", scan, `SELECT f.expires_at > f.token_dead_at FROM families f
+	scan := func(r engine.Row) (waits bool, err error) { return waits, r.Scan(&waits) }
+	found, err := engine.All(ctx, db.engine, "TrimFamilies", scan, `SELECT f.expires_at > f.token_dead_at FROM families f
 		WHERE f.grant_id = $1 AND f.id < $2 AND f.ended_at = 0 ORDER BY f.id DESC LIMIT 1 OFFSET $3`, grant, before, 2*keep)
 	if err != nil || len(found) == 0 || !found[0] {
 		return err
@@ -146,7 +148,7 @@ func (db *DB) TrimFamilies(ctx context.Context, grant authz.GrantID, before auth
 	for from := keep; ; from += trimStep {
 		var trimmed int64
 		err := db.write(ctx, "TrimFamilies", func(t *tx) (err error) {
-			trimmed, err = t.exec(`UPDATE families SET expires_at = token_dead_at WHERE ended_at = 0 AND expires_at > token_dead_at
+			trimmed, err = t.Change(`UPDATE families SET expires_at = token_dead_at WHERE ended_at = 0 AND expires_at > token_dead_at
 				AND id IN (SELECT f.id FROM families f WHERE f.grant_id = $1 AND f.id < $2 AND f.ended_at = 0 ORDER BY f.id DESC LIMIT $3 OFFSET $4)`,
 				grant, before, trimStep, from)
 			return err
@@ -164,18 +166,18 @@ const familyColumns = `f.id, f.grant_id, f.scope, f.auth_time, f.created_at, f.e
 func familyInto(f *authz.Family) []any {
 	return []any{
 		&f.ID, &f.Grant,
-		scopeColumn{&f.Scope},
-		timeColumn{&f.AuthTime},
-		timeColumn{&f.CreatedAt},
-		timeColumn{&f.ExpiresAt},
+		engine.WordsTo(&f.Scope),
+		engine.TimeTo(&f.AuthTime),
+		engine.TimeTo(&f.CreatedAt),
+		engine.TimeTo(&f.ExpiresAt),
 		&f.Generation,
-		timeColumn{&f.RotatedAt},
-		timeColumn{&f.EndedAt},
-		timeColumn{&f.TokenDeadAt},
+		engine.TimeTo(&f.RotatedAt),
+		engine.TimeTo(&f.EndedAt),
+		engine.TimeTo(&f.TokenDeadAt),
 		&f.Nonce,
-		wordsColumn{&f.Methods},
+		engine.WordsTo(&f.Methods),
 		&f.SessionID,
-		wordsColumn{&f.Resource},
+		engine.WordsTo(&f.Resource),
 		&f.DPoPKey,
 	}
 }
@@ -186,12 +188,12 @@ const connectionQuery = `SELECT ` + familyColumns + `, ` + grantColumns + `, ` +
 
 // Connection is a family and what justifies it, all alive at now. authz.ErrNoFamily.
 func (db *DB) Connection(ctx context.Context, id authz.FamilyID, now time.Time) (authz.Connection, error) {
-	scan := func(r row) (c authz.Connection, err error) {
+	scan := func(r engine.Row) (c authz.Connection, err error) {
 		dest := familyInto(&c.Family)
 		dest = append(dest, grantInto(&c.Grant)...)
 		err = r.Scan(append(dest, liveInto(&c.Live)...)...)
 		c.Family.Client, c.Live.User, c.Live.Team = c.Grant.Client, c.Grant.User, c.Grant.Team
 		return c, err
 	}
-	return one(ctx, db, "Connection", authz.ErrNoFamily, scan, connectionQuery, id, millis(now))
+	return engine.One(ctx, db.engine, "Connection", authz.ErrNoFamily, scan, connectionQuery, id, engine.Millis(now))
 }

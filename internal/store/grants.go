@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/internal/store/engine"
+
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
@@ -27,10 +29,10 @@ const (
 )
 
 // scanStanding reads dest and then a standing.
-func scanStanding(r row, user team.UserID, client authz.ClientID, dest ...any) (s authz.Standing, err error) {
+func scanStanding(r engine.Row, user team.UserID, client authz.ClientID, dest ...any) (s authz.Standing, err error) {
 	g := authz.Grant{Client: client}
 	dest = append(dest, teamInto(&s.Team)...)
-	err = r.Scan(append(dest, &s.Role, &s.Blocked, &g.ID, scopeColumn{&g.Scope}, timeColumn{&g.CreatedAt}, timeColumn{&g.UpdatedAt})...)
+	err = r.Scan(append(dest, &s.Role, &s.Blocked, &g.ID, engine.WordsTo(&g.Scope), engine.TimeTo(&g.CreatedAt), engine.TimeTo(&g.UpdatedAt))...)
 	if g.ID != "" {
 		g.User, g.Team = user, s.Team.ID
 		s.Grant = &g
@@ -48,8 +50,8 @@ const standingsQuery = `SELECT ` + standingColumns + ` FROM memberships m ` + st
 
 // Standings is each team that the person belongs to, by name, with what concerns the client.
 func (db *DB) Standings(ctx context.Context, user team.UserID, client authz.ClientID) ([]authz.Standing, error) {
-	scan := func(r row) (authz.Standing, error) { return scanStanding(r, user, client) }
-	standings, err := all(ctx, db, "Standings", scan, standingsQuery, user, client)
+	scan := func(r engine.Row) (authz.Standing, error) { return scanStanding(r, user, client) }
+	standings, err := engine.All(ctx, db.engine, "Standings", scan, standingsQuery, user, client)
 	sortStandings(standings)
 	return standings, err
 }
@@ -60,13 +62,13 @@ const visitorQuery = `SELECT ` + sessionColumns + `, ` + standingColumns + `
 
 // readVisitor is Visitor, from the database.
 func (db *DB) readVisitor(ctx context.Context, session string, client authz.ClientID, now time.Time) (v authz.Visitor, err error) {
-	scan := func(r row) (s authz.Standing, err error) { // one row for each team, and one without a team for a person who has none
+	scan := func(r engine.Row) (s authz.Standing, err error) { // one row for each team, and one without a team for a person who has none
 		if s, err = scanStanding(r, "", client, sessionInto(&v.Session)...); s.Grant != nil {
 			s.Grant.User = v.Session.User.ID
 		}
 		return s, err
 	}
-	v.Standings, err = all(ctx, db, "Visitor", scan, visitorQuery, session, client, millis(now))
+	v.Standings, err = engine.All(ctx, db.engine, "Visitor", scan, visitorQuery, session, client, engine.Millis(now))
 	switch {
 	case err != nil:
 		return authz.Visitor{}, err
@@ -94,13 +96,13 @@ func (db *DB) SaveGrant(ctx context.Context, g authz.Grant) (saved authz.Grant, 
 			return authz.ErrNotLive
 		case before.ID == "":
 			saved = g
-			_, err = t.exec(`INSERT INTO grants (id, user_id, team_id, client_id, scope, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
-				g.ID, g.User, g.Team, g.Client, words(g.Scope), millis(g.CreatedAt), millis(g.UpdatedAt))
+			_, err = t.Change(`INSERT INTO grants (id, user_id, team_id, client_id, scope, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+				g.ID, g.User, g.Team, g.Client, engine.Words(g.Scope), engine.Millis(g.CreatedAt), engine.Millis(g.UpdatedAt))
 		default:
 			saved = before
 			saved.Scope = before.Scope.Union(g.Scope)
 			saved.UpdatedAt = g.UpdatedAt
-			_, err = t.exec(`UPDATE grants SET scope = $2, updated_at = $3 WHERE id = $1`, before.ID, words(saved.Scope), millis(g.UpdatedAt))
+			_, err = t.Change(`UPDATE grants SET scope = $2, updated_at = $3 WHERE id = $1`, before.ID, engine.Words(saved.Scope), engine.Millis(g.UpdatedAt))
 		}
 		if err != nil {
 			return err
@@ -111,7 +113,7 @@ func (db *DB) SaveGrant(ctx context.Context, g authz.Grant) (saved authz.Grant, 
 			}
 		}
 		return t.audit(audit.Event{
-			At: g.UpdatedAt, Kind: audit.ConsentGiven, User: string(g.User), Team: string(g.Team), Client: string(g.Client), Grant: string(saved.ID), Detail: words(g.Scope),
+			At: g.UpdatedAt, Kind: audit.ConsentGiven, User: string(g.User), Team: string(g.Team), Client: string(g.Client), Grant: string(saved.ID), Detail: engine.Words(g.Scope),
 		})
 	})
 	if err != nil {
@@ -124,10 +126,10 @@ func (db *DB) SaveGrant(ctx context.Context, g authz.Grant) (saved authz.Grant, 
 // then finds the grant. The membership is held alone, so that two consents of one person do not lose each other's scopes.
 func (t *tx) holdLive(g authz.Grant) error {
 	var found int
-	err := t.get([]any{&found}, `SELECT 1 FROM memberships m
+	err := t.Get([]any{&found}, `SELECT 1 FROM memberships m
 		JOIN users u ON u.id = m.user_id JOIN teams t ON t.id = m.team_id JOIN clients c ON c.id = $3
 		WHERE m.user_id = $1 AND m.team_id = $2 AND u.disabled_at = 0 AND c.disabled_at = 0 AND (c.team_id IS NULL OR c.team_id = m.team_id)`+
-		t.db.dialect.locking("FOR SHARE OF u, t, c FOR NO KEY UPDATE OF m"), g.User, g.Team, g.Client)
+		t.db.locking("FOR SHARE OF u, t, c FOR NO KEY UPDATE OF m"), g.User, g.Team, g.Client)
 	if isNoRows(err) {
 		return authz.ErrNotLive
 	}
@@ -138,8 +140,8 @@ func (t *tx) holdLive(g authz.Grant) error {
 // PostgreSQL that waited for a lock does not see what else was committed meanwhile.
 func (t *tx) standing(g authz.Grant) (before authz.Grant, blocked bool, err error) {
 	before = authz.Grant{User: g.User, Client: g.Client, Team: g.Team}
-	dest := []any{&blocked, &before.ID, scopeColumn{&before.Scope}, timeColumn{&before.CreatedAt}, timeColumn{&before.UpdatedAt}}
-	err = t.get(dest, `SELECT b.team_id IS NOT NULL, COALESCE(g.id, ''), COALESCE(g.scope, ''), COALESCE(g.created_at, 0), COALESCE(g.updated_at, 0)
+	dest := []any{&blocked, &before.ID, engine.WordsTo(&before.Scope), engine.TimeTo(&before.CreatedAt), engine.TimeTo(&before.UpdatedAt)}
+	err = t.Get(dest, `SELECT b.team_id IS NOT NULL, COALESCE(g.id, ''), COALESCE(g.scope, ''), COALESCE(g.created_at, 0), COALESCE(g.updated_at, 0)
 		FROM memberships m
 		LEFT JOIN grants g ON g.user_id = m.user_id AND g.team_id = m.team_id AND g.client_id = $3
 		LEFT JOIN team_blocks b ON b.team_id = m.team_id AND b.client_id = $3
@@ -150,7 +152,7 @@ func (t *tx) standing(g authz.Grant) (before authz.Grant, blocked bool, err erro
 const grantColumns = `g.id, g.user_id, g.client_id, g.team_id, g.scope, g.created_at, g.updated_at`
 
 func grantInto(g *authz.Grant) []any {
-	return []any{&g.ID, &g.User, &g.Client, &g.Team, scopeColumn{&g.Scope}, timeColumn{&g.CreatedAt}, timeColumn{&g.UpdatedAt}}
+	return []any{&g.ID, &g.User, &g.Client, &g.Team, engine.WordsTo(&g.Scope), engine.TimeTo(&g.CreatedAt), engine.TimeTo(&g.UpdatedAt)}
 }
 
 // lastUsed is when the last of a grant's families was redeemed or refreshed. A family that ended as it began is a burnt code.
@@ -159,12 +161,12 @@ const lastUsed = `(SELECT COALESCE(MAX(CASE WHEN f.rotated_at > f.created_at THE
 
 // Grants is the grants that a filter lets through, the newest first.
 func (db *DB) Grants(ctx context.Context, f authz.GrantFilter) ([]authz.GrantDetail, error) {
-	scan := func(r row) (d authz.GrantDetail, err error) {
-		err = r.Scan(slices.Concat(grantInto(&d.Grant), []any{timeColumn{&d.LastUsed}}, userInto(&d.User), teamInto(&d.Team), clientInto(&d.Client))...)
+	scan := func(r engine.Row) (d authz.GrantDetail, err error) {
+		err = r.Scan(slices.Concat(grantInto(&d.Grant), []any{engine.TimeTo(&d.LastUsed)}, userInto(&d.User), teamInto(&d.Team), clientInto(&d.Client))...)
 		return d, err
 	}
 	where, args := grantConditions(f)
-	return all(ctx, db, "Grants", scan, `SELECT `+grantColumns+`, `+lastUsed+`,
+	return engine.All(ctx, db.engine, "Grants", scan, `SELECT `+grantColumns+`, `+lastUsed+`,
 			`+userColumns+`, `+teamColumns+`, `+clientColumns+`
 		FROM `+clientTables+` JOIN grants g ON g.client_id = c.id JOIN users u ON u.id = g.user_id JOIN teams t ON t.id = g.team_id`+
 		where+` ORDER BY g.created_at DESC, g.id`, args...)
@@ -175,7 +177,7 @@ func (db *DB) RevokeGrant(ctx context.Context, id authz.GrantID) error {
 	return db.change(ctx, "RevokeGrant", func(t *tx) error {
 		at := db.now()
 		e := audit.Event{At: at, Kind: audit.GrantRevoked, Grant: string(id)}
-		err := t.get([]any{&e.User, &e.Team, &e.Client}, `SELECT g.user_id, g.team_id, g.client_id FROM grants g WHERE g.id = $1`+db.dialect.locking("FOR UPDATE OF g"), id)
+		err := t.Get([]any{&e.User, &e.Team, &e.Client}, `SELECT g.user_id, g.team_id, g.client_id FROM grants g WHERE g.id = $1`+db.locking("FOR UPDATE OF g"), id)
 		if isNoRows(err) {
 			return authz.ErrNoGrant
 		}

@@ -8,16 +8,18 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gatehouse-auth/gatehouse/internal/store/engine"
+
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 )
 
 // Keys is every key, the oldest first.
 func (db *DB) Keys(ctx context.Context) ([]token.StoredKey, error) {
-	scan := func(r row) (k token.StoredKey, err error) {
+	scan := func(r engine.Row) (k token.StoredKey, err error) {
 		var sealed string
 		if err := r.Scan(&k.ID, &k.Use, &k.Algorithm, &k.Slot, &sealed,
-			timeColumn{&k.CreatedAt}, timeColumn{&k.SignsFrom}, timeColumn{&k.PredecessorDeadAt}); err != nil {
+			engine.TimeTo(&k.CreatedAt), engine.TimeTo(&k.SignsFrom), engine.TimeTo(&k.PredecessorDeadAt)); err != nil {
 			return k, err
 		}
 		if k.Sealed, err = base64.StdEncoding.DecodeString(sealed); err != nil {
@@ -25,7 +27,7 @@ func (db *DB) Keys(ctx context.Context) ([]token.StoredKey, error) {
 		}
 		return k, nil
 	}
-	return all(ctx, db, "Keys", scan, `SELECT id, purpose, algorithm, slot, sealed, created_at, signs_from, predecessor_dead_at
+	return engine.All(ctx, db.engine, "Keys", scan, `SELECT id, purpose, algorithm, slot, sealed, created_at, signs_from, predecessor_dead_at
 		FROM keyring ORDER BY created_at, id`)
 }
 
@@ -36,10 +38,10 @@ func (db *DB) AddKeys(ctx context.Context, keys []token.StoredKey) error {
 	return db.write(ctx, "AddKeys", func(t *tx) error {
 		var rotated []string
 		for _, k := range keys {
-			n, err := t.exec(`INSERT INTO keyring (id, purpose, algorithm, slot, sealed, created_at, signs_from, predecessor_dead_at)
+			n, err := t.Change(`INSERT INTO keyring (id, purpose, algorithm, slot, sealed, created_at, signs_from, predecessor_dead_at)
 				VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (slot) DO NOTHING`,
 				k.ID, k.Use, k.Algorithm, k.Slot, base64.StdEncoding.EncodeToString(k.Sealed),
-				millis(k.CreatedAt), millis(k.SignsFrom), millis(k.PredecessorDeadAt))
+				engine.Millis(k.CreatedAt), engine.Millis(k.SignsFrom), engine.Millis(k.PredecessorDeadAt))
 			if err != nil {
 				return err
 			}
@@ -59,7 +61,7 @@ func (db *DB) ReplaceSealed(ctx context.Context, keys []token.StoredKey) error {
 	keys = slices.SortedFunc(slices.Values(keys), func(a, b token.StoredKey) int { return cmp.Compare(a.ID, b.ID) })
 	return db.write(ctx, "ReplaceSealed", func(t *tx) error {
 		for _, k := range keys {
-			if err := t.must(fmt.Errorf("there is no key %s any more", k.ID), `UPDATE keyring SET sealed = $2 WHERE id = $1`,
+			if err := t.MustChange(fmt.Errorf("there is no key %s any more", k.ID), `UPDATE keyring SET sealed = $2 WHERE id = $1`,
 				k.ID, base64.StdEncoding.EncodeToString(k.Sealed)); err != nil {
 				return err
 			}

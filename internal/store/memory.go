@@ -6,6 +6,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/internal/store/engine"
+
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
 )
 
@@ -158,8 +160,8 @@ func (db *DB) Client(ctx context.Context, id authz.ClientID) (authz.Client, erro
 			}
 			return client, err
 		}
-		scan := func(r row) (v revision, err error) { return v, r.Scan(&v.clients, &v.visitors) }
-		revision, err := one(ctx, db, "Revision", nil, scan, `SELECT COALESCE((SELECT revision FROM revisions WHERE name = 'clients'), 0),
+		scan := func(r engine.Row) (v revision, err error) { return v, r.Scan(&v.clients, &v.visitors) }
+		revision, err := engine.One(ctx, db.engine, "Revision", nil, scan, `SELECT COALESCE((SELECT revision FROM revisions WHERE name = 'clients'), 0),
 			COALESCE((SELECT revision FROM revisions WHERE name = 'visitors'), 0)`)
 		if err != nil {
 			return authz.Client{}, err
@@ -185,21 +187,21 @@ func (db *DB) RememberedVisitor(session string, client authz.ClientID, now time.
 }
 
 // change is write for a unit of work that changes something that processes remember of visitors, and changeClients for one that changes clients as well.
-func (db *DB) change(ctx context.Context, name string, work unit) error {
+func (db *DB) change(ctx context.Context, name string, work func(*tx) error) error {
 	return db.revise(ctx, "visitors", name, work)
 }
 
-func (db *DB) changeClients(ctx context.Context, name string, work unit) error {
+func (db *DB) changeClients(ctx context.Context, name string, work func(*tx) error) error {
 	return db.revise(ctx, "clients", name, work)
 }
 
 // revise waits also when there was nothing to change, and when nobody knows whether there was: somebody may have made the same change a moment ago, and still be waiting.
-func (db *DB) revise(ctx context.Context, number, name string, work unit) error {
+func (db *DB) revise(ctx context.Context, number, name string, work func(*tx) error) error {
 	err := db.write(ctx, name, func(t *tx) error {
-		if err := work(t); err != nil || !t.wrote {
+		if err := work(t); err != nil || !t.Wrote() {
 			return err
 		}
-		_, err := t.exec(`INSERT INTO revisions (name, revision) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET revision = excluded.revision`, number, rand.Int64())
+		_, err := t.Change(`INSERT INTO revisions (name, revision) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET revision = excluded.revision`, number, rand.Int64())
 		return err
 	})
 	time.Sleep(db.memory.wait()) // see memory, of this process too; whoever hangs up has made the change all the same

@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 	"time"
+
+	"github.com/gatehouse-auth/gatehouse/internal/store/engine"
 )
 
 // pruneQueries delete what has expired, what expired first before the rest, and at most $2 rows. Keys stay: they are few.
@@ -25,7 +27,7 @@ const pruneUnit = 100
 func (db *DB) Prune(ctx context.Context, now time.Time, batch int) (int, error) {
 	total := 0
 	for _, query := range pruneQueries {
-		n, err := db.pruneKind(ctx, query, millis(now), batch)
+		n, err := db.pruneKind(ctx, query, engine.Millis(now), batch)
 		total += n
 		if err != nil {
 			return total, err
@@ -56,12 +58,12 @@ func (db *DB) pruneFamilies(ctx context.Context, now time.Time, batch int) (tota
 		id      string
 		expired bool
 	}
-	scan := func(r row) (f found, err error) { return f, r.Scan(&f.id, &f.expired) }
+	scan := func(r engine.Row) (f found, err error) { return f, r.Scan(&f.id, &f.expired) }
 	db.pruning.Lock()
 	defer db.pruning.Unlock()
 	again := db.pruned != "" // what is before that is seen too, after the end
 	for walked := 0; walked < pruneWalk && total < batch; walked += pruneStep {
-		step, err := all(ctx, db, "Prune", scan, `SELECT id, `+expired+` FROM families WHERE id > $2 ORDER BY id LIMIT $3`, millis(now), db.pruned, pruneStep)
+		step, err := engine.All(ctx, db.engine, "Prune", scan, `SELECT id, `+expired+` FROM families WHERE id > $2 ORDER BY id LIMIT $3`, engine.Millis(now), db.pruned, pruneStep)
 		if err != nil {
 			return total, err
 		}
@@ -95,7 +97,7 @@ func (db *DB) pruneFamilies(ctx context.Context, now time.Time, batch int) (tota
 // pruneRange deletes the families between two ids, both included, that have expired.
 func (db *DB) pruneRange(ctx context.Context, now time.Time, first, last string) (n int, err error) {
 	err = db.write(ctx, "Prune", func(t *tx) error {
-		deleted, err := t.exec(`DELETE FROM families WHERE `+expired+` AND id >= $2 AND id <= $3`, millis(now), first, last)
+		deleted, err := t.Change(`DELETE FROM families WHERE `+expired+` AND id >= $2 AND id <= $3`, engine.Millis(now), first, last)
 		n = int(deleted)
 		return err
 	})
@@ -107,7 +109,7 @@ func (db *DB) pruneKind(ctx context.Context, query string, until int64, batch in
 		limit := min(pruneUnit, batch-total)
 		var n int64
 		err := db.write(ctx, "Prune", func(t *tx) (err error) {
-			n, err = t.exec(query, until, limit)
+			n, err = t.Change(query, until, limit)
 			return err
 		})
 		if err != nil {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/internal/store/engine"
+
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
 )
@@ -27,12 +29,12 @@ var errRetried = errors.New("retried")
 func (db *DB) Rotate(ctx context.Context, r authz.Rotation) (rotated authz.Rotated, err error) {
 	f, live := &rotated.Family, &rotated.Live
 	f.ID, f.Client, f.Generation, f.RotatedAt, f.DPoPKey = r.Family, r.Client, r.Generation+1, r.At, r.DPoPKey
-	dest := []any{scopeColumn{&f.Scope}, timeColumn{&f.AuthTime}, timeColumn{&f.CreatedAt}, timeColumn{&f.TokenDeadAt}, &f.Nonce, wordsColumn{&f.Methods}, &f.SessionID, wordsColumn{&f.Resource}}
+	dest := []any{engine.WordsTo(&f.Scope), engine.TimeTo(&f.AuthTime), engine.TimeTo(&f.CreatedAt), engine.TimeTo(&f.TokenDeadAt), &f.Nonce, engine.WordsTo(&f.Methods), &f.SessionID, engine.WordsTo(&f.Resource)}
 	tokenDeadAt := r.TokenDeadAt.Add(r.Grace) // a retry within the grace gets an access token too, and is not written down
 	err = db.once(ctx, "Rotate", rotation, audit.Event{
 		At: r.At, Kind: audit.TokenRefreshed, Actor: actor(r.Client), Client: string(r.Client), Family: string(r.Family),
 	}, &f.Grant, live, append(dest, liveInto(live)...),
-		r.Family, r.Client, r.Generation, millis(r.At), millis(tokenDeadAt), millis(r.At.Add(r.Idle)), r.Absolute.Milliseconds(), r.DPoPKey)
+		r.Family, r.Client, r.Generation, engine.Millis(r.At), engine.Millis(tokenDeadAt), engine.Millis(r.At.Add(r.Idle)), r.Absolute.Milliseconds(), r.DPoPKey)
 	if isNoRows(err) {
 		return db.notRotated(ctx, r)
 	}
@@ -83,7 +85,7 @@ func (t *tx) notRotated(r authz.Rotation, rotated *authz.Rotated) (reused bool, 
 	f, live := &rotated.Family, &rotated.Live
 	var alive bool
 	dest := append(familyInto(f), append(liveInto(live), &live.User, &live.Team, &f.Client, &alive)...)
-	err = t.get(dest, `SELECT `+familyColumns+`, `+liveColumns+`, g.user_id, g.team_id, g.client_id, `+isLive+`
+	err = t.Get(dest, `SELECT `+familyColumns+`, `+liveColumns+`, g.user_id, g.team_id, g.client_id, `+isLive+`
 		FROM `+liveTables+` JOIN families f ON f.grant_id = g.id WHERE f.id = $1`, r.Family)
 	switch {
 	case isNoRows(err):

@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/internal/store/engine"
+
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
@@ -15,22 +17,22 @@ func (db *DB) Password(ctx context.Context, email string) (team.User, string, er
 		user team.User
 		hash string
 	}
-	scan := func(r row) (a account, err error) {
+	scan := func(r engine.Row) (a account, err error) {
 		err = r.Scan(append(userInto(&a.user), &a.hash)...)
 		return a, err
 	}
-	a, err := one(ctx, db, "Password", team.ErrNoUser, scan, `SELECT `+userColumns+`, u.password_hash FROM users u WHERE u.email = $1`, email)
+	a, err := engine.One(ctx, db.engine, "Password", team.ErrNoUser, scan, `SELECT `+userColumns+`, u.password_hash FROM users u WHERE u.email = $1`, email)
 	return a.user, a.hash, err
 }
 
 // SetPassword replaces the password hash and ends the person's sessions in the same transaction. The clients that asked for it are to be told. team.ErrNoUser.
 func (db *DB) SetPassword(ctx context.Context, user team.UserID, hash string, at time.Time) error {
 	return db.change(ctx, "SetPassword", func(t *tx) error {
-		err := t.must(team.ErrNoUser, `UPDATE users SET password_hash = $2, password_set_at = $3 WHERE id = $1`, user, hash, millis(at))
+		err := t.MustChange(team.ErrNoUser, `UPDATE users SET password_hash = $2, password_set_at = $3 WHERE id = $1`, user, hash, engine.Millis(at))
 		if err != nil {
 			return err
 		}
-		if _, err = t.exec(`DELETE FROM sessions WHERE user_id = $1`, user); err != nil {
+		if _, err = t.Change(`DELETE FROM sessions WHERE user_id = $1`, user); err != nil {
 			return err
 		}
 		if err := t.signOutOfClients(at, user, ""); err != nil {
@@ -43,7 +45,7 @@ func (db *DB) SetPassword(ctx context.Context, user team.UserID, hash string, at
 // Rehash replaces the hash of the same password, if it is still from. It signs nobody out.
 func (db *DB) Rehash(ctx context.Context, user team.UserID, from, to string) error {
 	return db.write(ctx, "Rehash", func(t *tx) error {
-		_, err := t.exec(`UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2`, user, from, to)
+		_, err := t.Change(`UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2`, user, from, to)
 		return err
 	})
 }
@@ -56,19 +58,19 @@ func (db *DB) StartSession(ctx context.Context, s authn.Session, replaces string
 	}
 	return run(ctx, "StartSession", func(t *tx) error {
 		if replaces != "" {
-			if _, err := t.exec(`DELETE FROM sessions WHERE id = $1`, replaces); err != nil {
+			if _, err := t.Change(`DELETE FROM sessions WHERE id = $1`, replaces); err != nil {
 				return err
 			}
 		}
 		// The lock makes DisableUser wait, or this see what it did.
-		err := t.must(authn.ErrSignInFailed, `INSERT INTO sessions (id, user_id, auth_time, methods, expires_at)
+		err := t.MustChange(authn.ErrSignInFailed, `INSERT INTO sessions (id, user_id, auth_time, methods, expires_at)
 			SELECT $1, u.id, CAST($3 AS BIGINT), $4, CAST($5 AS BIGINT) FROM users u WHERE u.id = $2 AND u.disabled_at = 0`+
-			db.dialect.locking("FOR SHARE OF u"),
-			s.ID, s.User.ID, millis(s.AuthTime), words(s.Methods), millis(s.ExpiresAt))
+			db.locking("FOR SHARE OF u"),
+			s.ID, s.User.ID, engine.Millis(s.AuthTime), engine.Words(s.Methods), engine.Millis(s.ExpiresAt))
 		if err != nil {
 			return err
 		}
-		return t.audit(audit.Event{At: s.AuthTime, Kind: audit.SignedIn, Actor: string(s.User.ID), User: string(s.User.ID), Detail: words(s.Methods)})
+		return t.audit(audit.Event{At: s.AuthTime, Kind: audit.SignedIn, Actor: string(s.User.ID), User: string(s.User.ID), Detail: engine.Words(s.Methods)})
 	})
 }
 
@@ -80,16 +82,16 @@ const (
 )
 
 func sessionInto(s *authn.Session) []any {
-	return append([]any{&s.ID, timeColumn{&s.AuthTime}, wordsColumn{&s.Methods}, timeColumn{&s.ExpiresAt}}, userInto(&s.User)...)
+	return append([]any{&s.ID, engine.TimeTo(&s.AuthTime), engine.WordsTo(&s.Methods), engine.TimeTo(&s.ExpiresAt)}, userInto(&s.User)...)
 }
 
 // Session is a session with its person as they are now. authn.ErrNoSession.
 func (db *DB) Session(ctx context.Context, id string, now time.Time) (authn.Session, error) {
-	scan := func(r row) (s authn.Session, err error) {
+	scan := func(r engine.Row) (s authn.Session, err error) {
 		err = r.Scan(sessionInto(&s)...)
 		return s, err
 	}
-	return one(ctx, db, "Session", authn.ErrNoSession, scan, `SELECT `+sessionColumns+` FROM `+sessionTables+` WHERE s.id = $1 AND `+sessionIsLive+` > $2`, id, millis(now))
+	return engine.One(ctx, db.engine, "Session", authn.ErrNoSession, scan, `SELECT `+sessionColumns+` FROM `+sessionTables+` WHERE s.id = $1 AND `+sessionIsLive+` > $2`, id, engine.Millis(now))
 }
 
 // EndSession ends a session, if there is one. The clients that were connected in it and asked for it are to be told.
@@ -97,7 +99,7 @@ func (db *DB) EndSession(ctx context.Context, id string) error {
 	sid := authn.Session{ID: id}.SID()
 	return db.change(ctx, "EndSession", func(t *tx) error {
 		e := audit.Event{At: db.now(), Kind: audit.SignedOut}
-		err := t.get([]any{&e.User}, `DELETE FROM sessions WHERE id = $1 RETURNING user_id`, id)
+		err := t.ChangeGet([]any{&e.User}, `DELETE FROM sessions WHERE id = $1 RETURNING user_id`, id)
 		if isNoRows(err) {
 			return nil
 		}

@@ -228,21 +228,6 @@ func TestFilesAreTheOwnersAlone(t *testing.T) {
 	}
 }
 
-// What durability and foreign keys rest on.
-func TestSQLiteIsSetUp(t *testing.T) {
-	url := storetest.SQLiteURL(t)
-	db := open(t, url)
-	for pragma, want := range map[string]string{"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "busy_timeout": "10000"} {
-		got, err := db.WriterPragma(t.Context(), pragma)
-		if err != nil || got != want {
-			t.Errorf("%s is %q, %v on the connection that writes; want %q", pragma, got, err, want)
-		}
-	}
-	if _, err := db.SQL().Exec("INSERT INTO teams (id, slug, name, created_at) VALUES ('x', 'x', 'x', 0)"); err == nil {
-		t.Error("a connection that reads can write")
-	}
-}
-
 func TestManyOpenOneNewDatabaseAtOnce(t *testing.T) {
 	storetest.OnBoth(t, func(t *testing.T, url string) {
 		if strings.HasPrefix(url, "postgres") {

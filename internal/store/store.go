@@ -1,47 +1,65 @@
-// Package store keeps everything in SQLite or PostgreSQL, with one SQL text for both. It implements the interfaces that authz, authn, team and token declare.
+// Package store keeps everything in SQLite or PostgreSQL. It implements the interfaces that authz, authn, team, token
+// and audit declare, with one file for each noun. Package engine below it opens the databases and runs statements.
 //
-// Each exported method is one unit of work: it happens whole or not at all, and has happened durably when it returns. Prune and TrimFamilies take several, each whole in
-// itself; and what Redeem and Rotate do with what they refuse, they do in a second one.
+// Each exported method is one unit of work: it happens whole or not at all, and it is durable when the method returns.
+// Three do more than one: Prune and TrimFamilies delete in several small units, and Redeem and Rotate handle what they
+// refuse in a second unit.
 //
-// Where things are: dialect.go has everything in which the two databases differ, work.go runs statements and units of work, chain.go those that are few statements and
-// often run, writer.go joins SQLite's concurrent units in one commit and group.go PostgreSQL's, memory.go remembers clients and visitors, migrations/ is the schema. The other files are named for what they keep.
+// Units that wait at the same time share one commit ("group commit": see package engine):
+//
+//	Redeem   |--run--|==commit 1==|
+//	Rotate     |...waits........|--run--|==commit 2==|
+//	Redeem       |...waits......|--run--|==commit 2==|
+//
+// A statement is one text for both databases where that can be. Redeem, Rotate and IssueMachine have two: PostgreSQL gets
+// one statement, which is one round trip, and SQLite, which has no round trips, gets a few simple ones.
 package store
 
 import (
 	"cmp"
 	"context"
 	"database/sql"
-	"fmt"
+	"embed"
+	"errors"
+	"io/fs"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/store/engine"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 )
 
-// A DB is the store of them all.
+// DB implements the stores of all domain packages.
 var (
 	_ team.Store  = (*DB)(nil)
 	_ authn.Store = (*DB)(nil)
 	_ authz.Store = (*DB)(nil)
 	_ token.Store = (*DB)(nil)
+	_ audit.Store = (*DB)(nil)
 )
+
+// ErrClosed means that the database was closed before the unit of work began.
+var ErrClosed = engine.ErrClosed
 
 // Options are the settings of a DB.
 type Options struct {
-	// Observe is called once per statement with its name ("Redeem", …) and once per commit ("commit"), for metrics and for tests that count. May be nil.
-	// It is called from several goroutines at once.
+	// Observe is called once per statement with its name ("Redeem", …) and once per commit ("commit"), for metrics and
+	// for tests that count. It is called from several goroutines at once. May be nil.
 	Observe func(statement string)
 	// Now is the time of what happens without a time of its own. nil is time.Now.
 	Now func() time.Time
-	// MachineTokenLifetime is how long an access token of a machine client can live, at most: so long the end of its client is told. 0 is 24 hours.
+	// MachineTokenLifetime is the longest lifetime of a machine client's access token. The end of such a client is
+	// published for that long. 0 is 24 hours.
 	MachineTokenLifetime time.Duration
 	// AuditRetention is how long events are kept. 0 is 365 days.
 	AuditRetention time.Duration
-	// Lease is how long a process goes by what it remembers; a change of that is answered a little later. Processes that share a database must have the same. 0 is 50 ms.
+	// Lease is how long a process trusts its cache after it last read the revision (see cache). A change of something
+	// cached is answered a little later than that. Processes that share a database must have the same lease. 0 is 50 ms.
 	Lease time.Duration
 }
 
@@ -57,15 +75,8 @@ func (o Options) withDefaults() Options {
 
 // DB is an open database. It may be used from several goroutines at once.
 type DB struct {
-	dialect dialect
-	opts    Options
-
-	handle *sql.DB  // PostgreSQL: everything; SQLite: the one connection that writes
-	reads  *sql.DB  // PostgreSQL: the same; SQLite: connections that cannot write
-	stmts  sync.Map // SQLite: query → *sql.Stmt on reads
-	writer *writer  // SQLite only
-	group  *group   // PostgreSQL only
-	closed func() error
+	engine *engine.DB
+	opts   Options
 
 	memory memory
 
@@ -73,62 +84,55 @@ type DB struct {
 
 	pruning sync.Mutex
 	pruned  string // the family up to which Prune has walked; "" at the beginning
-
-	fault atomic.Pointer[func(statement string) error] // tests make a statement or a commit fail
 }
 
+//go:embed migrations/*.sql
+var migrations embed.FS
+
 // Open opens a database ("sqlite:PATH" or "postgres://…") and brings its schema up to date under a lock.
-// A missing SQLite file is made, readable by its owner only; a missing directory is an error, and so is a schema made by a newer release.
+// A missing SQLite file is made, readable by its owner only. A missing directory is an error, and so is a schema
+// that a newer release made.
 func Open(ctx context.Context, url string, opts Options) (*DB, error) {
-	open, err := opener(url)
+	opts = opts.withDefaults()
+	texts, err := fs.Sub(migrations, "migrations")
 	if err != nil {
 		return nil, err
 	}
-	db, err := open(ctx)
+	opened, err := engine.Open(ctx, url, engine.Options{Migrations: texts, Observe: opts.Observe})
 	if err != nil {
 		return nil, err
 	}
-	db.opts = opts.withDefaults()
-	db.memory.lease = db.opts.Lease
-	return db, nil
+	return &DB{engine: opened, opts: opts, memory: memory{lease: opts.Lease}}, nil
 }
 
 // Ping reports whether the database answers.
-func (db *DB) Ping(ctx context.Context) error {
-	if err := db.reads.PingContext(ctx); err != nil {
-		return fmt.Errorf("reach the database: %w", err)
-	}
-	var one int
-	if err := db.reads.QueryRowContext(ctx, "SELECT 1").Scan(&one); err != nil {
-		return fmt.Errorf("reach the database: %w", err)
-	}
-	return nil
-}
+func (db *DB) Ping(ctx context.Context) error { return db.engine.Ping(ctx) }
 
-// Close finishes the commit that is under way and closes the database. What comes later fails.
+// Close finishes the commit that is under way and closes the database. Later calls fail.
 func (db *DB) Close() error {
-	err := db.closed()
+	err := db.engine.Close()
 	db.memory.close()
 	return err
 }
 
 func (db *DB) now() time.Time { return db.opts.Now() }
 
-// observe tells whoever watches that a statement or a commit is about to happen. Its error is a test's wish that it fail.
-func (db *DB) observe(name string) error {
-	db.count(name)
-	return db.fail(name)
+// tx is a unit of work in progress.
+type tx struct {
+	*engine.Tx
+	db *DB
 }
 
-func (db *DB) count(name string) {
-	if db.opts.Observe != nil {
-		db.opts.Observe(name)
-	}
+// write runs a unit of work. It may run more than once, so it must set everything that it hands out anew each time.
+func (db *DB) write(ctx context.Context, name string, work func(*tx) error) error {
+	return db.engine.Write(ctx, name, func(t *engine.Tx) error { return work(&tx{t, db}) })
 }
 
-func (db *DB) fail(name string) error {
-	if fault := db.fault.Load(); fault != nil {
-		return (*fault)(name)
+func isNoRows(err error) bool { return errors.Is(err, sql.ErrNoRows) }
+
+func (db *DB) locking(clause string) string {
+	if !db.engine.PostgreSQL() {
+		return ""
 	}
-	return nil
+	return " " + clause
 }

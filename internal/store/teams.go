@@ -5,6 +5,8 @@ import (
 	"context"
 	"slices"
 
+	"github.com/gatehouse-auth/gatehouse/internal/store/engine"
+
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 )
@@ -12,10 +14,10 @@ import (
 const teamColumns = "t.id, t.slug, t.name, t.created_at"
 
 func teamInto(t *team.Team) []any {
-	return []any{&t.ID, &t.Slug, &t.Name, timeColumn{&t.CreatedAt}}
+	return []any{&t.ID, &t.Slug, &t.Name, engine.TimeTo(&t.CreatedAt)}
 }
 
-func scanTeam(r row) (t team.Team, err error) {
+func scanTeam(r engine.Row) (t team.Team, err error) {
 	err = r.Scan(teamInto(&t)...)
 	return t, err
 }
@@ -23,8 +25,8 @@ func scanTeam(r row) (t team.Team, err error) {
 // AddTeam saves a new team. team.ErrSlugTaken.
 func (db *DB) AddTeam(ctx context.Context, add team.Team) error {
 	return db.write(ctx, "AddTeam", func(t *tx) error {
-		_, err := t.exec(`INSERT INTO teams (id, slug, name, created_at) VALUES ($1, $2, $3, $4)`, add.ID, add.Slug, add.Name, millis(add.CreatedAt))
-		if db.dialect.violation(err) == uniqueConstraint {
+		_, err := t.Change(`INSERT INTO teams (id, slug, name, created_at) VALUES ($1, $2, $3, $4)`, add.ID, add.Slug, add.Name, engine.Millis(add.CreatedAt))
+		if engine.IsUnique(err) {
 			return team.ErrSlugTaken
 		}
 		if err != nil {
@@ -36,12 +38,12 @@ func (db *DB) AddTeam(ctx context.Context, add team.Team) error {
 
 // TeamBySlug is a team by its slug. team.ErrNoTeam.
 func (db *DB) TeamBySlug(ctx context.Context, slug string) (team.Team, error) {
-	return one(ctx, db, "TeamBySlug", team.ErrNoTeam, scanTeam, `SELECT `+teamColumns+` FROM teams t WHERE t.slug = $1`, slug)
+	return engine.One(ctx, db.engine, "TeamBySlug", team.ErrNoTeam, scanTeam, `SELECT `+teamColumns+` FROM teams t WHERE t.slug = $1`, slug)
 }
 
 // Teams is every team, by slug.
 func (db *DB) Teams(ctx context.Context) ([]team.Team, error) {
-	teams, err := all(ctx, db, "Teams", scanTeam, `SELECT `+teamColumns+` FROM teams t`)
+	teams, err := engine.All(ctx, db.engine, "Teams", scanTeam, `SELECT `+teamColumns+` FROM teams t`)
 	slices.SortFunc(teams, func(a, b team.Team) int { return cmp.Compare(a.Slug, b.Slug) })
 	return teams, err
 }
@@ -49,8 +51,8 @@ func (db *DB) Teams(ctx context.Context) ([]team.Team, error) {
 // RenameTeam gives a team another slug and name; its grants live on. team.ErrSlugTaken, team.ErrNoTeam.
 func (db *DB) RenameTeam(ctx context.Context, id team.ID, slug, name string) error {
 	return db.changeClients(ctx, "RenameTeam", func(t *tx) error {
-		err := t.must(team.ErrNoTeam, `UPDATE teams SET slug = $2, name = $3 WHERE id = $1`, id, slug, name)
-		if db.dialect.violation(err) == uniqueConstraint {
+		err := t.MustChange(team.ErrNoTeam, `UPDATE teams SET slug = $2, name = $3 WHERE id = $1`, id, slug, name)
+		if engine.IsUnique(err) {
 			return team.ErrSlugTaken
 		}
 		if err != nil {
@@ -64,7 +66,7 @@ func (db *DB) RenameTeam(ctx context.Context, id team.ID, slug, name string) err
 func (db *DB) RemoveTeam(ctx context.Context, id team.ID) error {
 	return db.changeClients(ctx, "RemoveTeam", func(t *tx) error {
 		// Whoever saves a grant in the team has its row.
-		if err := t.must(team.ErrNoTeam, `UPDATE teams SET name = name WHERE id = $1`, id); err != nil {
+		if err := t.MustChange(team.ErrNoTeam, `UPDATE teams SET name = name WHERE id = $1`, id); err != nil {
 			return err
 		}
 		at := db.now()
@@ -75,7 +77,7 @@ func (db *DB) RemoveTeam(ctx context.Context, id team.ID) error {
 			return err
 		}
 		e := audit.Event{At: at, Kind: audit.TeamRemoved, Team: string(id)}
-		if err := t.get([]any{&e.Detail}, `DELETE FROM teams WHERE id = $1 RETURNING slug`, id); err != nil {
+		if err := t.ChangeGet([]any{&e.Detail}, `DELETE FROM teams WHERE id = $1 RETURNING slug`, id); err != nil {
 			return err
 		}
 		return t.audit(e)
@@ -86,7 +88,7 @@ func (db *DB) RemoveTeam(ctx context.Context, id team.ID) error {
 func (db *DB) AddMember(ctx context.Context, m team.Membership) error {
 	return db.change(ctx, "AddMember", func(t *tx) error {
 		var users, teams int
-		if err := t.get([]any{&users, &teams}, `SELECT (SELECT COUNT(*) FROM users WHERE id = $1), (SELECT COUNT(*) FROM teams WHERE id = $2)`,
+		if err := t.Get([]any{&users, &teams}, `SELECT (SELECT COUNT(*) FROM users WHERE id = $1), (SELECT COUNT(*) FROM teams WHERE id = $2)`,
 			m.User, m.Team.ID); err != nil {
 			return err
 		}
@@ -96,12 +98,12 @@ func (db *DB) AddMember(ctx context.Context, m team.Membership) error {
 		case teams == 0:
 			return team.ErrNoTeam
 		}
-		_, err := t.exec(`INSERT INTO memberships (user_id, team_id, role, created_at) VALUES ($1, $2, $3, $4)`,
-			m.User, m.Team.ID, m.Role, millis(m.CreatedAt))
-		switch db.dialect.violation(err) {
-		case uniqueConstraint:
+		_, err := t.Change(`INSERT INTO memberships (user_id, team_id, role, created_at) VALUES ($1, $2, $3, $4)`,
+			m.User, m.Team.ID, m.Role, engine.Millis(m.CreatedAt))
+		switch {
+		case engine.IsUnique(err):
 			return team.ErrIsMember
-		case foreignKey: // removed since the first statement; people are never removed
+		case engine.IsForeignKey(err): // removed since the first statement; people are never removed
 			return team.ErrNoTeam
 		}
 		if err != nil {
@@ -115,14 +117,14 @@ func (db *DB) AddMember(ctx context.Context, m team.Membership) error {
 func (db *DB) RemoveMember(ctx context.Context, id team.ID, user team.UserID) error {
 	return db.change(ctx, "RemoveMember", func(t *tx) error {
 		// Whoever saves a grant of theirs in the team has this row.
-		if err := t.must(team.ErrNoMember, `UPDATE memberships SET role = role WHERE team_id = $1 AND user_id = $2`, id, user); err != nil {
+		if err := t.MustChange(team.ErrNoMember, `UPDATE memberships SET role = role WHERE team_id = $1 AND user_id = $2`, id, user); err != nil {
 			return err
 		}
 		at := db.now()
 		if _, err := t.endGrants(at, `g.user_id = $1 AND g.team_id = $2`, user, id); err != nil {
 			return err
 		}
-		if _, err := t.exec(`DELETE FROM memberships WHERE team_id = $1 AND user_id = $2`, id, user); err != nil {
+		if _, err := t.Change(`DELETE FROM memberships WHERE team_id = $1 AND user_id = $2`, id, user); err != nil {
 			return err
 		}
 		return t.audit(audit.Event{At: at, Kind: audit.MemberRemoved, Team: string(id), User: string(user)})
@@ -131,11 +133,11 @@ func (db *DB) RemoveMember(ctx context.Context, id team.ID, user team.UserID) er
 
 // Members is who belongs to a team, by e-mail.
 func (db *DB) Members(ctx context.Context, id team.ID) ([]team.Person, error) {
-	scan := func(r row) (p team.Person, err error) {
-		err = r.Scan(append(userInto(&p.User), &p.Role, timeColumn{&p.CreatedAt})...)
+	scan := func(r engine.Row) (p team.Person, err error) {
+		err = r.Scan(append(userInto(&p.User), &p.Role, engine.TimeTo(&p.CreatedAt))...)
 		return p, err
 	}
-	people, err := all(ctx, db, "Members", scan,
+	people, err := engine.All(ctx, db.engine, "Members", scan,
 		`SELECT `+userColumns+`, m.role, m.created_at FROM memberships m JOIN users u ON u.id = m.user_id WHERE m.team_id = $1`, id)
 	slices.SortFunc(people, func(a, b team.Person) int { return cmp.Compare(a.User.Email, b.User.Email) })
 	return people, err
@@ -143,11 +145,11 @@ func (db *DB) Members(ctx context.Context, id team.ID) ([]team.Person, error) {
 
 // Memberships is the teams that a person belongs to, by the team's name.
 func (db *DB) Memberships(ctx context.Context, user team.UserID) ([]team.Membership, error) {
-	scan := func(r row) (m team.Membership, err error) {
-		err = r.Scan(append(teamInto(&m.Team), &m.User, &m.Role, timeColumn{&m.CreatedAt})...)
+	scan := func(r engine.Row) (m team.Membership, err error) {
+		err = r.Scan(append(teamInto(&m.Team), &m.User, &m.Role, engine.TimeTo(&m.CreatedAt))...)
 		return m, err
 	}
-	places, err := all(ctx, db, "Memberships", scan,
+	places, err := engine.All(ctx, db.engine, "Memberships", scan,
 		`SELECT `+teamColumns+`, m.user_id, m.role, m.created_at FROM memberships m JOIN teams t ON t.id = m.team_id WHERE m.user_id = $1`, user)
 	slices.SortFunc(places, func(a, b team.Membership) int {
 		return byName(a.Team.Name, string(a.Team.ID), b.Team.Name, string(b.Team.ID))

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/internal/store/engine"
+
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
 )
 
@@ -51,7 +53,7 @@ func (db *DB) Count(ctx context.Context, buckets []authn.Bucket, now time.Time) 
 func (t *tx) full(buckets []authn.Bucket, now time.Time) (wait time.Duration, err error) {
 	for _, b := range buckets {
 		var resets time.Time
-		err := t.get([]any{timeColumn{&resets}}, `SELECT resets_at FROM throttle WHERE bucket = $1 AND resets_at > $2 AND failures >= $3`, b.Key, millis(now), b.Limit)
+		err := t.Get([]any{engine.TimeTo(&resets)}, `SELECT resets_at FROM throttle WHERE bucket = $1 AND resets_at > $2 AND failures >= $3`, b.Key, engine.Millis(now), b.Limit)
 		if err != nil && !isNoRows(err) {
 			return 0, err
 		}
@@ -65,11 +67,11 @@ func (t *tx) full(buckets []authn.Bucket, now time.Time) (wait time.Duration, er
 // count adds a failure to one bucket. When that is more than it takes, full is how long it stays so.
 func (t *tx) count(b authn.Bucket, now time.Time) (full time.Duration, err error) {
 	var failures int
-	err = t.get([]any{&failures}, countQuery, b.Key, millis(now), millis(now.Add(b.Window)), b.Limit)
+	err = t.ChangeGet([]any{&failures}, countQuery, b.Key, engine.Millis(now), engine.Millis(now.Add(b.Window)), b.Limit)
 	switch {
 	case isNoRows(err):
 		var resets time.Time
-		if err := t.get([]any{timeColumn{&resets}}, `SELECT resets_at FROM throttle WHERE bucket = $1`, b.Key); err != nil {
+		if err := t.Get([]any{engine.TimeTo(&resets)}, `SELECT resets_at FROM throttle WHERE bucket = $1`, b.Key); err != nil {
 			return 0, err
 		}
 		return max(resets.Sub(now), time.Millisecond), nil
@@ -83,8 +85,8 @@ func (t *tx) count(b authn.Bucket, now time.Time) (full time.Duration, err error
 func (db *DB) Uncount(ctx context.Context, buckets []authn.Bucket, now time.Time) error {
 	return db.write(ctx, "Uncount", func(t *tx) error {
 		for _, b := range ordered(buckets) {
-			if _, err := t.exec(`UPDATE throttle SET failures = failures - 1 WHERE bucket = $1 AND failures > 0 AND resets_at > $2`,
-				b.Key, millis(now)); err != nil {
+			if _, err := t.Change(`UPDATE throttle SET failures = failures - 1 WHERE bucket = $1 AND failures > 0 AND resets_at > $2`,
+				b.Key, engine.Millis(now)); err != nil {
 				return err
 			}
 		}

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/internal/store/engine"
+
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 )
@@ -14,10 +16,10 @@ import (
 const userColumns = "u.id, u.email, u.name, u.operator, u.created_at, u.disabled_at"
 
 func userInto(u *team.User) []any {
-	return []any{&u.ID, &u.Email, &u.Name, &u.Operator, timeColumn{&u.CreatedAt}, timeColumn{&u.DisabledAt}}
+	return []any{&u.ID, &u.Email, &u.Name, &u.Operator, engine.TimeTo(&u.CreatedAt), engine.TimeTo(&u.DisabledAt)}
 }
 
-func scanUser(r row) (u team.User, err error) {
+func scanUser(r engine.Row) (u team.User, err error) {
 	err = r.Scan(userInto(&u)...)
 	return u, err
 }
@@ -25,9 +27,9 @@ func scanUser(r row) (u team.User, err error) {
 // AddUser saves a new person. team.ErrUserTaken.
 func (db *DB) AddUser(ctx context.Context, u team.User) error {
 	return db.write(ctx, "AddUser", func(t *tx) error {
-		_, err := t.exec(`INSERT INTO users (id, email, name, operator, created_at, disabled_at) VALUES ($1, $2, $3, $4, $5, $6)`,
-			u.ID, u.Email, u.Name, u.Operator, millis(u.CreatedAt), millis(u.DisabledAt))
-		if db.dialect.violation(err) == uniqueConstraint {
+		_, err := t.Change(`INSERT INTO users (id, email, name, operator, created_at, disabled_at) VALUES ($1, $2, $3, $4, $5, $6)`,
+			u.ID, u.Email, u.Name, u.Operator, engine.Millis(u.CreatedAt), engine.Millis(u.DisabledAt))
+		if engine.IsUnique(err) {
 			return team.ErrUserTaken
 		}
 		if err != nil {
@@ -39,17 +41,17 @@ func (db *DB) AddUser(ctx context.Context, u team.User) error {
 
 // User is a person by id. team.ErrNoUser.
 func (db *DB) User(ctx context.Context, id team.UserID) (team.User, error) {
-	return one(ctx, db, "User", team.ErrNoUser, scanUser, `SELECT `+userColumns+` FROM users u WHERE u.id = $1`, id)
+	return engine.One(ctx, db.engine, "User", team.ErrNoUser, scanUser, `SELECT `+userColumns+` FROM users u WHERE u.id = $1`, id)
 }
 
 // UserByEmail is a person by e-mail in lower case. team.ErrNoUser.
 func (db *DB) UserByEmail(ctx context.Context, email string) (team.User, error) {
-	return one(ctx, db, "UserByEmail", team.ErrNoUser, scanUser, `SELECT `+userColumns+` FROM users u WHERE u.email = $1`, email)
+	return engine.One(ctx, db.engine, "UserByEmail", team.ErrNoUser, scanUser, `SELECT `+userColumns+` FROM users u WHERE u.email = $1`, email)
 }
 
 // Users is everyone, by e-mail.
 func (db *DB) Users(ctx context.Context) ([]team.User, error) {
-	users, err := all(ctx, db, "Users", scanUser, `SELECT `+userColumns+` FROM users u`)
+	users, err := engine.All(ctx, db.engine, "Users", scanUser, `SELECT `+userColumns+` FROM users u`)
 	slices.SortFunc(users, func(a, b team.User) int { return cmp.Compare(a.Email, b.Email) })
 	return users, err
 }
@@ -59,10 +61,10 @@ func (db *DB) Users(ctx context.Context) ([]team.User, error) {
 // or they find the person disabled.
 func (db *DB) DisableUser(ctx context.Context, id team.UserID, at time.Time) error {
 	return db.change(ctx, "DisableUser", func(t *tx) error {
-		if err := t.must(team.ErrNoUser, `UPDATE users SET disabled_at = $2 WHERE id = $1`, id, millis(at)); err != nil {
+		if err := t.MustChange(team.ErrNoUser, `UPDATE users SET disabled_at = $2 WHERE id = $1`, id, engine.Millis(at)); err != nil {
 			return err
 		}
-		if _, err := t.exec(`DELETE FROM sessions WHERE user_id = $1`, id); err != nil {
+		if _, err := t.Change(`DELETE FROM sessions WHERE user_id = $1`, id); err != nil {
 			return err
 		}
 		if err := t.signOutOfClients(at, id, ""); err != nil {
@@ -78,7 +80,7 @@ func (db *DB) DisableUser(ctx context.Context, id team.UserID, at time.Time) err
 // EnableUser lets a person sign in again and revives nothing. team.ErrNoUser.
 func (db *DB) EnableUser(ctx context.Context, id team.UserID) error {
 	return db.write(ctx, "EnableUser", func(t *tx) error {
-		if err := t.must(team.ErrNoUser, `UPDATE users SET disabled_at = 0 WHERE id = $1`, id); err != nil {
+		if err := t.MustChange(team.ErrNoUser, `UPDATE users SET disabled_at = 0 WHERE id = $1`, id); err != nil {
 			return err
 		}
 		return t.audit(audit.Event{Kind: audit.UserEnabled, User: string(id)})

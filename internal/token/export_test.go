@@ -6,6 +6,9 @@ import (
 	"crypto/rsa"
 )
 
+// PurposesEnd is the first number that is no purpose.
+const PurposesEnd = Purpose(len(purposes))
+
 // VectorKey is a key of a standard's example.
 type VectorKey struct{ key *key }
 

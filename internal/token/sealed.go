@@ -11,9 +11,6 @@ import (
 	"time"
 )
 
-// Purpose keeps sealed values apart: one sealed for a purpose opens for no other.
-type Purpose string
-
 // Sealed values are opaque outside (XChaCha20-Poly1305, base64url), carry an expiry, and cannot be altered.
 //
 // On the wire: the sealing key's id, a dot, and base64url of nonce ‖ ciphertext. Inside: the expiry in Unix milliseconds, 8 bytes, and the JSON.
@@ -29,6 +26,9 @@ const expirySize = 8
 
 // Seal encodes v as JSON and seals it for the purpose until expires, to the millisecond.
 func (k *Keyring) Seal(purpose Purpose, v any, expires time.Time) (string, error) {
+	if purpose.String() == "" {
+		return "", fmt.Errorf("seal: %d is no purpose", purpose)
+	}
 	payload, err := json.Marshal(v)
 	if err != nil {
 		return "", fmt.Errorf("seal for %s: %w", purpose, err)
@@ -49,7 +49,7 @@ func (k *Keyring) Seal(purpose Purpose, v any, expires time.Time) (string, error
 // Open opens a sealed value into v. The error is ErrNotOurs, or ErrExpired (v is filled then, for the log).
 func (k *Keyring) Open(purpose Purpose, sealed string, v any) error {
 	id, encoded, ok := strings.Cut(sealed, ".")
-	if !ok {
+	if !ok || purpose.String() == "" {
 		return ErrNotOurs
 	}
 	now := k.now()
@@ -86,8 +86,9 @@ func decode(encoded string) ([]byte, error) {
 
 func sealedData(id string, purpose Purpose) []byte {
 	const label = "gatehouse value\x00"
-	data := make([]byte, 0, len(label)+len(id)+1+len(purpose))
+	name := purpose.String()
+	data := make([]byte, 0, len(label)+len(id)+1+len(name))
 	data = append(data, label...)
 	data = append(append(data, id...), 0)
-	return append(data, purpose...)
+	return append(data, name...)
 }

@@ -3,6 +3,7 @@ package web
 import (
 	"net/http"
 
+	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/web/endpoint"
 	"github.com/gatehouse-auth/gatehouse/internal/web/route"
 	"github.com/gatehouse-auth/gatehouse/internal/web/ui"
@@ -12,14 +13,14 @@ import (
 func (s *server) forPrograms() []route.Route {
 	e := s.endpoints
 	return []route.Route{
-		{Path: "/o/token/", Post: e.ClientCORS(e.Token), Options: e.ClientPreflight("POST")},
-		{Path: "/o/revoke_token/", Post: e.ClientCORS(e.Revoke), Options: e.ClientPreflight("POST")},
-		{Path: "/o/introspect/", Post: e.Introspect},
-		{Path: "/o/par/", Post: e.Push},
-		{Path: "/.well-known/oauth-authorization-server/", Get: e.Metadata, Options: endpoint.OpenPreflight},
-		{Path: "/.well-known/openid-configuration/", Get: e.OpenIDConfiguration, Options: endpoint.OpenPreflight},
-		{Path: "/.well-known/ended-tokens.jwt/", Get: e.EndedTokens, Options: endpoint.OpenPreflight},
-		{Path: "/.well-known/jwks.json/", Get: e.JWKS, Options: endpoint.OpenPreflight},
+		{Path: oauth.PathToken, Post: e.ClientCORS(e.Token), Options: e.ClientPreflight("POST")},
+		{Path: oauth.PathRevocation, Post: e.ClientCORS(e.Revoke), Options: e.ClientPreflight("POST")},
+		{Path: oauth.PathIntrospection, Post: e.Introspect},
+		{Path: oauth.PathPushed, Post: e.Push},
+		{Path: oauth.PathMetadata + "/", Get: e.Metadata, Options: endpoint.OpenPreflight},
+		{Path: oauth.PathOpenIDConfiguration + "/", Get: e.OpenIDConfiguration, Options: endpoint.OpenPreflight},
+		{Path: oauth.PathEnded + "/", Get: e.EndedTokens, Options: endpoint.OpenPreflight},
+		{Path: oauth.PathJWKS + "/", Get: e.JWKS, Options: endpoint.OpenPreflight},
 	}
 }
 
@@ -27,7 +28,7 @@ func (s *server) forPrograms() []route.Route {
 func (s *server) withToken() []route.Route {
 	e := s.endpoints
 	return []route.Route{
-		{Path: "/o/userinfo/", Get: e.ClientCORS(e.UserInfo), Post: e.ClientCORS(e.UserInfo), Options: e.ClientPreflight("GET, POST")},
+		{Path: oauth.PathUserInfo, Get: e.ClientCORS(e.UserInfo), Post: e.ClientCORS(e.UserInfo), Options: e.ClientPreflight("GET, POST")},
 	}
 }
 
@@ -35,10 +36,10 @@ func (s *server) withToken() []route.Route {
 func (s *server) forPeople() []route.Route {
 	f := s.flow
 	return []route.Route{
-		{Path: "/o/authorize/", Get: f.Authorize, Post: f.AuthorizePosted},
+		{Path: oauth.PathAuthorization, Get: f.Authorize, Post: f.AuthorizePosted},
 		{Path: "/o/consent/", Get: f.Continue, Post: f.SameOrigin(f.Decide)},
 		{Path: "/o/select-account/", Post: f.SameOrigin(f.SelectAccount)},
-		{Path: "/o/logout/", Get: f.Logout, Post: f.LogoutPosted},
+		{Path: oauth.PathEndSession, Get: f.Logout, Post: f.LogoutPosted},
 		{Path: "/login/", Get: f.AskSignIn, Post: f.SameOrigin(f.SignIn)},
 		{Path: "/logout/", Get: f.AskSignOut, Post: f.SameOrigin(f.SignOut)},
 	}

@@ -10,9 +10,6 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/web/route"
 )
 
-// purposeNotice seals notices, so that no link can make a page say what did not happen.
-const purposeNotice token.Purpose = "done"
-
 const noticeLifetime = 5 * time.Minute
 
 // Notice says what a person did with a form. The page after the form shows it.
@@ -26,10 +23,10 @@ type Notice struct {
 	Scope       []string    `json:"scope,omitempty"`   // the permissions that ended
 }
 
-// Notify sends the person to a page of ours, which shows the notice.
+// Notify sends the person to a page of ours, which shows the notice. It is sealed, so that no link can make a page say what did not happen.
 func (r *Request) Notify(w http.ResponseWriter, path string, n Notice) error {
 	n.User = r.Session.User.ID
-	sealed, err := r.pages.Keys.Seal(purposeNotice, n, r.pages.Now().Add(noticeLifetime))
+	sealed, err := r.pages.Keys.Seal(token.PurposeDone, n, r.pages.Now().Add(noticeLifetime))
 	if err != nil {
 		return err
 	}
@@ -41,7 +38,7 @@ func (r *Request) Notify(w http.ResponseWriter, path string, n Notice) error {
 func (r *Request) Notice(page team.ID) *Notice {
 	var n Notice
 	sealed := r.URL.Query().Get("done")
-	if sealed == "" || r.pages.Keys.Open(purposeNotice, sealed, &n) != nil || n.User != r.Session.User.ID || n.TeamID != page {
+	if sealed == "" || r.pages.Keys.Open(token.PurposeDone, sealed, &n) != nil || n.User != r.Session.User.ID || n.TeamID != page {
 		return nil
 	}
 	return &n

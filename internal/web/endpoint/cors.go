@@ -4,12 +4,12 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/web/route"
 )
 
@@ -111,8 +111,7 @@ func originOf(uri string) string {
 		return ""
 	}
 	host, port := strings.ToLower(u.Hostname()), u.Port()
-	address, err := netip.ParseAddr(host)
-	if u.Scheme == "http" && (host == "localhost" || err == nil && address.IsLoopback()) {
+	if u.Scheme == "http" && oauth.IsLoopback(host) {
 		return "http://" + host
 	}
 	if port == "443" && u.Scheme == "https" || port == "80" && u.Scheme == "http" || port == "" {

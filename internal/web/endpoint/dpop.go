@@ -10,9 +10,6 @@ import (
 	"github.com/gatehouse-auth/gatehouse/resourceserver"
 )
 
-// purposeNonce seals the nonces of DPoP proofs. A nonce is the time when it was made, so every server can check it and none is stored.
-const purposeNonce token.Purpose = "dpop-nonce"
-
 // A nonce is valid for nonceLifetime. A proof with a nonce older than nonceRenewal is answered with the next one, so that a busy client
 // never uses an expired one.
 const (
@@ -30,7 +27,7 @@ func (s *Server) provenKey(w http.ResponseWriter, r *http.Request, accessToken s
 	var made time.Time
 	thumbprint, err := resourceserver.CheckProof(r, resourceserver.ProofCheck{
 		URL: s.Issuer + r.URL.EscapedPath(), AccessToken: accessToken, Replays: &s.proofs, Now: s.Now(),
-		Nonce: func(nonce string) bool { return s.Keys.Open(purposeNonce, nonce, &made) == nil },
+		Nonce: func(nonce string) bool { return s.Keys.Open(token.PurposeNonce, nonce, &made) == nil },
 	})
 	if errors.Is(err, resourceserver.ErrProofNonce) || err == nil && s.Now().Sub(made) >= nonceRenewal {
 		if nonceErr := s.offerNonce(w); nonceErr != nil {
@@ -47,8 +44,9 @@ func (s *Server) provenKey(w http.ResponseWriter, r *http.Request, accessToken s
 }
 
 func (s *Server) offerNonce(w http.ResponseWriter) error {
+	// A nonce is the time when it was made, so every server can check it and none is stored.
 	now := s.Now()
-	nonce, err := s.Keys.Seal(purposeNonce, now, now.Add(nonceLifetime))
+	nonce, err := s.Keys.Seal(token.PurposeNonce, now, now.Add(nonceLifetime))
 	if err != nil {
 		return err
 	}

@@ -59,7 +59,7 @@ func (v consentView) OnDevice() bool {
 	if u.Scheme != "http" && u.Scheme != "https" {
 		return u.Scheme != ""
 	}
-	return slices.Contains([]string{"localhost", "127.0.0.1", "::1"}, u.Hostname())
+	return oauth.IsLoopback(u.Hostname())
 }
 
 // Decide is the person's answer on the consent page, or Cancel on a page that offers nothing else.

@@ -13,9 +13,6 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/web/route"
 )
 
-// purposeLogout seals the parameters of a logout request while the person is asked.
-const purposeLogout token.Purpose = "end-session"
-
 const logoutLifetime = 15 * time.Minute
 
 // logoutParameters are the parameters of a logout request that are read (OpenID Connect RP-Initiated Logout 1.0 §2). ui_locales and
@@ -77,7 +74,7 @@ func (f *Flow) LogoutPosted(w http.ResponseWriter, r *http.Request) error {
 	if sealed, err = f.sealLogout(values); err != nil {
 		return err
 	}
-	route.SeeOther(w, stepURL("/o/logout/", sealed))
+	route.SeeOther(w, stepURL(oauth.PathEndSession, sealed))
 	return nil
 }
 
@@ -136,12 +133,12 @@ func (f *Flow) sealLogout(values url.Values) (string, error) {
 		return "", oauth.InvalidRequest.Errorf("the parameters are %d bytes long; at most %d are accepted", size, 2*oauth.MaxStateLength)
 	}
 	// Encoded, because JSON makes six bytes of some characters, and the sealed value has to fit into an address.
-	return f.Keys.Seal(purposeLogout, kept.Encode(), f.Now().Add(logoutLifetime))
+	return f.Keys.Seal(token.PurposeEndSession, kept.Encode(), f.Now().Add(logoutLifetime))
 }
 
 func (f *Flow) openLogout(sealed string) (url.Values, error) {
 	var encoded string
-	values, err := url.Values(nil), f.Keys.Open(purposeLogout, sealed, &encoded)
+	values, err := url.Values(nil), f.Keys.Open(token.PurposeEndSession, sealed, &encoded)
 	if err == nil {
 		values, err = url.ParseQuery(encoded)
 	}

@@ -1,35 +1,36 @@
 package flow
 
 import (
-	"html/template"
+	"slices"
 	"strconv"
 	"strings"
+	"testing"
+
+	"github.com/gatehouse-auth/gatehouse/internal/web/ui"
+	"github.com/gatehouse-auth/gatehouse/internal/web/ui/uitest"
 )
 
 const sealed = "gh_sealed_request-0123456789_ABCDEF"
 
 var (
-	readScopes = []consentScope{
-		{"chatbot:read", "See the team’s chatbots"},
-		{"session:read", "See the team’s sessions and their messages"},
+	readScopes = []ui.Permission{
+		{Name: "chatbot:read", Description: "See the team’s chatbots"},
+		{Name: "session:read", Description: "See the team’s sessions and their messages"},
 	}
-	writeScopes = []consentScope{
-		{"chatbot:interact", "Send messages to the team’s chatbots"},
-		{"session:write", "Start sessions"},
+	writeScopes = []ui.Permission{
+		{Name: "chatbot:interact", Description: "Send messages to the team’s chatbots"},
+		{Name: "session:write", Description: "Start sessions"},
 	}
+	identityScopes = []ui.Permission{
+		{Name: "openid", Description: "Sign you in and recognise you by an identifier"},
+		{Name: "email", Description: "See your e-mail address"},
+		{Name: "offline_access", Description: "Stay connected while you are away"},
+	}
+	ada = ui.Person{Name: "Ada Obi", Email: "ada@example.com"}
 )
 
-// hostile are the values of somebody who wants the page to break or to lie.
-const (
-	markup    = `"><script>alert(1)</script><img src=x onerror=alert(1)>{{.}}' onload='x`
-	backwards = "Bank \u202Emoc.elgoog\u202C\u2066 (official)\u200B"
-	endless   = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaftsverwaltungsrat"
-	covering  = "Z\u0300\u0301\u0302\u0303\u0304\u0305\u0306\u0307\u0308\u0309\u030A\u030B\u030C\u030Da\u0300\u0301\u0302\u0303\u0304\u0305\u0306\u0307lgo"
-	persian   = "تیم پشتیبانی می\u200Cخواهیم"
-)
-
-func chrome(account string) Chrome {
-	return Chrome{ServerName: "Gatehouse", Account: account, RequestID: "7RNQ4M2XW5KZ3B6A"}
+func frame(account string, title ui.Words) ui.Frame {
+	return ui.Frame{Title: title, Quiet: true, ServerName: "Gatehouse", Account: account, RequestID: "7RNQ4M2XW5KZ3B6A"}
 }
 
 func manyTeams() []consentTeam {
@@ -41,42 +42,33 @@ func manyTeams() []consentTeam {
 	return teams
 }
 
-func consent(change func(*consentView)) consentView {
+func consent(change func(*consentView)) ui.Content {
 	v := consentView{
-		Chrome:      chrome("ada@example.com"),
-		Sealed:      sealed,
-		Application: "Weekly Report",
-		Owner:       "Ferris Analytics",
-		Name:        "Ada Obi",
-		Email:       "ada@example.com",
+		Sealed: sealed, Application: "Weekly Report", Owner: "Ferris Analytics", Person: ada,
 		Teams:       []consentTeam{{ID: "t1", Name: "Clinic North", Slug: "clinic-north"}},
-		permissions: permissions{Read: readScopes, Write: writeScopes},
+		Permissions: ui.Permissions{Read: readScopes, Write: writeScopes},
 		Destination: "https://report.example",
 	}
 	change(&v)
-	return v
+	v.Frame = frame("ada@example.com", ui.Text("consent.title", "application", ui.Name(v.Application)))
+	v.Failed = len(v.Problem) > 0
+	return consentPage.With(v)
 }
 
-var identityWords = []consentScope{
-	{"openid", "Sign you in and recognise you by an identifier"},
-	{"email", "See your e-mail address"},
-	{"offline_access", "Stay connected while you are away"},
-}
-
-var ownTeamsSample = []ownTeam{{Name: "Clinic North", Slug: "clinic-north", Admin: true}, {Name: "Field trial", Slug: "field-trial"}}
-
-// samples are the views of the golden files, by file name.
-var samples = map[string]any{
-	"home":           homeView{Chrome: chrome("ada@example.com"), Name: "Ada Obi", Teams: ownTeamsSample},
-	"home_replay":    homeView{Chrome: chrome("ada@example.com"), Name: "Ada Obi", Teams: ownTeamsSample, Replays: 1},
-	"home_signedout": homeView{Chrome: chrome("")},
-	"home_noteam":    homeView{Chrome: chrome("ada@example.com"), Name: "Ada Obi"},
-	"login":          loginView{Chrome: chrome(""), Next: "/"},
-	"login_request":  loginView{Chrome: chrome(""), Sealed: sealed, Application: "Weekly Report"},
-	"login_again":    loginView{Chrome: chrome("ada@example.com"), Sealed: sealed, Application: "Weekly Report", Email: "ada@example.com", Again: true},
-	"login_error":    loginView{Chrome: chrome(""), Sealed: sealed, Application: "Weekly Report", Email: "ada@example.com", Error: "The e-mail address or the password is not right."},
-	"select_account": selectAccountView{Chrome: chrome("ada@example.com"), Sealed: sealed, Application: "Weekly Report", Name: "Ada Obi", Email: "ada@example.com"},
-	"consent_one":    consent(func(*consentView) {}),
+var samples = uitest.Samples{
+	"login":         signInPage.With(signInView{Frame: frame("", ui.Text("sign_in.title")), Next: "/"}),
+	"login_request": signInPage.With(signInView{Frame: frame("", ui.Text("sign_in.title")), Sealed: sealed, Application: "Weekly Report"}),
+	"login_again": signInPage.With(signInView{
+		Frame: frame("ada@example.com", ui.Text("sign_in.title")), Sealed: sealed, Application: "Weekly Report", Email: "ada@example.com", Again: true,
+	}),
+	"login_error": signInPage.With(signInView{
+		Frame: failed(frame("", ui.Text("sign_in.title"))), Sealed: sealed, Application: "Weekly Report", Email: "ada@example.com",
+		Failures: ui.Failures{{Field: "email", Text: ui.Text("sign_in.wrong")}},
+	}),
+	"select_account": selectAccountPage.With(selectAccountView{
+		Frame: frame("ada@example.com", ui.Text("select_account.title")), Sealed: sealed, Application: "Weekly Report", Name: "Ada Obi", Email: "ada@example.com",
+	}),
+	"consent_one": consent(func(*consentView) {}),
 	"consent_fixed": consent(func(v *consentView) {
 		v.Fixed = true
 		v.Write = nil
@@ -94,64 +86,167 @@ var samples = map[string]any{
 	}),
 	"consent_error": consent(func(v *consentView) {
 		v.Teams = []consentTeam{{ID: "t1", Name: "Clinic North", Slug: "clinic-north"}, {ID: "t2", Name: "Field trial", Slug: "field-trial", Checked: true}}
-		v.Error = "Choose a team, then decide."
+		v.Problem = ui.Text("consent.choose_first")
 	}),
 	"consent_blocked": consent(func(v *consentView) { v.Teams[0].Blocked = "Reports go through our own warehouse." }),
 	"consent_many":    consent(func(v *consentView) { v.Teams = manyTeams() }),
 	"consent_hostile": consent(func(v *consentView) {
-		v.Sealed = markup
-		v.Application, v.Owner, v.Name, v.Email = backwards, markup, persian, endless+"@example.com"
+		v.Sealed = uitest.Markup
+		v.Application, v.Owner, v.Person = uitest.Backwards, uitest.Markup, ui.Person{Name: uitest.Persian, Email: uitest.Endless + "@example.com"}
 		v.Teams = []consentTeam{
-			{ID: markup, Name: markup, Slug: endless, Before: true, New: []string{markup}},
-			{ID: "t2", Name: covering, Slug: "covering", Blocked: markup + backwards},
-			{ID: "t3", Name: persian, Slug: "persian"},
+			{ID: uitest.Markup, Name: uitest.Markup, Slug: uitest.Endless, Before: true, New: []string{uitest.Markup}},
+			{ID: "t2", Name: uitest.Covering, Slug: "covering", Blocked: uitest.Markup + uitest.Backwards},
+			{ID: "t3", Name: uitest.Persian, Slug: "persian"},
 			{ID: "t4", Name: " \u3164\u200D ", Slug: "nothing"},
 		}
-		v.Read = []consentScope{{"read:" + strings.Repeat("very-long-", 12), endless + " " + endless}}
-		v.Write = []consentScope{{markup, markup}}
+		v.Read = []ui.Permission{{Name: "read:" + strings.Repeat("very-long-", 12), Description: uitest.Endless + " " + uitest.Endless}}
+		v.Write = []ui.Permission{{Name: uitest.Markup, Description: uitest.Markup}}
 		v.Destination = "https://xn--pple-43d.example." + strings.Repeat("long", 15) + ".example"
 	}),
-	"consent_identity": consent(func(v *consentView) { v.You = identityWords }),
+	"consent_identity": consent(func(v *consentView) { v.You = identityScopes }),
 	"consent_nothing":  consent(func(v *consentView) { v.Read, v.Write, v.Owner, v.Destination = nil, nil, "", "com.example.report:" }),
-	"refusal_noteam":   refusalView{Chrome: chrome("ada@example.com"), Sealed: sealed, Application: "Weekly Report", Email: "ada@example.com", NoTeam: true},
-	"refusal_access":   refusalView{Chrome: chrome("ada@example.com"), Sealed: sealed, Application: "Weekly Report", Email: "ada@example.com", Team: "clinic-south"},
-	"refusal_hostile":  refusalView{Chrome: chrome("ada@example.com"), Sealed: markup, Application: markup, Email: markup, Team: markup + backwards},
-	"error":            errorView{Chrome: named("Not found", chrome("")), Status: 404, Sentence: "There is no page at this address.", Todo: "Check the address, or go back to where you came from."},
-	"error_developer": errorView{
-		Chrome: named("This application sent you here with a mistake", chrome("")), Status: 400,
-		Sentence: "The address to send you back to is not one that the application registered, so we stopped.",
-		Todo:     "Nothing was shared. Go back to the application and tell its makers.",
+	"refusal_noteam": refusalPage.With(refusalView{
+		Frame: frame("ada@example.com", ui.Text("refusal.no_team_title")), Sealed: sealed, Application: "Weekly Report",
+		Person: ui.Person{Email: "ada@example.com"}, NoTeam: true,
+	}),
+	"refusal_access": refusalPage.With(refusalView{
+		Frame: frame("ada@example.com", ui.Text("refusal.no_access_title")), Sealed: sealed, Application: "Weekly Report",
+		Person: ui.Person{Email: "ada@example.com"}, Team: "clinic-south",
+	}),
+	"refusal_hostile": refusalPage.With(refusalView{
+		Frame: frame("ada@example.com", ui.Text("refusal.no_access_title")), Sealed: uitest.Markup, Application: uitest.Markup,
+		Person: ui.Person{Email: uitest.Markup}, Team: uitest.Markup + uitest.Backwards,
+	}),
+	"error": errorPage.With(errorView{
+		Frame: failed(frame("", titleOf(404))), Status: 404, Sentence: ui.Text("problem.not_found"), Advice: ui.Text("problem.not_found.advice"),
+	}),
+	"error_developer": errorPage.With(errorView{
+		Frame: failed(frame("", titleOf(400))), Status: 400, Sentence: ui.Text("error.refused_application", "application", ui.Name(uitest.Backwards)),
+		Advice: ui.Text("error.refused.advice"),
 		Developer: []developerFact{
-			{"Problem", "redirect_uri is not registered for this client; it is compared byte for byte"},
-			{"Received", "https://repоrt.example/callback /\u200B?next=%2F\u202Egpj"},
-			{"client_id", ""},
-			{"Markup", markup},
+			{ui.Text("error.parameter", "name", "error_description"), "redirect_uri is not registered for this client; it is compared byte for byte"},
+			{ui.Text("error.received"), "https://repоrt.example/callback /\u200B?next=%2F\u202Egpj"},
+			{ui.Text("error.parameter", "name", "client_id"), ""},
+			{ui.Text("error.application"), uitest.Markup},
 		},
-	},
-	"logout":             signedOutView{Chrome: chrome("ada@example.com"), Confirm: true},
-	"signed_out":         signedOutView{Chrome: chrome("")},
-	"logout_application": signedOutView{Chrome: chrome("ada@example.com"), Confirm: true, Sealed: sealed, Application: "Weekly Report"},
-	"logout_hostile":     signedOutView{Chrome: chrome(markup), Confirm: true, Sealed: markup, Application: markup + backwards},
-	"form_post": formPostView{
-		Chrome: chrome(""), Target: "https://report.example/back?team=1&x=%20y", Origin: "https://report.example",
-		Fields: [][2]string{{"code", "gh_ac_sealed"}, {"state", markup + " é+%20"}, {"iss", "https://gatehouse.example"}},
-	},
-	"document": documentView{
-		Chrome:   named("Getting started", chrome("")),
-		Contents: []documentHeading{{"register", "Register your application"}, {"ask", "Ask for access"}, {"errors", "Every error, and what to do about it"}},
-		Body: template.HTML(`<h1>Getting started</h1><p>Five steps from nothing to a first call.</p>
-<h2 id="register">Register your application</h2><p>You get a <code>client_id</code> and a secret.</p>
-<pre><code>curl -s https://gatehouse.example/o/token/ -d grant_type=authorization_code -d code="$CODE" -d redirect_uri=https://app.example/callback -d client_id="$ID" -d client_secret="$SECRET" -d code_verifier="$VERIFIER"
-</code></pre>
-<h2 id="ask">Ask for access</h2><ul><li>Send the browser to <code>/o/authorize/</code>.</li><li>Wait for the answer.</li></ul>
-<table><thead><tr><th>Parameter</th><th>Required</th><th>What it is</th></tr></thead><tbody><tr><td><code>code_challenge_method</code></td><td>yes</td><td>Always <code>S256</code></td></tr></tbody></table>
-<h3>What can go wrong</h3><p>Little.</p>
-<h2 id="errors">Every error, and what to do about it</h2><blockquote><p>Errors teach.</p></blockquote>`),
-	},
-	"document_plain": documentView{Chrome: named("Security", chrome("ada@example.com")), Body: "<p>How to report a problem.</p>"},
+	}),
+	"logout":     signOutPage.With(signOutView{Frame: frame("ada@example.com", ui.Text("sign_out.title"))}),
+	"signed_out": signedOutPage.With(signedOutView{frame("", ui.Text("signed_out.title"))}),
+	"logout_application": signOutPage.With(signOutView{
+		Frame: frame("ada@example.com", ui.Text("sign_out.title")), Sealed: sealed, Application: "Weekly Report",
+	}),
+	"logout_hostile": signOutPage.With(signOutView{
+		Frame: frame(uitest.Markup, ui.Text("sign_out.title")), Sealed: uitest.Markup, Application: uitest.Markup + uitest.Backwards,
+	}),
+	"form_post": formPostPage.With(formPostView{
+		Frame: frame("", ui.Text("form_post.title")), Target: "https://report.example/back?team=1&x=%20y", Origin: "https://report.example",
+		Fields: []ui.Hidden{{Name: "code", Value: "gh_ac_sealed"}, {Name: "state", Value: uitest.Markup + " é+%20"}, {Name: "iss", Value: "https://gatehouse.example"}},
+	}),
 }
 
-func named(title string, c Chrome) Chrome {
-	c.Title = title
-	return c
+func failed(f ui.Frame) ui.Frame {
+	f.Failed = true
+	return f
+}
+
+func TestPages(t *testing.T) { uitest.Check(t, samples) }
+
+func TestTitlesSayErrorFirst(t *testing.T) {
+	uitest.Titles(t, samples, map[string]string{
+		"login":           "Sign in · Gatehouse",
+		"login_error":     "Error: Sign in · Gatehouse",
+		"consent_one":     "Authorize Weekly Report · Gatehouse",
+		"consent_error":   "Error: Authorize Weekly Report · Gatehouse",
+		"error":           "Error: Page not found · Gatehouse",
+		"consent_hostile": "Authorize Bank moc.elgoog (official) · Gatehouse",
+	})
+}
+
+// A link with a fragment puts the focus on the element of that id, through every redirect. If that were a control of the consent form, a
+// person who is tricked into holding Enter would agree without reading.
+func TestConsentHasNoControlThatALinkCanFocus(t *testing.T) {
+	for name, page := range samples {
+		if _, ok := page.View().(consentView); !ok {
+			continue
+		}
+		for _, e := range uitest.Elements(t, uitest.HTML(t, page)) {
+			_, id := e.Attrs["id"]
+			_, auto := e.Attrs["autofocus"]
+			if (id || auto) && slices.Contains([]string{"input", "button", "a", "select", "textarea", "summary", "label"}, e.Name) {
+				t.Errorf("%s: <%s %v>", name, e.Name, e.Attrs)
+			}
+		}
+	}
+}
+
+func TestConsentDecision(t *testing.T) {
+	for name, page := range samples {
+		v, ok := page.View().(consentView)
+		if !ok {
+			continue
+		}
+		var got []string
+		for _, e := range uitest.Elements(t, uitest.HTML(t, page)) {
+			if e.Name != "button" {
+				continue
+			}
+			got = append(got, e.Attrs["value"])
+			if e.Attrs["class"] != "choice" || e.Attrs["name"] != "decision" {
+				t.Errorf("%s: button %v", name, e.Attrs)
+			}
+			if _, can := e.Attrs["formnovalidate"]; can != (e.Attrs["value"] == "cancel") {
+				t.Errorf("%s: only Cancel works without a team: %v", name, e.Attrs)
+			}
+		}
+		want := []string{"authorize", "cancel"}
+		if !v.Open() {
+			want = []string{"cancel"}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: decisions %q, want %q", name, got, want)
+		}
+	}
+}
+
+func TestConsentTeams(t *testing.T) {
+	type input struct {
+		kind, team        string
+		checked, disabled bool
+	}
+	for name, want := range map[string][]input{
+		"consent_one":     {{kind: "hidden", team: "t1"}},
+		"consent_fixed":   {{kind: "hidden", team: "t1"}},
+		"consent_blocked": nil,
+		"consent_teams":   {{kind: "radio", team: "t1"}, {kind: "radio", team: "t2"}, {kind: "radio", team: "t3", disabled: true}, {kind: "radio", team: "t4"}},
+		"consent_error":   {{kind: "radio", team: "t1"}, {kind: "radio", team: "t2", checked: true}},
+	} {
+		var got []input
+		for _, e := range uitest.Elements(t, uitest.HTML(t, samples[name])) {
+			if e.Attrs["name"] == "team" {
+				_, checked := e.Attrs["checked"]
+				_, disabled := e.Attrs["disabled"]
+				got = append(got, input{e.Attrs["type"], e.Attrs["value"], checked, disabled})
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: teams %v, want %v", name, got, want)
+		}
+	}
+}
+
+func TestConsentSaysWhenTheBrowserStaysOnTheDevice(t *testing.T) {
+	for destination, want := range map[string]bool{
+		"https://report.example":     false,
+		"http://127.0.0.1:8001":      true,
+		"http://[::1]:8001":          true,
+		"http://localhost":           true,
+		"com.example.report:":        true,
+		"https://127.0.0.1.example":  false,
+		"https://localhost.example/": false,
+		"":                           false,
+	} {
+		if got := (consentView{Destination: destination}).OnDevice(); got != want {
+			t.Errorf("OnDevice of %q = %t", destination, got)
+		}
+	}
 }

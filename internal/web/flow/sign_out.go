@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
+	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/web/route"
 	"github.com/gatehouse-auth/gatehouse/internal/web/ui"
 )
@@ -27,7 +28,7 @@ func (v signOutView) Confirmation() ui.Confirmation {
 		Stay: ui.Text("sign_out.stay"), Back: "/",
 	}
 	if v.Sealed != "" {
-		c.Action, c.Hidden = "/o/logout/", []ui.Hidden{{Name: "request", Value: v.Sealed}}
+		c.Action, c.Hidden = oauth.PathEndSession, []ui.Hidden{{Name: "request", Value: v.Sealed}}
 		c.Button.Name, c.Button.Value = "decision", "sign_out"
 	}
 	return c

@@ -22,8 +22,8 @@ func TestPlainNames(t *testing.T) {
 		"bad\xff":                          "bad\uFFFD",
 		"e" + strings.Repeat("\u0301", 9):  "e" + strings.Repeat("\u0301", maxMarks),
 	} {
-		if got := plain(in); got != want {
-			t.Errorf("plain(%q) = %q, want %q", in, got, want)
+		if got := PlainName(in); got != want {
+			t.Errorf("PlainName(%q) = %q, want %q", in, got, want)
 		}
 	}
 }

@@ -27,21 +27,28 @@ var functions = template.FuncMap{
 }
 
 // Page is the template of a page, for views of one type.
-type Page[V Framed] struct{ template *template.Template }
+type Page[V Framed] struct {
+	template *template.Template
+	name     string
+}
 
 // NewPage parses the template of a page. A template that does not parse stops the program at its start, not a person's request.
 func NewPage[V Framed](files fs.FS, name string) Page[V] {
-	return Page[V]{template.Must(template.Must(components.Clone()).ParseFS(files, name))}
+	return Page[V]{template.Must(template.Must(components.Clone()).ParseFS(files, name)), name}
 }
 
 // With is the page with what it shows.
-func (p Page[V]) With(view V) Content { return Content{p.template, view} }
+func (p Page[V]) With(view V) Content { return Content{p.template, p.name, view} }
 
 // Content is a page that can be written.
 type Content struct {
 	template *template.Template
+	name     string
 	view     Framed
 }
+
+// Name is the file name of the page's template.
+func (c Content) Name() string { return c.name }
 
 // View is what the page shows.
 func (c Content) View() Framed { return c.view }

@@ -16,7 +16,7 @@ import (
 func TestStaticFilesKeepForGood(t *testing.T) {
 	for name, file := range statics {
 		w := httptest.NewRecorder()
-		staticHandler().ServeHTTP(w, httptest.NewRequest("GET", asset(name), nil))
+		Static().ServeHTTP(w, httptest.NewRequest("GET", Asset(name), nil))
 		if w.Code != http.StatusOK || w.Body.String() != string(file.content) {
 			t.Errorf("%s: %d, %d bytes", name, w.Code, w.Body.Len())
 		}
@@ -32,13 +32,13 @@ func TestStaticFilesKeepForGood(t *testing.T) {
 func TestStaticFilesHaveNoOtherName(t *testing.T) {
 	for _, path := range []string{"/static/", "/static/style.css", "/static/style.0000000000000000.css", "/static/../render.go"} {
 		w := httptest.NewRecorder()
-		staticHandler().ServeHTTP(w, httptest.NewRequest("GET", path, nil))
+		Static().ServeHTTP(w, httptest.NewRequest("GET", path, nil))
 		if w.Code != http.StatusNotFound || w.Header().Get("Cache-Control") != "" {
 			t.Errorf("%s: %d, Cache-Control %q", path, w.Code, w.Header().Get("Cache-Control"))
 		}
 	}
 	w := httptest.NewRecorder()
-	staticHandler().ServeHTTP(w, httptest.NewRequest("POST", asset("style.css"), nil))
+	Static().ServeHTTP(w, httptest.NewRequest("POST", Asset("style.css"), nil))
 	if w.Code != http.StatusMethodNotAllowed || w.Header().Get("Allow") == "" {
 		t.Errorf("POST: %d, Allow %q", w.Code, w.Header().Get("Allow"))
 	}

@@ -1,7 +1,11 @@
+// Package uitest checks the pages of a room: their golden files, their structure, and that no value breaks out of them. Only tests
+// import it.
 package uitest
 
 import (
 	"flag"
+	"html"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -9,80 +13,109 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gatehouse-auth/gatehouse/internal/web/ui"
 	"github.com/google/go-cmp/cmp"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-func page(t *testing.T, view any) string {
+// Values of a stranger who wants the page to break or to lie.
+const (
+	Markup    = `"><script>alert(1)</script><img src=x onerror=alert(1)>{{.}}' onload='x`
+	Backwards = "Bank \u202Emoc.elgoog\u202C\u2066 (official)\u200B"
+	Endless   = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaftsverwaltungsrat"
+	Covering  = "Z\u0300\u0301\u0302\u0303\u0304\u0305\u0306\u0307\u0308\u0309\u030A\u030B\u030C\u030Da\u0300\u0301\u0302\u0303\u0304\u0305\u0306\u0307lgo"
+	Persian   = "تیم پشتیبانی می\u200Cخواهیم"
+)
+
+// Samples are pages by the name of their golden file.
+type Samples map[string]ui.Content
+
+// HTML is a page.
+func HTML(t *testing.T, page ui.Content) string {
 	t.Helper()
 	var b strings.Builder
-	if err := render(&b, view); err != nil {
+	if err := page.Render(&b); err != nil {
 		t.Fatal(err)
 	}
 	return b.String()
 }
 
-func eachPage(t *testing.T, check func(t *testing.T, html string)) {
-	t.Helper()
-	for name, view := range samples {
-		t.Run(name, func(t *testing.T) { check(t, page(t, view)) })
-	}
-}
-
-var hashed = regexp.MustCompile(`(/static/\w+)\.[0-9a-f]{16}\.`)
-
-func TestPagesMatchGoldenFiles(t *testing.T) {
-	for name, view := range samples {
+// Check runs every check on every sample of a room. Each template of the room needs a sample, and each golden file too.
+func Check(t *testing.T, samples Samples) {
+	used := map[string]bool{}
+	for name, page := range samples {
+		used[page.Name()] = true
 		t.Run(name, func(t *testing.T) {
-			got := hashed.ReplaceAllString(page(t, view), "$1.")
-			file := filepath.Join("testdata", "golden", name+".html")
-			if *update {
-				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(string(want), got); diff != "" {
-				t.Errorf("run with -update and review the diff (-want +got):\n%s", diff)
-			}
+			text := HTML(t, page)
+			Golden(t, name, content(t, text))
+			structure(t, text)
+			policy(t, text)
+			hostile(t, text)
 		})
 	}
-}
-
-func TestEveryGoldenFileHasASample(t *testing.T) {
-	files, err := filepath.Glob("testdata/golden/*.html")
-	if err != nil {
-		t.Fatal(err)
+	for _, template := range glob(t, "*.html") {
+		if !used[filepath.Base(template)] {
+			t.Errorf("%s has no sample", template)
+		}
 	}
-	for _, file := range files {
-		name := strings.TrimSuffix(filepath.Base(file), ".html")
-		if _, ok := samples[name]; !ok {
+	for _, file := range glob(t, "testdata/golden/*.html") {
+		if _, ok := samples[strings.TrimSuffix(filepath.Base(file), ".html")]; !ok {
 			t.Errorf("%s belongs to no sample", file)
 		}
 	}
 }
 
-func TestEveryViewHasASample(t *testing.T) {
-	seen := map[string]bool{}
-	for _, view := range samples {
-		seen[viewType(view).Name()] = true
+func glob(t *testing.T, pattern string) []string {
+	t.Helper()
+	files, err := filepath.Glob(pattern)
+	if err != nil {
+		t.Fatal(err)
 	}
-	for kind := range pages {
-		if !seen[kind.Name()] {
-			t.Errorf("no sample of a %s", kind.Name())
+	return files
+}
+
+var inside = regexp.MustCompile(`(?s)(<title>.*?</title>).*<main id="main" tabindex="-1">(.*)</main>`)
+
+// content is the title of a page and what is inside the layout: the layout has golden files of its own.
+func content(t *testing.T, page string) string {
+	t.Helper()
+	m := inside.FindStringSubmatch(page)
+	if m == nil {
+		t.Fatalf("not a page:\n%s", page)
+	}
+	return m[1] + m[2]
+}
+
+var hashed = regexp.MustCompile(`(/static/\w+)\.[0-9a-f]{16}\.`)
+
+// Golden compares text with a golden file, or writes it with -update. The hashes in the names of static files are left out.
+func Golden(t *testing.T, name, text string) {
+	t.Helper()
+	got := hashed.ReplaceAllString(text, "$1.")
+	file := filepath.Join("testdata", "golden", name+".html")
+	if *update {
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			t.Fatal(err)
 		}
+		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("run with -update and review the diff (-want +got):\n%s", diff)
 	}
 }
 
-// element is one start tag of a page.
-type element struct {
-	name  string
-	attrs map[string]string
-	label bool // inside a <label>
+// Element is one start tag of a page.
+type Element struct {
+	Name  string
+	Attrs map[string]string
+	Label bool // inside a <label>
 }
 
 var (
@@ -91,11 +124,11 @@ var (
 	void        = []string{"meta", "link", "img", "input", "br", "hr", "path", "circle"}
 )
 
-// elements takes a page apart and fails when its tags do not nest. It can be this simple because the templates quote every attribute.
-func elements(t *testing.T, html string) []element {
+// Elements takes a page apart and fails when its tags do not nest. It is simple because the templates quote every attribute.
+func Elements(t *testing.T, html string) []Element {
 	t.Helper()
 	var open []string
-	var all []element
+	var all []Element
 	for _, m := range tagPattern.FindAllStringSubmatch(html, -1) {
 		name := m[2]
 		if m[1] == "/" {
@@ -105,12 +138,12 @@ func elements(t *testing.T, html string) []element {
 			open = open[:len(open)-1]
 			continue
 		}
-		e := element{name: name, attrs: map[string]string{}, label: slices.Contains(open, "label")}
+		e := Element{Name: name, Attrs: map[string]string{}, Label: slices.Contains(open, "label")}
 		for _, a := range attrPattern.FindAllStringSubmatch(m[3], -1) {
-			if _, twice := e.attrs[a[1]]; twice {
+			if _, twice := e.Attrs[a[1]]; twice {
 				t.Errorf("%s: attribute twice", m[0])
 			}
-			e.attrs[a[1]] = a[2]
+			e.Attrs[a[1]] = a[2]
 		}
 		all = append(all, e)
 		if !slices.Contains(void, name) {
@@ -123,194 +156,93 @@ func elements(t *testing.T, html string) []element {
 	return all
 }
 
-func TestPagesHaveTheirStructure(t *testing.T) {
-	eachPage(t, func(t *testing.T, html string) {
-		count := map[string]int{}
-		ids := map[string]int{}
-		all := elements(t, html)
-		for _, e := range all {
-			count[e.name]++
-			if id, ok := e.attrs["id"]; ok {
-				ids[id]++
-			}
-		}
-		for _, name := range []string{"html", "h1", "main", "title", "header"} {
-			if count[name] != 1 {
-				t.Errorf("%d <%s>, want 1", count[name], name)
-			}
-		}
-		for id, n := range ids {
-			if n > 1 {
-				t.Errorf("id %q %d times", id, n)
-			}
-		}
-		labels := map[string]bool{}
-		for _, e := range all {
-			for _, attr := range []string{"aria-describedby", "aria-labelledby", "for"} {
-				for id := range strings.FieldsSeq(e.attrs[attr]) {
-					if ids[id] == 0 {
-						t.Errorf("<%s %s=%q> refers to nothing", e.name, attr, id)
-					}
-				}
-			}
-			labels[e.attrs["for"]] = true
-		}
-		for _, e := range all {
-			if e.name == "input" && e.attrs["type"] != "hidden" && !e.label && !labels[e.attrs["id"]] {
-				t.Errorf("input %v has no label", e.attrs)
-			}
-		}
-	})
-}
+// structure checks that a page has one heading, that ids are unique and found, and that fields have labels.
+func structure(t *testing.T, page string) {
+	t.Helper()
 
-func TestPagesObeyTheContentSecurityPolicy(t *testing.T) {
-	eachPage(t, func(t *testing.T, html string) {
-		// The page that posts an answer to the application leads there, and has the one script. Its policy names both.
-		posts := strings.HasSuffix(t.Name(), "/form_post")
-		for _, e := range elements(t, html) {
-			if posts && (e.name == "script" && e.attrs["src"] == asset("form_post.js") || e.name == "form") {
-				continue
-			}
-			if slices.Contains([]string{"script", "style", "iframe", "object", "embed", "base"}, e.name) {
-				t.Errorf("<%s> in a page", e.name)
-			}
-			for name, value := range e.attrs {
-				if name == "style" || strings.HasPrefix(name, "on") {
-					t.Errorf("<%s %s=%q>", e.name, name, value)
-				}
-				if slices.Contains([]string{"href", "src", "action", "formaction"}, name) &&
-					(strings.HasPrefix(value, "//") || !strings.HasPrefix(value, "/") && !strings.HasPrefix(value, "#")) {
-					t.Errorf("<%s %s=%q> leaves the server", e.name, name, value)
+	count := map[string]int{}
+	ids := map[string]int{}
+	all := Elements(t, page)
+	for _, e := range all {
+		count[e.Name]++
+		if id, ok := e.Attrs["id"]; ok {
+			ids[id]++
+		}
+	}
+	for _, name := range []string{"html", "h1", "main", "title", "header"} {
+		if count[name] != 1 {
+			t.Errorf("%d <%s>, want 1", count[name], name)
+		}
+	}
+	for id, n := range ids {
+		if n > 1 {
+			t.Errorf("id %q %d times", id, n)
+		}
+	}
+	labels := map[string]bool{}
+	for _, e := range all {
+		for _, attr := range []string{"aria-describedby", "aria-labelledby", "for"} {
+			for id := range strings.FieldsSeq(e.Attrs[attr]) {
+				if ids[id] == 0 {
+					t.Errorf("<%s %s=%q> refers to nothing", e.Name, attr, id)
 				}
 			}
 		}
-	})
-}
-
-func TestHostileNamesStayText(t *testing.T) {
-	for _, name := range []string{"consent_hostile", "refusal_hostile", "error_developer", "account_applications_hostile", "team_applications_hostile", "audit_hostile", "logout_hostile"} {
-		html := page(t, samples[name])
-		if strings.Contains(html, "<script") || strings.Contains(html, "<img src=x") {
-			t.Errorf("%s: markup of a stranger is markup", name)
-		}
-		if i := strings.IndexAny(html, "\u202A\u202B\u202C\u202D\u202E\u2066\u2067\u2068\u2069\u200B"); i >= 0 {
-			t.Errorf("%s: a character that turns text around or hides: %q", name, html[max(0, i-40):i+10])
+		labels[e.Attrs["for"]] = true
+	}
+	for _, e := range all {
+		if e.Name == "input" && e.Attrs["type"] != "hidden" && !e.Label && !labels[e.Attrs["id"]] {
+			t.Errorf("input %v has no label", e.Attrs)
 		}
 	}
 }
 
-func TestTitlesSayErrorFirst(t *testing.T) {
+// policy checks that a page needs no more than its Content-Security-Policy allows.
+func policy(t *testing.T, page string) {
+	t.Helper()
+
+	// The page that posts an answer to the application leads there, and has the one script. Its policy names both.
+	posts := strings.HasSuffix(t.Name(), "/form_post")
+	for _, e := range Elements(t, page) {
+		if posts && (e.Name == "script" && e.Attrs["src"] == ui.Asset("form_post.js") || e.Name == "form") {
+			continue
+		}
+		if slices.Contains([]string{"script", "style", "iframe", "object", "embed", "base"}, e.Name) {
+			t.Errorf("<%s> in a page", e.Name)
+		}
+		for name, value := range e.Attrs {
+			if name == "style" || strings.HasPrefix(name, "on") {
+				t.Errorf("<%s %s=%q>", e.Name, name, value)
+			}
+			if slices.Contains([]string{"href", "src", "action", "formaction"}, name) &&
+				(strings.HasPrefix(value, "//") || !strings.HasPrefix(value, "/") && !strings.HasPrefix(value, "#")) {
+				t.Errorf("<%s %s=%q> leaves the server", e.Name, name, value)
+			}
+		}
+	}
+}
+
+// hostile checks that nobody's markup or invisible characters get into a page.
+func hostile(t *testing.T, page string) {
+	t.Helper()
+	for _, e := range Elements(t, page) {
+		if e.Name == "img" && e.Attrs["src"] == "x" {
+			t.Error("a stranger's markup is markup")
+		}
+	}
+	text := html.UnescapeString(page)
+	if i := strings.IndexAny(text, "\u202A\u202B\u202C\u202D\u202E\u2066\u2067\u2068\u2069\u200B"); i >= 0 {
+		t.Errorf("a character that changes the direction of text or hides: %q", text[max(0, i-40):i+10])
+	}
+}
+
+// Titles checks the titles of samples.
+func Titles(t *testing.T, samples Samples, titles map[string]string) {
+	t.Helper()
 	title := regexp.MustCompile(`<title>(.*)</title>`)
-	for name, want := range map[string]string{
-		"login":           "Sign in · Gatehouse",
-		"login_error":     "Error: Sign in · Gatehouse",
-		"consent_one":     "Authorize Weekly Report · Gatehouse",
-		"consent_error":   "Error: Authorize Weekly Report · Gatehouse",
-		"error":           "Error: Not found · Gatehouse",
-		"consent_hostile": "Authorize Bank moc.elgoog (official) · Gatehouse",
-	} {
-		if got := title.FindStringSubmatch(page(t, samples[name]))[1]; got != want {
-			t.Errorf("%s: title %q, want %q", name, got, want)
+	for _, name := range slices.Sorted(maps.Keys(titles)) {
+		if got := title.FindStringSubmatch(HTML(t, samples[name]))[1]; got != titles[name] {
+			t.Errorf("%s: title %q, want %q", name, got, titles[name])
 		}
-	}
-}
-
-// A link with a fragment puts the focus on the element of that id, through every redirect. If that were a control of the consent form, a
-// person who is made to hold Enter would agree without having read a word.
-func TestConsentHasNoControlThatALinkCanFocus(t *testing.T) {
-	for name, view := range samples {
-		if _, ok := view.(consentView); !ok {
-			continue
-		}
-		for _, e := range elements(t, page(t, view)) {
-			_, id := e.attrs["id"]
-			_, auto := e.attrs["autofocus"]
-			if (id || auto) && slices.Contains([]string{"input", "button", "a", "select", "textarea", "summary", "label"}, e.name) {
-				t.Errorf("%s: <%s %v>", name, e.name, e.attrs)
-			}
-		}
-	}
-}
-
-func TestConsentDecision(t *testing.T) {
-	for name, view := range samples {
-		v, ok := view.(consentView)
-		if !ok {
-			continue
-		}
-		var got []string
-		for _, e := range elements(t, page(t, view)) {
-			if e.name != "button" {
-				continue
-			}
-			got = append(got, e.attrs["value"])
-			if e.attrs["class"] != "choice" || e.attrs["name"] != "decision" {
-				t.Errorf("%s: button %v", name, e.attrs)
-			}
-			if _, can := e.attrs["formnovalidate"]; can != (e.attrs["value"] == "cancel") {
-				t.Errorf("%s: only Cancel works without a team: %v", name, e.attrs)
-			}
-		}
-		want := []string{"authorize", "cancel"}
-		if !v.Open() {
-			want = []string{"cancel"}
-		}
-		if !slices.Equal(got, want) {
-			t.Errorf("%s: decisions %q, want %q", name, got, want)
-		}
-	}
-}
-
-func TestConsentTeams(t *testing.T) {
-	type input struct {
-		kind, team        string
-		checked, disabled bool
-	}
-	for name, want := range map[string][]input{
-		"consent_one":     {{kind: "hidden", team: "t1"}},
-		"consent_fixed":   {{kind: "hidden", team: "t1"}},
-		"consent_blocked": nil,
-		"consent_teams":   {{kind: "radio", team: "t1"}, {kind: "radio", team: "t2"}, {kind: "radio", team: "t3", disabled: true}, {kind: "radio", team: "t4"}},
-		"consent_error":   {{kind: "radio", team: "t1"}, {kind: "radio", team: "t2", checked: true}},
-	} {
-		var got []input
-		for _, e := range elements(t, page(t, samples[name])) {
-			if e.attrs["name"] == "team" {
-				_, checked := e.attrs["checked"]
-				_, disabled := e.attrs["disabled"]
-				got = append(got, input{e.attrs["type"], e.attrs["value"], checked, disabled})
-			}
-		}
-		if !slices.Equal(got, want) {
-			t.Errorf("%s: teams %v, want %v", name, got, want)
-		}
-	}
-}
-
-func TestConsentSaysWhenTheBrowserStaysOnTheDevice(t *testing.T) {
-	for destination, want := range map[string]bool{
-		"https://report.example":     false,
-		"http://127.0.0.1:8001":      true,
-		"http://[::1]:8001":          true,
-		"http://localhost":           true,
-		"com.example.report:":        true,
-		"https://127.0.0.1.example":  false,
-		"https://localhost.example/": false,
-		"":                           false,
-	} {
-		if got := (consentView{Destination: destination}).OnDevice(); got != want {
-			t.Errorf("OnDevice of %q = %t", destination, got)
-		}
-	}
-}
-
-func TestRenderRefusesWhatHasNoTemplate(t *testing.T) {
-	for _, view := range []any{nil, 1, Chrome{}} {
-		if err := render(&strings.Builder{}, view); err == nil {
-			t.Errorf("rendered a %T", view)
-		}
-	}
-	if err := render(&strings.Builder{}, &signedOutView{}); err != nil {
-		t.Errorf("a pointer to a view: %v", err)
 	}
 }

@@ -1,0 +1,214 @@
+package engine
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// Statement is a unit of work that consists of one statement of PostgreSQL.
+// The statement returns one row when the unit has happened, and no row when it has not.
+type Statement struct {
+	Query string
+	Args  []any
+	Dest  []any // of the row
+
+	// Lock is a SELECT … FOR SHARE that goes before the statement, in the same round trip. It returns numbers.
+	// A statement does not see what was committed while it waited for a lock, but the next statement does. May be "".
+	Lock     string
+	LockArgs []any
+
+	// Also is what else the statement does, for Observe: it is counted when the unit has happened. May be "".
+	Also string
+}
+
+// Batch runs a unit of work on PostgreSQL and returns when it is durable. The error is sql.ErrNoRows when it has not
+// happened. It counts as one statement, with its lock.
+func (db *DB) Batch(ctx context.Context, name string, s Statement) error {
+	return db.retry(ctx, func() error {
+		err := errors.Join(ctx.Err(), db.observe(name), db.injected(s.Also), db.injected("commit"))
+		if err != nil {
+			return err
+		}
+		happened, err := db.group.do(ctx, s)
+		switch {
+		case err != nil:
+			return fmt.Errorf("store: %s: %w", name, err)
+		case !happened:
+			return sql.ErrNoRows
+		}
+		if s.Also != "" {
+			db.count(s.Also)
+		}
+		return nil
+	})
+}
+
+// postgresWriter is PostgreSQL's group commit: concurrent units share one round trip and one commit.
+//
+// A batch waits for no lock longer than batchLockTimeout. When it fails, for that reason or another, nothing of it has
+// happened, and each of its units runs again on its own connection's turn: first under the same timeout, so that units
+// that need no lock go on at once; then, if that fails too, for as long as its lock takes. Only a few units wait for locks
+// at the same time, so that they leave connections for everything else.
+type postgresWriter struct {
+	batches *pgxpool.Pool     // with batchLockTimeout
+	shared  *pgxpool.Pool     // without it: the pool of everything else
+	count   func(name string) // of commits
+	jobs    chan *postgresJob
+	quit    chan struct{} // closed by close
+	closing atomic.Bool
+	running sync.WaitGroup
+	waiters chan struct{} // has room for the units that may wait for locks at the same time
+}
+
+const (
+	// batchLockTimeout is how long a batch waits for a row. Those who end a grant nearly always hold its rows for less.
+	batchLockTimeout = 5 * time.Millisecond
+	// maxPostgresBatch bounds how long the first unit of a batch waits for the last.
+	maxPostgresBatch = 32
+)
+
+// errRefused means that PostgreSQL has rolled back, and that the unit may run again without a timeout.
+var errRefused = errors.New("the batch failed")
+
+type postgresJob struct {
+	Statement
+	err      error
+	happened bool          // the statement returned its row
+	done     chan struct{} // closed when err is the answer
+}
+
+// newPostgresWriter opens connections of its own to the database of a pool: one for each processor, since each is kept
+// busy by a batch.
+func newPostgresWriter(ctx context.Context, shared *pgxpool.Pool, count func(name string)) (*postgresWriter, error) {
+	config := shared.Config()
+	waiters := make(chan struct{}, max(1, config.MaxConns/2))
+	config.MinConns, config.MaxConns = 0, int32(runtime.GOMAXPROCS(0))
+	config.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
+		_, err := conn.Exec(ctx, fmt.Sprintf("SET lock_timeout = %d", batchLockTimeout.Milliseconds()))
+		return err
+	}
+	batches, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return nil, err
+	}
+	g := &postgresWriter{batches: batches, shared: shared, count: count, jobs: make(chan *postgresJob), quit: make(chan struct{}), waiters: waiters}
+	for range config.MaxConns {
+		g.running.Go(g.loop)
+	}
+	return g, nil
+}
+
+// do runs a unit in a batch, or alone when that fails, and waits for its commit.
+// A caller whose ctx ends leaves a queue, but not a batch that has begun.
+func (g *postgresWriter) do(ctx context.Context, s Statement) (happened bool, err error) {
+	j := &postgresJob{Statement: s, done: make(chan struct{})}
+	select {
+	case g.jobs <- j:
+	case <-ctx.Done():
+		return false, ctx.Err()
+	case <-g.quit:
+		return false, ErrClosed
+	}
+	<-j.done
+	if !errors.Is(j.err, errRefused) {
+		return j.happened, j.err
+	}
+	select {
+	case g.waiters <- struct{}{}:
+	case <-ctx.Done():
+		return false, ctx.Err()
+	}
+	defer func() { <-g.waiters }()
+	err = g.attempt(g.shared, []*postgresJob{j})
+	return j.happened && err == nil, err
+}
+
+func (g *postgresWriter) loop() {
+	for {
+		select {
+		case first := <-g.jobs:
+			runtime.Gosched() // lets others who are about to join run first, so the batch is larger
+			g.commit(gather(g.jobs, first, maxPostgresBatch))
+		case <-g.quit:
+			return
+		}
+	}
+}
+
+// commit runs a batch and answers every caller in it. When PostgreSQL refuses the batch, each unit runs by itself.
+func (g *postgresWriter) commit(batch []*postgresJob) {
+	err := g.attempt(g.batches, batch)
+	if refused(err) && len(batch) > 1 {
+		for _, j := range batch {
+			g.commit([]*postgresJob{j})
+		}
+		return
+	}
+	if refused(err) {
+		err = errRefused
+	}
+	for _, j := range batch {
+		j.err = err
+		close(j.done)
+	}
+}
+
+// attempt runs a batch as one transaction, for which pgx needs no BEGIN. Each statement sees what was committed before
+// it began.
+func (g *postgresWriter) attempt(pool *pgxpool.Pool, batch []*postgresJob) error {
+	// Cancelling a statement of PostgreSQL closes its connection. A browser that goes away must not cost one.
+	ctx, cancel := context.WithTimeout(context.Background(), writeTimeout)
+	defer cancel()
+	var statements pgx.Batch
+	for _, j := range batch {
+		j.happened = false
+		if j.Lock != "" {
+			statements.Queue(j.Lock, j.LockArgs...).QueryRow(func(row pgx.Row) error {
+				if err := row.Scan(new(int)); !errors.Is(err, pgx.ErrNoRows) {
+					return err
+				}
+				return nil
+			})
+		}
+		statements.Queue(j.Query, j.Args...).QueryRow(func(row pgx.Row) error {
+			err := row.Scan(j.Dest...)
+			j.happened = err == nil
+			if errors.Is(err, pgx.ErrNoRows) {
+				return nil
+			}
+			return err
+		})
+	}
+	err := pool.SendBatch(ctx, &statements).Close() // returns after the commit
+	if err == nil && slices.ContainsFunc(batch, func(j *postgresJob) bool { return j.happened }) {
+		g.count("commit")
+	}
+	return err
+}
+
+// refused reports that PostgreSQL has answered with an error and rolled back. When the connection broke instead, nobody
+// knows how far it came.
+func refused(err error) bool {
+	_, ok := errors.AsType[*pgconn.PgError](err)
+	return ok
+}
+
+// close finishes the batches that are under way. It may be called twice.
+func (g *postgresWriter) close() {
+	if !g.closing.Swap(true) {
+		close(g.quit)
+		g.running.Wait()
+		g.batches.Close()
+	}
+}

@@ -1,0 +1,88 @@
+// Package engine opens SQLite and PostgreSQL and runs statements and units of work on them. It knows no domain type.
+//
+// A unit of work (Write) is one transaction: it happens whole or not at all, and it is durable when Write returns.
+// Concurrent units share commits. The field calls this "group commit": a commit waits for the disk, and one wait can
+// serve many units. While one commit waits, the next batch gathers, so nobody waits for a batch to fill:
+//
+//	unit A   |--run--|==commit 1==|
+//	unit B     |...waits........|--run--|==commit 2==|
+//	unit C       |...waits......|--run--|==commit 2==|     B and C are one batch
+//
+// Nobody is answered before the commit that holds their work.
+//
+//   - SQLite has one connection that writes. Its goroutine runs a whole batch in one transaction (commit_sqlite.go).
+//   - On PostgreSQL, Write opens a transaction for each unit. A unit that is a single statement can use Batch: many
+//     such statements travel in one round trip and one commit (commit_postgres.go).
+//
+// A unit that fails never fails its neighbours: the batch is rolled back and its units run again, apart from each other.
+// Source: DeWitt et al., "Implementation Techniques for Main Memory Database Systems", SIGMOD 1984.
+package engine
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"io/fs"
+	"sync"
+	"sync/atomic"
+)
+
+// Options are the settings of a DB.
+type Options struct {
+	// Migrations are the schema's versions, as goose reads them. See migrate.
+	Migrations fs.FS
+	// Observe is called once per statement with the name of its unit of work, and once per commit with "commit".
+	// It is called from several goroutines at once. May be nil.
+	Observe func(name string)
+}
+
+// DB is an open database. It may be used from several goroutines at once.
+type DB struct {
+	opts Options
+
+	handle *sql.DB         // PostgreSQL: everything. SQLite: the one connection that writes
+	reads  *sql.DB         // PostgreSQL: the same. SQLite: connections that cannot write
+	stmts  sync.Map        // SQLite: query → *sql.Stmt on reads
+	sqlite *sqliteWriter   // nil on PostgreSQL
+	group  *postgresWriter // nil on SQLite
+	closed func() error
+
+	fault atomic.Pointer[func(name string) error] // see Fail
+}
+
+// PostgreSQL reports which of two texts of a statement to use: PostgreSQL's, or else SQLite's.
+func (db *DB) PostgreSQL() bool { return db.sqlite == nil }
+
+// Ping reports whether the database answers.
+func (db *DB) Ping(ctx context.Context) error {
+	if err := db.reads.PingContext(ctx); err != nil {
+		return fmt.Errorf("reach the database: %w", err)
+	}
+	var one int
+	if err := db.reads.QueryRowContext(ctx, "SELECT 1").Scan(&one); err != nil {
+		return fmt.Errorf("reach the database: %w", err)
+	}
+	return nil
+}
+
+// Close finishes the commit that is under way and closes the database. Later calls fail.
+func (db *DB) Close() error { return db.closed() }
+
+// observe reports a statement or a commit that is about to happen. Its error is one that a test injects.
+func (db *DB) observe(name string) error {
+	db.count(name)
+	return db.injected(name)
+}
+
+func (db *DB) count(name string) {
+	if db.opts.Observe != nil {
+		db.opts.Observe(name)
+	}
+}
+
+func (db *DB) injected(name string) error {
+	if fault := db.fault.Load(); fault != nil {
+		return (*fault)(name)
+	}
+	return nil
+}

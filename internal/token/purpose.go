@@ -1,0 +1,30 @@
+package token
+
+// Purpose says what a sealed value is for. A value sealed for one purpose opens for no other. Only this package can make
+// a purpose, so the list below is complete and no two packages can choose the same name.
+type Purpose uint8
+
+// The purposes, each with the package that seals for it.
+const (
+	PurposeRequest    Purpose = iota + 1 // authz: an authorization request that waits for a person
+	PurposePushed                        // authz: a pushed authorization request (RFC 9126)
+	PurposeCode                          // authz: an authorization code
+	PurposeBrowser                       // authn: the cookie that tells who has signed in at this browser before
+	PurposeDone                          // web: what the page after a form says was done
+	PurposeEndSession                    // web: a logout request while the person is asked
+	PurposeNonce                         // web: a nonce for DPoP proofs
+)
+
+// purposes are the names that are authenticated with each value. Changing one invalidates what was sealed before.
+var purposes = [...]string{
+	PurposeRequest: "request", PurposePushed: "par", PurposeCode: "code", PurposeBrowser: "browser",
+	PurposeDone: "done", PurposeEndSession: "end-session", PurposeNonce: "dpop-nonce",
+}
+
+// String is the purpose's name; "" for a number that is no purpose.
+func (p Purpose) String() string {
+	if int(p) < len(purposes) {
+		return purposes[p]
+	}
+	return ""
+}
