@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net/http"
 	"time"
 
@@ -14,7 +15,6 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 	"github.com/gatehouse-auth/gatehouse/internal/web/route"
-	"github.com/gatehouse-auth/gatehouse/internal/words"
 	"github.com/gatehouse-auth/gatehouse/resourceserver"
 )
 
@@ -74,7 +74,7 @@ func answerFor(err error) (int, oauth.Code, string) {
 	}
 	if throttled, ok := errors.AsType[*authn.ThrottledError](err); ok {
 		return http.StatusTooManyRequests, oauth.TemporarilyUnavailable, "Too many failed attempts to authenticate this client. Wait " +
-			words.English.Wait(throttled.Wait) + ", then try again with the right secret."
+			inWords(throttled.Wait) + ", then try again with the right secret."
 	}
 	if limit, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return http.StatusRequestEntityTooLarge, oauth.InvalidRequest, fmt.Sprintf("The body is larger than %d bytes.", limit.Limit)
@@ -90,4 +90,16 @@ func answerFor(err error) (int, oauth.Code, string) {
 		status = http.StatusServiceUnavailable
 	}
 	return status, code, description
+}
+
+// inWords is a wait, rounded up. An error_description is English whatever the language of the pages.
+func inWords(wait time.Duration) string {
+	count, unit := int(math.Ceil(wait.Minutes())), "minute"
+	if wait <= time.Minute {
+		count, unit = max(1, int(math.Ceil(wait.Seconds()))), "second"
+	}
+	if count != 1 {
+		unit += "s"
+	}
+	return fmt.Sprint(count, " ", unit)
 }
