@@ -21,23 +21,23 @@ func TestMain(m *testing.M) {
 	os.Exit(status)
 }
 
-// binaryDir is where the binary was built, empty until a test asked for it.
+// binaryDir is the directory of the built binary. It is empty until a test needs the binary.
 var binaryDir string
 
-// watch tells go test to run the tests again when a file below dir has changed. It knows only of files that the test itself looks at, not of
-// those that the programs which it starts read.
+// watch makes go test run the tests again when a file below dir changes. go test only sees files that the test itself opens, not those
+// that the programs started by the test open.
 func watch(dir string) error {
 	return filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err == nil && d.Name() == "node_modules" {
-			return fs.SkipDir // package-lock.json stands for it
+			return fs.SkipDir // package-lock.json changes with it
 		}
 		return err
 	})
 }
 
-// buildBinary builds gatehouse as make does, once.
+// buildBinary builds gatehouse the same way as make, once.
 var buildBinary = sync.OnceValue(func() error {
-	// The packages of internal/ are the tests' own, these two are not.
+	// This test imports packages of internal/, so go test sees those. It does not import these two.
 	err := errors.Join(watch("../cmd"), watch("../examples"))
 	if err != nil {
 		return err
@@ -49,7 +49,7 @@ var buildBinary = sync.OnceValue(func() error {
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", binaryDir, "../cmd/gatehouse")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	// go test does not know what is only built, and would repeat an old result. Looking at the sources makes it know.
+	// go test does not see which sources the build reads, and would use an old cached result. Stat makes it see them.
 	sources, err := filepath.Glob("../cmd/gatehouse/*.go")
 	for _, source := range sources {
 		_, err = os.Stat(source)
@@ -72,21 +72,21 @@ func binary(t testing.TB) string {
 	return filepath.Join(binaryDir, "gatehouse")
 }
 
-// shell runs what a document says.
+// shell runs the commands of a document.
 type shell struct {
 	t    *testing.T
 	dir  string
 	vars []string // NAME=value
 }
 
-// newShell is a shell in an empty directory that knows the gatehouse command, and nothing else of ours.
+// newShell returns a shell in an empty directory. Of our programs it finds only the gatehouse command.
 func newShell(t *testing.T, vars ...string) shell {
 	t.Helper()
 	path := filepath.Dir(binary(t)) + string(os.PathListSeparator) + os.Getenv("PATH")
 	return shell{t, t.TempDir(), append([]string{"PATH=" + path, "NO_PROXY=127.0.0.1,localhost"}, vars...)}
 }
 
-// command is a program in the shell's directory, with the shell's variables and more. It ends with the test, and what it started with it.
+// command prepares a program in the shell's directory, with the shell's variables and vars. When the test ends, the program and its children are killed.
 func (s shell) command(ctx context.Context, argv []string, vars ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
 	cmd.Dir = s.dir
@@ -118,7 +118,7 @@ func (s shell) run(argv []string, vars ...string) string {
 	return string(output)
 }
 
-// bash runs a script, which fails with its first command that does and with a variable that is not set.
+// bash runs a script. It stops at the first command that fails and at a variable that is not set.
 func (s shell) bash(script string, vars ...string) string {
 	s.t.Helper()
 	return s.run([]string{"bash", "-euc", script}, vars...)

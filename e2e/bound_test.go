@@ -10,7 +10,7 @@ import (
 	"golang.org/x/oauth2"
 )
 
-// An API that only checks signatures learns within five seconds of every way in which a connection can end.
+// An API that uses resourceserver refuses a token within five seconds, whatever ended the connection.
 func TestTokensDieAtTheAPIWithinTheBound(t *testing.T) {
 	shared := newHouse(t)
 	type connection struct {
@@ -45,14 +45,14 @@ func TestTokensDieAtTheAPIWithinTheBound(t *testing.T) {
 				t.Fatalf("before: got %d, want 200", status)
 			}
 			tt.end(h, c)
-			// Asked again and again, by the clock on the wall: the API learns of endings while requests come, and how soon is what is tested.
+			// Polls in real time, because the time until the API refuses is what this test measures.
 			for ended := time.Now(); ; time.Sleep(50 * time.Millisecond) {
 				later := time.Since(ended)
 				status := h.call("/api/chatbots/", c.token.AccessToken, nil)
 				if status == http.StatusUnauthorized {
 					break
 				}
-				// A machine that is very busy may answer 503: it does not know, and says so.
+				// On a very busy machine the API may answer 503, because its list is too old.
 				if status == http.StatusOK && later > 5*time.Second || later > patience {
 					t.Fatalf("%v later: got %d, want 401", later, status)
 				}
@@ -61,7 +61,7 @@ func TestTokensDieAtTheAPIWithinTheBound(t *testing.T) {
 	}
 }
 
-// token is what an application gets for Ann in acme.
+// token returns an access token for Ann in acme.
 func (h *house) token(client registered, scope string) *oauth2.Token {
 	h.t.Helper()
 	config := h.oauth2Config(client, oauth2.AuthStyleInHeader)

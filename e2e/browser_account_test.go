@@ -11,7 +11,7 @@ import (
 
 const endButton = ".connection .end"
 
-// A person takes back what they allowed, and the application has to ask anew.
+// A person ends a connection, and the application has to ask for consent again.
 func TestBrowserEndsAConnection(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
@@ -40,7 +40,7 @@ func TestBrowserEndsAConnection(t *testing.T) {
 		t.Error("the connection is still listed")
 	}
 	b.picture("account-applications-ended")
-	b.do(chromedp.Reload()) // sends no form again
+	b.do(chromedp.Reload()) // must not send the form again
 	b.sees("h1", "Your connected applications")
 
 	b.visit(app)
@@ -51,7 +51,7 @@ func TestBrowserEndsAConnection(t *testing.T) {
 	b.picture("account")
 }
 
-// Who left a browser open changes the password, and is still signed in there.
+// The browser that changes the password stays signed in.
 func TestBrowserChangesThePassword(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
@@ -77,7 +77,7 @@ func TestBrowserChangesThePassword(t *testing.T) {
 	b.sees("h1", "Your account")
 }
 
-// An admin sees who connected what, ends it, blocks the application, and finds all of it in the team's history.
+// An admin sees a connection of the team, ends it, blocks the application, and finds each step in the audit trail.
 func TestBrowserGovernsATeam(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)

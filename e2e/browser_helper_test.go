@@ -28,14 +28,13 @@ import (
 	"github.com/gatehouse-auth/gatehouse/resourceserver"
 )
 
-// pictures is where screenshots of every page go, to be looked at. It is not kept.
+// pictures is the folder for screenshots of every page. Git ignores it.
 const pictures = "screenshots"
 
-// browserPatience is the most that a test with a browser may take altogether.
+// browserPatience is the time limit of one test with a browser.
 const browserPatience = 2 * patience
 
-// browser is a real browser with one window. Whatever goes wrong inside, a breach of a content security policy, an error on the console, a request that
-// fails, fails the test.
+// browser is a real browser with one window. The test fails if the page violates its content security policy, logs an error, or makes a request that fails.
 type browser struct {
 	t      *testing.T
 	ctx    context.Context // of the window
@@ -43,27 +42,27 @@ type browser struct {
 	server string // the address of the house
 }
 
-// notes is what the browser told while it ran.
+// notes is what the browser reported while it ran.
 type notes struct {
 	mu        sync.Mutex
 	problems  []string
 	documents []string // "200 http://…": every page, redirects not counted
 }
 
-// open starts a browser of its own for this test.
+// open starts a browser for this test only.
 func (h *house) open() *browser {
 	h.t.Helper()
 	options := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]),
 		chromedp.NoSandbox, chromedp.DisableGPU, chromedp.WindowSize(1280, 800),
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true))
-	// Everything has an end, also what chromedp does without being told how long it may take.
+	// This bounds everything, also chromedp's own calls that have no timeout.
 	bounded, cancel := context.WithTimeout(context.WithoutCancel(h.t.Context()), browserPatience)
 	h.t.Cleanup(cancel)
 	allocator, end := chromedp.NewExecAllocator(bounded, options...)
-	ctx, _ := chromedp.NewContext(allocator, chromedp.WithErrorf(func(string, ...any) {})) // it does not know every event of a newer browser
+	ctx, _ := chromedp.NewContext(allocator, chromedp.WithErrorf(func(string, ...any) {})) // chromedp logs events of newer browsers as errors
 	b := &browser{t: h.t, ctx: ctx, notes: &notes{}, server: h.url}
 	h.t.Cleanup(func() {
-		chromedp.Cancel(ctx) // in good order: what is left of a profile that cannot be removed is no failure
+		chromedp.Cancel(ctx) // closes the browser; a profile that cannot be removed is not a failure
 		end()
 		b.reportProblems()
 	})
@@ -72,7 +71,7 @@ func (h *house) open() *browser {
 	return b
 }
 
-// attach begins to listen to the window. The first run is not bounded by itself: with its context, the window ends.
+// attach starts to listen to the window's events. The first Run must not have its own timeout: the window ends with that context.
 func (b *browser) attach() {
 	b.t.Helper()
 	b.watch()
@@ -81,7 +80,7 @@ func (b *browser) attach() {
 	}
 }
 
-// watch has the window's troubles written down.
+// watch records the window's errors.
 func (b *browser) watch() {
 	chromedp.ListenTarget(b.ctx, func(event any) {
 		b.notes.mu.Lock()
@@ -90,7 +89,7 @@ func (b *browser) watch() {
 	})
 }
 
-// take writes down one event.
+// take records one event.
 func (n *notes) take(event any) {
 	problem := func(format string, args ...any) { n.problems = append(n.problems, fmt.Sprintf(format, args...)) }
 	switch e := event.(type) {
@@ -102,12 +101,12 @@ func (n *notes) take(event any) {
 			problem("%s of %s answered %d", e.Type, e.Response.URL, e.Response.Status)
 		}
 	case *network.EventLoadingFailed:
-		// The browser's own inspector asks its cache for a page that it comes late to, and this page is not cached.
+		// The browser's inspector reads the page from the cache, and our pages are not cached.
 		if e.Type != network.ResourceTypeOther || e.ErrorText != "net::ERR_CACHE_MISS" {
 			problem("a %s failed: %s %s", e.Type, e.ErrorText, e.BlockedReason)
 		}
 	case *cdplog.EventEntryAdded:
-		// That a page answered 4xx is logged too; what the page says is what the test looks at.
+		// The browser also logs every 4xx page. The test checks those pages itself.
 		if e.Entry.Level == cdplog.LevelError && !(e.Entry.Source == cdplog.SourceNetwork && n.isDocument(e.Entry.URL)) {
 			problem("%s: %s %s", e.Entry.Source, e.Entry.Text, e.Entry.URL)
 		}
@@ -139,7 +138,7 @@ func (b *browser) reportProblems() {
 	}
 }
 
-// asked is how many pages the server has shown since the last time.
+// asked returns how many pages the server has shown since the previous call.
 func (b *browser) asked() int {
 	b.notes.mu.Lock()
 	defer b.notes.mu.Unlock()
@@ -153,7 +152,7 @@ func (b *browser) asked() int {
 	return count
 }
 
-// do takes actions, each of which waits until it can be done.
+// do runs actions. Each one waits until it is possible.
 func (b *browser) do(actions ...chromedp.Action) {
 	b.t.Helper()
 	ctx, cancel := context.WithTimeout(b.ctx, patience)
@@ -163,7 +162,7 @@ func (b *browser) do(actions ...chromedp.Action) {
 	}
 }
 
-// leave takes actions that lead to another page, and waits for it.
+// leave runs actions that lead to another page, and waits for that page.
 func (b *browser) leave(actions ...chromedp.Action) {
 	b.t.Helper()
 	ctx, cancel := context.WithTimeout(b.ctx, patience)
@@ -173,7 +172,7 @@ func (b *browser) leave(actions ...chromedp.Action) {
 	}
 }
 
-// failed ends the test with a picture of what there was instead.
+// failed ends the test, and saves a screenshot of the page.
 func (b *browser) failed(err error) {
 	b.t.Helper()
 	var address string
@@ -190,13 +189,13 @@ func (b *browser) visit(address string) {
 	b.leave(chromedp.Navigate(address))
 }
 
-// press clicks on what leads to another page.
+// press clicks on an element that leads to another page.
 func (b *browser) press(selector string) {
 	b.t.Helper()
 	b.leave(chromedp.Click(selector, chromedp.ByQuery, chromedp.NodeVisible))
 }
 
-// fill types into a field in place of what is there.
+// fill replaces the text of a field.
 func (b *browser) fill(selector, text string) {
 	b.t.Helper()
 	b.do(chromedp.Clear(selector, chromedp.ByQuery), chromedp.SendKeys(selector, text, chromedp.ByQuery, chromedp.NodeVisible))
@@ -211,10 +210,10 @@ func (b *browser) signIn(email, password string) {
 	b.press("form button[type=submit]")
 }
 
-// opened takes actions that open another window, and returns that.
+// opened runs actions that open another window, and returns that window.
 func (b *browser) opened(actions ...chromedp.Action) *browser {
 	b.t.Helper()
-	// Not before its page has begun: chromedp loses its way in a window that goes elsewhere while it looks.
+	// Waits until the page has started to load: chromedp fails in a window that navigates at the same time.
 	window := chromedp.WaitNewTarget(b.ctx, func(window *target.Info) bool { return strings.HasPrefix(window.URL, b.server+"/") })
 	b.do(actions...)
 	select {
@@ -230,7 +229,7 @@ func (b *browser) opened(actions ...chromedp.Action) *browser {
 	return nil
 }
 
-// text is what a person reads in the first element that a selector finds, once it is there.
+// text returns the visible text of the first element for a selector. It waits for the element.
 func (b *browser) text(selector string) string {
 	b.t.Helper()
 	var text string
@@ -238,7 +237,7 @@ func (b *browser) text(selector string) string {
 	return text
 }
 
-// sees fails unless the first element that a selector finds has the text.
+// sees fails unless the first element for a selector has the text.
 func (b *browser) sees(selector, want string) {
 	b.t.Helper()
 	if got := b.text(selector); !strings.Contains(got, want) {
@@ -254,7 +253,7 @@ func evaluate[T any](b *browser, expression string) T {
 	return result
 }
 
-// tabTo presses Tab until the keyboard is at what a selector finds, and fails unless a person can see that it is there.
+// tabTo presses Tab until the element for a selector has the focus, and fails if the focus is not visible.
 func (b *browser) tabTo(selector string) {
 	b.t.Helper()
 	for range 40 {
@@ -282,11 +281,11 @@ func (b *browser) dark(dark bool) chromedp.Action {
 	}
 	return emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{
 		{Name: "prefers-color-scheme", Value: value},
-		{Name: "prefers-reduced-motion", Value: "reduce"}, // else a picture shows a colour on its way to another
+		{Name: "prefers-reduced-motion", Value: "reduce"}, // otherwise a screenshot may show a colour in the middle of a transition
 	})
 }
 
-// picture takes the page on a small phone and on a desk, light and dark, and fails when it is wider than the window. Then the window is as before.
+// picture takes screenshots at the width of a phone and of a desktop, light and dark. It fails if the page is wider than the window. It restores the window.
 func (b *browser) picture(name string) {
 	b.t.Helper()
 	for _, width := range []int64{320, 1280} {
@@ -314,7 +313,7 @@ func (b *browser) save(name string, picture []byte) {
 	}
 }
 
-// webApp serves the example application at an address of its own, and returns that.
+// webApp serves the example application on its own address, and returns the address.
 func (h *house) webApp(name, host string, public bool) (address, clientID string) {
 	h.t.Helper()
 	server := httptest.NewUnstartedServer(nil)
@@ -333,7 +332,7 @@ func (h *house) webApp(name, host string, public bool) (address, clientID string
 	return address, string(client.ID)
 }
 
-// separateAPI serves the example API at an address of its own, with a page to try it, and returns the address.
+// separateAPI serves the example API with its try-it page on its own address, and returns the address.
 func (h *house) separateAPI() string {
 	h.t.Helper()
 	server := httptest.NewUnstartedServer(nil)
@@ -350,7 +349,7 @@ func (h *house) separateAPI() string {
 	return address
 }
 
-// add adds somebody who is in these teams.
+// add adds a person who is a member of these teams.
 func (h *house) add(email, name string, teams ...string) {
 	h.t.Helper()
 	user, err := h.Directory.AddUser(h.t.Context(), email, name, false)

@@ -10,7 +10,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
 )
 
-// Selectors of what people press.
+// Selectors of the buttons.
 const (
 	connectButton   = `form[action="/connect"] button`
 	authorizeButton = `button[value="authorize"]`
@@ -23,7 +23,7 @@ func (b *browser) teamChoice(slug string) string {
 	return `input[value="` + evaluate[string](b, `[...document.querySelectorAll("label:has(input[name=team])")].find(l => l.querySelector("code").textContent == "`+slug+`").querySelector("input").value`) + `"]`
 }
 
-// seesOnly fails unless the application shows chatbots, and those of one team only.
+// seesOnly fails unless the application shows the chatbots of one team, and no others.
 func (b *browser) seesOnly(team string) {
 	b.t.Helper()
 	b.sees("h1", team)
@@ -32,7 +32,7 @@ func (b *browser) seesOnly(team string) {
 		b.t.Errorf("%d chatbots are shown: %q", len(bots), bots)
 	}
 	for _, bot := range bots {
-		if !strings.HasPrefix(strings.ToLower(bot), team+" ") { // the sample's chatbots are called after their team
+		if !strings.HasPrefix(strings.ToLower(bot), team+" ") { // in the sample data, a chatbot's name starts with its team
 			b.t.Errorf("%q is shown, which is not of %s", bot, team)
 		}
 	}
@@ -63,7 +63,7 @@ func TestBrowserConnectsTeam(t *testing.T) {
 	if !evaluate[bool](b, `document.querySelector("button[value=authorize]").getBoundingClientRect().bottom <= innerHeight`) {
 		t.Error("on a desk the buttons are not seen without scrolling")
 	}
-	b.do(chromedp.Click(authorizeButton, chromedp.ByQuery)) // without a team the browser does not send it
+	b.do(chromedp.Click(authorizeButton, chromedp.ByQuery)) // the browser does not submit the form until a team is chosen
 	if !evaluate[bool](b, `document.querySelector("input[name=team]").matches(":invalid")`) {
 		t.Error("no team has to be chosen")
 	}
@@ -120,7 +120,7 @@ func TestBrowserIsTurnedAway(t *testing.T) {
 	app, clientID := h.webApp("Conversation Digest", "127.0.0.1", false)
 	client := registered{id: clientID, redirectURI: app + "/callback"}
 	b := h.open()
-	connect := func(changes ...string) { // begun elsewhere than in the application, which will not accept the answer, but shows what it is
+	connect := func(changes ...string) { // the application did not start this request, so it refuses the response, but shows it
 		b.t.Helper()
 		b.visit(h.authorizeURL(request(client, changes...)))
 	}
@@ -216,7 +216,7 @@ func TestBrowserShowsBlockedTeam(t *testing.T) {
 	}
 }
 
-// On a small phone, with the keyboard alone. The application is another site than the server, so what the browser holds back between sites is held back.
+// On a small phone, with the keyboard only. Application and server are different sites, so the browser applies its cross-site rules.
 func TestBrowserByKeyboard(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
@@ -251,7 +251,7 @@ func (b *browser) teamChecked(slug string) string {
 	return "document.querySelector(`" + b.teamChoice(slug) + "`).checked"
 }
 
-// The example API runs at an address of its own, so the page needs the server's leave (CORS) to redeem its code, and its own policy's to ask for it.
+// The example API has its own origin. So its page needs CORS to redeem the code, and its own content security policy must allow the request.
 func TestBrowserTriesTheAPI(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)

@@ -29,16 +29,16 @@ var (
 
 const (
 	crashWorkers = 6
-	// crashWindow is how long after its first answer a server may be left alive. A kill comes at any moment in it.
+	// crashWindow is how long a server may live after its first response. The kill comes at a random moment in it.
 	crashWindow = 80 * time.Millisecond
-	// crashHeld is how many codes of a round are kept to be redeemed after the kill.
+	// crashHeld is how many codes of a round are redeemed only after the kill.
 	crashHeld = 5
-	// crashReplays is how many of a round's codes are tried again. The families of the others live on, to be found in later rounds.
+	// crashReplays is how many codes of a round are replayed. The other families stay alive for later rounds.
 	crashReplays = 12
 )
 
-// TestNothingIsLostWhenKilled kills the server under load, again and again, and checks each time that what it had answered still holds: a token, a
-// consent, a code, a sign-in, and that a code which was redeemed cannot be redeemed again.
+// TestNothingIsLostWhenKilled kills the server under load, again and again. Each time it checks that everything the server had confirmed is still there:
+// tokens, consent, codes and the sign-in. A redeemed code must not be redeemable again.
 func TestNothingIsLostWhenKilled(t *testing.T) {
 	t.Parallel()
 	rounds, seed := *crashRounds, *crashSeed
@@ -65,39 +65,39 @@ func TestNothingIsLostWhenKilled(t *testing.T) {
 	}
 }
 
-// crash is a database whose servers get killed, and what they promised.
+// crash is a database whose servers get killed, and what those servers confirmed.
 type crash struct {
 	t       *testing.T
 	in      *installation
 	server  *process
 	random  *rand.Rand
-	session http.CookieJar // Ann's, signed in before the first kill
+	session http.CookieJar // Ann's; she signed in before the first kill
 	apps    []registered   // the first is connected already; each round connects another
 
 	mu       sync.Mutex
-	redeemed []*redemption     // answered with a token
-	consents map[string]bool   // client ids whose consent was answered
-	held     []issued          // this round's codes that were not redeemed
-	pending  map[string]issued // this round's redemptions without an answer so far
-	first    chan struct{}     // closed by this round's first token
-	killed   atomic.Bool       // from now on no answer is no failure
+	redeemed []*redemption     // codes that were answered with a token
+	consents map[string]bool   // client ids whose consent was confirmed
+	held     []issued          // this round's codes that are not redeemed yet
+	pending  map[string]issued // this round's redemptions without a response so far
+	first    chan struct{}     // closed when this round's first token arrives
+	killed   atomic.Bool       // once set, a missing response is not a failure
 
-	restarts                  time.Duration // altogether
+	restarts                  time.Duration // total
 	kept, replays, unanswered int
 }
 
-// issued is a code that was answered.
+// issued is a code that was received.
 type issued struct {
 	app  registered
 	code string
 }
 
-// redemption is a token that was answered.
+// redemption is a token that was received.
 type redemption struct {
 	issued
 	token string
 	lineage
-	ended bool // its code has been replayed
+	ended bool // its code was replayed
 }
 
 func newCrash(t *testing.T, rounds int, random *rand.Rand) *crash {
@@ -105,7 +105,7 @@ func newCrash(t *testing.T, rounds int, random *rand.Rand) *crash {
 	dir := t.TempDir()
 	cfg := app.DefaultConfig()
 	cfg.PublicURL, cfg.DatabaseURL = installedURL, "sqlite:"+filepath.Join(dir, "gatehouse.db")
-	// Codes outlive the test's rounds: were they to expire, a refused replay would show nothing.
+	// Codes must outlive the rounds. An expired code would be refused anyway, so its replay would test nothing.
 	c := &crash{t: t, random: random, consents: map[string]bool{}, in: install(t, cfg.DatabaseURL, "GATEHOUSE_CODE_LIFETIME=10m")}
 	c.furnish(cfg, rounds+1)
 	c.restart()
@@ -116,7 +116,7 @@ func newCrash(t *testing.T, rounds int, random *rand.Rand) *crash {
 	return c
 }
 
-// furnish puts people and applications into the database, in this process: a hundred commands would take their time.
+// furnish adds people and applications in this process, because a hundred commands would be slow.
 func (c *crash) furnish(cfg app.Config, apps int) {
 	c.t.Helper()
 	a, err := app.Open(c.t.Context(), cfg, app.Deps{InsecureFastHashing: true})
@@ -136,7 +136,7 @@ func (c *crash) ok(err error) {
 	}
 }
 
-// round puts load on the server, kills it, starts it again and looks at what is left.
+// round puts load on the server, kills it, starts it again, and checks the data.
 func (c *crash) round(n int) {
 	c.t.Helper()
 	first := make(chan struct{})
@@ -160,7 +160,7 @@ func (c *crash) round(n int) {
 	case <-time.After(patience):
 		c.t.Errorf("there is no answer\n%s", c.server.tail())
 	}
-	time.Sleep(time.Duration(c.random.Int64N(int64(crashWindow)))) // the random moment is what is tested: nothing waits for anything here
+	time.Sleep(time.Duration(c.random.Int64N(int64(crashWindow)))) // the random moment of the kill is the point of this test; nothing is waited for
 	c.killed.Store(true)
 	c.server.kill()
 	load.Wait()
@@ -168,7 +168,7 @@ func (c *crash) round(n int) {
 	c.check(c.redeemed[done:])
 }
 
-// repeat does a thing until the server is killed. once does it one time, unless the server was killed.
+// repeat runs a function until the server is killed.
 func (c *crash) repeat(do func(context.Context) error) {
 	for !c.killed.Load() && !c.t.Failed() {
 		c.once(do)
@@ -184,7 +184,7 @@ func (c *crash) once(do func(context.Context) error) {
 	}
 }
 
-// connect is one flow with remembered consent: a code, then a token.
+// connect is one flow with stored consent: a code, then a token.
 func (c *crash) connect(ctx context.Context, client *http.Client) error {
 	code, err := authorize(ctx, client, c.apps[0])
 	if err != nil {
@@ -193,7 +193,7 @@ func (c *crash) connect(ctx context.Context, client *http.Client) error {
 	return c.redeem(ctx, client, issued{c.apps[0], code})
 }
 
-// keepCode gets a code that is redeemed only after the kill.
+// keepCode gets a code and keeps it until after the kill.
 func (c *crash) keepCode(ctx context.Context, client *http.Client) error {
 	code, err := authorize(ctx, client, c.apps[0])
 	if err != nil {
@@ -230,7 +230,7 @@ func (c *crash) consent(ctx context.Context, client *http.Client, app registered
 	return nil
 }
 
-// redeem redeems a code, and notes what came of it.
+// redeem redeems a code, and records the result.
 func (c *crash) redeem(ctx context.Context, client *http.Client, i issued) error {
 	c.mu.Lock()
 	c.pending[i.code] = i
@@ -259,7 +259,7 @@ func (c *crash) restart() {
 	c.restarts += time.Since(c.server.started)
 }
 
-// check compares what is left after a kill with what was answered before it. recent is what was redeemed in this round.
+// check compares the data after a kill with what was confirmed before it. recent is what was redeemed in this round.
 func (c *crash) check(recent []*redemption) {
 	c.t.Helper()
 	c.checkDatabase()
@@ -288,7 +288,7 @@ func (c *crash) check(recent []*redemption) {
 		r.ended = true
 		c.replays++
 	}
-	for _, i := range c.pending { // may have been redeemed or not, but not once more
+	for _, i := range c.pending { // may or may not have been redeemed, but must not be redeemable twice
 		c.unanswered++
 		if answer, err := redeem(c.t.Context(), client, i.app, i.code); err != nil || answer.Status != http.StatusOK && answer.Error != "invalid_grant" {
 			c.t.Errorf("a redemption that was under way: %d %s, %v", answer.Status, answer.Error, err)
@@ -309,7 +309,7 @@ func (c *crash) refused(client *http.Client, i issued) {
 	}
 }
 
-// checkDatabase looks into the database, which the server has recovered: it is whole, and each family and grant is as was answered.
+// checkDatabase reads the recovered database. It must be consistent, and each family and grant must be as confirmed.
 func (c *crash) checkDatabase() {
 	c.t.Helper()
 	db := openDatabase(c.t, "sqlite", c.file())
@@ -359,7 +359,7 @@ func (c *crash) file() string {
 	return strings.TrimPrefix(c.in.env[i], "GATEHOUSE_DATABASE_URL=sqlite:")
 }
 
-// finish checks every token once more, and asks the command line for the grants.
+// finish checks every token again, and lists the grants with the command line.
 func (c *crash) finish() {
 	c.t.Helper()
 	c.checkDatabase()
@@ -387,7 +387,7 @@ func (c *crash) finish() {
 	}
 }
 
-// fetched is a page, or the code that was answered in its place.
+// fetched is a page, or the code that was returned instead of a page.
 type fetched struct{ body, code string }
 
 // authorize gets a code without a page.
@@ -399,7 +399,7 @@ func authorize(ctx context.Context, client *http.Client, app registered) (code s
 	return answer.code, err
 }
 
-// fetch sends a request as Ann's browser. The error means that there was no answer, or none that can be used.
+// fetch sends a request as Ann's browser. An error means that there was no usable response.
 func fetch(ctx context.Context, client *http.Client, method, target string, form url.Values) (fetched, error) {
 	r, err := http.NewRequestWithContext(ctx, method, target, strings.NewReader(form.Encode()))
 	if err != nil {

@@ -13,10 +13,10 @@ type document struct {
 	t      *testing.T
 	name   string
 	text   string
-	blocks map[string]block // those that have an id
+	blocks map[string]block // only blocks with an id
 }
 
-// block is a fenced block whose info string has an id: a test runs it.
+// block is a fenced code block with an id in its info string. A test runs it.
 type block struct{ language, text string }
 
 var (
@@ -25,7 +25,7 @@ var (
 	codeSpan = regexp.MustCompile("`([^`]+)`")
 )
 
-// readDocument reads a file of the repository, which has to have blocks with exactly these ids.
+// readDocument reads a file of the repository. The file must have blocks with exactly these ids.
 func readDocument(t *testing.T, name string, ids ...string) document {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("..", name))
@@ -61,7 +61,7 @@ func readDocument(t *testing.T, name string, ids ...string) document {
 	return d
 }
 
-// filled is the block's text with the server's and the API's own addresses instead of those of the examples.
+// filled returns the block's text with the real addresses of server and API in place of the examples.
 func (d document) filled(id, issuer, api string) string {
 	return fillHosts(d.blocks[id].text, issuer, api)
 }
@@ -70,7 +70,7 @@ func fillHosts(text, issuer, api string) string {
 	return strings.NewReplacer("https://auth.example.com", issuer, "https://api.example.com", api).Replace(text)
 }
 
-// section is what stands below a heading, up to the next one.
+// section returns the text below a heading, up to the next heading.
 func (d document) section(heading string) string {
 	d.t.Helper()
 	_, rest, found := strings.Cut(d.text, "\n## "+heading+"\n")
@@ -81,7 +81,7 @@ func (d document) section(heading string) string {
 	return section
 }
 
-// table is the rows of a section's first table, each with its cells, without the heading.
+// table returns the rows of a section's first table, without the header.
 func (d document) table(heading string) [][]string {
 	d.t.Helper()
 	var rows [][]string
@@ -104,7 +104,7 @@ func (d document) table(heading string) [][]string {
 	return rows[2:]
 }
 
-// codes is the words of a cell that are set as code.
+// codes returns the words of a cell that are marked as code.
 func codes(cell string) []string {
 	var words []string
 	for _, m := range codeSpan.FindAllStringSubmatch(cell, -1) {

@@ -22,7 +22,7 @@ func TestBinaryIsSmall(t *testing.T) {
 	}
 }
 
-// BenchmarkStart is from the start of the process to the first answer, on a database that exists, and the memory that it holds then.
+// BenchmarkStart measures the time from the start of the process to the first response, on an existing database, and the memory at that time.
 func BenchmarkStart(b *testing.B) {
 	in := installSQLite(b)
 	in.start().stop() // makes the database
@@ -42,8 +42,8 @@ func BenchmarkStart(b *testing.B) {
 	b.ReportMetric(0, "ns/op")
 }
 
-// BenchmarkIdleMemory is what a server holds after it was busy, right away and when it has been idle for a while: it signed people in, which takes memory,
-// and answered a thousand flows. It measures once, however long it is told to run.
+// BenchmarkIdleMemory measures the memory of a server right after sign-ins and a thousand flows, and again after it was idle for a while. It measures once,
+// whatever -benchtime says.
 func BenchmarkIdleMemory(b *testing.B) {
 	if b.N > 1 {
 		return
@@ -64,12 +64,12 @@ func BenchmarkIdleMemory(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(p.resident())/1e6, "MB-busy")
-	time.Sleep(idleAfter) // being left alone is what is measured, in a process whose clock is its own; only a benchmark takes that long
+	time.Sleep(idleAfter) // the idle time is what is measured, in another process with its own clock
 	b.ReportMetric(float64(p.resident())/1e6, "MB-idle")
 	b.ReportMetric(0, "ns/op")
 }
 
-// idleAfter is when a server has noticed that it has nothing to do, and has given memory back.
+// idleAfter is the time after which an idle server has returned its memory.
 const idleAfter = 70 * time.Second
 
 func installSQLite(b *testing.B) *installation {
@@ -77,7 +77,7 @@ func installSQLite(b *testing.B) *installation {
 	return install(b, "sqlite:"+filepath.Join(b.TempDir(), "gatehouse.db"))
 }
 
-// resident is how many bytes of memory a process holds.
+// resident returns the resident memory of a process in bytes.
 func (p *process) resident() int64 {
 	p.t.Helper()
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))

@@ -36,7 +36,7 @@ const (
 	callErrors          = "When a call of the API fails"
 )
 
-// errorRows is what a table of the guide lists: "error", or "status error" with "none" where there is no code.
+// errorRows returns the rows of a table of the guide: "error", or "status error", with "none" if there is no code.
 func errorRows(guide document, heading string) []string {
 	var rows []string
 	for _, cells := range guide.table(heading) {
@@ -51,7 +51,7 @@ func errorRows(guide document, heading string) []string {
 
 const verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk" // RFC 7636, Appendix B
 
-// request is a good authorization request with changes: name, value. An empty value takes the parameter out.
+// request returns a valid authorization request with changes: name, value. An empty value removes the parameter.
 func request(client registered, changes ...string) url.Values {
 	return changed(url.Values{
 		"response_type": {"code"}, "client_id": {client.id}, "redirect_uri": {client.redirectURI}, "state": {"st"}, "scope": {"chatbot:read"},
@@ -59,7 +59,7 @@ func request(client registered, changes ...string) url.Values {
 	}, changes)
 }
 
-// exchange is a good token request with changes.
+// exchange returns a valid token request with changes.
 func exchange(client registered, code string, changes ...string) url.Values {
 	return changed(url.Values{
 		"grant_type": {"authorization_code"}, "code": {code}, "redirect_uri": {client.redirectURI}, "code_verifier": {verifier},
@@ -79,8 +79,8 @@ func changed(values url.Values, changes []string) url.Values {
 
 func (h *house) authorizeURL(v url.Values) string { return h.url + "/o/authorize/?" + v.Encode() }
 
-// machine is an application that acts for itself, and may not use the authorization code grant. No registration gives it a redirect URI; it has one here, to be
-// answered at.
+// machine returns a machine client, which may not use the authorization code grant. Registration gives such a client no redirect URI; this test adds one, so that
+// there is an address for the error.
 func (h *house) machine() registered {
 	h.t.Helper()
 	acme, err := h.Store.TeamBySlug(h.t.Context(), "acme")
@@ -92,7 +92,7 @@ func (h *house) machine() registered {
 	return registered{string(client.ID), secret.Reveal(), callback}
 }
 
-// answeredByRedirect is every error that the redirect URI can be made to receive.
+// answeredByRedirect provokes every error that a redirect URI can receive.
 func answeredByRedirect(h *house) []string {
 	client, ann := h.register(callback, false), h.person()
 	var answered []string
@@ -118,7 +118,7 @@ func answeredByRedirect(h *house) []string {
 	return answered
 }
 
-// pushedLongAgo is a request_uri that has expired: a server on the same database made it, whose clock is two minutes behind.
+// pushedLongAgo returns an expired request_uri. A server on the same database, whose clock is two minutes behind, made it.
 func (h *house) pushedLongAgo(client registered) string {
 	h.t.Helper()
 	behind, err := app.Open(h.t.Context(), h.Config, app.Deps{Now: func() time.Time { return time.Now().Add(-2 * time.Minute) }})
@@ -136,7 +136,7 @@ func (h *house) pushedLongAgo(client registered) string {
 	return pushed.RequestURI
 }
 
-// post sends a token request and returns its status and error, as the guide's table has them.
+// post sends a token request and returns its status and error in the form of errorRows.
 func (h *house) post(form string, more ...func(*http.Request)) string {
 	h.t.Helper()
 	r, err := http.NewRequestWithContext(h.t.Context(), http.MethodPost, h.url+"/o/token/", strings.NewReader(form))
@@ -165,7 +165,7 @@ func (h *house) post(form string, more ...func(*http.Request)) string {
 	return fmt.Sprint(response.StatusCode, " ", body.Error)
 }
 
-// answeredToExchange is every error that the token endpoint can be made to answer. The house allows one wrong secret; its database is closed in the end.
+// answeredToExchange provokes every error of the token endpoint. The house allows one wrong secret. At the end its database is closed.
 func answeredToExchange(h *house) []string {
 	client := h.register(callback, false)
 	wrong := exchange(client, "c", "client_secret", "wrong").Encode()
@@ -187,7 +187,7 @@ func answeredToExchange(h *house) []string {
 	return append(answered, h.post(exchange(client, "c").Encode()))
 }
 
-// accessToken is a token for a team.
+// accessToken returns a token for a team.
 func (h *house) accessToken(team, scope string) string {
 	h.t.Helper()
 	client, ann := h.register(callback, false), h.person()
@@ -205,7 +205,7 @@ func (h *house) accessToken(team, scope string) string {
 
 var bearerError = regexp.MustCompile(`^Bearer realm="[^"]*"(?:.*, error="([^"]*)".*)?`)
 
-// answeredToCalls is every error that the API can be made to answer.
+// answeredToCalls provokes every error of the API.
 func answeredToCalls(h *house) []string {
 	var answered []string
 	receive := func(url, accessToken string) {
@@ -241,13 +241,13 @@ func answeredToCalls(h *house) []string {
 	return answered
 }
 
-// byMachine is a token request of a machine client.
+// byMachine returns a token request of a machine client.
 func (h *house) byMachine(changes ...string) string {
 	machine := h.machine()
 	return changed(url.Values{"grant_type": {"client_credentials"}, "client_id": {machine.id}, "client_secret": {machine.secret}}, changes).Encode()
 }
 
-// proofWithoutNonce adds a good DPoP proof, but for the nonce.
+// proofWithoutNonce adds a DPoP proof that is valid except for the missing nonce.
 func (h *house) proofWithoutNonce(r *http.Request) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	h.ok(err)
@@ -260,7 +260,7 @@ func (h *house) proofWithoutNonce(r *http.Request) {
 	r.Header.Set("DPoP", proof)
 }
 
-// strict is the URL of an API that wants a sign-in of this very moment.
+// strict returns the URL of an API that requires a sign-in at this very moment.
 func (h *house) strict() string {
 	h.t.Helper()
 	guard, err := resourceserver.New(h.t.Context(), h.url, resourceserver.Options{Now: func() time.Time { return time.Now().Add(time.Minute) }})
@@ -271,7 +271,7 @@ func (h *house) strict() string {
 	return server.URL
 }
 
-// orphan is the URL of an API whose authorization server does not answer.
+// orphan returns the URL of an API whose authorization server does not respond.
 func (h *house) orphan() string {
 	h.t.Helper()
 	const nobody = "http://127.0.0.1:1"
@@ -306,7 +306,7 @@ func TestGuideListsEveryErrorThatIsAnswered(t *testing.T) {
 
 func TestGuideListsEveryErrorCodeThereIs(t *testing.T) {
 	guide := readGuide(t)
-	listed := codes(guide.section(authorizationErrors)) // the prose names what is said on a page
+	listed := codes(guide.section(authorizationErrors)) // the text above the table names the errors that are shown on a page
 	for _, heading := range []string{authorizationErrors, exchangeErrors, callErrors} {
 		for _, row := range errorRows(guide, heading) {
 			listed = append(listed, row[strings.LastIndex(row, " ")+1:])
@@ -339,7 +339,7 @@ func TestGuideListsAuthorizationParameters(t *testing.T) {
 	guide, h := readGuide(t), newHouse(t)
 	client, ann := h.register(callback, false), h.person()
 	ann.connect(h.authorizeURL(request(client))) // signs in
-	// What happens to a bad value of each; the two that make the server sure of the application get a page.
+	// A bad value for each parameter, and the expected error. Bad values of client_id and redirect_uri get a page.
 	spoiled := map[string]struct{ value, want string }{
 		"response_type":         {"token", "unsupported_response_type"},
 		"client_id":             {"nobody", "page"},
@@ -389,7 +389,7 @@ func TestGuideListsAuthorizationParameters(t *testing.T) {
 	}
 }
 
-// outcomeOf is the error that a redirect carries, or "page".
+// outcomeOf returns the error of a redirect, or "page".
 func outcomeOf(response *http.Response) string {
 	target, err := response.Location()
 	if err != nil && response.StatusCode == http.StatusBadRequest {

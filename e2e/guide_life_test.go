@@ -10,7 +10,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 )
 
-// tokens is an answer of the token endpoint.
+// tokens is a response of the token endpoint.
 type tokens struct {
 	AccessToken  string `json:"access_token"`
 	RefreshToken string `json:"refresh_token"`
@@ -19,7 +19,7 @@ type tokens struct {
 	Scope        string `json:"scope"`
 }
 
-// run runs a block of the guide as it stands and reads its answer.
+// run runs a block of the guide unchanged and decodes its output.
 func (d document) run(h *house, sh shell, id string, into any, vars ...string) {
 	d.t.Helper()
 	output := sh.bash(d.filled(id, h.url, h.url), vars...)
@@ -34,7 +34,7 @@ func (d document) run(h *house, sh shell, id string, into any, vars ...string) {
 	}
 }
 
-// What the guide says of a connection after its first call: refreshed, asked about, and ended, all by its own commands.
+// Refreshes, introspects and revokes a connection with the guide's own commands.
 func TestGuideLeadsThroughTheLifeOfAConnection(t *testing.T) {
 	guide := readGuide(t)
 	h, sh := guideHouse(t)
@@ -95,7 +95,7 @@ func TestGuideLeadsAMachineToItsToken(t *testing.T) {
 	if status := h.call("/api/chatbots/", got.AccessToken, nil); status != http.StatusOK {
 		t.Errorf("its call answers %d", status)
 	}
-	sh.bash(`gatehouse client add "Chat API" --machine --team acme --resource-server https://api.example`) // what the guide says of resource servers
+	sh.bash(`gatehouse client add "Chat API" --machine --team acme --resource-server https://api.example`) // as the guide says about resource servers
 }
 
 func TestGuideLeadsThroughAPushedRequest(t *testing.T) {
@@ -114,7 +114,7 @@ func TestGuideLeadsThroughAPushedRequest(t *testing.T) {
 	}
 }
 
-// The numbers that the guide gives are the defaults.
+// The lifetimes that the guide names are the defaults.
 func TestGuideNumbersAreTheDefaults(t *testing.T) {
 	cfg := app.DefaultConfig()
 	for what, hours := range map[string][2]float64{

@@ -21,7 +21,7 @@ import (
 
 const guidePath = "docs/guide.md"
 
-// guideBlocks are the blocks that the guide has to have. Each is run below, as it stands.
+// guideBlocks are the blocks that the guide must have. The tests run each of them unchanged.
 var guideBlocks = []string{
 	"register", "pkce-python", "pkce-node", "pkce-go", "authorization-url", "exchange", "exchange-basic", "call", "me",
 	"refresh", "revoke", "userinfo", "machine", "introspect", "par",
@@ -32,7 +32,7 @@ func readGuide(t *testing.T) document {
 	return readDocument(t, guidePath, guideBlocks...)
 }
 
-// credentialLine is how client add prints what the guide says is handed over.
+// credentialLine matches the lines in which client add prints the credentials.
 var credentialLine = regexp.MustCompile(`(?m)^(client_id|client_secret)\s+(\S+)$`)
 
 // credentials reads the output of client add.
@@ -48,7 +48,7 @@ func credentials(t *testing.T, output string) (id, secret string) {
 	return found["client_id"], found["client_secret"]
 }
 
-// pkce is what the guide's snippets print.
+// pkce is the output of the guide's PKCE snippets.
 type pkce struct{ verifier, challenge, state string }
 
 // pkce runs the guide's snippet for a language.
@@ -86,7 +86,7 @@ func (s shell) pkce(guide document, language string) pkce {
 	return p
 }
 
-// authorizationURL is the guide's, with its placeholders and its challenge replaced, and otherwise character for character.
+// authorizationURL returns the guide's URL with placeholders and challenge replaced, and otherwise unchanged.
 func authorizationURL(t *testing.T, guide document, issuer, clientID string, p pkce) string {
 	t.Helper()
 	text := strings.TrimSpace(guide.filled("authorization-url", issuer, issuer))
@@ -101,7 +101,7 @@ func authorizationURL(t *testing.T, guide document, issuer, clientID string, p p
 	return text
 }
 
-// guideHouse is a house whose database the shell's gatehouse command opens too.
+// guideHouse returns a house, and a shell whose gatehouse command uses the same database.
 func guideHouse(t *testing.T) (*house, shell) {
 	t.Helper()
 	h := newHouse(t)
@@ -141,7 +141,7 @@ func TestGuideWorksAsWritten(t *testing.T) {
 	}
 }
 
-// checkExchange checks that an answer of the token endpoint is the one that the guide shows, but for the token, which it returns.
+// checkExchange checks that a token response is the one that the guide shows, apart from the tokens. It returns the access token.
 func checkExchange(t *testing.T, guide document, output string) string {
 	t.Helper()
 	var got, want map[string]any
@@ -171,7 +171,7 @@ func checkExchange(t *testing.T, guide document, output string) string {
 	return token
 }
 
-// What the guide promises beside its blocks.
+// Claims of the guide that are not in its blocks.
 func TestGuidePromises(t *testing.T) {
 	guide := readGuide(t)
 	h, sh := guideHouse(t)
@@ -190,7 +190,7 @@ func TestGuidePromises(t *testing.T) {
 	if answer := ann.connectByForm(endpoint, parameters); parameter(answer, "code") == "" {
 		t.Errorf("the parameters in a form led to %s", answer)
 	}
-	// What Step 1 says of the command.
+	// Claims of step 1 about the command.
 	sh.bash(`gatehouse client add "In a browser" --public --redirect-uri https://app.example/callback`)
 	team := sh.bash(`gatehouse client add "Of a team" --team acme --redirect-uri https://app.example/callback/ --json`)
 	var own struct {
@@ -202,7 +202,7 @@ func TestGuidePromises(t *testing.T) {
 	}
 }
 
-// endpointPath is an address of the server or the API in the text of a document.
+// endpointPath matches an address of the server or the API in a document.
 var endpointPath = regexp.MustCompile("https://(?:auth|api)\\.example\\.com(/[^\\s`?)\"]*)")
 
 func TestGuideNamesEndpointsThatExist(t *testing.T) {

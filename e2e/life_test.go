@@ -16,7 +16,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// life is what a program prints that has lived a connection's whole life.
+// life is the output of a program that takes a connection from sign-in to revocation.
 type life struct {
 	Tokens struct {
 		TokenType    string `json:"token_type"`
@@ -27,11 +27,11 @@ type life struct {
 	Me, Narrowed            me
 	Claims, RefreshedClaims map[string]any
 	UserInfo                map[string]any
-	Rotated                 int // how many different refresh tokens it had
+	Rotated                 int // number of different refresh tokens
 	Alive, Dead             map[string]any
-	Refusal                 string // of the refresh token that was revoked
-	Stolen                  string // what came of using a bound token without its key
-	SignOut                 string // where to send the browser
+	Refusal                 string // of the revoked refresh token
+	Stolen                  string // the result of using a bound token without its key
+	SignOut                 string // the URL for the browser
 }
 
 // registerAs registers an application.
@@ -46,7 +46,7 @@ func (h *house) registerAs(r authz.Registration) registered {
 	return registered{id: string(client.ID), secret: secret.Reveal(), redirectURI: callback}
 }
 
-// newClientKey is a key by which a client authenticates: what the client keeps, and what it registers.
+// newClientKey makes a key for client authentication: the private half for the client, the public half to register.
 func newClientKey(t *testing.T, algorithm string) (private, set string) {
 	t.Helper()
 	var key crypto.Signer
@@ -70,7 +70,7 @@ func newClientKey(t *testing.T, algorithm string) (private, set string) {
 	return encode(own), encode(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{own.Public()}})
 }
 
-// lived checks what is the same for every life of a connection with OpenID Connect.
+// lived checks what every OpenID Connect client must have got.
 func (l life) lived(h *house, client registered) {
 	h.t.Helper()
 	if want := (me{Team: "acme", ClientID: client.id}); l.Me.Team != want.Team || l.Me.ClientID != want.ClientID {
@@ -105,7 +105,7 @@ func (l life) lived(h *house, client registered) {
 func TestOpenIDClientLivesAWholeLife(t *testing.T) {
 	house := newHouse(t)
 	for name, tt := range map[string]struct {
-		key  string // the algorithm of private_key_jwt; "" is a secret
+		key  string // the algorithm of private_key_jwt; "" means a client secret
 		reg  authz.Registration
 		vars []string
 	}{
@@ -130,7 +130,7 @@ func TestOpenIDClientLivesAWholeLife(t *testing.T) {
 			var got life
 			program{"node", "node/life.mjs"}.talk(h, client, ann.connect, &got, vars...)
 			got.lived(h, client)
-			wantType := "bearer" // openid-client writes it in small letters
+			wantType := "bearer" // openid-client returns it in lower case
 			if tt.reg.RequireDPoP {
 				wantType = "dpop"
 			}
@@ -199,7 +199,7 @@ func TestRequestsOAuthlibRefreshesByItself(t *testing.T) {
 	}
 }
 
-// An application that knows only the API's URL and its own client id.
+// An application that knows only the URL of the API and its own client id.
 func TestOAuth4WebAPIStartsFromTheAPI(t *testing.T) {
 	house := newHouse(t)
 	for _, key := range []string{"", "ES256", "Ed25519"} {
@@ -237,7 +237,7 @@ func TestMachineOnOAuth4WebAPI(t *testing.T) {
 	}
 }
 
-// The SDK of the Model Context Protocol finds the authorization server by the refusal of the API.
+// The Model Context Protocol SDK finds the authorization server through the 401 of the API.
 func TestMCPClientStartsFromARefusal(t *testing.T) {
 	house := newHouse(t)
 	for name, public := range map[string]bool{"confidential": false, "public": true} {

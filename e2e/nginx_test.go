@@ -16,7 +16,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
 )
 
-// nginx serves the files of a directory to who has a token, asking Gatehouse about each as a registered resource server.
+// nginx serves the files of a directory to callers with a token. It introspects each token as a registered resource server.
 func (h *house) nginx() *http.Client {
 	h.t.Helper()
 	h.ok(watch("nginx"))
@@ -69,7 +69,7 @@ func (h *house) nginx() *http.Client {
 	return nil
 }
 
-// A program that knows nothing of OAuth is protected by one that knows nothing but introspection.
+// A program without OAuth is protected by a proxy that only knows introspection.
 func TestNginxAsksAboutEachToken(t *testing.T) {
 	h := newHouse(t)
 	web := h.nginx()

@@ -8,7 +8,7 @@ import (
 	"golang.org/x/oauth2"
 )
 
-// What a reader of go-oidc's documentation would write: discovery, an ID token with its nonce and at_hash, userinfo, and the same again after a refresh.
+// A client as in go-oidc's documentation: discovery, an ID token with nonce and at_hash, UserInfo, and the same after a refresh.
 func TestGoOIDCSignsIn(t *testing.T) {
 	house := newHouse(t)
 	for _, algorithm := range []string{"RS256", "ES256"} {

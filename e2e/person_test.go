@@ -12,18 +12,18 @@ import (
 	"testing"
 )
 
-// person is Ann at a browser without a screen: it keeps cookies, follows redirects, fills in the real forms and presses their buttons.
+// person is Ann with a simple browser: it keeps cookies, follows redirects, and submits the real forms.
 type person struct {
 	t        testing.TB
-	base     string // of the server; everything else is an application's
+	base     string // of the server; every other address belongs to an application
 	password string
-	team     string // the slug of the team to choose, where there is a choice
+	team     string // the slug of the team to choose, if the page offers a choice
 	decision string // the button of the consent page: authorize or cancel
-	pages    int    // how many pages were shown so far
+	pages    int    // number of pages shown so far
 	client   *http.Client
 }
 
-// person is Ann, who wants to work in acme and agrees to everything.
+// person returns Ann, who chooses acme and agrees to everything.
 func (h *house) person() *person { return newPerson(h.t, h.url) }
 
 func newPerson(t testing.TB, base string) *person {
@@ -37,7 +37,7 @@ func newPerson(t testing.TB, base string) *person {
 	return p
 }
 
-// connect opens an authorization URL, does what the pages ask for, and returns the address at which the application gets its answer.
+// connect opens an authorization URL, answers the pages, and returns the redirect to the application.
 func (p *person) connect(authorizationURL string) *url.URL {
 	p.t.Helper()
 	return p.goOn(p.send(http.MethodGet, authorizationURL, nil))
@@ -49,7 +49,7 @@ func (p *person) connectByForm(endpoint string, parameters url.Values) *url.URL 
 	return p.goOn(p.send(http.MethodPost, endpoint, parameters))
 }
 
-// goOn answers pages until the browser leaves for the application.
+// goOn answers pages until the browser is redirected to the application.
 func (p *person) goOn(response *http.Response) *url.URL {
 	p.t.Helper()
 	for range 10 {
@@ -75,7 +75,7 @@ func (p *person) goOn(response *http.Response) *url.URL {
 	return nil
 }
 
-// fillIn answers the page's form as a person would: with the password, or with a team and a button.
+// fillIn answers the page's form: with the password, or with a team and a button.
 func (p *person) fillIn(page *http.Response) *http.Response {
 	p.t.Helper()
 	f, err := readForm(page.Body)
@@ -115,17 +115,17 @@ func (p *person) send(method, target string, form url.Values) *http.Response {
 	return response
 }
 
-// form is a page's only form that is sent by POST.
+// form is the page's only form with method POST.
 type form struct {
 	action string
-	names  []string          // of everything that can be filled in or pressed
-	values url.Values        // what is filled in already
-	teams  map[string]string // the values of the radio buttons, by the slug that stands beside them
+	names  []string          // of all fields and buttons
+	values url.Values        // the initial values
+	teams  map[string]string // values of the radio buttons, by the slug beside them
 }
 
 func (f form) asks(name string) bool { return slices.Contains(f.names, name) }
 
-// readForm finds the form in a page of ours. They are regular enough for the XML decoder in its mode for HTML.
+// readForm finds the form in one of our pages. They are regular enough for the XML decoder in its HTML mode.
 func readForm(page io.Reader) (form, error) {
 	f := form{values: url.Values{}, teams: map[string]string{}}
 	decoder := xml.NewDecoder(page)
@@ -157,7 +157,7 @@ func readForm(page io.Reader) (form, error) {
 	return f, nil
 }
 
-// read takes in an element, and returns the radio button whose text is still to come.
+// read records an element, and returns a radio button whose label text comes next.
 func (f *form) read(e xml.StartElement, radio string) string {
 	attribute := map[string]string{}
 	for _, a := range e.Attr {

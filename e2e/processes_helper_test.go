@@ -19,17 +19,17 @@ import (
 	"github.com/gatehouse-auth/gatehouse/resourceserver"
 )
 
-// installedURL is the issuer of every installation. Nobody needs to listen there: a process listens on any free port of loopback, and its clients dial that.
+// installedURL is the issuer of every installation. Nothing listens there: each process listens on a free loopback port, and its clients dial that port.
 const installedURL = "http://localhost:8000"
 
-// installation is a database, and the settings of the processes that work on it.
+// installation is a database, and the settings of the processes that use it.
 type installation struct {
 	t    testing.TB
 	path string   // of the binary
-	env  []string // all that a process gets
+	env  []string // the complete environment of a process
 }
 
-// install is an installation on a database. settings are "GATEHOUSE_…=value".
+// install returns an installation on a database. settings are "GATEHOUSE_…=value".
 func install(t testing.TB, databaseURL string, settings ...string) *installation {
 	t.Helper()
 	return &installation{t: t, path: binary(t), env: append([]string{
@@ -57,7 +57,7 @@ func (in *installation) cli(stdin string, result any, args ...string) {
 	}
 }
 
-// furnish adds Ann, who is in the team acme, as an operator would.
+// furnish adds Ann as a member of the team acme, with the command line.
 func (in *installation) furnish() {
 	in.t.Helper()
 	in.cli(annPassword+"\n", nil, "user", "add", annEmail, "--name", "Ann Lee", "--password-stdin")
@@ -65,7 +65,7 @@ func (in *installation) furnish() {
 	in.cli("", nil, "member", "add", "acme", annEmail)
 }
 
-// register registers an application by the command line.
+// register registers an application with the command line.
 func (in *installation) register(name string) registered {
 	in.t.Helper()
 	var client struct {
@@ -76,21 +76,21 @@ func (in *installation) register(name string) registered {
 	return registered{client.ID, client.Secret, callback}
 }
 
-// process is a server that runs by itself.
+// process is a server in its own process.
 type process struct {
 	t       testing.TB
 	cmd     *exec.Cmd
 	started time.Time
 	serving chan string   // its address, once
-	drained chan struct{} // closed when its log has been read to the end
+	drained chan struct{} // closed when its log was read to the end
 	address string
-	keys    *resourceserver.Guard // what honours asks
+	keys    *resourceserver.Guard // used by honours
 
 	mu  sync.Mutex
 	log []string // the last lines
 }
 
-// dieWithTest ends a process with the test binary, however that ends.
+// dieWithTest makes the kernel end a process when the test binary ends, for whatever reason.
 func dieWithTest() *syscall.SysProcAttr { return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} }
 
 // launch starts a server and does not wait for it.
@@ -117,7 +117,7 @@ func (in *installation) start() *process {
 	return in.launch().await()
 }
 
-// read keeps the end of the log, and finds the address in it.
+// read keeps the last lines of the log, and finds the address in them.
 func (p *process) read(log io.Reader) {
 	defer close(p.drained)
 	lines := bufio.NewScanner(log)
@@ -145,7 +145,7 @@ func (p *process) await() *process {
 	return nil
 }
 
-// tail is the end of the log.
+// tail returns the last lines of the log.
 func (p *process) tail() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -162,7 +162,7 @@ func (p *process) kill() {
 	p.cmd.Wait()
 }
 
-// stop asks a server to end, and waits for an orderly end.
+// stop asks a server to shut down, and waits until it has.
 func (p *process) stop() {
 	p.t.Helper()
 	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
@@ -174,7 +174,7 @@ func (p *process) stop() {
 	}
 }
 
-// client is an HTTP client for which this process is whatever address it asks.
+// client returns an HTTP client that sends every request to this process, whatever its address.
 func (p *process) client() *http.Client {
 	transport := &http.Transport{MaxIdleConnsPerHost: 64, DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, network, p.address)
@@ -195,21 +195,21 @@ func (p *process) guard() *resourceserver.Guard {
 	return guard
 }
 
-// person is Ann, who talks to this process.
+// person returns Ann, whose browser talks to this process.
 func (p *process) person(t testing.TB) *person {
 	ann := newPerson(t, installedURL)
 	ann.client.Transport = p.client().Transport
 	return ann
 }
 
-// exchanged is an answer of the token endpoint.
+// exchanged is a response of the token endpoint.
 type exchanged struct {
 	Status      int    `json:"-"`
 	AccessToken string `json:"access_token"`
 	Error       string `json:"error"`
 }
 
-// redeem redeems a code that request asked for. The error means that there was no answer.
+// redeem redeems a code that request asked for. An error means that there was no response.
 func redeem(ctx context.Context, client *http.Client, app registered, code string) (exchanged, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, installedURL+"/o/token/", strings.NewReader(exchange(app, code).Encode()))
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// answer is what an endpoint of a process said.
+// answer is the response of an endpoint of a process.
 type answer struct {
 	Status       int    `json:"-"`
 	Active       bool   `json:"active"`
@@ -19,7 +19,7 @@ type answer struct {
 	Error        string `json:"error"`
 }
 
-// post sends a form to a process as an application. It may be called by any number of goroutines.
+// post sends a form to a process as an application. It is safe for concurrent use.
 func post(ctx context.Context, client *http.Client, path string, app registered, form url.Values) (answer, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, installedURL+path, strings.NewReader(form.Encode()))
 	if err != nil {
@@ -36,7 +36,7 @@ func post(ctx context.Context, client *http.Client, path string, app registered,
 	return a, json.NewDecoder(response.Body).Decode(&a)
 }
 
-// connected is a new connection of Ann's, made at this process.
+// connected makes a new connection of Ann's at this process.
 func (p *process) connected(t *testing.T, app registered) answer {
 	t.Helper()
 	form := url.Values{
@@ -67,7 +67,7 @@ func (p *process) introspects(t *testing.T, app registered, token string) bool {
 	return a.Active
 }
 
-// What one server does, the other knows: no server keeps in memory what decides about a token, so there is nothing to wait for.
+// A change on one server holds on the other at once, because no server keeps in memory what decides about a token.
 func TestTwoServersShareTheLifeOfAConnection(t *testing.T) {
 	t.Parallel()
 	in := install(t, emptyPostgres(t), masterKey)

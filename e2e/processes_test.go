@@ -18,7 +18,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/store/pgtest"
 )
 
-// masterKey is the setting that servers on PostgreSQL need, the same for each.
+// masterKey is the setting that all servers on PostgreSQL must share.
 var masterKey = "GATEHOUSE_MASTER_KEY=" + base64.StdEncoding.EncodeToString([]byte("thirty-two bytes, for tests only"))
 
 // acmeURL asks for a code for the team acme.
@@ -26,7 +26,7 @@ func acmeURL(app registered) string {
 	return installedURL + "/o/authorize/?" + request(app, "team", "acme").Encode()
 }
 
-// code is a code that Ann agreed to at a process.
+// code returns a code that Ann agreed to at a process.
 func (p *process) code(t *testing.T, app registered) string {
 	t.Helper()
 	code := parameter(p.person(t).connect(acmeURL(app)), "code")
@@ -36,7 +36,7 @@ func (p *process) code(t *testing.T, app registered) string {
 	return code
 }
 
-// emptyPostgres is a database without a schema.
+// emptyPostgres returns a database without a schema.
 func emptyPostgres(t *testing.T) string {
 	t.Helper()
 	url := pgtest.URL(t)
@@ -63,7 +63,7 @@ func execute(t testing.TB, db *sql.DB, statements ...string) {
 	}
 }
 
-// get is the body of a page or a document at a process.
+// get returns the body of a page or document of a process.
 func (p *process) get(t *testing.T, path string) string {
 	t.Helper()
 	response, err := p.client().Get(installedURL + path)
@@ -78,7 +78,7 @@ func (p *process) get(t *testing.T, path string) string {
 	return string(body)
 }
 
-// honours reports whether an API that trusts the keys of this process accepts a token.
+// honours reports whether an API that trusts this process's keys accepts a token.
 func (p *process) honours(token string) bool {
 	p.t.Helper()
 	answer := httptest.NewRecorder()
@@ -95,11 +95,11 @@ func TestTwoServersOnOneDatabase(t *testing.T) {
 	t.Parallel()
 	database := emptyPostgres(t)
 	in := install(t, database, masterKey)
-	one, other := in.launch(), in.launch() // at once: one makes schema and keys, the other waits and finds them
+	one, other := in.launch(), in.launch() // at the same time: one creates schema and keys, the other waits for them
 	one.await()
 	other.await()
 	in.furnish()
-	app := in.register("Shop") // by another process, with both running
+	app := in.register("Shop") // by the command line, while both run
 
 	t.Run("keys", func(t *testing.T) {
 		if a, b := one.get(t, "/.well-known/jwks.json"), other.get(t, "/.well-known/jwks.json"); a != b {
@@ -154,7 +154,7 @@ func TestFiftyRedemptionsOnSQLite(t *testing.T) {
 	testFiftyRedemptions(t, openDatabase(t, "sqlite", file), app, server.code(t, app), server)
 }
 
-// testFiftyRedemptions redeems one code fifty times at once, spread over servers: one wins, and the others end what it got.
+// testFiftyRedemptions redeems one code fifty times at once, spread over servers. One wins, and the replays end its connection.
 func testFiftyRedemptions(t *testing.T, db *sql.DB, app registered, code string, servers ...*process) {
 	const callers = 50
 	before := families(t, db)
@@ -195,7 +195,7 @@ func testFiftyRedemptions(t *testing.T, db *sql.DB, app registered, code string,
 	}
 }
 
-// families is every family, and whether it has ended.
+// families returns every family, and whether it has ended.
 func families(t testing.TB, db *sql.DB) map[string]bool {
 	t.Helper()
 	rows, err := db.QueryContext(t.Context(), "SELECT f.id, f.ended_at FROM families f JOIN grants g ON g.id = f.grant_id")
@@ -218,10 +218,10 @@ func families(t testing.TB, db *sql.DB) map[string]bool {
 	return found
 }
 
-// lineage is where an access token comes from.
+// lineage is the origin of an access token.
 type lineage struct{ family, grant string }
 
-// familyOf reads an access token without checking it.
+// familyOf reads the family from an access token without verifying it.
 func familyOf(token string) lineage {
 	var claims struct {
 		ID    string `json:"jti"`

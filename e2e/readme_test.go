@@ -20,10 +20,10 @@ import (
 	"github.com/gatehouse-auth/gatehouse/resourceserver"
 )
 
-// readmePort is how the README writes ports. Tests take free ones instead.
+// readmePort matches the ports in the README. The tests use free ports instead.
 var readmePort = regexp.MustCompile(`localhost:(\d+)`)
 
-// freePorts is n ports of loopback that nobody listens on.
+// freePorts returns n loopback ports that nothing listens on.
 func freePorts(t *testing.T, n int) []string {
 	t.Helper()
 	var ports []string
@@ -32,7 +32,7 @@ func freePorts(t *testing.T, n int) []string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer l.Close() // kept until all are found
+		defer l.Close() // kept open until all are found
 		_, port, err := net.SplitHostPort(l.Addr().String())
 		if err != nil {
 			t.Fatal(err)
@@ -42,7 +42,7 @@ func freePorts(t *testing.T, n int) []string {
 	return ports
 }
 
-// readReadme is the README with free ports.
+// readReadme returns the README with free ports.
 func readReadme(t *testing.T) document {
 	t.Helper()
 	d := readDocument(t, "README.md", "server", "protect")
@@ -65,7 +65,7 @@ func readReadme(t *testing.T) document {
 	return d
 }
 
-// setting is the value that the README's block gives an environment variable.
+// setting returns the value of an environment variable or flag in the block.
 func (b block) setting(t *testing.T, name string) string {
 	t.Helper()
 	m := regexp.MustCompile(regexp.QuoteMeta(name) + `[= ](\S+)`).FindStringSubmatch(b.text)
@@ -105,7 +105,7 @@ func startReadme(t *testing.T, sh shell, script string) string {
 	if strings.Count(script, "make build\n") != 1 {
 		t.Fatalf("the README does not build:\n%s", script)
 	}
-	script = strings.Replace(script, "make build\n", "", 1) // it is there already
+	script = strings.Replace(script, "make build\n", "", 1) // the binary exists already
 	ctx, stop := context.WithTimeout(context.WithoutCancel(t.Context()), patience)
 	cmd := sh.command(ctx, []string{"bash", "-euc", script})
 	var stdout buffer

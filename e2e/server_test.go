@@ -1,4 +1,4 @@
-// Package e2e tests the whole server as strangers meet it: other people's clients, the guide's commands, a browser.
+// Package e2e tests the whole server from outside: with other people's clients, the guide's commands and a browser.
 package e2e_test
 
 import (
@@ -19,7 +19,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/resourceserver"
 )
 
-// patience bounds every wait for another program. Nothing comes near it.
+// patience limits every wait for another program. It is far longer than any of them takes.
 const patience = time.Minute
 
 const (
@@ -27,16 +27,16 @@ const (
 	annPassword = "a long and quiet passphrase"
 )
 
-// house is a whole Gatehouse with the example API, listening on loopback, on a database of its own. Ann is in the teams acme and harbour; nobody is in
-// the team elsewhere.
+// house is a complete Gatehouse with the example API, listening on loopback, with its own database. Ann is in the teams acme and harbour. The team
+// elsewhere has no members.
 type house struct {
 	*app.App
 	t      *testing.T
-	url    string // of the server: the issuer, and where the example API is
+	url    string // of the server: the issuer and the address of the example API
 	server *httptest.Server
 }
 
-// newHouse starts a house. changes may alter its configuration.
+// newHouse starts a house. changes can alter its configuration.
 func newHouse(t *testing.T, changes ...func(*app.Config)) *house {
 	t.Helper()
 	server := httptest.NewUnstartedServer(nil)
@@ -64,7 +64,7 @@ func newHouse(t *testing.T, changes ...func(*app.Config)) *house {
 	return h
 }
 
-// in is the house in a subtest.
+// in returns the house for a subtest.
 func (h *house) in(t *testing.T) *house {
 	inner := *h
 	inner.t = t
@@ -95,7 +95,7 @@ func (h *house) furnish() {
 	}
 }
 
-// registered is an application that knows its own credentials.
+// registered is an application with its credentials.
 type registered struct {
 	id, secret  string
 	redirectURI string
@@ -135,5 +135,5 @@ func (h *house) call(path, accessToken string, result any) int {
 	return response.StatusCode
 }
 
-// parameter is one parameter of a redirect.
+// parameter returns one parameter of a redirect.
 func parameter(u *url.URL, name string) string { return u.Query().Get(name) }

@@ -21,20 +21,20 @@ import (
 
 const callback = "https://app.example/callback/"
 
-// authMethods are the ways in which every stranger has to get a token.
+// authMethods are the client authentication methods that are tested with every program.
 var authMethods = []string{"client_secret_basic", "client_secret_post", "none"}
 
-// program is an application in another language: it prints an authorization URL, reads the answer's address and prints what came of it as JSON.
+// program is an application in another language. It prints an authorization URL, reads the redirect, and prints the result as JSON.
 type program []string
 
 // programs are the applications in other languages.
 var programs = map[string]program{
 	"openid-client": {"node", "node/connect.mjs"},
-	// Debian's Python, whatever other one comes first in the path.
+	// Debian's Python, even if another one is first in the path.
 	"authlib": {"/usr/bin/python3", "python/connect.py"},
 }
 
-// outcome is what a program prints.
+// outcome is the output of a program.
 type outcome struct {
 	Error       string
 	Description string
@@ -48,7 +48,7 @@ type outcome struct {
 	}
 }
 
-// run is the whole flow, with a person between the two halves.
+// run runs the whole flow, with a person in the middle.
 func (p program) run(h *house, client registered, method string, connect func(authorizationURL string) *url.URL) outcome {
 	h.t.Helper()
 	var got outcome
@@ -56,8 +56,8 @@ func (p program) run(h *house, client registered, method string, connect func(au
 	return got
 }
 
-// talk runs a program as a client, with more variables in its environment, and decodes what it prints in the end. Between the two it prints an authorization URL
-// and reads the address at which the browser came back; a program that needs no person has no connect.
+// talk runs a program as a client, with additional environment variables, and decodes its final output. In between, the program prints an authorization URL
+// and reads the redirect. For a program that needs no person, connect is nil.
 func (p program) talk(h *house, client registered, connect func(authorizationURL string) *url.URL, result any, vars ...string) {
 	h.t.Helper()
 	h.ok(watch(filepath.Dir(p[1])))
@@ -114,7 +114,7 @@ func TestStrangersGetToken(t *testing.T) {
 	}
 }
 
-// Authlib leaves it to the application to look for an error before it asks for a token.
+// With Authlib, the application itself must check for an error before it requests a token.
 func TestOpenIDClientUnderstandsCancel(t *testing.T) {
 	h := newHouse(t)
 	ann := h.person()
@@ -163,7 +163,7 @@ func TestOpenIDClientNoticesAnotherIssuer(t *testing.T) {
 	}
 }
 
-// oauth2Config is what a reader of golang.org/x/oauth2's documentation would write.
+// oauth2Config is the configuration from golang.org/x/oauth2's documentation.
 func (h *house) oauth2Config(client registered, style oauth2.AuthStyle) *oauth2.Config {
 	return &oauth2.Config{
 		ClientID: client.id, ClientSecret: client.secret, RedirectURL: client.redirectURI, Scopes: []string{"chatbot:read"},
@@ -181,7 +181,7 @@ func TestOAuth2PackageGetsToken(t *testing.T) {
 		"params":     {oauth2.AuthStyleInParams, false},
 		"autodetect": {oauth2.AuthStyleAutoDetect, false},
 		"public":     {oauth2.AuthStyleInParams, true},
-		// It tries Basic with an empty secret first, and must get a second chance with the same code.
+		// The library tries Basic with an empty secret first. The code must survive that attempt.
 		"public autodetect": {oauth2.AuthStyleAutoDetect, true},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -218,7 +218,7 @@ func TestOAuth2PackageUnderstandsRefusal(t *testing.T) {
 	}
 }
 
-// An API need not be ours, nor in Go, to check a token: the published keys and the claims are enough.
+// An API needs only the published keys and the claims to check a token.
 func TestRemoteKeySetVerifiesAccessToken(t *testing.T) {
 	h := newHouse(t)
 	client := h.register(callback, false)

@@ -16,44 +16,56 @@ import (
 
 const module = "github.com/gatehouse-auth/gatehouse/"
 
-// domain is what endpoints and pages may import of the domain.
-var domain = []string{"internal/authz", "internal/authn", "internal/team", "internal/token", "internal/oauth", "internal/audit"}
+// domain is the packages that hold the rules. The store, the pages and the command line may import all of them.
+var domain = []string{
+	"internal/oauth",
+	"internal/audit",
+	"internal/limit",
+	"internal/token",
+	"internal/team",
+	"internal/authn",
+	"internal/authz",
+}
 
-// room is what a room of web may import.
-var room = slices.Concat(domain, []string{"internal/words", "internal/web/route", "internal/web/browser", "internal/web/ui", "internal/web/access"})
+// with is the domain and some packages besides.
+func with(others ...string) []string { return slices.Concat(domain, others) }
+
+// room is what a room of web may import. It never imports another room.
+var room = with("internal/words", "internal/web/route", "internal/web/browser", "internal/web/ui", "internal/web/access")
 
 // arrows says which packages of ours a package may import. One that is not named here is ruled by its nearest parent folder that is;
 // one without any may import nothing of ours. Tests may import what they need.
 var arrows = map[string][]string{
 	"internal/oauth": {},
 	"internal/audit": {},
+	"internal/limit": {},
 	"internal/token": {"internal/oauth"},
 	"internal/words": {},
 	"internal/team":  {},
-	"internal/authn": {"internal/team", "internal/token"},
-	"internal/authz": {"internal/authn", "internal/team", "internal/token", "internal/oauth", "internal/audit"},
-	"internal/store": {"internal/store/engine", "internal/authz", "internal/authn", "internal/team", "internal/token", "internal/oauth", "internal/audit"},
-	// The parts of web. Its rooms (flow, account, teams, docs) never import each other.
-	"internal/web":          {"internal/web/route", "internal/web/ui", "internal/web/browser", "internal/web/endpoint", "internal/web/flow", "internal/web/account", "internal/web/teams", "internal/web/docs", "internal/authz", "internal/authn", "internal/team", "internal/token", "internal/oauth", "internal/audit"},
+	"internal/authn": {"internal/team", "internal/token", "internal/limit"},
+	"internal/authz": {"internal/authn", "internal/team", "internal/token", "internal/oauth", "internal/audit", "internal/limit"},
+	"internal/store": with("internal/store/engine"),
+	"internal/web": with("internal/web/route", "internal/web/ui", "internal/web/browser", "internal/web/endpoint", "internal/web/flow", "internal/web/account",
+		"internal/web/teams", "internal/web/docs"),
 	"internal/web/route":    {"internal/oauth"},
 	"internal/web/ui":       {"internal/words"},
 	"internal/web/browser":  {"internal/authn", "internal/team", "internal/token", "internal/audit", "internal/web/route", "internal/web/ui"},
-	"internal/web/access":   slices.Concat(domain, []string{"internal/web/browser", "internal/web/ui"}),
-	"internal/web/endpoint": slices.Concat(domain, []string{"internal/web/route", "resourceserver"}),
+	"internal/web/access":   with("internal/web/browser", "internal/web/ui"),
+	"internal/web/endpoint": with("internal/web/route", "resourceserver"),
 	"internal/web/flow":     room,
 	"internal/web/account":  room,
 	"internal/web/teams":    room,
 	"internal/web/docs":     slices.Concat(room, []string{"docs"}),
-	"internal/app":          {"internal/web", "internal/store", "internal/authz", "internal/authn", "internal/team", "internal/token", "internal/oauth", "internal/audit"},
-	"cmd/gatehouse":         {"internal/app", "internal/authz", "internal/authn", "internal/team", "internal/token", "internal/oauth", "internal/audit"},
+	"internal/app":          with("internal/web", "internal/store"),
+	"cmd/gatehouse":         with("internal/app"),
 
 	// What the store is built on.
 	"internal/store/engine": {},
 
 	// What tests are made of: only tests import it, and each other.
 	"internal/store/pgtest":    {"internal/store"},
-	"internal/store/storetest": {"internal/store", "internal/store/pgtest", "internal/authz", "internal/authn", "internal/team", "internal/token", "internal/oauth", "internal/audit"},
-	"e2e":                      {"internal/app", "internal/authz", "internal/authn", "internal/team", "internal/token", "internal/oauth", "internal/store/pgtest", "examples", "resourceserver"},
+	"internal/store/storetest": with("internal/store", "internal/store/pgtest"),
+	"e2e":                      with("internal/app", "internal/store/pgtest", "examples", "resourceserver"),
 
 	"internal/web/ui/uitest": {"internal/web/ui"},
 

@@ -1,4 +1,4 @@
-// The tools of make lint, apart from the modules of the server: what checks the code is no part of it.
+// The tools of the Makefile and of scripts/. They have a module of their own, so that the server does not depend on them.
 module github.com/gatehouse-auth/gatehouse/tools
 
 go 1.26.0

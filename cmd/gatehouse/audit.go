@@ -14,7 +14,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// auditPage is how many events are read at a time.
+// auditPage is how many events are read at once.
 const auditPage = 1000
 
 func newAuditCommand(e *env) *cobra.Command {
@@ -23,29 +23,29 @@ func newAuditCommand(e *env) *cobra.Command {
 	var lines bool
 	cmd := &cobra.Command{
 		Use:   "audit [--team SLUG] [--user EMAIL] [--client CLIENT_ID] [--kind KIND] [--since WHEN]",
-		Short: "Show what happened, to whom, by whom, newest first",
-		Long: `Shows the record of what happened: registrations, sign-ins, consent, tokens
-issued, refreshed, replayed and revoked, memberships, keys. Nothing in it is
-secret, and nothing in it can be changed; it is kept for audit_retention.
+		Short: "Show the audit trail, newest first",
+		Long: `Shows the audit trail: registrations, sign-ins, consent, memberships, keys, and
+tokens issued, refreshed, replayed and revoked. Events contain no secrets and
+cannot be changed. They are kept for audit_retention.
 
-WHEN is a length of time back from now (30m, 24h, 7d), a day (2026-03-31) or a
-time (2026-03-31T12:00:00Z). --team and --user also take the id of one that is
-no longer there. A KIND is a noun and what became of it: sign_in.failed,
-client.added, consent.given, token.refreshed, refresh.replayed, member.removed.
+WHEN is a duration before now (30m, 24h, 7d), a day (2026-03-31) or a time
+(2026-03-31T12:00:00Z). --team and --user also accept an id, also of a team or
+user that was removed. Examples of KIND: sign_in.failed, client.added,
+consent.given, token.refreshed, refresh.replayed, member.removed.
 
-With --jsonl it prints every event that matches, each as one JSON object on a
-line of its own, for export.`,
+With --jsonl it prints every matching event as one JSON object per line, for
+export.`,
 		Example: `  gatehouse audit --team acme --since 7d
   gatehouse audit --kind sign_in.failed --since 24h --json
   gatehouse audit --since 2026-03-01 --jsonl > march.jsonl`,
 		Args: takes(),
 	}
-	cmd.Flags().StringVar(&names.team, "team", "", "only what concerns the team with this `SLUG`")
-	cmd.Flags().StringVar(&names.user, "user", "", "only what concerns the person with this `EMAIL`")
-	cmd.Flags().StringVar(&names.client, "client", "", "only what concerns the application with this `CLIENT_ID`")
+	cmd.Flags().StringVar(&names.team, "team", "", "only events of the team with this `SLUG`")
+	cmd.Flags().StringVar(&names.user, "user", "", "only events of the person with this `EMAIL`")
+	cmd.Flags().StringVar(&names.client, "client", "", "only events of the application with this `CLIENT_ID`")
 	cmd.Flags().StringVar(&names.kind, "kind", "", "only events of this `KIND`")
-	cmd.Flags().StringVar(&names.since, "since", "", "only what happened since `WHEN`")
-	cmd.Flags().IntVar(&limit, "limit", 100, "at most `N` events; 0 for all (with --jsonl, all unless it is given)")
+	cmd.Flags().StringVar(&names.since, "since", "", "only events since `WHEN`")
+	cmd.Flags().IntVar(&limit, "limit", 100, "at most `N` events; 0 for all (the default with --jsonl)")
 	cmd.Flags().BoolVar(&lines, "jsonl", false, "print one JSON object per line")
 	cmd.RunE = e.start(func(cmd *cobra.Command, args []string) error {
 		if limit < 0 {
@@ -79,7 +79,7 @@ line of its own, for export.`,
 	return cmd
 }
 
-// eachEvent calls do with the newest events that the filter lets through, up to a limit (0: all of them), reading a page at a time.
+// eachEvent calls do for the newest matching events, up to a limit (0 for all). It reads a page at a time.
 func eachEvent(ctx context.Context, a *app.App, f audit.Filter, limit int, do func(audit.Event) error) error {
 	for left := limit; limit == 0 || left > 0; {
 		f.Limit = auditPage
@@ -88,7 +88,7 @@ func eachEvent(ctx context.Context, a *app.App, f audit.Filter, limit int, do fu
 		}
 		events, err := a.Store.Events(ctx, f)
 		if err != nil {
-			return fmt.Errorf("read the record: %w", err)
+			return fmt.Errorf("read the audit trail: %w", err)
 		}
 		for _, event := range events {
 			if err := do(event); err != nil {
@@ -104,14 +104,14 @@ func eachEvent(ctx context.Context, a *app.App, f audit.Filter, limit int, do fu
 	return nil
 }
 
-// auditNames are what the flags say, in the words of people.
+// auditNames are the values of the filter flags.
 type auditNames struct{ team, user, client, kind, since string }
 
-// filter resolves the names. One that does not exist is an error, not an empty list; an id is taken as it is, because what it named may be gone.
+// filter resolves names to ids. An unknown name is an error, not an empty list. An id is used as it is, because its team or user may be removed.
 func (n auditNames) filter(ctx context.Context, a *app.App, now time.Time) (audit.Filter, error) {
 	f := audit.Filter{Client: n.client, Kind: audit.Kind(n.kind), Team: n.team, User: n.user}
 	if n.kind != "" && !slices.Contains(audit.Kinds(), f.Kind) {
-		return f, usagef("--kind %q does not exist; there are: %s", n.kind, joinKinds(audit.Kinds()))
+		return f, usagef("--kind %q does not exist; the kinds are: %s", n.kind, joinKinds(audit.Kinds()))
 	}
 	if n.team != "" && !isID(n.team) {
 		t, err := a.Directory.TeamBySlug(ctx, n.team)
@@ -140,10 +140,10 @@ func joinKinds(kinds []audit.Kind) string {
 	return strings.Join(names, ", ")
 }
 
-// isID tells an id of ours from a slug: ids have capital letters.
+// isID reports whether s is an id and not a slug: only ids have capital letters.
 func isID(s string) bool { return strings.ToLower(s) != s }
 
-// parseSince reads a length of time, a day or a time.
+// parseSince reads a duration, a day or a time.
 func parseSince(s string, now time.Time) (time.Time, error) {
 	if s == "" {
 		return time.Time{}, nil
@@ -162,13 +162,13 @@ func parseSince(s string, now time.Time) (time.Time, error) {
 			return at, nil
 		}
 	}
-	return time.Time{}, usagef("--since is %q; it has to be a length of time such as 24h or 7d, a day such as 2026-03-31, or a time such as 2026-03-31T12:00:00Z", s)
+	return time.Time{}, usagef("--since is %q; it must be a duration such as 24h or 7d, a day such as 2026-03-31, or a time such as 2026-03-31T12:00:00Z", s)
 }
 
-// directory turns ids into what people call them, as far as they are still there.
+// directory maps ids to names, for everything that still exists.
 type directory struct{ users, teams, clients map[string]string }
 
-// name is what an id is called; the id itself when it is called nothing any more.
+// name returns the name for an id, or the id itself if there is no name any more.
 func name(names map[string]string, id string) string {
 	if known, ok := names[id]; ok {
 		return known
@@ -178,7 +178,7 @@ func name(names map[string]string, id string) string {
 
 func namesOf(ctx context.Context, a *app.App) directory {
 	d := directory{map[string]string{}, map[string]string{}, map[string]string{}}
-	// Only names: an event is worth showing without them.
+	// Errors are ignored: events are useful without names.
 	users, _ := a.Directory.Store.Users(ctx)
 	for _, u := range users {
 		d.users[string(u.ID)] = u.Email
@@ -194,7 +194,7 @@ func namesOf(ctx context.Context, a *app.App) directory {
 	return d
 }
 
-// actor is who did it.
+// actor returns the name of who acted.
 func (d directory) actor(e audit.Event) string {
 	if id, ok := strings.CutPrefix(e.Actor, "client:"); ok {
 		return name(d.clients, id)

@@ -14,10 +14,10 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// clientJSON is an application on the command line, with the member names of RFC 7591 §2, and of the standards that add to it, where they have one.
+// clientJSON is an application on the command line. The member names are those of RFC 7591 §2 and the standards that extend it, if they have one.
 type clientJSON struct {
 	ID           authz.ClientID `json:"client_id"`
-	Secret       string         `json:"client_secret,omitempty"` // only where it was made just now
+	Secret       string         `json:"client_secret,omitempty"` // only when it was just made
 	Name         string         `json:"client_name"`
 	Owner        string         `json:"owner,omitempty"`
 	Team         string         `json:"team,omitempty"` // absent: global
@@ -41,7 +41,7 @@ type clientJSON struct {
 	DisabledAt instant `json:"disabled_at,omitzero"`
 }
 
-// clientOf spells out what "every API scope" is today.
+// clientOf lists every API scope of today for a client that may use all of them.
 func clientOf(a *app.App, c authz.Client) clientJSON {
 	scope := c.Scope
 	if len(scope) == 0 {
@@ -56,7 +56,7 @@ func clientOf(a *app.App, c authz.Client) clientJSON {
 	}
 }
 
-// kind is a client's kind in a word or two.
+// kind names the kind of a client.
 func kind(c authz.Client) string {
 	switch {
 	case c.Machine:
@@ -72,8 +72,8 @@ func kind(c authz.Client) string {
 func newClientCommand(e *env) *cobra.Command {
 	return e.group("client", "Register and manage applications",
 		`A client is an application that people connect to their teams. A global client
-may be connected to any team; one with --team belongs to that team and works
-only there.`,
+can be connected to any team. A client with --team belongs to that team and
+works only there.`,
 		newClientAdd(e), newClientList(e), newClientShow(e), newClientUpdate(e), newClientRotateSecret(e),
 		newClientDisable(e), newClientEnable(e), newClientRemove(e))
 }
@@ -85,17 +85,21 @@ func newClientAdd(e *env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "add NAME --redirect-uri URI... [--team SLUG] [--public] [--machine] [--scope SCOPE...]",
 		Short: "Register an application, and print its client_id and client_secret",
-		Long: `Registers an application. Its secret is shown this once and cannot be read
-again; "gatehouse client rotate-secret" makes another. One that is registered
-with keys (--jwks-file or --jwks-uri) has no secret and signs assertions instead
+		Long: `Registers an application. Its secret is printed once and cannot be read again;
+"gatehouse client rotate-secret" makes a new one. An application with keys
+(--jwks-file or --jwks-uri) has no secret. It signs assertions instead
 (private_key_jwt).
 
-A redirect URI is compared character for character. It is https, or http to a
-loopback address; a public client may also use http://localhost and a scheme of
-its own such as com.example.app:/callback. Use --public for an application that
-cannot keep a secret, in a browser or on somebody's device, --machine for one
-that acts for itself in its team, and --resource-server for an API that checks
-the tokens it gets by introspection; the last two need no redirect URI.`,
+Redirect URIs are compared character by character. A redirect URI is https, or
+http to a loopback address. A public client may also use http://localhost, or a
+scheme of its own such as com.example.app:/callback.
+
+  --public           for an application in a browser or on a person's device,
+                     which cannot keep a secret
+  --machine          for an application that acts for itself in its team; it
+                     needs no redirect URI
+  --resource-server  for an API that introspects the tokens it gets; it needs
+                     no redirect URI`,
 		Example: `  gatehouse client add "Weather Bot" --redirect-uri https://weather.example/callback
   gatehouse client add "Acme Reports" --team acme \
       --redirect-uri https://reports.acme.example/oauth --scope chatbot:read --scope session:read
@@ -105,10 +109,10 @@ the tokens it gets by introspection; the last two need no redirect URI.`,
 		Args: takes("NAME"),
 	}
 	shared.register(cmd)
-	cmd.Flags().StringVar(&slug, "team", "", "the team it belongs to, by its `SLUG` (default: global)")
-	cmd.Flags().StringVar(&owner, "owner", "", "who registers it, in a `TEXT` that the consent page shows")
+	cmd.Flags().StringVar(&slug, "team", "", "the `SLUG` of the team that it belongs to (default: global)")
+	cmd.Flags().StringVar(&owner, "owner", "", "who registers it; the consent page shows this `TEXT`")
 	cmd.Flags().BoolVar(&public, "public", false, "it has no secret")
-	cmd.Flags().BoolVar(&machine, "machine", false, "it acts for itself in its team, without a person; needs --team")
+	cmd.Flags().BoolVar(&machine, "machine", false, "it acts for itself in its team, without a person (needs --team)")
 	cmd.RunE = e.with(func(ctx context.Context, a *app.App, args []string) error {
 		reg, err := shared.registration()
 		if err != nil {
@@ -129,12 +133,12 @@ the tokens it gets by introspection; the last two need no redirect URI.`,
 	return cmd
 }
 
-// writeSecret writes what a client needs to identify itself.
+// writeSecret writes the client's id and secret.
 func writeSecret(t *tabwriter.Writer, c clientJSON) {
 	row(t, "client_id", string(c.ID))
 	if c.Secret != "" {
 		row(t, "client_secret", c.Secret)
-		fmt.Fprintln(t, "Keep the secret now: it is not shown again.")
+		fmt.Fprintln(t, "Store the secret now: it is not shown again.")
 	}
 }
 
@@ -165,7 +169,7 @@ func newClientList(e *env) *cobra.Command {
 func newClientShow(e *env) *cobra.Command {
 	return &cobra.Command{
 		Use:     "show CLIENT_ID",
-		Short:   "Show all about an application but its secret",
+		Short:   "Show everything about an application except its secret",
 		Example: "  gatehouse client show 7kq2m",
 		Args:    takes("CLIENT_ID"),
 		RunE: e.with(func(ctx context.Context, a *app.App, args []string) error {
@@ -216,7 +220,7 @@ func writeClient(t *tabwriter.Writer, a *app.App, c authz.Client) {
 	row(t, "created", stamp(c.CreatedAt))
 }
 
-// writeClientOptions writes what only some clients have.
+// writeClientOptions writes the options that a client uses.
 func writeClientOptions(t *tabwriter.Writer, c authz.Client) {
 	keys := "at " + c.JWKSURI
 	if c.JWKS != "" {
@@ -320,9 +324,9 @@ it can be replaced everywhere without an outage; the next rotation ends it. With
 func newClientDisable(e *env) *cobra.Command {
 	return &cobra.Command{
 		Use:   "disable CLIENT_ID",
-		Short: "Keep an application out, and end its grants",
-		Long: `Keeps an application out until "gatehouse client enable". Its grants end at
-once, and stay ended.`,
+		Short: "Disable an application, and end its grants",
+		Long: `Disables an application until "gatehouse client enable". Its grants end at once,
+and do not come back.`,
 		Example: "  gatehouse client disable 7kq2m",
 		Args:    takes("CLIENT_ID"),
 		RunE: e.changeClient("disabled", func(ctx context.Context, s authz.Store, id authz.ClientID) error {
@@ -334,9 +338,9 @@ once, and stay ended.`,
 func newClientEnable(e *env) *cobra.Command {
 	return &cobra.Command{
 		Use:   "enable CLIENT_ID",
-		Short: "Let a disabled application be connected again",
+		Short: "Let people connect a disabled application again",
 		Long: `Lets people connect the application again. Grants that ended when it was
-disabled stay ended.`,
+disabled do not come back.`,
 		Example: "  gatehouse client enable 7kq2m",
 		Args:    takes("CLIENT_ID"),
 		RunE:    e.changeClient("enabled", func(ctx context.Context, s authz.Store, id authz.ClientID) error { return s.EnableClient(ctx, id) }),
@@ -347,15 +351,15 @@ func newClientRemove(e *env) *cobra.Command {
 	return &cobra.Command{
 		Use:   "remove CLIENT_ID",
 		Short: "Remove an application with its grants",
-		Long: `Removes an application and every grant it has. This cannot be undone; "gatehouse
-client disable" can.`,
+		Long: `Removes an application and all its grants. This cannot be undone. To stop an
+application for some time, use "gatehouse client disable".`,
 		Example: "  gatehouse client remove 7kq2m",
 		Args:    takes("CLIENT_ID"),
 		RunE:    e.changeClient("removed", func(ctx context.Context, s authz.Store, id authz.ClientID) error { return s.RemoveClient(ctx, id) }),
 	}
 }
 
-// changeClient is the RunE of a command that does one thing to a client. done is what it says then.
+// changeClient returns the RunE of a command that changes a client. done is the word for it in the output.
 func (e *env) changeClient(done string, do func(context.Context, authz.Store, authz.ClientID) error) func(*cobra.Command, []string) error {
 	return e.with(func(ctx context.Context, a *app.App, args []string) error {
 		c, err := findClient(ctx, a, args[0])
@@ -365,14 +369,14 @@ func (e *env) changeClient(done string, do func(context.Context, authz.Store, au
 		if err := do(ctx, a.Registry.Store, c.ID); err != nil {
 			return fmt.Errorf("client %s: %w", c.ID, err)
 		}
-		if again, err := findClient(ctx, a, args[0]); err == nil { // gone when it was removed
+		if again, err := findClient(ctx, a, args[0]); err == nil { // it is gone after client remove
 			c = again
 		}
 		return e.showf(clientOf(a, c), "%s client %s (%s)", done, c.ID, c.Name)
 	})
 }
 
-// teamBySlug is a team, or the zero Team for an empty slug.
+// teamBySlug returns a team, or the zero Team for an empty slug.
 func teamBySlug(ctx context.Context, a *app.App, slug string) (team.Team, error) {
 	if slug == "" {
 		return team.Team{}, nil

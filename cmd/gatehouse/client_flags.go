@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// clientFlags are those that add and update share.
+// clientFlags are the flags that add and update share.
 type clientFlags struct {
 	redirectURIs, scopes    []string
 	resourceServer          string
@@ -27,22 +27,22 @@ func (f *clientFlags) register(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringArrayVar(&f.redirectURIs, "redirect-uri", nil, "a `URI` to send people back to; repeat it for more")
 	flags.StringArrayVar(&f.scopes, "scope", nil, "a `SCOPE` that it may ask for; repeat it for more (default: every API scope)")
-	flags.StringVar(&f.resourceServer, "resource-server", "", "it is the API with this `AUDIENCE`, and may introspect tokens for it")
-	flags.StringArrayVar(&f.resources, "resource", nil, "a `URI` of another API that it may ask tokens for (RFC 8707); repeat it for more")
-	flags.StringVar(&f.jwksFile, "jwks-file", "", "a `FILE` with its public keys as a JSON Web Key Set; it has no secret then")
-	flags.StringVar(&f.jwksURI, "jwks-uri", "", "the `URI` where its public keys are; it has no secret then")
+	flags.StringVar(&f.resourceServer, "resource-server", "", "it is the API with this `AUDIENCE`, and may introspect its tokens")
+	flags.StringArrayVar(&f.resources, "resource", nil, "the `URI` of another API for which it may request tokens (RFC 8707); repeat it for more")
+	flags.StringVar(&f.jwksFile, "jwks-file", "", "a `FILE` with its public keys, a JSON Web Key Set, used instead of a secret")
+	flags.StringVar(&f.jwksURI, "jwks-uri", "", "the `URI` of its public keys, used instead of a secret")
 	flags.StringVar(&f.idTokenAlgorithm, "id-token-alg", "", "the `ALG` that signs its ID tokens, RS256 or ES256 (default: the server's)")
-	flags.StringArrayVar(&f.postLogoutRedirectURIs, "post-logout-redirect-uri", nil, "a `URI` to send people to after they signed out; repeat it for more")
-	flags.StringVar(&f.backchannelLogoutURI, "backchannel-logout-uri", "", "the `URI` at which it wants to be told that a person signed out")
-	flags.BoolVar(&f.requirePAR, "require-par", false, "take only authorization requests that it pushed before (RFC 9126)")
-	flags.BoolVar(&f.requireDPoP, "require-dpop", false, "give it only tokens that are bound to a key of its own (RFC 9449)")
+	flags.StringArrayVar(&f.postLogoutRedirectURIs, "post-logout-redirect-uri", nil, "a `URI` to send people to after sign-out; repeat it for more")
+	flags.StringVar(&f.backchannelLogoutURI, "backchannel-logout-uri", "", "the `URI` to call when a person signs out")
+	flags.BoolVar(&f.requirePAR, "require-par", false, "accept only authorization requests that it pushed (RFC 9126)")
+	flags.BoolVar(&f.requireDPoP, "require-dpop", false, "issue only tokens bound to its DPoP key (RFC 9449)")
 }
 
 func (f *clientFlags) scope() (oauth.Scope, error) {
 	return oauth.ParseScope(strings.Join(f.scopes, " "))
 }
 
-// jwks is what the file holds; no file is no keys.
+// jwks returns the content of --jwks-file, or "" without the flag.
 func (f *clientFlags) jwks() (string, error) {
 	if f.jwksFile == "" {
 		return "", nil
@@ -54,7 +54,7 @@ func (f *clientFlags) jwks() (string, error) {
 	return string(text), nil
 }
 
-// registration is a new client with what the flags say.
+// registration returns a new client from the flags.
 func (f *clientFlags) registration() (authz.Registration, error) {
 	reg := authz.Registration{
 		RedirectURIs: f.redirectURIs, ResourceServer: f.resourceServer, Resources: f.resources, JWKSURI: f.jwksURI, IDTokenAlgorithm: f.idTokenAlgorithm,
@@ -71,7 +71,7 @@ func (f *clientFlags) registration() (authz.Registration, error) {
 	return reg, err
 }
 
-// change is what the flags that were given replace. What was not given stays nil; a list that was given is not nil even when it is empty.
+// change returns what the given flags replace. A flag that was not given stays nil. A list that was given is not nil, even if it is empty.
 func (f *clientFlags) change(flags *pflag.FlagSet) (authz.ClientChange, error) {
 	change := authz.ClientChange{
 		RedirectURIs: given(flags, "redirect-uri", f.redirectURIs), Resources: given(flags, "resource", f.resources),
@@ -108,7 +108,7 @@ func (f *clientFlags) change(flags *pflag.FlagSet) (authz.ClientChange, error) {
 	return change, nil
 }
 
-// given is the values of a flag that may be repeated, without the empty one that only takes away; nil when the flag was not given.
+// given returns the values of a repeated flag, or nil if it was not given. An empty value only removes the old ones, and is left out.
 func given(flags *pflag.FlagSet, name string, values []string) []string {
 	if !flags.Changed(name) {
 		return nil

@@ -9,7 +9,7 @@ var shells = []string{"bash", "zsh", "fish", "powershell"}
 func newCompletionCommand(e *env) *cobra.Command {
 	return &cobra.Command{
 		Use:       "completion SHELL",
-		Short:     "Print a script that completes these commands in a shell",
+		Short:     "Print a shell completion script",
 		Long:      "Prints a completion script for bash, zsh, fish or powershell.",
 		Example:   "  source <(gatehouse completion bash)\n  gatehouse completion fish > ~/.config/fish/completions/gatehouse.fish",
 		ValidArgs: shells,

@@ -23,29 +23,31 @@ func newDemoCommand(e *env) *cobra.Command {
 	var dir string
 	cmd := &cobra.Command{
 		Use:   "demo",
-		Short: "Run everything on one screen, with sample people, teams and applications",
-		Long: `Runs the server with an example API on http://localhost:8000 and an example
-application on http://localhost:8001, with two people, two teams and four
-registered applications, and prints what to open and the passwords, and the
-e-mails that a server would send. Everything lies in ./demo-data/ and is the
-same at the next start; remove the directory to begin anew. Only this machine
-can reach it. It reads no configuration.`,
+		Short: "Start the server, an API and an application with sample data",
+		Long: `Runs the server with an example API on http://localhost:8000, and an example
+application on http://localhost:8001. There are two people, two teams and four
+registered applications. It prints the addresses to open, the passwords, and the
+e-mails that a server would send.
+
+The data is stored in ./demo-data/ and is the same at the next start. Delete the
+directory to start again. Only this machine can reach the demo. It reads no
+configuration.`,
 		Example: `  gatehouse demo
   gatehouse demo --port 9000`,
 		Args: takes(),
 	}
 	cmd.Flags().IntVar(&port, "port", 8000, "the `PORT` of the server; the example application takes the next one")
-	cmd.Flags().StringVar(&dir, "data", "demo-data", "keep everything in `DIR`")
+	cmd.Flags().StringVar(&dir, "data", "demo-data", "store the data in `DIR`")
 	cmd.RunE = e.start(func(cmd *cobra.Command, _ []string) error {
 		if port < 1 || port > 65534 {
-			return usagef("--port is %d; it has to be from 1 to 65534", port)
+			return usagef("--port is %d; it must be from 1 to 65534", port)
 		}
 		return e.demo(cmd.Context(), dir, demoAddresses{port})
 	})
 	return cmd
 }
 
-// demoAddresses is where the demo listens.
+// demoAddresses are the addresses of the demo.
 type demoAddresses struct{ port int }
 
 func (at demoAddresses) listen() string { return net.JoinHostPort("localhost", strconv.Itoa(at.port)) }
@@ -56,10 +58,10 @@ func (at demoAddresses) appListen() string {
 func (at demoAddresses) url() string    { return "http://" + at.listen() }
 func (at demoAddresses) appURL() string { return "http://" + at.appListen() }
 
-// codeURL shows the code that it is redirected to with, for those who follow the guide by hand.
+// codeURL is a redirect URI that shows the code, to follow the guide by hand.
 func (at demoAddresses) codeURL() string { return at.appURL() + "/code/" }
 
-// redirectURIs are those of one of the demo's clients.
+// redirectURIs returns the redirect URIs of one of the demo's clients.
 func (at demoAddresses) redirectURIs(client string) []string {
 	switch client {
 	case demoWebClient:
@@ -141,13 +143,13 @@ func demoConfig(dir string, at demoAddresses) app.Config {
 	return cfg
 }
 
-// demoListen opens the application's listener, and says early when the server could not open its own.
+// demoListen opens the application's listener. It first checks that the server's port is free too, to report that early.
 func demoListen(at demoAddresses) (net.Listener, error) {
 	var last net.Listener
 	for _, address := range []string{at.listen(), at.appListen()} {
 		l, err := net.Listen("tcp", address)
 		if errors.Is(err, syscall.EADDRINUSE) {
-			return nil, fmt.Errorf("another program is listening on %s already; end it, or choose other ports with --port", address)
+			return nil, fmt.Errorf("another program already listens on %s; stop it, or choose other ports with --port", address)
 		}
 		if err != nil {
 			return nil, err

@@ -12,7 +12,7 @@ import (
 
 const demoCallbackPath = "/callback"
 
-// demoAPI is the example API, to be mounted on the server itself. It fetches the server's keys over HTTP like any other API.
+// demoAPI returns the example API, which is mounted on the server. It fetches the server's keys over HTTP like any other API.
 func demoAPI(ctx context.Context, e *env, at demoAddresses, docs demoCredentials, log *slog.Logger) (http.Handler, error) {
 	guard, err := resourceserver.New(ctx, at.url(), resourceserver.Options{Now: e.now, Log: log})
 	if err != nil {
@@ -21,7 +21,7 @@ func demoAPI(ctx context.Context, e *env, at demoAddresses, docs demoCredentials
 	return api.New(api.Config{Issuer: at.url(), PublicURL: at.url(), DocsClientID: string(docs.ID), Guard: guard, Now: e.now}), nil
 }
 
-// demoWebApp is the example application, which knows no more than any third party would.
+// demoWebApp returns the example application. It knows no more than any third party.
 func demoWebApp(e *env, at demoAddresses, client demoCredentials) (http.Handler, error) {
 	return webapp.New(webapp.Config{
 		Name: demoWebClient, Issuer: at.url(), ClientID: string(client.ID), ClientSecret: client.Secret,

@@ -17,7 +17,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 )
 
-// The demo's people, teams and applications. What the demo shows of them is made from these.
+// The demo's people, teams and applications.
 var (
 	demoTeams = []demoTeam{
 		{Slug: "acme", Name: "Acme"},
@@ -57,9 +57,9 @@ type demoClient struct {
 	Machine     bool
 }
 
-// demoSecrets is what a data directory remembers, so that the next start has the same passwords and clients. A server for others keeps neither like this.
+// demoSecrets are stored in the data directory, so that the next start has the same passwords and clients. A real server never stores them in clear text.
 type demoSecrets struct {
-	Port      int                        `json:"port"` // which the redirect URIs were registered for
+	Port      int                        `json:"port"` // the port in the registered redirect URIs
 	Passwords map[string]string          `json:"passwords"`
 	Clients   map[string]demoCredentials `json:"clients"` // by name
 }
@@ -69,8 +69,8 @@ type demoCredentials struct {
 	Secret string         `json:"client_secret,omitempty"`
 }
 
-// seedDemo makes what the data directory lacks: everything at the first start, nothing at later ones.
-// What was changed with the command line since then stays as it is.
+// seedDemo creates what is missing: everything at the first start, nothing at later ones.
+// It keeps what was changed with the command line in between.
 func seedDemo(ctx context.Context, a *app.App, file string, at demoAddresses) (demoSecrets, error) {
 	secrets, err := readDemoSecrets(file)
 	if err != nil {
@@ -101,7 +101,7 @@ func seedDemo(ctx context.Context, a *app.App, file string, at demoAddresses) (d
 	return secrets, secrets.write(file)
 }
 
-// demoComplete reports whether every application that was remembered is there. They are made last.
+// demoComplete reports whether every stored application exists. Applications are created last.
 func demoComplete(ctx context.Context, a *app.App, secrets demoSecrets) (bool, error) {
 	for _, c := range demoClients {
 		_, err := a.Store.Client(ctx, secrets.Clients[c.Name].ID)
@@ -115,7 +115,7 @@ func demoComplete(ctx context.Context, a *app.App, secrets demoSecrets) (bool, e
 	return true, nil
 }
 
-// addDemoPeople adds the teams and people that are not there, and gives people without a remembered password one.
+// addDemoPeople adds missing teams and people, and sets a password for people without a stored one.
 func addDemoPeople(ctx context.Context, a *app.App, secrets demoSecrets) error {
 	for _, t := range demoTeams {
 		if _, err := a.Directory.AddTeam(ctx, t.Slug, t.Name); err != nil && !errors.Is(err, team.ErrSlugTaken) {
@@ -146,7 +146,7 @@ func addDemoPeople(ctx context.Context, a *app.App, secrets demoSecrets) error {
 	return nil
 }
 
-// addDemoClients registers the applications. One whose secret was not remembered, because an earlier start was cut off, gets a new one.
+// addDemoClients registers the applications. If an earlier start was interrupted before it stored a secret, that application gets a new one.
 func addDemoClients(ctx context.Context, a *app.App, secrets demoSecrets, at demoAddresses) error {
 	existing, err := a.Store.Clients(ctx)
 	if err != nil {
@@ -169,7 +169,7 @@ func addDemoClients(ctx context.Context, a *app.App, secrets demoSecrets, at dem
 	return nil
 }
 
-// moveDemoClient gives an application the redirect URIs of this demo's ports; a machine has none.
+// moveDemoClient changes an application's redirect URIs to this demo's ports. A machine has none.
 func moveDemoClient(ctx context.Context, a *app.App, id authz.ClientID, redirectURIs []string) error {
 	if len(redirectURIs) == 0 {
 		return nil
@@ -221,12 +221,12 @@ func readDemoSecrets(file string) (demoSecrets, error) {
 		return secrets, err
 	}
 	if err := json.Unmarshal(text, &secrets); err != nil {
-		return secrets, fmt.Errorf("%s is damaged (%w): remove the directory %s to begin anew", file, err, filepath.Dir(file))
+		return secrets, fmt.Errorf("%s is damaged (%w): delete the directory %s to start again", file, err, filepath.Dir(file))
 	}
 	return secrets, nil
 }
 
-// write replaces the file whole, so that a start that is cut off leaves the one before.
+// write replaces the file in one step, so that an interrupted start keeps the old file.
 func (s demoSecrets) write(file string) error {
 	text, err := json.MarshalIndent(s, "", "  ")
 	if err != nil {

@@ -18,21 +18,21 @@ import (
 	"time"
 )
 
-// runningDemo is a demo that can be used.
+// runningDemo is a demo that has started.
 type runningDemo struct {
 	demoJSON
 	stop func()
 	said *demoLog
 }
 
-// demoLog is what a demo writes on standard error.
+// demoLog is the standard error of a demo.
 type demoLog struct {
 	mu     sync.Mutex
-	mails  chan string // the e-mails, one at a time
+	mails  chan string // the e-mails, in order
 	others strings.Builder
 }
 
-// Write implements io.Writer. What a demo prints comes whole.
+// Write implements io.Writer. The demo writes each e-mail in one call.
 func (l *demoLog) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -44,7 +44,7 @@ func (l *demoLog) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// mail is the next e-mail.
+// mail returns the next e-mail.
 func (l *demoLog) mail(t *testing.T) string {
 	t.Helper()
 	select {
@@ -56,7 +56,7 @@ func (l *demoLog) mail(t *testing.T) string {
 	}
 }
 
-// startDemo runs "gatehouse demo" in this process, as its command does, and waits for what it prints.
+// startDemo runs the command "gatehouse demo" in this process, and waits for its output.
 func startDemo(t *testing.T, dir string, port int) runningDemo {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -98,7 +98,7 @@ func startDemo(t *testing.T, dir string, port int) runningDemo {
 	return d
 }
 
-// freePorts is a port that is free, as the one after it is.
+// freePorts returns a free port whose next port is also free.
 func freePorts(t *testing.T) int {
 	t.Helper()
 	for range 100 {
@@ -134,7 +134,7 @@ func newBrowser(t *testing.T) browser {
 	return browser{t, &http.Client{Jar: jar, Transport: transport, Timeout: 20 * time.Second}}
 }
 
-// page is where the browser ended up.
+// page is the page that the browser ended on.
 type page struct {
 	url    *url.URL
 	status int
@@ -180,7 +180,7 @@ var (
 	teamChoice  = regexp.MustCompile(`(?s)<input type="radio" name="team" value="([^"]+)".*?<code>([^<]+)</code>`)
 )
 
-// submit sends the form of a page with what it has hidden, and values.
+// submit sends the form of a page with its hidden fields and values.
 func (b browser) submit(p page, values url.Values) page {
 	b.t.Helper()
 	action := formAction.FindStringSubmatch(p.body)
@@ -199,7 +199,7 @@ func (b browser) submit(p page, values url.Values) page {
 	return b.post(target.String(), values)
 }
 
-// choose agrees for a team, which is chosen if there is a choice.
+// choose agrees for a team, and selects it if the page offers a choice.
 func (b browser) choose(p page, slug string) page {
 	b.t.Helper()
 	values := url.Values{"decision": {"authorize"}}
@@ -226,7 +226,7 @@ func (b browser) tokenOf(d runningDemo, form url.Values) (token struct {
 	return token
 }
 
-// chatbots is what an access token sees of the example API.
+// chatbots returns the chatbots that the example API shows for an access token.
 func (b browser) chatbots(d runningDemo, accessToken string) string {
 	b.t.Helper()
 	req, err := http.NewRequest("GET", d.Issuer+"/api/chatbots/", nil)

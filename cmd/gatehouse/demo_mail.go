@@ -9,10 +9,10 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/app"
 )
 
-// mailMark begins each line of an e-mail, so that it is told from the log.
+// mailMark starts each line of an e-mail, to tell it from the log.
 const mailMark = "mail| "
 
-// lockedWriter lets the log and the e-mails share one screen.
+// lockedWriter lets the log and the e-mails share one output.
 type lockedWriter struct {
 	mu sync.Mutex
 	w  io.Writer

@@ -17,7 +17,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
 )
 
-// demoJSON is what the demo prints with --json, once it can be used.
+// demoJSON is the output of the demo with --json, once it is ready.
 type demoJSON struct {
 	Issuer  string           `json:"issuer"`
 	App     string           `json:"app"`
@@ -60,14 +60,14 @@ func demoOf(at demoAddresses, secrets demoSecrets) demoJSON {
 	return d
 }
 
-// showDemo prints what to open, who can sign in, and the guide's commands with this demo's values.
+// showDemo prints the addresses, the accounts, and the guide's commands with this demo's values.
 func (e *env) showDemo(dir string, at demoAddresses, secrets demoSecrets) error {
 	d := demoOf(at, secrets)
 	return e.show(d, func(t *tabwriter.Writer) {
-		fmt.Fprintf(t, "Gatehouse is running. Everything it knows lies in %s and is the same at the next start. Ctrl-C ends it.\n\n", dir)
+		fmt.Fprintf(t, "Gatehouse is running. Its data is in %s and is the same at the next start. Ctrl-C stops it.\n\n", dir)
 		section(t, "Open",
 			[]string{d.App, "the example application: click Connect"},
-			[]string{d.APIDocs, "the API: every endpoint with its scopes, to try out"},
+			[]string{d.APIDocs, "the API documentation: every endpoint with its scopes, to try out"},
 			[]string{d.Guide, "the guide for developers of applications"})
 		var people, clients [][]string
 		for _, u := range d.Users {
@@ -79,19 +79,19 @@ func (e *env) showDemo(dir string, at demoAddresses, secrets demoSecrets) error 
 				reach = "team " + c.Team + " only"
 			}
 			if c.Machine {
-				reach += ", for itself"
+				reach += ", without a person"
 			}
 			clients = append(clients, []string{c.Name, string(c.ID), reach})
 		}
 		section(t, "Sign in", people...)
 		section(t, "Applications", clients...)
-		fmt.Fprintf(t, "The guide by hand: set these, open the URL, and paste what it ends with.\n\n%s\n", guideCommands(d, d.Clients[0], at.codeURL()))
+		fmt.Fprintf(t, "To follow the guide by hand: set these variables, open the URL, and continue with the commands on the last page.\n\n%s\n", guideCommands(d, d.Clients[0], at.codeURL()))
 		fmt.Fprint(t, machineCommands(d))
 		fmt.Fprintf(t, "Administer it from another terminal:\n\n  export GATEHOUSE_DATABASE_URL=sqlite:%s/gatehouse.db\n  %s grant list\n", dir, os.Args[0])
 	})
 }
 
-// section is a heading with rows to its right, and an empty line.
+// section prints a heading with rows to its right, and an empty line.
 func section(t *tabwriter.Writer, heading string, rows ...[]string) {
 	for _, cells := range rows {
 		row(t, append([]string{fmt.Sprintf("%-12s", heading)}, cells...)...)
@@ -100,7 +100,7 @@ func section(t *tabwriter.Writer, heading string, rows ...[]string) {
 	fmt.Fprintln(t)
 }
 
-// guideCommands are those of docs/guide.md, with a client, a redirect URI that shows the code, and a new PKCE pair filled in.
+// guideCommands returns the commands of docs/guide.md, with a client, a redirect URI that shows the code, and a new PKCE pair filled in.
 func guideCommands(d demoJSON, client demoClientJSON, redirectURI string) string {
 	verifier := rand.Text() + rand.Text()
 	digest := sha256.Sum256([]byte(verifier))
@@ -117,21 +117,21 @@ func guideCommands(d demoJSON, client demoClientJSON, redirectURI string) string
 `, client.ID, client.Secret, redirectURI, verifier, d.Issuer, query.Encode())
 }
 
-// machineCommands gets a token for the machine client, which acts for itself: nobody signs in.
+// machineCommands returns the command that gets a token for the machine client.
 func machineCommands(d demoJSON) string {
 	i := slices.IndexFunc(d.Clients, func(c demoClientJSON) bool { return c.Machine })
 	c := d.Clients[i]
-	return fmt.Sprintf(`%s acts for itself in team %s. Its token, without a browser:
+	return fmt.Sprintf(`%s acts for itself in team %s. This command gets its token, without a browser:
 
   curl -X POST %s/o/token/ -u '%s:%s' -d grant_type=client_credentials
 
 `, c.Name, c.Team, d.Issuer, c.ID, c.Secret)
 }
 
-// codePattern is what a code of ours consists of. Nothing else is shown: people paste it into a shell.
+// codePattern matches our codes. Nothing else is shown, because people paste it into a shell.
 var codePattern = regexp.MustCompile(`^[A-Za-z0-9._~-]+$`)
 
-// showCode answers at the redirect URI of the guide's commands with the next ones to run.
+// showCode serves the redirect URI of guideCommands. It shows the code and the next commands.
 func (at demoAddresses) showCode(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
@@ -144,7 +144,7 @@ func (at demoAddresses) showCode(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(w, "There is no code here: error=%+q error_description=%+q\n", query.Get("error"), query.Get("error_description"))
 		return
 	}
-	io.WriteString(w, `Paste this within 60 seconds, where CLIENT_ID and the others are set:
+	io.WriteString(w, `Run this within 60 seconds, in the shell where CLIENT_ID and the other variables are set:
 
 CODE=`+code+`
 
@@ -156,12 +156,12 @@ curl -X POST `+at.url()+`/o/token/ \
   -d "code_verifier=$CODE_VERIFIER" \
   -d "redirect_uri=$REDIRECT_URI"
 
-Then, with the access token of the answer:
+Then set ACCESS_TOKEN to the access token of the response, and call the API:
 
 curl -H "Authorization: Bearer $ACCESS_TOKEN" `+at.url()+`/api/chatbots/
 
-And when that has expired, or just to see it, with the refresh token, which works
-once and brings the next one:
+When the access token has expired, get a new one with the refresh token. It works
+once; the response has the next one:
 
 curl -X POST `+at.url()+`/o/token/ \
   -d "grant_type=refresh_token" \

@@ -21,7 +21,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// followGuide does by hand what the guide says, refreshes, and returns the chatbots of a team.
+// followGuide follows the printed commands, refreshes, and returns the chatbots of a team.
 func followGuide(t *testing.T, d runningDemo, user demoUserJSON, client demoClientJSON, slug string) string {
 	t.Helper()
 	commands := guideCommands(d.demoJSON, client, d.App+"code/")
@@ -99,7 +99,7 @@ func TestDemoCanBeUsedAndIsTheSameAtTheNextStart(t *testing.T) {
 	}
 }
 
-// The demo's machine gets a token of its team without a person, by the command that is printed.
+// The printed command gets the machine a token for its team, without a person.
 func TestDemoMachineActsForItself(t *testing.T) {
 	d := startDemo(t, filepath.Join(t.TempDir(), "demo-data"), freePorts(t))
 	command := machineCommands(d.demoJSON)
@@ -203,7 +203,7 @@ func TestDemoFinishesAStartThatWasCutOff(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "demo-data")
 	port := freePorts(t)
 	startDemo(t, dir, port).stop()
-	// As if the first start had ended before it wrote down what it made.
+	// As if the first start had ended before it stored its secrets.
 	if err := os.Remove(filepath.Join(dir, "demo.json")); err != nil {
 		t.Fatal(err)
 	}
@@ -221,14 +221,14 @@ func TestDemoSaysWhichPortIsTaken(t *testing.T) {
 		defer taken.Close()
 		e := &env{stdout: io.Discard, stderr: io.Discard, now: time.Now}
 		err = e.demo(t.Context(), filepath.Join(t.TempDir(), "demo-data"), demoAddresses{port})
-		want := fmt.Sprintf("another program is listening on localhost:%d already; end it, or choose other ports with --port", port+offset)
+		want := fmt.Sprintf("another program already listens on localhost:%d; stop it, or choose other ports with --port", port+offset)
 		if err == nil || err.Error() != want {
 			t.Errorf("got  %v\nwant %s", err, want)
 		}
 	}
 }
 
-// What the page at the guide's redirect URI shows is pasted into a shell.
+// People paste the text of this page into a shell.
 func TestCodePageShowsCodesOnly(t *testing.T) {
 	at := demoAddresses{8000}
 	for query, want := range map[string]bool{

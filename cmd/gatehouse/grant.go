@@ -32,7 +32,7 @@ func grantOf(g authz.GrantDetail) grantJSON {
 }
 
 func newGrantCommand(e *env) *cobra.Command {
-	return e.group("grant", "List and revoke what people allowed to applications",
+	return e.group("grant", "List and revoke grants: what people allow applications to do",
 		"A grant is what one person lets one application do in one of their teams.",
 		newGrantList(e), newGrantRevoke(e))
 }
@@ -42,16 +42,15 @@ func newGrantList(e *env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list [--user EMAIL] [--team SLUG] [--client CLIENT_ID]",
 		Short: "List grants, newest first",
-		Long: `Lists grants. One was last used when its application last exchanged a code or
-refreshed a token under it; what it did with its tokens in between is not
-written down.`,
+		Long: `Lists grants. LAST USED is when the application last exchanged a code or
+refreshed a token under the grant. Calls of the API are not recorded.`,
 		Example: `  gatehouse grant list --team acme
   gatehouse grant list --user ada@example.com --json`,
 		Args: takes(),
 	}
-	cmd.Flags().StringVar(&email, "user", "", "only those of the person with this `EMAIL`")
-	cmd.Flags().StringVar(&slug, "team", "", "only those in the team with this `SLUG`")
-	cmd.Flags().StringVar(&client, "client", "", "only those of the application with this `CLIENT_ID`")
+	cmd.Flags().StringVar(&email, "user", "", "only grants of the person with this `EMAIL`")
+	cmd.Flags().StringVar(&slug, "team", "", "only grants in the team with this `SLUG`")
+	cmd.Flags().StringVar(&client, "client", "", "only grants of the application with this `CLIENT_ID`")
 	cmd.RunE = e.with(func(ctx context.Context, a *app.App, _ []string) error {
 		filter, err := grantFilter(ctx, a, email, slug, client)
 		if err != nil {
@@ -75,7 +74,7 @@ written down.`,
 	return cmd
 }
 
-// grantFilter resolves the names that people know: one that does not exist is an error, not an empty list.
+// grantFilter resolves names to ids. An unknown name is an error, not an empty list.
 func grantFilter(ctx context.Context, a *app.App, email, slug, client string) (authz.GrantFilter, error) {
 	var f authz.GrantFilter
 	if email != "" {
@@ -101,8 +100,8 @@ func newGrantRevoke(e *env) *cobra.Command {
 	return &cobra.Command{
 		Use:   "revoke ID",
 		Short: "End a grant and everything issued under it",
-		Long: `Ends a grant. The application loses access to the team on behalf of the person
-at once; they may connect it again.`,
+		Long: `Ends a grant. At once, the application can no longer act for the person in the
+team. The person can connect it again.`,
 		Example: "  gatehouse grant revoke 4hd9w",
 		Args:    takes("ID"),
 		RunE: e.with(func(ctx context.Context, a *app.App, args []string) error {

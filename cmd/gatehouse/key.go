@@ -13,17 +13,17 @@ import (
 )
 
 func newKeyCommand(e *env) *cobra.Command {
-	return e.group("key", "List, rotate and re-seal the keys that sign tokens",
-		`Keys are in the database, sealed under the master key. The public halves of
-those that sign are published at /.well-known/jwks.json. A running server
-replaces its keys by itself, every key_rotation_interval.`,
+	return e.group("key", "List and rotate signing keys, and change the master key",
+		`The keys are in the database, encrypted with the master key. The public halves of
+signing keys are published at /.well-known/jwks.json. A running server replaces
+its keys automatically, every key_rotation_interval.`,
 		newKeyList(e), newKeyRotate(e), newKeyReseal(e))
 }
 
 func newKeyList(e *env) *cobra.Command {
 	return &cobra.Command{
 		Use:   "list",
-		Short: "List the keys, oldest first, with what each does and until when",
+		Short: "List the keys, oldest first, with their use and state",
 		Long: `Lists the keys. USE is sig for keys that sign tokens (ES256: access tokens and
 logout tokens; RS256: ID tokens), mac for those that refresh tokens are made
 with, and seal for those that close codes and requests that are under way.
@@ -41,11 +41,11 @@ a time, until the next rotation.`,
 func newKeyRotate(e *env) *cobra.Command {
 	return &cobra.Command{
 		Use:   "rotate",
-		Short: "Add new keys, which take over within the hour",
-		Long: `Adds a successor to every key. It is published now and signs in an hour, when
-every server and every API has seen it; the old key is still believed until
-everything that it signed has expired. Nobody notices. Running servers pick the
-new keys up by themselves.`,
+		Short: "Add new keys, which are used after an hour",
+		Long: `Adds a new key for every current key. It is published now, and signs after an
+hour, when every server and every API has it. The old key stays valid until
+everything that it signed has expired, so no token becomes invalid. Running
+servers load the new keys automatically.`,
 		Example: "  gatehouse key rotate",
 		Args:    takes(),
 		RunE: e.with(func(ctx context.Context, a *app.App, _ []string) error {
@@ -74,15 +74,15 @@ func newKeyReseal(e *env) *cobra.Command {
 	var file string
 	cmd := &cobra.Command{
 		Use:   "reseal --new-master-key-file FILE",
-		Short: "Seal every key anew, under another master key",
-		Long: `Opens every key with the master key of the configuration and seals it under the
-one in FILE, all in one transaction. The keys stay the same, so no token becomes
-invalid.
+		Short: "Encrypt every key with another master key",
+		Long: `Decrypts every key with the master key of the configuration, and encrypts it with
+the master key in FILE, in one transaction. The keys stay the same, so no token
+becomes invalid.
 
-Running servers go on with the keys they have. Give them the new master key and
-restart them, one after the other, before anything else about keys: from now on
-the old master key starts no server and rotates nothing. Keep the old one as long as you
-keep backups of the database that were made before.`,
+Running servers keep the keys they have loaded. Give every server the new master
+key and restart them, one after the other. Do this before you rotate keys: with
+the old master key no server starts and no key can be rotated. Keep the old
+master key as long as you keep older backups of the database.`,
 		Example: `  (umask 077; openssl rand -base64 32 > new.key)
   gatehouse key reseal --new-master-key-file new.key`,
 		Args: takes(),
@@ -101,7 +101,7 @@ keep backups of the database that were made before.`,
 		return e.show(struct {
 			Keys int `json:"keys"`
 		}{keys}, func(t *tabwriter.Writer) {
-			fmt.Fprintf(t, "sealed %d keys anew\n\nNow give the new master key to every server and command, and restart the servers:\n\n", keys)
+			fmt.Fprintf(t, "encrypted %d keys with the new master key\n\nNow give the new master key to every server and command, and restart the servers:\n\n", keys)
 			if own := a.Config.OwnMasterKey(); own != "" {
 				fmt.Fprintf(t, "  cp %s %s.old && mv %s %s\n", own, own, file, own)
 			} else {
@@ -112,14 +112,14 @@ keep backups of the database that were made before.`,
 	return cmd
 }
 
-// keyJSON is a key on the command line: what it is, and what it does now.
+// keyJSON is a key on the command line, with its current state.
 type keyJSON struct {
 	token.KeyInfo
-	Does  string    `json:"does"`           // waits, signs, verifies, over
-	Until time.Time `json:"until,omitzero"` // when it does something else
+	Does  string    `json:"does"`           // waits, signs, verifies or over
+	Until time.Time `json:"until,omitzero"` // when that changes
 }
 
-// keyOf says what a key does, in a word, and until when.
+// keyOf returns a key with what it does now, and until when.
 func keyOf(k token.KeyInfo, keys []token.KeyInfo) keyJSON {
 	switch k.State {
 	case "next":
@@ -132,7 +132,7 @@ func keyOf(k token.KeyInfo, keys []token.KeyInfo) keyJSON {
 	return keyJSON{k, "over", time.Time{}}
 }
 
-// successorFrom is when the first of the keys that wait takes over from k; zero when none waits.
+// successorFrom is the time at which the first waiting key takes over from k, or zero if none waits.
 func successorFrom(k token.KeyInfo, keys []token.KeyInfo) time.Time {
 	var from time.Time
 	for _, other := range keys {

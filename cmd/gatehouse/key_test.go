@@ -13,7 +13,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 )
 
-// What "key reseal" prints is all there is to do where the master key lies beside the database.
+// If the master key is beside the database, the commands printed by "key reseal" are all that is needed.
 func TestResealSaysHowToGoOn(t *testing.T) {
 	dir := t.TempDir()
 	command := func(args ...string) (string, error) {

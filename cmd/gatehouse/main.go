@@ -1,4 +1,4 @@
-// Command gatehouse is the authorization server and the tool to run it with.
+// Command gatehouse is the authorization server and its administration tool.
 package main
 
 import "os"

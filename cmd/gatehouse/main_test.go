@@ -32,8 +32,7 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"gatehouse": main})
 }
 
-// Each script runs in a directory of its own. What the databases do is the store's to test; that commands work on PostgreSQL shows in those
-// that touch the most of it, and the keys.
+// Each script runs in its own directory, on SQLite. The scripts that use most of the database also run on PostgreSQL; the store's own tests cover the rest.
 func TestScripts(t *testing.T) {
 	files, err := filepath.Glob("testdata/script/*.txtar")
 	if err != nil || len(files) == 0 {
@@ -76,7 +75,7 @@ func runScript(t *testing.T, file, database string) {
 	})
 }
 
-// scriptStatus runs a command that has to end with an exit status: status 2 gatehouse user add.
+// scriptStatus runs a command that must end with an exit status: status 2 gatehouse user add.
 func scriptStatus(ts *testscript.TestScript, _ bool, args []string) {
 	err := ts.Exec(args[1], args[2:]...)
 	got := 0
@@ -102,7 +101,7 @@ func scriptJSONVar(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Setenv(args[0], value)
 }
 
-// opened is the script's database, opened as the commands open it.
+// opened returns the script's database, opened the way the commands open it.
 func opened(t *testing.T, ts *testscript.TestScript) *app.App {
 	var environ []string
 	for _, name := range []string{"GATEHOUSE_DATABASE_URL", "GATEHOUSE_MASTER_KEY"} {
@@ -116,7 +115,7 @@ func opened(t *testing.T, ts *testscript.TestScript) *app.App {
 	return a
 }
 
-// scriptConsent is a person's consent, as the consent page saves it: consent EMAIL SLUG CLIENT_ID SCOPE. The grant's id is in $GRANT then.
+// scriptConsent saves a person's consent like the consent page: consent EMAIL SLUG CLIENT_ID SCOPE. It sets $GRANT to the grant's id.
 func scriptConsent(t *testing.T, ts *testscript.TestScript, args []string) {
 	a := opened(t, ts)
 	u, err := a.Directory.UserByEmail(t.Context(), args[0])
@@ -131,7 +130,7 @@ func scriptConsent(t *testing.T, ts *testscript.TestScript, args []string) {
 	ts.Setenv("GRANT", string(g.ID))
 }
 
-// scriptRedeem is an application's exchange of a code, as the token endpoint saves it: redeem GRANT.
+// scriptRedeem saves an exchange of a code like the token endpoint: redeem GRANT.
 func scriptRedeem(t *testing.T, ts *testscript.TestScript, args []string) {
 	a := opened(t, ts)
 	grants, err := a.Registry.Store.Grants(t.Context(), authz.GrantFilter{})
@@ -159,7 +158,7 @@ func scriptSignIn(t *testing.T, ts *testscript.TestScript, neg bool, args []stri
 	}
 }
 
-// What every command says about itself, reviewed as a diff.
+// The help of every command, in one golden file.
 func TestHelp(t *testing.T) {
 	var got bytes.Buffer
 	var walk func(cmd *cobra.Command)

@@ -19,9 +19,9 @@ type memberJSON struct {
 }
 
 func newMemberCommand(e *env) *cobra.Command {
-	return e.group("member", "Say who belongs to which team",
-		`A member of a team can connect applications to it. What they connected ends when
-they leave.`,
+	return e.group("member", "Add, list and remove members of teams",
+		`A member of a team can connect applications to it. When they leave the team,
+those connections end.`,
 		newMemberAdd(e), newMemberList(e), newMemberRemove(e))
 }
 
@@ -76,8 +76,8 @@ func newMemberRemove(e *env) *cobra.Command {
 	return &cobra.Command{
 		Use:   "remove SLUG EMAIL",
 		Short: "Remove a person from a team, and end their grants there",
-		Long: `Ends a person's place in a team. Every application that they connected to it
-loses access at once; their other teams are not touched.`,
+		Long: `Removes a person from a team. Every application that they connected to it loses
+access at once. Their other teams do not change.`,
 		Example: "  gatehouse member remove acme ada@example.com",
 		Args:    takes("SLUG", "EMAIL"),
 		RunE: e.with(func(ctx context.Context, a *app.App, args []string) error {

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// show prints v as JSON with --json, and otherwise what text writes: cells end with a tab, lines with a newline.
+// show prints v as JSON with --json. Otherwise it prints what text writes: cells end with a tab, lines with a newline.
 func (e *env) show(v any, text func(t *tabwriter.Writer)) error {
 	if e.json {
 		enc := json.NewEncoder(e.stdout)
@@ -20,12 +20,12 @@ func (e *env) show(v any, text func(t *tabwriter.Writer)) error {
 	return t.Flush()
 }
 
-// showf prints v as JSON with --json, and otherwise one line.
+// showf prints v as JSON with --json. Otherwise it prints one line.
 func (e *env) showf(v any, format string, args ...any) error {
 	return e.show(v, func(t *tabwriter.Writer) { fmt.Fprintf(t, format+"\n", args...) })
 }
 
-// row writes one line of a table. A cell cannot break it: what people typed has no control characters, and what is empty shows as a dash.
+// row writes one line of a table. An empty cell shows as a dash. Names have no control characters, so they cannot break the table.
 func row(t *tabwriter.Writer, cells ...string) {
 	for i, cell := range cells {
 		if cell == "" {
@@ -35,7 +35,7 @@ func row(t *tabwriter.Writer, cells ...string) {
 	fmt.Fprintln(t, strings.Join(cells, "\t"))
 }
 
-// stamp is a time as tables show it: UTC, to the minute.
+// stamp formats a time for tables: UTC, to the minute.
 func stamp(at time.Time) string {
 	if at.IsZero() {
 		return ""
@@ -54,7 +54,7 @@ func (i instant) MarshalJSON() ([]byte, error) {
 	return []byte(`"` + time.Time(i).UTC().Format(time.RFC3339) + `"`), nil
 }
 
-// state says whether something is enabled.
+// state returns "enabled" or "disabled".
 func state(disabledAt time.Time) string {
 	if disabledAt.IsZero() {
 		return "enabled"

@@ -26,15 +26,15 @@ const (
 	exitUsage   = 2
 )
 
-// env is what a command has of the world around it, and the flags that all commands share.
+// env is the environment of a command, and the flags that all commands share.
 type env struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
-	environ        []string // as os.Environ has it
+	environ        []string // in the form of os.Environ
 	now            func() time.Time
 	configPath     string // --config; empty for defaults and environment variables only
 	json           bool   // --json
-	started        bool   // the command line was understood, and its command runs
+	started        bool   // the command line was valid, and its command has started
 }
 
 // run is the whole program: it returns the exit status.
@@ -54,15 +54,15 @@ func newRootCommand(e *env) *cobra.Command {
 	root := e.group("gatehouse", "An OAuth 2.0 authorization server for products whose users work in teams",
 		`Gatehouse lets third-party applications act for a person in one of their teams.
 
-"gatehouse demo" shows all of it on one screen; "gatehouse serve" runs the
-server. The other commands administer it: they open the database themselves, so
+"gatehouse demo" starts everything with sample data. "gatehouse serve" runs the
+server. The other commands administer it. They open the database themselves, so
 they work whether the server runs or not.`,
 		newDemoCommand(e), newServeCommand(e),
 		newUserCommand(e), newTeamCommand(e), newMemberCommand(e), newClientCommand(e), newGrantCommand(e), newKeyCommand(e), newAuditCommand(e),
 		newCompletionCommand(e), newManCommand(e), newVersionCommand(e))
 	root.SilenceErrors = true // report prints them
 	root.SilenceUsage = true
-	root.DisableAutoGenTag = true // man pages carry no date of their making
+	root.DisableAutoGenTag = true // man pages have no date, so that they are reproducible
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetHelpCommand(newHelpCommand(e))
 	root.SetIn(e.stdin)
@@ -72,13 +72,13 @@ they work whether the server runs or not.`,
 	cobra.EnableCommandSorting = false
 
 	flags := root.PersistentFlags()
-	flags.StringVar(&e.configPath, "config", e.getenv("GATEHOUSE_CONFIG"), "read the configuration from `FILE` (YAML; or $GATEHOUSE_CONFIG)")
-	flags.Lookup("config").DefValue = "" // help must not depend on where it is asked for
+	flags.StringVar(&e.configPath, "config", e.getenv("GATEHOUSE_CONFIG"), "read the configuration from `FILE` (YAML; default $GATEHOUSE_CONFIG)")
+	flags.Lookup("config").DefValue = "" // the help text must not depend on the environment
 	flags.BoolVar(&e.json, "json", false, "print one JSON object or array instead of text")
 	return root
 }
 
-// usageTemplate is Cobra's, less what Gatehouse has not got, and with "COMMAND" for those that only group others.
+// usageTemplate is Cobra's without the parts that Gatehouse does not use, and with "COMMAND" for command groups.
 const usageTemplate = `Usage:
   {{if .HasAvailableSubCommands}}{{.CommandPath}} COMMAND{{else}}{{.UseLine}}{{end}}{{if .HasExample}}
 
@@ -97,7 +97,7 @@ Flags of every command:
 Run "{{.CommandPath}} COMMAND --help" for more about a command.{{end}}
 `
 
-// group is a command that only holds others.
+// group returns a command that only has subcommands.
 func (e *env) group(use, short, long string, commands ...*cobra.Command) *cobra.Command {
 	cmd := &cobra.Command{Use: use, Short: short, Long: long, Args: cobra.ArbitraryArgs}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -113,7 +113,7 @@ func (e *env) group(use, short, long string, commands ...*cobra.Command) *cobra.
 		return usagef("%s", problem)
 	}
 	for _, c := range commands {
-		c.DisableFlagsInUseLine = true // Use names those that matter, and the list below has all
+		c.DisableFlagsInUseLine = true // Use names the important flags; the help lists all
 	}
 	cmd.AddCommand(commands...)
 	return cmd
@@ -122,7 +122,7 @@ func (e *env) group(use, short, long string, commands ...*cobra.Command) *cobra.
 // config reads the configuration.
 func (e *env) config() (app.Config, error) { return app.LoadConfig(e.configPath, e.environ) }
 
-// open opens what the configuration names: the caller closes it. Only warnings are logged, to standard error.
+// open opens the app of the configuration; the caller closes it. Warnings are logged to standard error.
 func (e *env) open(ctx context.Context) (*app.App, error) {
 	cfg, err := e.config()
 	if err != nil {
@@ -132,7 +132,7 @@ func (e *env) open(ctx context.Context) (*app.App, error) {
 	return app.Open(ctx, cfg, app.Deps{Log: log, Now: e.now})
 }
 
-// with is the RunE of a command that works on the opened app.
+// with returns the RunE of a command that needs the opened app.
 func (e *env) with(do func(ctx context.Context, a *app.App, args []string) error) func(*cobra.Command, []string) error {
 	return e.start(func(cmd *cobra.Command, args []string) (err error) {
 		a, err := e.open(cmd.Context())
@@ -148,12 +148,12 @@ func (e *env) with(do func(ctx context.Context, a *app.App, args []string) error
 	})
 }
 
-// asCommandLine says in the record of what happened that a command was behind it.
+// asCommandLine makes the command line the actor of audit events.
 func asCommandLine(ctx context.Context) context.Context {
 	return audit.WithOrigin(ctx, audit.Origin{Actor: "command line"})
 }
 
-// start notes that the command line was understood: what goes wrong from here on is no wrong usage, unless usagef says so.
+// start records that the command line was valid. Later errors are not usage errors, unless they come from usagef.
 func (e *env) start(do func(*cobra.Command, []string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
 		e.started = true
@@ -161,24 +161,24 @@ func (e *env) start(do func(*cobra.Command, []string) error) func(*cobra.Command
 	}
 }
 
-// usageError is a command line that cannot be carried out, whatever the database holds.
+// usageError is an invalid command line, independent of what is in the database.
 type usageError struct{ problem string }
 
 func (e *usageError) Error() string { return e.problem }
 
-// errHelped is wrong usage that was answered with the help already.
+// errHelped is a usage error for which the help was already printed.
 var errHelped = errors.New("a command is missing")
 
 func usagef(format string, args ...any) error { return &usageError{fmt.Sprintf(format, args...)} }
 
-// takes checks that a command gets exactly the arguments it names, and the flags that are marked as required.
+// takes checks that a command gets exactly the named arguments, and its required flags.
 func takes(names ...string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		switch {
 		case len(args) < len(names):
 			return missing(names[len(args):])
 		case len(args) > len(names):
-			return usagef("unexpected argument %q; quote what has spaces", args[len(names)])
+			return usagef("unexpected argument %q; put an argument with spaces in quotes", args[len(names)])
 		}
 		var flags []string
 		cmd.Flags().VisitAll(func(f *pflag.Flag) {
@@ -201,7 +201,7 @@ func missing(what []string) error {
 	return usagef("%s %s missing", strings.Join(what, " and "), verb)
 }
 
-// report says on standard error what went wrong, a line for each problem, and returns the exit status.
+// report prints the error to standard error, one line for each problem, and returns the exit status.
 func (e *env) report(cmd *cobra.Command, err error) int {
 	switch {
 	case err == nil:
@@ -210,7 +210,7 @@ func (e *env) report(cmd *cobra.Command, err error) int {
 		return exitUsage
 	}
 	text := err.Error()
-	if o, ok := err.(*oauth.Error); ok { // its code is for clients, not for people
+	if o, ok := err.(*oauth.Error); ok { // its code is for programs, not for people
 		text = o.Description
 	}
 	for line := range strings.SplitSeq(text, "\n") {

@@ -11,13 +11,12 @@ func newServeCommand(e *env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the server",
-		Long: `Runs the server until SIGTERM or SIGINT, and then finishes the requests that
-have begun. SIGHUP reads the TLS certificate and the keys again. Logs go to
-standard error.
+		Long: `Runs the server until it gets SIGTERM or SIGINT. It then finishes the running
+requests. On SIGHUP it reads the TLS certificate and the keys again. The log is
+written to standard error.
 
-Without any configuration it listens on http://localhost:8000 and keeps
-everything in gatehouse.db in the working directory, with its master key in
-master.key beside it.`,
+Without a configuration it listens on http://localhost:8000, and stores its data
+in gatehouse.db and its master key in master.key, both in the working directory.`,
 		Example: `  gatehouse serve
   gatehouse serve --config /etc/gatehouse.yaml`,
 		Args: takes(),

@@ -21,7 +21,7 @@ type teamJSON struct {
 
 func teamOf(t team.Team) teamJSON { return teamJSON{t.ID, t.Slug, t.Name, instant(t.CreatedAt)} }
 
-// blockJSON is a team's refusal of a client on the command line.
+// blockJSON is a blocked application on the command line.
 type blockJSON struct {
 	Team      string         `json:"team"`
 	ClientID  authz.ClientID `json:"client_id"`
@@ -30,9 +30,9 @@ type blockJSON struct {
 }
 
 func newTeamCommand(e *env) *cobra.Command {
-	return e.group("team", "Add, list, rename and remove teams, and keep applications out of them",
-		`A team is what people connect applications to. Its slug is in addresses and
-tokens and may change; its id never does.`,
+	return e.group("team", "Add, list, rename and remove teams, and block applications in them",
+		`People connect applications to teams. A team's slug is in URLs and tokens, and
+can change. Its id never changes.`,
 		newTeamAdd(e), newTeamList(e), newTeamRename(e), newTeamRemove(e), newTeamBlock(e), newTeamUnblock(e), newTeamBlocks(e))
 }
 
@@ -41,8 +41,8 @@ func newTeamAdd(e *env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "add SLUG --name NAME",
 		Short: "Add a team",
-		Long: `Adds a team without members. The slug is 1 to 63 of a-z, 0-9 and single hyphens
-between them.`,
+		Long: `Adds a team without members. A slug has 1 to 63 characters: a-z, 0-9, and single
+hyphens between them.`,
 		Example: "  gatehouse team add acme --name \"Acme Corporation\"",
 		Args:    takes("SLUG"),
 	}
@@ -87,9 +87,9 @@ func newTeamRename(e *env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "rename SLUG [--slug NEW] [--name NAME]",
 		Short: "Give a team another slug, name, or both",
-		Long: `Renames a team. Its id, its members and its grants stay; tokens issued from now
-on carry the new slug. The old slug is free for another team, and gives that
-team nothing of this one.`,
+		Long: `Renames a team. Its id, members and grants stay. Tokens issued from now on have
+the new slug. Another team can take the old slug; it gets no access to anything
+of this team.`,
 		Example: `  gatehouse team rename acme --slug acme-labs
   gatehouse team rename acme --slug acme-labs --name "Acme Labs"`,
 	}
@@ -116,8 +116,8 @@ func newTeamRemove(e *env) *cobra.Command {
 		Use:   "remove SLUG",
 		Short: "Remove a team with its memberships, applications and grants",
 		Long: `Removes a team and everything that belongs to it: memberships, the team's own
-applications, and every grant in it. This cannot be undone, and a team that is
-added under the same slug later gets nothing back.`,
+applications, and every grant in it. This cannot be undone. A new team with the
+same slug gets nothing back.`,
 		Example: "  gatehouse team remove acme",
 		Args:    takes("SLUG"),
 		RunE: e.with(func(ctx context.Context, a *app.App, args []string) error {
@@ -134,13 +134,13 @@ func newTeamBlock(e *env) *cobra.Command {
 	var reason string
 	cmd := &cobra.Command{
 		Use:   "block SLUG CLIENT_ID --reason TEXT",
-		Short: "Keep an application out of a team",
-		Long: `Keeps an application out of a team and ends its grants there at once. Members
-who try to connect it are shown the reason. Blocking again replaces the reason.`,
+		Short: "Block an application in a team",
+		Long: `Blocks an application in a team, and ends its grants there at once. Members who
+try to connect it see the reason. Blocking it again replaces the reason.`,
 		Example: "  gatehouse team block acme 7kq2m --reason \"Not reviewed by our security team yet\"",
 		Args:    takes("SLUG", "CLIENT_ID"),
 	}
-	cmd.Flags().StringVar(&reason, "reason", "", "why, in a `TEXT` for the team's members")
+	cmd.Flags().StringVar(&reason, "reason", "", "the reason, a `TEXT` that the team's members see")
 	cmd.MarkFlagRequired("reason")
 	cmd.RunE = e.with(func(ctx context.Context, a *app.App, args []string) error {
 		t, err := a.Directory.TeamBySlug(ctx, args[0])
@@ -161,7 +161,7 @@ func newTeamUnblock(e *env) *cobra.Command {
 		Use:   "unblock SLUG CLIENT_ID",
 		Short: "Let a blocked application be connected again",
 		Long: `Lets members connect the application again. Grants that ended when it was
-blocked stay ended.`,
+blocked do not come back.`,
 		Example: "  gatehouse team unblock acme 7kq2m",
 		Args:    takes("SLUG", "CLIENT_ID"),
 		RunE: e.with(func(ctx context.Context, a *app.App, args []string) error {
@@ -181,7 +181,7 @@ blocked stay ended.`,
 func newTeamBlocks(e *env) *cobra.Command {
 	return &cobra.Command{
 		Use:     "blocks SLUG",
-		Short:   "List the applications that a team keeps out, newest first",
+		Short:   "List the applications that are blocked in a team, newest first",
 		Example: "  gatehouse team blocks acme",
 		Args:    takes("SLUG"),
 		RunE: e.with(func(ctx context.Context, a *app.App, args []string) error {

@@ -31,8 +31,8 @@ func userOf(u team.User) userJSON {
 
 func newUserCommand(e *env) *cobra.Command {
 	return e.group("user", "Add, list, disable and enable people",
-		`A user is a person who can sign in. What they can connect applications to are
-the teams they belong to (gatehouse member).`,
+		`A user is a person who can sign in. They can connect applications to the teams
+that they belong to (see "gatehouse member").`,
 		newUserAdd(e), newUserList(e), newUserDisable(e), newUserEnable(e), newUserSetPassword(e))
 }
 
@@ -42,9 +42,10 @@ func newUserAdd(e *env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "add EMAIL --name NAME [--password-stdin] [--operator]",
 		Short: "Add a person",
-		Long: `Adds a person. Without --password-stdin they have no password and cannot sign in
-until "gatehouse user set-password" gives them one. The password is one line; it
-is never an argument, because arguments are visible to every process.`,
+		Long: `Adds a person. Without --password-stdin they have no password, and cannot sign in
+until "gatehouse user set-password" sets one. The password is one line on
+standard input. It is never an argument, because every process on the machine
+can read arguments.`,
 		Example: `  gatehouse user add ada@example.com --name "Ada Lovelace" --password-stdin < password.txt
   gatehouse user add root@example.com --name Operations --operator`,
 		Args: takes("EMAIL"),
@@ -55,7 +56,7 @@ is never an argument, because arguments are visible to every process.`,
 	cmd.MarkFlagRequired("name")
 	cmd.RunE = e.start(func(cmd *cobra.Command, args []string) error {
 		var password string
-		if fromStdin { // checked before the database is opened, so that nothing is half done
+		if fromStdin { // read before the database is opened, so that nothing is done when it is missing
 			var err error
 			if password, err = readPassword(e.stdin); err != nil {
 				return err
@@ -83,7 +84,7 @@ is never an argument, because arguments are visible to every process.`,
 func newUserList(e *env) *cobra.Command {
 	return &cobra.Command{
 		Use:   "list",
-		Short: "List everyone, by e-mail",
+		Short: "List all people, by e-mail",
 		Args:  takes(),
 		RunE: e.with(func(ctx context.Context, a *app.App, _ []string) error {
 			users, err := a.Directory.Store.Users(ctx)
@@ -111,9 +112,9 @@ func newUserList(e *env) *cobra.Command {
 func newUserDisable(e *env) *cobra.Command {
 	return &cobra.Command{
 		Use:   "disable EMAIL",
-		Short: "Keep a person out, and end their sessions and grants",
-		Long: `Keeps a person out until "gatehouse user enable". Their sessions and grants end
-at once, and stay ended.`,
+		Short: "Stop a person from signing in, and end their sessions and grants",
+		Long: `Stops a person from signing in, until "gatehouse user enable". Their sessions and
+grants end at once, and do not come back.`,
 		Example: "  gatehouse user disable ada@example.com",
 		Args:    takes("EMAIL"),
 		RunE: e.with(func(ctx context.Context, a *app.App, args []string) error {
@@ -130,8 +131,8 @@ func newUserEnable(e *env) *cobra.Command {
 	return &cobra.Command{
 		Use:   "enable EMAIL",
 		Short: "Let a disabled person sign in again",
-		Long: `Lets a person sign in again. What ended when they were disabled stays ended:
-they connect their applications anew.`,
+		Long: `Lets a person sign in again. Sessions and grants that ended when they were
+disabled do not come back: they have to connect their applications again.`,
 		Example: "  gatehouse user enable ada@example.com",
 		Args:    takes("EMAIL"),
 		RunE: e.with(func(ctx context.Context, a *app.App, args []string) error {
@@ -148,12 +149,12 @@ func newUserSetPassword(e *env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "set-password EMAIL --password-stdin",
 		Short: "Give a person a new password, and sign them out everywhere",
-		Long: `Replaces a person's password by the line on standard input and ends their
-sessions. Their grants live on.`,
+		Long: `Replaces a person's password with the line on standard input, and ends their
+sessions. Their grants stay.`,
 		Example: "  gatehouse user set-password ada@example.com --password-stdin < password.txt",
 		Args:    takes("EMAIL"),
 	}
-	cmd.Flags().Bool("password-stdin", false, "read the password from standard input, the only way there is")
+	cmd.Flags().Bool("password-stdin", false, "read the password from standard input (required)")
 	cmd.MarkFlagRequired("password-stdin")
 	cmd.RunE = e.with(func(ctx context.Context, a *app.App, args []string) error {
 		u, err := a.Directory.UserByEmail(ctx, args[0])
@@ -172,10 +173,10 @@ sessions. Their grants live on.`,
 	return cmd
 }
 
-// maxPasswordLine bounds what is read; a password that is too long is told so by its check.
+// maxPasswordLine limits what is read. The password check reports a password that is too long.
 const maxPasswordLine = 4096
 
-// readPassword reads one line, without its end.
+// readPassword reads one line, without the line end.
 func readPassword(r io.Reader) (string, error) {
 	line, err := bufio.NewReader(io.LimitReader(r, maxPasswordLine)).ReadString('\n')
 	if err != nil && !errors.Is(err, io.EOF) {

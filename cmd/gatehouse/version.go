@@ -8,10 +8,10 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// version is set by the linker for a release.
+// version is set by the linker in a release.
 var version string
 
-// build is what this program was made from.
+// build describes how this program was built.
 type build struct {
 	Version string `json:"version"`
 	Commit  string `json:"commit,omitempty"`

@@ -16,6 +16,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/limit"
 	"github.com/gatehouse-auth/gatehouse/internal/store"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
@@ -150,6 +151,7 @@ func (a *App) newHandler() http.Handler {
 		Now:            a.now,
 		Metrics:        a.metrics.registry,
 		TrustedProxies: a.Config.TrustedProxies,
+		Failures:       limit.Limiter{Store: a.Store, Now: a.now},
 		ClientFailures: a.Config.Limits.ClientFailures,
 		API:            a.API,
 	})

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
-	"github.com/gatehouse-auth/gatehouse/internal/authn"
+	"github.com/gatehouse-auth/gatehouse/internal/limit"
 	"github.com/gatehouse-auth/gatehouse/internal/store"
 )
 
@@ -33,8 +33,8 @@ type boundedAudit struct {
 func (a boundedAudit) Record(ctx context.Context, e audit.Event) error {
 	if slices.Contains(refusals, e.Kind) {
 		address, _ := netip.ParseAddr(e.Address) // the unknown addresses share a bucket
-		wait, err := a.Count(ctx, []authn.Bucket{{
-			Key:   authn.BucketKey("audit", string(e.Kind), e.Client, authn.Network(address).String()),
+		wait, err := a.Count(ctx, []limit.Bucket{{
+			Key:   limit.Key("audit", string(e.Kind), e.Client, limit.Network(address).String()),
 			Limit: refusalsRecorded * cmp.Or(a.failures, 30), Window: refusalWindow,
 		}}, a.now())
 		if err != nil || wait > 0 {

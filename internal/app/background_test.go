@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
+	"github.com/gatehouse-auth/gatehouse/internal/limit"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 )
@@ -39,11 +40,11 @@ func TestPruningGoesOnUntilNothingIsLeft(t *testing.T) {
 	a := open(t, testConfig(t), Deps{Now: func() time.Time { return now }})
 	const rows = pruneBatch + 1
 	for i := range rows {
-		bucket := authn.Bucket{Key: fmt.Sprint("test", i), Limit: 1, Window: time.Minute}
+		bucket := limit.Bucket{Key: fmt.Sprint("test", i), Limit: 1, Window: time.Minute}
 		if i%100 == 0 {
 			bucket.Window = time.Hour
 		}
-		if _, err := a.Store.Count(t.Context(), []authn.Bucket{bucket}, now); err != nil {
+		if _, err := a.Store.Count(t.Context(), []limit.Bucket{bucket}, now); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/internal/limit"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 )
@@ -23,15 +24,10 @@ type Session struct {
 	ExpiresAt time.Time
 }
 
-// Bucket is a counter of failures with a limit.
-type Bucket struct {
-	Key    string // bounded in number: a kind and a hash cut to 20 bits, or an id of ours
-	Limit  int
-	Window time.Duration
-}
-
 // Store keeps password hashes, sessions and counters of failures. Each method is one unit of work.
 type Store interface {
+	limit.Store
+
 	// Password is a person and their password hash; team.ErrNoUser when there is no such person, an empty hash when they have no password.
 	Password(ctx context.Context, email string) (u team.User, hash string, err error)
 	// SetPassword replaces the password hash and ends the person's sessions in the same transaction. team.ErrNoUser.
@@ -44,10 +40,6 @@ type Store interface {
 	Session(ctx context.Context, id string, now time.Time) (Session, error)
 	// EndSession ends a session; ending one that is not there is no error.
 	EndSession(ctx context.Context, id string) error
-	// Count adds one failure to each bucket, unless one of them is full: then nothing is added, and wait is how long until it is not. One atomic unit.
-	Count(ctx context.Context, buckets []Bucket, now time.Time) (wait time.Duration, err error)
-	// Uncount takes back what Count added, after a success.
-	Uncount(ctx context.Context, buckets []Bucket, now time.Time) error
 }
 
 // Errors that callers tell apart.
@@ -55,13 +47,6 @@ var (
 	ErrNoSession    = errors.New("not signed in")
 	ErrSignInFailed = errors.New("the e-mail or the password is wrong") // the same for an unknown e-mail, a wrong password and a disabled person
 )
-
-// ThrottledError means: too many failures; try again after Wait.
-type ThrottledError struct{ Wait time.Duration }
-
-func (e *ThrottledError) Error() string {
-	return "too many attempts; wait " + e.Wait.Round(time.Second).String()
-}
 
 // WeakPasswordError says what to do about a password that is too easy to guess.
 type WeakPasswordError struct{ Advice string }
@@ -99,11 +84,12 @@ func concurrentHashes(processors int, limited bool) int {
 
 // Authenticator signs people in and out. It is safe for concurrent use.
 type Authenticator struct {
-	store  Store
-	keys   *token.Keyring
-	clock  func() time.Time
-	opts   Options
-	hasher *hasher
+	store    Store
+	keys     *token.Keyring
+	clock    func() time.Time
+	opts     Options
+	hasher   *hasher
+	failures limit.Limiter
 }
 
 // New is an Authenticator. keys seals the cookie by which a browser is recognised.
@@ -113,7 +99,9 @@ func New(store Store, keys *token.Keyring, now func() time.Time, opts Options) *
 	if opts.InsecureFastHashing {
 		cost = insecureCost
 	}
-	return &Authenticator{store: store, keys: keys, clock: now, opts: opts, hasher: newHasher(cost, opts.ConcurrentHashes)}
+	a := &Authenticator{store: store, keys: keys, clock: now, opts: opts, hasher: newHasher(cost, opts.ConcurrentHashes)}
+	a.failures = limit.Limiter{Store: store, Now: a.now}
+	return a
 }
 
 // ConcurrentHashes is how many passwords are hashed at once, at most.

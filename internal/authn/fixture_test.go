@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
+	"github.com/gatehouse-auth/gatehouse/internal/limit"
 	"github.com/gatehouse-auth/gatehouse/internal/store"
 	"github.com/gatehouse-auth/gatehouse/internal/store/pgtest"
 	"github.com/gatehouse-auth/gatehouse/internal/store/storetest"
@@ -143,11 +144,11 @@ func (h *house) fail(a *authn.Authenticator, r authn.SignInRequest, n int) {
 func (h *house) throttled(a *authn.Authenticator, r authn.SignInRequest) time.Duration {
 	h.t.Helper()
 	_, err := a.SignIn(h.t.Context(), r)
-	limit, ok := errors.AsType[*authn.ThrottledError](err)
+	throttled, ok := errors.AsType[*limit.ThrottledError](err)
 	if !ok {
 		h.t.Fatalf("got %v, want *ThrottledError", err)
 	}
-	return limit.Wait
+	return throttled.Wait
 }
 
 func (h *house) alive(cookie token.Secret) bool {

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/internal/limit"
 	"golang.org/x/crypto/argon2"
 )
 
@@ -53,11 +54,11 @@ func newHasher(c cost, concurrent int) *hasher {
 	return &hasher{cost: c, slots: make(chan struct{}, concurrent), unmatchable: encodePHC(c, random[:saltBytes], random[saltBytes:])}
 }
 
-// acquire waits for a slot. When too many wait already, it is *ThrottledError at once: piling up would make everyone late.
+// acquire waits for a slot. When too many wait already, it is *limit.ThrottledError at once: piling up would make everyone late.
 func (h *hasher) acquire(ctx context.Context) error {
 	if h.waiting.Add(1) > int64(cap(h.slots)*queuePerSlot) {
 		h.waiting.Add(-1)
-		return &ThrottledError{Wait: busyWait}
+		return &limit.ThrottledError{Wait: busyWait}
 	}
 	defer h.waiting.Add(-1)
 	select {

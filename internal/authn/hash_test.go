@@ -3,6 +3,7 @@ package authn
 import (
 	"context"
 	"errors"
+	"github.com/gatehouse-auth/gatehouse/internal/limit"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -94,8 +95,8 @@ func TestHashingIsBounded(t *testing.T) {
 			t.Fatalf("got %v although the only slot is taken", <-waited)
 		}
 		err := h.acquire(t.Context())
-		if _, ok := errors.AsType[*ThrottledError](err); !ok {
-			t.Errorf("with the queue full: got %v, want *ThrottledError", err)
+		if _, ok := errors.AsType[*limit.ThrottledError](err); !ok {
+			t.Errorf("with the queue full: got %v, want *limit.ThrottledError", err)
 		}
 		h.release()
 		synctest.Wait()

@@ -72,7 +72,7 @@ func advice(patterns []string) string {
 	return ". Make it longer: three or four words that do not belong together."
 }
 
-// SetPassword checks and stores a password, and ends the person's sessions. The error is *WeakPasswordError, *ThrottledError when the server is busy
+// SetPassword checks and stores a password, and ends the person's sessions. The error is *WeakPasswordError, *limit.ThrottledError when the server is busy
 // with other passwords, team.ErrNoUser, or a failure of the store.
 func (a *Authenticator) SetPassword(ctx context.Context, u team.User, password string) error {
 	if err := CheckPassword(password, u.Email, u.Name); err != nil {

@@ -26,7 +26,7 @@ type SignedIn struct {
 	Browser string // to be kept long; says that this browser has signed in to this account
 }
 
-// SignIn checks a password and starts a session with a new id. The error is ErrSignInFailed, *ThrottledError, or a failure of the store.
+// SignIn checks a password and starts a session with a new id. The error is ErrSignInFailed, *limit.ThrottledError, or a failure of the store.
 // An unknown e-mail costs the same time as a wrong password.
 func (a *Authenticator) SignIn(ctx context.Context, r SignInRequest) (SignedIn, error) {
 	p, err := a.prove(ctx, r)
@@ -54,7 +54,7 @@ func (a *Authenticator) prove(ctx context.Context, r SignInRequest) (proved, err
 
 	// The failure is counted before it is known to be one: parallel guesses cannot pass the limit together while their hashes are computed.
 	buckets := a.buckets(email, user, hash, r.Address, browser)
-	if err := a.Throttle(ctx, buckets); err != nil {
+	if err := a.failures.Count(ctx, buckets...); err != nil {
 		return proved{}, err
 	}
 	ok, err := a.verify(ctx, user, hash, r.Password)
@@ -62,8 +62,8 @@ func (a *Authenticator) prove(ctx context.Context, r SignInRequest) (proved, err
 		return proved{}, ErrSignInFailed
 	}
 	// Whatever happens from here on, it was no wrong guess.
-	if err := a.store.Uncount(context.WithoutCancel(ctx), buckets, a.now()); err != nil {
-		return proved{}, fmt.Errorf("uncount: %w", err)
+	if err := a.failures.Uncount(context.WithoutCancel(ctx), buckets...); err != nil {
+		return proved{}, err
 	}
 	if err != nil {
 		return proved{}, err

@@ -4,12 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
+	"github.com/gatehouse-auth/gatehouse/internal/limit"
 )
 
 func TestParallelGuessesStopAtLimit(t *testing.T) { onBoth(t, testParallelGuessesStopAtLimit) }
@@ -35,7 +35,7 @@ func testParallelGuessesStopAtLimit(t *testing.T, h *house) {
 	for err := range results {
 		if errors.Is(err, authn.ErrSignInFailed) {
 			guessed++
-		} else if _, ok := errors.AsType[*authn.ThrottledError](err); !ok {
+		} else if _, ok := errors.AsType[*limit.ThrottledError](err); !ok {
 			t.Errorf("got %v, want ErrSignInFailed or *ThrottledError", err)
 		}
 	}
@@ -177,26 +177,6 @@ func TestLimitsAreSettings(t *testing.T) {
 	h.throttled(strict, ask(right))
 }
 
-func TestNetwork(t *testing.T) {
-	for address, want := range map[string]string{
-		"192.0.2.7":                  "192.0.2.7/32",
-		"::ffff:192.0.2.7":           "192.0.2.7/32",
-		"2001:db8:1:2:3:4:5:6":       "2001:db8:1:2::/64",
-		"2001:db8:1:2:ffff::1":       "2001:db8:1:2::/64",
-		"fe80::1%eth0":               "fe80::/64",
-		"::1":                        "::/64",
-		"::ffff:192.0.2.7%eth0":      "192.0.2.7/32",
-		"2001:db8:1:3:0:ff:fe00:123": "2001:db8:1:3::/64",
-	} {
-		if got := authn.Network(netip.MustParseAddr(address)).String(); got != want {
-			t.Errorf("Network(%s): got %s, want %s", address, got, want)
-		}
-	}
-	if got := authn.Network(netip.Addr{}); got.IsValid() {
-		t.Errorf("Network of no address: got %v", got)
-	}
-}
-
 func TestNeighboursInOneNetworkShareALimit(t *testing.T) {
 	h := newHouse(t)
 	for i := range 10 {
@@ -209,39 +189,4 @@ func TestNeighboursInOneNetworkShareALimit(t *testing.T) {
 	h.throttled(h.auth, r)
 	r.Address = netip.MustParseAddr("2001:db8:0:1::1")
 	h.signIn(r)
-}
-
-func TestThrottleOfOthers(t *testing.T) {
-	h := newHouse(t)
-	buckets := []authn.Bucket{{Key: authn.BucketKey("client", "c1", "192.0.2.7/32"), Limit: 2, Window: time.Minute}}
-	for range 2 {
-		if err := h.auth.Throttle(t.Context(), buckets); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if _, ok := errors.AsType[*authn.ThrottledError](h.auth.Throttle(t.Context(), buckets)); !ok {
-		t.Error("the third failure was not refused")
-	}
-	h.clock.advance(time.Minute)
-	if err := h.auth.Throttle(t.Context(), buckets); err != nil {
-		t.Errorf("after the window: %v", err)
-	}
-}
-
-func TestBucketKeysAreBounded(t *testing.T) {
-	seen := map[string]bool{}
-	for i := range 2000 {
-		key := authn.BucketKey("pair", fmt.Sprint(i), strings.Repeat("x", i))
-		hash, ok := strings.CutPrefix(key, "pair:")
-		if !ok || len(hash) != 5 || strings.Trim(hash, "0123456789abcdef") != "" {
-			t.Fatalf("got key %q, want pair: and 20 bits in hexadecimal", key)
-		}
-		seen[key] = true
-	}
-	if len(seen) < 1900 {
-		t.Errorf("2000 inputs fell into %d keys", len(seen))
-	}
-	if authn.BucketKey("k", "ab", "c") == authn.BucketKey("k", "a", "bc") {
-		t.Error("the border between the parts does not count")
-	}
 }

@@ -7,9 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/internal/limit"
 	"github.com/gatehouse-auth/gatehouse/internal/store/engine"
-
-	"github.com/gatehouse-auth/gatehouse/internal/authn"
 )
 
 // errFull undoes what Count added to the other buckets.
@@ -25,7 +24,7 @@ const countQuery = `INSERT INTO throttle (bucket, failures, resets_at) VALUES ($
 	RETURNING failures`
 
 // Count adds one failure to each bucket, or to none when one of them is full; wait is then how long until none is.
-func (db *DB) Count(ctx context.Context, buckets []authn.Bucket, now time.Time) (wait time.Duration, err error) {
+func (db *DB) Count(ctx context.Context, buckets []limit.Bucket, now time.Time) (wait time.Duration, err error) {
 	err = db.write(ctx, "Count", func(t *tx) error {
 		var err error
 		if wait, err = t.full(buckets, now); err != nil || wait > 0 {
@@ -50,7 +49,7 @@ func (db *DB) Count(ctx context.Context, buckets []authn.Bucket, now time.Time) 
 }
 
 // full is how long until none of the buckets is full. In a flood one nearly always is, and then there is nothing to write and to undo.
-func (t *tx) full(buckets []authn.Bucket, now time.Time) (wait time.Duration, err error) {
+func (t *tx) full(buckets []limit.Bucket, now time.Time) (wait time.Duration, err error) {
 	for _, b := range buckets {
 		var resets time.Time
 		err := t.Get([]any{engine.TimeTo(&resets)}, `SELECT resets_at FROM throttle WHERE bucket = $1 AND resets_at > $2 AND failures >= $3`, b.Key, engine.Millis(now), b.Limit)
@@ -65,7 +64,7 @@ func (t *tx) full(buckets []authn.Bucket, now time.Time) (wait time.Duration, er
 }
 
 // count adds a failure to one bucket. When that is more than it takes, full is how long it stays so.
-func (t *tx) count(b authn.Bucket, now time.Time) (full time.Duration, err error) {
+func (t *tx) count(b limit.Bucket, now time.Time) (full time.Duration, err error) {
 	var failures int
 	err = t.ChangeGet([]any{&failures}, countQuery, b.Key, engine.Millis(now), engine.Millis(now.Add(b.Window)), b.Limit)
 	switch {
@@ -82,7 +81,7 @@ func (t *tx) count(b authn.Bucket, now time.Time) (full time.Duration, err error
 }
 
 // Uncount takes back what Count added.
-func (db *DB) Uncount(ctx context.Context, buckets []authn.Bucket, now time.Time) error {
+func (db *DB) Uncount(ctx context.Context, buckets []limit.Bucket, now time.Time) error {
 	return db.write(ctx, "Uncount", func(t *tx) error {
 		for _, b := range ordered(buckets) {
 			if _, err := t.Change(`UPDATE throttle SET failures = failures - 1 WHERE bucket = $1 AND failures > 0 AND resets_at > $2`,
@@ -95,6 +94,6 @@ func (db *DB) Uncount(ctx context.Context, buckets []authn.Bucket, now time.Time
 }
 
 // ordered is the buckets in an order that is everyone's, so that nobody waits for a row of someone who waits for theirs.
-func ordered(buckets []authn.Bucket) []authn.Bucket {
-	return slices.SortedFunc(slices.Values(buckets), func(a, b authn.Bucket) int { return cmp.Compare(a.Key, b.Key) })
+func ordered(buckets []limit.Bucket) []limit.Bucket {
+	return slices.SortedFunc(slices.Values(buckets), func(a, b limit.Bucket) int { return cmp.Compare(a.Key, b.Key) })
 }

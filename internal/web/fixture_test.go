@@ -13,6 +13,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/limit"
 	"github.com/gatehouse-auth/gatehouse/internal/store"
 	"github.com/gatehouse-auth/gatehouse/internal/store/storetest"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
@@ -137,8 +138,9 @@ func (h *house) serve(changes ...func(*web.Parts)) *httptest.Server {
 	issuer := "http://" + server.Listener.Addr().String()
 	parts := web.Parts{
 		Issuer: issuer, Directory: h.directory, Store: h.db, Audit: h.db, Keys: h.keys, Now: h.clock.now,
-		Log:   slog.New(slog.NewJSONHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		Authn: authn.New(h.db, h.keys, h.clock.now, authn.Options{InsecureFastHashing: true}),
+		Log:      slog.New(slog.NewJSONHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Failures: limit.Limiter{Store: h.db, Now: h.clock.now},
+		Authn:    authn.New(h.db, h.keys, h.clock.now, authn.Options{InsecureFastHashing: true}),
 	}
 	for _, change := range changes {
 		change(&parts)

@@ -24,6 +24,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/limit"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 	"github.com/gatehouse-auth/gatehouse/internal/web/account"
@@ -51,6 +52,7 @@ type Parts struct {
 	Now            func() time.Time
 	Metrics        prometheus.Registerer // may be nil
 	TrustedProxies []netip.Prefix        // whose X-Forwarded-For is believed; none by default
+	Failures       limit.Limiter         // counts the failures of clients
 	ClientFailures int                   // wrong client secrets per client and address in 15 minutes: 30 when zero
 	API            http.Handler          // mounted at /api/ (the demo's); may be nil
 }
@@ -83,7 +85,7 @@ func New(p Parts) http.Handler {
 	s := &server{
 		Parts: p, errors: errors,
 		endpoints: endpoint.New(endpoint.Options{
-			Issuer: p.Issuer, Authz: p.Authz, Authn: p.Authn, Store: p.Store, Keys: p.Keys, Log: p.Log, Now: p.Now, ClientFailures: p.ClientFailures,
+			Issuer: p.Issuer, Authz: p.Authz, Store: p.Store, Keys: p.Keys, Log: p.Log, Now: p.Now, Failures: p.Failures, ClientFailures: p.ClientFailures,
 		}),
 		flow:    flow.New(pages, p.Authz),
 		account: &account.Room{Pages: pages, Authz: p.Authz, Store: p.Store},

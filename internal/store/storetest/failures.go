@@ -11,6 +11,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/limit"
 	"github.com/gatehouse-auth/gatehouse/internal/store"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
@@ -65,11 +66,11 @@ var writes = []call{
 	}, nil},
 	{"EndSession", func(ctx context.Context, db *store.DB) error { return db.EndSession(ctx, "s1") }, nil},
 	{"Count", func(ctx context.Context, db *store.DB) error {
-		_, err := db.Count(ctx, []authn.Bucket{{Key: "a", Limit: 5, Window: time.Hour}, {Key: "new", Limit: 5, Window: time.Hour}}, now)
+		_, err := db.Count(ctx, []limit.Bucket{{Key: "a", Limit: 5, Window: time.Hour}, {Key: "new", Limit: 5, Window: time.Hour}}, now)
 		return err
 	}, nil},
 	{"Uncount", func(ctx context.Context, db *store.DB) error {
-		return db.Uncount(ctx, []authn.Bucket{{Key: "a"}, {Key: "b"}}, now)
+		return db.Uncount(ctx, []limit.Bucket{{Key: "a"}, {Key: "b"}}, now)
 	}, nil},
 
 	{"AddClient", func(ctx context.Context, db *store.DB) error {
@@ -227,7 +228,7 @@ func (k *kit) furnish() {
 	k.ok(k.db.EndSession(k.ctx, "s-bob"))
 	k.ok(k.db.AddKeys(k.ctx, []token.StoredKey{storedKey("k-first", "ES256/1", now)}))
 	k.ok(k.db.StartSession(k.ctx, session("s1", ada), ""))
-	_, err = k.db.Count(k.ctx, []authn.Bucket{{Key: "a", Limit: 5, Window: time.Hour}, {Key: "b", Limit: 5, Window: time.Hour}}, now)
+	_, err = k.db.Count(k.ctx, []limit.Bucket{{Key: "a", Limit: 5, Window: time.Hour}, {Key: "b", Limit: 5, Window: time.Hour}}, now)
 	k.ok(err)
 	k.ok(k.db.Block(k.ctx, authz.Block{Team: beta.ID, Client: public.ID, Reason: "no", CreatedAt: now}))
 }

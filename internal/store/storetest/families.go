@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/limit"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
@@ -214,7 +214,7 @@ func testPrune(k *kit) {
 	_, err = k.db.Redeem(k.ctx, family("f3", g)) // ended, and yet it is what tells the next replay
 	k.is(err, authz.ErrReplayed)
 	k.ok(k.db.StartSession(k.ctx, session("s1", ada), "")) // an hour
-	_, err = k.db.Count(k.ctx, []authn.Bucket{{Key: "a", Limit: 9, Window: time.Hour}, {Key: "b", Limit: 9, Window: 9 * time.Hour}}, now)
+	_, err = k.db.Count(k.ctx, []limit.Bucket{{Key: "a", Limit: 9, Window: time.Hour}, {Key: "b", Limit: 9, Window: 9 * time.Hour}}, now)
 	k.ok(err)
 
 	prune := func(at time.Time, batch, want int) {

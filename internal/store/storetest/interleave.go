@@ -7,6 +7,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/limit"
 	"github.com/gatehouse-auth/gatehouse/internal/store"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 )
@@ -264,7 +265,7 @@ func throttleMeeting() meeting {
 	errFull := errors.New("full")
 	count := func(first, second string) step {
 		return step{"Count", func(ctx context.Context, db *store.DB) error {
-			wait, err := db.Count(ctx, []authn.Bucket{{Key: first, Limit: 1, Window: time.Hour}, {Key: second, Limit: 1, Window: time.Hour}}, now)
+			wait, err := db.Count(ctx, []limit.Bucket{{Key: first, Limit: 1, Window: time.Hour}, {Key: second, Limit: 1, Window: time.Hour}}, now)
 			if err == nil && wait > 0 {
 				return errFull
 			}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/limit"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 )
 
@@ -194,9 +195,9 @@ func testSessions(k *kit) {
 }
 
 func testThrottle(k *kit) {
-	a := authn.Bucket{Key: "a", Limit: 2, Window: time.Minute}
-	b := authn.Bucket{Key: "b", Limit: 3, Window: time.Hour}
-	count := func(at time.Time, want time.Duration, buckets ...authn.Bucket) {
+	a := limit.Bucket{Key: "a", Limit: 2, Window: time.Minute}
+	b := limit.Bucket{Key: "b", Limit: 3, Window: time.Hour}
+	count := func(at time.Time, want time.Duration, buckets ...limit.Bucket) {
 		k.Helper()
 		equal(k, "wait", must[time.Duration](k)(k.db.Count(k.ctx, buckets, at)), want)
 	}
@@ -208,20 +209,20 @@ func testThrottle(k *kit) {
 	count(now.Add(time.Minute), time.Hour-time.Minute, b)
 	count(now.Add(time.Minute), 0, a) // a new window
 
-	k.ok(k.db.Uncount(k.ctx, []authn.Bucket{b, a}, now.Add(2*time.Minute)))
+	k.ok(k.db.Uncount(k.ctx, []limit.Bucket{b, a}, now.Add(2*time.Minute)))
 	count(now.Add(2*time.Minute), 0, b)
 	count(now.Add(2*time.Minute), 58*time.Minute, b)
-	k.ok(k.db.Uncount(k.ctx, []authn.Bucket{{Key: "unknown"}}, now))
+	k.ok(k.db.Uncount(k.ctx, []limit.Bucket{{Key: "unknown"}}, now))
 
-	none := authn.Bucket{Key: "none", Limit: 0, Window: time.Minute}
+	none := limit.Bucket{Key: "none", Limit: 0, Window: time.Minute}
 	count(now, time.Minute, none)
 	equal(k, "buckets saved by a refusal", k.rows("throttle", "bucket = 'none'"), 0)
 
 	// It never goes below nothing.
-	fresh := authn.Bucket{Key: "fresh", Limit: 1, Window: time.Minute}
+	fresh := limit.Bucket{Key: "fresh", Limit: 1, Window: time.Minute}
 	count(now, 0, fresh)
 	for range 3 {
-		k.ok(k.db.Uncount(k.ctx, []authn.Bucket{fresh}, now))
+		k.ok(k.db.Uncount(k.ctx, []limit.Bucket{fresh}, now))
 	}
 	count(now, 0, fresh)
 	count(now, time.Minute, fresh)

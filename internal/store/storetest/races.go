@@ -7,8 +7,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/limit"
 	"github.com/gatehouse-auth/gatehouse/internal/store"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 )
@@ -149,13 +149,13 @@ func testEndRaces(k *kit) {
 }
 
 func testThrottleRace(k *kit) {
-	const limit = 7
-	buckets := []authn.Bucket{{Key: "a", Limit: limit, Window: time.Hour}, {Key: "b", Limit: 100, Window: time.Hour}}
+	const most = 7
+	buckets := []limit.Bucket{{Key: "a", Limit: most, Window: time.Hour}, {Key: "b", Limit: 100, Window: time.Hour}}
 	var admitted atomic.Int64
 	k.together(40, func(i int, db *store.DB) {
 		mine := buckets
 		if i%4 < 2 { // in any order
-			mine = []authn.Bucket{buckets[1], buckets[0]}
+			mine = []limit.Bucket{buckets[1], buckets[0]}
 		}
 		wait, err := db.Count(k.ctx, mine, now)
 		if err != nil {
@@ -164,8 +164,8 @@ func testThrottleRace(k *kit) {
 			admitted.Add(1)
 		}
 	})
-	equal(k, "attempts admitted", admitted.Load(), limit)
-	equal(k, "failures counted", k.rows("throttle", "failures = $1", limit), 2)
+	equal(k, "attempts admitted", admitted.Load(), most)
+	equal(k, "failures counted", k.rows("throttle", "failures = $1", most), 2)
 }
 
 func testKeyRace(k *kit) {

@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
+	"github.com/gatehouse-auth/gatehouse/internal/limit"
 	"github.com/gatehouse-auth/gatehouse/internal/web/browser"
 	"github.com/gatehouse-auth/gatehouse/internal/web/route"
 	"github.com/gatehouse-auth/gatehouse/internal/web/ui"
@@ -69,7 +70,7 @@ func (room *Room) changePassword(w http.ResponseWriter, r *browser.Request) erro
 		return room.passwordRefused(w, r, http.StatusUnprocessableEntity, newPassword, ui.Text("password.differ"))
 	}
 	signedIn, err := room.Authn.ChangePassword(r.Context(), room.SignInRequest(r.Request, r.Session.User.Email, current), chosen)
-	if throttled, ok := errors.AsType[*authn.ThrottledError](err); ok {
+	if throttled, ok := errors.AsType[*limit.ThrottledError](err); ok {
 		room.Errors.Report(r.Request, err)
 		w.Header().Set("Retry-After", route.RetryAfter(throttled.Wait))
 		wait := words.English.Wait(throttled.Wait)

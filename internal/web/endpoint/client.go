@@ -6,7 +6,7 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/internal/authn"
+	"github.com/gatehouse-auth/gatehouse/internal/limit"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/web/route"
 )
@@ -59,19 +59,19 @@ const clientFailureWindow = 15 * time.Minute
 // failuresPerAddress is how many times ClientFailures one address may have with all the client ids that it tries.
 const failuresPerAddress = 10
 
-// countFailure counts err when a client failed to authenticate, and returns the error to answer with: err, or *authn.ThrottledError over the limit.
+// countFailure counts err when a client failed to authenticate, and returns the error to answer with: err, or *limit.ThrottledError over the limit.
 // A success is never counted and never refused. A secret of 256 bits cannot be guessed, so the limit protects the server, not the
 // secret, and a stranger at the same address cannot lock a client out.
 func (s *Server) countFailure(r *http.Request, clientID string, err error) error {
 	if !errors.Is(err, oauth.InvalidClient) {
 		return err
 	}
-	network := authn.Network(route.TraceOf(r.Context()).Address).String()
+	network := limit.Network(route.TraceOf(r.Context()).Address).String()
 	// WithoutCancel: a client that hangs up early is counted too.
-	throttled := s.Authn.Throttle(context.WithoutCancel(r.Context()), []authn.Bucket{
-		{Key: authn.BucketKey("client", clientID, network), Limit: s.ClientFailures, Window: clientFailureWindow},
-		{Key: authn.BucketKey("client-address", network), Limit: failuresPerAddress * s.ClientFailures, Window: clientFailureWindow},
-	})
+	throttled := s.Failures.Count(context.WithoutCancel(r.Context()),
+		limit.Bucket{Key: limit.Key("client", clientID, network), Limit: s.ClientFailures, Window: clientFailureWindow},
+		limit.Bucket{Key: limit.Key("client-address", network), Limit: failuresPerAddress * s.ClientFailures, Window: clientFailureWindow},
+	)
 	if throttled != nil {
 		return throttled
 	}

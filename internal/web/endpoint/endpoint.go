@@ -10,8 +10,8 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/limit"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 	"github.com/gatehouse-auth/gatehouse/internal/web/route"
@@ -22,8 +22,8 @@ import (
 type Options struct {
 	Issuer         string // the public URL, without a trailing slash
 	Authz          *authz.Server
-	Authn          *authn.Authenticator
-	Store          authz.Store // has the redirect URIs of public clients
+	Failures       limit.Limiter // counts failures to authenticate
+	Store          authz.Store   // has the redirect URIs of public clients
 	Keys           *token.Keyring
 	Log            *slog.Logger
 	Now            func() time.Time
@@ -51,7 +51,7 @@ func New(o Options) *Server {
 func (s *Server) Fail(w http.ResponseWriter, r *http.Request, err error) {
 	status, code, description := answerFor(err)
 	header := w.Header()
-	if throttled, ok := errors.AsType[*authn.ThrottledError](err); ok {
+	if throttled, ok := errors.AsType[*limit.ThrottledError](err); ok {
 		header.Set("Retry-After", route.RetryAfter(throttled.Wait))
 	}
 	if status == http.StatusUnauthorized && r.Header.Get("Authorization") != "" {
@@ -72,12 +72,12 @@ func answerFor(err error) (int, oauth.Code, string) {
 	if p, ok := errors.AsType[*route.Problem](err); ok {
 		return p.Status, oauth.InvalidRequest, p.Description
 	}
-	if throttled, ok := errors.AsType[*authn.ThrottledError](err); ok {
+	if throttled, ok := errors.AsType[*limit.ThrottledError](err); ok {
 		return http.StatusTooManyRequests, oauth.TemporarilyUnavailable, "Too many failed attempts to authenticate this client. Wait " +
 			inWords(throttled.Wait) + ", then try again with the right secret."
 	}
-	if limit, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return http.StatusRequestEntityTooLarge, oauth.InvalidRequest, fmt.Sprintf("The body is larger than %d bytes.", limit.Limit)
+	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return http.StatusRequestEntityTooLarge, oauth.InvalidRequest, fmt.Sprintf("The body is larger than %d bytes.", tooLarge.Limit)
 	}
 	code, description := oauth.Outside(err)
 	status := http.StatusBadRequest

@@ -4,8 +4,8 @@ import (
 	"errors"
 	"net/http"
 
-	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/limit"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 	"github.com/gatehouse-auth/gatehouse/internal/web/route"
@@ -39,7 +39,7 @@ func (f *Flow) Fail(w http.ResponseWriter, r *http.Request, err error) {
 		f.Errors.Report(r, err)
 	}
 	view := errorOnPage(err)
-	if throttled, ok := errors.AsType[*authn.ThrottledError](err); ok {
+	if throttled, ok := errors.AsType[*limit.ThrottledError](err); ok {
 		w.Header().Set("Retry-After", route.RetryAfter(throttled.Wait))
 	}
 	view.Frame = f.Frame(r, nil, titleOf(view.Status))
@@ -84,16 +84,16 @@ func errorOnPage(err error) errorView {
 	if p, ok := errors.AsType[*authz.PageError](err); ok {
 		return refusedRequest(p)
 	}
-	if throttled, ok := errors.AsType[*authn.ThrottledError](err); ok {
+	if throttled, ok := errors.AsType[*limit.ThrottledError](err); ok {
 		return errorView{
 			Status: http.StatusTooManyRequests, Sentence: ui.Text("error.throttled"),
 			Advice: ui.Text("error.throttled.advice", "wait", words.English.Wait(throttled.Wait)),
 		}
 	}
-	if limit, ok := errors.AsType[*http.MaxBytesError](err); ok {
+	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return errorView{
 			Status: http.StatusRequestEntityTooLarge, Sentence: ui.Text("error.too_large"), Advice: ui.Text("error.too_large.advice"),
-			Developer: []developerFact{{ui.Text("error.body_limit"), ui.Plain(ui.Text("error.bytes", "count", int(limit.Limit)))}},
+			Developer: []developerFact{{ui.Text("error.body_limit"), ui.Plain(ui.Text("error.bytes", "count", int(tooLarge.Limit)))}},
 		}
 	}
 	code, description := oauth.Outside(err)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/limit"
 	"github.com/gatehouse-auth/gatehouse/internal/web/route"
 	"github.com/gatehouse-auth/gatehouse/internal/web/ui"
 	"github.com/gatehouse-auth/gatehouse/internal/words"
@@ -137,7 +138,7 @@ func (f *Flow) SignIn(w http.ResponseWriter, r *http.Request) error {
 
 // signInFailed shows the page again. It says the same about an unknown e-mail and a wrong password.
 func (f *Flow) signInFailed(w http.ResponseWriter, r *http.Request, err error, email, sealed, target string) error {
-	throttled, tooMany := errors.AsType[*authn.ThrottledError](err)
+	throttled, tooMany := errors.AsType[*limit.ThrottledError](err)
 	if !tooMany && !errors.Is(err, authn.ErrSignInFailed) {
 		return err
 	}
