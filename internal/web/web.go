@@ -45,7 +45,7 @@ type Parts struct {
 	Authz          *authz.Server
 	Authn          *authn.Authenticator
 	Directory      *team.Directory
-	Store          authz.Store // what people have connected, and the origins of public clients
+	Store          Store
 	Keys           *token.Keyring
 	Audit          audit.Store  // what pages show of what happened; nothing when nil
 	Log            *slog.Logger // nothing is logged when nil
@@ -55,6 +55,12 @@ type Parts struct {
 	Failures       limit.Limiter         // counts the failures of clients
 	ClientFailures int                   // wrong client secrets per client and address in 15 minutes: 30 when zero
 	API            http.Handler          // mounted at /api/ (the demo's); may be nil
+}
+
+// Store has what people have connected, what teams block, and the origins of public clients.
+type Store interface {
+	teams.Store
+	endpoint.Store
 }
 
 // server is the Parts and the rooms.

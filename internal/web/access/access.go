@@ -9,24 +9,24 @@ import (
 	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/client"
+	"github.com/gatehouse-auth/gatehouse/internal/govern"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/gatehouse-auth/gatehouse/internal/scope"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/web/browser"
 	"github.com/gatehouse-auth/gatehouse/internal/web/ui"
 )
 
-// identity are the scopes about the person, not about the team's data.
-var identity = oauth.Scope{oauth.ScopeOpenID, oauth.ScopeProfile, oauth.ScopeEmail, oauth.ScopeOfflineAccess}
-
 // Describe sorts permissions for a page.
-func Describe(scopes []authz.ScopeInfo) ui.Permissions {
+func Describe(infos []scope.Info) ui.Permissions {
 	var p ui.Permissions
-	for _, info := range scopes {
+	for _, info := range infos {
 		line := ui.Permission{Name: info.Name, Description: info.Description}
 		switch {
-		case identity.Contains(info.Name):
+		case scope.Identity.Contains(info.Name):
 			p.You = append(p.You, line)
-		case info.Access == authz.Write:
+		case info.Access == scope.Write:
 			p.Write = append(p.Write, line)
 		default:
 			p.Read = append(p.Read, line)
@@ -36,18 +36,24 @@ func Describe(scopes []authz.ScopeInfo) ui.Permissions {
 }
 
 // Permissions is what a scope allows. A permission that the catalogue no longer has is shown by its name, because it is still granted.
-func Permissions(server *authz.Server, scope oauth.Scope) ui.Permissions {
-	known := server.Describe(scope)
-	for _, name := range scope {
-		if !slices.ContainsFunc(known, func(info authz.ScopeInfo) bool { return info.Name == name }) {
-			known = append(known, authz.ScopeInfo{Name: name, Access: authz.Write})
+func Permissions(server *authz.Server, granted oauth.Scope) ui.Permissions {
+	known := server.Describe(granted)
+	for _, name := range granted {
+		if !slices.ContainsFunc(known, func(info scope.Info) bool { return info.Name == name }) {
+			known = append(known, scope.Info{Name: name, Access: scope.Write})
 		}
 	}
 	return Describe(known)
 }
 
+// GrantStore is what ending a grant needs.
+type GrantStore interface {
+	Grants(ctx context.Context, f authz.GrantFilter) ([]authz.GrantDetail, error)
+	RevokeGrant(ctx context.Context, id authz.GrantID) error
+}
+
 // EndGrant ends a grant if it is among those of a filter: the person who asks may end these and no others. Any other grant is not found.
-func EndGrant(ctx context.Context, store authz.Store, among authz.GrantFilter, id authz.GrantID) (authz.GrantDetail, error) {
+func EndGrant(ctx context.Context, store GrantStore, among authz.GrantFilter, id authz.GrantID) (authz.GrantDetail, error) {
 	grants, err := store.Grants(ctx, among)
 	if err != nil {
 		return authz.GrantDetail{}, err
@@ -64,7 +70,7 @@ func EndGrant(ctx context.Context, store authz.Store, among authz.GrantFilter, i
 
 // Gone makes the store's error that something no longer exists the answer NoConnection.
 func Gone(err error) error {
-	for _, missing := range []error{authz.ErrNoGrant, authz.ErrNoClient, authz.ErrNoBlock, team.ErrNoTeam} {
+	for _, missing := range []error{authz.ErrNoGrant, client.ErrNoClient, govern.ErrNoBlock, team.ErrNoTeam} {
 		if errors.Is(err, missing) {
 			return browser.NoConnection
 		}
@@ -73,9 +79,9 @@ func Gone(err error) error {
 }
 
 // Lost are the permissions of a scope that ended, in words.
-func Lost(server *authz.Server, scope []string) []string {
+func Lost(server *authz.Server, granted []string) []string {
 	var lost []string
-	p := Permissions(server, scope)
+	p := Permissions(server, granted)
 	for _, permission := range slices.Concat(p.You, p.Read, p.Write) {
 		if permission.Description != "" {
 			lost = append(lost, permission.Description)

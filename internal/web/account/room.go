@@ -11,6 +11,8 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/client"
+	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/web/access"
 	"github.com/gatehouse-auth/gatehouse/internal/web/browser"
@@ -25,7 +27,13 @@ var files embed.FS
 type Room struct {
 	*browser.Pages
 	Authz *authz.Server
-	Store authz.Store // what people have connected
+	Store Store
+}
+
+// Store has what people have connected.
+type Store interface {
+	access.GrantStore
+	client.Reader
 }
 
 // Routes is the table of the room's pages. The start page is also for people who are not signed in.
@@ -71,7 +79,7 @@ func (room *Room) replays(ctx context.Context, user team.UserID, memberships []t
 	}
 	var alerts []ui.Alert
 	for _, e := range events {
-		application, err := room.applicationName(ctx, authz.ClientID(e.Client))
+		application, err := room.applicationName(ctx, oauth.ClientID(e.Client))
 		if err != nil {
 			return nil, err
 		}
@@ -100,15 +108,15 @@ func replayAlert(e audit.Event, application, in string) ui.Alert {
 }
 
 // applicationName is "" when the application was removed.
-func (room *Room) applicationName(ctx context.Context, id authz.ClientID) (string, error) {
+func (room *Room) applicationName(ctx context.Context, id oauth.ClientID) (string, error) {
 	if id == "" {
 		return "", nil
 	}
-	client, err := room.Store.Client(ctx, id)
-	if err != nil && !errors.Is(err, authz.ErrNoClient) {
+	found, err := room.Store.Client(ctx, id)
+	if err != nil && !errors.Is(err, client.ErrNoClient) {
 		return "", err
 	}
-	return client.Name, nil
+	return found.Name, nil
 }
 
 // teamOf is the person's team of an id; the zero Team when they are no member any more.

@@ -3,6 +3,7 @@
 package endpoint
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -23,11 +24,16 @@ type Options struct {
 	Issuer         string // the public URL, without a trailing slash
 	Authz          *authz.Server
 	Failures       limit.Limiter // counts failures to authenticate
-	Store          authz.Store   // has the redirect URIs of public clients
+	Store          Store
 	Keys           *token.Keyring
 	Log            *slog.Logger
 	Now            func() time.Time
 	ClientFailures int // wrong client secrets per client and address in 15 minutes
+}
+
+// Store has the redirect URIs of public clients: pages at their origins may call some endpoints.
+type Store interface {
+	PublicRedirectURIs(ctx context.Context) ([]string, error)
 }
 
 // Server is the endpoints.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/gatehouse-auth/gatehouse/internal/scope"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/web/access"
 	"github.com/gatehouse-auth/gatehouse/internal/web/browser"
@@ -141,7 +142,7 @@ func (f *Flow) consentPage(r *http.Request, next authz.Next, sealed string, prob
 }
 
 // teamOnPage is one team with what is new there since the last consent.
-func teamOnPage(choice authz.TeamChoice, asked []authz.ScopeInfo) consentTeam {
+func teamOnPage(choice authz.TeamChoice, asked []scope.Info) consentTeam {
 	t := consentTeam{
 		ID: string(choice.Team.ID), Name: choice.Team.Name, Slug: choice.Team.Slug,
 		Blocked: choice.Blocked, Before: len(choice.Granted) > 0,
@@ -149,9 +150,9 @@ func teamOnPage(choice authz.TeamChoice, asked []authz.ScopeInfo) consentTeam {
 	if !t.Before {
 		return t
 	}
-	for _, scope := range asked {
-		if !choice.Granted.Contains(scope.Name) {
-			t.New = append(t.New, scope.Description)
+	for _, info := range asked {
+		if !choice.Granted.Contains(info.Name) {
+			t.New = append(t.New, info.Description)
 		}
 	}
 	return t

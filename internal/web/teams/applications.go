@@ -8,6 +8,9 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/client"
+	"github.com/gatehouse-auth/gatehouse/internal/govern"
+	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/web/access"
 	"github.com/gatehouse-auth/gatehouse/internal/web/ui"
@@ -84,7 +87,7 @@ func (room *Room) applicationsOf(ctx context.Context, t team.Team) ([]applicatio
 	for _, c := range clients {
 		a := application{ID: string(c.ID), Machine: c.Machine, People: room.people(grants, c.ID)}
 		a.Name, a.Owner = c.Name, c.Owner
-		if i := slices.IndexFunc(blocks, func(b authz.Block) bool { return b.Client == c.ID }); i >= 0 {
+		if i := slices.IndexFunc(blocks, func(b govern.Block) bool { return b.Client == c.ID }); i >= 0 {
 			a.Blocked, a.Reason, a.BlockedSince = true, blocks[i].Reason, ui.Ago(blocks[i].CreatedAt, room.Now())
 		}
 		own := c.Team.ID == t.ID
@@ -125,10 +128,10 @@ func marks(own, machine, disabled, blocked bool) []ui.Mark {
 }
 
 // people are the members who connected a client, by name.
-func (room *Room) people(grants []authz.GrantDetail, client authz.ClientID) []member {
+func (room *Room) people(grants []authz.GrantDetail, id oauth.ClientID) []member {
 	var people []member
 	for _, g := range grants {
-		if g.Client.ID == client {
+		if g.Client.ID == id {
 			people = append(people, member{
 				Grant: string(g.ID), Person: ui.Person{Name: g.User.Name, Email: g.User.Email},
 				Use:         ui.Use{Since: ui.Ago(g.CreatedAt, room.Now()), Used: ui.Ago(g.LastUsed, room.Now())},
@@ -141,12 +144,12 @@ func (room *Room) people(grants []authz.GrantDetail, client authz.ClientID) []me
 }
 
 // describeMachine adds what a client that acts for itself may do, and when it last got a token.
-func (room *Room) describeMachine(ctx context.Context, a *application, c authz.Client) error {
-	scope := c.Scope
-	if len(scope) == 0 {
-		scope = room.Authz.Catalogue().Scope()
+func (room *Room) describeMachine(ctx context.Context, a *application, c client.Client) error {
+	allowed := c.Scope
+	if len(allowed) == 0 {
+		allowed = room.Authz.Catalogue().Scope()
 	}
-	a.Permissions = access.Permissions(room.Authz, scope)
+	a.Permissions = access.Permissions(room.Authz, allowed)
 	if room.Audit == nil {
 		return nil
 	}

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/client"
+	"github.com/gatehouse-auth/gatehouse/internal/govern"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/web/access"
 	"github.com/gatehouse-auth/gatehouse/internal/web/browser"
@@ -60,7 +62,7 @@ func (room *Room) govern(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	decision, grant, client, reason := sent[0], authz.GrantID(sent[1]), authz.ClientID(sent[2]), sent[3]
+	decision, grant, id, reason := sent[0], authz.GrantID(sent[1]), oauth.ClientID(sent[2]), sent[3]
 	switch decision {
 	case "end":
 		ended, err := access.EndGrant(r.Context(), room.Store, authz.GrantFilter{Team: r.team.ID}, grant)
@@ -69,16 +71,16 @@ func (room *Room) govern(w http.ResponseWriter, r *request) error {
 		}
 		return r.notify(w, browser.Notice{What: noticeEnded, Application: ended.Client.Name, Person: ended.User.Name, Scope: ended.Scope})
 	case "block":
-		return room.block(w, r, client, reason)
+		return room.block(w, r, id, reason)
 	case "unblock":
-		return room.unblock(w, r, client)
+		return room.unblock(w, r, id)
 	}
 	return oauth.InvalidRequest.Errorf("decision must be end, block or unblock")
 }
 
 // block keeps an application out of the team. When it cannot, the page comes back with the reason.
-func (room *Room) block(w http.ResponseWriter, r *request, id authz.ClientID, reason string) error {
-	client, err := room.blockable(r, id)
+func (room *Room) block(w http.ResponseWriter, r *request, id oauth.ClientID, reason string) error {
+	found, err := room.blockable(r, id)
 	if err != nil && err != browser.NoConnection {
 		return err
 	}
@@ -87,15 +89,15 @@ func (room *Room) block(w http.ResponseWriter, r *request, id authz.ClientID, re
 		form.clientIsUnknown = true
 		return room.blockRefused(w, r, form, "client", ui.Text("team_applications.unknown_client"))
 	}
-	if problem := authz.CheckReason(reason); problem != nil {
+	if problem := govern.CheckReason(reason); problem != nil {
 		form.reasonIsRejected = true
 		return room.blockRefused(w, r, form, "reason", reasonProblem(reason))
 	}
-	registry := authz.Registry{Store: room.Store, Catalogue: room.Authz.Catalogue(), Now: room.Now}
-	if err := registry.BlockClient(r.Context(), r.team.ID, id, reason); err != nil {
+	service := govern.Service{Store: room.Store, Clients: room.Store, Now: room.Now}
+	if err := service.Block(r.Context(), r.team.ID, id, reason); err != nil {
 		return access.Gone(err)
 	}
-	return r.notify(w, browser.Notice{What: noticeBlocked, Application: client.Name})
+	return r.notify(w, browser.Notice{What: noticeBlocked, Application: found.Name})
 }
 
 // reasonProblem is what is wrong with a reason that was rejected.
@@ -107,15 +109,15 @@ func reasonProblem(reason string) ui.Words {
 }
 
 // blockable is the client of an id, if it can act in this team; else browser.NoConnection. Another team's client is like none.
-func (room *Room) blockable(r *request, id authz.ClientID) (authz.Client, error) {
-	client, err := room.Store.Client(r.Context(), id)
+func (room *Room) blockable(r *request, id oauth.ClientID) (client.Client, error) {
+	found, err := room.Store.Client(r.Context(), id)
 	if err != nil {
-		return authz.Client{}, access.Gone(err)
+		return client.Client{}, access.Gone(err)
 	}
-	if !client.Global() && client.Team.ID != r.team.ID {
-		return authz.Client{}, browser.NoConnection
+	if !found.Global() && found.Team.ID != r.team.ID {
+		return client.Client{}, browser.NoConnection
 	}
-	return client, nil
+	return found, nil
 }
 
 // blockRefused shows the page with the form unfolded and what is wrong with it: the form of the application, or the one for others.
@@ -138,15 +140,15 @@ func (room *Room) blockRefused(w http.ResponseWriter, r *request, form blockForm
 }
 
 // unblock lets an application be connected again.
-func (room *Room) unblock(w http.ResponseWriter, r *request, id authz.ClientID) error {
-	client, err := room.Store.Client(r.Context(), id)
+func (room *Room) unblock(w http.ResponseWriter, r *request, id oauth.ClientID) error {
+	found, err := room.Store.Client(r.Context(), id)
 	if err != nil {
 		return access.Gone(err)
 	}
 	if err := room.Store.Unblock(r.Context(), r.team.ID, id); err != nil {
 		return access.Gone(err)
 	}
-	return r.notify(w, browser.Notice{What: noticeUnblocked, Application: client.Name})
+	return r.notify(w, browser.Notice{What: noticeUnblocked, Application: found.Name})
 }
 
 // notify shows the list again, with a notice.

@@ -9,7 +9,11 @@ import (
 	"slices"
 
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/client"
+	"github.com/gatehouse-auth/gatehouse/internal/govern"
+	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
+	"github.com/gatehouse-auth/gatehouse/internal/web/access"
 	"github.com/gatehouse-auth/gatehouse/internal/web/browser"
 	"github.com/gatehouse-auth/gatehouse/internal/web/route"
 	"github.com/gatehouse-auth/gatehouse/internal/web/ui"
@@ -22,7 +26,15 @@ var files embed.FS
 type Room struct {
 	*browser.Pages
 	Authz *authz.Server
-	Store authz.Store // what people have connected
+	Store Store
+}
+
+// Store has what a team's members have connected, and what the team blocks.
+type Store interface {
+	access.GrantStore
+	client.Reader
+	Clients(ctx context.Context) ([]client.Client, error)
+	govern.Store
 }
 
 // Routes is the table of the room's pages.
@@ -91,10 +103,10 @@ func (n *names) client(ctx context.Context, id string) (string, error) {
 	if name, known := n.clients[id]; known || id == "" {
 		return name, nil
 	}
-	client, err := n.room.Store.Client(ctx, authz.ClientID(id))
-	if err != nil && !errors.Is(err, authz.ErrNoClient) {
+	found, err := n.room.Store.Client(ctx, oauth.ClientID(id))
+	if err != nil && !errors.Is(err, client.ErrNoClient) {
 		return "", err
 	}
-	n.clients[id] = client.Name
-	return client.Name, nil
+	n.clients[id] = found.Name
+	return found.Name, nil
 }
