@@ -78,6 +78,9 @@ var arrows = map[string][]string{
 
 	"internal/web/ui/uitest": {"internal/web/ui"},
 
+	// A module of its own, so that ours does not depend on what they need.
+	"e2e/strangers": {"e2e/strangers"},
+
 	// What measures: programs of their own, which meet the server as strangers do.
 	"internal/bench": {"internal/bench"},
 

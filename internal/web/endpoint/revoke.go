@@ -16,6 +16,8 @@ func (s *Server) Revoke(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	w.Header().Set("Cache-Control", "no-store")
+	// The answer is empty, but some clients (simple-oauth2) accept only a Content-Type of JSON.
+	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Content-Length", "0")
 	w.WriteHeader(http.StatusOK)
 	return nil
