@@ -39,7 +39,7 @@ func (room *Room) account(w http.ResponseWriter, r *browser.Request) error {
 	view := accountView{
 		Frame: r.Frame(), Notice: room.notice(r), Person: ui.Person{Name: user.Name, Email: user.Email}, Since: ui.Ago(r.Session.AuthTime, room.Now()),
 	}
-	memberships, err := room.Directory.Store.Memberships(ctx, user.ID)
+	memberships, err := room.Directory.Teams.Memberships(ctx, user.ID)
 	if err != nil {
 		return err
 	}

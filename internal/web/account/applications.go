@@ -47,7 +47,7 @@ func (room *Room) applications(w http.ResponseWriter, r *browser.Request) error 
 	if err != nil {
 		return err
 	}
-	memberships, err := room.Directory.Store.Memberships(ctx, user.ID)
+	memberships, err := room.Directory.Teams.Memberships(ctx, user.ID)
 	if err != nil {
 		return err
 	}

@@ -24,7 +24,7 @@ func (room *Room) home(w http.ResponseWriter, r *http.Request) error {
 	view := homeView{Frame: room.Frame(r, session, ui.Text("home.title"))}
 	if session != nil {
 		view.Name = session.User.Name
-		memberships, err := room.Directory.Store.Memberships(r.Context(), session.User.ID)
+		memberships, err := room.Directory.Teams.Memberships(r.Context(), session.User.ID)
 		if err != nil {
 			return err
 		}

@@ -22,7 +22,7 @@ type Options struct {
 	Issuer     string // the public URL, without a trailing slash
 	ServerName string // on pages
 	Authn      *authn.Authenticator
-	Directory  *team.Directory
+	Directory  *team.Service
 	Keys       *token.Keyring
 	Audit      audit.Store // may be nil: then nothing is recorded or shown
 	Errors     route.ErrorLog

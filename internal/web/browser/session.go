@@ -69,7 +69,7 @@ func (p *Pages) RecordFailure(r *http.Request, email string) error {
 	if p.Audit == nil {
 		return nil
 	}
-	user, err := p.Directory.Store.UserByEmail(r.Context(), team.NormalizeEmail(email)) // its error does not quote the e-mail
+	user, err := p.Directory.People.UserByEmail(r.Context(), team.NormalizeEmail(email)) // its error does not quote the e-mail
 	if err != nil && !errors.Is(err, team.ErrNoUser) {
 		return err
 	}

@@ -94,7 +94,7 @@ func (room *Room) block(w http.ResponseWriter, r *request, id oauth.ClientID, re
 		return room.blockRefused(w, r, form, "reason", reasonProblem(reason))
 	}
 	service := govern.Service{Store: room.Store, Clients: room.Store, Now: room.Now}
-	if err := service.Block(r.Context(), r.team.ID, id, reason); err != nil {
+	if err := service.Block(r.Context(), r.actor, r.team.ID, id, reason); err != nil {
 		return access.Gone(err)
 	}
 	return r.notify(w, browser.Notice{What: noticeBlocked, Application: found.Name})

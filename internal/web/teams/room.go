@@ -51,7 +51,8 @@ func (room *Room) Routes() []route.Route {
 // request is a request of a team's admin for one of the team's pages.
 type request struct {
 	*browser.Request
-	team team.Team
+	team  team.Team
+	actor team.Actor
 }
 
 // frame is the frame of a team's page. The title names the team.
@@ -61,7 +62,7 @@ func (r *request) frame() ui.Frame { return r.Frame("team", ui.Name(r.team.Name)
 // not exist.
 func (room *Room) forAdmins(h func(w http.ResponseWriter, r *request) error) browser.Handler {
 	return func(w http.ResponseWriter, r *browser.Request) error {
-		memberships, err := room.Directory.Store.Memberships(r.Context(), r.Session.User.ID)
+		memberships, err := room.Directory.Teams.Memberships(r.Context(), r.Session.User.ID)
 		if err != nil {
 			return err
 		}
@@ -72,7 +73,7 @@ func (room *Room) forAdmins(h func(w http.ResponseWriter, r *request) error) bro
 		if memberships[i].Role != team.Admin {
 			return &route.Problem{Status: http.StatusForbidden, Description: "the person is no admin of this team", Words: "problem.admins_only"}
 		}
-		return h(w, &request{r, memberships[i].Team})
+		return h(w, &request{r, memberships[i].Team, team.ActingUser(r.Session.User, memberships)})
 	}
 }
 
@@ -91,7 +92,7 @@ func (n *names) user(ctx context.Context, id string) (string, error) {
 	if name, known := n.users[id]; known || id == "" {
 		return name, nil
 	}
-	user, err := n.room.Directory.Store.User(ctx, team.UserID(id))
+	user, err := n.room.Directory.People.User(ctx, team.UserID(id))
 	if err != nil && !errors.Is(err, team.ErrNoUser) {
 		return "", err
 	}
