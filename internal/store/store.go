@@ -86,7 +86,7 @@ type DB struct {
 	engine *engine.DB
 	opts   Options
 
-	memory memory
+	cache cache
 
 	lastEvent atomic.Int64 // the id of the last event that was appended
 
@@ -94,7 +94,7 @@ type DB struct {
 	pruned  string // the family up to which Prune has walked; "" at the beginning
 }
 
-//go:embed migrations/*.sql
+//go:embed migrations/*.sql migrations/unprefixed/*.sql
 var migrations embed.FS
 
 // Open opens a database ("sqlite:PATH" or "postgres://…") and brings its schema up to date under a lock.
@@ -102,15 +102,21 @@ var migrations embed.FS
 // that a newer release made.
 func Open(ctx context.Context, url string, opts Options) (*DB, error) {
 	opts = opts.withDefaults()
-	texts, err := fs.Sub(migrations, "migrations")
+	schema, err := fs.Sub(migrations, "migrations")
 	if err != nil {
 		return nil, err
 	}
-	opened, err := engine.Open(ctx, url, engine.Options{Migrations: texts, Observe: opts.Observe})
+	oldSchema, err := fs.Sub(schema, "unprefixed")
 	if err != nil {
 		return nil, err
 	}
-	return &DB{engine: opened, opts: opts, memory: memory{lease: opts.Lease}}, nil
+	opened, err := engine.Open(ctx, url, engine.Options{
+		Migrations: schema, Prefix: "gh_", OldMigrations: oldSchema, OldTable: "team_blocks", Observe: opts.Observe,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &DB{engine: opened, opts: opts, cache: cache{lease: opts.Lease}}, nil
 }
 
 // Ping reports whether the database answers.
@@ -119,7 +125,7 @@ func (db *DB) Ping(ctx context.Context) error { return db.engine.Ping(ctx) }
 // Close finishes the commit that is under way and closes the database. Later calls fail.
 func (db *DB) Close() error {
 	err := db.engine.Close()
-	db.memory.close()
+	db.cache.close()
 	return err
 }
 
@@ -137,10 +143,3 @@ func (db *DB) write(ctx context.Context, name string, work func(*tx) error) erro
 }
 
 func isNoRows(err error) bool { return errors.Is(err, sql.ErrNoRows) }
-
-func (db *DB) locking(clause string) string {
-	if !db.engine.PostgreSQL() {
-		return ""
-	}
-	return " " + clause
-}

@@ -243,7 +243,7 @@ func testFailures(k *kit) {
 	for _, w := range writes {
 		k := k.empty()
 		k.furnish()
-		before, recorded := k.dump(), k.rows("audit", "1 = 1")
+		before, recorded := k.dump(), k.rows("gh_audit", "1 = 1")
 		for n := int64(1); ; n++ {
 			var seen atomic.Int64
 			k.h.Fail(k.db, func(string) error {
@@ -276,7 +276,7 @@ func testFailures(k *kit) {
 			recorded++
 			equal(k, "the newest event after "+w.name, must[[]audit.Event](k)(k.db.Events(k.ctx, audit.Filter{Limit: 1}))[0].Kind, kind)
 		}
-		equal(k, "events after "+w.name, k.rows("audit", "1 = 1"), recorded)
+		equal(k, "events after "+w.name, k.rows("gh_audit", "1 = 1"), recorded)
 		k.done()
 	}
 }
