@@ -35,15 +35,15 @@ func testKeptUntil(k *kit) {
 	k.is(err, authz.ErrReused)
 
 	for _, row := range []kept{
-		{"families", "id = 'f-burnt'", burnt.ExpiresAt},
-		{"throttle", "bucket = 'a'", now.Add(7 * time.Minute)},
-		{"assertions", "client_id = 'c-global'", now.Add(11 * time.Minute)},
-		{"endings", "kind = 'token'", now.Add(13 * time.Minute)},
-		{"endings", "id = 'f-ended'", now.Add(30 * time.Minute)},
-		{"sessions", "id = 's1'", s.ExpiresAt},
+		{"gh_families", "id = 'f-burnt'", burnt.ExpiresAt},
+		{"gh_throttle", "bucket = 'a'", now.Add(7 * time.Minute)},
+		{"gh_assertions", "client_id = 'c-global'", now.Add(11 * time.Minute)},
+		{"gh_endings", "kind = 'token'", now.Add(13 * time.Minute)},
+		{"gh_endings", "id = 'f-ended'", now.Add(30 * time.Minute)},
+		{"gh_sessions", "id = 's1'", s.ExpiresAt},
 		// Its tokens are dead after 30 minutes, but its code must not be redeemed again: an hour is more than a code can live.
-		{"families", "id = 'f-ended'", now.Add(time.Hour)},
-		{"notices", "kind = 'mail.replayed'", now.Add(72 * time.Hour)},
+		{"gh_families", "id = 'f-ended'", now.Add(time.Hour)},
+		{"gh_notices", "kind = 'mail.replayed'", now.Add(72 * time.Hour)},
 	} {
 		must[int](k)(k.db.Prune(k.ctx, row.until.Add(-time.Millisecond), 100))
 		equal(k, row.table+" "+row.condition+" just before its end", k.rows(row.table, row.condition), 1)
@@ -66,7 +66,7 @@ func testEndedFamilyIsKept(k *kit) {
 		_, err := k.db.Redeem(k.ctx, f)
 		k.ok(err)
 		equal(k, "ending the family that "+name, must[bool](k)(k.db.EndFamily(k.ctx, f.ID, f.Client, now)), true)
-		equal(k, name, k.rows("families", "id = $1 AND expires_at = $2", string(f.ID), now.Add(tt.want).UnixMilli()), 1)
+		equal(k, name, k.rows("gh_families", "id = $1 AND expires_at = $2", string(f.ID), now.Add(tt.want).UnixMilli()), 1)
 	}
 }
 
