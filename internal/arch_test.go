@@ -20,6 +20,7 @@ const module = "github.com/gatehouse-auth/gatehouse/"
 var domain = []string{
 	"internal/oauth",
 	"internal/audit",
+	"internal/flight",
 	"internal/limit",
 	"internal/token",
 	"internal/scope",
@@ -39,6 +40,7 @@ var arrows = map[string][]string{
 	// Leaves.
 	"internal/oauth":  {},
 	"internal/audit":  {},
+	"internal/flight": {},
 	"internal/limit":  {},
 	"internal/token":  {"internal/oauth"},
 	"internal/words":  {},
@@ -49,6 +51,7 @@ var arrows = map[string][]string{
 	"internal/govern": {"internal/client", "internal/team", "internal/scope", "internal/oauth", "internal/audit"},
 	"internal/authz": {
 		"internal/govern", "internal/client", "internal/authn", "internal/team", "internal/token", "internal/oauth", "internal/scope", "internal/audit", "internal/limit",
+		"internal/flight",
 	},
 	"internal/store": with("internal/store/engine"),
 	"internal/web":   with("resourceserver", "docs"),
