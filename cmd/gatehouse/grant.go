@@ -108,7 +108,7 @@ team. The person can connect it again.`,
 		Args:    takes("ID"),
 		RunE: e.with(func(ctx context.Context, a *app.App, args []string) error {
 			id := authz.GrantID(args[0])
-			if _, err := a.Authz.EndGrant(ctx, team.CommandLine, id); err != nil {
+			if _, err := a.Authz.EndGrant(ctx, team.CommandLine, authz.GrantFilter{}, id); err != nil {
 				return fmt.Errorf("grant %q: %w", id, err)
 			}
 			return e.showf(struct {

@@ -129,7 +129,7 @@ func newHouse(t testing.TB, url string, changes ...func(*web.Parts)) *house {
 	var err error
 	h.keys, err = token.OpenKeyring(t.Context(), h.db, storetest.Keyed(t, h.db), h.clock.now)
 	h.ok(err)
-	h.directory = &team.Service{People: h.db, Teams: h.db, Now: h.clock.now}
+	h.directory = &team.Service{People: h.db, Teams: h.db, Audit: h.db, Now: h.clock.now}
 	h.registry = &client.Registry{Store: h.db, Catalogue: catalogue, Now: h.clock.now}
 	h.govern = &govern.Service{Store: h.db, Clients: h.db, Now: h.clock.now}
 	h.server = h.serve(changes...)
@@ -143,7 +143,7 @@ func (h *house) serve(changes ...func(*web.Parts)) *httptest.Server {
 	server := httptest.NewUnstartedServer(nil)
 	issuer := "http://" + server.Listener.Addr().String()
 	parts := web.Parts{
-		Issuer: issuer, Directory: h.directory, Store: h.db, Audit: h.db, Keys: h.keys, Now: h.clock.now,
+		Issuer: issuer, Directory: h.directory, Govern: h.govern, Clients: h.db, Audit: h.db, Keys: h.keys, Now: h.clock.now,
 		Log:      slog.New(slog.NewJSONHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Failures: limit.Limiter{Store: h.db, Now: h.clock.now},
 		Authn:    authn.New(h.db, h.keys, h.clock.now, authn.Options{InsecureFastHashing: true}),
