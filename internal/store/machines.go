@@ -108,42 +108,45 @@ func (db *DB) MachineLive(ctx context.Context, jti string, id oauth.ClientID, is
 const (
 	endMachine = `
 INSERT INTO gh_endings (kind, id, at, expires_at)
-SELECT 'client', ended.id, MAX(ended.at), MAX(ended.at) + CAST($3 AS BIGINT)
+SELECT 'client', c.id,
+	CASE WHEN c.latest > CAST($2 AS BIGINT) THEN c.latest ELSE CAST($2 AS BIGINT) END,
+	CASE WHEN c.latest > CAST($2 AS BIGINT) THEN c.latest ELSE CAST($2 AS BIGINT) END + CAST($3 AS BIGINT)
 FROM (
-	SELECT c.id, CAST($2 AS BIGINT) AS at FROM gh_clients c WHERE c.machine AND c.id = $1
-	UNION ALL
-	SELECT c.id, (SELECT MAX(a.id) FROM gh_audit a WHERE a.kind = 'token.machine' AND a.client_id = c.id) / 2048000
-	FROM gh_clients c WHERE c.machine AND c.id = $1
-) AS ended
-GROUP BY ended.id
+	SELECT id, machine, team_id,
+		(SELECT MAX(a.id) FROM gh_audit a WHERE a.kind = 'token.machine' AND a.client_id = gh_clients.id) / 2048000 AS latest
+	FROM gh_clients
+) AS c
+WHERE c.machine AND c.id = $1
 ON CONFLICT (kind, id) DO UPDATE SET
 	at = CASE WHEN gh_endings.at > excluded.at THEN gh_endings.at ELSE excluded.at END,
 	expires_at = CASE WHEN gh_endings.expires_at > excluded.expires_at THEN gh_endings.expires_at ELSE excluded.expires_at END`
 
 	endMachinesOfTeam = `
 INSERT INTO gh_endings (kind, id, at, expires_at)
-SELECT 'client', ended.id, MAX(ended.at), MAX(ended.at) + CAST($3 AS BIGINT)
+SELECT 'client', c.id,
+	CASE WHEN c.latest > CAST($2 AS BIGINT) THEN c.latest ELSE CAST($2 AS BIGINT) END,
+	CASE WHEN c.latest > CAST($2 AS BIGINT) THEN c.latest ELSE CAST($2 AS BIGINT) END + CAST($3 AS BIGINT)
 FROM (
-	SELECT c.id, CAST($2 AS BIGINT) AS at FROM gh_clients c WHERE c.machine AND c.team_id = $1
-	UNION ALL
-	SELECT c.id, (SELECT MAX(a.id) FROM gh_audit a WHERE a.kind = 'token.machine' AND a.client_id = c.id) / 2048000
-	FROM gh_clients c WHERE c.machine AND c.team_id = $1
-) AS ended
-GROUP BY ended.id
+	SELECT id, machine, team_id,
+		(SELECT MAX(a.id) FROM gh_audit a WHERE a.kind = 'token.machine' AND a.client_id = gh_clients.id) / 2048000 AS latest
+	FROM gh_clients
+) AS c
+WHERE c.machine AND c.team_id = $1
 ON CONFLICT (kind, id) DO UPDATE SET
 	at = CASE WHEN gh_endings.at > excluded.at THEN gh_endings.at ELSE excluded.at END,
 	expires_at = CASE WHEN gh_endings.expires_at > excluded.expires_at THEN gh_endings.expires_at ELSE excluded.expires_at END`
 
 	endMachineInTeam = `
 INSERT INTO gh_endings (kind, id, at, expires_at)
-SELECT 'client', ended.id, MAX(ended.at), MAX(ended.at) + CAST($4 AS BIGINT)
+SELECT 'client', c.id,
+	CASE WHEN c.latest > CAST($3 AS BIGINT) THEN c.latest ELSE CAST($3 AS BIGINT) END,
+	CASE WHEN c.latest > CAST($3 AS BIGINT) THEN c.latest ELSE CAST($3 AS BIGINT) END + CAST($4 AS BIGINT)
 FROM (
-	SELECT c.id, CAST($3 AS BIGINT) AS at FROM gh_clients c WHERE c.machine AND c.id = $1 AND c.team_id = $2
-	UNION ALL
-	SELECT c.id, (SELECT MAX(a.id) FROM gh_audit a WHERE a.kind = 'token.machine' AND a.client_id = c.id) / 2048000
-	FROM gh_clients c WHERE c.machine AND c.id = $1 AND c.team_id = $2
-) AS ended
-GROUP BY ended.id
+	SELECT id, machine, team_id,
+		(SELECT MAX(a.id) FROM gh_audit a WHERE a.kind = 'token.machine' AND a.client_id = gh_clients.id) / 2048000 AS latest
+	FROM gh_clients
+) AS c
+WHERE c.machine AND c.id = $1 AND c.team_id = $2
 ON CONFLICT (kind, id) DO UPDATE SET
 	at = CASE WHEN gh_endings.at > excluded.at THEN gh_endings.at ELSE excluded.at END,
 	expires_at = CASE WHEN gh_endings.expires_at > excluded.expires_at THEN gh_endings.expires_at ELSE excluded.expires_at END`

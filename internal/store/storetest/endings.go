@@ -124,8 +124,9 @@ func testEndingsOfMachines(k *kit) {
 // testEndingsWhenClocksDiffer: the process whose clock is behind ends what the other one issued or ended. The end is not
 // before the latest token of this client, and what is noted never moves back.
 func testEndingsWhenClocksDiffer(k *kit) {
-	for _, ender := range k.machineEnders() {
+	for i := range k.machineEnders() {
 		k := k.empty()
+		ender := k.machineEnders()[i]
 		k.populate()
 		other := acmes
 		other.ID, other.Name = "c-other", "Another machine of Acme"
@@ -141,8 +142,9 @@ func testEndingsWhenClocksDiffer(k *kit) {
 		}
 		equal(k, "what ended with "+ender.name, must[[]authz.Ending](k)(k.db.Endings(k.ctx, now)), want)
 	}
-	for _, ender := range k.machineEnders()[:2] { // after which the client is still there
+	for i := range 2 {
 		k := k.empty()
+		ender := k.machineEnders()[i]
 		k.populate()
 		k.ok(k.db.DisableClient(k.ctx, acmes.ID, now))
 		k.ok(k.db.EnableClient(k.ctx, acmes.ID))

@@ -183,7 +183,7 @@ func (k *kit) enders() []step {
 	}
 }
 
-// machineEnders is everything that ends Acme's machine, at the time of the process that does it.
+// machineEnders is everything that ends Acme's machine, at the time of the process that does it. After the first two the client is still there.
 func (k *kit) machineEnders() []step {
 	return []step{
 		{"DisableClient", func(ctx context.Context, db *store.DB) error { return db.DisableClient(ctx, acmes.ID, k.at(db)) }, nil},
