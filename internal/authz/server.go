@@ -65,7 +65,8 @@ func New(stores Stores, keys *token.Keyring, now func() time.Time, opts Options)
 	s := &Server{
 		grants: stores.Grants, families: stores.Families, machines: stores.Machines, refusals: refusals, keys: keys, now: now, opts: opts,
 		clients: &client.Authenticator{
-			Clients: stores.Clients, Assertions: stores.Assertions, Refusals: refusals, Now: now, Issuer: opts.Issuer, FetchJWKS: opts.FetchJWKS,
+			Clients: stores.Clients, Assertions: stores.Assertions, Refusals: refusals, Now: now, Issuer: opts.Issuer,
+			Algorithms: oauth.ClientAlgorithms(false), FetchJWKS: opts.FetchJWKS,
 		},
 	}
 	s.ended = s.newEndedList()
