@@ -25,7 +25,7 @@ func TestAttackRevokedTokenWithinTheLeewayOfItsExpiry(t *testing.T) {
 		w.ok(w.server.Revoke(w.ctx(), machine.asks(single.AccessToken)))
 		w.ok(w.db.RevokeGrant(w.ctx(), authz.GrantID(w.claims(grant.AccessToken)["grant_id"].(string))))
 
-		w.clock.advance(time.Hour + token.ClockLeeway - 2*time.Second)
+		w.clock.Advance(time.Hour + token.ClockLeeway - 2*time.Second)
 		said, _ := w.ended(w.server)
 		if len(said.Families) != 2 || len(said.Grants) != 1 || !slices.Equal(said.Tokens, []string{w.jti(single.AccessToken)}) {
 			t.Errorf("shortly after the tokens' expiry the list says %+v, want all of what was ended", said)
@@ -66,8 +66,8 @@ func TestAttackBurntCodesPileUp(t *testing.T) {
 	wantCode(t, err, oauth.InvalidGrant)
 	_, err = w.redeem(w.app, code)
 	wantCode(t, err, oauth.InvalidGrant)
-	w.clock.advance(time.Minute + token.ClockLeeway)
-	_, err = w.db.Prune(w.ctx(), w.clock.now(), 100)
+	w.clock.Advance(time.Minute + token.ClockLeeway)
+	_, err = w.db.Prune(w.ctx(), w.clock.Now(), 100)
 	w.ok(err)
 	w.wantFamily(code, "none")
 	_, err = w.redeem(w.app, code)
@@ -104,13 +104,13 @@ func TestAttackEndedConnectionsPileUp(t *testing.T) {
 		w.ok(w.server.Revoke(w.ctx(), w.app.asks(w.mustRedeem(w.app, code).RefreshToken)))
 		prune := func() {
 			t.Helper()
-			_, err := w.db.Prune(w.ctx(), w.clock.now(), 100)
+			_, err := w.db.Prune(w.ctx(), w.clock.Now(), 100)
 			w.ok(err)
 		}
-		w.clock.advance(time.Hour + time.Minute)
+		w.clock.Advance(time.Hour + time.Minute)
 		prune()
 		w.wantFamily(code, "ended")
-		w.clock.advance(time.Hour)
+		w.clock.Advance(time.Hour)
 		prune()
 		w.wantFamily(code, "none")
 	})
@@ -132,9 +132,9 @@ func TestAttackAssertionReplayedWhereTheClockIsBehind(t *testing.T) {
 	w := onSQLite(t)
 	key := newSigner(t, "k1")
 	client := w.register(client.Registration{Name: "K", RedirectURIs: []string{callback}, JWKS: key.jwks(t)})
-	used := key.assertion(w, client, map[string]any{"exp": w.clock.now().Add(time.Minute).Unix()})
+	used := key.assertion(w, client, map[string]any{"exp": w.clock.Now().Add(time.Minute).Unix()})
 	w.ok(w.believed(w.server, used))
-	_, err := w.db.Prune(w.ctx(), w.clock.now().Add(time.Minute+30*time.Second), 100) // by the server that is ahead
+	_, err := w.db.Prune(w.ctx(), w.clock.Now().Add(time.Minute+30*time.Second), 100) // by the server that is ahead
 	w.ok(err)
 	if err := w.believed(w.server, used); err == nil {
 		t.Error("the assertion works twice")
