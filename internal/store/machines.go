@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
@@ -59,7 +60,10 @@ func (db *DB) IssueMachine(ctx context.Context, client oauth.ClientID, at time.T
 			return t.happened(e)
 		})
 	}
-	if isNoRows(err) {
+	switch {
+	case errors.Is(err, errCommitted):
+		return nil
+	case isNoRows(err):
 		return authz.ErrNotLive
 	}
 	return err
