@@ -105,7 +105,7 @@ func New(store Store, keys *token.Keyring, now func() time.Time, opts Options) *
 }
 
 // ConcurrentHashes is how many passwords are hashed at once, at most.
-func (a *Authenticator) ConcurrentHashes() int { return cap(a.hasher.slots) }
+func (a *Authenticator) ConcurrentHashes() int { return a.hasher.pool.size }
 
 // now is the time as the store keeps it, to the millisecond, so that what is returned equals what is read back.
 func (a *Authenticator) now() time.Time { return a.clock().UTC().Truncate(time.Millisecond) }
