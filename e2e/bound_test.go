@@ -6,7 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/client"
+	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"golang.org/x/oauth2"
 )
 
@@ -31,7 +32,7 @@ func TestTokensDieAtTheAPIWithinTheBound(t *testing.T) {
 			}
 		}},
 		{"application disabled", func(h *house, c connection) {
-			h.ok(h.Registry.Store.DisableClient(h.t.Context(), authz.ClientID(c.client.id), time.Now()))
+			h.ok(h.Registry.Store.DisableClient(h.t.Context(), oauth.ClientID(c.client.id), time.Now()))
 		}},
 		{"left the team", func(h *house, _ connection) {
 			h.ok(h.Directory.RemoveMember(h.t.Context(), "acme", annEmail))
@@ -39,7 +40,7 @@ func TestTokensDieAtTheAPIWithinTheBound(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			h := shared.in(t)
-			client := h.registerAs(authz.Registration{})
+			client := h.registerAs(client.Registration{})
 			c := connection{client, h.token(client, "chatbot:read")}
 			if status := h.call("/api/chatbots/", c.token.AccessToken, nil); status != http.StatusOK {
 				t.Fatalf("before: got %d, want 200", status)

@@ -21,10 +21,9 @@ import (
 	"github.com/chromedp/cdproto/target"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
-
 	"github.com/gatehouse-auth/gatehouse/examples/chatapi/api"
 	"github.com/gatehouse-auth/gatehouse/examples/webclient/webapp"
-	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/resourceserver"
 )
 
@@ -318,7 +317,7 @@ func (h *house) webApp(name, host string, public bool) (address, clientID string
 	h.t.Helper()
 	server := httptest.NewUnstartedServer(nil)
 	address = strings.Replace("http://"+server.Listener.Addr().String(), "127.0.0.1", host, 1)
-	client, secret, err := h.Registry.AddClient(h.t.Context(), authz.Registration{
+	client, secret, err := h.Registry.AddClient(h.t.Context(), client.Registration{
 		Name: name, Owner: "Bright Ideas Ltd", Public: public, RedirectURIs: []string{address + "/callback"},
 	})
 	h.ok(err)
@@ -337,7 +336,7 @@ func (h *house) separateAPI() string {
 	h.t.Helper()
 	server := httptest.NewUnstartedServer(nil)
 	address := "http://" + server.Listener.Addr().String()
-	client, _, err := h.Registry.AddClient(h.t.Context(), authz.Registration{
+	client, _, err := h.Registry.AddClient(h.t.Context(), client.Registration{
 		Name: "API documentation", Public: true, RedirectURIs: []string{address + "/api/docs/oauth2-redirect.html"},
 	})
 	h.ok(err)

@@ -6,8 +6,7 @@ import (
 
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
-
-	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 )
 
 // Selectors of the buttons.
@@ -185,7 +184,7 @@ func TestBrowserShowsBlockedTeam(t *testing.T) {
 	const reason = "We are still reading their data processing terms. Ask Pat in room 4."
 	harbour, err := h.Directory.TeamBySlug(t.Context(), "harbour")
 	h.ok(err)
-	h.ok(h.Registry.BlockClient(t.Context(), harbour.ID, authz.ClientID(clientID), reason))
+	h.ok(h.Govern.Block(t.Context(), harbour.ID, oauth.ClientID(clientID), reason))
 
 	b.visit(app)
 	b.press(connectButton)

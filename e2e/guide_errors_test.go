@@ -20,14 +20,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/go-jose/go-jose/v4"
-	"github.com/go-jose/go-jose/v4/jwt"
-
 	"github.com/gatehouse-auth/gatehouse/examples/chatapi/api"
 	"github.com/gatehouse-auth/gatehouse/internal/app"
-	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/resourceserver"
+	"github.com/go-jose/go-jose/v4"
+	"github.com/go-jose/go-jose/v4/jwt"
 )
 
 const (
@@ -85,11 +84,14 @@ func (h *house) machine() registered {
 	h.t.Helper()
 	acme, err := h.Store.TeamBySlug(h.t.Context(), "acme")
 	h.ok(err)
-	client, secret, err := h.Registry.AddClient(h.t.Context(), authz.Registration{Name: "Machine", Machine: true, Team: acme})
+	machine, secret, err := h.Registry.AddClient(h.t.Context(), client.Registration{Name: "Machine", Machine: true, Team: acme})
 	h.ok(err)
-	client.RedirectURIs = []string{callback}
-	h.ok(h.Store.UpdateClient(h.t.Context(), client))
-	return registered{string(client.ID), secret.Reveal(), callback}
+	_, err = h.Store.UpdateClient(h.t.Context(), machine.ID, func(c client.Client) (client.Client, error) {
+		c.RedirectURIs = []string{callback}
+		return c, nil
+	})
+	h.ok(err)
+	return registered{string(machine.ID), secret.Reveal(), callback}
 }
 
 // answeredByRedirect provokes every error that a redirect URI can receive.

@@ -12,7 +12,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/go-jose/go-jose/v4"
 )
 
@@ -35,7 +35,7 @@ type life struct {
 }
 
 // registerAs registers an application.
-func (h *house) registerAs(r authz.Registration) registered {
+func (h *house) registerAs(r client.Registration) registered {
 	h.t.Helper()
 	r.Name, r.Owner = "Stranger", "Strangers Ltd"
 	if r.RedirectURIs == nil && !r.Machine && r.ResourceServer == "" {
@@ -106,17 +106,17 @@ func TestOpenIDClientLivesAWholeLife(t *testing.T) {
 	house := newHouse(t)
 	for name, tt := range map[string]struct {
 		key  string // the algorithm of private_key_jwt; "" means a client secret
-		reg  authz.Registration
+		reg  client.Registration
 		vars []string
 	}{
-		"secret":                     {"", authz.Registration{}, nil},
-		"ID tokens by ES256":         {"", authz.Registration{IDTokenAlgorithm: "ES256"}, nil},
-		"pushed":                     {"", authz.Registration{RequirePAR: true}, []string{"PAR=1"}},
-		"bound by ES256":             {"", authz.Registration{RequireDPoP: true}, []string{"DPOP=ES256"}},
-		"bound by Ed25519":           {"", authz.Registration{RequireDPoP: true}, []string{"DPOP=Ed25519"}},
-		"key ES256":                  {"ES256", authz.Registration{}, nil},
-		"key RS256, pushed, bound":   {"RS256", authz.Registration{RequirePAR: true, RequireDPoP: true}, []string{"PAR=1", "DPOP=ES256"}},
-		"key ES256, pushed, by RSA ": {"ES256", authz.Registration{RequirePAR: true, RequireDPoP: true}, []string{"PAR=1", "DPOP=RS256"}},
+		"secret":                     {"", client.Registration{}, nil},
+		"ID tokens by ES256":         {"", client.Registration{IDTokenAlgorithm: "ES256"}, nil},
+		"pushed":                     {"", client.Registration{RequirePAR: true}, []string{"PAR=1"}},
+		"bound by ES256":             {"", client.Registration{RequireDPoP: true}, []string{"DPOP=ES256"}},
+		"bound by Ed25519":           {"", client.Registration{RequireDPoP: true}, []string{"DPOP=Ed25519"}},
+		"key ES256":                  {"ES256", client.Registration{}, nil},
+		"key RS256, pushed, bound":   {"RS256", client.Registration{RequirePAR: true, RequireDPoP: true}, []string{"PAR=1", "DPOP=ES256"}},
+		"key ES256, pushed, by RSA ": {"ES256", client.Registration{RequirePAR: true, RequireDPoP: true}, []string{"PAR=1", "DPOP=RS256"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := house.in(t)
@@ -169,7 +169,7 @@ func TestAuthlibLivesAWholeLife(t *testing.T) {
 	for _, algorithm := range []string{"", "ES256", "RS256"} {
 		t.Run("key "+algorithm, func(t *testing.T) {
 			h := house.in(t)
-			var reg authz.Registration
+			var reg client.Registration
 			var vars []string
 			if algorithm != "" {
 				private, set := newClientKey(t, algorithm)
@@ -188,7 +188,7 @@ func TestAuthlibLivesAWholeLife(t *testing.T) {
 
 func TestRequestsOAuthlibRefreshesByItself(t *testing.T) {
 	h := newHouse(t)
-	client := h.registerAs(authz.Registration{})
+	client := h.registerAs(client.Registration{})
 	var got struct {
 		life
 		Saved int
@@ -205,7 +205,7 @@ func TestOAuth4WebAPIStartsFromTheAPI(t *testing.T) {
 	for _, key := range []string{"", "ES256", "Ed25519"} {
 		t.Run("bound by "+key, func(t *testing.T) {
 			h := house.in(t)
-			client := h.registerAs(authz.Registration{Public: true, RequireDPoP: key != ""})
+			client := h.registerAs(client.Registration{Public: true, RequireDPoP: key != ""})
 			var got life
 			program{"node", "node/browser.mjs"}.talk(h, client, h.person().connect, &got, "DPOP="+key)
 			wantType, wantStolen := "bearer", "accepted"
@@ -223,7 +223,7 @@ func TestMachineOnOAuth4WebAPI(t *testing.T) {
 	h := newHouse(t)
 	acme, err := h.Directory.TeamBySlug(t.Context(), "acme")
 	h.ok(err)
-	client := h.registerAs(authz.Registration{Machine: true, Team: acme})
+	client := h.registerAs(client.Registration{Machine: true, Team: acme})
 	var got life
 	program{"node", "node/machine.mjs"}.talk(h, client, nil, &got)
 	if got.Me.Team != "acme" || got.Me.ClientID != client.id || got.Tokens.RefreshToken != "" || got.Tokens.Scope != "chatbot:read" {
@@ -243,7 +243,7 @@ func TestMCPClientStartsFromARefusal(t *testing.T) {
 	for name, public := range map[string]bool{"confidential": false, "public": true} {
 		t.Run(name, func(t *testing.T) {
 			h := house.in(t)
-			client := h.registerAs(authz.Registration{Public: public})
+			client := h.registerAs(client.Registration{Public: public})
 			var got struct {
 				life
 				Began               string

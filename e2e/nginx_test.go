@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/client"
 )
 
 // nginx serves the files of a directory to callers with a token. It introspects each token as a registered resource server.
@@ -28,7 +28,7 @@ func (h *house) nginx() *http.Client {
 	}
 	scripts, err := filepath.Abs("nginx")
 	h.ok(err)
-	api := h.registerAs(authz.Registration{ResourceServer: h.url})
+	api := h.registerAs(client.Registration{ResourceServer: h.url})
 	text, err := os.ReadFile("nginx/nginx.conf")
 	h.ok(err)
 	config := strings.NewReplacer(
@@ -87,7 +87,7 @@ func TestNginxAsksAboutEachToken(t *testing.T) {
 		h.ok(err)
 		return response.StatusCode, string(body), response.Header.Get("X-Team")
 	}
-	client := h.registerAs(authz.Registration{})
+	client := h.registerAs(client.Registration{})
 	token, other := h.token(client, "chatbot:read"), h.token(client, "session:read")
 	for _, tt := range []struct {
 		name, token string

@@ -4,7 +4,7 @@ import (
 	"testing"
 
 	"github.com/coreos/go-oidc/v3/oidc"
-	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"golang.org/x/oauth2"
 )
 
@@ -14,7 +14,7 @@ func TestGoOIDCSignsIn(t *testing.T) {
 	for _, algorithm := range []string{"RS256", "ES256"} {
 		t.Run(algorithm, func(t *testing.T) {
 			h, ctx := house.in(t), t.Context()
-			client := h.registerAs(authz.Registration{IDTokenAlgorithm: algorithm})
+			client := h.registerAs(client.Registration{IDTokenAlgorithm: algorithm})
 			provider, err := oidc.NewProvider(ctx, h.url)
 			h.ok(err)
 			config := oauth2.Config{

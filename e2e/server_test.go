@@ -14,7 +14,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/examples/chatapi/api"
 	"github.com/gatehouse-auth/gatehouse/internal/app"
-	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/resourceserver"
 )
@@ -104,7 +104,7 @@ type registered struct {
 // register registers a global application with one redirect URI; a public one has no secret.
 func (h *house) register(redirectURI string, public bool) registered {
 	h.t.Helper()
-	client, secret, err := h.Registry.AddClient(h.t.Context(), authz.Registration{
+	client, secret, err := h.Registry.AddClient(h.t.Context(), client.Registration{
 		Name: "Stranger", Owner: "Strangers Ltd", Public: public, RedirectURIs: []string{redirectURI},
 	})
 	h.ok(err)

@@ -187,7 +187,7 @@ func namesOf(ctx context.Context, a *app.App) directory {
 	for _, t := range teams {
 		d.teams[string(t.ID)] = t.Slug
 	}
-	clients, _ := a.Registry.Store.Clients(ctx)
+	clients, _ := a.Store.Clients(ctx)
 	for _, c := range clients {
 		d.clients[string(c.ID)] = c.Name
 	}

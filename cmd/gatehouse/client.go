@@ -7,7 +7,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/gatehouse-auth/gatehouse/internal/app"
-	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/spf13/cobra"
@@ -16,7 +16,7 @@ import (
 
 // clientJSON is an application on the command line. The member names are those of RFC 7591 §2 and the standards that extend it, if they have one.
 type clientJSON struct {
-	ID           authz.ClientID `json:"client_id"`
+	ID           oauth.ClientID `json:"client_id"`
 	Secret       string         `json:"client_secret,omitempty"` // only when it was just made
 	Name         string         `json:"client_name"`
 	Owner        string         `json:"owner,omitempty"`
@@ -42,7 +42,7 @@ type clientJSON struct {
 }
 
 // clientOf lists every API scope of today for a client that may use all of them.
-func clientOf(a *app.App, c authz.Client) clientJSON {
+func clientOf(a *app.App, c client.Client) clientJSON {
 	scope := c.Scope
 	if len(scope) == 0 {
 		scope = a.Registry.Catalogue.Scope()
@@ -57,7 +57,7 @@ func clientOf(a *app.App, c authz.Client) clientJSON {
 }
 
 // kind names the kind of a client.
-func kind(c authz.Client) string {
+func kind(c client.Client) string {
 	switch {
 	case c.Machine:
 		return "machine"
@@ -148,7 +148,7 @@ func newClientList(e *env) *cobra.Command {
 		Short: "List all applications, by name",
 		Args:  takes(),
 		RunE: e.with(func(ctx context.Context, a *app.App, _ []string) error {
-			clients, err := a.Registry.Store.Clients(ctx)
+			clients, err := a.Store.Clients(ctx)
 			if err != nil {
 				return fmt.Errorf("list clients: %w", err)
 			}
@@ -182,15 +182,15 @@ func newClientShow(e *env) *cobra.Command {
 	}
 }
 
-func findClient(ctx context.Context, a *app.App, id string) (authz.Client, error) {
-	c, err := a.Registry.Store.Client(ctx, authz.ClientID(id))
+func findClient(ctx context.Context, a *app.App, id string) (client.Client, error) {
+	c, err := a.Store.Client(ctx, oauth.ClientID(id))
 	if err != nil {
-		return authz.Client{}, fmt.Errorf("client %q: %w", id, err)
+		return client.Client{}, fmt.Errorf("client %q: %w", id, err)
 	}
 	return c, nil
 }
 
-func writeClient(t *tabwriter.Writer, a *app.App, c authz.Client) {
+func writeClient(t *tabwriter.Writer, a *app.App, c client.Client) {
 	row(t, "client_id", string(c.ID))
 	row(t, "name", c.Name)
 	row(t, "owner", c.Owner)
@@ -221,7 +221,7 @@ func writeClient(t *tabwriter.Writer, a *app.App, c authz.Client) {
 }
 
 // writeClientOptions writes the options that a client uses.
-func writeClientOptions(t *tabwriter.Writer, c authz.Client) {
+func writeClientOptions(t *tabwriter.Writer, c client.Client) {
 	keys := "at " + c.JWKSURI
 	if c.JWKS != "" {
 		keys = "registered (--json shows them)"
@@ -283,7 +283,7 @@ forgets where the keys were; --require-par=false no longer requires it.`,
 			change.Name = &name
 		}
 		return e.with(func(ctx context.Context, a *app.App, args []string) error {
-			c, err := a.Registry.UpdateClient(ctx, authz.ClientID(args[0]), change)
+			c, err := a.Registry.UpdateClient(ctx, oauth.ClientID(args[0]), change)
 			if err != nil {
 				return err
 			}
@@ -306,7 +306,7 @@ it can be replaced everywhere without an outage; the next rotation ends it. With
 	}
 	cmd.Flags().BoolVar(&revokeOld, "revoke-old", false, "end every older secret now")
 	cmd.RunE = e.with(func(ctx context.Context, a *app.App, args []string) error {
-		secret, err := a.Registry.RotateSecret(ctx, authz.ClientID(args[0]), revokeOld)
+		secret, err := a.Registry.RotateSecret(ctx, oauth.ClientID(args[0]), revokeOld)
 		if err != nil {
 			return err
 		}
@@ -329,7 +329,7 @@ func newClientDisable(e *env) *cobra.Command {
 and do not come back.`,
 		Example: "  gatehouse client disable 7kq2m",
 		Args:    takes("CLIENT_ID"),
-		RunE: e.changeClient("disabled", func(ctx context.Context, s authz.Store, id authz.ClientID) error {
+		RunE: e.changeClient("disabled", func(ctx context.Context, s client.Store, id oauth.ClientID) error {
 			return s.DisableClient(ctx, id, e.now())
 		}),
 	}
@@ -343,7 +343,7 @@ func newClientEnable(e *env) *cobra.Command {
 disabled do not come back.`,
 		Example: "  gatehouse client enable 7kq2m",
 		Args:    takes("CLIENT_ID"),
-		RunE:    e.changeClient("enabled", func(ctx context.Context, s authz.Store, id authz.ClientID) error { return s.EnableClient(ctx, id) }),
+		RunE:    e.changeClient("enabled", func(ctx context.Context, s client.Store, id oauth.ClientID) error { return s.EnableClient(ctx, id) }),
 	}
 }
 
@@ -355,18 +355,18 @@ func newClientRemove(e *env) *cobra.Command {
 application for some time, use "gatehouse client disable".`,
 		Example: "  gatehouse client remove 7kq2m",
 		Args:    takes("CLIENT_ID"),
-		RunE:    e.changeClient("removed", func(ctx context.Context, s authz.Store, id authz.ClientID) error { return s.RemoveClient(ctx, id) }),
+		RunE:    e.changeClient("removed", func(ctx context.Context, s client.Store, id oauth.ClientID) error { return s.RemoveClient(ctx, id) }),
 	}
 }
 
 // changeClient returns the RunE of a command that changes a client. done is the word for it in the output.
-func (e *env) changeClient(done string, do func(context.Context, authz.Store, authz.ClientID) error) func(*cobra.Command, []string) error {
+func (e *env) changeClient(done string, do func(context.Context, client.Store, oauth.ClientID) error) func(*cobra.Command, []string) error {
 	return e.with(func(ctx context.Context, a *app.App, args []string) error {
 		c, err := findClient(ctx, a, args[0])
 		if err != nil {
 			return err
 		}
-		if err := do(ctx, a.Registry.Store, c.ID); err != nil {
+		if err := do(ctx, a.Store, c.ID); err != nil {
 			return fmt.Errorf("client %s: %w", c.ID, err)
 		}
 		if again, err := findClient(ctx, a, args[0]); err == nil { // it is gone after client remove

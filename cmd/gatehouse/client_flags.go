@@ -5,7 +5,7 @@ import (
 	"os"
 	"strings"
 
-	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -55,8 +55,8 @@ func (f *clientFlags) jwks() (string, error) {
 }
 
 // registration returns a new client from the flags.
-func (f *clientFlags) registration() (authz.Registration, error) {
-	reg := authz.Registration{
+func (f *clientFlags) registration() (client.Registration, error) {
+	reg := client.Registration{
 		RedirectURIs: f.redirectURIs, ResourceServer: f.resourceServer, Resources: f.resources, JWKSURI: f.jwksURI, IDTokenAlgorithm: f.idTokenAlgorithm,
 		PostLogoutRedirectURIs: f.postLogoutRedirectURIs, BackchannelLogoutURI: f.backchannelLogoutURI, RequirePAR: f.requirePAR, RequireDPoP: f.requireDPoP,
 	}
@@ -72,8 +72,8 @@ func (f *clientFlags) registration() (authz.Registration, error) {
 }
 
 // change returns what the given flags replace. A flag that was not given stays nil. A list that was given is not nil, even if it is empty.
-func (f *clientFlags) change(flags *pflag.FlagSet) (authz.ClientChange, error) {
-	change := authz.ClientChange{
+func (f *clientFlags) change(flags *pflag.FlagSet) (client.Change, error) {
+	change := client.Change{
 		RedirectURIs: given(flags, "redirect-uri", f.redirectURIs), Resources: given(flags, "resource", f.resources),
 		PostLogoutRedirectURIs: given(flags, "post-logout-redirect-uri", f.postLogoutRedirectURIs),
 	}

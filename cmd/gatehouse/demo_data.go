@@ -13,7 +13,8 @@ import (
 	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/internal/app"
-	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/client"
+	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 )
 
@@ -65,7 +66,7 @@ type demoSecrets struct {
 }
 
 type demoCredentials struct {
-	ID     authz.ClientID `json:"client_id"`
+	ID     oauth.ClientID `json:"client_id"`
 	Secret string         `json:"client_secret,omitempty"`
 }
 
@@ -105,7 +106,7 @@ func seedDemo(ctx context.Context, a *app.App, file string, at demoAddresses) (d
 func demoComplete(ctx context.Context, a *app.App, secrets demoSecrets) (bool, error) {
 	for _, c := range demoClients {
 		_, err := a.Store.Client(ctx, secrets.Clients[c.Name].ID)
-		if errors.Is(err, authz.ErrNoClient) {
+		if errors.Is(err, client.ErrNoClient) {
 			return false, nil
 		}
 		if err != nil {
@@ -153,7 +154,7 @@ func addDemoClients(ctx context.Context, a *app.App, secrets demoSecrets, at dem
 		return err
 	}
 	for _, c := range demoClients {
-		i := slices.IndexFunc(existing, func(e authz.Client) bool { return e.Name == c.Name })
+		i := slices.IndexFunc(existing, func(e client.Client) bool { return e.Name == c.Name })
 		switch {
 		case i < 0:
 			secrets.Clients[c.Name], err = addDemoClient(ctx, a, c, at)
@@ -170,16 +171,16 @@ func addDemoClients(ctx context.Context, a *app.App, secrets demoSecrets, at dem
 }
 
 // moveDemoClient changes an application's redirect URIs to this demo's ports. A machine has none.
-func moveDemoClient(ctx context.Context, a *app.App, id authz.ClientID, redirectURIs []string) error {
+func moveDemoClient(ctx context.Context, a *app.App, id oauth.ClientID, redirectURIs []string) error {
 	if len(redirectURIs) == 0 {
 		return nil
 	}
-	_, err := a.Registry.UpdateClient(ctx, id, authz.ClientChange{RedirectURIs: redirectURIs})
+	_, err := a.Registry.UpdateClient(ctx, id, client.Change{RedirectURIs: redirectURIs})
 	return err
 }
 
 func addDemoClient(ctx context.Context, a *app.App, c demoClient, at demoAddresses) (demoCredentials, error) {
-	registration := authz.Registration{Name: c.Name, Owner: c.Owner, Public: c.Public, Machine: c.Machine, RedirectURIs: at.redirectURIs(c.Name)}
+	registration := client.Registration{Name: c.Name, Owner: c.Owner, Public: c.Public, Machine: c.Machine, RedirectURIs: at.redirectURIs(c.Name)}
 	if c.Team != "" {
 		t, err := a.Store.TeamBySlug(ctx, c.Team)
 		if err != nil {
@@ -194,7 +195,7 @@ func addDemoClient(ctx context.Context, a *app.App, c demoClient, at demoAddress
 	return demoCredentials{client.ID, secret.Reveal()}, nil
 }
 
-func adoptDemoClient(ctx context.Context, a *app.App, c authz.Client, at demoAddresses) (demoCredentials, error) {
+func adoptDemoClient(ctx context.Context, a *app.App, c client.Client, at demoAddresses) (demoCredentials, error) {
 	if err := moveDemoClient(ctx, a, c.ID, at.redirectURIs(c.Name)); err != nil {
 		return demoCredentials{}, err
 	}

@@ -14,7 +14,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
-	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 )
 
 // demoJSON is the output of the demo with --json, once it is ready.
@@ -35,7 +35,7 @@ type demoUserJSON struct {
 
 type demoClientJSON struct {
 	Name         string         `json:"client_name"`
-	ID           authz.ClientID `json:"client_id"`
+	ID           oauth.ClientID `json:"client_id"`
 	Secret       string         `json:"client_secret,omitempty"`
 	Team         string         `json:"team,omitempty"`
 	Machine      bool           `json:"machine,omitempty"`

@@ -8,6 +8,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/internal/app"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/spf13/cobra"
 )
 
@@ -15,7 +16,7 @@ import (
 type grantJSON struct {
 	ID         authz.GrantID  `json:"id"` // the grant_id of tokens
 	Email      string         `json:"email"`
-	ClientID   authz.ClientID `json:"client_id"`
+	ClientID   oauth.ClientID `json:"client_id"`
 	ClientName string         `json:"client_name"`
 	Team       string         `json:"team"`
 	Scope      string         `json:"scope"`
@@ -56,7 +57,7 @@ refreshed a token under the grant. Calls of the API are not recorded.`,
 		if err != nil {
 			return err
 		}
-		grants, err := a.Registry.Store.Grants(ctx, filter)
+		grants, err := a.Store.Grants(ctx, filter)
 		if err != nil {
 			return fmt.Errorf("list grants: %w", err)
 		}
@@ -106,7 +107,7 @@ team. The person can connect it again.`,
 		Args:    takes("ID"),
 		RunE: e.with(func(ctx context.Context, a *app.App, args []string) error {
 			id := authz.GrantID(args[0])
-			if err := a.Registry.Store.RevokeGrant(ctx, id); err != nil {
+			if err := a.Store.RevokeGrant(ctx, id); err != nil {
 				return fmt.Errorf("grant %q: %w", id, err)
 			}
 			return e.showf(struct {

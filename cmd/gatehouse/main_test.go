@@ -123,8 +123,8 @@ func scriptConsent(t *testing.T, ts *testscript.TestScript, args []string) {
 	place, err := a.Directory.TeamBySlug(t.Context(), args[1])
 	ts.Check(err)
 	now := time.Now()
-	g, err := a.Registry.Store.SaveGrant(t.Context(), authz.Grant{
-		ID: authz.GrantID(token.NewID()), User: u.ID, Client: authz.ClientID(args[2]), Team: place.ID, Scope: oauth.Scope{args[3]}, CreatedAt: now, UpdatedAt: now,
+	g, err := a.Store.SaveGrant(t.Context(), authz.Grant{
+		ID: authz.GrantID(token.NewID()), User: u.ID, Client: oauth.ClientID(args[2]), Team: place.ID, Scope: oauth.Scope{args[3]}, CreatedAt: now, UpdatedAt: now,
 	})
 	ts.Check(err)
 	ts.Setenv("GRANT", string(g.ID))
@@ -133,14 +133,14 @@ func scriptConsent(t *testing.T, ts *testscript.TestScript, args []string) {
 // scriptRedeem saves an exchange of a code like the token endpoint: redeem GRANT.
 func scriptRedeem(t *testing.T, ts *testscript.TestScript, args []string) {
 	a := opened(t, ts)
-	grants, err := a.Registry.Store.Grants(t.Context(), authz.GrantFilter{})
+	grants, err := a.Store.Grants(t.Context(), authz.GrantFilter{})
 	ts.Check(err)
 	i := slices.IndexFunc(grants, func(g authz.GrantDetail) bool { return string(g.ID) == args[0] })
 	if i < 0 {
 		ts.Fatalf("no grant %s", args[0])
 	}
 	now := time.Now()
-	_, err = a.Registry.Store.Redeem(t.Context(), authz.Family{
+	_, err = a.Store.Redeem(t.Context(), authz.Family{
 		ID: authz.FamilyID(token.NewID()), Grant: grants[i].ID, Client: grants[i].Client.ID, Scope: grants[i].Scope,
 		AuthTime: now, CreatedAt: now, ExpiresAt: now.Add(time.Hour), TokenDeadAt: now.Add(time.Hour),
 	})

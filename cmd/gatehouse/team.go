@@ -6,7 +6,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/gatehouse-auth/gatehouse/internal/app"
-	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/spf13/cobra"
 )
@@ -24,7 +24,7 @@ func teamOf(t team.Team) teamJSON { return teamJSON{t.ID, t.Slug, t.Name, instan
 // blockJSON is a blocked application on the command line.
 type blockJSON struct {
 	Team      string         `json:"team"`
-	ClientID  authz.ClientID `json:"client_id"`
+	ClientID  oauth.ClientID `json:"client_id"`
 	Reason    string         `json:"reason,omitempty"`
 	CreatedAt instant        `json:"created_at,omitzero"`
 }
@@ -147,8 +147,8 @@ try to connect it see the reason. Blocking it again replaces the reason.`,
 		if err != nil {
 			return err
 		}
-		id := authz.ClientID(args[1])
-		if err := a.Registry.BlockClient(ctx, t.ID, id, reason); err != nil {
+		id := oauth.ClientID(args[1])
+		if err := a.Govern.Block(ctx, t.ID, id, reason); err != nil {
 			return err
 		}
 		return e.showf(blockJSON{Team: t.Slug, ClientID: id, Reason: reason}, "team %s blocks %s", t.Slug, id)
@@ -169,8 +169,8 @@ blocked do not come back.`,
 			if err != nil {
 				return err
 			}
-			id := authz.ClientID(args[1])
-			if err := a.Registry.Store.Unblock(ctx, t.ID, id); err != nil {
+			id := oauth.ClientID(args[1])
+			if err := a.Store.Unblock(ctx, t.ID, id); err != nil {
 				return fmt.Errorf("unblock %s in team %s: %w", id, t.Slug, err)
 			}
 			return e.showf(blockJSON{Team: t.Slug, ClientID: id}, "team %s no longer blocks %s", t.Slug, id)
@@ -189,7 +189,7 @@ func newTeamBlocks(e *env) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			blocks, err := a.Registry.Store.Blocks(ctx, t.ID)
+			blocks, err := a.Store.Blocks(ctx, t.ID)
 			if err != nil {
 				return fmt.Errorf("list blocks of team %s: %w", t.Slug, err)
 			}

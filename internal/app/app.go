@@ -16,6 +16,8 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/client"
+	"github.com/gatehouse-auth/gatehouse/internal/govern"
 	"github.com/gatehouse-auth/gatehouse/internal/limit"
 	"github.com/gatehouse-auth/gatehouse/internal/store"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
@@ -47,7 +49,8 @@ type App struct {
 	Directory *team.Directory
 	Authn     *authn.Authenticator
 	Authz     *authz.Server
-	Registry  *authz.Registry
+	Registry  *client.Registry
+	Govern    *govern.Service
 	API       http.Handler // mounted at /api/, for the demo; set it before Handler is called first
 
 	now      func() time.Time
@@ -83,7 +86,7 @@ func Open(ctx context.Context, cfg Config, deps Deps) (*App, error) {
 		a.now = time.Now
 	}
 	a.Store, err = store.Open(ctx, cfg.DatabaseURL, store.Options{
-		Observe: a.observe(deps.Observe), Now: a.now, MachineTokenLifetime: cfg.AccessTokenLifetime + authz.ClockLeeway, AuditRetention: cfg.AuditRetention,
+		Observe: a.observe(deps.Observe), Now: a.now, MachineTokenLifetime: cfg.AccessTokenLifetime + token.ClockLeeway, AuditRetention: cfg.AuditRetention,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)
@@ -106,7 +109,8 @@ func (a *App) assemble(ctx context.Context, deps Deps) error {
 	}
 	cfg := a.Config
 	a.Directory = &team.Directory{Store: a.Store, Now: a.now}
-	a.Registry = &authz.Registry{Store: a.Store, Catalogue: cfg.Scopes, Now: a.now}
+	a.Registry = &client.Registry{Store: a.Store, Catalogue: cfg.Scopes, Now: a.now}
+	a.Govern = &govern.Service{Store: a.Store, Clients: a.Store, Now: a.now}
 	a.Authn = authn.New(a.Store, a.Keys, a.now, authn.Options{
 		SessionLifetime:     cfg.SessionLifetime,
 		FailuresPerPair:     cfg.Limits.SignInFailuresPerPair,
@@ -115,7 +119,9 @@ func (a *App) assemble(ctx context.Context, deps Deps) error {
 		ConcurrentHashes:    cfg.Limits.ConcurrentPasswordHashes,
 		InsecureFastHashing: deps.InsecureFastHashing,
 	})
-	a.Authz = authz.New(a.Store, a.Keys, a.now, authz.Options{
+	a.Authz = authz.New(authz.Stores{
+		Clients: a.Store, Assertions: a.Store, Grants: a.Store, Families: a.Store, Machines: a.Store,
+	}, a.Keys, a.now, authz.Options{
 		Issuer:              cfg.PublicURL,
 		Audience:            cfg.Audience,
 		Catalogue:           cfg.Scopes,

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/scope"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 	"go.yaml.in/yaml/v4"
 )
@@ -23,7 +23,7 @@ type Config struct {
 	ServerName            string
 	Audience              string          // the API's identifier; PublicURL when empty
 	APIDocsURL            string          // may be empty
-	Scopes                authz.Catalogue // every API scope there is
+	Scopes                scope.Catalogue // every API scope there is
 	DatabaseURL           string          // sqlite:PATH or postgres://…; may hold a password
 	MasterKey             token.MasterKey // zero: the file beside an SQLite database
 	Listen                string          // host:port

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/scope"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -112,9 +112,9 @@ scopes:
 	want.Limits.ConcurrentPasswordHashes = 2
 	want.LogLevel = slog.LevelWarn
 	want.LogFormat = "text"
-	want.Scopes = authz.Catalogue{
-		{Name: "bot:read", Description: "See bots", Access: authz.Read},
-		{Name: "bot:write", Description: "Change bots", Access: authz.Write},
+	want.Scopes = scope.Catalogue{
+		{Name: "bot:read", Description: "See bots", Access: scope.Read},
+		{Name: "bot:write", Description: "Change bots", Access: scope.Write},
 	}
 	if diff := cmp.Diff(want, got, compareConfigs); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
@@ -142,7 +142,7 @@ func TestEnvironmentWinsOverFile(t *testing.T) {
 	}
 	want := DefaultConfig()
 	want.Listen, want.ServerName, want.MasterKey, want.CodeLifetime = ":3", "File", key, 30*time.Second
-	want.Scopes = authz.Catalogue{{Name: "a", Description: "A", Access: authz.Read}}
+	want.Scopes = scope.Catalogue{{Name: "a", Description: "A", Access: scope.Read}}
 	want.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("10.0.0.1/32"), netip.MustParsePrefix("192.168.0.0/16")}
 	want.Limits.ClientFailures = 7
 	if diff := cmp.Diff(want, got, compareConfigs); diff != "" {
@@ -155,7 +155,7 @@ func TestConfigScopesFromVariableAsJSON(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(authz.Catalogue{{Name: "a:b", Description: "A", Access: authz.Write}}, got.Scopes); diff != "" {
+	if diff := cmp.Diff(scope.Catalogue{{Name: "a:b", Description: "A", Access: scope.Write}}, got.Scopes); diff != "" {
 		t.Error(diff)
 	}
 }

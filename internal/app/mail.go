@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/client"
 )
 
 // Mail is one e-mail: plain text, in plain words.
@@ -86,7 +87,7 @@ What to do:
 }
 
 // application is a client's name, and who stands behind it where that is known.
-func application(c authz.Client) string {
+func application(c client.Client) string {
 	if c.Owner == "" {
 		return c.Name
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -110,7 +111,7 @@ func (a *App) tellPerson(ctx context.Context, n authz.Notice, write func(authz.G
 // tellClient posts the logout token of a notice to its client (OpenID Connect Back-Channel Logout 1.0 §2.5).
 func (a *App) tellClient(ctx context.Context, n authz.Notice) error {
 	logoutToken, to, err := a.Authz.LogoutToken(ctx, n)
-	if errors.Is(err, authz.ErrNoClient) || err == nil && to == nil {
+	if errors.Is(err, client.ErrNoClient) || err == nil && to == nil {
 		return errMoot
 	}
 	if err != nil {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
@@ -43,12 +44,12 @@ func (m *mailbox) send(_ context.Context, mail Mail) error {
 type connection struct {
 	user   team.User
 	team   team.Team
-	client authz.Client
+	client client.Client
 	grant  authz.Grant
 }
 
 // connect makes a person, a team and an application, and connects it.
-func connect(t *testing.T, a *App, reg authz.Registration) connection {
+func connect(t *testing.T, a *App, reg client.Registration) connection {
 	t.Helper()
 	var c connection
 	var err error
@@ -95,7 +96,7 @@ func TestPeopleAreToldInPlainWords(t *testing.T) {
 		clock, box := newMovable(), &mailbox{}
 		cfg.PublicURL = "https://auth.example.com"
 		a := open(t, cfg, Deps{Now: clock.now, Mail: box.send})
-		c := connect(t, a, authz.Registration{})
+		c := connect(t, a, client.Registration{})
 		a.deliver(t.Context())
 
 		family := c.redeem(t, a, "")
@@ -143,7 +144,7 @@ func TestMailThatFailsIsTriedAgainLaterAndLaterUntilItsTimeIsOver(t *testing.T) 
 	onEachDatabase(t, func(t *testing.T, cfg Config) {
 		clock, box := newMovable(), &mailbox{err: errors.New("the mail server is down")}
 		a := open(t, cfg, Deps{Now: clock.now, Mail: box.send})
-		connect(t, a, authz.Registration{})
+		connect(t, a, client.Registration{})
 		var waits []time.Duration
 		last := clock.now()
 		step := 30 * time.Second
@@ -181,7 +182,7 @@ func TestMailIsSentOnceByTwoServers(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, cfg Config) {
 		box := &mailbox{}
 		servers := []*App{open(t, cfg, Deps{Mail: box.send}), open(t, cfg, Deps{Mail: box.send})}
-		connect(t, servers[0], authz.Registration{})
+		connect(t, servers[0], client.Registration{})
 		var wg sync.WaitGroup
 		for i := range 8 {
 			wg.Go(func() { servers[i%2].deliver(t.Context()) })
@@ -196,7 +197,7 @@ func TestMailIsSentOnceByTwoServers(t *testing.T) {
 func TestNothingIsMailedAboutWhatIsOver(t *testing.T) {
 	box := &mailbox{}
 	a := open(t, testConfig(t), Deps{Mail: box.send})
-	c := connect(t, a, authz.Registration{})
+	c := connect(t, a, client.Registration{})
 	if err := a.Store.RevokeGrant(t.Context(), c.grant.ID); err != nil {
 		t.Fatal(err)
 	}
@@ -209,7 +210,7 @@ func TestNothingIsMailedAboutWhatIsOver(t *testing.T) {
 
 func TestWithoutAMailServerNoticesDoNotPileUp(t *testing.T) {
 	a := open(t, testConfig(t), Deps{})
-	connect(t, a, authz.Registration{})
+	connect(t, a, client.Registration{})
 	a.deliver(t.Context())
 	noNoticeIsLeft(t, a)
 }
@@ -249,7 +250,7 @@ func newLogoutEndpoint(t *testing.T) *logoutEndpoint {
 func signedOut(t *testing.T, cfg Config, clock *movable, endpoint *logoutEndpoint) (*App, connection, string) {
 	t.Helper()
 	a := open(t, cfg, Deps{Now: clock.now})
-	c := connect(t, a, authz.Registration{BackchannelLogoutURI: endpoint.url})
+	c := connect(t, a, client.Registration{BackchannelLogoutURI: endpoint.url})
 	const password = "a long and quiet passphrase"
 	if err := a.Authn.SetPassword(t.Context(), c.user, password); err != nil {
 		t.Fatal(err)

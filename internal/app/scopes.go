@@ -5,18 +5,18 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/gatehouse-auth/gatehouse/internal/authz"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/gatehouse-auth/gatehouse/internal/scope"
 	"go.yaml.in/yaml/v4"
 )
 
 // defaultScopes is the catalogue of the example API.
-func defaultScopes() authz.Catalogue {
-	return authz.Catalogue{
-		{Name: "chatbot:read", Description: "See the team's chatbots", Access: authz.Read},
-		{Name: "session:read", Description: "See the team's chat sessions and what was said in them", Access: authz.Read},
-		{Name: "chatbot:interact", Description: "Send messages to the team's chatbots", Access: authz.Write},
-		{Name: "session:write", Description: "Start chat sessions in the team", Access: authz.Write},
+func defaultScopes() scope.Catalogue {
+	return scope.Catalogue{
+		{Name: "chatbot:read", Description: "See the team's chatbots", Access: scope.Read},
+		{Name: "session:read", Description: "See the team's chat sessions and what was said in them", Access: scope.Read},
+		{Name: "chatbot:interact", Description: "Send messages to the team's chatbots", Access: scope.Write},
+		{Name: "session:write", Description: "Start chat sessions in the team", Access: scope.Write},
 	}
 }
 
@@ -25,16 +25,16 @@ func setScopes(c *Config, n *yaml.Node) error {
 	if n.Kind != yaml.SequenceNode || len(n.Content) == 0 {
 		return errors.New("has to be a list of at least one scope with name, description and access")
 	}
-	var catalogue authz.Catalogue
+	var catalogue scope.Catalogue
 	for _, item := range n.Content {
-		scope, err := parseScopeInfo(resolve(item))
+		info, err := parseScopeInfo(resolve(item))
 		if err != nil {
 			return err
 		}
-		if slices.ContainsFunc(catalogue, func(s authz.ScopeInfo) bool { return s.Name == scope.Name }) {
-			return inLine(item, "has %q twice", scope.Name)
+		if slices.ContainsFunc(catalogue, func(s scope.Info) bool { return s.Name == info.Name }) {
+			return inLine(item, "has %q twice", info.Name)
 		}
-		catalogue = append(catalogue, scope)
+		catalogue = append(catalogue, info)
 	}
 	c.Scopes = catalogue
 	return nil
@@ -43,40 +43,40 @@ func setScopes(c *Config, n *yaml.Node) error {
 // identityScopes are the standard's own (OpenID Connect Core §5.4, §11); an API cannot redefine them.
 var identityScopes = []string{"openid", "profile", "email", "address", "phone", "offline_access"}
 
-func parseScopeInfo(item *yaml.Node) (authz.ScopeInfo, error) {
-	var scope authz.ScopeInfo
+func parseScopeInfo(item *yaml.Node) (scope.Info, error) {
+	var info scope.Info
 	if item.Kind != yaml.MappingNode {
-		return scope, inLine(item, "has an entry that is not name, description and access")
+		return info, inLine(item, "has an entry that is not name, description and access")
 	}
 	for i := 0; i+1 < len(item.Content); i += 2 {
 		key, node := item.Content[i], resolve(item.Content[i+1])
 		text, err := scalar(node)
 		if err != nil {
-			return scope, err
+			return info, err
 		}
 		switch key.Value {
 		case "name":
-			scope.Name = text
+			info.Name = text
 		case "description":
-			scope.Description = strings.TrimSpace(text)
+			info.Description = strings.TrimSpace(text)
 		case "access":
-			scope.Access = authz.Access(text)
+			info.Access = scope.Access(text)
 		default:
-			return scope, inLine(key, "has an entry with the unknown field %q; an entry has name, description and access", key.Value)
+			return info, inLine(key, "has an entry with the unknown field %q; an entry has name, description and access", key.Value)
 		}
 	}
-	parsed, err := oauth.ParseScope(scope.Name)
+	parsed, err := oauth.ParseScope(info.Name)
 	switch {
 	case err != nil || len(parsed) != 1:
-		return scope, inLine(item, "has the name %q; a name is one word of visible ASCII characters without quotes or backslashes", scope.Name)
-	case slices.Contains(identityScopes, scope.Name):
-		return scope, inLine(item, "has %q, which is not the API's to define: it belongs to OpenID Connect", scope.Name)
-	case scope.Description == "":
-		return scope, inLine(item, "has %q without a description; the consent page shows it to people", scope.Name)
-	case scope.Access != authz.Read && scope.Access != authz.Write:
-		return scope, inLine(item, "has %q with access %q; it has to be read or write", scope.Name, scope.Access)
+		return info, inLine(item, "has the name %q; a name is one word of visible ASCII characters without quotes or backslashes", info.Name)
+	case slices.Contains(identityScopes, info.Name):
+		return info, inLine(item, "has %q, which is not the API's to define: it belongs to OpenID Connect", info.Name)
+	case info.Description == "":
+		return info, inLine(item, "has %q without a description; the consent page shows it to people", info.Name)
+	case info.Access != scope.Read && info.Access != scope.Write:
+		return info, inLine(item, "has %q with access %q; it has to be read or write", info.Name, info.Access)
 	}
-	return scope, nil
+	return info, nil
 }
 
 func showScopes(c Config) string {

@@ -6,6 +6,8 @@ package audit
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"time"
 )
 
@@ -113,4 +115,34 @@ type Store interface {
 	Record(ctx context.Context, e Event) error
 	// Events lists what a filter lets through, newest first.
 	Events(ctx context.Context, f Filter) ([]Event, error)
+}
+
+// Recorder records events that belong to no unit of work of the store.
+type Recorder struct {
+	Store Store // nil: nothing is recorded
+	Now   func() time.Time
+}
+
+// Record appends an event with the time and the origin of the call.
+func (r Recorder) Record(ctx context.Context, e Event) error {
+	if r.Store == nil {
+		return nil
+	}
+	origin := OriginFrom(ctx)
+	e.At, e.Actor, e.Address, e.RequestID = r.Now(), origin.Actor, origin.Address, origin.RequestID
+	if err := r.Store.Record(ctx, e); err != nil {
+		return fmt.Errorf("record %s: %w", e.Kind, err)
+	}
+	return nil
+}
+
+// Refused records a refusal and returns it. When it cannot be recorded the answer stays the same, and the log hears of both.
+//
+// A code or a token that was never issued here is not worth a row: garbage costs nothing. The caller throttles what can be tried from outside.
+func (r Recorder) Refused(ctx context.Context, e Event, refusal, cause error) error {
+	e.Detail = cause.Error()
+	if err := r.Record(ctx, e); err != nil {
+		return errors.Join(refusal, err)
+	}
+	return refusal
 }

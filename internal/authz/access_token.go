@@ -6,17 +6,14 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 )
 
-// ClockLeeway is how long after its expiry a token may still be believed by a resource server whose clock is behind, or that allows for one.
-// What has ended is told for as long: otherwise a token that was revoked would come back to life in its last moments.
-const ClockLeeway = time.Minute
-
 // issue is what one answer of the token endpoint is made of.
 type issue struct {
-	client  Client
+	client  client.Client
 	family  Family
 	live    Live
 	scope   oauth.Scope // of this access token

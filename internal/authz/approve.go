@@ -25,7 +25,7 @@ func (s *Server) Approve(ctx context.Context, r Request, session *authn.Session,
 		return s.ask(o), nil
 	}
 	now := s.now()
-	grant, err := s.store.SaveGrant(ctx, Grant{
+	grant, err := s.grants.SaveGrant(ctx, Grant{
 		ID: GrantID(token.NewID()), User: session.User.ID, Client: o.client.ID, Team: standing.Team.ID,
 		Scope: r.Scope, CreatedAt: now, UpdatedAt: now,
 	})
@@ -65,7 +65,7 @@ func (s *Server) Cancel(ctx context.Context, r Request) (oauth.AuthorizationResp
 	if r.ShownTo == "" {
 		return response, nil
 	}
-	return response, s.record(ctx, audit.Event{
+	return response, s.refusals.Record(ctx, audit.Event{
 		Kind: audit.ConsentDenied, User: string(r.ShownTo), Team: string(r.ShownTeam), Client: r.ClientID, Detail: r.Scope.String(),
 	})
 }

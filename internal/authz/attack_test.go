@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
@@ -283,14 +284,14 @@ func TestAttackCodeOutlivesItsReason(t *testing.T) {
 		}, oauth.InvalidGrant},
 		"client removed": {func(w *world) error { return w.db.RemoveClient(w.ctx(), w.app.ID) }, oauth.InvalidClient},
 		"client blocked by the team": {func(w *world) error {
-			return w.registry.BlockClient(w.ctx(), w.red.ID, w.app.ID, "no")
+			return w.govern.Block(w.ctx(), w.red.ID, w.app.ID, "no")
 		}, oauth.InvalidGrant},
 		"client blocked and unblocked": {func(w *world) error {
-			w.ok(w.registry.BlockClient(w.ctx(), w.red.ID, w.app.ID, "no"))
+			w.ok(w.govern.Block(w.ctx(), w.red.ID, w.app.ID, "no"))
 			return w.db.Unblock(w.ctx(), w.red.ID, w.app.ID)
 		}, oauth.InvalidGrant},
 		"scope taken from the client": {func(w *world) error {
-			_, err := w.registry.UpdateClient(w.ctx(), w.app.ID, authz.ClientChange{Scope: oauth.Scope{"chatbot:read"}})
+			_, err := w.registry.UpdateClient(w.ctx(), w.app.ID, client.Change{Scope: oauth.Scope{"chatbot:read"}})
 			return err
 		}, oauth.InvalidGrant},
 		"team removed": {func(w *world) error { _, err := w.directory.RemoveTeam(w.ctx(), "red"); return err }, oauth.InvalidGrant},

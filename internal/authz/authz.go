@@ -1,4 +1,4 @@
-// Package authz is the authorization server: clients, grants, codes and tokens. It decides who gets what, and declares the Store it needs.
+// Package authz is the authorization server: grants, codes and tokens. It decides who gets what, and declares the stores that it needs.
 //
 // It knows nothing of HTTP, HTML or SQL.
 //
@@ -14,69 +14,23 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
+	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 )
 
-// ClientID, GrantID and FamilyID are opaque identifiers, kept apart by their types.
+// GrantID and FamilyID are opaque identifiers, kept apart by their types.
 type (
-	ClientID string
 	GrantID  string
 	FamilyID string
 )
-
-// Client is a registered application. A global client (no Team) may be connected to any team; a team client acts only in its own.
-type Client struct {
-	ID           ClientID
-	Name         string
-	Owner        string // who registered it, as the consent page says it
-	Public       bool   // has no secret
-	Machine      bool   // acts for itself (client_credentials), always in its Team
-	Team         team.Team
-	RedirectURIs []string
-	Scope        oauth.Scope // the most it may ask for; empty means every API scope
-	Secrets      []ClientSecret
-	CreatedAt    time.Time
-	DisabledAt   time.Time // zero while enabled
-
-	ResourceServer         string   // the audience whose tokens it may introspect; "" when it is no resource server
-	Resources              []string // the audiences that its tokens may be for (RFC 8707); empty: the server's default only
-	JWKS                   string   // its public keys as a JSON Web Key Set, for private_key_jwt; or JWKSURI
-	JWKSURI                string
-	IDTokenAlgorithm       string // "RS256" or "ES256"; "" is the server's default
-	PostLogoutRedirectURIs []string
-	BackchannelLogoutURI   string
-	RequirePAR             bool // takes no authorization request that was not pushed (RFC 9126 §6)
-	RequireDPoP            bool // takes no bearer tokens (RFC 9449 §5.2: dpop_bound_access_tokens)
-}
-
-// Method is how the client has to authenticate; a client with a secret may use Basic or the body.
-func (c Client) Method() oauth.AuthMethod {
-	switch {
-	case c.Public:
-		return oauth.AuthNone
-	case c.JWKS != "" || c.JWKSURI != "":
-		return oauth.AuthPrivateKeyJWT
-	}
-	return oauth.AuthBasic
-}
-
-// Global reports whether any team may connect the client.
-func (c Client) Global() bool { return c.Team.ID == "" }
-
-// ClientSecret is one of at most two live secrets of a client.
-type ClientSecret struct {
-	Hash      string
-	CreatedAt time.Time
-	ExpiresAt time.Time // zero: does not expire
-}
 
 // Grant is what one user lets one client do in one team: consent, remembered. One per (user, client, team); the team is never null.
 // A grant that has ended is gone; connecting again makes another, with another id.
 type Grant struct {
 	ID        GrantID
 	User      team.UserID
-	Client    ClientID
+	Client    oauth.ClientID
 	Team      team.ID
 	Scope     oauth.Scope
 	CreatedAt time.Time
@@ -87,7 +41,7 @@ type Grant struct {
 type GrantDetail struct {
 	Grant
 	User   team.User
-	Client Client // without its secrets and redirect URIs
+	Client client.Client // without its secrets and redirect URIs
 	Team   team.Team
 
 	LastUsed time.Time // when a code of it was last redeemed or a refresh token used; zero when none was, or nothing of that is kept any more
@@ -96,16 +50,8 @@ type GrantDetail struct {
 // GrantFilter narrows a list of grants; empty fields do not narrow.
 type GrantFilter struct {
 	User   team.UserID
-	Client ClientID
+	Client oauth.ClientID
 	Team   team.ID
-}
-
-// Block is a team's refusal of a client, with the reason its admin gave.
-type Block struct {
-	Team      team.ID
-	Client    ClientID
-	Reason    string
-	CreatedAt time.Time
 }
 
 // Standing is one of a person's teams, as far as one client is concerned.
@@ -126,7 +72,7 @@ type Visitor struct {
 type Family struct {
 	ID        FamilyID // the code's id; it begins with its time
 	Grant     GrantID
-	Client    ClientID
+	Client    oauth.ClientID
 	Scope     oauth.Scope
 	AuthTime  time.Time
 	CreatedAt time.Time // when the code was redeemed
@@ -146,7 +92,7 @@ type Family struct {
 // Rotation is one use of a refresh token.
 type Rotation struct {
 	Family      FamilyID
-	Client      ClientID
+	Client      oauth.ClientID
 	Generation  int64 // of the token presented
 	At          time.Time
 	Grace       time.Duration
@@ -191,7 +137,7 @@ type Notice struct {
 	ID        string
 	Kind      string // "mail.connected", "mail.replayed", "backchannel_logout"
 	User      team.UserID
-	Client    ClientID
+	Client    oauth.ClientID
 	Team      team.ID
 	SessionID string
 	CreatedAt time.Time
@@ -211,81 +157,77 @@ type Live struct {
 
 // Errors of the store.
 var (
-	ErrNoClient = errors.New("no such client")
 	ErrNoGrant  = errors.New("no such grant")
-	ErrNoBlock  = errors.New("the team does not block this client")
 	ErrReplayed = errors.New("the code was redeemed before; its family has been ended")
 	ErrNotLive  = errors.New("the grant, person, membership, team or client has ended")
 	ErrReused   = errors.New("the refresh token was used before and its grace is over; its family has been ended")
 	ErrNoFamily = errors.New("no such family, it has ended, or its time is over")
-	ErrUsed     = errors.New("the assertion was used before")
 )
 
-// Store keeps clients, grants and families. Each method is one unit of work, named for what happens; none is a transaction's half.
-type Store interface {
-	Client(ctx context.Context, id ClientID) (Client, error) // ErrNoClient
-	Clients(ctx context.Context) ([]Client, error)           // by name, with redirect URIs, without secrets
-	AddClient(ctx context.Context, c Client) error           // team.ErrNoTeam when c.Team.ID is set and gone
-	// UpdateClient replaces everything that a ClientChange can replace. ErrNoClient.
-	UpdateClient(ctx context.Context, c Client) error
-	// AddClientSecret adds a secret and keeps the newest `keep` of the earlier ones that are alive. ErrNoClient.
-	AddClientSecret(ctx context.Context, id ClientID, s ClientSecret, keep int) error
-	DisableClient(ctx context.Context, id ClientID, at time.Time) error // ends its grants in the same transaction; ErrNoClient
-	EnableClient(ctx context.Context, id ClientID) error                // revives nothing; ErrNoClient
-	RemoveClient(ctx context.Context, id ClientID) error                // with its grants; ErrNoClient
-	// PublicRedirectURIs is every redirect URI of every enabled public client: the origins that may call the token endpoint from a browser.
-	PublicRedirectURIs(ctx context.Context) ([]string, error)
+// Stores is what a Server needs of the database, by noun. Each method of a store is one unit of work, named for what happens.
+type Stores struct {
+	Clients    client.Reader
+	Assertions client.AssertionStore
+	Grants     GrantStore
+	Families   FamilyStore
+	Machines   MachineStore
+}
 
+// GrantStore keeps what people allowed, and answers who is at the browser.
+type GrantStore interface {
 	// Standings is each team that the person belongs to, by name, with what concerns the client. One query.
-	Standings(ctx context.Context, user team.UserID, client ClientID) ([]Standing, error)
+	Standings(ctx context.Context, user team.UserID, client oauth.ClientID) ([]Standing, error)
 	// Visitor is who is at the browser: a session that is alive at now. authn.ErrNoSession. One query.
-	Visitor(ctx context.Context, session string, client ClientID, now time.Time) (Visitor, error)
-	// RememberedVisitor is what Visitor has answered before, if that is known, without a query. Of what has been answered anywhere since, it may lack a grant that was given or
-	// widened and the end of a block, and nothing else.
-	RememberedVisitor(session string, client ClientID, now time.Time) (visitor Visitor, known bool)
+	Visitor(ctx context.Context, session string, client oauth.ClientID, now time.Time) (Visitor, error)
+	// RememberedVisitor is an earlier answer of Visitor, if it is cached, without a query. It may lack a grant that was given or widened
+	// since, and the end of a block, and nothing else.
+	RememberedVisitor(session string, client oauth.ClientID, now time.Time) (visitor Visitor, known bool)
 	// SaveGrant creates the grant of (user, client, team), or adds g.Scope to the one there is, whose id and CreatedAt stay. It returns the grant as saved.
 	// ErrNotLive when the person is disabled or no member, the client disabled, gone or another team's, or blocked by the team.
 	SaveGrant(ctx context.Context, g Grant) (Grant, error)
 	Grants(ctx context.Context, f GrantFilter) ([]GrantDetail, error) // newest first
 	RevokeGrant(ctx context.Context, id GrantID) error                // with its families; ErrNoGrant
+}
 
-	// Redeem saves the family of a code that is redeemed: one atomic insert, which happens only if no family has this id and the grant covers f.Scope and it, its person,
-	// membership, team and client are alive and the team does not block the client. It returns who it is for.
+// FamilyStore keeps what follows from authorization codes.
+type FamilyStore interface {
+	// Redeem saves the family of a code that is redeemed: one atomic insert, which happens only if no family has this id and the grant covers
+	// f.Scope and it, its person, membership, team and client are alive and the team does not block the client. It returns who it is for.
 	// ErrReplayed when the code was redeemed before: the family is ended in the same transaction. ErrNotLive otherwise.
 	Redeem(ctx context.Context, f Family) (Live, error)
 	// Burn makes a code unredeemable that was not redeemed: it saves its family as ended. It does nothing to a family that exists.
 	Burn(ctx context.Context, f Family) error
-
-	// TrimFamilies lets the families of a grant whose ids are below `before`, and that are not among the newest `keep` of them, expire with their access tokens, unless they are
-	// refreshed before. Nobody may redeem a code with such an id any more. It does so when there
-	// are twice as many.
+	// TrimFamilies lets the older families of a grant expire with their access tokens, unless they are refreshed before: those whose ids are
+	// below `before` and not among the newest `keep`. Nobody may redeem a code with such an id any more. It does so when there are twice as many.
 	TrimFamilies(ctx context.Context, grant GrantID, before FamilyID, keep int) error
-
-	Block(ctx context.Context, b Block) error                         // ends the client's grants in the team in the same transaction; replaces the reason
-	Unblock(ctx context.Context, team team.ID, client ClientID) error // ErrNoBlock
-	Blocks(ctx context.Context, team team.ID) ([]Block, error)        // newest first
-
-	// Rotate uses a refresh token: one compare-and-swap on the generation, which happens only if the family is the client's, not ended, not expired, bound to the same key, and everything
-	// that justifies it is alive. When the swap fails because exactly this generation was rotated within the grace, the same successor is the answer (Retry). When the generation is
-	// older than that: the family is ended in the same transaction, and ErrReused. Otherwise ErrNoFamily or ErrNotLive, and nothing happens. Another client's token: ErrNoFamily.
+	// Rotate uses a refresh token: one compare-and-swap on the generation, which happens only if the family is the client's, not ended, not
+	// expired, bound to the same key, and everything that justifies it is alive. When the swap fails because exactly this generation was rotated
+	// within the grace, the same successor is the answer (Retry). When the generation is older than that: the family is ended in the same
+	// transaction, and ErrReused. Otherwise ErrNoFamily or ErrNotLive, and nothing happens. Another client's token: ErrNoFamily.
 	Rotate(ctx context.Context, r Rotation) (Rotated, error)
 	// Connection is a family and what justifies it, all alive at now; ErrNoFamily otherwise. One query.
 	Connection(ctx context.Context, id FamilyID, now time.Time) (Connection, error)
 	// EndFamily ends a family of this client; true when it lived. Unknown, foreign and ended families are no error.
-	EndFamily(ctx context.Context, id FamilyID, client ClientID, at time.Time) (bool, error)
-	// IssueMachine records the issue of a machine token, if the client is one, and client and team are alive and the team does not block it: ErrNotLive. Whoever
-	// ends one of them at the same time was first, or waits; then the end they note is not before the token's iat, which is taken before the call.
-	IssueMachine(ctx context.Context, client ClientID, at time.Time, scope oauth.Scope) error
-	// EndToken ends a machine token until it expires: one row.
-	EndToken(ctx context.Context, jti string, client ClientID, at, expires time.Time) error
-	// MachineLive is the client of a machine token with its team, when token, client and team are alive, and the client has not been disabled or blocked
-	// since the token was issued (its iat); ErrNotLive otherwise. Without secrets and redirect URIs. One query.
-	MachineLive(ctx context.Context, jti string, client ClientID, issued time.Time) (Client, error)
+	EndFamily(ctx context.Context, id FamilyID, client oauth.ClientID, at time.Time) (bool, error)
 	// Endings is what has ended and might still be believed at now. One query.
 	Endings(ctx context.Context, now time.Time) ([]Ending, error)
-	// UseAssertion remembers an assertion until it expires; ErrUsed when it was there already.
-	UseAssertion(ctx context.Context, client ClientID, jti string, expires time.Time) error
+}
 
+// MachineStore keeps what machine clients were given, which have no grant.
+type MachineStore interface {
+	// IssueMachine records the issue of a machine token, if the client is one, and client and team are alive and the team does not block it:
+	// ErrNotLive. An end of one of them at the same time came first, or waits; then the end that is noted is not before the token's iat,
+	// which is taken before the call.
+	IssueMachine(ctx context.Context, client oauth.ClientID, at time.Time, scope oauth.Scope) error
+	// EndToken ends a machine token until it expires: one row.
+	EndToken(ctx context.Context, jti string, client oauth.ClientID, at, expires time.Time) error
+	// MachineLive is the client of a machine token with its team, when token, client and team are alive, and the client has not been disabled or
+	// blocked since the token was issued (its iat); ErrNotLive otherwise. Without secrets and redirect URIs. One query.
+	MachineLive(ctx context.Context, jti string, client oauth.ClientID, issued time.Time) (client.Client, error)
+}
+
+// NoticeStore keeps messages that must be delivered.
+type NoticeStore interface {
 	// DueNotices takes up to limit notices that are due and postpones each until retry, so that no other process delivers it too.
 	DueNotices(ctx context.Context, now, retry time.Time, limit int) ([]Notice, error)
 	// Postpone leaves a notice that could not be delivered for another time.

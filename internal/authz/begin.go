@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 )
@@ -36,13 +37,13 @@ func (s *Server) Begin(ctx context.Context, p oauth.Params) (Request, error) {
 
 // begun is a checked request whose person is now at the browser. Sessions are kept to the millisecond; with finer time here, a sign-in in the same millisecond would
 // seem to be older than the request.
-func (s *Server) begun(r Request, client Client) Request {
+func (s *Server) begun(r Request, client client.Client) Request {
 	r.IssuedAt, r.client = s.now().Truncate(time.Millisecond), &client
 	return r
 }
 
 // check checks everything but who the client is, beginning with the redirect URI. Until that is verified, nothing may be redirected (RFC 9700 §4.11), and errors are pages.
-func (s *Server) check(client Client, p oauth.Params) (Request, error) {
+func (s *Server) check(client client.Client, p oauth.Params) (Request, error) {
 	redirectURI, err := p.Required("redirect_uri")
 	if err != nil {
 		return Request{}, &PageError{Err: err, Client: client.Name}
@@ -57,7 +58,7 @@ func (s *Server) check(client Client, p oauth.Params) (Request, error) {
 		admitted, err = s.admit(client, r)
 	} else if len(r.Scope) > 0 {
 		// What is wrong comes after the scope, which comes first.
-		if _, scopeErr := s.opts.Catalogue.resolve(client, r.Scope); scopeErr != nil {
+		if _, scopeErr := client.ResolveScope(s.opts.Catalogue, r.Scope); scopeErr != nil {
 			err = scopeErr
 		}
 	}
@@ -68,32 +69,36 @@ func (s *Server) check(client Client, p oauth.Params) (Request, error) {
 }
 
 // identify finds the client. Its errors are pages.
-func (s *Server) identify(ctx context.Context, p oauth.Params) (Client, error) {
+func (s *Server) identify(ctx context.Context, p oauth.Params) (client.Client, error) {
 	id, err := p.Required("client_id")
 	if err != nil {
-		return Client{}, &PageError{Err: err}
+		return client.Client{}, &PageError{Err: err}
 	}
-	client, err := s.store.Client(ctx, ClientID(id))
-	if errors.Is(err, ErrNoClient) {
-		return Client{}, noSuchClient(id)
+	return s.enabledClient(ctx, oauth.ClientID(id))
+}
+
+// enabledClient is the client as it is now. When it is unknown or disabled, nothing may be redirected: the error is a *PageError.
+func (s *Server) enabledClient(ctx context.Context, id oauth.ClientID) (client.Client, error) {
+	c, err := s.clients.Clients.Client(ctx, id)
+	switch {
+	case errors.Is(err, client.ErrNoClient):
+		return c, &PageError{Err: oauth.InvalidClient.Errorf("no client is registered under this client_id"), Received: string(id)}
+	case err != nil:
+		return c, fmt.Errorf("load a client: %w", err) // its id is any text: it may be a secret in the wrong place
+	case !c.DisabledAt.IsZero():
+		return c, &PageError{Err: oauth.InvalidClient.Errorf("this client was disabled by the server's operator"), Client: c.Name}
 	}
-	if err != nil {
-		return Client{}, fmt.Errorf("load a client: %w", err) // its id is any text: it may be a secret in the wrong place
-	}
-	if !client.DisabledAt.IsZero() {
-		return Client{}, disabledClient(client)
-	}
-	return client, nil
+	return c, nil
 }
 
 // admit checks what the client may ask for, fills in the scope when none was named, and replaces the hint by whom it means.
-func (s *Server) admit(client Client, r oauth.AuthorizationRequest) (Request, error) {
-	scope, err := s.opts.Catalogue.resolve(client, r.Scope)
+func (s *Server) admit(client client.Client, r oauth.AuthorizationRequest) (Request, error) {
+	scope, err := client.ResolveScope(s.opts.Catalogue, r.Scope)
 	if err != nil {
 		return Request{}, err
 	}
 	r.Scope = scope
-	if !client.allows(oauth.GrantAuthorizationCode) {
+	if !client.MayUse(oauth.GrantAuthorizationCode) {
 		return Request{}, oauth.UnauthorizedClient.Errorf("this client acts for itself and may not ask a person for access")
 	}
 	if err := within(r.Resource, s.resources(client)); err != nil {
@@ -109,7 +114,7 @@ func (s *Server) admit(client Client, r oauth.AuthorizationRequest) (Request, er
 }
 
 // hinted is the person that an id_token_hint is about (OpenID Connect Core §3.1.2.1). The hint may have expired; it has to be one that this client got here.
-func (s *Server) hinted(client Client, hint string) (team.UserID, error) {
+func (s *Server) hinted(client client.Client, hint string) (team.UserID, error) {
 	if hint == "" {
 		return "", nil
 	}
@@ -124,40 +129,25 @@ func (s *Server) hinted(client Client, hint string) (team.UserID, error) {
 }
 
 // recheck is Begin's checks again, for a request that was sealed a while ago: its client may have been changed since.
-func (s *Server) recheck(ctx context.Context, r Request) (Client, error) {
-	client, err := s.store.Client(ctx, ClientID(r.ClientID))
-	if errors.Is(err, ErrNoClient) {
-		return Client{}, noSuchClient(r.ClientID)
+func (s *Server) recheck(ctx context.Context, r Request) (client.Client, error) {
+	c, err := s.enabledClient(ctx, oauth.ClientID(r.ClientID))
+	if err != nil {
+		return c, err
+	}
+	if err := checkRedirectURI(c, r.RedirectURI); err != nil {
+		return c, err
+	}
+	if _, err = c.ResolveScope(s.opts.Catalogue, r.Scope); err == nil {
+		err = within(r.Resource, s.resources(c))
 	}
 	if err != nil {
-		return Client{}, fmt.Errorf("load client %q: %w", r.ClientID, err)
+		return c, s.redirect(r.AuthorizationRequest, err)
 	}
-	if !client.DisabledAt.IsZero() {
-		return Client{}, disabledClient(client)
-	}
-	if err := checkRedirectURI(client, r.RedirectURI); err != nil {
-		return Client{}, err
-	}
-	_, err = s.opts.Catalogue.resolve(client, r.Scope)
-	if err == nil {
-		err = within(r.Resource, s.resources(client))
-	}
-	if err != nil {
-		return Client{}, s.redirect(r.AuthorizationRequest, err)
-	}
-	return client, nil
-}
-
-func noSuchClient(id string) error {
-	return &PageError{Err: oauth.InvalidClient.Errorf("no client is registered under this client_id"), Received: id}
-}
-
-func disabledClient(client Client) error {
-	return &PageError{Err: oauth.InvalidClient.Errorf("this client was disabled by the server's operator"), Client: client.Name}
+	return c, nil
 }
 
 // checkRedirectURI is a *PageError unless the URI is one of the client's.
-func checkRedirectURI(client Client, received string) error {
+func checkRedirectURI(client client.Client, received string) error {
 	if slices.ContainsFunc(client.RedirectURIs, func(registered string) bool {
 		return oauth.MatchRedirectURI(registered, received, client.Public)
 	}) {

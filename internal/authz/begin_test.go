@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 	"github.com/google/go-cmp/cmp"
@@ -33,10 +34,10 @@ func TestBeginResolvesTheRequest(t *testing.T) {
 // TestBeginRefusesOnAPage has what must never be redirected.
 func TestBeginRefusesOnAPage(t *testing.T) {
 	w := onSQLite(t)
-	disabled := w.register(authz.Registration{Name: "Disabled", RedirectURIs: []string{callback}})
+	disabled := w.register(client.Registration{Name: "Disabled", RedirectURIs: []string{callback}})
 	w.ok(w.db.DisableClient(w.ctx(), disabled.ID, w.clock.now()))
-	machine := w.register(authz.Registration{Name: "Machine", Machine: true, Team: w.red})
-	unknown := app{Client: authz.Client{ID: "nobody"}}
+	machine := w.register(client.Registration{Name: "Machine", Machine: true, Team: w.red})
+	unknown := app{Client: client.Client{ID: "nobody"}}
 	other := "https://app.example/callback/"
 	twice := url.Values{"client_id": {string(w.app.ID)}, "redirect_uri": {callback, callback}}
 	tests := []struct {
@@ -77,7 +78,7 @@ func TestBeginRefusesOnAPage(t *testing.T) {
 // TestBeginRefusesAtTheRedirectURI has what travels there, each with state and iss.
 func TestBeginRefusesAtTheRedirectURI(t *testing.T) {
 	w := onSQLite(t)
-	narrow := w.register(authz.Registration{Name: "Narrow", RedirectURIs: []string{callback}, Scope: oauth.Scope{"chatbot:read"}})
+	narrow := w.register(client.Registration{Name: "Narrow", RedirectURIs: []string{callback}, Scope: oauth.Scope{"chatbot:read"}})
 	tests := []struct {
 		name   string
 		params oauth.Params
@@ -89,10 +90,10 @@ func TestBeginRefusesAtTheRedirectURI(t *testing.T) {
 		{"plain", params(w.app, "code_challenge_method", "plain"), oauth.InvalidRequest, "code_challenge_method"},
 		{"scope unknown", params(w.app, "scope", "chatbot:read chatbot:fly"), oauth.InvalidScope, "chatbot:fly"},
 		{"scope not allowed", params(narrow, "scope", "session:read"), oauth.InvalidScope, "session:read"},
-		{"identity scope not allowed", params(w.register(authz.Registration{Name: "Open", RedirectURIs: []string{callback}, Scope: oauth.Scope{"openid"}}), "scope", "openid email"), oauth.InvalidScope, "email"},
+		{"identity scope not allowed", params(w.register(client.Registration{Name: "Open", RedirectURIs: []string{callback}, Scope: oauth.Scope{"openid"}}), "scope", "openid email"), oauth.InvalidScope, "email"},
 		{"another resource", params(w.app, "resource", "https://other.example/"), oauth.InvalidTarget, "https://other.example/"},
 		{"a hint that is no ID token", params(w.app, "id_token_hint", "e.y.J"), oauth.InvalidRequest, "id_token_hint"},
-		{"not pushed", params(w.register(authz.Registration{Name: "Push", RedirectURIs: []string{callback}, RequirePAR: true})), oauth.InvalidRequest, "/o/par/"},
+		{"not pushed", params(w.register(client.Registration{Name: "Push", RedirectURIs: []string{callback}, RequirePAR: true})), oauth.InvalidRequest, "/o/par/"},
 		{"prompt", params(w.app, "prompt", "none login"), oauth.InvalidRequest, "prompt"},
 		{"team client, another team that exists", params(w.redOnly, "team", "blue"), oauth.InvalidRequest, "team"},
 		{"team client, another team that does not", params(w.redOnly, "team", "green"), oauth.InvalidRequest, "team"},
@@ -179,7 +180,7 @@ func TestSealedRequestIsCheckedAgain(t *testing.T) {
 		"disabled": func(w *world) error { return w.db.DisableClient(w.ctx(), w.app.ID, w.clock.now()) },
 		"removed":  func(w *world) error { return w.db.RemoveClient(w.ctx(), w.app.ID) },
 		"another redirect URI": func(w *world) error {
-			_, err := w.registry.UpdateClient(w.ctx(), w.app.ID, authz.ClientChange{RedirectURIs: []string{"https://app.example/new"}})
+			_, err := w.registry.UpdateClient(w.ctx(), w.app.ID, client.Change{RedirectURIs: []string{"https://app.example/new"}})
 			return err
 		},
 	} {
@@ -211,7 +212,7 @@ func TestSealedRequestIsCheckedAgain(t *testing.T) {
 		w := onSQLite(t)
 		session := w.session(w.ada)
 		n := w.page(params(w.app), session)
-		_, err := w.registry.UpdateClient(w.ctx(), w.app.ID, authz.ClientChange{Scope: oauth.Scope{"chatbot:read"}})
+		_, err := w.registry.UpdateClient(w.ctx(), w.app.ID, client.Change{Scope: oauth.Scope{"chatbot:read"}})
 		w.ok(err)
 		_, err = w.server.Approve(w.ctx(), w.sealed(n.Request), session, w.red.ID)
 		wantRedirect(t, err, oauth.InvalidScope)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 )
@@ -14,12 +15,12 @@ import (
 // The team is alive because the client is: removing a team removes its clients. No row is kept of the token. The audit event is the one thing written, before the
 // answer, so that no machine token is in use that the team's admins cannot see; it joins whatever commit is being gathered. The client was alive when it
 // authenticated, but what counts is that moment of writing.
-func (s *Server) exchangeClientCredentials(ctx context.Context, client Client, r oauth.TokenRequest) (oauth.TokenResponse, error) {
+func (s *Server) exchangeClientCredentials(ctx context.Context, client client.Client, r oauth.TokenRequest) (oauth.TokenResponse, error) {
 	x, err := r.ClientCredentials()
 	if err != nil {
 		return oauth.TokenResponse{}, err
 	}
-	scope, err := s.opts.Catalogue.resolve(client, x.Scope)
+	scope, err := client.ResolveScope(s.opts.Catalogue, x.Scope)
 	if err != nil {
 		return oauth.TokenResponse{}, err
 	}
@@ -27,7 +28,7 @@ func (s *Server) exchangeClientCredentials(ctx context.Context, client Client, r
 		return oauth.TokenResponse{}, err
 	}
 	now := s.now()
-	err = s.store.IssueMachine(ctx, client.ID, now, scope)
+	err = s.machines.IssueMachine(ctx, client.ID, now, scope)
 	if errors.Is(err, ErrNotLive) {
 		return oauth.TokenResponse{}, oauth.UnauthorizedClient.Because(err, "an admin of its team has blocked this client; ask them to allow it again")
 	}

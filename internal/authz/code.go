@@ -9,6 +9,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
+	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 )
@@ -17,7 +18,7 @@ import (
 type code struct {
 	ID          FamilyID            `json:"i"`
 	Grant       GrantID             `json:"g"`
-	Client      ClientID            `json:"c"`
+	Client      oauth.ClientID      `json:"c"`
 	RedirectURI string              `json:"r"`
 	Challenge   oauth.CodeChallenge `json:"p"`
 	Scope       oauth.Scope         `json:"s"`
@@ -66,7 +67,7 @@ func (s *Server) openCode(text string) (c code, expired bool, err error) {
 }
 
 // boundTo reports why the code is not for this client, redirect URI and key, or nil.
-func (s *Server) boundTo(c code, client Client, x oauth.CodeExchange, dpopKey string) error {
+func (s *Server) boundTo(c code, client client.Client, x oauth.CodeExchange, dpopKey string) error {
 	if c.Client != client.ID {
 		// Nothing happens to the family: a client must not be able to end what another one has (RFC 9700 §4.5).
 		return errBadCode(errors.New("the code was issued to another client"))
@@ -82,7 +83,7 @@ func (s *Server) boundTo(c code, client Client, x oauth.CodeExchange, dpopKey st
 		// RFC 9449 §10. Not burned either: a key cannot be guessed.
 		return oauth.InvalidGrant.Errorf("the code is bound to the key that dpop_jkt named; send a DPoP proof made with it")
 	}
-	if !s.opts.Catalogue.permitted(client, c.Scope).Covers(c.Scope) {
+	if !client.Permitted(s.opts.Catalogue, c.Scope).Covers(c.Scope) {
 		return errBadCode(errors.New("the client is no longer allowed the code's scope"))
 	}
 	if err := within(c.Resource, s.resources(client)); err != nil {
@@ -92,7 +93,7 @@ func (s *Server) boundTo(c code, client Client, x oauth.CodeExchange, dpopKey st
 }
 
 // exchangeCode redeems a code (RFC 6749 §4.1.3). Possession first: only who authenticated and has the verifier may end a family by replaying its code.
-func (s *Server) exchangeCode(ctx context.Context, client Client, r oauth.TokenRequest) (oauth.TokenResponse, error) {
+func (s *Server) exchangeCode(ctx context.Context, client client.Client, r oauth.TokenRequest) (oauth.TokenResponse, error) {
 	x, err := r.CodeExchange()
 	if err != nil {
 		return oauth.TokenResponse{}, err
@@ -119,13 +120,13 @@ func (s *Server) exchangeCode(ctx context.Context, client Client, r oauth.TokenR
 		return oauth.TokenResponse{}, s.burn(ctx, family)
 	}
 	if family.ID.trims() {
-		settled := FamilyID(token.OrderedIDsFrom(now.Add(-s.opts.CodeLifetime - ClockLeeway))) // codes of before then have expired, whichever server issued them
-		if err := s.store.TrimFamilies(ctx, family.Grant, settled, s.opts.ConnectionsPerGrant); err != nil {
+		settled := FamilyID(token.OrderedIDsFrom(now.Add(-s.opts.CodeLifetime - token.ClockLeeway))) // codes of before then have expired, whichever server issued them
+		if err := s.families.TrimFamilies(ctx, family.Grant, settled, s.opts.ConnectionsPerGrant); err != nil {
 			return oauth.TokenResponse{}, fmt.Errorf("trim the families of %s: %w", family.Grant, err)
 		}
 	}
 	// The insert decides, then the token is signed: see docs/adr/0001-redeem-before-signing.md.
-	live, err := s.store.Redeem(ctx, family)
+	live, err := s.families.Redeem(ctx, family)
 	switch {
 	case errors.Is(err, ErrReplayed): // the store has recorded it, with the end of the family
 		return oauth.TokenResponse{}, errBadCode(err)
@@ -144,21 +145,21 @@ func (s *Server) exchangeCode(ctx context.Context, client Client, r oauth.TokenR
 func (id FamilyID) trims() bool { return strings.HasSuffix(string(id), "A") }
 
 // codeRefused records why a code of ours was refused, and returns the refusal.
-func (s *Server) codeRefused(ctx context.Context, client Client, c code, refusal, cause error) error {
+func (s *Server) codeRefused(ctx context.Context, client client.Client, c code, refusal, cause error) error {
 	event := audit.Event{Kind: audit.CodeRefused, Client: string(client.ID), Family: string(c.ID)}
 	if c.Client == client.ID {
 		// Whose grant it is does not belong into the trail of another client.
 		event.Grant = string(c.Grant)
 	}
-	return s.refused(ctx, event, refusal, cause)
+	return s.refusals.Refused(ctx, event, refusal, cause)
 }
 
 // family is the row that redeeming the code makes. It outlives the access token and the code, so that a replay finds it as long as there is something to end.
-func (s *Server) family(c code, client Client, dpopKey string, now time.Time) Family {
+func (s *Server) family(c code, client client.Client, dpopKey string, now time.Time) Family {
 	lifetime := max(min(s.opts.RefreshIdleLifetime, s.opts.RefreshAbsoluteLifetime), s.opts.AccessTokenLifetime+s.opts.CodeLifetime)
 	return Family{
 		ID: c.ID, Grant: c.Grant, Client: c.Client, Scope: c.Scope, AuthTime: time.UnixMilli(c.AuthTime), CreatedAt: now,
-		ExpiresAt: now.Add(lifetime), TokenDeadAt: now.Add(s.opts.AccessTokenLifetime + ClockLeeway),
+		ExpiresAt: now.Add(lifetime), TokenDeadAt: now.Add(s.opts.AccessTokenLifetime + token.ClockLeeway),
 		Nonce: c.Nonce, Methods: c.Methods, SessionID: c.SessionID, Resource: c.Resource, DPoPKey: familyKey(client, dpopKey),
 	}
 }
@@ -166,16 +167,16 @@ func (s *Server) family(c code, client Client, dpopKey string, now time.Time) Fa
 // burn refuses a wrong verifier and makes the code useless, so that verifiers cannot be tried one after the other. What was redeemed before stays. The store records it.
 // Nothing was issued under it, so its row need not outlive the code.
 func (s *Server) burn(ctx context.Context, f Family) error {
-	f.ExpiresAt = f.CreatedAt.Add(s.opts.CodeLifetime + ClockLeeway)
-	if err := s.store.Burn(ctx, f); err != nil {
+	f.ExpiresAt = f.CreatedAt.Add(s.opts.CodeLifetime + token.ClockLeeway)
+	if err := s.families.Burn(ctx, f); err != nil {
 		return fmt.Errorf("burn code %s: %w", f.ID, err)
 	}
 	return oauth.InvalidGrant.Errorf("code_verifier does not belong to the code_challenge, so the code can no longer be used; start again at the authorization endpoint with a new pair")
 }
 
 // endExpired refuses a code whose time is over, from someone who proved possession. If it had been redeemed in time this is a replay, and ends the family (RFC 6749 §4.1.2).
-func (s *Server) endExpired(ctx context.Context, client Client, c code, f Family) error {
-	_, err := s.store.Connection(ctx, f.ID, s.now())
+func (s *Server) endExpired(ctx context.Context, client client.Client, c code, f Family) error {
+	_, err := s.families.Connection(ctx, f.ID, s.now())
 	if errors.Is(err, ErrNoFamily) { // there is nothing to end
 		return s.codeRefused(ctx, client, c, errBadCode(token.ErrExpired), token.ErrExpired)
 	}
@@ -183,10 +184,10 @@ func (s *Server) endExpired(ctx context.Context, client Client, c code, f Family
 		return fmt.Errorf("load the connection of code %s: %w", f.ID, err)
 	}
 	// Burning first makes sure that Redeem finds a family, so it cannot redeem: all that is left for it is to end the one that is there.
-	if err := s.store.Burn(ctx, f); err != nil {
+	if err := s.families.Burn(ctx, f); err != nil {
 		return fmt.Errorf("burn code %s: %w", f.ID, err)
 	}
-	_, err = s.store.Redeem(ctx, f)
+	_, err = s.families.Redeem(ctx, f)
 	if errors.Is(err, ErrReplayed) || errors.Is(err, ErrNotLive) {
 		return errBadCode(fmt.Errorf("%w; %w", token.ErrExpired, err))
 	}

@@ -8,6 +8,8 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/gatehouse-auth/gatehouse/internal/scope"
+	"github.com/gatehouse-auth/gatehouse/internal/store/storetest"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/google/go-cmp/cmp"
 )
@@ -22,10 +24,10 @@ func teamIDs(choices []authz.TeamChoice) (ids []team.ID) {
 func TestConsentPageShowsWhatIsAsked(t *testing.T) {
 	w := onSQLite(t)
 	w.connect(w.app, w.blue, "scope", "chatbot:read")
-	w.ok(w.registry.BlockClient(w.ctx(), w.red.ID, w.app.ID, "not reviewed yet"))
+	w.ok(w.govern.Block(w.ctx(), w.red.ID, w.app.ID, "not reviewed yet"))
 	n := w.page(params(w.app, "scope", "session:write chatbot:read"), w.session(w.ada))
 
-	if diff := cmp.Diff([]authz.ScopeInfo{catalogue[0], catalogue[2]}, n.Asked); diff != "" {
+	if diff := cmp.Diff([]scope.Info{catalogue[0], catalogue[2]}, n.Asked); diff != "" {
 		t.Errorf("asked, in the catalogue's order (-want +got):\n%s", diff)
 	}
 	want := []authz.TeamChoice{
@@ -131,11 +133,11 @@ func TestApprovalWithoutConsentToThis(t *testing.T) {
 			return w.approve(n.Request, w.session(w.ada), w.blue.ID)
 		}, authz.NoTeam},
 		{"blocked meanwhile", nil, func(w *world, n authz.Next) authz.Next {
-			w.ok(w.registry.BlockClient(w.ctx(), w.blue.ID, w.app.ID, "no"))
+			w.ok(w.govern.Block(w.ctx(), w.blue.ID, w.app.ID, "no"))
 			return w.approve(n.Request, w.session(w.ada), w.blue.ID)
 		}, authz.Consent},
 		{"the fixed team blocked meanwhile", []string{"team", "blue"}, func(w *world, n authz.Next) authz.Next {
-			w.ok(w.registry.BlockClient(w.ctx(), w.blue.ID, w.app.ID, "no"))
+			w.ok(w.govern.Block(w.ctx(), w.blue.ID, w.app.ID, "no"))
 			return w.approve(n.Request, w.session(w.ada), w.blue.ID)
 		}, authz.Consent},
 		{"the fixed team's slug now another team's", []string{"team", "blue"}, func(w *world, n authz.Next) authz.Next {
@@ -221,13 +223,13 @@ func TestOnlyTeamIsStated(t *testing.T) {
 
 // leaveBeforeSave is a store in which ada leaves blue at the worst moment.
 type leaveBeforeSave struct {
-	authz.Store
+	authz.GrantStore
 	w *world
 }
 
 func (s leaveBeforeSave) SaveGrant(ctx context.Context, g authz.Grant) (authz.Grant, error) {
 	s.w.ok(s.w.directory.RemoveMember(ctx, "blue", s.w.ada.Email))
-	return s.Store.SaveGrant(ctx, g)
+	return s.GrantStore.SaveGrant(ctx, g)
 }
 
 // TestApprovalLosesTheRaceAgainstTheEnd has the membership end after the approval was decided and before its grant is saved.
@@ -235,7 +237,9 @@ func TestApprovalLosesTheRaceAgainstTheEnd(t *testing.T) {
 	w := onSQLite(t)
 	session := w.session(w.ada)
 	page := w.page(params(w.app, "team", "blue"), session)
-	racing := authz.New(leaveBeforeSave{w.db, w}, w.keys, w.clock.now, authz.Options{Issuer: issuer, Catalogue: catalogue})
+	stores := storetest.Stores(w.db)
+	stores.Grants = leaveBeforeSave{w.db, w}
+	racing := authz.New(stores, w.keys, w.clock.now, authz.Options{Issuer: issuer, Catalogue: catalogue})
 	n, err := racing.Approve(w.ctx(), w.sealed(page.Request), session, "")
 	w.ok(err)
 	if n.Step != authz.NoAccess {

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"github.com/gatehouse-auth/gatehouse/internal/token"
 )
 
 // How the list of what has ended is made: docs/adr/0002-ended-list.md.
@@ -49,7 +51,7 @@ func (s *Server) EndedList(ctx context.Context) (jwt []byte, etag string, err er
 	if age := now.Sub(l.madeAt); l.jwt != nil && age >= 0 && age < endedMaxAge {
 		return l.jwt, l.etag, nil
 	}
-	endings, err := s.store.Endings(ctx, now)
+	endings, err := s.families.Endings(ctx, now)
 	if err != nil {
 		return nil, "", fmt.Errorf("load what has ended: %w", err)
 	}
@@ -59,7 +61,7 @@ func (s *Server) EndedList(ctx context.Context) (jwt []byte, etag string, err er
 		IssuedAt int64  `json:"iat"`
 		Expires  int64  `json:"exp"`
 		Ended    ended  `json:"ended"`
-	}{s.opts.Issuer, now.Unix(), now.Add(endedLifetime).Unix(), list}, algorithmES256)
+	}{s.opts.Issuer, now.Unix(), now.Add(endedLifetime).Unix(), list}, token.ES256)
 	if err != nil {
 		return nil, "", fmt.Errorf("sign what has ended: %w", err)
 	}

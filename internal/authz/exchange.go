@@ -9,11 +9,11 @@ import (
 // Exchange answers a token request (RFC 6749 §3.2): it authenticates the client, checks the grant type and hands over to the grant. Errors are oauth errors.
 // What fails for another reason (the database, a key) is a plain error.
 func (s *Server) Exchange(ctx context.Context, r oauth.TokenRequest) (oauth.TokenResponse, error) {
-	client, err := s.authenticate(ctx, r.Client, oauth.PathToken)
+	client, err := s.clients.Authenticate(ctx, r.Client, oauth.PathToken)
 	if err != nil {
 		return oauth.TokenResponse{}, err
 	}
-	if !client.allows(r.GrantType) {
+	if !client.MayUse(r.GrantType) {
 		return oauth.TokenResponse{}, oauth.UnauthorizedClient.Errorf("this client may not use the grant type %s", r.GrantType)
 	}
 	if client.RequireDPoP && r.DPoPKey == "" {

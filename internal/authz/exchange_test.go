@@ -8,7 +8,9 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/gatehouse-auth/gatehouse/internal/store/storetest"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 	"github.com/google/go-cmp/cmp"
 )
@@ -48,7 +50,7 @@ func TestExchangeAnswersWithATokenForTheTeam(t *testing.T) {
 
 func TestOptionsShapeTheToken(t *testing.T) {
 	w := onSQLite(t)
-	server := authz.New(w.db, w.keys, w.clock.now, authz.Options{Issuer: issuer, Audience: "https://api.example", Catalogue: catalogue, AccessTokenLifetime: 5 * time.Minute})
+	server := authz.New(storetest.Stores(w.db), w.keys, w.clock.now, authz.Options{Issuer: issuer, Audience: "https://api.example", Catalogue: catalogue, AccessTokenLifetime: 5 * time.Minute})
 	got, err := w.exchange(server, form(w.app, w.connect(w.app, w.red)))
 	w.ok(err)
 	claims := w.claims(got.AccessToken)
@@ -60,13 +62,15 @@ func TestOptionsShapeTheToken(t *testing.T) {
 // TestClientAuthentication has each way to fail answered alike.
 func TestClientAuthentication(t *testing.T) {
 	w := onSQLite(t)
-	disabled := w.register(authz.Registration{Name: "Disabled", RedirectURIs: []string{callback}})
+	disabled := w.register(client.Registration{Name: "Disabled", RedirectURIs: []string{callback}})
 	w.ok(w.db.DisableClient(w.ctx(), disabled.ID, w.clock.now()))
-	disabledPublic := w.register(authz.Registration{Name: "Disabled", RedirectURIs: []string{callback}, Public: true})
+	disabledPublic := w.register(client.Registration{Name: "Disabled", RedirectURIs: []string{callback}, Public: true})
 	w.ok(w.db.DisableClient(w.ctx(), disabledPublic.ID, w.clock.now()))
-	expiring := w.register(authz.Registration{Name: "Expiring", RedirectURIs: []string{callback}})
+	expiring := w.register(client.Registration{Name: "Expiring", RedirectURIs: []string{callback}})
 	expiring.Secrets[0].ExpiresAt = w.clock.now()
-	expired := authz.New(oneClient{w.db, expiring.Client}, w.keys, w.clock.now, authz.Options{Issuer: issuer, Catalogue: catalogue})
+	stores := storetest.Stores(w.db)
+	stores.Clients = oneClient{w.db, expiring.Client}
+	expired := authz.New(stores, w.keys, w.clock.now, authz.Options{Issuer: issuer, Catalogue: catalogue})
 	code := w.connect(w.app, w.red)
 
 	tests := []struct {
@@ -74,8 +78,8 @@ func TestClientAuthentication(t *testing.T) {
 		server *authz.Server
 		form   url.Values
 	}{
-		{"unknown", w.server, form(app{Client: authz.Client{ID: "nobody"}, secret: "gh_cs_x"}, code)},
-		{"unknown, without secret", w.server, form(app{Client: authz.Client{ID: "nobody"}}, code)},
+		{"unknown", w.server, form(app{Client: client.Client{ID: "nobody"}, secret: "gh_cs_x"}, code)},
+		{"unknown, without secret", w.server, form(app{Client: client.Client{ID: "nobody"}}, code)},
 		{"wrong secret", w.server, form(w.app, code, "client_secret", "gh_cs_x")},
 		{"another client's secret", w.server, form(w.app, code, "client_secret", w.redOnly.secret)},
 		{"no secret", w.server, form(app{Client: w.app.Client}, code)},
@@ -102,15 +106,15 @@ func TestClientAuthentication(t *testing.T) {
 
 // oneClient is a store that has one client more, or another version of it.
 type oneClient struct {
-	authz.Store
-	client authz.Client
+	client.Reader
+	client client.Client
 }
 
-func (s oneClient) Client(ctx context.Context, id authz.ClientID) (authz.Client, error) {
+func (s oneClient) Client(ctx context.Context, id oauth.ClientID) (client.Client, error) {
 	if id == s.client.ID {
 		return s.client, nil
 	}
-	return s.Store.Client(ctx, id)
+	return s.Reader.Client(ctx, id)
 }
 
 func TestTwoSecretsAreAliveWhileOneIsRotated(t *testing.T) {
@@ -139,7 +143,7 @@ func TestTwoSecretsAreAliveWhileOneIsRotated(t *testing.T) {
 
 func TestMachineClientMayNotUseACode(t *testing.T) {
 	w := onSQLite(t)
-	machine := w.register(authz.Registration{Name: "Machine", Machine: true, Team: w.red})
+	machine := w.register(client.Registration{Name: "Machine", Machine: true, Team: w.red})
 	_, err := w.redeem(machine, w.connect(w.app, w.red))
 	wantCode(t, err, oauth.UnauthorizedClient)
 }
@@ -185,7 +189,7 @@ func TestCodeLivesAMinute(t *testing.T) {
 func TestRedemptionIsRememberedAsLongAsItMatters(t *testing.T) {
 	for _, lifetime := range []time.Duration{time.Second, time.Hour} {
 		w := onSQLite(t)
-		server := authz.New(w.db, w.keys, w.clock.now, authz.Options{Issuer: issuer, Catalogue: catalogue, AccessTokenLifetime: lifetime})
+		server := authz.New(storetest.Stores(w.db), w.keys, w.clock.now, authz.Options{Issuer: issuer, Catalogue: catalogue, AccessTokenLifetime: lifetime})
 		code := w.connect(w.app, w.red)
 		_, err := w.exchange(server, form(w.app, code))
 		w.ok(err)
@@ -210,7 +214,7 @@ func TestRenameReachesTheToken(t *testing.T) {
 }
 
 func TestMetadataIsWhatIsAccepted(t *testing.T) {
-	m := authz.New(nil, nil, nil, authz.Options{Issuer: issuer, Catalogue: catalogue}).Metadata()
+	m := authz.New(authz.Stores{}, nil, nil, authz.Options{Issuer: issuer, Catalogue: catalogue}).Metadata()
 	confidential := []oauth.AuthMethod{"client_secret_basic", "client_secret_post", "private_key_jwt"}
 	want := oauth.Metadata{
 		Issuer:                             issuer,

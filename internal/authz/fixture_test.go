@@ -11,7 +11,10 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/client"
+	"github.com/gatehouse-auth/gatehouse/internal/govern"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/gatehouse-auth/gatehouse/internal/scope"
 	"github.com/gatehouse-auth/gatehouse/internal/store"
 	"github.com/gatehouse-auth/gatehouse/internal/store/storetest"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
@@ -81,7 +84,7 @@ func (w *world) statementsOf(n int) int {
 
 // app is a registered client with its secret.
 type app struct {
-	authz.Client
+	client.Client
 	secret string
 }
 
@@ -94,7 +97,8 @@ type world struct {
 	clock       *clock
 	statements  *statements
 	server      *authz.Server
-	registry    *authz.Registry
+	registry    *client.Registry
+	govern      *govern.Service
 	directory   *team.Directory
 
 	ada, bob             team.User
@@ -102,10 +106,10 @@ type world struct {
 	app, public, redOnly app
 }
 
-var catalogue = authz.Catalogue{
-	{Name: "chatbot:read", Description: "See chatbots", Access: authz.Read},
-	{Name: "session:read", Description: "See sessions", Access: authz.Read},
-	{Name: "session:write", Description: "Start sessions", Access: authz.Write},
+var catalogue = scope.Catalogue{
+	{Name: "chatbot:read", Description: "See chatbots", Access: scope.Read},
+	{Name: "session:read", Description: "See sessions", Access: scope.Read},
+	{Name: "session:write", Description: "Start sessions", Access: scope.Write},
 }
 
 // onSQLite is a world on a new SQLite file.
@@ -121,16 +125,17 @@ func newWorld(t testing.TB, databaseURL string) *world {
 		clock: &clock{at: time.Date(2026, 3, 1, 12, 0, 0, 123_456_789, time.UTC)},
 	}
 	w.db, w.keys, w.server = w.process()
-	w.registry = &authz.Registry{Store: w.db, Catalogue: catalogue, Now: w.clock.now}
+	w.registry = &client.Registry{Store: w.db, Catalogue: catalogue, Now: w.clock.now}
+	w.govern = &govern.Service{Store: w.db, Clients: w.db, Now: w.clock.now}
 	w.directory = &team.Directory{Store: w.db, Now: w.clock.now}
 	w.ada, w.bob = w.addUser("ada@example.org", "Ada"), w.addUser("bob@example.org", "Bob")
 	w.red, w.blue = w.addTeam("red", "Red Cross"), w.addTeam("blue", "Blue Note")
 	w.join("red", w.ada)
 	w.join("blue", w.ada)
 	w.join("blue", w.bob)
-	w.app = w.register(authz.Registration{Name: "App", RedirectURIs: []string{callback, "https://app.example/other"}})
-	w.public = w.register(authz.Registration{Name: "Public", Public: true, RedirectURIs: []string{callback, "http://127.0.0.1/cb"}})
-	w.redOnly = w.register(authz.Registration{Name: "Red only", Team: w.red, RedirectURIs: []string{callback}})
+	w.app = w.register(client.Registration{Name: "App", RedirectURIs: []string{callback, "https://app.example/other"}})
+	w.public = w.register(client.Registration{Name: "Public", Public: true, RedirectURIs: []string{callback, "http://127.0.0.1/cb"}})
+	w.redOnly = w.register(client.Registration{Name: "Red only", Team: w.red, RedirectURIs: []string{callback}})
 	return w
 }
 
@@ -142,7 +147,7 @@ func (w *world) process() (*store.DB, *token.Keyring, *authz.Server) {
 	w.Cleanup(func() { w.ok(db.Close()) })
 	keys, err := token.OpenKeyring(w.ctx(), db, storetest.Keyed(w, db), w.clock.now)
 	w.ok(err)
-	return db, keys, authz.New(db, keys, w.clock.now, authz.Options{Issuer: issuer, Catalogue: catalogue, Audit: db})
+	return db, keys, authz.New(storetest.Stores(db), keys, w.clock.now, authz.Options{Issuer: issuer, Catalogue: catalogue, Audit: db})
 }
 
 func (w *world) ctx() context.Context { return w.Context() }
@@ -174,7 +179,7 @@ func (w *world) join(slug string, u team.User) {
 	w.ok(err)
 }
 
-func (w *world) register(r authz.Registration) app {
+func (w *world) register(r client.Registration) app {
 	w.Helper()
 	client, secret, err := w.registry.AddClient(w.ctx(), r)
 	w.ok(err)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
@@ -172,7 +173,7 @@ func (w *world) wantConnection(refreshToken, want string) {
 // resourceServer is an API that may introspect tokens of an audience.
 func (w *world) resourceServer(audience string) app {
 	w.Helper()
-	return w.register(authz.Registration{Name: "API", ResourceServer: audience})
+	return w.register(client.Registration{Name: "API", ResourceServer: audience})
 }
 
 // servers is two server processes on the world's database. SQLite is for one, so there both are the same.
@@ -206,7 +207,7 @@ func (w *world) thumbprint(accessToken string) string {
 // machine is a new machine client of red.
 func (w *world) machine() app {
 	w.Helper()
-	return w.register(authz.Registration{Name: "Machine", Machine: true, Team: w.red})
+	return w.register(client.Registration{Name: "Machine", Machine: true, Team: w.red})
 }
 
 // wantFamily checks what the database has of a code's redemption.

@@ -14,7 +14,9 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/gatehouse-auth/gatehouse/internal/store/storetest"
 	"github.com/go-jose/go-jose/v4"
 )
 
@@ -34,7 +36,7 @@ func arriving(client app, requestURI string, changes ...string) oauth.Params {
 
 func TestPushedRequestIsTheRequest(t *testing.T) {
 	w := onSQLite(t)
-	client := w.register(authz.Registration{Name: "P", RedirectURIs: []string{callback}, RequirePAR: true})
+	client := w.register(client.Registration{Name: "P", RedirectURIs: []string{callback}, RequirePAR: true})
 	for _, client := range []app{client, w.app, w.public} {
 		var answer oauth.PushedResponse
 		var err error
@@ -150,7 +152,7 @@ func (w *world) pushedCode(client app, key string) string {
 
 func TestClientThatRequiresDPoPGetsNoBearerToken(t *testing.T) {
 	w := onSQLite(t)
-	client := w.register(authz.Registration{Name: "D", RedirectURIs: []string{callback}, RequireDPoP: true})
+	client := w.register(client.Registration{Name: "D", RedirectURIs: []string{callback}, RequireDPoP: true})
 	code := w.connect(client, w.red)
 	_, err := w.redeem(client, code)
 	wantCode(t, err, oauth.InvalidDPoPProof)
@@ -164,7 +166,7 @@ func TestClientThatRequiresDPoPGetsNoBearerToken(t *testing.T) {
 func TestResourceNarrowsTheAudience(t *testing.T) {
 	w := onSQLite(t)
 	const reports, billing = "https://reports.example/", "https://billing.example/"
-	client := w.register(authz.Registration{Name: "R", RedirectURIs: []string{callback}, Resources: []string{reports, billing}})
+	client := w.register(client.Registration{Name: "R", RedirectURIs: []string{callback}, Resources: []string{reports, billing}})
 	aud := func(got oauth.TokenResponse, err error) any {
 		w.Helper()
 		w.ok(err)
@@ -259,7 +261,7 @@ func (w *world) believed(server *authz.Server, a oauth.ClientAuthentication) err
 func TestClientAuthenticatesByItsKey(t *testing.T) {
 	w := onSQLite(t)
 	key := newSigner(t, "k1")
-	client := w.register(authz.Registration{Name: "K", RedirectURIs: []string{callback}, JWKS: key.jwks(t)})
+	client := w.register(client.Registration{Name: "K", RedirectURIs: []string{callback}, JWKS: key.jwks(t)})
 	if client.secret != "" {
 		t.Error("a client with keys got a secret")
 	}
@@ -277,12 +279,12 @@ func TestClientKeysAreFetched(t *testing.T) {
 	w := onSQLite(t)
 	const uri = "https://app.example/jwks.json"
 	key := newSigner(t, "k1")
-	client := w.register(authz.Registration{Name: "K", RedirectURIs: []string{callback}, JWKSURI: uri})
+	client := w.register(client.Registration{Name: "K", RedirectURIs: []string{callback}, JWKSURI: uri})
 	if err := w.believed(w.server, key.assertion(w, client, nil)); !errors.Is(err, oauth.InvalidClient) {
 		t.Errorf("a server that fetches no keys: error %v, want invalid_client", err)
 	}
 	reachable := true
-	server := authz.New(w.db, w.keys, w.clock.now, authz.Options{Issuer: issuer, Catalogue: catalogue, FetchJWKS: func(_ context.Context, at, kid string) (jose.JSONWebKeySet, error) {
+	server := authz.New(storetest.Stores(w.db), w.keys, w.clock.now, authz.Options{Issuer: issuer, Catalogue: catalogue, FetchJWKS: func(_ context.Context, at, kid string) (jose.JSONWebKeySet, error) {
 		if !reachable || at != uri || kid != "k1" {
 			return jose.JSONWebKeySet{}, errors.New("unreachable")
 		}
@@ -299,7 +301,7 @@ func TestClientKeysAreFetched(t *testing.T) {
 func TestAttackClientAssertion(t *testing.T) {
 	onBoth(t, func(t *testing.T, w *world) {
 		key, other := newSigner(t, "k1"), newSigner(t, "k1")
-		client := w.register(authz.Registration{Name: "K", RedirectURIs: []string{callback}, JWKS: key.jwks(t)})
+		client := w.register(client.Registration{Name: "K", RedirectURIs: []string{callback}, JWKS: key.jwks(t)})
 		used := key.assertion(w, client, nil)
 		w.ok(w.believed(w.server, used))
 		sameID := map[string]any{"jti": "same"}

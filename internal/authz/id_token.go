@@ -5,17 +5,10 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 )
-
-// The algorithms of ID tokens.
-const (
-	algorithmRS256 = "RS256" // the one that every client has to know (OpenID Connect Core §15.1)
-	algorithmES256 = "ES256"
-)
-
-var idTokenAlgorithms = []string{algorithmRS256, algorithmES256}
 
 // signIDToken signs the ID token that goes with an access token (OpenID Connect Core §2, §3.1.3.6).
 func (s *Server) signIDToken(i issue, accessToken string, now time.Time) (string, error) {
@@ -45,7 +38,7 @@ func (s *Server) signIDToken(i issue, accessToken string, now time.Time) (string
 }
 
 // idTokenAlgorithm is the algorithm of what this server signs for the client itself: ID tokens and logout tokens.
-func (s *Server) idTokenAlgorithm(c Client) string {
+func (s *Server) idTokenAlgorithm(c client.Client) string {
 	return cmp.Or(c.IDTokenAlgorithm, s.opts.IDTokenAlgorithm)
 }
 

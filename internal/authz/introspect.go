@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 )
@@ -17,7 +18,7 @@ const typeRefreshToken = "refresh_token"
 // Introspect says what a live token is for to the client that owns it or a resource server of its audience (RFC 7662). Anything else is the zero Introspection.
 // Whether the token lives is one lookup, and only when the caller may know; nothing is written.
 func (s *Server) Introspect(ctx context.Context, r oauth.TokenParameter) (oauth.Introspection, error) {
-	client, err := s.authenticate(ctx, r.Client, oauth.PathIntrospection)
+	client, err := s.clients.Authenticate(ctx, r.Client, oauth.PathIntrospection)
 	if err != nil {
 		return oauth.Introspection{}, err
 	}
@@ -48,7 +49,7 @@ func (s *Server) Introspect(ctx context.Context, r oauth.TokenParameter) (oauth.
 }
 
 // mayIntrospect reports whether a token is the client's own, or one for the API that it is.
-func mayIntrospect(client Client, claims token.AccessClaims) bool {
+func mayIntrospect(client client.Client, claims token.AccessClaims) bool {
 	return claims.ClientID == string(client.ID) || client.ResourceServer != "" && slices.Contains(claims.Audience, client.ResourceServer)
 }
 
@@ -58,19 +59,19 @@ func (s *Server) alive(ctx context.Context, claims token.AccessClaims) (username
 		client, err := s.machineLive(ctx, claims)
 		return "", client.Team.Slug, err
 	}
-	connection, err := s.store.Connection(ctx, familyOf(claims), s.now())
+	connection, err := s.families.Connection(ctx, familyOf(claims), s.now())
 	if err != nil {
 		return "", "", fmt.Errorf("load the connection of %s: %w", familyOf(claims), err)
 	}
 	return connection.Live.Email, connection.Live.Slug, nil
 }
 
-func (s *Server) machineLive(ctx context.Context, claims token.AccessClaims) (Client, error) {
-	client, err := s.store.MachineLive(ctx, claims.ID, ClientID(claims.ClientID), time.Unix(claims.IssuedAt, 0))
+func (s *Server) machineLive(ctx context.Context, claims token.AccessClaims) (client.Client, error) {
+	c, err := s.machines.MachineLive(ctx, claims.ID, oauth.ClientID(claims.ClientID), time.Unix(claims.IssuedAt, 0))
 	if err != nil {
-		return Client{}, fmt.Errorf("load the client of %s: %w", claims.ID, err)
+		return c, fmt.Errorf("load the client of %s: %w", claims.ID, err)
 	}
-	return client, nil
+	return c, nil
 }
 
 // ifDead is nil for an error that says that a token is dead: that is an answer.
@@ -82,8 +83,8 @@ func ifDead(err error) error {
 }
 
 // introspectRefreshToken tells the owner alone: a resource server has no business with refresh tokens. A generation that was used is dead, the grace notwithstanding.
-func (s *Server) introspectRefreshToken(ctx context.Context, client Client, refresh token.RefreshToken) (oauth.Introspection, error) {
-	connection, err := s.store.Connection(ctx, FamilyID(refresh.Family), s.now())
+func (s *Server) introspectRefreshToken(ctx context.Context, client client.Client, refresh token.RefreshToken) (oauth.Introspection, error) {
+	connection, err := s.families.Connection(ctx, FamilyID(refresh.Family), s.now())
 	if err != nil {
 		return oauth.Introspection{}, ifDead(err)
 	}

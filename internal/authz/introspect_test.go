@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/google/go-cmp/cmp"
 )
@@ -200,7 +201,7 @@ func TestUserInfoNeedsOpenID(t *testing.T) {
 func TestAttackUserInfoWithAnothersToken(t *testing.T) {
 	w := onSQLite(t)
 	const reports = "https://reports.example/"
-	client := w.register(authz.Registration{Name: "R", RedirectURIs: []string{callback}, Resources: []string{reports}})
+	client := w.register(client.Registration{Name: "R", RedirectURIs: []string{callback}, Resources: []string{reports}})
 	bound, err := w.proved("key", form(w.app, w.connect(w.app, w.red, "scope", "openid")))
 	w.ok(err)
 	bearer := w.mustConnect(w.app, w.red, "scope", "openid")

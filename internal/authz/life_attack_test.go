@@ -7,7 +7,9 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/gatehouse-auth/gatehouse/internal/token"
 )
 
 // Resource servers allow for clocks that differ. A token that was revoked must not come back to life in the moments between its expiry and theirs.
@@ -22,7 +24,7 @@ func TestAttackRevokedTokenWithinTheLeewayOfItsExpiry(t *testing.T) {
 		w.ok(w.server.Revoke(w.ctx(), machine.asks(single.AccessToken)))
 		w.ok(w.db.RevokeGrant(w.ctx(), authz.GrantID(w.claims(grant.AccessToken)["grant_id"].(string))))
 
-		w.clock.advance(time.Hour + authz.ClockLeeway - 2*time.Second)
+		w.clock.advance(time.Hour + token.ClockLeeway - 2*time.Second)
 		said, _ := w.ended(w.server)
 		if len(said.Families) != 2 || len(said.Grants) != 1 || !slices.Equal(said.Tokens, []string{w.jti(single.AccessToken)}) {
 			t.Errorf("shortly after the tokens' expiry the list says %+v, want all of what was ended", said)
@@ -34,22 +36,22 @@ func TestAttackRevokedTokenWithinTheLeewayOfItsExpiry(t *testing.T) {
 func TestAttackAudienceThatWasTakenAway(t *testing.T) {
 	const reports, billing = "https://reports.example/", "https://billing.example/"
 	w := onSQLite(t)
-	client := w.register(authz.Registration{Name: "R", RedirectURIs: []string{callback}, Resources: []string{reports, billing}})
-	only := w.mustConnect(client, w.red, "resource", reports)
+	reporter := w.register(client.Registration{Name: "R", RedirectURIs: []string{callback}, Resources: []string{reports, billing}})
+	only := w.mustConnect(reporter, w.red, "resource", reports)
 	session := w.session(w.ada)
-	n := w.approve(w.page(twoResources(client, reports, billing), session).Request, session, w.red.ID)
-	both := w.mustRedeem(client, n.Response.Code)
-	code := w.connect(client, w.red, "resource", reports)
+	n := w.approve(w.page(twoResources(reporter, reports, billing), session).Request, session, w.red.ID)
+	both := w.mustRedeem(reporter, n.Response.Code)
+	code := w.connect(reporter, w.red, "resource", reports)
 
-	_, err := w.registry.UpdateClient(w.ctx(), client.ID, authz.ClientChange{Resources: []string{billing}})
+	_, err := w.registry.UpdateClient(w.ctx(), reporter.ID, client.Change{Resources: []string{billing}})
 	w.ok(err)
-	_, err = w.redeem(client, code)
+	_, err = w.redeem(reporter, code)
 	wantCode(t, err, oauth.InvalidGrant)
-	_, err = w.refresh(client, only.RefreshToken)
+	_, err = w.refresh(reporter, only.RefreshToken)
 	wantCode(t, err, oauth.InvalidGrant)
-	_, err = w.refresh(client, both.RefreshToken, "resource", reports)
+	_, err = w.refresh(reporter, both.RefreshToken, "resource", reports)
 	wantCode(t, err, oauth.InvalidTarget)
-	if aud := w.claims(w.mustRefresh(client, both.RefreshToken).AccessToken)["aud"]; aud != billing {
+	if aud := w.claims(w.mustRefresh(reporter, both.RefreshToken).AccessToken)["aud"]; aud != billing {
 		t.Errorf("aud is %v, want %v", aud, billing)
 	}
 }
@@ -63,7 +65,7 @@ func TestAttackBurntCodesPileUp(t *testing.T) {
 	wantCode(t, err, oauth.InvalidGrant)
 	_, err = w.redeem(w.app, code)
 	wantCode(t, err, oauth.InvalidGrant)
-	w.clock.advance(time.Minute + authz.ClockLeeway)
+	w.clock.advance(time.Minute + token.ClockLeeway)
 	_, err = w.db.Prune(w.ctx(), w.clock.now(), 100)
 	w.ok(err)
 	w.wantFamily(code, "none")
@@ -117,7 +119,7 @@ func TestAttackEndedConnectionsPileUp(t *testing.T) {
 func TestAttackCodeAtARedirectURIThatWasTakenAway(t *testing.T) {
 	w := onSQLite(t)
 	code := w.connect(w.app, w.red)
-	_, err := w.registry.UpdateClient(w.ctx(), w.app.ID, authz.ClientChange{RedirectURIs: []string{"https://app.example/other"}})
+	_, err := w.registry.UpdateClient(w.ctx(), w.app.ID, client.Change{RedirectURIs: []string{"https://app.example/other"}})
 	w.ok(err)
 	_, err = w.redeem(w.app, code)
 	wantCode(t, err, oauth.InvalidGrant)
@@ -128,7 +130,7 @@ func TestAttackCodeAtARedirectURIThatWasTakenAway(t *testing.T) {
 func TestAttackAssertionReplayedWhereTheClockIsBehind(t *testing.T) {
 	w := onSQLite(t)
 	key := newSigner(t, "k1")
-	client := w.register(authz.Registration{Name: "K", RedirectURIs: []string{callback}, JWKS: key.jwks(t)})
+	client := w.register(client.Registration{Name: "K", RedirectURIs: []string{callback}, JWKS: key.jwks(t)})
 	used := key.assertion(w, client, map[string]any{"exp": w.clock.now().Add(time.Minute).Unix()})
 	w.ok(w.believed(w.server, used))
 	_, err := w.db.Prune(w.ctx(), w.clock.now().Add(time.Minute+30*time.Second), 100) // by the server that is ahead

@@ -2,22 +2,22 @@ package authz
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/url"
 	"slices"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
+	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 )
 
 // SignOutRequest is an RP-initiated logout request (OpenID Connect RP-Initiated Logout 1.0 §2), checked.
 type SignOutRequest struct {
-	Client      Client // zero when the request does not say whose it is
-	RedirectURI string // where to go afterwards, with state; "" to stay
-	Sure        bool   // an id_token_hint of this session's person was given: no question needed
+	Client      client.Client // zero when the request does not say whose it is
+	RedirectURI string        // where to go afterwards, with state; "" to stay
+	Sure        bool          // an id_token_hint of this session's person was given: no question needed
 }
 
 // BeginSignOut checks a logout request: id_token_hint, client_id, post_logout_redirect_uri, state. Anything wrong is a *PageError.
@@ -43,7 +43,7 @@ func (s *Server) BeginSignOut(ctx context.Context, p oauth.Params, session *auth
 }
 
 // signOutHint is the client and the person of id_token_hint, which may have expired; both are empty without one.
-func (s *Server) signOutHint(p oauth.Params) (ClientID, team.UserID, error) {
+func (s *Server) signOutHint(p oauth.Params) (oauth.ClientID, team.UserID, error) {
 	text, err := p.Optional("id_token_hint")
 	if err != nil || text == "" {
 		return "", "", pageOrNil(err)
@@ -52,7 +52,7 @@ func (s *Server) signOutHint(p oauth.Params) (ClientID, team.UserID, error) {
 	if err != nil {
 		return "", "", &PageError{Err: oauth.InvalidRequest.Because(err, "id_token_hint is not an ID token of this server")}
 	}
-	return ClientID(claims.Audience), team.UserID(claims.Subject), nil
+	return oauth.ClientID(claims.Audience), team.UserID(claims.Subject), nil
 }
 
 func pageOrNil(err error) error {
@@ -63,35 +63,25 @@ func pageOrNil(err error) error {
 }
 
 // signOutClient is the client that client_id or the hint names; both have to name the same (§2).
-func (s *Server) signOutClient(ctx context.Context, p oauth.Params, hint ClientID) (Client, error) {
+func (s *Server) signOutClient(ctx context.Context, p oauth.Params, hint oauth.ClientID) (client.Client, error) {
 	text, err := p.Optional("client_id")
 	if err != nil {
-		return Client{}, &PageError{Err: err}
+		return client.Client{}, &PageError{Err: err}
 	}
-	id := ClientID(text)
+	id := oauth.ClientID(text)
 	switch {
 	case id == "" && hint == "":
-		return Client{}, nil
+		return client.Client{}, nil
 	case id == "":
 		id = hint
 	case hint != "" && id != hint:
-		return Client{}, &PageError{Err: oauth.InvalidRequest.Errorf("client_id is not the client that id_token_hint was issued to"), Received: text}
+		return client.Client{}, &PageError{Err: oauth.InvalidRequest.Errorf("client_id is not the client that id_token_hint was issued to"), Received: text}
 	}
-	client, err := s.store.Client(ctx, id)
-	if errors.Is(err, ErrNoClient) {
-		return Client{}, noSuchClient(string(id))
-	}
-	if err != nil {
-		return Client{}, fmt.Errorf("load a client: %w", err) // its id is any text: it may be a secret in the wrong place
-	}
-	if !client.DisabledAt.IsZero() { // nobody is sent there any more
-		return Client{}, disabledClient(client)
-	}
-	return client, nil
+	return s.enabledClient(ctx, id) // nobody is sent to a disabled client
 }
 
 // afterSignOut is post_logout_redirect_uri with state, once it is known to be the client's: compared character for character, or this would be an open redirector (§3).
-func afterSignOut(p oauth.Params, client Client) (string, error) {
+func afterSignOut(p oauth.Params, client client.Client) (string, error) {
 	uri, err := p.Optional("post_logout_redirect_uri")
 	if err != nil || uri == "" {
 		return "", pageOrNil(err)
@@ -138,21 +128,21 @@ type logoutClaims struct {
 // LogoutToken is the signed logout token for a back-channel logout notice (OpenID Connect Back-Channel Logout 1.0 §2.4), and where to send it.
 // ErrNoClient when the client is gone, disabled, or no longer wants to hear.
 func (s *Server) LogoutToken(ctx context.Context, n Notice) (token string, to *url.URL, err error) {
-	client, err := s.store.Client(ctx, n.Client)
+	c, err := s.clients.Clients.Client(ctx, n.Client)
 	if err != nil {
 		return "", nil, fmt.Errorf("load client %q: %w", n.Client, err)
 	}
-	if client.BackchannelLogoutURI == "" || !client.DisabledAt.IsZero() {
-		return "", nil, fmt.Errorf("client %q has no back-channel logout: %w", n.Client, ErrNoClient)
+	if c.BackchannelLogoutURI == "" || !c.DisabledAt.IsZero() {
+		return "", nil, fmt.Errorf("client %q has no back-channel logout: %w", n.Client, client.ErrNoClient)
 	}
-	if to, err = url.Parse(client.BackchannelLogoutURI); err != nil {
+	if to, err = url.Parse(c.BackchannelLogoutURI); err != nil {
 		return "", nil, fmt.Errorf("back-channel logout URI of client %q: %w", n.Client, err)
 	}
 	now := s.now()
 	token, err = s.keys.SignJWT(logoutType, logoutClaims{
 		Issuer: s.opts.Issuer, Subject: string(n.User), Audience: string(n.Client), IssuedAt: now.Unix(), Expires: now.Add(logoutLifetime).Unix(),
 		ID: n.ID, SessionID: n.SessionID, Events: map[string]struct{}{logoutEvent: {}},
-	}, s.idTokenAlgorithm(client))
+	}, s.idTokenAlgorithm(c))
 	if err != nil {
 		return "", nil, fmt.Errorf("sign the logout token %s: %w", n.ID, err)
 	}

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
-	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/google/go-cmp/cmp"
@@ -52,7 +52,7 @@ func TestMachineTokenIsForTheClientInItsTeam(t *testing.T) {
 
 func TestMachineTokenStaysBelowTheCeiling(t *testing.T) {
 	w := onSQLite(t)
-	machine := w.register(authz.Registration{Name: "M", Machine: true, Team: w.red, Scope: oauth.Scope{"session:write", "chatbot:read"}})
+	machine := w.register(client.Registration{Name: "M", Machine: true, Team: w.red, Scope: oauth.Scope{"session:write", "chatbot:read"}})
 	if got := w.mustMachineToken(machine); got.Scope != "chatbot:read session:write" {
 		t.Errorf("scope omitted: %q, want all that the client is allowed", got.Scope)
 	}
@@ -78,7 +78,7 @@ func TestOnlyMachineClientsActForThemselves(t *testing.T) {
 func TestMachineTokenForAResource(t *testing.T) {
 	w := onSQLite(t)
 	const reports = "https://reports.example/"
-	machine := w.register(authz.Registration{Name: "M", Machine: true, Team: w.red, Resources: []string{reports}})
+	machine := w.register(client.Registration{Name: "M", Machine: true, Team: w.red, Resources: []string{reports}})
 	for resource, want := range map[string]string{"": issuer, reports: reports, issuer: issuer} {
 		if aud := w.claims(w.mustMachineToken(machine, "resource", resource).AccessToken)["aud"]; aud != want {
 			t.Errorf("resource %q: aud %v, want %s", resource, aud, want)
@@ -108,7 +108,7 @@ func TestMachineTokenDiesWithItsReason(t *testing.T) {
 		},
 		"client removed": func(w *world, m app, _ string) error { return w.db.RemoveClient(w.ctx(), m.ID) },
 		"team removed":   func(w *world, _ app, _ string) error { _, err := w.directory.RemoveTeam(w.ctx(), "red"); return err },
-		"blocked":        func(w *world, m app, _ string) error { return w.registry.BlockClient(w.ctx(), w.red.ID, m.ID, "no") },
+		"blocked":        func(w *world, m app, _ string) error { return w.govern.Block(w.ctx(), w.red.ID, m.ID, "no") },
 		"expired":        func(w *world, _ app, _ string) error { w.clock.advance(time.Hour); return nil },
 	}
 	for name, end := range tests {
@@ -140,7 +140,7 @@ func TestRevokedMachineTokenCostsOneRow(t *testing.T) {
 	if n := w.count("SELECT COUNT(*) FROM endings"); n != 1 {
 		t.Errorf("%d rows, want 1", n)
 	}
-	stranger := w.register(authz.Registration{Name: "N", Machine: true, Team: w.red})
+	stranger := w.register(client.Registration{Name: "N", Machine: true, Team: w.red})
 	other := w.mustMachineToken(machine)
 	w.ok(w.server.Revoke(w.ctx(), stranger.asks(other.AccessToken)))
 	if i := w.introspect(machine, other.AccessToken); !i.Active {
@@ -156,7 +156,7 @@ func TestRevokedMachineTokenCostsOneRow(t *testing.T) {
 func TestBlockedMachineGetsNoToken(t *testing.T) {
 	w := onSQLite(t)
 	machine := w.machine()
-	w.ok(w.registry.BlockClient(w.ctx(), w.red.ID, machine.ID, "no"))
+	w.ok(w.govern.Block(w.ctx(), w.red.ID, machine.ID, "no"))
 	_, err := w.machineToken(machine)
 	wantCode(t, err, oauth.UnauthorizedClient)
 	w.ok(w.db.Unblock(w.ctx(), w.red.ID, machine.ID))

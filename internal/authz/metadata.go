@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/gatehouse-auth/gatehouse/internal/scope"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 )
 
@@ -22,7 +23,7 @@ func (s *Server) Metadata() oauth.Metadata {
 		EndedTokensURI:                     s.opts.Issuer + oauth.PathEnded,
 		ServiceDocumentation:               s.opts.Issuer + "/docs/guide/",
 
-		ScopesSupported:                            s.opts.Catalogue.Scope().Union(identityScope),
+		ScopesSupported:                            s.opts.Catalogue.Scope().Union(scope.Identity),
 		ResponseTypesSupported:                     []string{"code"},
 		ResponseModesSupported:                     []string{string(oauth.ModeQuery), string(oauth.ModeFormPost)},
 		GrantTypesSupported:                        []oauth.GrantType{oauth.GrantAuthorizationCode, oauth.GrantRefreshToken, oauth.GrantClientCredentials},
@@ -46,7 +47,7 @@ func (s *Server) OpenIDConfiguration() oauth.OpenIDConfiguration {
 		UserInfoEndpoint:                 s.opts.Issuer + oauth.PathUserInfo,
 		EndSessionEndpoint:               s.opts.Issuer + oauth.PathEndSession,
 		SubjectTypesSupported:            []string{"public"},
-		IDTokenSigningAlgValuesSupported: idTokenAlgorithms,
+		IDTokenSigningAlgValuesSupported: token.IDTokenAlgorithms,
 		ClaimsSupported: []string{
 			"iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "at_hash", "sid", "team", "team_id", "name", "email", "email_verified",
 		},

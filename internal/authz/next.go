@@ -8,7 +8,9 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
+	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/gatehouse-auth/gatehouse/internal/scope"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 )
 
@@ -38,11 +40,11 @@ func (s Step) String() string {
 type Next struct {
 	Step     Step
 	Request  Request                     // to be sealed into the page
-	Client   Client                      // without its secrets; its team is named only to those who belong to it
+	Client   client.Client               // without its secrets; its team is named only to those who belong to it
 	Session  authn.Session               // zero for SignIn without a session
 	Teams    []TeamChoice                // Consent: those to choose from; one when the team is fixed
 	Fixed    bool                        // Consent: the team is stated and cannot be changed
-	Asked    []ScopeInfo                 // Consent: what is asked for
+	Asked    []scope.Info                // Consent: what is asked for
 	Response oauth.AuthorizationResponse // Answer
 }
 
@@ -61,7 +63,7 @@ type decision struct {
 
 // next decides what happens next. It is the only place that does, for pages and prompt=none alike; its error is for the redirect URI: prompt=none gets one
 // instead of a page, and so does a hint at someone who did not come.
-func next(r Request, client Client, session *authn.Session, standings []Standing, now time.Time) (decision, error) {
+func next(r Request, client client.Client, session *authn.Session, standings []Standing, now time.Time) (decision, error) {
 	d := decide(r, client, session, standings, now)
 	switch {
 	case r.Prompt.None && d.step != Answer:
@@ -73,7 +75,7 @@ func next(r Request, client Client, session *authn.Session, standings []Standing
 	return d, nil
 }
 
-func decide(r Request, client Client, session *authn.Session, standings []Standing, now time.Time) decision {
+func decide(r Request, client client.Client, session *authn.Session, standings []Standing, now time.Time) decision {
 	if session == nil {
 		return decision{step: SignIn}
 	}
@@ -111,7 +113,7 @@ func (r Request) wrong(session *authn.Session) bool {
 }
 
 // openTeams is the person's teams that the request may be for, and whether client or request name the team.
-func openTeams(r Request, client Client, standings []Standing) (open []Standing, fixed bool) {
+func openTeams(r Request, client client.Client, standings []Standing) (open []Standing, fixed bool) {
 	for _, standing := range standings {
 		switch {
 		case !client.Global():
@@ -159,7 +161,7 @@ func (s *Server) Arrive(ctx context.Context, r Request, session string) (Next, e
 		return Next{}, err
 	}
 	// A visitor who is remembered is enough for an answer without a page. All else is decided by what is true now: they may have agreed since.
-	if visitor, known := s.store.RememberedVisitor(session, client.ID, s.now()); known {
+	if visitor, known := s.grants.RememberedVisitor(session, client.ID, s.now()); known {
 		o := outlook{request: r, client: client, session: &visitor.Session}
 		if err := s.decide(&o, visitor.Standings); err == nil && o.step == Answer {
 			return s.step(o)
@@ -168,7 +170,7 @@ func (s *Server) Arrive(ctx context.Context, r Request, session string) (Next, e
 	o := outlook{request: r, client: client}
 	var standings []Standing
 	if session != "" {
-		visitor, err := s.store.Visitor(ctx, session, client.ID, s.now())
+		visitor, err := s.grants.Visitor(ctx, session, client.ID, s.now())
 		switch {
 		case err == nil:
 			o.session, standings = &visitor.Session, visitor.Standings
@@ -193,7 +195,7 @@ func (s *Server) step(o outlook) (Next, error) {
 // outlook is a request with everything that bears on it, as it is now, and the decision.
 type outlook struct {
 	request Request
-	client  Client
+	client  client.Client
 	session *authn.Session
 	decision
 }
@@ -207,7 +209,7 @@ func (s *Server) look(ctx context.Context, r Request, session *authn.Session) (o
 	o := outlook{request: r, client: client, session: session}
 	var standings []Standing
 	if session != nil {
-		standings, err = s.store.Standings(ctx, session.User.ID, client.ID)
+		standings, err = s.grants.Standings(ctx, session.User.ID, client.ID)
 		if err != nil {
 			return outlook{}, fmt.Errorf("load the teams of %s: %w", session.User.ID, err)
 		}
@@ -216,7 +218,7 @@ func (s *Server) look(ctx context.Context, r Request, session *authn.Session) (o
 }
 
 // client is the request's: the one that Begin has just loaded, or as it is now.
-func (s *Server) client(ctx context.Context, r Request) (Client, error) {
+func (s *Server) client(ctx context.Context, r Request) (client.Client, error) {
 	if r.client != nil {
 		return *r.client, nil
 	}
@@ -246,7 +248,7 @@ func (s *Server) ask(o outlook) Next {
 	if n.Fixed {
 		n.Request.ShownTeam = o.teams[0].Team.ID
 	}
-	n.Asked = s.opts.Catalogue.describe(o.request.Scope)
+	n.Asked = s.opts.Catalogue.Describe(o.request.Scope)
 	for _, standing := range o.teams {
 		choice := TeamChoice{Team: standing.Team, Blocked: standing.Blocked}
 		if standing.Grant != nil {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
+	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/google/go-cmp/cmp"
@@ -28,14 +29,14 @@ func TestNext(t *testing.T) {
 	narrow := red
 	narrow.Grant = &Grant{Scope: oauth.Scope{"read"}}
 
-	ofRed := Client{Team: red.Team}
+	ofRed := client.Client{Team: red.Team}
 	none, login := oauth.Prompt{None: true}, oauth.Prompt{Login: true}
 	consent, selectAccount := oauth.Prompt{Consent: true}, oauth.Prompt{SelectAccount: true}
 	age := func(d time.Duration) *time.Duration { return &d }
 
 	tests := []struct {
 		name     string
-		client   Client
+		client   client.Client
 		session  *authn.Session
 		teams    []Standing
 		prompt   oauth.Prompt

@@ -9,7 +9,9 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/gatehouse-auth/gatehouse/internal/store/storetest"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 	"github.com/go-jose/go-jose/v4"
 	"github.com/google/go-cmp/cmp"
@@ -35,7 +37,7 @@ func (w *world) verified(text string, algorithm jose.SignatureAlgorithm) (jose.H
 
 func TestIDTokenSaysWhoSignedIn(t *testing.T) {
 	w := onSQLite(t)
-	es256 := w.register(authz.Registration{Name: "ES", RedirectURIs: []string{callback}, IDTokenAlgorithm: "ES256"})
+	es256 := w.register(client.Registration{Name: "ES", RedirectURIs: []string{callback}, IDTokenAlgorithm: "ES256"})
 	for client, algorithm := range map[*app]jose.SignatureAlgorithm{&w.app: jose.RS256, &es256: jose.ES256} {
 		code := w.connect(*client, w.red, "scope", "openid profile email", "nonce", "n-0S6")
 		signedIn := w.clock.now()
@@ -69,7 +71,7 @@ func TestIDTokenOnlyWithOpenID(t *testing.T) {
 
 func TestServerChoosesTheIDTokenAlgorithm(t *testing.T) {
 	w := onSQLite(t)
-	server := authz.New(w.db, w.keys, w.clock.now, authz.Options{Issuer: issuer, Catalogue: catalogue, IDTokenAlgorithm: "ES256"})
+	server := authz.New(storetest.Stores(w.db), w.keys, w.clock.now, authz.Options{Issuer: issuer, Catalogue: catalogue, IDTokenAlgorithm: "ES256"})
 	got, err := w.exchange(server, form(w.app, w.connect(w.app, w.red, "scope", "openid")))
 	w.ok(err)
 	w.verified(got.IDToken, jose.ES256)
@@ -159,7 +161,7 @@ func signOut(values ...string) oauth.Params {
 func TestSignOutRequest(t *testing.T) {
 	w := onSQLite(t)
 	const after = "https://app.example/bye?x=1"
-	client := w.register(authz.Registration{Name: "C", RedirectURIs: []string{callback}, PostLogoutRedirectURIs: []string{after}})
+	client := w.register(client.Registration{Name: "C", RedirectURIs: []string{callback}, PostLogoutRedirectURIs: []string{after}})
 	hint := w.mustConnect(client, w.red, "scope", "openid").IDToken
 	ada, bob := w.session(w.ada), w.session(w.bob)
 	w.clock.advance(24 * time.Hour)
@@ -197,15 +199,15 @@ func TestSignOutRequest(t *testing.T) {
 func TestAttackOpenRedirectionAfterSignOut(t *testing.T) {
 	w := onSQLite(t)
 	const after = "https://app.example/bye"
-	client := w.register(authz.Registration{Name: "C", RedirectURIs: []string{callback}, PostLogoutRedirectURIs: []string{after}})
-	got := w.mustConnect(client, w.red, "scope", "openid")
-	disabled := w.register(authz.Registration{Name: "D", RedirectURIs: []string{callback}, PostLogoutRedirectURIs: []string{after}})
+	leaver := w.register(client.Registration{Name: "C", RedirectURIs: []string{callback}, PostLogoutRedirectURIs: []string{after}})
+	got := w.mustConnect(leaver, w.red, "scope", "openid")
+	disabled := w.register(client.Registration{Name: "D", RedirectURIs: []string{callback}, PostLogoutRedirectURIs: []string{after}})
 	w.ok(w.db.DisableClient(w.ctx(), disabled.ID, w.clock.now()))
 	for name, p := range map[string]oauth.Params{
 		"a disabled client's":     signOut("client_id", string(disabled.ID), "post_logout_redirect_uri", after),
-		"unregistered":            signOut("client_id", string(client.ID), "post_logout_redirect_uri", "https://evil.example/"),
-		"almost registered":       signOut("client_id", string(client.ID), "post_logout_redirect_uri", after+"/"),
-		"a redirect URI":          signOut("client_id", string(client.ID), "post_logout_redirect_uri", callback),
+		"unregistered":            signOut("client_id", string(leaver.ID), "post_logout_redirect_uri", "https://evil.example/"),
+		"almost registered":       signOut("client_id", string(leaver.ID), "post_logout_redirect_uri", after+"/"),
+		"a redirect URI":          signOut("client_id", string(leaver.ID), "post_logout_redirect_uri", callback),
 		"nobody's":                signOut("post_logout_redirect_uri", after),
 		"another client's":        signOut("client_id", string(w.app.ID), "post_logout_redirect_uri", after),
 		"unknown client":          signOut("client_id", "nobody"),
@@ -223,27 +225,27 @@ func TestAttackOpenRedirectionAfterSignOut(t *testing.T) {
 func TestLogoutTokenTellsTheClient(t *testing.T) {
 	w := onSQLite(t)
 	const hear = "https://app.example/backchannel"
-	client := w.register(authz.Registration{Name: "C", RedirectURIs: []string{callback}, BackchannelLogoutURI: hear})
-	notice := authz.Notice{ID: "n1", Kind: "backchannel_logout", User: w.ada.ID, Client: client.ID, SessionID: "sid"}
+	listener := w.register(client.Registration{Name: "C", RedirectURIs: []string{callback}, BackchannelLogoutURI: hear})
+	notice := authz.Notice{ID: "n1", Kind: "backchannel_logout", User: w.ada.ID, Client: listener.ID, SessionID: "sid"}
 	text, to, err := w.server.LogoutToken(w.ctx(), notice)
 	w.ok(err)
 	header, claims := w.verified(text, jose.RS256)
 	now := float64(w.clock.now().Unix())
 	want := map[string]any{
-		"iss": issuer, "aud": string(client.ID), "sub": string(w.ada.ID), "sid": "sid", "iat": now, "exp": now + 120, "jti": "n1",
+		"iss": issuer, "aud": string(listener.ID), "sub": string(w.ada.ID), "sid": "sid", "iat": now, "exp": now + 120, "jti": "n1",
 		"events": map[string]any{"http://schemas.openid.net/event/backchannel-logout": map[string]any{}},
 	}
 	if diff := cmp.Diff(want, claims); diff != "" || to.String() != hear || header.ExtraHeaders["typ"] != "logout+jwt" {
 		t.Errorf("to %s, typ %v, claims (-want +got):\n%s", to, header.ExtraHeaders["typ"], diff)
 	}
 	notice.Client = w.app.ID
-	if _, _, err := w.server.LogoutToken(w.ctx(), notice); !errors.Is(err, authz.ErrNoClient) {
+	if _, _, err := w.server.LogoutToken(w.ctx(), notice); !errors.Is(err, client.ErrNoClient) {
 		t.Errorf("a client that does not listen: error %v, want ErrNoClient", err)
 	}
 }
 
 func TestOpenIDConfigurationIsWhatIsAccepted(t *testing.T) {
-	server := authz.New(nil, nil, nil, authz.Options{Issuer: issuer, Catalogue: catalogue})
+	server := authz.New(authz.Stores{}, nil, nil, authz.Options{Issuer: issuer, Catalogue: catalogue})
 	want := oauth.OpenIDConfiguration{
 		Metadata:                          server.Metadata(),
 		UserInfoEndpoint:                  issuer + "/o/userinfo/",

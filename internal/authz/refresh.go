@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
+	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 )
@@ -20,7 +21,7 @@ func errBadRefreshToken(cause error) error {
 
 // exchangeRefresh uses a refresh token (RFC 6749 §6): one compare-and-swap decides, then the tokens are signed. Whoever asks again with the same token within the grace
 // gets the same successor, so an answer that was lost can be had again, as often as needed, and nothing is written for it.
-func (s *Server) exchangeRefresh(ctx context.Context, client Client, r oauth.TokenRequest) (oauth.TokenResponse, error) {
+func (s *Server) exchangeRefresh(ctx context.Context, client client.Client, r oauth.TokenRequest) (oauth.TokenResponse, error) {
 	x, err := r.RefreshExchange()
 	if err != nil {
 		return oauth.TokenResponse{}, err
@@ -33,17 +34,17 @@ func (s *Server) exchangeRefresh(ctx context.Context, client Client, r oauth.Tok
 	if err := s.checkNarrowing(ctx, client, presented, x, now); err != nil {
 		return oauth.TokenResponse{}, err
 	}
-	rotated, err := s.store.Rotate(ctx, Rotation{
+	rotated, err := s.families.Rotate(ctx, Rotation{
 		Family: FamilyID(presented.Family), Client: client.ID, Generation: presented.Generation, At: now,
 		Grace: s.opts.RefreshGrace, Idle: s.opts.RefreshIdleLifetime, Absolute: s.opts.RefreshAbsoluteLifetime,
-		TokenDeadAt: now.Add(s.opts.AccessTokenLifetime + ClockLeeway), DPoPKey: familyKey(client, r.DPoPKey),
+		TokenDeadAt: now.Add(s.opts.AccessTokenLifetime + token.ClockLeeway), DPoPKey: familyKey(client, r.DPoPKey),
 	})
 	switch {
 	case errors.Is(err, ErrReused): // the store has recorded it, with the end of the family
 		return oauth.TokenResponse{}, errBadRefreshToken(err)
 	case errors.Is(err, ErrNoFamily), errors.Is(err, ErrNotLive):
 		event := audit.Event{Kind: audit.RefreshRefused, Client: string(client.ID), Family: presented.Family}
-		return oauth.TokenResponse{}, s.refused(ctx, event, errBadRefreshToken(err), err)
+		return oauth.TokenResponse{}, s.refusals.Refused(ctx, event, errBadRefreshToken(err), err)
 	case err != nil:
 		return oauth.TokenResponse{}, fmt.Errorf("rotate the refresh token of %s: %w", presented.Family, err)
 	}
@@ -60,7 +61,7 @@ func (s *Server) exchangeRefresh(ctx context.Context, client Client, r oauth.Tok
 
 // familyKey is what a family's refresh tokens are bound to: the key of a public client, which has nothing else to prove itself with (RFC 9449 §5).
 // A confidential client authenticates at each refresh, and may change its key.
-func familyKey(client Client, dpopKey string) string {
+func familyKey(client client.Client, dpopKey string) string {
 	if !client.Public {
 		return ""
 	}
@@ -68,11 +69,11 @@ func familyKey(client Client, dpopKey string) string {
 }
 
 // checkNarrowing refuses a scope or resource that was never granted, before the refresh token is used up. It costs a lookup, so it looks only when something was asked for.
-func (s *Server) checkNarrowing(ctx context.Context, client Client, presented token.RefreshToken, x oauth.RefreshExchange, now time.Time) error {
+func (s *Server) checkNarrowing(ctx context.Context, client client.Client, presented token.RefreshToken, x oauth.RefreshExchange, now time.Time) error {
 	if len(x.Scope) == 0 && len(x.Resource) == 0 {
 		return nil
 	}
-	connection, err := s.store.Connection(ctx, FamilyID(presented.Family), now)
+	connection, err := s.families.Connection(ctx, FamilyID(presented.Family), now)
 	if errors.Is(err, ErrNoFamily) {
 		return nil // Rotate says the same, and says why
 	}
@@ -89,8 +90,8 @@ func (s *Server) checkNarrowing(ctx context.Context, client Client, presented to
 }
 
 // narrowed is the scope and the audience of one access token of a family: what was asked for or, when nothing was, all that was granted and that the client is still allowed.
-func (s *Server) narrowed(client Client, f Family, x oauth.RefreshExchange) (oauth.Scope, []string, error) {
-	scope := s.opts.Catalogue.permitted(client, f.Scope)
+func (s *Server) narrowed(client client.Client, f Family, x oauth.RefreshExchange) (oauth.Scope, []string, error) {
+	scope := client.Permitted(s.opts.Catalogue, f.Scope)
 	if len(scope) == 0 {
 		return nil, nil, errBadRefreshToken(errors.New("the client is no longer allowed any of the scope that was granted"))
 	}

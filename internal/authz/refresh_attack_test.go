@@ -142,9 +142,9 @@ func TestAttackConnectionOutlivesItsReason(t *testing.T) {
 			return w.db.EnableClient(w.ctx(), w.app.ID)
 		}, oauth.InvalidGrant},
 		"client removed":           {func(w *world) error { return w.db.RemoveClient(w.ctx(), w.app.ID) }, authn},
-		"client blocked by a team": {func(w *world) error { return w.registry.BlockClient(w.ctx(), w.red.ID, w.app.ID, "no") }, oauth.InvalidGrant},
+		"client blocked by a team": {func(w *world) error { return w.govern.Block(w.ctx(), w.red.ID, w.app.ID, "no") }, oauth.InvalidGrant},
 		"blocked and unblocked": {func(w *world) error {
-			w.ok(w.registry.BlockClient(w.ctx(), w.red.ID, w.app.ID, "no"))
+			w.ok(w.govern.Block(w.ctx(), w.red.ID, w.app.ID, "no"))
 			return w.db.Unblock(w.ctx(), w.red.ID, w.app.ID)
 		}, oauth.InvalidGrant},
 		"team removed":               {func(w *world) error { _, err := w.directory.RemoveTeam(w.ctx(), "red"); return err }, oauth.InvalidGrant},

@@ -7,7 +7,9 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/gatehouse-auth/gatehouse/internal/store/storetest"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -111,7 +113,7 @@ func TestConnectionEndsAYearAfterConsent(t *testing.T) {
 
 func TestLifetimesAreSettings(t *testing.T) {
 	w := onSQLite(t)
-	server := authz.New(w.db, w.keys, w.clock.now, authz.Options{
+	server := authz.New(storetest.Stores(w.db), w.keys, w.clock.now, authz.Options{
 		Issuer: issuer, Catalogue: catalogue, AccessTokenLifetime: time.Minute,
 		RefreshIdleLifetime: time.Hour, RefreshAbsoluteLifetime: 90 * time.Minute, RefreshGrace: time.Second,
 	})
@@ -165,7 +167,7 @@ func TestRefreshFollowsTheClientsCeiling(t *testing.T) {
 	w := onSQLite(t)
 	token := w.mustConnect(w.app, w.red).RefreshToken
 	ceiling := func(scope string) {
-		_, err := w.registry.UpdateClient(w.ctx(), w.app.ID, authz.ClientChange{Scope: oauth.Scope{scope}})
+		_, err := w.registry.UpdateClient(w.ctx(), w.app.ID, client.Change{Scope: oauth.Scope{scope}})
 		w.ok(err)
 	}
 	ceiling("session:read")

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
@@ -20,27 +21,27 @@ func TestRegistration(t *testing.T) {
 	uris := []string{callback}
 	tests := []struct {
 		name string
-		reg  authz.Registration
+		reg  client.Registration
 		says string // empty when it is accepted
 	}{
-		{"good", authz.Registration{Name: "A", RedirectURIs: uris}, ""},
-		{"machine", authz.Registration{Name: "A", Machine: true, Team: w.red}, ""},
-		{"public, private-use scheme", authz.Registration{Name: "A", Public: true, RedirectURIs: []string{"com.example.app:/callback"}}, ""},
-		{"a name in any language", authz.Registration{Name: "Türöffner 門番 🚪", RedirectURIs: uris}, ""},
-		{"no name", authz.Registration{Name: " ", RedirectURIs: uris}, "needs a name"},
-		{"long name", authz.Registration{Name: strings.Repeat("ä", 101), RedirectURIs: uris}, "longer than 100"},
-		{"as long as it may be", authz.Registration{Name: strings.Repeat("ä", 100), RedirectURIs: uris}, ""},
-		{"line break in the name", authz.Registration{Name: "A\nB", RedirectURIs: uris}, "the name has a control character"},
-		{"name that turns the text around", authz.Registration{Name: "A\u202eB", RedirectURIs: uris}, "the name has a control character"},
-		{"name that is not UTF-8", authz.Registration{Name: "A\xff", RedirectURIs: uris}, "the name is not UTF-8"},
-		{"owner with NUL", authz.Registration{Name: "A", Owner: "B\x00", RedirectURIs: uris}, "the owner has a control character"},
-		{"no redirect URI", authz.Registration{Name: "A"}, "at least one redirect URI"},
-		{"bad redirect URI", authz.Registration{Name: "A", RedirectURIs: []string{"http://app.example/"}}, `redirect URI "http://app.example/"`},
-		{"private-use scheme, with a secret", authz.Registration{Name: "A", RedirectURIs: []string{"com.example.app:/callback"}}, "redirect URI"},
-		{"machine without team", authz.Registration{Name: "A", Machine: true}, "name it"},
-		{"public machine", authz.Registration{Name: "A", Machine: true, Public: true, Team: w.red}, "cannot be public"},
-		{"machine with redirect URI", authz.Registration{Name: "A", Machine: true, Team: w.red, RedirectURIs: uris}, "has no redirect URI"},
-		{"unknown scope", authz.Registration{Name: "A", RedirectURIs: uris, Scope: oauth.Scope{"chatbot:fly"}}, `"chatbot:fly" does not exist`},
+		{"good", client.Registration{Name: "A", RedirectURIs: uris}, ""},
+		{"machine", client.Registration{Name: "A", Machine: true, Team: w.red}, ""},
+		{"public, private-use scheme", client.Registration{Name: "A", Public: true, RedirectURIs: []string{"com.example.app:/callback"}}, ""},
+		{"a name in any language", client.Registration{Name: "Türöffner 門番 🚪", RedirectURIs: uris}, ""},
+		{"no name", client.Registration{Name: " ", RedirectURIs: uris}, "needs a name"},
+		{"long name", client.Registration{Name: strings.Repeat("ä", 101), RedirectURIs: uris}, "longer than 100"},
+		{"as long as it may be", client.Registration{Name: strings.Repeat("ä", 100), RedirectURIs: uris}, ""},
+		{"line break in the name", client.Registration{Name: "A\nB", RedirectURIs: uris}, "the name has a control character"},
+		{"name that turns the text around", client.Registration{Name: "A\u202eB", RedirectURIs: uris}, "the name has a control character"},
+		{"name that is not UTF-8", client.Registration{Name: "A\xff", RedirectURIs: uris}, "the name is not UTF-8"},
+		{"owner with NUL", client.Registration{Name: "A", Owner: "B\x00", RedirectURIs: uris}, "the owner has a control character"},
+		{"no redirect URI", client.Registration{Name: "A"}, "at least one redirect URI"},
+		{"bad redirect URI", client.Registration{Name: "A", RedirectURIs: []string{"http://app.example/"}}, `redirect URI "http://app.example/"`},
+		{"private-use scheme, with a secret", client.Registration{Name: "A", RedirectURIs: []string{"com.example.app:/callback"}}, "redirect URI"},
+		{"machine without team", client.Registration{Name: "A", Machine: true}, "name it"},
+		{"public machine", client.Registration{Name: "A", Machine: true, Public: true, Team: w.red}, "cannot be public"},
+		{"machine with redirect URI", client.Registration{Name: "A", Machine: true, Team: w.red, RedirectURIs: uris}, "has no redirect URI"},
+		{"unknown scope", client.Registration{Name: "A", RedirectURIs: uris, Scope: oauth.Scope{"chatbot:fly"}}, `"chatbot:fly" does not exist`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -54,7 +55,7 @@ func TestRegistration(t *testing.T) {
 
 func TestRegistrationIsKept(t *testing.T) {
 	w := onSQLite(t)
-	client, secret, err := w.registry.AddClient(w.ctx(), authz.Registration{
+	client, secret, err := w.registry.AddClient(w.ctx(), client.Registration{
 		Name: " Shop ", Owner: "Shop Ltd", Team: w.red, RedirectURIs: []string{callback, "https://b.example/", callback}, Scope: oauth.Scope{"session:read", "session:read"},
 	})
 	w.ok(err)
@@ -91,7 +92,7 @@ func TestRegistrationForATeamThatIsGone(t *testing.T) {
 	w := onSQLite(t)
 	_, err := w.directory.RemoveTeam(w.ctx(), "red")
 	w.ok(err)
-	if _, _, err := w.registry.AddClient(w.ctx(), authz.Registration{Name: "A", Team: w.red, RedirectURIs: []string{callback}}); !errors.Is(err, team.ErrNoTeam) {
+	if _, _, err := w.registry.AddClient(w.ctx(), client.Registration{Name: "A", Team: w.red, RedirectURIs: []string{callback}}); !errors.Is(err, team.ErrNoTeam) {
 		t.Errorf("error %v, want ErrNoTeam", err)
 	}
 }
@@ -99,29 +100,29 @@ func TestRegistrationForATeamThatIsGone(t *testing.T) {
 func TestUpdateReplacesWhatIsGiven(t *testing.T) {
 	w := onSQLite(t)
 	name := "Renamed"
-	got, err := w.registry.UpdateClient(w.ctx(), w.app.ID, authz.ClientChange{Name: &name})
+	got, err := w.registry.UpdateClient(w.ctx(), w.app.ID, client.Change{Name: &name})
 	w.ok(err)
 	if got.Name != name || len(got.RedirectURIs) != 2 {
 		t.Errorf("after the name: %+v", got)
 	}
-	got, err = w.registry.UpdateClient(w.ctx(), w.app.ID, authz.ClientChange{RedirectURIs: []string{"https://new.example/"}, Scope: oauth.Scope{"chatbot:read"}})
+	got, err = w.registry.UpdateClient(w.ctx(), w.app.ID, client.Change{RedirectURIs: []string{"https://new.example/"}, Scope: oauth.Scope{"chatbot:read"}})
 	w.ok(err)
 	kept, err := w.db.Client(w.ctx(), w.app.ID)
 	w.ok(err)
-	for _, c := range []authz.Client{got, kept} {
+	for _, c := range []client.Client{got, kept} {
 		if c.Name != name || len(c.RedirectURIs) != 1 || c.RedirectURIs[0] != "https://new.example/" || c.Scope.String() != "chatbot:read" {
 			t.Errorf("after the rest: %+v", c)
 		}
 	}
-	for _, change := range []authz.ClientChange{{RedirectURIs: []string{}}, {RedirectURIs: []string{"nonsense"}}, {Scope: oauth.Scope{"chatbot:fly"}}} {
+	for _, change := range []client.Change{{RedirectURIs: []string{}}, {RedirectURIs: []string{"nonsense"}}, {Scope: oauth.Scope{"chatbot:fly"}}} {
 		if _, err := w.registry.UpdateClient(w.ctx(), w.app.ID, change); err == nil {
 			t.Errorf("%+v was accepted", change)
 		}
 	}
-	if _, err := w.registry.UpdateClient(w.ctx(), "nobody", authz.ClientChange{}); !errors.Is(err, authz.ErrNoClient) {
+	if _, err := w.registry.UpdateClient(w.ctx(), "nobody", client.Change{}); !errors.Is(err, client.ErrNoClient) {
 		t.Errorf("unknown client: error %v, want ErrNoClient", err)
 	}
-	if _, err := w.registry.RotateSecret(w.ctx(), "nobody", false); !errors.Is(err, authz.ErrNoClient) {
+	if _, err := w.registry.RotateSecret(w.ctx(), "nobody", false); !errors.Is(err, client.ErrNoClient) {
 		t.Errorf("unknown client: error %v, want ErrNoClient", err)
 	}
 }
@@ -130,7 +131,7 @@ func TestBlockEndsTheGrantsAndSaysWhy(t *testing.T) {
 	w := onSQLite(t)
 	w.connect(w.app, w.red)
 	w.connect(w.app, w.blue)
-	w.ok(w.registry.BlockClient(w.ctx(), w.red.ID, w.app.ID, "  not reviewed "))
+	w.ok(w.govern.Block(w.ctx(), w.red.ID, w.app.ID, "  not reviewed "))
 	grants, err := w.db.Grants(w.ctx(), authz.GrantFilter{})
 	w.ok(err)
 	if len(grants) != 1 || grants[0].Grant.Team != w.blue.ID {
@@ -140,8 +141,8 @@ func TestBlockEndsTheGrantsAndSaysWhy(t *testing.T) {
 	if n.Teams[0].Blocked != "not reviewed" {
 		t.Errorf("the page says %q", n.Teams[0].Blocked)
 	}
-	for reason, id := range map[string]authz.ClientID{"": w.app.ID, "\x07": w.app.ID, "good": "nobody"} {
-		if err := w.registry.BlockClient(w.ctx(), w.red.ID, id, reason); err == nil {
+	for reason, id := range map[string]oauth.ClientID{"": w.app.ID, "\x07": w.app.ID, "good": "nobody"} {
+		if err := w.govern.Block(w.ctx(), w.red.ID, id, reason); err == nil {
 			t.Errorf("reason %q for %q was accepted", reason, id)
 		}
 	}
@@ -152,42 +153,42 @@ func TestRegistrationOfTheSecondHalf(t *testing.T) {
 	key := newSigner(t, "k1")
 	private, err := json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: key.key, KeyID: "k1"}}})
 	w.ok(err)
-	good := func(change func(r *authz.Registration)) authz.Registration {
-		r := authz.Registration{Name: "A", RedirectURIs: []string{callback}}
+	good := func(change func(r *client.Registration)) client.Registration {
+		r := client.Registration{Name: "A", RedirectURIs: []string{callback}}
 		change(&r)
 		return r
 	}
 	for name, tt := range map[string]struct {
-		reg  authz.Registration
+		reg  client.Registration
 		says string // empty when it is accepted
 	}{
-		"resource server alone":     {authz.Registration{Name: "API", ResourceServer: "https://api.example"}, ""},
-		"resource server, a URN":    {authz.Registration{Name: "API", ResourceServer: "urn:example:api"}, ""},
-		"public resource server":    {good(func(r *authz.Registration) { r.Public, r.ResourceServer = true, "https://api.example" }), "cannot be public"},
-		"relative audience":         {good(func(r *authz.Registration) { r.ResourceServer = "api" }), "not an absolute URI"},
-		"audience with a fragment":  {good(func(r *authz.Registration) { r.Resources = []string{"https://api.example/#a"} }), "not an absolute URI"},
-		"keys":                      {good(func(r *authz.Registration) { r.JWKS = key.jwks(t) }), ""},
-		"keys of a machine":         {authz.Registration{Name: "M", Machine: true, Team: w.red, JWKS: key.jwks(t)}, ""},
-		"private key":               {good(func(r *authz.Registration) { r.JWKS = string(private) }), "not a public key"},
-		"symmetric key":             {good(func(r *authz.Registration) { r.JWKS = `{"keys":[{"kty":"oct","k":"c2VjcmV0","kid":"s"}]}` }), "not a public key"},
-		"no keys":                   {good(func(r *authz.Registration) { r.JWKS = `{"keys":[]}` }), "empty"},
-		"keys that are none":        {good(func(r *authz.Registration) { r.JWKS = `nonsense` }), "not a JSON Web Key Set"},
-		"keys of a public client":   {good(func(r *authz.Registration) { r.Public, r.JWKS = true, key.jwks(t) }), "no use for keys"},
-		"keys twice":                {good(func(r *authz.Registration) { r.JWKS, r.JWKSURI = key.jwks(t), "https://app.example/jwks" }), "not both"},
-		"address of keys":           {good(func(r *authz.Registration) { r.JWKSURI = "https://app.example/jwks" }), ""},
-		"address without https":     {good(func(r *authz.Registration) { r.JWKSURI = "http://app.example/jwks" }), "must be https"},
-		"address of another scheme": {good(func(r *authz.Registration) { r.JWKSURI = "file://localhost/etc/passwd" }), "must be https"},
-		"address with a password":   {good(func(r *authz.Registration) { r.JWKSURI = "https://u:p@app.example/jwks" }), "without user"},
-		"back channel":              {good(func(r *authz.Registration) { r.BackchannelLogoutURI = "https://app.example/out?x=1" }), ""},
-		"back channel on localhost": {good(func(r *authz.Registration) { r.BackchannelLogoutURI = "http://127.0.0.1:9/out" }), ""},
-		"back channel, http":        {good(func(r *authz.Registration) { r.BackchannelLogoutURI = "http://app.example/out" }), "must be https"},
-		"back channel, fragment":    {good(func(r *authz.Registration) { r.BackchannelLogoutURI = "https://app.example/#x" }), "fragment"},
-		"after sign-out":            {good(func(r *authz.Registration) { r.PostLogoutRedirectURIs = []string{"https://app.example/bye"} }), ""},
-		"after sign-out, http":      {good(func(r *authz.Registration) { r.PostLogoutRedirectURIs = []string{"http://app.example/bye"} }), "post-logout"},
-		"ES256":                     {good(func(r *authz.Registration) { r.IDTokenAlgorithm = "ES256" }), ""},
-		"none":                      {good(func(r *authz.Registration) { r.IDTokenAlgorithm = "none" }), "RS256, ES256"},
-		"identity scope":            {good(func(r *authz.Registration) { r.Scope = oauth.Scope{"chatbot:read", "openid"} }), ""},
-		"identity of a machine":     {authz.Registration{Name: "M", Machine: true, Team: w.red, Scope: oauth.Scope{"openid"}}, "acts for none"},
+		"resource server alone":     {client.Registration{Name: "API", ResourceServer: "https://api.example"}, ""},
+		"resource server, a URN":    {client.Registration{Name: "API", ResourceServer: "urn:example:api"}, ""},
+		"public resource server":    {good(func(r *client.Registration) { r.Public, r.ResourceServer = true, "https://api.example" }), "cannot be public"},
+		"relative audience":         {good(func(r *client.Registration) { r.ResourceServer = "api" }), "not an absolute URI"},
+		"audience with a fragment":  {good(func(r *client.Registration) { r.Resources = []string{"https://api.example/#a"} }), "not an absolute URI"},
+		"keys":                      {good(func(r *client.Registration) { r.JWKS = key.jwks(t) }), ""},
+		"keys of a machine":         {client.Registration{Name: "M", Machine: true, Team: w.red, JWKS: key.jwks(t)}, ""},
+		"private key":               {good(func(r *client.Registration) { r.JWKS = string(private) }), "not a public key"},
+		"symmetric key":             {good(func(r *client.Registration) { r.JWKS = `{"keys":[{"kty":"oct","k":"c2VjcmV0","kid":"s"}]}` }), "not a public key"},
+		"no keys":                   {good(func(r *client.Registration) { r.JWKS = `{"keys":[]}` }), "empty"},
+		"keys that are none":        {good(func(r *client.Registration) { r.JWKS = `nonsense` }), "not a JSON Web Key Set"},
+		"keys of a public client":   {good(func(r *client.Registration) { r.Public, r.JWKS = true, key.jwks(t) }), "no use for keys"},
+		"keys twice":                {good(func(r *client.Registration) { r.JWKS, r.JWKSURI = key.jwks(t), "https://app.example/jwks" }), "not both"},
+		"address of keys":           {good(func(r *client.Registration) { r.JWKSURI = "https://app.example/jwks" }), ""},
+		"address without https":     {good(func(r *client.Registration) { r.JWKSURI = "http://app.example/jwks" }), "must be https"},
+		"address of another scheme": {good(func(r *client.Registration) { r.JWKSURI = "file://localhost/etc/passwd" }), "must be https"},
+		"address with a password":   {good(func(r *client.Registration) { r.JWKSURI = "https://u:p@app.example/jwks" }), "without user"},
+		"back channel":              {good(func(r *client.Registration) { r.BackchannelLogoutURI = "https://app.example/out?x=1" }), ""},
+		"back channel on localhost": {good(func(r *client.Registration) { r.BackchannelLogoutURI = "http://127.0.0.1:9/out" }), ""},
+		"back channel, http":        {good(func(r *client.Registration) { r.BackchannelLogoutURI = "http://app.example/out" }), "must be https"},
+		"back channel, fragment":    {good(func(r *client.Registration) { r.BackchannelLogoutURI = "https://app.example/#x" }), "fragment"},
+		"after sign-out":            {good(func(r *client.Registration) { r.PostLogoutRedirectURIs = []string{"https://app.example/bye"} }), ""},
+		"after sign-out, http":      {good(func(r *client.Registration) { r.PostLogoutRedirectURIs = []string{"http://app.example/bye"} }), "post-logout"},
+		"ES256":                     {good(func(r *client.Registration) { r.IDTokenAlgorithm = "ES256" }), ""},
+		"none":                      {good(func(r *client.Registration) { r.IDTokenAlgorithm = "none" }), "RS256, ES256"},
+		"identity scope":            {good(func(r *client.Registration) { r.Scope = oauth.Scope{"chatbot:read", "openid"} }), ""},
+		"identity of a machine":     {client.Registration{Name: "M", Machine: true, Team: w.red, Scope: oauth.Scope{"openid"}}, "acts for none"},
 	} {
 		_, _, err := w.registry.AddClient(w.ctx(), tt.reg)
 		if tt.says == "" && err != nil || tt.says != "" && (err == nil || !strings.Contains(err.Error(), tt.says)) {
@@ -199,7 +200,7 @@ func TestRegistrationOfTheSecondHalf(t *testing.T) {
 func TestEverythingAboutAClientIsKeptAndReplaced(t *testing.T) {
 	onBoth(t, func(t *testing.T, w *world) {
 		key := newSigner(t, "k1")
-		client, secret, err := w.registry.AddClient(w.ctx(), authz.Registration{
+		added, secret, err := w.registry.AddClient(w.ctx(), client.Registration{
 			Name: "A", RedirectURIs: []string{callback}, ResourceServer: "https://api.example", Resources: []string{"https://b.example", "https://b.example"}, JWKS: key.jwks(t),
 			IDTokenAlgorithm: "ES256", PostLogoutRedirectURIs: []string{"https://app.example/bye"}, BackchannelLogoutURI: "https://app.example/out", RequirePAR: true, RequireDPoP: true,
 		})
@@ -208,25 +209,25 @@ func TestEverythingAboutAClientIsKeptAndReplaced(t *testing.T) {
 			t.Error("a client with keys got a secret")
 		}
 		uri, empty, es, no := "https://app.example/jwks", "", "RS256", false
-		changed, err := w.registry.UpdateClient(w.ctx(), client.ID, authz.ClientChange{
+		changed, err := w.registry.UpdateClient(w.ctx(), added.ID, client.Change{
 			ResourceServer: &empty, Resources: []string{}, JWKS: &empty, JWKSURI: &uri, IDTokenAlgorithm: &es, PostLogoutRedirectURIs: []string{}, BackchannelLogoutURI: &empty,
 			RequirePAR: &no, RequireDPoP: &no,
 		})
 		w.ok(err)
-		want := client
+		want := added
 		want.ResourceServer, want.Resources, want.JWKS, want.JWKSURI, want.IDTokenAlgorithm = "", nil, "", uri, "RS256"
 		want.PostLogoutRedirectURIs, want.BackchannelLogoutURI, want.RequirePAR, want.RequireDPoP = nil, "", false, false
-		kept, err := w.db.Client(w.ctx(), client.ID)
+		kept, err := w.db.Client(w.ctx(), added.ID)
 		w.ok(err)
 		want.CreatedAt = kept.CreatedAt
 		changed.CreatedAt = kept.CreatedAt
-		for name, got := range map[string]authz.Client{"answered": changed, "kept": kept} {
+		for name, got := range map[string]client.Client{"answered": changed, "kept": kept} {
 			if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
 				t.Errorf("%s (-want +got):\n%s", name, diff)
 			}
 		}
-		for _, change := range []authz.ClientChange{{JWKS: new(key.jwks(t))}, {BackchannelLogoutURI: new("ftp://x")}, {IDTokenAlgorithm: new("HS256")}, {ResourceServer: new("x")}} {
-			if _, err := w.registry.UpdateClient(w.ctx(), client.ID, change); err == nil {
+		for _, change := range []client.Change{{JWKS: new(key.jwks(t))}, {BackchannelLogoutURI: new("ftp://x")}, {IDTokenAlgorithm: new("HS256")}, {ResourceServer: new("x")}} {
+			if _, err := w.registry.UpdateClient(w.ctx(), added.ID, change); err == nil {
 				t.Errorf("%+v was accepted", change)
 			}
 		}

@@ -3,6 +3,7 @@ package authz
 import (
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
@@ -41,7 +42,7 @@ type Request struct {
 	ShownTeam                  team.ID     `json:",omitempty"` // the team that the consent page stated, when it left no choice; approval is for no other
 
 	// client is the one that Begin has just loaded, so that a Next in the same breath need not load it again. It is never sealed.
-	client *Client
+	client *client.Client
 }
 
 // sealedRequest is a Request as it is sealed. State and nonce may be any text, and JSON makes six bytes of some: as base64 the longest ones still fit an address.

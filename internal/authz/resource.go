@@ -3,6 +3,7 @@ package authz
 import (
 	"slices"
 
+	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 )
 
@@ -15,7 +16,7 @@ func (s *Server) audiences(resource []string) []string {
 }
 
 // resources is every audience that the client may ask tokens for.
-func (s *Server) resources(client Client) []string {
+func (s *Server) resources(client client.Client) []string {
 	return append([]string{s.opts.Audience}, client.Resources...)
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 )
@@ -14,7 +15,7 @@ import (
 //
 // Any token of a family ends all of it, an expired one included: who revokes wants the connection to end, and has proved whose it is.
 func (s *Server) Revoke(ctx context.Context, r oauth.TokenParameter) error {
-	client, err := s.authenticate(ctx, r.Client, oauth.PathRevocation)
+	client, err := s.clients.Authenticate(ctx, r.Client, oauth.PathRevocation)
 	if err != nil {
 		return err
 	}
@@ -33,14 +34,14 @@ func (s *Server) Revoke(ctx context.Context, r oauth.TokenParameter) error {
 	case expired:
 		return nil
 	}
-	if err := s.store.EndToken(ctx, claims.ID, client.ID, now, time.Unix(claims.Expires, 0).Add(ClockLeeway)); err != nil {
+	if err := s.machines.EndToken(ctx, claims.ID, client.ID, now, time.Unix(claims.Expires, 0).Add(token.ClockLeeway)); err != nil {
 		return fmt.Errorf("end token %s: %w", claims.ID, err)
 	}
 	return nil
 }
 
-func (s *Server) endFamily(ctx context.Context, id FamilyID, client Client, now time.Time) error {
-	if _, err := s.store.EndFamily(ctx, id, client.ID, now); err != nil {
+func (s *Server) endFamily(ctx context.Context, id FamilyID, client client.Client, now time.Time) error {
+	if _, err := s.families.EndFamily(ctx, id, client.ID, now); err != nil {
 		return fmt.Errorf("end family %s: %w", id, err)
 	}
 	return nil

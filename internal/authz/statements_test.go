@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -55,7 +56,7 @@ func TestStrangersCostOnlyTheirTrace(t *testing.T) {
 		w.redeem(w.app, code, "client_secret", "gh_cs_wrong", "code_verifier", otherVerifier)
 		w.redeem(w.public, code)
 		w.redeem(w.app, "gh_ac_garbage")
-		w.redeem(app{Client: authz.Client{ID: "nobody"}}, code)
+		w.redeem(app{Client: client.Client{ID: "nobody"}}, code)
 		w.refresh(w.public, "gh_rt_garbage")
 	})
 	if diff := cmp.Diff(map[string]int{"audit": 3, "commit": 3}, asked); diff != "" {

@@ -35,7 +35,7 @@ func (s *Server) UserInfo(ctx context.Context, accessToken, dpopKey string) (Use
 		}
 		return UserInfo{}, oauth.InsufficientScope.Errorf("the access token is a machine's, so there is nobody to tell about; the scope openid is needed, which only a person can grant")
 	}
-	connection, err := s.store.Connection(ctx, familyOf(claims), s.now())
+	connection, err := s.families.Connection(ctx, familyOf(claims), s.now())
 	if err != nil {
 		return UserInfo{}, deadAccessToken(fmt.Errorf("load the connection of %s: %w", familyOf(claims), err))
 	}

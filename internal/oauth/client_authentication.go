@@ -9,6 +9,9 @@ import (
 	"unicode/utf8"
 )
 
+// ClientID is the identifier of a registered client (RFC 6749 §2.2). It is public.
+type ClientID string
+
 // AuthMethod is a token_endpoint_auth_method (RFC 7591 §2).
 type AuthMethod string
 

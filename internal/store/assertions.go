@@ -6,16 +6,16 @@ import (
 	"encoding/base64"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/internal/client"
+	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/store/engine"
-
-	"github.com/gatehouse-auth/gatehouse/internal/authz"
 )
 
-// UseAssertion remembers an assertion until it expires. authz.ErrUsed when it was there already.
-func (db *DB) UseAssertion(ctx context.Context, client authz.ClientID, jti string, expires time.Time) error {
+// UseAssertion remembers an assertion until it expires. client.ErrUsed when it was there already.
+func (db *DB) UseAssertion(ctx context.Context, id oauth.ClientID, jti string, expires time.Time) error {
 	hash := sha256.Sum256([]byte(jti)) // the client chooses it, and its length
 	return db.write(ctx, "UseAssertion", func(t *tx) error {
-		return t.MustChange(authz.ErrUsed, `INSERT INTO assertions (client_id, jti, expires_at) VALUES ($1, $2, $3) ON CONFLICT (client_id, jti) DO NOTHING`,
-			client, base64.RawURLEncoding.EncodeToString(hash[:]), engine.Millis(expires))
+		return t.MustChange(client.ErrUsed, `INSERT INTO assertions (client_id, jti, expires_at) VALUES ($1, $2, $3) ON CONFLICT (client_id, jti) DO NOTHING`,
+			id, base64.RawURLEncoding.EncodeToString(hash[:]), engine.Millis(expires))
 	})
 }

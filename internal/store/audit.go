@@ -9,9 +9,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/internal/store/engine"
-
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
+	"github.com/gatehouse-auth/gatehouse/internal/store/engine"
 )
 
 // An event's id is its time in microseconds and a number that tells those of one microsecond apart. It is never less than eventID of the event's time.

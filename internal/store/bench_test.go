@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/client"
+	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/store"
 	"github.com/gatehouse-auth/gatehouse/internal/store/pgtest"
 	"github.com/gatehouse-auth/gatehouse/internal/store/storetest"
@@ -67,9 +69,9 @@ func oneGrant(b testing.TB, db *store.DB) authz.Grant {
 	must(db.AddUser(ctx, team.User{ID: "u", Email: "u@example.com", Name: "U", CreatedAt: now}))
 	must(db.AddTeam(ctx, team.Team{ID: "t", Slug: "t", Name: "T", CreatedAt: now}))
 	must(db.AddMember(ctx, team.Membership{User: "u", Team: team.Team{ID: "t"}, Role: team.Member, CreatedAt: now}))
-	must(db.AddClient(ctx, authz.Client{
+	must(db.AddClient(ctx, client.Client{
 		ID: "c", Name: "C", RedirectURIs: []string{"https://a.example/", "https://b.example/"}, CreatedAt: now,
-		Secrets: []authz.ClientSecret{{Hash: "a", CreatedAt: now}, {Hash: "b", CreatedAt: now}},
+		Secrets: []client.Secret{{Hash: "a", CreatedAt: now}, {Hash: "b", CreatedAt: now}},
 	}))
 	grant, err := db.SaveGrant(ctx, authz.Grant{ID: "g", User: "u", Client: "c", Team: "t", Scope: []string{"chatbot:read", "session:read"}, CreatedAt: now, UpdatedAt: now})
 	must(err)
@@ -108,7 +110,7 @@ func BenchmarkRedeem(b *testing.B) {
 
 // BenchmarkIssueMachine has a client for each who asks: a machine asks for itself.
 func BenchmarkIssueMachine(b *testing.B) {
-	issue := func(b *testing.B, db *store.DB, client authz.ClientID) {
+	issue := func(b *testing.B, db *store.DB, client oauth.ClientID) {
 		if err := db.IssueMachine(b.Context(), client, now, []string{"chatbot:read", "session:read"}); err != nil {
 			b.Error(err)
 		}
@@ -129,7 +131,7 @@ func BenchmarkIssueMachine(b *testing.B) {
 			b.SetParallelism(parallelism)
 			b.ResetTimer()
 			b.RunParallel(func(pb *testing.PB) {
-				client := authz.ClientID(fmt.Sprintf("m%d", asking.Add(1)-1))
+				client := oauth.ClientID(fmt.Sprintf("m%d", asking.Add(1)-1))
 				for pb.Next() {
 					issue(b, db, client)
 				}
@@ -143,7 +145,7 @@ func addMachines(t testing.TB, db *store.DB, n int) {
 	t.Helper()
 	for i := range n {
 		id := fmt.Sprintf("m%d", i)
-		if err := db.AddClient(t.Context(), authz.Client{ID: authz.ClientID(id), Name: id, Machine: true, Team: team.Team{ID: "t"}, CreatedAt: now}); err != nil {
+		if err := db.AddClient(t.Context(), client.Client{ID: oauth.ClientID(id), Name: id, Machine: true, Team: team.Team{ID: "t"}, CreatedAt: now}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -11,10 +11,9 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/gatehouse-auth/gatehouse/internal/store/engine"
-
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/store/engine"
 )
 
 // A chain is a unit of work in a few statements, of which each happens only if all before it have found or changed a row. The last one records it.

@@ -5,10 +5,10 @@ import (
 	"slices"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/internal/store/engine"
-
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
-	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/client"
+	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/gatehouse-auth/gatehouse/internal/store/engine"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 )
 
@@ -20,7 +20,7 @@ const (
 	clientTables = `clients c LEFT JOIN teams ct ON ct.id = c.team_id`
 )
 
-func clientInto(c *authz.Client) []any {
+func clientInto(c *client.Client) []any {
 	dest := []any{&c.ID, &c.Name, &c.Owner, &c.Public, &c.Machine, engine.WordsTo(&c.Scope), engine.TimeTo(&c.CreatedAt), engine.TimeTo(&c.DisabledAt)}
 	dest = append(dest, &c.ResourceServer, engine.ListTo(&c.Resources), &c.JWKS, &c.JWKSURI, &c.IDTokenAlgorithm, engine.ListTo(&c.PostLogoutRedirectURIs),
 		&c.BackchannelLogoutURI, &c.RequirePAR, &c.RequireDPoP)
@@ -31,13 +31,13 @@ const clientQuery = `SELECT ` + clientColumns + `, c.redirect_uris, COALESCE(s.h
 	FROM ` + clientTables + ` LEFT JOIN client_secrets s ON s.client_id = c.id
 	WHERE c.id = $1 ORDER BY s.seq`
 
-// readClient reads a client from the database. authz.ErrNoClient.
-func (db *DB) readClient(ctx context.Context, id authz.ClientID) (authz.Client, error) {
-	var client authz.Client
-	var secrets []authz.ClientSecret
-	scan := func(r engine.Row) (found bool, err error) { // one row for each secret
-		var s authz.ClientSecret
-		dest := append(clientInto(&client), engine.ListTo(&client.RedirectURIs), &s.Hash, engine.TimeTo(&s.CreatedAt), engine.TimeTo(&s.ExpiresAt))
+// readClient reads a client from the database. client.ErrNoClient.
+func (db *DB) readClient(ctx context.Context, id oauth.ClientID) (client.Client, error) {
+	var found client.Client
+	var secrets []client.Secret
+	scan := func(r engine.Row) (any bool, err error) { // one row for each secret
+		var s client.Secret
+		dest := append(clientInto(&found), engine.ListTo(&found.RedirectURIs), &s.Hash, engine.TimeTo(&s.CreatedAt), engine.TimeTo(&s.ExpiresAt))
 		if err := r.Scan(dest...); err != nil {
 			return false, err
 		}
@@ -46,26 +46,26 @@ func (db *DB) readClient(ctx context.Context, id authz.ClientID) (authz.Client, 
 		}
 		return true, nil
 	}
-	if _, err := engine.One(ctx, db.engine, "Client", authz.ErrNoClient, scan, clientQuery, id); err != nil {
-		return authz.Client{}, err
+	if _, err := engine.One(ctx, db.engine, "Client", client.ErrNoClient, scan, clientQuery, id); err != nil {
+		return client.Client{}, err
 	}
-	client.Secrets = secrets
-	return client, nil
+	found.Secrets = secrets
+	return found, nil
 }
 
 // Clients is every client by name, without its secrets.
-func (db *DB) Clients(ctx context.Context) ([]authz.Client, error) {
-	scan := func(r engine.Row) (c authz.Client, err error) {
+func (db *DB) Clients(ctx context.Context) ([]client.Client, error) {
+	scan := func(r engine.Row) (c client.Client, err error) {
 		err = r.Scan(append(clientInto(&c), engine.ListTo(&c.RedirectURIs))...)
 		return c, err
 	}
 	clients, err := engine.All(ctx, db.engine, "Clients", scan, `SELECT `+clientColumns+`, c.redirect_uris FROM `+clientTables)
-	slices.SortFunc(clients, func(a, b authz.Client) int { return byName(a.Name, string(a.ID), b.Name, string(b.ID)) })
+	slices.SortFunc(clients, func(a, b client.Client) int { return byName(a.Name, string(a.ID), b.Name, string(b.ID)) })
 	return clients, err
 }
 
 // AddClient saves a new client with its secrets. team.ErrNoTeam.
-func (db *DB) AddClient(ctx context.Context, c authz.Client) error {
+func (db *DB) AddClient(ctx context.Context, c client.Client) error {
 	changeable := changeableValues(c)
 	return db.write(ctx, "AddClient", func(t *tx) error {
 		var owner *team.ID // NULL for a global client
@@ -92,36 +92,48 @@ func (db *DB) AddClient(ctx context.Context, c authz.Client) error {
 }
 
 // changeableValues is a client's id and, in the order of the columns, everything about it that can change.
-func changeableValues(c authz.Client) []any {
+func changeableValues(c client.Client) []any {
 	return []any{
 		c.ID, c.Name, engine.List(c.RedirectURIs), engine.Words(c.Scope), c.ResourceServer, engine.List(c.Resources), c.JWKS, c.JWKSURI, c.IDTokenAlgorithm,
 		engine.List(c.PostLogoutRedirectURIs), c.BackchannelLogoutURI, c.RequirePAR, c.RequireDPoP,
 	}
 }
 
-func (t *tx) addSecret(id authz.ClientID, s authz.ClientSecret) error {
+func (t *tx) addSecret(id oauth.ClientID, s client.Secret) error {
 	_, err := t.Change(`INSERT INTO client_secrets (client_id, seq, hash, created_at, expires_at)
 		SELECT $1, COALESCE(MAX(seq), 0) + 1, $2, CAST($3 AS BIGINT), CAST($4 AS BIGINT) FROM client_secrets WHERE client_id = $1`,
 		id, s.Hash, engine.Millis(s.CreatedAt), engine.Millis(s.ExpiresAt))
 	return err
 }
 
-// UpdateClient replaces everything about a client but what it is, whose, and its secrets. authz.ErrNoClient.
-func (db *DB) UpdateClient(ctx context.Context, c authz.Client) error {
-	changeable := changeableValues(c)
-	return db.changeClients(ctx, "UpdateClient", func(t *tx) error {
-		return t.changeClient(audit.Event{Kind: audit.ClientUpdated, Client: string(c.ID), Detail: c.Name}, `UPDATE clients SET name = $2, redirect_uris = $3, scope = $4,
+// UpdateClient saves what change makes of a client, which it reads under a lock. client.ErrNoClient, or what change says.
+func (db *DB) UpdateClient(ctx context.Context, id oauth.ClientID, change func(client.Client) (client.Client, error)) (updated client.Client, err error) {
+	err = db.changeClients(ctx, "UpdateClient", func(t *tx) error {
+		if err := t.lockClient(id); err != nil {
+			return err
+		}
+		var c client.Client
+		dest := append(clientInto(&c), engine.ListTo(&c.RedirectURIs))
+		if err := t.Get(dest, `SELECT `+clientColumns+`, c.redirect_uris FROM `+clientTables+` WHERE c.id = $1`, id); err != nil {
+			return err
+		}
+		if updated, err = change(c); err != nil {
+			return err
+		}
+		updated.ID = id
+		return t.changeClient(audit.Event{Kind: audit.ClientUpdated, Client: string(id), Detail: updated.Name}, `UPDATE clients SET name = $2, redirect_uris = $3, scope = $4,
 				resource_server = $5, resources = $6, jwks = $7, jwks_uri = $8, id_token_algorithm = $9,
 				post_logout_redirect_uris = $10, backchannel_logout_uri = $11, require_par = $12, require_dpop = $13
-			WHERE id = $1`, changeable...)
+			WHERE id = $1`, changeableValues(updated)...)
 	})
+	return updated, err
 }
 
-// changeClient runs a statement that changes or deletes one client, and appends an event with the client's team. authz.ErrNoClient.
+// changeClient runs a statement that changes or deletes one client, and appends an event with the client's team. client.ErrNoClient.
 func (t *tx) changeClient(e audit.Event, query string, args ...any) error {
 	err := t.ChangeGet([]any{&e.Team}, query+` RETURNING COALESCE(team_id, '')`, args...)
 	if isNoRows(err) {
-		return authz.ErrNoClient
+		return client.ErrNoClient
 	}
 	if err != nil {
 		return err
@@ -130,7 +142,7 @@ func (t *tx) changeClient(e audit.Event, query string, args ...any) error {
 }
 
 // clientTeam is the team that owns a client, or nothing. A client that is gone has none.
-func (t *tx) clientTeam(id authz.ClientID) (owner string, err error) {
+func (t *tx) clientTeam(id oauth.ClientID) (owner string, err error) {
 	err = t.Get([]any{&owner}, `SELECT COALESCE(c.team_id, '') FROM clients c WHERE c.id = $1`, id)
 	if isNoRows(err) {
 		return "", nil
@@ -138,13 +150,13 @@ func (t *tx) clientTeam(id authz.ClientID) (owner string, err error) {
 	return owner, err
 }
 
-// lockClient makes whoever else changes the client wait until this unit of work is over. authz.ErrNoClient.
-func (t *tx) lockClient(id authz.ClientID) error {
-	return t.MustChange(authz.ErrNoClient, `UPDATE clients SET name = name WHERE id = $1`, id)
+// lockClient makes whoever else changes the client wait until this unit of work is over. client.ErrNoClient.
+func (t *tx) lockClient(id oauth.ClientID) error {
+	return t.MustChange(client.ErrNoClient, `UPDATE clients SET name = name WHERE id = $1`, id)
 }
 
-// AddClientSecret adds a secret and keeps the newest of the earlier ones that are alive when it is made. authz.ErrNoClient.
-func (db *DB) AddClientSecret(ctx context.Context, id authz.ClientID, s authz.ClientSecret, keep int) error {
+// AddClientSecret adds a secret and keeps the newest of the earlier ones that are alive when it is made. client.ErrNoClient.
+func (db *DB) AddClientSecret(ctx context.Context, id oauth.ClientID, s client.Secret, keep int) error {
 	return db.changeClients(ctx, "AddClientSecret", func(t *tx) error {
 		if err := t.lockClient(id); err != nil {
 			return err
@@ -166,8 +178,8 @@ func (db *DB) AddClientSecret(ctx context.Context, id authz.ClientID, s authz.Cl
 	})
 }
 
-// DisableClient ends a client's grants in the same transaction. authz.ErrNoClient.
-func (db *DB) DisableClient(ctx context.Context, id authz.ClientID, at time.Time) error {
+// DisableClient ends a client's grants in the same transaction. client.ErrNoClient.
+func (db *DB) DisableClient(ctx context.Context, id oauth.ClientID, at time.Time) error {
 	return db.changeClients(ctx, "DisableClient", func(t *tx) error {
 		e := audit.Event{At: at, Kind: audit.ClientDisabled, Client: string(id)}
 		if err := t.changeClient(e, `UPDATE clients SET disabled_at = $2 WHERE id = $1`, id, engine.Millis(at)); err != nil {
@@ -181,15 +193,15 @@ func (db *DB) DisableClient(ctx context.Context, id authz.ClientID, at time.Time
 	})
 }
 
-// EnableClient lets a client be connected again and revives nothing. authz.ErrNoClient.
-func (db *DB) EnableClient(ctx context.Context, id authz.ClientID) error {
+// EnableClient lets a client be connected again and revives nothing. client.ErrNoClient.
+func (db *DB) EnableClient(ctx context.Context, id oauth.ClientID) error {
 	return db.changeClients(ctx, "EnableClient", func(t *tx) error {
 		return t.changeClient(audit.Event{Kind: audit.ClientEnabled, Client: string(id)}, `UPDATE clients SET disabled_at = 0 WHERE id = $1`, id)
 	})
 }
 
-// RemoveClient removes a client with its grants; its secrets and blocks go with it by foreign key. authz.ErrNoClient.
-func (db *DB) RemoveClient(ctx context.Context, id authz.ClientID) error {
+// RemoveClient removes a client with its grants; its secrets and blocks go with it by foreign key. client.ErrNoClient.
+func (db *DB) RemoveClient(ctx context.Context, id oauth.ClientID) error {
 	return db.changeClients(ctx, "RemoveClient", func(t *tx) error {
 		if err := t.lockClient(id); err != nil {
 			return err

@@ -5,11 +5,11 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/internal/store/engine"
-
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/gatehouse-auth/gatehouse/internal/store/engine"
 )
 
 // onConflictEnding lets what ends twice have ended the last time: a client may be disabled, enabled and disabled again.
@@ -58,7 +58,7 @@ const endedFamilyKept = time.Hour
 
 // endFamily ends a living family of a client and notes it if its access tokens may still be believed. alive is false when there was nothing to end.
 // The event has what there is to say about the family.
-func (t *tx) endFamily(id authz.FamilyID, client authz.ClientID, at time.Time) (e audit.Event, alive bool, err error) {
+func (t *tx) endFamily(id authz.FamilyID, client oauth.ClientID, at time.Time) (e audit.Event, alive bool, err error) {
 	e = audit.Event{At: at, Client: string(client), Family: string(id)}
 	var tokenDeadAt time.Time
 	err = t.ChangeGet([]any{engine.TimeTo(&tokenDeadAt), &e.Grant, &e.User, &e.Team}, `UPDATE families SET ended_at = $3,
@@ -82,7 +82,7 @@ func (t *tx) saveEnding(e authz.Ending) error {
 }
 
 // EndFamily ends a family of this client, and reports whether it lived.
-func (db *DB) EndFamily(ctx context.Context, id authz.FamilyID, client authz.ClientID, at time.Time) (alive bool, err error) {
+func (db *DB) EndFamily(ctx context.Context, id authz.FamilyID, client oauth.ClientID, at time.Time) (alive bool, err error) {
 	err = db.write(ctx, "EndFamily", func(t *tx) error {
 		e, lived, err := t.endFamily(id, client, at)
 		alive = lived
@@ -102,7 +102,7 @@ var machineChain = newChain(1, `SELECT '' AS of_user, t.id AS of_team, '' AS of_
 	behind(`SELECT 1 FROM clients c JOIN teams t ON t.id = c.team_id WHERE c.id = $1 FOR SHARE OF t, c`)
 
 // IssueMachine records the issue of a machine token. authz.ErrNotLive when the client is no machine, disabled, gone or blocked by its team.
-func (db *DB) IssueMachine(ctx context.Context, client authz.ClientID, at time.Time, scope oauth.Scope) error {
+func (db *DB) IssueMachine(ctx context.Context, client oauth.ClientID, at time.Time, scope oauth.Scope) error {
 	err := db.once(ctx, "IssueMachine", machineChain, audit.Event{
 		At: at, Kind: audit.MachineToken, Actor: actor(client), Client: string(client), Detail: engine.Words(scope),
 	}, new(authz.GrantID), new(authz.Live), nil, client)
@@ -113,7 +113,7 @@ func (db *DB) IssueMachine(ctx context.Context, client authz.ClientID, at time.T
 }
 
 // EndToken ends a machine token until it expires.
-func (db *DB) EndToken(ctx context.Context, jti string, client authz.ClientID, at, expires time.Time) error {
+func (db *DB) EndToken(ctx context.Context, jti string, client oauth.ClientID, at, expires time.Time) error {
 	return db.write(ctx, "EndToken", func(t *tx) error {
 		owner, err := t.clientTeam(client)
 		if err != nil {
@@ -127,11 +127,11 @@ func (db *DB) EndToken(ctx context.Context, jti string, client authz.ClientID, a
 }
 
 // actor is a client as the actor of an event.
-func actor(client authz.ClientID) string { return "client:" + string(client) }
+func actor(client oauth.ClientID) string { return "client:" + string(client) }
 
 // MachineLive is the client of a machine token with its team, when token, client and team are alive. authz.ErrNotLive.
-func (db *DB) MachineLive(ctx context.Context, jti string, client authz.ClientID, issued time.Time) (authz.Client, error) {
-	scan := func(r engine.Row) (c authz.Client, err error) {
+func (db *DB) MachineLive(ctx context.Context, jti string, id oauth.ClientID, issued time.Time) (client.Client, error) {
+	scan := func(r engine.Row) (c client.Client, err error) {
 		err = r.Scan(clientInto(&c)...)
 		return c, err
 	}
@@ -141,7 +141,7 @@ func (db *DB) MachineLive(ctx context.Context, jti string, client authz.ClientID
 			AND NOT EXISTS (SELECT 1 FROM team_blocks b WHERE b.team_id = c.team_id AND b.client_id = c.id)
 			AND NOT EXISTS (SELECT 1 FROM endings e WHERE e.kind = 'token' AND e.id = $1)
 			AND NOT EXISTS (SELECT 1 FROM endings e WHERE e.kind = 'client' AND e.id = $2 AND e.at >= $3)`,
-		jti, client, engine.Millis(issued.Truncate(time.Second)))
+		jti, id, engine.Millis(issued.Truncate(time.Second)))
 }
 
 // Endings is what has ended and might still be believed at now, in the order of its ending.

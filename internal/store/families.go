@@ -6,10 +6,9 @@ import (
 	"sync"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/internal/store/engine"
-
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/store/engine"
 )
 
 // A grant g with all that justifies it, and that it is alive.

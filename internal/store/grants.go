@@ -7,11 +7,11 @@ import (
 	"strings"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/internal/store/engine"
-
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/gatehouse-auth/gatehouse/internal/store/engine"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 )
 
@@ -29,7 +29,7 @@ const (
 )
 
 // scanStanding reads dest and then a standing.
-func scanStanding(r engine.Row, user team.UserID, client authz.ClientID, dest ...any) (s authz.Standing, err error) {
+func scanStanding(r engine.Row, user team.UserID, client oauth.ClientID, dest ...any) (s authz.Standing, err error) {
 	g := authz.Grant{Client: client}
 	dest = append(dest, teamInto(&s.Team)...)
 	err = r.Scan(append(dest, &s.Role, &s.Blocked, &g.ID, engine.WordsTo(&g.Scope), engine.TimeTo(&g.CreatedAt), engine.TimeTo(&g.UpdatedAt))...)
@@ -49,7 +49,7 @@ func sortStandings(standings []authz.Standing) {
 const standingsQuery = `SELECT ` + standingColumns + ` FROM memberships m ` + standingTables + ` WHERE m.user_id = $1`
 
 // Standings is each team that the person belongs to, by name, with what concerns the client.
-func (db *DB) Standings(ctx context.Context, user team.UserID, client authz.ClientID) ([]authz.Standing, error) {
+func (db *DB) Standings(ctx context.Context, user team.UserID, client oauth.ClientID) ([]authz.Standing, error) {
 	scan := func(r engine.Row) (authz.Standing, error) { return scanStanding(r, user, client) }
 	standings, err := engine.All(ctx, db.engine, "Standings", scan, standingsQuery, user, client)
 	sortStandings(standings)
@@ -61,7 +61,7 @@ const visitorQuery = `SELECT ` + sessionColumns + `, ` + standingColumns + `
 	WHERE s.id = $1 AND ` + sessionIsLive + ` > $3`
 
 // readVisitor is Visitor, from the database.
-func (db *DB) readVisitor(ctx context.Context, session string, client authz.ClientID, now time.Time) (v authz.Visitor, err error) {
+func (db *DB) readVisitor(ctx context.Context, session string, client oauth.ClientID, now time.Time) (v authz.Visitor, err error) {
 	scan := func(r engine.Row) (s authz.Standing, err error) { // one row for each team, and one without a team for a person who has none
 		if s, err = scanStanding(r, "", client, sessionInto(&v.Session)...); s.Grant != nil {
 			s.Grant.User = v.Session.User.ID

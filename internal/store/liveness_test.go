@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/store"
 	"github.com/gatehouse-auth/gatehouse/internal/store/storetest"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
@@ -64,7 +65,7 @@ func TestLivenessOfMachinesIsLookedUp(t *testing.T) {
 			t.Parallel()
 			storetest.OnBoth(t, func(t *testing.T, url string) {
 				h := livesOn(t, url)
-				machine := authz.Client{ID: "m", Name: "M", Machine: true, Team: team.Team{ID: "t"}, CreatedAt: now}
+				machine := client.Client{ID: "m", Name: "M", Machine: true, Team: team.Team{ID: "t"}, CreatedAt: now}
 				if err := h.db.AddClient(t.Context(), machine); err != nil {
 					t.Fatal(err)
 				}
@@ -105,7 +106,7 @@ func livesOn(t *testing.T, url string) lived {
 		db.AddTeam(ctx, team.Team{ID: "t", Slug: "t", Name: "T", CreatedAt: now}),
 		db.AddTeam(ctx, team.Team{ID: "other", Slug: "other", Name: "Other", CreatedAt: now}),
 		db.AddMember(ctx, team.Membership{User: "u", Team: team.Team{ID: "t"}, Role: team.Member, CreatedAt: now}),
-		db.AddClient(ctx, authz.Client{ID: "c", Name: "C", RedirectURIs: []string{"https://a.example/"}, CreatedAt: now}),
+		db.AddClient(ctx, client.Client{ID: "c", Name: "C", RedirectURIs: []string{"https://a.example/"}, CreatedAt: now}),
 	} {
 		if err != nil {
 			t.Fatal(err)

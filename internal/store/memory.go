@@ -6,9 +6,10 @@ import (
 	"sync"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/internal/store/engine"
-
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/client"
+	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/gatehouse-auth/gatehouse/internal/store/engine"
 )
 
 // What is remembered is bounded: these many clients, and these many visitors of a few teams each.
@@ -36,7 +37,7 @@ type memory struct {
 	lease time.Duration // how long a process goes by what it remembers before it looks at the revision
 
 	mu       sync.Mutex
-	clients  map[authz.ClientID]authz.Client
+	clients  map[oauth.ClientID]client.Client
 	visitors map[visit]authz.Visitor
 	revision revision
 	looked   time.Time // before the revision was read
@@ -52,7 +53,7 @@ type revision struct{ clients, visitors int64 }
 // visit is a session and the client that sent it.
 type visit struct {
 	session string
-	client  authz.ClientID
+	client  oauth.ClientID
 }
 
 // wait is how long after its commit a change is answered: so much more than the lease that a clock which is being corrected, and runs a tenth too fast here or too slow
@@ -63,17 +64,17 @@ func (m *memory) wait() time.Duration { return m.lease + m.lease/4 }
 func (m *memory) fresh(now time.Time) bool { return now.Sub(m.looked) < m.lease }
 
 // client is a client that is known at now. When fresh is false, the revision has to be looked at first.
-func (m *memory) client(id authz.ClientID, now time.Time) (client authz.Client, known bool, generation uint64, fresh bool) {
+func (m *memory) client(id oauth.ClientID, now time.Time) (found client.Client, known bool, generation uint64, fresh bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if !m.fresh(now) {
-		return authz.Client{}, false, 0, false
+		return client.Client{}, false, 0, false
 	}
-	client, known = m.clients[id]
-	return client, known, m.clientsForgotten, true
+	found, known = m.clients[id]
+	return found, known, m.clientsForgotten, true
 }
 
-func (m *memory) putClient(client authz.Client, generation uint64) {
+func (m *memory) putClient(client client.Client, generation uint64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if generation == m.clientsForgotten {
@@ -145,33 +146,33 @@ func (m *memory) reading() (generation uint64) {
 }
 
 // Client is a client with its redirect URIs and its secrets, the oldest first. What it refers to is shared and must not be changed. authz.ErrNoClient.
-func (db *DB) Client(ctx context.Context, id authz.ClientID) (authz.Client, error) {
+func (db *DB) Client(ctx context.Context, id oauth.ClientID) (client.Client, error) {
 	// Of when the question was asked, so that one look answers it, however long that takes. Not the clock of what is stored: that one may jump.
 	now := time.Now()
 	for {
-		client, known, generation, fresh := db.memory.client(id, now)
+		c, known, generation, fresh := db.memory.client(id, now)
 		if known {
-			return client, nil
+			return c, nil
 		}
 		if fresh {
-			client, err := db.readClient(ctx, id)
+			c, err := db.readClient(ctx, id)
 			if err == nil {
-				db.memory.putClient(client, generation)
+				db.memory.putClient(c, generation)
 			}
-			return client, err
+			return c, err
 		}
 		scan := func(r engine.Row) (v revision, err error) { return v, r.Scan(&v.clients, &v.visitors) }
 		revision, err := engine.One(ctx, db.engine, "Revision", nil, scan, `SELECT COALESCE((SELECT revision FROM revisions WHERE name = 'clients'), 0),
 			COALESCE((SELECT revision FROM revisions WHERE name = 'visitors'), 0)`)
 		if err != nil {
-			return authz.Client{}, err
+			return client.Client{}, err
 		}
 		db.memory.at(revision, now)
 	}
 }
 
 // Visitor is a session and its person's Standings. What it refers to is shared and must not be changed. authn.ErrNoSession.
-func (db *DB) Visitor(ctx context.Context, session string, client authz.ClientID, now time.Time) (authz.Visitor, error) {
+func (db *DB) Visitor(ctx context.Context, session string, client oauth.ClientID, now time.Time) (authz.Visitor, error) {
 	generation := db.memory.reading()
 	visitor, err := db.readVisitor(ctx, session, client, now)
 	if err == nil {
@@ -181,7 +182,7 @@ func (db *DB) Visitor(ctx context.Context, session string, client authz.ClientID
 }
 
 // RememberedVisitor is what Visitor has answered before, if that is known. A grant may have been given or widened since, and a block lifted; nothing else has changed.
-func (db *DB) RememberedVisitor(session string, client authz.ClientID, now time.Time) (visitor authz.Visitor, known bool) {
+func (db *DB) RememberedVisitor(session string, client oauth.ClientID, now time.Time) (visitor authz.Visitor, known bool) {
 	visitor, known = db.memory.visitor(visit{session, client}, time.Now())
 	return visitor, known && visitor.Session.ExpiresAt.After(now)
 }

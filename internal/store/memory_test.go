@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/client"
+	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 )
 
 func TestWhatWasReadBeforeAChangeIsNotRememberedAfterIt(t *testing.T) {
@@ -14,7 +16,7 @@ func TestWhatWasReadBeforeAChangeIsNotRememberedAfterIt(t *testing.T) {
 	m.at(revision{clients: 7}, now)
 	_, _, generation, _ := m.client("id", now)
 	m.at(revision{clients: 8}, now)
-	m.putClient(authz.Client{ID: "id"}, generation)
+	m.putClient(client.Client{ID: "id"}, generation)
 	m.putVisitor(visit{"s", "id"}, authz.Visitor{}, generation)
 	if client, known, _, fresh := m.client("id", now); known || !fresh {
 		t.Errorf("got %+v, known %t, fresh %t; want it unknown", client, known, fresh)
@@ -33,7 +35,7 @@ func TestNothingIsGoneByLongerThanTheLease(t *testing.T) {
 	}
 	m.at(revision{clients: 7}, now)
 	_, _, generation, _ := m.client("id", now)
-	m.putClient(authz.Client{ID: "id"}, generation)
+	m.putClient(client.Client{ID: "id"}, generation)
 	m.putVisitor(visit{"s", "id"}, authz.Visitor{}, generation)
 	m.at(revision{clients: 7}, now.Add(lease/2))
 	m.at(revision{clients: 6}, now) // by somebody who is late
@@ -56,7 +58,7 @@ func TestNothingIsRememberedForLongerThanAMinute(t *testing.T) {
 	m := memory{lease: time.Second}
 	begun := time.Now()
 	m.at(revision{clients: 7}, begun)
-	m.putClient(authz.Client{ID: "id"}, m.clientsForgotten)
+	m.putClient(client.Client{ID: "id"}, m.clientsForgotten)
 	m.putVisitor(visit{"s", "id"}, authz.Visitor{}, m.reading())
 	for _, tt := range []struct {
 		after time.Duration
@@ -86,7 +88,7 @@ func TestWhatIsRememberedIsBounded(t *testing.T) {
 	var m memory
 	m.at(revision{clients: 7}, time.Now())
 	for i := range 3*maxClients + 1 {
-		m.putClient(authz.Client{ID: authz.ClientID(strconv.Itoa(i))}, m.clientsForgotten)
+		m.putClient(client.Client{ID: oauth.ClientID(strconv.Itoa(i))}, m.clientsForgotten)
 		m.putVisitor(visit{session: strconv.Itoa(i)}, authz.Visitor{}, m.reading())
 	}
 	if n := len(m.clients); n > maxClients {

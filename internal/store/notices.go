@@ -4,9 +4,9 @@ import (
 	"context"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/internal/store/engine"
-
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/gatehouse-auth/gatehouse/internal/store/engine"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 )
@@ -18,7 +18,7 @@ const (
 )
 
 // mail saves that a person is to be told something about a client.
-func (t *tx) mail(kind string, user team.UserID, client authz.ClientID, id team.ID, at time.Time) error {
+func (t *tx) mail(kind string, user team.UserID, client oauth.ClientID, id team.ID, at time.Time) error {
 	_, err := t.Change(`INSERT INTO notices (id, kind, user_id, client_id, team_id, session_id, created_at, next_try, expires_at) VALUES ($1, $2, $3, $4, $5, '', $6, $6, $7)`,
 		token.NewID(), kind, user, client, id, engine.Millis(at), engine.Millis(at.Add(mailLifetime)))
 	return err

@@ -10,12 +10,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgconn"
-
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/govern"
+	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/store"
 	"github.com/gatehouse-auth/gatehouse/internal/store/pgtest"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // errDeadlock is what PostgreSQL tells the one whom it chose to break a deadlock.
@@ -230,7 +231,7 @@ func TestAMachineTokenSeesTheEndForWhichItWaited(t *testing.T) {
 func TestWhoeverEndsAMachineWaitsForItsToken(t *testing.T) {
 	for name, end := range map[string]func(db *store.DB) error{
 		"Block": func(db *store.DB) error {
-			return db.Block(t.Context(), authz.Block{Team: "t", Client: "m0", CreatedAt: now})
+			return db.Block(t.Context(), govern.Block{Team: "t", Client: "m0", CreatedAt: now})
 		},
 		"DisableClient": func(db *store.DB) error { return db.DisableClient(t.Context(), "m0", now) },
 		"RemoveClient":  func(db *store.DB) error { return db.RemoveClient(t.Context(), "m0") },
@@ -350,7 +351,7 @@ func TestAFailedMachineTokenFailsAlone(t *testing.T) {
 			if i == n/2 {
 				scope = "poison"
 			}
-			err := db.IssueMachine(t.Context(), authz.ClientID(fmt.Sprint("m", i%2)), now, []string{scope})
+			err := db.IssueMachine(t.Context(), oauth.ClientID(fmt.Sprint("m", i%2)), now, []string{scope})
 			if (err != nil) != (i == n/2) {
 				t.Errorf("token %d: got the error %v", i, err)
 			}

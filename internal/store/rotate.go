@@ -5,10 +5,9 @@ import (
 	"errors"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/internal/store/engine"
-
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/store/engine"
 )
 
 // rotation is the compare-and-swap: it changes the family if the presented generation is the newest, and all that justifies it is alive.

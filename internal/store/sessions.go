@@ -4,10 +4,9 @@ import (
 	"context"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/internal/store/engine"
-
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
+	"github.com/gatehouse-auth/gatehouse/internal/store/engine"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 )
 

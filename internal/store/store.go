@@ -29,6 +29,8 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/client"
+	"github.com/gatehouse-auth/gatehouse/internal/govern"
 	"github.com/gatehouse-auth/gatehouse/internal/store/engine"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
@@ -36,11 +38,17 @@ import (
 
 // DB implements the stores of all domain packages.
 var (
-	_ team.Store  = (*DB)(nil)
-	_ authn.Store = (*DB)(nil)
-	_ authz.Store = (*DB)(nil)
-	_ token.Store = (*DB)(nil)
-	_ audit.Store = (*DB)(nil)
+	_ team.Store            = (*DB)(nil)
+	_ authn.Store           = (*DB)(nil)
+	_ client.Store          = (*DB)(nil)
+	_ client.AssertionStore = (*DB)(nil)
+	_ govern.Store          = (*DB)(nil)
+	_ authz.GrantStore      = (*DB)(nil)
+	_ authz.FamilyStore     = (*DB)(nil)
+	_ authz.MachineStore    = (*DB)(nil)
+	_ authz.NoticeStore     = (*DB)(nil)
+	_ token.Store           = (*DB)(nil)
+	_ audit.Store           = (*DB)(nil)
 )
 
 // ErrClosed means that the database was closed before the unit of work began.

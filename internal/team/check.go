@@ -43,25 +43,35 @@ func ParseEmail(email string) (string, error) {
 
 func unprintable(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) }
 
-// parseName is a person's or a team's name, trimmed. Control characters could spoil logs and terminals, and bidirectional controls could make the
-// consent page read as something else.
+// parseName is a person's or a team's name, trimmed.
 func parseName(what, name string) (string, error) {
 	name = strings.TrimSpace(name)
 	switch {
 	case name == "":
 		return "", fmt.Errorf("the %s is missing", what)
-	case !utf8.ValidString(name):
-		return "", fmt.Errorf("the %s is not UTF-8", what)
-	case utf8.RuneCountInString(name) > maxNameRunes:
-		return "", fmt.Errorf("the %s is longer than %d characters", what, maxNameRunes)
-	case strings.ContainsFunc(name, unfitForName):
-		return "", fmt.Errorf("the %s %q has control characters", what, name)
 	}
-	return name, nil
+	return name, CheckText("the "+what, name)
 }
 
-func unfitForName(r rune) bool {
-	return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == '\u2028' || r == '\u2029'
+// CheckText says what is wrong with a text that strangers are shown: the name of a person, a team or an application, or a reason.
+// It keeps out what could disguise it: control characters, line breaks, characters that turn the direction of text or cannot be seen.
+// what names the text in the error ("the name").
+func CheckText(what, text string) error {
+	switch {
+	case !utf8.ValidString(text):
+		return fmt.Errorf("%s is not UTF-8", what)
+	case utf8.RuneCountInString(text) > maxNameRunes:
+		return fmt.Errorf("%s is longer than %d characters", what, maxNameRunes)
+	case strings.ContainsFunc(text, unfitForText):
+		return fmt.Errorf("%s has a control character or another that cannot be seen", what)
+	}
+	return nil
+}
+
+// unfitForText lets joiners through: Persian names and many emoji need them.
+func unfitForText(r rune) bool {
+	const zeroWidthNonJoiner, zeroWidthJoiner = '\u200c', '\u200d'
+	return !unicode.IsGraphic(r) && r != zeroWidthNonJoiner && r != zeroWidthJoiner
 }
 
 func checkSlug(slug string) error {

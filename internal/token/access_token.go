@@ -55,7 +55,7 @@ func (k *Keyring) SignAccessToken(claims AccessClaims) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("encode an access token: %w", err)
 	}
-	key := k.keys.Load().current(algorithmES256, k.now())
+	key := k.keys.Load().current(ES256, k.now())
 	return key.sign(key.accessHeader, payload)
 }
 

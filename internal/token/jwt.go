@@ -54,7 +54,7 @@ func (k *Keyring) SignJWT(typ string, claims any, algorithm string) (string, err
 
 // signer is the key that signs now by an algorithm.
 func (k *Keyring) signer(algorithm string) (*key, error) {
-	if algorithm != algorithmES256 && algorithm != algorithmRS256 {
+	if algorithm != ES256 && algorithm != RS256 {
 		return nil, fmt.Errorf("sign a JWT: the algorithm must be RS256 or ES256, not %q", algorithm)
 	}
 	return k.keys.Load().current(algorithm, k.now()), nil

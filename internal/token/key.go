@@ -19,14 +19,21 @@ import (
 
 // The algorithms of the keys (RFC 7518 §3.1). XC20P is XChaCha20-Poly1305.
 const (
-	algorithmES256 = "ES256"
-	algorithmRS256 = "RS256" // the one that every OpenID Connect client has to know
-	algorithmSeal  = "XC20P"
-	algorithmMAC   = "HS256"
+	ES256         = "ES256"
+	RS256         = "RS256" // the one that every OpenID Connect client has to know
+	algorithmSeal = "XC20P"
+	algorithmMAC  = "HS256"
 )
 
+// IDTokenAlgorithms are those that ID tokens and logout tokens can be signed with.
+var IDTokenAlgorithms = []string{RS256, ES256}
+
+// ClockLeeway is how long after its expiry a token may still be believed by a resource server whose clock is behind, or that allows for one.
+// What has ended is told for as long: otherwise a token that was revoked would come back to life in its last moments.
+const ClockLeeway = time.Minute
+
 // algorithms are those of which there is always a key. A database from before one of them gets its first key when it is opened.
-var algorithms = []string{algorithmES256, algorithmRS256, algorithmSeal, algorithmMAC}
+var algorithms = []string{ES256, RS256, algorithmSeal, algorithmMAC}
 
 // macKeySize is as many bytes as the hash has (RFC 7518 §3.2).
 const macKeySize = 32
@@ -77,13 +84,13 @@ func newKey(master MasterKey, algorithm string, generation int, created, signsFr
 // newPrivate is a new private key: PKCS #8, or the 32 bytes of a key that seals or authenticates.
 func newPrivate(algorithm string) ([]byte, error) {
 	switch algorithm {
-	case algorithmES256:
+	case ES256:
 		private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 		if err != nil {
 			return nil, err
 		}
 		return x509.MarshalPKCS8PrivateKey(private)
-	case algorithmRS256:
+	case RS256:
 		private, err := rsa.GenerateKey(rand.Reader, 2048)
 		if err != nil {
 			return nil, err
@@ -134,12 +141,12 @@ func (k *key) openSigner(private []byte) error {
 	}
 	switch p := parsed.(type) {
 	case *ecdsa.PrivateKey:
-		if k.Algorithm == algorithmES256 && p.Curve == elliptic.P256() {
+		if k.Algorithm == ES256 && p.Curve == elliptic.P256() {
 			k.ecdsa, k.public = p, p.Public()
 			k.accessHeader = header(k.Algorithm, k.ID, typeAccessToken)
 		}
 	case *rsa.PrivateKey:
-		if k.Algorithm == algorithmRS256 {
+		if k.Algorithm == RS256 {
 			k.rsa, k.public = p, p.Public()
 		}
 	}

@@ -48,9 +48,9 @@ func (s *keySet) add(k *key) {
 		s.sealers[k.ID] = k
 	case algorithmMAC:
 		s.macs[k.ID] = k
-	case algorithmES256:
+	case ES256:
 		s.access[k.accessHeader], s.id[k.idHeader] = k, k
-	case algorithmRS256:
+	case RS256:
 		s.id[k.idHeader] = k
 	}
 }
@@ -120,7 +120,7 @@ func (k *Keyring) JWKS() (body []byte, etag string) {
 func (s *keySet) publish(now time.Time) *jwks {
 	doc := &jwks{}
 	published := jose.JSONWebKeySet{Keys: []jose.JSONWebKey{}}
-	for _, k := range slices.Concat(s.chains[algorithmES256], s.chains[algorithmRS256]) {
+	for _, k := range slices.Concat(s.chains[ES256], s.chains[RS256]) {
 		if k.dead(now) {
 			continue
 		}

@@ -9,6 +9,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/gatehouse-auth/gatehouse/internal/scope"
 )
 
 // accountApplicationsView is what a person has connected, by application and then team.
@@ -45,26 +46,26 @@ type permissions struct {
 func (p permissions) None() bool { return len(p.You)+len(p.Read)+len(p.Write) == 0 }
 
 // permissions sorts what a scope allows. A permission that the catalogue no longer has is shown by its name: it is granted all the same.
-func (s *server) permissions(scope oauth.Scope) permissions {
+func (s *server) permissions(granted oauth.Scope) permissions {
 	var p permissions
-	known := s.Authz.Describe(scope)
+	known := s.Authz.Describe(granted)
 	for _, info := range known {
 		p.add(info)
 	}
-	for _, name := range scope {
-		if !slices.ContainsFunc(known, func(info authz.ScopeInfo) bool { return info.Name == name }) {
-			p.add(authz.ScopeInfo{Name: name, Access: authz.Write})
+	for _, name := range granted {
+		if !slices.ContainsFunc(known, func(info scope.Info) bool { return info.Name == name }) {
+			p.add(scope.Info{Name: name, Access: scope.Write})
 		}
 	}
 	return p
 }
 
-func (p *permissions) add(info authz.ScopeInfo) {
+func (p *permissions) add(info scope.Info) {
 	line := consentScope{Name: info.Name, Description: info.Description}
 	switch {
 	case identityScopes.Contains(info.Name):
 		p.You = append(p.You, line)
-	case info.Access == authz.Write:
+	case info.Access == scope.Write:
 		p.Write = append(p.Write, line)
 	default:
 		p.Read = append(p.Read, line)

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 )
 
@@ -16,7 +16,7 @@ import (
 // TestAuthorizeRefusesUnverifiedClientsWithAPage: nothing is redirected before client and redirect URI are verified.
 func TestAuthorizeRefusesUnverifiedClientsWithAPage(t *testing.T) {
 	onBoth(t, func(h *house) {
-		disabled := h.register(authz.Registration{Name: "Once", RedirectURIs: []string{"https://once.example/cb"}})
+		disabled := h.register(client.Registration{Name: "Once", RedirectURIs: []string{"https://once.example/cb"}})
 		h.ok(h.db.DisableClient(h.Context(), disabled.ID, h.clock.now()))
 		for _, row := range []struct {
 			name   string
@@ -76,7 +76,7 @@ func TestAuthorizeComparesRedirectURIsByteForByte(t *testing.T) {
 // TestAuthorizeAcceptsAnyLoopbackPort: RFC 8252 §7.3, and nothing but the port.
 func TestAuthorizeAcceptsAnyLoopbackPort(t *testing.T) {
 	onBoth(t, func(h *house) {
-		loopback := h.register(authz.Registration{Name: "Local", RedirectURIs: []string{"http://127.0.0.1/cb", "http://localhost/cb"}})
+		loopback := h.register(client.Registration{Name: "Local", RedirectURIs: []string{"http://127.0.0.1/cb", "http://localhost/cb"}})
 		for _, row := range []struct {
 			client app
 			uri    string
@@ -111,7 +111,7 @@ func TestAuthorizeAcceptsAnyLoopbackPort(t *testing.T) {
 // TestAuthorizeRedirectsErrors is every row that answers with an error at the redirect URI before anybody is asked.
 func TestAuthorizeRedirectsErrors(t *testing.T) {
 	onBoth(t, func(h *house) {
-		narrow := h.register(authz.Registration{Name: "Narrow", RedirectURIs: []string{"https://narrow.example/cb"}, Scope: []string{"chatbot:read"}})
+		narrow := h.register(client.Registration{Name: "Narrow", RedirectURIs: []string{"https://narrow.example/cb"}, Scope: []string{"chatbot:read"}})
 		for _, row := range []struct {
 			name   string
 			client app
@@ -157,7 +157,7 @@ func TestAuthorizeRedirectsErrors(t *testing.T) {
 // TestAuthorizeWithoutScopeAsksForAllThatIsAllowed.
 func TestAuthorizeWithoutScopeAsksForAllThatIsAllowed(t *testing.T) {
 	onBoth(t, func(h *house) {
-		narrow := h.register(authz.Registration{Name: "Narrow", RedirectURIs: []string{"https://narrow.example/cb"}, Scope: []string{"session:read", "chatbot:read"}})
+		narrow := h.register(client.Registration{Name: "Narrow", RedirectURIs: []string{"https://narrow.example/cb"}, Scope: []string{"session:read", "chatbot:read"}})
 		for client, want := range map[*app]string{&h.insight: "chatbot:read session:read session:write", &narrow: "chatbot:read session:read"} {
 			code := h.signedIn(ana).connect(*client, h.atlas, "scope", "")
 			if got := h.redeem(*client, code).wantTokens().Scope; got != want {
@@ -393,7 +393,7 @@ func TestClientIsCheckedAgainAtEveryStep(t *testing.T) {
 	onBoth(t, func(h *house) {
 		b := h.signedIn(ana)
 		page := b.authorize(h.insight).wantConsent()
-		_, err := h.registry.UpdateClient(h.Context(), h.insight.ID, authz.ClientChange{RedirectURIs: []string{"https://insight.example/new"}})
+		_, err := h.registry.UpdateClient(h.Context(), h.insight.ID, client.Change{RedirectURIs: []string{"https://insight.example/new"}})
 		h.ok(err)
 		page.decide("authorize", h.atlas.ID).wantPage(http.StatusBadRequest, "not registered")
 

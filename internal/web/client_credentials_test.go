@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/client"
 )
 
 // The row of the client_credentials grant.
@@ -13,7 +13,7 @@ import (
 // newMachine registers a machine client of atlas, as an operator would.
 func (h *house) newMachine(scope ...string) app {
 	h.Helper()
-	return h.register(authz.Registration{Name: "Nightly", Machine: true, Team: h.atlas, Scope: scope})
+	return h.register(client.Registration{Name: "Nightly", Machine: true, Team: h.atlas, Scope: scope})
 }
 
 func (h *house) machineToken(client app, namesAndValues ...string) *answer {

@@ -184,7 +184,7 @@ func (h *house) ways() []way {
 			}
 		}, none),
 		invalidGrant("the team blocks the client", func() {
-			h.ok(h.registry.BlockClient(h.Context(), h.atlas.ID, h.insight.ID, "Not here"))
+			h.ok(h.govern.Block(h.Context(), h.atlas.ID, h.insight.ID, "Not here"))
 		}, func() { h.ok(h.db.Unblock(h.Context(), h.atlas.ID, h.insight.ID)) }),
 		invalidGrant("the person leaves the team", func() { h.ok(h.directory.RemoveMember(h.Context(), "atlas", ben)) }, func() {
 			_, err := h.directory.AddMember(h.Context(), "atlas", ben, team.Member)

@@ -5,6 +5,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/gatehouse-auth/gatehouse/internal/scope"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 )
 
@@ -89,7 +90,7 @@ func (s *server) consentPage(r *http.Request, next authz.Next, sealed, problem s
 }
 
 // teamOnPage is one team with what is new there since the last consent.
-func teamOnPage(choice authz.TeamChoice, asked []authz.ScopeInfo) consentTeam {
+func teamOnPage(choice authz.TeamChoice, asked []scope.Info) consentTeam {
 	t := consentTeam{
 		ID: string(choice.Team.ID), Name: choice.Team.Name, Slug: choice.Team.Slug,
 		Blocked: choice.Blocked, Before: len(choice.Granted) > 0,

@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 	"github.com/go-jose/go-jose/v4"
 )
@@ -236,14 +236,14 @@ func TestCodeIsBoundToTheKey(t *testing.T) {
 // TestClientsThatTakeNoBearerTokens (RFC 9449 §5.2).
 func TestClientsThatTakeNoBearerTokens(t *testing.T) {
 	onBoth(t, func(h *house) {
-		strict := h.register(authz.Registration{Name: "Strict", RedirectURIs: []string{"https://strict.example/cb"}, RequireDPoP: true})
+		strict := h.register(client.Registration{Name: "Strict", RedirectURIs: []string{"https://strict.example/cb"}, RequireDPoP: true})
 		b := h.signedIn(ben)
 		code := b.connect(strict, h.atlas)
 		h.redeem(strict, code).wantStatus(http.StatusBadRequest)
 		got := h.newProver().post("/o/token/", tokenRequest(strict, b.connect(strict, h.atlas))).wantTokensOfType("DPoP")
 		h.refresh(strict, got.RefreshToken).wantStatus(http.StatusBadRequest)
 
-		machine := h.register(authz.Registration{Name: "Strict job", Machine: true, Team: h.atlas, RequireDPoP: true})
+		machine := h.register(client.Registration{Name: "Strict job", Machine: true, Team: h.atlas, RequireDPoP: true})
 		h.machineToken(machine).wantStatus(http.StatusBadRequest)
 		p := h.newProver()
 		if cnf := h.claims(p.post("/o/token/", asClient(machine, "grant_type", "client_credentials")).wantTokensOfType("DPoP").AccessToken)["cnf"]; cnf == nil {

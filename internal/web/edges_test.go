@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 )
 
@@ -90,7 +90,7 @@ func TestLessUsualParametersAreReadOnce(t *testing.T) {
 func TestTwoWaysOfAuthenticatingAreRefusedEverywhere(t *testing.T) {
 	onBoth(t, func(h *house) {
 		got := h.signedIn(ana).connection(h.insight, h.atlas)
-		keyed := h.newKeyed(authz.Registration{Name: "Keyed", RedirectURIs: []string{"https://keyed.example/cb"}})
+		keyed := h.newKeyed(client.Registration{Name: "Keyed", RedirectURIs: []string{"https://keyed.example/cb"}})
 		header, other := basic(string(h.insight.ID), h.insight.secret), basic(string(h.notes.ID), h.notes.secret)
 		form := func(namesAndValues ...string) url.Values {
 			values := parameters(h.insight, "client_id", "", "token", "x", "grant_type", "refresh_token", "refresh_token", got.RefreshToken)

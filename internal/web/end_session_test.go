@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
-	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/client"
 )
 
 // OpenID Connect RP-Initiated Logout 1.0.
@@ -18,7 +18,7 @@ const afterwards = "https://leaver.example/bye?x=1"
 // leaver registers a client that may send people on after they signed out.
 func (h *house) leaver() app {
 	h.Helper()
-	return h.register(authz.Registration{
+	return h.register(client.Registration{
 		Name: "Leaver", RedirectURIs: []string{"https://leaver.example/cb"}, PostLogoutRedirectURIs: []string{afterwards},
 	})
 }
@@ -178,7 +178,7 @@ func TestLogoutQuestionExpires(t *testing.T) {
 		b := h.signedIn(ben)
 		page := b.get(logoutURL("client_id", string(leaver.ID), "post_logout_redirect_uri", afterwards)).wantPage(http.StatusOK, "Sign out?")
 		confirm := url.Values{"request": {page.sealed()}, "decision": {"sign_out"}}
-		_, err := h.registry.UpdateClient(h.Context(), leaver.ID, authz.ClientChange{PostLogoutRedirectURIs: []string{"https://leaver.example/new"}})
+		_, err := h.registry.UpdateClient(h.Context(), leaver.ID, client.Change{PostLogoutRedirectURIs: []string{"https://leaver.example/new"}})
 		h.ok(err)
 		b.post("/o/logout/", confirm).wantPage(http.StatusBadRequest)
 		h.clock.advance(15 * time.Minute)

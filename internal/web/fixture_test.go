@@ -13,7 +13,11 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/client"
+	"github.com/gatehouse-auth/gatehouse/internal/govern"
 	"github.com/gatehouse-auth/gatehouse/internal/limit"
+	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/gatehouse-auth/gatehouse/internal/scope"
 	"github.com/gatehouse-auth/gatehouse/internal/store"
 	"github.com/gatehouse-auth/gatehouse/internal/store/storetest"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
@@ -36,10 +40,10 @@ const (
 // webParts is web.Parts, which changes to a house take.
 type webParts = web.Parts
 
-var catalogue = authz.Catalogue{
-	{Name: "chatbot:read", Description: "See the team's chatbots", Access: authz.Read},
-	{Name: "session:read", Description: "Read the team's conversations", Access: authz.Read},
-	{Name: "session:write", Description: "Start conversations", Access: authz.Write},
+var catalogue = scope.Catalogue{
+	{Name: "chatbot:read", Description: "See the team's chatbots", Access: scope.Read},
+	{Name: "session:read", Description: "Read the team's conversations", Access: scope.Read},
+	{Name: "session:write", Description: "Start conversations", Access: scope.Write},
 }
 
 // clock is a time that only tests move.
@@ -80,7 +84,7 @@ func (l *logBuffer) String() string {
 
 // app is a registered client with its secret and the redirect URI that tests use.
 type app struct {
-	authz.Client
+	client.Client
 	secret      string
 	redirectURI string
 }
@@ -96,7 +100,8 @@ type house struct {
 	authn     *authn.Authenticator
 	authz     *authz.Server
 	directory *team.Directory
-	registry  *authz.Registry
+	registry  *client.Registry
+	govern    *govern.Service
 	parts     web.Parts
 	server    *httptest.Server
 
@@ -125,7 +130,8 @@ func newHouse(t testing.TB, url string, changes ...func(*web.Parts)) *house {
 	h.keys, err = token.OpenKeyring(t.Context(), h.db, storetest.Keyed(t, h.db), h.clock.now)
 	h.ok(err)
 	h.directory = &team.Directory{Store: h.db, Now: h.clock.now}
-	h.registry = &authz.Registry{Store: h.db, Catalogue: catalogue, Now: h.clock.now}
+	h.registry = &client.Registry{Store: h.db, Catalogue: catalogue, Now: h.clock.now}
+	h.govern = &govern.Service{Store: h.db, Clients: h.db, Now: h.clock.now}
 	h.server = h.serve(changes...)
 	h.furnish()
 	return h
@@ -145,7 +151,7 @@ func (h *house) serve(changes ...func(*web.Parts)) *httptest.Server {
 	for _, change := range changes {
 		change(&parts)
 	}
-	parts.Authz = authz.New(h.db, h.keys, h.clock.now, authz.Options{Issuer: parts.Issuer, Catalogue: catalogue, Audit: h.db})
+	parts.Authz = authz.New(storetest.Stores(h.db), h.keys, h.clock.now, authz.Options{Issuer: parts.Issuer, Catalogue: catalogue, Audit: h.db})
 	h.parts, h.authn, h.authz = parts, parts.Authn, parts.Authz
 	server.Config.Handler = web.New(parts)
 	server.Start()
@@ -160,17 +166,17 @@ func (h *house) furnish() {
 	h.addPerson(ana, "Ana Anders", "atlas", "borealis")
 	h.addPerson(ben, "Ben Bakker", "atlas")
 	h.addPerson(cleo, "Cleo Castro")
-	h.insight = h.register(authz.Registration{
+	h.insight = h.register(client.Registration{
 		Name: "Insight", Owner: "Insight Labs", RedirectURIs: []string{callback, "https://insight.example/cb;v=1?a=b&c=%20d"},
 	})
-	h.notes = h.register(authz.Registration{Name: "Atlas Notes", Team: h.atlas, RedirectURIs: []string{"https://notes.example/back"}})
-	h.pocket = h.register(authz.Registration{
+	h.notes = h.register(client.Registration{Name: "Atlas Notes", Team: h.atlas, RedirectURIs: []string{"https://notes.example/back"}})
+	h.pocket = h.register(client.Registration{
 		Name: "Pocket", Public: true, RedirectURIs: []string{"https://pocket.example/cb", "http://127.0.0.1/cb", "http://[::1]/cb", "http://localhost/cb", "com.example.pocket:/cb"},
 	})
 	secret := token.NewSecret(token.PrefixClientSecret)
-	client := authz.Client{
-		ID: authz.ClientID(token.NewID()), Name: "Night Job", Machine: true, Team: h.atlas, RedirectURIs: []string{"https://job.example/cb"},
-		Secrets: []authz.ClientSecret{{Hash: secret.Hash(), CreatedAt: h.clock.now()}}, CreatedAt: h.clock.now(),
+	client := client.Client{
+		ID: oauth.ClientID(token.NewID()), Name: "Night Job", Machine: true, Team: h.atlas, RedirectURIs: []string{"https://job.example/cb"},
+		Secrets: []client.Secret{{Hash: secret.Hash(), CreatedAt: h.clock.now()}}, CreatedAt: h.clock.now(),
 	}
 	h.ok(h.db.AddClient(h.Context(), client))
 	h.machine = app{client, secret.Reveal(), client.RedirectURIs[0]}
@@ -210,7 +216,7 @@ func (h *house) addPerson(email, name string, teams ...string) {
 	}
 }
 
-func (h *house) register(r authz.Registration) app {
+func (h *house) register(r client.Registration) app {
 	h.Helper()
 	client, secret, err := h.registry.AddClient(h.Context(), r)
 	h.ok(err)

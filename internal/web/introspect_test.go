@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/client"
 )
 
 // The rows of "POST /o/introspect/".
@@ -13,7 +13,7 @@ import (
 // resourceServer registers an API that may introspect tokens of an audience.
 func (h *house) resourceServer(audience string) app {
 	h.Helper()
-	return h.register(authz.Registration{Name: "API of " + audience, ResourceServer: audience})
+	return h.register(client.Registration{Name: "API of " + audience, ResourceServer: audience})
 }
 
 // TestIntrospectTellsWhatALiveTokenIsFor, to the client that owns it and to a resource server of its audience.

@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
-	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/web"
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -131,7 +131,7 @@ func (h *house) lifeOfAConnection(b *browser, secret func(...string)) tokens {
 	h.userInfo(next.AccessToken).wantStatus(http.StatusUnauthorized)
 	h.call("/o/revoke_token/", h.insight, "token", next.RefreshToken).wantOK()
 
-	keyed := h.newKeyed(authz.Registration{Name: "Keyed job", Machine: true, Team: h.atlas})
+	keyed := h.newKeyed(client.Registration{Name: "Keyed job", Machine: true, Team: h.atlas})
 	assertion := keyed.assertion(h, nil)
 	secret(assertion)
 	machine := h.program().post("/o/token/", by(assertion, pairs("grant_type", "client_credentials"))).wantTokens()

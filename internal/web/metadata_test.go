@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 	"github.com/go-jose/go-jose/v4"
@@ -68,7 +68,7 @@ func TestMetadataSaysWhatTheServerAccepts(t *testing.T) {
 				h.Errorf("grant type %q is advertised and not tried here", grantType)
 			}
 		}
-		keyed := h.newKeyed(authz.Registration{Name: "Keyed", RedirectURIs: []string{"https://keyed.example/cb"}})
+		keyed := h.newKeyed(client.Registration{Name: "Keyed", RedirectURIs: []string{"https://keyed.example/cb"}})
 		b.connect(keyed.app, h.atlas)
 		// as sends a form to an endpoint for a client that authenticates by a method.
 		as := func(method oauth.AuthMethod, endpoint string, form func(app) url.Values) *answer {
@@ -257,7 +257,7 @@ func TestListOfWhatHasEnded(t *testing.T) {
 		if got := h.ended(); !strings.Contains(got, h.claims(left.AccessToken)["grant_id"].(string)) {
 			h.Errorf("after the person left it is %s", got)
 		}
-		h.clock.advance(time.Hour + authz.ClockLeeway + time.Minute)
+		h.clock.advance(time.Hour + token.ClockLeeway + time.Minute)
 		if got := h.ended(); got != nothing {
 			h.Errorf("in the end it is %s", got)
 		}

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/go-jose/go-jose/v4"
 )
 
@@ -66,7 +66,7 @@ func TestIDTokenSaysWhoSignedInWhereAndWhen(t *testing.T) {
 // TestIDTokenIsSignedAsTheClientAsked when it registered.
 func TestIDTokenIsSignedAsTheClientAsked(t *testing.T) {
 	onBoth(t, func(h *house) {
-		client := h.register(authz.Registration{Name: "Modern", RedirectURIs: []string{"https://modern.example/cb"}, IDTokenAlgorithm: "ES256"})
+		client := h.register(client.Registration{Name: "Modern", RedirectURIs: []string{"https://modern.example/cb"}, IDTokenAlgorithm: "ES256"})
 		got := h.signedIn(ben).connection(client, h.atlas, "scope", "openid")
 		if claims, _ := h.payload(got.IDToken, jose.ES256); claims["aud"] != string(client.ID) {
 			h.Errorf("the ID token says %v", claims)
@@ -118,7 +118,7 @@ func TestIdentityScopesAreGrantedOnlyWhenAskedFor(t *testing.T) {
 		if got.Scope != "openid offline_access" || got.RefreshToken == "" {
 			h.Errorf("offline_access: %+v", got)
 		}
-		narrow := h.register(authz.Registration{Name: "Reader", RedirectURIs: []string{"https://reader.example/cb"}, Scope: []string{"chatbot:read"}})
+		narrow := h.register(client.Registration{Name: "Reader", RedirectURIs: []string{"https://reader.example/cb"}, Scope: []string{"chatbot:read"}})
 		if got := b.connection(narrow, h.atlas, "scope", "openid chatbot:read"); got.Scope != "openid chatbot:read" {
 			h.Errorf("a client with a ceiling got %q", got.Scope)
 		}
@@ -220,7 +220,7 @@ func TestOpenIDConfigurationSaysWhatTheProviderDoes(t *testing.T) {
 			h.Errorf("acr_values_supported is %q, acr %v", acr, claims["acr"])
 		}
 		for _, algorithm := range texts(got["id_token_signing_alg_values_supported"]) {
-			client := h.register(authz.Registration{Name: "Signed", RedirectURIs: []string{"https://signed.example/cb"}, IDTokenAlgorithm: algorithm})
+			client := h.register(client.Registration{Name: "Signed", RedirectURIs: []string{"https://signed.example/cb"}, IDTokenAlgorithm: algorithm})
 			h.payload(b.connection(client, h.atlas, "scope", "openid").IDToken, jose.SignatureAlgorithm(algorithm))
 		}
 		for _, prompt := range texts(got["prompt_values_supported"]) {

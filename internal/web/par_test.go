@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/client"
 )
 
 // Pushed authorization requests (RFC 9126) and resource indicators (RFC 8707).
@@ -155,7 +155,7 @@ func TestPushedRequestOutlivesItselfOnceBegun(t *testing.T) {
 // TestClientsThatHaveToPush (RFC 9126 §6).
 func TestClientsThatHaveToPush(t *testing.T) {
 	onBoth(t, func(h *house) {
-		pusher := h.register(authz.Registration{Name: "Pusher", RedirectURIs: []string{"https://pusher.example/cb"}, RequirePAR: true})
+		pusher := h.register(client.Registration{Name: "Pusher", RedirectURIs: []string{"https://pusher.example/cb"}, RequirePAR: true})
 		b := h.signedIn(ben)
 		for _, prompt := range []string{"", "none"} {
 			if says := b.authorize(pusher, "prompt", prompt).wantError(pusher.redirectURI, "invalid_request"); !strings.Contains(says, "/o/par/") {
@@ -180,15 +180,15 @@ func TestDisabledClientCannotUseWhatItPushed(t *testing.T) {
 func TestResourceRestrictsTheAudience(t *testing.T) {
 	onBoth(t, func(h *house) {
 		const billing, search = "https://billing.example/api", "https://search.example"
-		client := h.register(authz.Registration{Name: "Shop", RedirectURIs: []string{"https://shop.example/cb"}, Resources: []string{billing, search}})
+		reporter := h.register(client.Registration{Name: "Shop", RedirectURIs: []string{"https://shop.example/cb"}, Resources: []string{billing, search}})
 		b := h.signedIn(ben)
 		audience := func(got tokens) any { return h.claims(got.AccessToken)["aud"] }
 		connect := func(resources ...string) tokens {
 			h.Helper()
-			values := parameters(client, "scope", "openid chatbot:read", "prompt", "consent")
+			values := parameters(reporter, "scope", "openid chatbot:read", "prompt", "consent")
 			values["resource"] = resources
-			code := b.get("/o/authorize/?"+values.Encode()).wantConsent().decide("authorize", h.atlas.ID).wantCode(client.redirectURI)
-			return h.redeem(client, code).wantTokens()
+			code := b.get("/o/authorize/?"+values.Encode()).wantConsent().decide("authorize", h.atlas.ID).wantCode(reporter.redirectURI)
+			return h.redeem(reporter, code).wantTokens()
 		}
 		if got := audience(connect()); got != h.parts.Issuer {
 			h.Errorf("without resource: aud %v", got)
@@ -201,30 +201,30 @@ func TestResourceRestrictsTheAudience(t *testing.T) {
 		if !h.live(h.resourceServer(billing), one.AccessToken) || h.live(h.resourceServer(search), one.AccessToken) || h.live(h.resourceServer(h.parts.Issuer), one.AccessToken) {
 			h.Error("introspection does not go by the audience")
 		}
-		if got := audience(h.refresh(client, one.RefreshToken).wantTokens()); got != billing {
+		if got := audience(h.refresh(reporter, one.RefreshToken).wantTokens()); got != billing {
 			h.Errorf("refreshed: aud %v", got)
 		}
 		both := connect(billing, search)
 		if got := asJSON(h, audience(both)); got != asJSON(h, []string{billing, search}) {
 			h.Errorf("aud %s", got)
 		}
-		narrowed := h.refresh(client, both.RefreshToken, "resource", search).wantTokens()
+		narrowed := h.refresh(reporter, both.RefreshToken, "resource", search).wantTokens()
 		if got := audience(narrowed); got != search {
 			h.Errorf("narrowed: aud %v", got)
 		}
-		h.refresh(client, narrowed.RefreshToken, "resource", "https://elsewhere.example").wantJSON(http.StatusBadRequest, "invalid_target")
-		h.refresh(client, one.RefreshToken, "resource", search).wantStatus(http.StatusBadRequest)
-		if got := asJSON(h, audience(h.refresh(client, narrowed.RefreshToken).wantTokens())); got != asJSON(h, []string{billing, search}) {
+		h.refresh(reporter, narrowed.RefreshToken, "resource", "https://elsewhere.example").wantJSON(http.StatusBadRequest, "invalid_target")
+		h.refresh(reporter, one.RefreshToken, "resource", search).wantStatus(http.StatusBadRequest)
+		if got := asJSON(h, audience(h.refresh(reporter, narrowed.RefreshToken).wantTokens())); got != asJSON(h, []string{billing, search}) {
 			h.Errorf("the next: aud %s", got)
 		}
 		for _, bad := range []string{"https://elsewhere.example", "not a uri", billing + "#x", billing + "/", "/relative"} {
-			b.authorize(client, "resource", bad).wantError(client.redirectURI, "invalid_target")
+			b.authorize(reporter, "resource", bad).wantError(reporter.redirectURI, "invalid_target")
 			b.authorize(h.insight, "resource", bad).wantError(callback, "invalid_target")
 		}
-		b.authorize(h.insight, "resource", billing).wantError(callback, "invalid_target") // registered for another client
+		b.authorize(h.insight, "resource", billing).wantError(callback, "invalid_target") // registered for another reporter
 		b.authorize(h.insight, "resource", h.parts.Issuer).wantConsent()
 
-		machine := h.register(authz.Registration{Name: "Biller", Machine: true, Team: h.atlas, Resources: []string{billing}})
+		machine := h.register(client.Registration{Name: "Biller", Machine: true, Team: h.atlas, Resources: []string{billing}})
 		if got := audience(h.machineToken(machine, "resource", billing).wantTokens()); got != billing {
 			h.Errorf("a machine: aud %v", got)
 		}

@@ -16,7 +16,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/jwt"
@@ -30,7 +30,7 @@ type keyed struct {
 	signer
 }
 
-func (h *house) newKeyed(r authz.Registration) keyed {
+func (h *house) newKeyed(r client.Registration) keyed {
 	h.Helper()
 	key := h.newSigner()
 	r.JWKS = key.jwks()
@@ -88,7 +88,7 @@ func by(assertion string, form url.Values) url.Values {
 // TestAssertionsAuthenticateEverywhere that a client has to: token, PAR, revocation, introspection; with the issuer or the endpoint as aud.
 func TestAssertionsAuthenticateEverywhere(t *testing.T) {
 	onBoth(t, func(h *house) {
-		c := h.newKeyed(authz.Registration{Name: "Keyed", RedirectURIs: []string{"https://keyed.example/cb"}})
+		c := h.newKeyed(client.Registration{Name: "Keyed", RedirectURIs: []string{"https://keyed.example/cb"}})
 		if c.secret != "" {
 			h.Error("a client with keys got a secret as well")
 		}
@@ -106,7 +106,7 @@ func TestAssertionsAuthenticateEverywhere(t *testing.T) {
 		p.post("/o/par/", by(c.assertion(h, nil), parameters(c.app))).wantRequestURI()
 		p.post("/o/revoke_token/", by(c.assertion(h, nil), pairs("token", got.AccessToken))).wantOK()
 
-		machine := h.newKeyed(authz.Registration{Name: "Keyed job", Machine: true, Team: h.atlas})
+		machine := h.newKeyed(client.Registration{Name: "Keyed job", Machine: true, Team: h.atlas})
 		p.post("/o/token/", by(machine.assertion(h, nil), pairs("grant_type", "client_credentials"))).wantTokens()
 	})
 }
@@ -114,8 +114,8 @@ func TestAssertionsAuthenticateEverywhere(t *testing.T) {
 // TestAssertionsAreChecked: replayed, for somebody else, expired, of another client or key. All look alike outside.
 func TestAssertionsAreChecked(t *testing.T) {
 	onBoth(t, func(h *house) {
-		c := h.newKeyed(authz.Registration{Name: "Keyed job", Machine: true, Team: h.atlas})
-		other := h.newKeyed(authz.Registration{Name: "Other job", Machine: true, Team: h.atlas})
+		c := h.newKeyed(client.Registration{Name: "Keyed job", Machine: true, Team: h.atlas})
+		other := h.newKeyed(client.Registration{Name: "Other job", Machine: true, Team: h.atlas})
 		form := func() url.Values { return pairs("grant_type", "client_credentials") }
 		p := h.program()
 		used := c.assertion(h, nil)
@@ -182,7 +182,7 @@ func TestAssertionAlgorithmsOfTheMetadataWork(t *testing.T) {
 			private := newPrivate(h, algorithm)
 			keys, err := json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: private.Public(), KeyID: "k", Algorithm: algorithm, Use: "sig"}}})
 			h.ok(err)
-			client := h.register(authz.Registration{Name: "Job " + algorithm, Machine: true, Team: h.atlas, JWKS: string(keys)})
+			client := h.register(client.Registration{Name: "Job " + algorithm, Machine: true, Team: h.atlas, JWKS: string(keys)})
 			made, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.SignatureAlgorithm(algorithm), Key: private}, nil)
 			h.ok(err)
 			assertion, err := jwt.Signed(made).Claims(map[string]any{

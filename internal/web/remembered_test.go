@@ -7,6 +7,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/govern"
 	"github.com/gatehouse-auth/gatehouse/internal/store"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 )
@@ -62,7 +63,7 @@ func TestAttackWithWhatIsRemembered(t *testing.T) {
 			return other.RemoveTeam(h.Context(), h.atlas.ID)
 		}, refused("access_denied")},
 		"the team blocks the application": {func(h *house, other *store.DB, _ *browser) error {
-			return other.Block(h.Context(), authz.Block{Team: h.atlas.ID, Client: h.insight.ID, CreatedAt: h.clock.now()})
+			return other.Block(h.Context(), govern.Block{Team: h.atlas.ID, Client: h.insight.ID, CreatedAt: h.clock.now()})
 		}, refused("consent_required")},
 		"the grant is revoked": {func(h *house, other *store.DB, _ *browser) error {
 			return other.RevokeGrant(h.Context(), h.grantOf(ben, h.insight, h.atlas))

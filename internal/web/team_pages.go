@@ -8,6 +8,9 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/client"
+	"github.com/gatehouse-auth/gatehouse/internal/govern"
+	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 )
 
@@ -52,7 +55,7 @@ var errNoConnection = &problem{
 
 // gone makes an error of the store that something is not there any more an answer.
 func gone(err error) error {
-	for _, missing := range []error{authz.ErrNoGrant, authz.ErrNoClient, authz.ErrNoBlock, team.ErrNoTeam} {
+	for _, missing := range []error{authz.ErrNoGrant, client.ErrNoClient, govern.ErrNoBlock, team.ErrNoTeam} {
 		if errors.Is(err, missing) {
 			return errNoConnection
 		}
@@ -63,7 +66,7 @@ func gone(err error) error {
 // names finds the names behind ids, each once. What is gone has the name "".
 type names struct {
 	directory team.Store
-	store     authz.Store
+	store     Store
 	users     map[string]string
 	clients   map[string]string
 }
@@ -88,10 +91,10 @@ func (n *names) client(ctx context.Context, id string) (string, error) {
 	if name, known := n.clients[id]; known || id == "" {
 		return name, nil
 	}
-	client, err := n.store.Client(ctx, authz.ClientID(id))
-	if err != nil && !errors.Is(err, authz.ErrNoClient) {
+	found, err := n.store.Client(ctx, oauth.ClientID(id))
+	if err != nil && !errors.Is(err, client.ErrNoClient) {
 		return "", err
 	}
-	n.clients[id] = client.Name
-	return client.Name, nil
+	n.clients[id] = found.Name
+	return found.Name, nil
 }

@@ -9,6 +9,8 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/client"
+	"github.com/gatehouse-auth/gatehouse/internal/govern"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 )
@@ -86,7 +88,7 @@ func (s *server) applicationsOf(ctx context.Context, t team.Team) ([]teamApplica
 			ID: string(c.ID), Name: c.Name, Owner: c.Owner, Own: c.Team.ID == t.ID, Machine: c.Machine, Disabled: !c.DisabledAt.IsZero(),
 			People: s.people(grants, c.ID),
 		}
-		if i := slices.IndexFunc(blocks, func(b authz.Block) bool { return b.Client == c.ID }); i >= 0 {
+		if i := slices.IndexFunc(blocks, func(b govern.Block) bool { return b.Client == c.ID }); i >= 0 {
 			a.Blocked, a.BlockedSince = cmp.Or(blocks[i].Reason, "no reason was given"), ago(blocks[i].CreatedAt, s.Now())
 		}
 		if !a.Own && a.Blocked == "" && len(a.People) == 0 {
@@ -104,7 +106,7 @@ func (s *server) applicationsOf(ctx context.Context, t team.Team) ([]teamApplica
 }
 
 // people is who connected a client, by name.
-func (s *server) people(grants []authz.GrantDetail, client authz.ClientID) []memberConnection {
+func (s *server) people(grants []authz.GrantDetail, client oauth.ClientID) []memberConnection {
 	var people []memberConnection
 	for _, g := range grants {
 		if g.Client.ID == client {
@@ -119,7 +121,7 @@ func (s *server) people(grants []authz.GrantDetail, client authz.ClientID) []mem
 }
 
 // describeMachine adds what a client that acts for itself may do and when it last did.
-func (s *server) describeMachine(ctx context.Context, a *teamApplication, c authz.Client) error {
+func (s *server) describeMachine(ctx context.Context, a *teamApplication, c client.Client) error {
 	scope := c.Scope
 	if len(scope) == 0 {
 		scope = s.Authz.Catalogue().Scope()
@@ -141,7 +143,7 @@ func (s *server) governApplication(w http.ResponseWriter, r *http.Request, sessi
 	if err != nil {
 		return err
 	}
-	decision, grant, client, reason := sent[0], authz.GrantID(sent[1]), authz.ClientID(sent[2]), sent[3]
+	decision, grant, client, reason := sent[0], authz.GrantID(sent[1]), oauth.ClientID(sent[2]), sent[3]
 	switch decision {
 	case "end":
 		ended, err := s.endGrant(r, authz.GrantFilter{Team: t.ID}, grant)
@@ -159,7 +161,7 @@ func (s *server) governApplication(w http.ResponseWriter, r *http.Request, sessi
 }
 
 // block keeps an application out of the team. The page comes back with what is wrong with the reason.
-func (s *server) block(w http.ResponseWriter, r *http.Request, session *authn.Session, t team.Team, id authz.ClientID, reason string) error {
+func (s *server) block(w http.ResponseWriter, r *http.Request, session *authn.Session, t team.Team, id oauth.ClientID, reason string) error {
 	client, refused, err := s.blockable(r.Context(), t, id)
 	if err != nil {
 		return err
@@ -181,34 +183,34 @@ func (s *server) block(w http.ResponseWriter, r *http.Request, session *authn.Se
 }
 
 // blockable is the client of an id, if this team can have to do with it. Another team's client is like none.
-func (s *server) blockable(ctx context.Context, t team.Team, id authz.ClientID) (client authz.Client, refused string, err error) {
+func (s *server) blockable(ctx context.Context, t team.Team, id oauth.ClientID) (found client.Client, refused string, err error) {
 	const none = "There is no application with this client_id. Its developer can tell you, and it is in the address of its consent page."
-	client, err = s.Store.Client(ctx, id)
+	found, err = s.Store.Client(ctx, id)
 	switch {
 	case gone(err) == errNoConnection:
-		return authz.Client{}, none, nil
+		return client.Client{}, none, nil
 	case err != nil:
-		return authz.Client{}, "", err
-	case !client.Global() && client.Team.ID != t.ID:
-		return authz.Client{}, none, nil
+		return client.Client{}, "", err
+	case !found.Global() && found.Team.ID != t.ID:
+		return client.Client{}, none, nil
 	}
-	return client, "", nil
+	return found, "", nil
 }
 
 // tryBlock blocks, or says what is wrong with the reason.
-func (s *server) tryBlock(ctx context.Context, t team.Team, id authz.ClientID, reason string) (refused string, err error) {
-	registry := authz.Registry{Store: s.Store, Catalogue: s.Authz.Catalogue(), Now: s.Now}
-	if problem := authz.CheckReason(reason); problem != nil {
+func (s *server) tryBlock(ctx context.Context, t team.Team, id oauth.ClientID, reason string) (refused string, err error) {
+	governs := govern.Service{Store: s.Store, Clients: s.Store, Now: s.Now}
+	if problem := govern.CheckReason(reason); problem != nil {
 		return sentence(problem.Error()) + ".", nil
 	}
-	if err := registry.BlockClient(ctx, t.ID, id, reason); err != nil {
+	if err := governs.Block(ctx, t.ID, id, reason); err != nil {
 		return "", gone(err)
 	}
 	return "", nil
 }
 
 // unblock lets an application be connected again.
-func (s *server) unblock(w http.ResponseWriter, r *http.Request, session *authn.Session, t team.Team, id authz.ClientID) error {
+func (s *server) unblock(w http.ResponseWriter, r *http.Request, session *authn.Session, t team.Team, id oauth.ClientID) error {
 	client, err := s.Store.Client(r.Context(), id)
 	if err != nil {
 		return gone(err)

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 )
 
@@ -149,7 +149,7 @@ func TestAdminBlocksAnApplication(t *testing.T) {
 func TestAdminBlocksWhatNobodyConnected(t *testing.T) {
 	onBoth(t, func(h *house) {
 		dora := h.admin("atlas")
-		foreign := h.register(authz.Registration{Name: "Periodic", Team: h.cobalt, RedirectURIs: []string{"https://periodic.example/cb"}})
+		foreign := h.register(client.Registration{Name: "Periodic", Team: h.cobalt, RedirectURIs: []string{"https://periodic.example/cb"}})
 		for _, id := range []string{"nothing", string(foreign.ID), ""} {
 			dora.govern("atlas", "decision", "block", "client", id, "reason", "Never").
 				wantPage(http.StatusUnprocessableEntity, "no application with this client_id", `value="Never"`).wantNothingOf("Periodic", "Cobalt")

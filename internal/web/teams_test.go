@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 )
 
@@ -94,7 +95,7 @@ func TestOneOfSeveralTeamsIsChosen(t *testing.T) {
 			h.Errorf("the token is for %q, want borealis", got)
 		}
 
-		h.ok(h.registry.BlockClient(h.Context(), h.atlas.ID, h.insight.ID, "Not reviewed yet"))
+		h.ok(h.govern.Block(h.Context(), h.atlas.ID, h.insight.ID, "Not reviewed yet"))
 		blocked := b.authorize(h.insight).wantConsent().wantPage(http.StatusOK, "Atlas Research", "Not reviewed yet", " disabled")
 		blocked.decide("authorize", h.atlas.ID).wantPage(http.StatusUnprocessableEntity, "does not allow")
 		page.decide("authorize", h.atlas.ID).wantPage(http.StatusUnprocessableEntity, "does not allow") // from before the block
@@ -133,7 +134,7 @@ func TestNobodyWithoutATeamIsAsked(t *testing.T) {
 // TestTeamClientDoesNotDiscloseItsTeamToStrangers.
 func TestTeamClientDoesNotDiscloseItsTeamToStrangers(t *testing.T) {
 	onBoth(t, func(h *house) {
-		owned := h.register(authz.Registration{Name: "Periodic", Team: h.cobalt, RedirectURIs: []string{"https://periodic.example/cb"}})
+		owned := h.register(client.Registration{Name: "Periodic", Team: h.cobalt, RedirectURIs: []string{"https://periodic.example/cb"}})
 		for _, change := range [][]string{nil, {"team", "cobalt"}} {
 			a := h.signedIn(ana).authorize(owned, change...).wantPage(http.StatusForbidden, "Periodic", ana).
 				wantNothingOf("Cobalt Secret Project", "cobalt", `value="authorize"`)
@@ -203,7 +204,7 @@ func TestGrantsEndWithWhatJustifiesThem(t *testing.T) {
 		},
 		{
 			"client blocked by the team",
-			func(h *house) error { return h.registry.BlockClient(h.Context(), h.atlas.ID, h.insight.ID, "No") },
+			func(h *house) error { return h.govern.Block(h.Context(), h.atlas.ID, h.insight.ID, "No") },
 			func(h *house) error { return h.db.Unblock(h.Context(), h.atlas.ID, h.insight.ID) }, false, true,
 		},
 	} {

@@ -14,6 +14,8 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/client"
+	"github.com/gatehouse-auth/gatehouse/internal/govern"
 	"github.com/gatehouse-auth/gatehouse/internal/limit"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
@@ -29,7 +31,7 @@ type Parts struct {
 	Authz          *authz.Server
 	Authn          *authn.Authenticator
 	Directory      *team.Directory
-	Store          authz.Store // what people have connected, and the origins of public clients
+	Store          Store // what people have connected, and the origins of public clients
 	Keys           *token.Keyring
 	Audit          audit.Store  // what pages show of what happened; nothing when nil
 	Log            *slog.Logger // nothing is logged when nil
@@ -77,4 +79,11 @@ func New(p Parts) http.Handler {
 	s.guides = s.guidesOnce()
 	s.durations = newDurations(p.Metrics)
 	return s.observe(s.plainPaths(s.mux()))
+}
+
+// Store is what pages read and change directly.
+type Store interface {
+	authz.GrantStore
+	client.Store
+	govern.Store
 }

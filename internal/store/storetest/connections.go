@@ -1,29 +1,33 @@
 package storetest
 
 import (
+	"context"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/client"
+	"github.com/gatehouse-auth/gatehouse/internal/govern"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/gatehouse-auth/gatehouse/internal/store"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 )
 
 // listed is a client as lists show it.
-func listed(c authz.Client) authz.Client {
+func listed(c client.Client) client.Client {
 	c.Secrets = nil
 	return c
 }
 
 func testClients(k *kit) {
 	k.populate()
-	for _, c := range []authz.Client{global, acmes, public} {
-		equal(k, "Client", must[authz.Client](k)(k.db.Client(k.ctx, c.ID)), c)
+	for _, c := range []client.Client{global, acmes, public} {
+		equal(k, "Client", must[client.Client](k)(k.db.Client(k.ctx, c.ID)), c)
 	}
-	equal(k, "Clients", must[[]authz.Client](k)(k.db.Clients(k.ctx)), []authz.Client{listed(acmes), listed(global), listed(public)})
-	k.is(k.db.AddClient(k.ctx, authz.Client{ID: "c-new", Team: team.Team{ID: "nowhere"}}), team.ErrNoTeam)
+	equal(k, "Clients", must[[]client.Client](k)(k.db.Clients(k.ctx)), []client.Client{listed(acmes), listed(global), listed(public)})
+	k.is(k.db.AddClient(k.ctx, client.Client{ID: "c-new", Team: team.Team{ID: "nowhere"}}), team.ErrNoTeam)
 	_, err := k.db.Client(k.ctx, "c-new")
-	k.is(err, authz.ErrNoClient)
+	k.is(err, client.ErrNoClient)
 
 	changed := global
 	changed.Name, changed.Scope, changed.RedirectURIs = "New name", oauth.Scope{"read"}, []string{"https://new.example/é?\"x\"=\\"}
@@ -33,14 +37,14 @@ func testClients(k *kit) {
 	changed.RequirePAR, changed.RequireDPoP = true, true
 	ignored := changed
 	ignored.Owner, ignored.Public, ignored.Team, ignored.Secrets = "x", true, acme, nil
-	k.ok(k.db.UpdateClient(k.ctx, ignored))
-	equal(k, "updated", must[authz.Client](k)(k.db.Client(k.ctx, global.ID)), changed)
+	k.ok(updateClient(k.ctx, k.db, ignored))
+	equal(k, "updated", must[client.Client](k)(k.db.Client(k.ctx, global.ID)), changed)
 	added := changed
 	added.ID = "c-added"
 	k.ok(k.db.AddClient(k.ctx, added))
-	equal(k, "added with everything", must[authz.Client](k)(k.db.Client(k.ctx, added.ID)), added)
-	equal(k, "and listed", must[[]authz.Client](k)(k.db.Clients(k.ctx))[1], listed(added))
-	k.is(k.db.UpdateClient(k.ctx, authz.Client{ID: "nothing"}), authz.ErrNoClient)
+	equal(k, "added with everything", must[client.Client](k)(k.db.Client(k.ctx, added.ID)), added)
+	equal(k, "and listed", must[[]client.Client](k)(k.db.Clients(k.ctx))[1], listed(added))
+	k.is(updateClient(k.ctx, k.db, client.Client{ID: "nothing"}), client.ErrNoClient)
 }
 
 func testClientSecrets(k *kit) {
@@ -48,26 +52,26 @@ func testClientSecrets(k *kit) {
 	hashes := func(want ...string) {
 		k.Helper()
 		var got []string
-		for _, s := range must[authz.Client](k)(k.db.Client(k.ctx, global.ID)).Secrets {
+		for _, s := range must[client.Client](k)(k.db.Client(k.ctx, global.ID)).Secrets {
 			got = append(got, s.Hash)
 		}
 		equal(k, "secrets", got, want)
 	}
 	add := func(hash string, at, expires time.Time, keep int) {
 		k.Helper()
-		k.ok(k.db.AddClientSecret(k.ctx, global.ID, authz.ClientSecret{Hash: hash, CreatedAt: at, ExpiresAt: expires}, keep))
+		k.ok(k.db.AddClientSecret(k.ctx, global.ID, client.Secret{Hash: hash, CreatedAt: at, ExpiresAt: expires}, keep))
 	}
 	// All in one millisecond: the order is that of their making.
 	add("hash-2", now, time.Time{}, 1)
 	hashes("hash-1", "hash-2")
 	add("hash-3", now, now.Add(time.Hour), 1)
 	hashes("hash-2", "hash-3")
-	equal(k, "expiry", must[authz.Client](k)(k.db.Client(k.ctx, global.ID)).Secrets[1].ExpiresAt, now.Add(time.Hour))
+	equal(k, "expiry", must[client.Client](k)(k.db.Client(k.ctx, global.ID)).Secrets[1].ExpiresAt, now.Add(time.Hour))
 	add("hash-4", now.Add(time.Hour), time.Time{}, 1) // hash-3 has just expired, so the one before it is kept
 	hashes("hash-2", "hash-4")
 	add("hash-5", now, time.Time{}, 0)
 	hashes("hash-5")
-	k.is(k.db.AddClientSecret(k.ctx, "nothing", authz.ClientSecret{Hash: "x"}, 1), authz.ErrNoClient)
+	k.is(k.db.AddClientSecret(k.ctx, "nothing", client.Secret{Hash: "x"}, 1), client.ErrNoClient)
 	equal(k, "secrets of nothing", k.rows("client_secrets", "client_id = 'nothing'"), 0)
 }
 
@@ -77,15 +81,15 @@ func testDisableClient(k *kit) {
 	k.redeemed("f1", gone)
 	k.redeemed("f2", stays)
 	k.ok(k.db.DisableClient(k.ctx, global.ID, later))
-	equal(k, "DisabledAt", must[authz.Client](k)(k.db.Client(k.ctx, global.ID)).DisabledAt, later)
+	equal(k, "DisabledAt", must[client.Client](k)(k.db.Client(k.ctx, global.ID)).DisabledAt, later)
 	_, err := k.db.SaveGrant(k.ctx, grant("g3", ada, global, acme, "read"))
 	k.is(err, authz.ErrNotLive)
 	k.ok(k.db.EnableClient(k.ctx, global.ID))
-	equal(k, "enabled", must[authz.Client](k)(k.db.Client(k.ctx, global.ID)), global)
+	equal(k, "enabled", must[client.Client](k)(k.db.Client(k.ctx, global.ID)), global)
 	equal(k, "grants and families", k.rows("grants", "id = 'g1'")+k.rows("families", "id = 'f1'"), 0)
 	equal(k, "what stays", k.rows("families", "id = 'f2'"), 1)
-	k.is(k.db.DisableClient(k.ctx, "nothing", now), authz.ErrNoClient)
-	k.is(k.db.EnableClient(k.ctx, "nothing"), authz.ErrNoClient)
+	k.is(k.db.DisableClient(k.ctx, "nothing", now), client.ErrNoClient)
+	k.is(k.db.EnableClient(k.ctx, "nothing"), client.ErrNoClient)
 }
 
 func testRemoveClient(k *kit) {
@@ -93,22 +97,22 @@ func testRemoveClient(k *kit) {
 	gone, stays := k.granted("g1", ada, global, acme, "read"), k.granted("g2", ada, public, acme, "read")
 	k.redeemed("f1", gone)
 	k.redeemed("f2", stays)
-	k.ok(k.db.Block(k.ctx, authz.Block{Team: beta.ID, Client: global.ID, Reason: "no", CreatedAt: now}))
+	k.ok(k.db.Block(k.ctx, govern.Block{Team: beta.ID, Client: global.ID, Reason: "no", CreatedAt: now}))
 	k.ok(k.db.RemoveClient(k.ctx, global.ID))
 	_, err := k.db.Client(k.ctx, global.ID)
-	k.is(err, authz.ErrNoClient)
+	k.is(err, client.ErrNoClient)
 	for _, table := range []string{"client_secrets", "grants", "team_blocks"} {
 		equal(k, table, k.rows(table, "client_id = 'c-global'"), 0)
 	}
 	equal(k, "families", k.rows("families", "id = 'f1'"), 0)
 	equal(k, "what stays", k.rows("families", "id = 'f2'"), 1)
-	k.is(k.db.RemoveClient(k.ctx, global.ID), authz.ErrNoClient)
+	k.is(k.db.RemoveClient(k.ctx, global.ID), client.ErrNoClient)
 }
 
 func testPublicRedirectURIs(k *kit) {
 	k.populate()
-	k.ok(k.db.AddClient(k.ctx, authz.Client{ID: "c2", Name: "2", Public: true, RedirectURIs: []string{"https://spa.example/"}}))
-	k.ok(k.db.AddClient(k.ctx, authz.Client{ID: "c3", Name: "3", Public: true, RedirectURIs: []string{"https://disabled.example/"}}))
+	k.ok(k.db.AddClient(k.ctx, client.Client{ID: "c2", Name: "2", Public: true, RedirectURIs: []string{"https://spa.example/"}}))
+	k.ok(k.db.AddClient(k.ctx, client.Client{ID: "c3", Name: "3", Public: true, RedirectURIs: []string{"https://disabled.example/"}}))
 	k.ok(k.db.DisableClient(k.ctx, "c3", now))
 	equal(k, "PublicRedirectURIs", must[[]string](k)(k.db.PublicRedirectURIs(k.ctx)), []string{"https://a.example/cb", "https://spa.example/"})
 }
@@ -133,12 +137,12 @@ func testSaveGrant(k *kit) {
 
 func testSaveGrantRefuses(k *kit) {
 	k.populate()
-	k.ok(k.db.Block(k.ctx, authz.Block{Team: beta.ID, Client: public.ID, Reason: "no", CreatedAt: now}))
+	k.ok(k.db.Block(k.ctx, govern.Block{Team: beta.ID, Client: public.ID, Reason: "no", CreatedAt: now}))
 	for name, g := range map[string]authz.Grant{
 		"a person who is no member":  grant("g1", bob, global, beta, "read"),
 		"nobody":                     grant("g1", team.User{ID: "nobody"}, global, acme, "read"),
 		"another team's client":      grant("g1", ada, acmes, beta, "read"),
-		"a client that is not there": grant("g1", ada, authz.Client{ID: "nothing"}, acme, "read"),
+		"a client that is not there": grant("g1", ada, client.Client{ID: "nothing"}, acme, "read"),
 		"a team that is not there":   grant("g1", ada, global, team.Team{ID: "nowhere"}, "read"),
 		"a blocked client":           grant("g1", ada, public, beta, "read"),
 	} {
@@ -156,7 +160,7 @@ func testGrants(k *kit) {
 		g.CreatedAt, g.UpdatedAt = at, at
 		return must[authz.Grant](k)(k.db.SaveGrant(k.ctx, g))
 	}
-	detail := func(g authz.Grant, u team.User, t team.Team, c authz.Client) authz.GrantDetail {
+	detail := func(g authz.Grant, u team.User, t team.Team, c client.Client) authz.GrantDetail {
 		c.RedirectURIs, c.Secrets = nil, nil
 		return authz.GrantDetail{Grant: g, User: u, Team: t, Client: c}
 	}
@@ -211,7 +215,7 @@ func testRevokeGrant(k *kit) {
 
 func testStandings(k *kit) {
 	k.populate()
-	standings := func(u team.User, c authz.Client, want ...authz.Standing) {
+	standings := func(u team.User, c client.Client, want ...authz.Standing) {
 		k.Helper()
 		equal(k, "Standings", must[[]authz.Standing](k)(k.db.Standings(k.ctx, u.ID, c.ID)), want)
 	}
@@ -219,8 +223,8 @@ func testStandings(k *kit) {
 	g := k.granted("g1", ada, global, acme, "read", "write")
 	k.granted("g2", bob, global, acme, "read")
 	k.granted("g3", ada, public, beta, "read")
-	k.ok(k.db.Block(k.ctx, authz.Block{Team: beta.ID, Client: global.ID, Reason: "no contract", CreatedAt: now}))
-	k.ok(k.db.Block(k.ctx, authz.Block{Team: acme.ID, Client: public.ID, CreatedAt: now}))
+	k.ok(k.db.Block(k.ctx, govern.Block{Team: beta.ID, Client: global.ID, Reason: "no contract", CreatedAt: now}))
+	k.ok(k.db.Block(k.ctx, govern.Block{Team: acme.ID, Client: public.ID, CreatedAt: now}))
 	standings(ada, global, authz.Standing{Team: acme, Role: team.Admin, Grant: &g}, authz.Standing{Team: beta, Role: team.Member, Blocked: "no contract"})
 	standings(team.User{ID: "nobody"}, global)
 
@@ -234,7 +238,7 @@ func testStandings(k *kit) {
 func testVisitor(k *kit) {
 	k.populate()
 	k.granted("g1", ada, global, acme, "read", "write")
-	k.ok(k.db.Block(k.ctx, authz.Block{Team: beta.ID, Client: global.ID, Reason: "no contract", CreatedAt: now}))
+	k.ok(k.db.Block(k.ctx, govern.Block{Team: beta.ID, Client: global.ID, Reason: "no contract", CreatedAt: now}))
 	loner := team.User{ID: "u-loner", Email: "loner@example.com", CreatedAt: now}
 	k.ok(k.db.AddUser(k.ctx, loner))
 	for _, u := range []team.User{ada, bob, loner} {
@@ -266,22 +270,28 @@ func testBlocks(k *kit) {
 	k.redeemed("f1", gone)
 	k.redeemed("f2", elsewhere)
 	k.redeemed("f3", others)
-	block := authz.Block{Team: acme.ID, Client: global.ID, Reason: "no contract", CreatedAt: now}
+	block := govern.Block{Team: acme.ID, Client: global.ID, Reason: "no contract", CreatedAt: now}
 	k.ok(k.db.Block(k.ctx, block))
 	equal(k, "grants and families", k.rows("grants", "id = 'g1'")+k.rows("families", "id = 'f1'"), 0)
 	equal(k, "what stays", k.rows("families", "id IN ('f2', 'f3')"), 2)
 
 	block.Reason = "not any more"
 	k.ok(k.db.Block(k.ctx, block))
-	newer := authz.Block{Team: acme.ID, Client: acmes.ID, Reason: "noisy", CreatedAt: now.Add(time.Hour)}
+	newer := govern.Block{Team: acme.ID, Client: acmes.ID, Reason: "noisy", CreatedAt: now.Add(time.Hour)}
 	k.ok(k.db.Block(k.ctx, newer))
-	equal(k, "Blocks", must[[]authz.Block](k)(k.db.Blocks(k.ctx, acme.ID)), []authz.Block{newer, block})
-	equal(k, "Blocks elsewhere", must[[]authz.Block](k)(k.db.Blocks(k.ctx, beta.ID)), nil)
+	equal(k, "Blocks", must[[]govern.Block](k)(k.db.Blocks(k.ctx, acme.ID)), []govern.Block{newer, block})
+	equal(k, "Blocks elsewhere", must[[]govern.Block](k)(k.db.Blocks(k.ctx, beta.ID)), nil)
 
 	k.ok(k.db.Unblock(k.ctx, acme.ID, global.ID))
-	k.is(k.db.Unblock(k.ctx, acme.ID, global.ID), authz.ErrNoBlock)
+	k.is(k.db.Unblock(k.ctx, acme.ID, global.ID), govern.ErrNoBlock)
 	equal(k, "grants revived", k.rows("grants", "id = 'g1'"), 0)
 	k.granted("g4", ada, global, acme, "read")
-	k.is(k.db.Block(k.ctx, authz.Block{Team: "nowhere", Client: global.ID}), team.ErrNoTeam)
-	k.is(k.db.Block(k.ctx, authz.Block{Team: acme.ID, Client: "nothing"}), authz.ErrNoClient)
+	k.is(k.db.Block(k.ctx, govern.Block{Team: "nowhere", Client: global.ID}), team.ErrNoTeam)
+	k.is(k.db.Block(k.ctx, govern.Block{Team: acme.ID, Client: "nothing"}), client.ErrNoClient)
+}
+
+// updateClient replaces everything about a client that can be replaced.
+func updateClient(ctx context.Context, db *store.DB, c client.Client) error {
+	_, err := db.UpdateClient(ctx, c.ID, func(client.Client) (client.Client, error) { return c, nil })
+	return err
 }

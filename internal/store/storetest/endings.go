@@ -10,13 +10,15 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/client"
+	"github.com/gatehouse-auth/gatehouse/internal/govern"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/store"
 )
 
 func testEndFamily(k *kit) {
 	f := k.connected()
-	end := func(id authz.FamilyID, client authz.ClientID, at time.Time, want bool) {
+	end := func(id authz.FamilyID, client oauth.ClientID, at time.Time, want bool) {
 		k.Helper()
 		equal(k, "EndFamily", must[bool](k)(k.db.EndFamily(k.ctx, id, client, at)), want)
 	}
@@ -84,7 +86,7 @@ func testEndingsOfMachines(k *kit) {
 		"RemoveClient":  func() error { return k.db.RemoveClient(k.ctx, acmes.ID) },
 		"RemoveTeam":    func() error { return k.db.RemoveTeam(k.ctx, acme.ID) },
 		"Block": func() error {
-			return k.db.Block(k.ctx, authz.Block{Team: acme.ID, Client: acmes.ID, CreatedAt: now})
+			return k.db.Block(k.ctx, govern.Block{Team: acme.ID, Client: acmes.ID, CreatedAt: now})
 		},
 	}
 	for name, end := range enders {
@@ -92,13 +94,13 @@ func testEndingsOfMachines(k *kit) {
 		k.db, k.other = fresh.db, nil
 		k.populate()
 		want := acmes
-		equal(k, "MachineLive", must[authz.Client](k)(k.db.MachineLive(k.ctx, "m.1", acmes.ID, now)), want)
-		for _, c := range []authz.Client{global, public, {ID: "nothing"}} {
+		equal(k, "MachineLive", must[client.Client](k)(k.db.MachineLive(k.ctx, "m.1", acmes.ID, now)), want)
+		for _, c := range []client.Client{global, public, {ID: "nothing"}} {
 			_, err := k.db.MachineLive(k.ctx, "m.1", c.ID, now)
 			k.is(err, authz.ErrNotLive)
 		}
-		k.ok(k.db.Block(k.ctx, authz.Block{Team: beta.ID, Client: acmes.ID, CreatedAt: now})) // not its team: no matter
-		k.ok(k.db.DisableClient(k.ctx, global.ID, now))                                       // no machine: nothing to tell
+		k.ok(k.db.Block(k.ctx, govern.Block{Team: beta.ID, Client: acmes.ID, CreatedAt: now})) // not its team: no matter
+		k.ok(k.db.DisableClient(k.ctx, global.ID, now))                                        // no machine: nothing to tell
 		equal(k, "endings", k.rows("endings", "1 = 1"), 0)
 
 		k.ok(end())
@@ -117,7 +119,7 @@ func testEndingsOfMachines(k *kit) {
 	k.ok(k.db.EnableClient(k.ctx, acmes.ID))
 	_, err := k.db.MachineLive(k.ctx, "m.1", acmes.ID, now)
 	k.is(err, authz.ErrNotLive)
-	equal(k, "a token of afterwards", must[authz.Client](k)(k.db.MachineLive(k.ctx, "m.2", acmes.ID, now.Add(time.Second))), acmes)
+	equal(k, "a token of afterwards", must[client.Client](k)(k.db.MachineLive(k.ctx, "m.2", acmes.ID, now.Add(time.Second))), acmes)
 	k.ok(k.db.DisableClient(k.ctx, acmes.ID, now.Add(time.Hour)))
 	equal(k, "the ending", k.rows("endings", "kind = 'client' AND at = $1", now.Add(time.Hour).UnixMilli()), 1)
 }
@@ -131,10 +133,10 @@ func testIssueMachine(k *kit) {
 	equal(k, "the event", got[0], audit.Event{
 		ID: got[0].ID, At: now, Kind: audit.MachineToken, Actor: "client:c-acme", Client: string(acmes.ID), Team: string(acme.ID), Detail: "read write",
 	})
-	for _, id := range []authz.ClientID{global.ID, public.ID, "nothing"} {
+	for _, id := range []oauth.ClientID{global.ID, public.ID, "nothing"} {
 		k.is(k.db.IssueMachine(k.ctx, id, now, nil), authz.ErrNotLive)
 	}
-	k.ok(k.db.Block(k.ctx, authz.Block{Team: acme.ID, Client: acmes.ID, CreatedAt: now}))
+	k.ok(k.db.Block(k.ctx, govern.Block{Team: acme.ID, Client: acmes.ID, CreatedAt: now}))
 	k.is(k.db.IssueMachine(k.ctx, acmes.ID, now, nil), authz.ErrNotLive)
 	k.ok(k.db.Unblock(k.ctx, acme.ID, acmes.ID))
 	k.ok(k.db.IssueMachine(k.ctx, acmes.ID, now, nil))
@@ -169,7 +171,7 @@ func testNoMachineTokenAfterTheEnd(k *kit) {
 	for name, ender := range map[string]struct{ end, restore func(db *store.DB) error }{
 		"Block": {
 			func(db *store.DB) error {
-				return db.Block(k.ctx, authz.Block{Team: acme.ID, Client: acmes.ID, CreatedAt: clock()})
+				return db.Block(k.ctx, govern.Block{Team: acme.ID, Client: acmes.ID, CreatedAt: clock()})
 			},
 			func(db *store.DB) error { return db.Unblock(k.ctx, acme.ID, acmes.ID) },
 		},
@@ -234,7 +236,7 @@ func testMachineRace(k *kit) {
 	blocked := acmes
 	blocked.ID, blocked.Name = "c-blocked", "Blocked"
 	k.ok(k.db.AddClient(k.ctx, blocked))
-	k.ok(k.db.Block(k.ctx, authz.Block{Team: acme.ID, Client: blocked.ID, CreatedAt: now}))
+	k.ok(k.db.Block(k.ctx, govern.Block{Team: acme.ID, Client: blocked.ID, CreatedAt: now}))
 	k.count.reset()
 	var issued atomic.Int64
 	k.together(300, func(i int, db *store.DB) {
@@ -266,19 +268,19 @@ func testEndToken(k *kit) {
 	equal(k, "Endings", must[[]authz.Ending](k)(k.db.Endings(k.ctx, now)), []authz.Ending{{Kind: "token", ID: "m.1", At: now, Expires: expires}})
 	_, err := k.db.MachineLive(k.ctx, "m.1", acmes.ID, now)
 	k.is(err, authz.ErrNotLive)
-	equal(k, "another token", must[authz.Client](k)(k.db.MachineLive(k.ctx, "m.2", acmes.ID, now)).ID, acmes.ID)
+	equal(k, "another token", must[client.Client](k)(k.db.MachineLive(k.ctx, "m.2", acmes.ID, now)).ID, acmes.ID)
 	event := must[[]audit.Event](k)(k.db.Events(k.ctx, audit.Filter{Team: string(acme.ID), Kind: audit.TokenRevoked}))[0]
 	equal(k, "the event's client", event.Client, string(acmes.ID))
 }
 
 func testUseAssertion(k *kit) {
 	k.ok(k.db.UseAssertion(k.ctx, "c-1", "jti", later))
-	k.is(k.db.UseAssertion(k.ctx, "c-1", "jti", later), authz.ErrUsed)
+	k.is(k.db.UseAssertion(k.ctx, "c-1", "jti", later), client.ErrUsed)
 	k.ok(k.db.UseAssertion(k.ctx, "c-2", "jti", later))
 	k.ok(k.db.UseAssertion(k.ctx, "c-1", "another", later))
 	long := strings.Repeat("j", 60_000) // clients choose it
 	k.ok(k.db.UseAssertion(k.ctx, "c-1", long, later))
-	k.is(k.db.UseAssertion(k.ctx, "c-1", long, later), authz.ErrUsed)
+	k.is(k.db.UseAssertion(k.ctx, "c-1", long, later), client.ErrUsed)
 }
 
 func testAssertionRace(k *kit) {
@@ -287,7 +289,7 @@ func testAssertionRace(k *kit) {
 		switch err := db.UseAssertion(k.ctx, "c-1", "jti", later); {
 		case err == nil:
 			won.Add(1)
-		case errors.Is(err, authz.ErrUsed):
+		case errors.Is(err, client.ErrUsed):
 			used.Add(1)
 		default:
 			k.Error(err)

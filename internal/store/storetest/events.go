@@ -8,6 +8,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/store"
 )
 
@@ -110,11 +111,11 @@ func testEventsSayWho(k *kit) {
 
 	// What happens to a team's client is its admins' business.
 	for kind, do := range map[audit.Kind]func() error{
-		audit.ClientUpdated:  func() error { return k.db.UpdateClient(ctx, acmes) },
+		audit.ClientUpdated:  func() error { return updateClient(ctx, k.db, acmes) },
 		audit.ClientDisabled: func() error { return k.db.DisableClient(ctx, acmes.ID, now) },
 		audit.ClientEnabled:  func() error { return k.db.EnableClient(ctx, acmes.ID) },
 		audit.SecretRotated: func() error {
-			return k.db.AddClientSecret(ctx, acmes.ID, authz.ClientSecret{Hash: "x", CreatedAt: now}, 1)
+			return k.db.AddClientSecret(ctx, acmes.ID, client.Secret{Hash: "x", CreatedAt: now}, 1)
 		},
 	} {
 		k.ok(do())

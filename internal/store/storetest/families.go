@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/limit"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
@@ -248,7 +249,7 @@ func testPrune(k *kit) {
 func testPing(k *kit) {
 	k.ok(k.db.Ping(k.ctx))
 	k.populate()
-	must[authz.Client](k)(k.db.Client(k.ctx, global.ID)) // remembered
+	must[client.Client](k)(k.db.Client(k.ctx, global.ID)) // remembered
 	k.ok(k.db.Close())
 	if _, err := k.db.Client(k.ctx, global.ID); err == nil {
 		k.Fatal("a closed database remembers")

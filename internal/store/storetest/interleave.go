@@ -7,6 +7,8 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/client"
+	"github.com/gatehouse-auth/gatehouse/internal/govern"
 	"github.com/gatehouse-auth/gatehouse/internal/limit"
 	"github.com/gatehouse-auth/gatehouse/internal/store"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
@@ -169,7 +171,7 @@ func enders() []step {
 	return []step{
 		{"DisableClient", func(ctx context.Context, db *store.DB) error { return db.DisableClient(ctx, global.ID, now) }, nil},
 		{"Block", func(ctx context.Context, db *store.DB) error {
-			return db.Block(ctx, authz.Block{Team: acme.ID, Client: global.ID, CreatedAt: now})
+			return db.Block(ctx, govern.Block{Team: acme.ID, Client: global.ID, CreatedAt: now})
 		}, nil},
 		{"RemoveTeam", func(ctx context.Context, db *store.DB) error { return db.RemoveTeam(ctx, acme.ID) }, nil},
 		{"RemoveClient", func(ctx context.Context, db *store.DB) error { return db.RemoveClient(ctx, global.ID) }, nil},
@@ -185,7 +187,7 @@ func machineMeetings() (list []meeting) {
 	for _, end := range []step{
 		{"DisableClient of a machine", func(ctx context.Context, db *store.DB) error { return db.DisableClient(ctx, acmes.ID, now) }, nil},
 		{"Block of a machine", func(ctx context.Context, db *store.DB) error {
-			return db.Block(ctx, authz.Block{Team: acme.ID, Client: acmes.ID, CreatedAt: now})
+			return db.Block(ctx, govern.Block{Team: acme.ID, Client: acmes.ID, CreatedAt: now})
 		}, nil},
 		{"RemoveClient of a machine", func(ctx context.Context, db *store.DB) error { return db.RemoveClient(ctx, acmes.ID) }, nil},
 		{"RemoveTeam of a machine", func(ctx context.Context, db *store.DB) error { return db.RemoveTeam(ctx, acme.ID) }, nil},
@@ -251,7 +253,7 @@ func sessionMeeting() meeting {
 func secretMeeting() meeting {
 	add := func(hash string) step {
 		return step{"AddClientSecret", func(ctx context.Context, db *store.DB) error {
-			return db.AddClientSecret(ctx, global.ID, authz.ClientSecret{Hash: hash, CreatedAt: now}, 1)
+			return db.AddClientSecret(ctx, global.ID, client.Secret{Hash: hash, CreatedAt: now}, 1)
 		}, nil}
 	}
 	return meeting{add("x"), add("y"), func(k *kit) {
@@ -294,7 +296,7 @@ func memberMeeting() meeting {
 func clientMeeting() meeting {
 	return meeting{
 		step{"AddClient", func(ctx context.Context, db *store.DB) error {
-			return db.AddClient(ctx, authz.Client{ID: "c-new", Name: "new", Team: beta, Secrets: []authz.ClientSecret{{Hash: "x"}}})
+			return db.AddClient(ctx, client.Client{ID: "c-new", Name: "new", Team: beta, Secrets: []client.Secret{{Hash: "x"}}})
 		}, team.ErrNoTeam},
 		step{"RemoveTeam", func(ctx context.Context, db *store.DB) error { return db.RemoveTeam(ctx, beta.ID) }, nil},
 		func(k *kit) {

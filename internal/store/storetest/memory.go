@@ -5,12 +5,13 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-	"github.com/google/go-cmp/cmp/cmpopts"
-
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/client"
+	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/store"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
 // What has been answered about a client is true on every process, although each remembers the clients that it was asked for.
@@ -20,39 +21,39 @@ func testClientsEverywhere(k *kit) {
 	other := k.open()
 	k.count.reset()
 	for range 3 {
-		equal(k, "Client", must[authz.Client](k)(other.Client(k.ctx, global.ID)), global)
+		equal(k, "Client", must[client.Client](k)(other.Client(k.ctx, global.ID)), global)
 	}
 	equal(k, "reads of a client that is asked for again", k.count.get("Client"), 1)
 
-	secret := authz.ClientSecret{Hash: "hash-new", CreatedAt: now}
+	secret := client.Secret{Hash: "hash-new", CreatedAt: now}
 	updated := acmes
 	updated.Name = "Another name"
 	for name, change := range map[string]struct {
-		id   authz.ClientID
+		id   oauth.ClientID
 		make func() error
-		want func(authz.Client) bool
+		want func(client.Client) bool
 	}{
-		"UpdateClient":    {acmes.ID, func() error { return k.db.UpdateClient(k.ctx, updated) }, func(c authz.Client) bool { return c.Name == updated.Name }},
-		"AddClientSecret": {global.ID, func() error { return k.db.AddClientSecret(k.ctx, global.ID, secret, 0) }, func(c authz.Client) bool { return c.Secrets[0] == secret }},
-		"RenameTeam":      {acmes.ID, func() error { return k.db.RenameTeam(k.ctx, acme.ID, "apex", "Apex") }, func(c authz.Client) bool { return c.Team.Slug == "apex" }},
+		"UpdateClient":    {acmes.ID, func() error { return updateClient(k.ctx, k.db, updated) }, func(c client.Client) bool { return c.Name == updated.Name }},
+		"AddClientSecret": {global.ID, func() error { return k.db.AddClientSecret(k.ctx, global.ID, secret, 0) }, func(c client.Client) bool { return c.Secrets[0] == secret }},
+		"RenameTeam":      {acmes.ID, func() error { return k.db.RenameTeam(k.ctx, acme.ID, "apex", "Apex") }, func(c client.Client) bool { return c.Team.Slug == "apex" }},
 	} {
-		must[authz.Client](k)(other.Client(k.ctx, change.id))
+		must[client.Client](k)(other.Client(k.ctx, change.id))
 		k.ok(change.make())
-		if got := must[authz.Client](k)(other.Client(k.ctx, change.id)); !change.want(got) {
+		if got := must[client.Client](k)(other.Client(k.ctx, change.id)); !change.want(got) {
 			k.Errorf("after %s another process knows the client as %+v", name, got)
 		}
 	}
 
 	k.ok(k.db.DisableClient(k.ctx, global.ID, now))
-	equal(k, "disabled", must[authz.Client](k)(other.Client(k.ctx, global.ID)).DisabledAt, now)
+	equal(k, "disabled", must[client.Client](k)(other.Client(k.ctx, global.ID)).DisabledAt, now)
 	k.ok(k.db.EnableClient(k.ctx, global.ID))
-	equal(k, "enabled", must[authz.Client](k)(other.Client(k.ctx, global.ID)).DisabledAt, time.Time{})
+	equal(k, "enabled", must[client.Client](k)(other.Client(k.ctx, global.ID)).DisabledAt, time.Time{})
 	k.ok(k.db.RemoveClient(k.ctx, global.ID))
 	_, err := other.Client(k.ctx, global.ID)
-	k.is(err, authz.ErrNoClient)
+	k.is(err, client.ErrNoClient)
 	k.ok(k.db.RemoveTeam(k.ctx, acme.ID)) // with its clients
 	_, err = other.Client(k.ctx, acmes.ID)
-	k.is(err, authz.ErrNoClient)
+	k.is(err, client.ErrNoClient)
 }
 
 // remember opens the database anew, so that what is known is remembered for as long as a statement takes, and longer.
@@ -63,10 +64,10 @@ func (k *kit) remember() {
 }
 
 // remembers asks a database for a visitor until it remembers them.
-func (k *kit) remembers(db *store.DB, session string, c authz.ClientID) {
+func (k *kit) remembers(db *store.DB, session string, c oauth.ClientID) {
 	k.Helper()
 	for range 100 {
-		must[authz.Client](k)(db.Client(k.ctx, c))
+		must[client.Client](k)(db.Client(k.ctx, c))
 		must[authz.Visitor](k)(db.Visitor(k.ctx, session, c, now))
 		if _, known := db.RememberedVisitor(session, c, now); known {
 			return
@@ -89,12 +90,12 @@ func testVisitorsAreRemembered(k *kit) {
 		if known {
 			break
 		}
-		must[authz.Client](k)(k.db.Client(k.ctx, global.ID))
+		must[client.Client](k)(k.db.Client(k.ctx, global.ID))
 		got, known = k.db.RememberedVisitor("s-ada", global.ID, now)
 	}
 	equal(k, "queries", k.count.get("Visitor"), 0)
 	equal(k, "the visitor", got, want)
-	for what, id := range map[string]authz.ClientID{"another client": public.ID, "no client": ""} {
+	for what, id := range map[string]oauth.ClientID{"another client": public.ID, "no client": ""} {
 		if _, known := k.db.RememberedVisitor("s-ada", id, now); known {
 			k.Errorf("the visitor of %s is known for %s", global.ID, what)
 		}
@@ -111,7 +112,7 @@ func testNothingIsRememberedThatHasChanged(k *kit) {
 		k.furnish()
 		k.ok(k.db.StartSession(k.ctx, session("s-bob", bob), ""))
 		k.remember()
-		clients := []authz.ClientID{global.ID, public.ID}
+		clients := []oauth.ClientID{global.ID, public.ID}
 		sessions := []string{"s1", "s-bob"}
 		other := k.open()
 		for _, db := range []*store.DB{k.db, other} {
@@ -170,7 +171,7 @@ func testWhatWasBegunBeforeAChange(k *kit) {
 		}, nil},
 		{"Client", func(ctx context.Context, db *store.DB) error { _, err := db.Client(ctx, acmes.ID); return err }, nil},
 	} {
-		must[authz.Client](k)(k.db.Client(k.ctx, public.ID)) // looks at the revision
+		must[client.Client](k)(k.db.Client(k.ctx, public.ID)) // looks at the revision
 		meanwhile := false
 		k.h.Fail(k.db, func(statement string) error {
 			if statement != read.name || meanwhile {
@@ -189,7 +190,7 @@ func testWhatWasBegunBeforeAChange(k *kit) {
 		}
 	}
 	k.count.reset()
-	must[authz.Client](k)(k.db.Client(k.ctx, acmes.ID))
+	must[client.Client](k)(k.db.Client(k.ctx, acmes.ID))
 	equal(k, "reads of the client", k.count.get("Client"), 1)
 }
 
@@ -198,10 +199,10 @@ func testSignOutsForgetNoClient(k *kit) {
 	k.remember()
 	k.populate()
 	k.ok(k.db.StartSession(k.ctx, session("s-ada", ada), ""))
-	must[authz.Client](k)(k.db.Client(k.ctx, global.ID))
+	must[client.Client](k)(k.db.Client(k.ctx, global.ID))
 	k.count.reset()
 	k.ok(k.db.EndSession(k.ctx, "s-ada"))
-	equal(k, "Client", must[authz.Client](k)(k.db.Client(k.ctx, global.ID)), global)
+	equal(k, "Client", must[client.Client](k)(k.db.Client(k.ctx, global.ID)), global)
 	equal(k, "reads of a client", k.count.get("Client"), 0)
 }
 

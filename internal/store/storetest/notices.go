@@ -6,6 +6,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/store"
 )
 
@@ -29,7 +30,7 @@ func testMail(k *kit) {
 
 func testBackchannelLogout(k *kit) {
 	k.populate()
-	listener := authz.Client{ID: "c-listens", Name: "Listener", BackchannelLogoutURI: "https://listener.example/logout", CreatedAt: now}
+	listener := client.Client{ID: "c-listens", Name: "Listener", BackchannelLogoutURI: "https://listener.example/logout", CreatedAt: now}
 	k.ok(k.db.AddClient(k.ctx, listener))
 	sid, other := authn.Session{ID: "s1"}.SID(), authn.Session{ID: "s2"}.SID()
 	connect := func(id, sid string, g authz.Grant, scope ...string) {

@@ -5,6 +5,8 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/client"
+	"github.com/gatehouse-auth/gatehouse/internal/govern"
 	"github.com/gatehouse-auth/gatehouse/internal/limit"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 )
@@ -78,11 +80,11 @@ func testRemoveTeam(k *kit) {
 	stays := k.granted("g2", ada, global, beta, "read")
 	k.redeemed("f1", gone)
 	k.redeemed("f2", stays)
-	k.ok(k.db.Block(k.ctx, authz.Block{Team: acme.ID, Client: public.ID, Reason: "no", CreatedAt: now}))
+	k.ok(k.db.Block(k.ctx, govern.Block{Team: acme.ID, Client: public.ID, Reason: "no", CreatedAt: now}))
 
 	k.ok(k.db.RemoveTeam(k.ctx, acme.ID))
 	_, err := k.db.Client(k.ctx, acmes.ID)
-	k.is(err, authz.ErrNoClient)
+	k.is(err, client.ErrNoClient)
 	equal(k, "memberships", k.rows("memberships", "team_id = 't-acme'"), 0)
 	equal(k, "blocks", k.rows("team_blocks", "1 = 1"), 0)
 	equal(k, "families", k.rows("families", "id = 'f1'"), 0)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/govern"
 	"github.com/gatehouse-auth/gatehouse/internal/limit"
 	"github.com/gatehouse-auth/gatehouse/internal/store"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
@@ -117,7 +118,7 @@ func testEndRaces(k *kit) {
 			func(db *store.DB) error { return db.AddMember(k.ctx, membership) },
 		},
 		"Block": {
-			func(db *store.DB) error { return db.Block(k.ctx, authz.Block{Team: acme.ID, Client: global.ID}) },
+			func(db *store.DB) error { return db.Block(k.ctx, govern.Block{Team: acme.ID, Client: global.ID}) },
 			func(db *store.DB) error { return db.Unblock(k.ctx, acme.ID, global.ID) },
 		},
 	}

@@ -16,7 +16,7 @@ import (
 const grace = 10 * time.Second
 
 // rotation is the use of a refresh token: an access token for 30 minutes, idle after two hours, over after ten.
-func rotation(id authz.FamilyID, client authz.ClientID, generation int64, at time.Time) authz.Rotation {
+func rotation(id authz.FamilyID, client oauth.ClientID, generation int64, at time.Time) authz.Rotation {
 	return authz.Rotation{
 		Family: id, Client: client, Generation: generation, At: at, Grace: grace, Idle: 2 * time.Hour, Absolute: 10 * time.Hour,
 		TokenDeadAt: at.Add(30 * time.Minute),

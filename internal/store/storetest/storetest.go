@@ -12,13 +12,17 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-	"github.com/google/go-cmp/cmp/cmpopts"
-
+	"github.com/gatehouse-auth/gatehouse/internal/audit"
+	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/client"
+	"github.com/gatehouse-auth/gatehouse/internal/govern"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/store"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
+	"github.com/gatehouse-auth/gatehouse/internal/token"
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
 // Harness is how the tests reach into a store.
@@ -245,13 +249,13 @@ var (
 	acme = team.Team{ID: "t-acme", Slug: "acme", Name: "Acme", CreatedAt: now}
 	beta = team.Team{ID: "t-beta", Slug: "beta", Name: "Beta", CreatedAt: now}
 
-	global = authz.Client{
+	global = client.Client{
 		ID: "c-global", Name: "Global", Owner: "The makers", Scope: oauth.Scope{"read", "write"}, CreatedAt: now,
 		RedirectURIs: []string{"https://z.example/cb?b=1&a=2", "https://a.example/cb"},
-		Secrets:      []authz.ClientSecret{{Hash: "hash-1", CreatedAt: now}},
+		Secrets:      []client.Secret{{Hash: "hash-1", CreatedAt: now}},
 	}
-	acmes  = authz.Client{ID: "c-acme", Name: "Acme's own", Machine: true, Team: acme, CreatedAt: now}
-	public = authz.Client{ID: "c-public", Name: "public", Public: true, CreatedAt: now, RedirectURIs: []string{"https://spa.example/", "https://a.example/cb"}}
+	acmes  = client.Client{ID: "c-acme", Name: "Acme's own", Machine: true, Team: acme, CreatedAt: now}
+	public = client.Client{ID: "c-public", Name: "public", Public: true, CreatedAt: now, RedirectURIs: []string{"https://spa.example/", "https://a.example/cb"}}
 )
 
 // populate saves them.
@@ -270,18 +274,18 @@ func (k *kit) populate() {
 	} {
 		k.ok(k.db.AddMember(k.ctx, m))
 	}
-	for _, c := range []authz.Client{public, global, acmes} {
+	for _, c := range []client.Client{public, global, acmes} {
 		k.ok(k.db.AddClient(k.ctx, c))
 	}
 }
 
 // grant is a grant that may be saved.
-func grant(id string, u team.User, c authz.Client, t team.Team, scope ...string) authz.Grant {
+func grant(id string, u team.User, c client.Client, t team.Team, scope ...string) authz.Grant {
 	return authz.Grant{ID: authz.GrantID(id), User: u.ID, Client: c.ID, Team: t.ID, Scope: scope, CreatedAt: now, UpdatedAt: now}
 }
 
 // granted saves a grant.
-func (k *kit) granted(id string, u team.User, c authz.Client, t team.Team, scope ...string) authz.Grant {
+func (k *kit) granted(id string, u team.User, c client.Client, t team.Team, scope ...string) authz.Grant {
 	k.Helper()
 	return must[authz.Grant](k)(k.db.SaveGrant(k.ctx, grant(id, u, c, t, scope...)))
 }
@@ -300,4 +304,26 @@ func (k *kit) redeemed(id string, g authz.Grant) {
 	k.Helper()
 	_, err := k.db.Redeem(k.ctx, family(id, g))
 	k.ok(err)
+}
+
+// Store is everything that a store has to be. Each domain package declares its part.
+type Store interface {
+	team.Store
+	authn.Store
+	client.Store
+	client.AssertionStore
+	govern.Store
+	authz.GrantStore
+	authz.FamilyStore
+	authz.MachineStore
+	authz.NoticeStore
+	token.Store
+	audit.Store
+}
+
+var _ Store = (*store.DB)(nil)
+
+// Stores is a database as an authz.Server takes it.
+func Stores(db *store.DB) authz.Stores {
+	return authz.Stores{Clients: db, Assertions: db, Grants: db, Families: db, Machines: db}
 }

@@ -1,4 +1,4 @@
-package authz
+package client
 
 import (
 	"encoding/json"
@@ -7,10 +7,11 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/gatehouse-auth/gatehouse/internal/scope"
+	"github.com/gatehouse-auth/gatehouse/internal/team"
+	"github.com/gatehouse-auth/gatehouse/internal/token"
 	"github.com/go-jose/go-jose/v4"
 )
 
@@ -19,7 +20,7 @@ func (r *Registry) check(c Client) error {
 	if c.Name == "" {
 		return errors.New("the application needs a name")
 	}
-	if err := errors.Join(checkText("the name", c.Name), checkText("the owner", c.Owner)); err != nil {
+	if err := errors.Join(team.CheckText("the name", c.Name), team.CheckText("the owner", c.Owner)); err != nil {
 		return err
 	}
 	if err := checkKind(c); err != nil {
@@ -32,11 +33,11 @@ func (r *Registry) check(c Client) error {
 	}
 	for _, name := range c.Scope {
 		switch known := r.Catalogue.Scope(); {
-		case identityScope.Contains(name) && c.Machine:
+		case scope.Identity.Contains(name) && c.Machine:
 			return fmt.Errorf("the scope %q is about a person, and a machine client acts for none", name)
-		case identityScope.Contains(name) || known.Contains(name):
+		case scope.Identity.Contains(name) || known.Contains(name):
 		default:
-			return fmt.Errorf("the scope %q does not exist; there are: %s", name, known.Union(identityScope))
+			return fmt.Errorf("the scope %q does not exist; there are: %s", name, known.Union(scope.Identity))
 		}
 	}
 	return errors.Join(checkAudiences(c), checkKeys(c), checkLogout(c), checkAlgorithm(c))
@@ -144,21 +145,8 @@ func checkOutboundURI(what, uri string) error {
 }
 
 func checkAlgorithm(c Client) error {
-	if c.IDTokenAlgorithm != "" && !slices.Contains(idTokenAlgorithms, c.IDTokenAlgorithm) {
-		return fmt.Errorf("ID tokens are not signed with %q; there are: %s", c.IDTokenAlgorithm, strings.Join(idTokenAlgorithms, ", "))
-	}
-	return nil
-}
-
-// checkText keeps out what could disguise a name on the consent page: control characters, line breaks, and characters that turn the direction of text.
-func checkText(what, text string) error {
-	switch {
-	case !utf8.ValidString(text):
-		return fmt.Errorf("%s is not UTF-8", what)
-	case utf8.RuneCountInString(text) > maxNameLength:
-		return fmt.Errorf("%s is longer than %d characters", what, maxNameLength)
-	case strings.ContainsFunc(text, func(c rune) bool { return !unicode.IsGraphic(c) }):
-		return fmt.Errorf("%s has a control character or another that cannot be seen", what)
+	if c.IDTokenAlgorithm != "" && !slices.Contains(token.IDTokenAlgorithms, c.IDTokenAlgorithm) {
+		return fmt.Errorf("ID tokens are not signed with %q; there are: %s", c.IDTokenAlgorithm, strings.Join(token.IDTokenAlgorithms, ", "))
 	}
 	return nil
 }

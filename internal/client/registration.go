@@ -1,4 +1,4 @@
-package authz
+package client
 
 import (
 	"context"
@@ -9,14 +9,15 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/gatehouse-auth/gatehouse/internal/scope"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 )
 
-// Registry registers and changes clients, grants and blocks: what the command line and the pages call.
+// Registry registers and changes clients: what the command line and the pages call.
 type Registry struct {
 	Store     Store
-	Catalogue Catalogue
+	Catalogue scope.Catalogue
 	Now       func() time.Time
 }
 
@@ -41,15 +42,12 @@ type Registration struct {
 	RequireDPoP            bool
 }
 
-// maxNameLength is how many characters a client's name, its owner and the reason of a block may have.
-const maxNameLength = 100
-
 // AddClient registers a client and returns it with its secret, which is shown once (zero for a client that has none: a public one, or one with keys). What is wrong with
 // the registration is an error for the person who registers; team.ErrNoTeam when the team is gone.
 func (r *Registry) AddClient(ctx context.Context, reg Registration) (Client, token.Secret, error) {
 	now := r.Now()
 	c := Client{
-		ID: ClientID(token.NewID()), Name: strings.TrimSpace(reg.Name), Owner: strings.TrimSpace(reg.Owner), Public: reg.Public, Machine: reg.Machine,
+		ID: oauth.ClientID(token.NewID()), Name: strings.TrimSpace(reg.Name), Owner: strings.TrimSpace(reg.Owner), Public: reg.Public, Machine: reg.Machine,
 		Team: reg.Team, RedirectURIs: distinct(reg.RedirectURIs), Scope: distinct(reg.Scope), CreatedAt: now,
 		ResourceServer: reg.ResourceServer, Resources: distinct(reg.Resources), JWKS: strings.TrimSpace(reg.JWKS), JWKSURI: reg.JWKSURI,
 		IDTokenAlgorithm: reg.IDTokenAlgorithm, PostLogoutRedirectURIs: distinct(reg.PostLogoutRedirectURIs), BackchannelLogoutURI: reg.BackchannelLogoutURI,
@@ -61,7 +59,7 @@ func (r *Registry) AddClient(ctx context.Context, reg Registration) (Client, tok
 	var secret token.Secret
 	if c.Method() == oauth.AuthBasic {
 		secret = token.NewSecret(token.PrefixClientSecret)
-		c.Secrets = []ClientSecret{{Hash: secret.Hash(), CreatedAt: now}}
+		c.Secrets = []Secret{{Hash: secret.Hash(), CreatedAt: now}}
 	}
 	if err := r.Store.AddClient(ctx, c); err != nil {
 		return Client{}, token.Secret{}, fmt.Errorf("register %q: %w", c.Name, err)
@@ -69,8 +67,8 @@ func (r *Registry) AddClient(ctx context.Context, reg Registration) (Client, tok
 	return c, secret, nil
 }
 
-// ClientChange is what to replace; nil fields stay.
-type ClientChange struct {
+// Change is what to replace; nil fields stay.
+type Change struct {
 	Name         *string
 	RedirectURIs []string
 	Scope        oauth.Scope
@@ -87,7 +85,7 @@ type ClientChange struct {
 }
 
 // apply is the client with what the change has.
-func (change ClientChange) apply(c Client) Client {
+func (change Change) apply(c Client) Client {
 	replace(&c.Name, change.Name)
 	replace(&c.ResourceServer, change.ResourceServer)
 	replace(&c.JWKS, change.JWKS)
@@ -118,24 +116,21 @@ func replace[T any](field, change *T) {
 	}
 }
 
-// UpdateClient replaces what change has. The error is ErrNoClient, or says what is wrong with the change.
-func (r *Registry) UpdateClient(ctx context.Context, id ClientID, change ClientChange) (Client, error) {
-	c, err := r.Store.Client(ctx, id)
+// UpdateClient replaces what change has. It decides under the client's lock, so two changes at once are both kept.
+// The error is ErrNoClient, or says what is wrong with the change.
+func (r *Registry) UpdateClient(ctx context.Context, id oauth.ClientID, change Change) (Client, error) {
+	c, err := r.Store.UpdateClient(ctx, id, func(c Client) (Client, error) {
+		c = change.apply(c)
+		return c, r.check(c)
+	})
 	if err != nil {
-		return Client{}, fmt.Errorf("load client %q: %w", id, err)
-	}
-	c = change.apply(c)
-	if err := r.check(c); err != nil {
-		return Client{}, err
-	}
-	if err := r.Store.UpdateClient(ctx, c); err != nil {
 		return Client{}, fmt.Errorf("update client %q: %w", id, err)
 	}
 	return c, nil
 }
 
 // RotateSecret gives a client a new secret. The newest old one stays valid unless revokeOld: two live secrets at most. ErrNoClient.
-func (r *Registry) RotateSecret(ctx context.Context, id ClientID, revokeOld bool) (token.Secret, error) {
+func (r *Registry) RotateSecret(ctx context.Context, id oauth.ClientID, revokeOld bool) (token.Secret, error) {
 	c, err := r.Store.Client(ctx, id)
 	if err != nil {
 		return token.Secret{}, fmt.Errorf("load client %q: %w", id, err)
@@ -151,33 +146,10 @@ func (r *Registry) RotateSecret(ctx context.Context, id ClientID, revokeOld bool
 		keep = 0
 	}
 	secret := token.NewSecret(token.PrefixClientSecret)
-	if err := r.Store.AddClientSecret(ctx, id, ClientSecret{Hash: secret.Hash(), CreatedAt: r.Now()}, keep); err != nil {
+	if err := r.Store.AddClientSecret(ctx, id, Secret{Hash: secret.Hash(), CreatedAt: r.Now()}, keep); err != nil {
 		return token.Secret{}, fmt.Errorf("rotate the secret of client %q: %w", id, err)
 	}
 	return secret, nil
-}
-
-// BlockClient keeps a client out of a team and ends its grants there. The reason is shown to the team's members. ErrNoClient.
-func (r *Registry) BlockClient(ctx context.Context, t team.ID, id ClientID, reason string) error {
-	reason = strings.TrimSpace(reason)
-	if err := CheckReason(reason); err != nil {
-		return err
-	}
-	if _, err := r.Store.Client(ctx, id); err != nil {
-		return fmt.Errorf("load client %q: %w", id, err)
-	}
-	if err := r.Store.Block(ctx, Block{Team: t, Client: id, Reason: reason, CreatedAt: r.Now()}); err != nil {
-		return fmt.Errorf("block client %q: %w", id, err)
-	}
-	return nil
-}
-
-// CheckReason says what is wrong with the reason of a block.
-func CheckReason(reason string) error {
-	if strings.TrimSpace(reason) == "" {
-		return errors.New("a block needs a reason: the team's members are shown it")
-	}
-	return checkText("the reason", strings.TrimSpace(reason))
 }
 
 // distinct is values without repetition, in order.

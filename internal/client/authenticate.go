@@ -1,4 +1,4 @@
-package authz
+package client
 
 import (
 	"context"
@@ -12,48 +12,49 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// allows reports whether the client may use a grant type.
-func (c Client) allows(g oauth.GrantType) bool {
-	switch g {
-	case oauth.GrantAuthorizationCode, oauth.GrantRefreshToken:
-		// A resource server without a redirect URI only introspects.
-		return !c.Machine && len(c.RedirectURIs) > 0
-	case oauth.GrantClientCredentials:
-		return c.Machine
-	default:
-		return false
-	}
+// Authenticator finds out which client sent a request to an endpoint for programs.
+type Authenticator struct {
+	Clients    Reader
+	Assertions AssertionStore
+	Refusals   audit.Recorder
+	Now        func() time.Time
+	Issuer     string // the audience of assertions
+
+	// FetchJWKS fetches the keys of a client that registered a jwks_uri. A stranger chose the URI: the function has to keep away from
+	// internal addresses, and to cache. kid is the key that is looked for ("" for any): when the cache does not have it, the client may
+	// have a new one. Without the function such clients cannot authenticate.
+	FetchJWKS func(ctx context.Context, uri, kid string) (jose.JSONWebKeySet, error)
 }
 
-// authenticate is the client of a request to one of the endpoints that programs call, proved (RFC 6749 §2.3). Everything that can be wrong with it gets the same answer
+// Authenticate is the client of a request to one of the endpoints that programs call, proved (RFC 6749 §2.3). Everything that can be wrong with it gets the same answer
 // after the same work, so that nobody learns which clients exist; only the cause, for the log and the audit trail, differs.
-func (s *Server) authenticate(ctx context.Context, a oauth.ClientAuthentication, endpoint string) (Client, error) {
-	client, err := s.store.Client(ctx, ClientID(a.ClientID))
+func (a *Authenticator) Authenticate(ctx context.Context, presented oauth.ClientAuthentication, endpoint string) (Client, error) {
+	client, err := a.Clients.Client(ctx, oauth.ClientID(presented.ClientID))
 	known := err == nil
 	if err != nil && !errors.Is(err, ErrNoClient) {
 		return Client{}, fmt.Errorf("load a client: %w", err) // its id is any text: it may be a secret in the wrong place
 	}
-	proved := client.proves(token.SecretFrom(a.Secret), s.now())
+	proved := client.proves(token.SecretFrom(presented.Secret), a.Now())
 	var cause error
 	switch method := client.Method(); {
 	case !known:
 		cause = errors.New("the client is unknown")
-	case method != a.Method && !(method == oauth.AuthBasic && a.Method == oauth.AuthPost):
+	case method != presented.Method && !(method == oauth.AuthBasic && presented.Method == oauth.AuthPost):
 		// A confidential client that may leave out its secret has none.
-		cause = fmt.Errorf("the client is registered for %s and used %s", method, a.Method)
+		cause = fmt.Errorf("the client is registered for %s and used %s", method, presented.Method)
 	case method == oauth.AuthBasic && !proved:
 		cause = errors.New("the client secret is wrong or has expired")
 	case !client.DisabledAt.IsZero():
 		cause = errors.New("the client is disabled")
 	case method == oauth.AuthPrivateKeyJWT:
-		if cause, err = s.asserts(ctx, client, a.Assertion, endpoint); err != nil {
+		if cause, err = a.asserts(ctx, client, presented.Assertion, endpoint); err != nil {
 			return Client{}, err
 		}
 	}
 	if cause != nil {
 		// An unknown client is recorded too, without the text that stood for it: not doing so would show in the time the answer takes.
 		event := audit.Event{Kind: audit.ClientAuthFailed, Client: string(client.ID), Team: string(client.Team.ID)}
-		return Client{}, s.refused(ctx, event, badClient(cause), cause)
+		return Client{}, a.Refusals.Refused(ctx, event, badClient(cause), cause)
 	}
 	return client, nil
 }
@@ -63,11 +64,11 @@ func badClient(cause error) error {
 }
 
 // noSecret is a hash that no secret has.
-var noSecret = ClientSecret{Hash: token.NewSecret(token.PrefixClientSecret).Hash()}
+var noSecret = Secret{Hash: token.NewSecret(token.PrefixClientSecret).Hash()}
 
 // proves reports whether the secret is one of the client's live ones. It compares with two hashes, whatever the client has.
 func (c Client) proves(secret token.Secret, now time.Time) bool {
-	compare := [2]ClientSecret{noSecret, noSecret}
+	compare := [2]Secret{noSecret, noSecret}
 	copy(compare[:], c.Secrets)
 	proved := false
 	for _, known := range compare {
@@ -79,18 +80,18 @@ func (c Client) proves(secret token.Secret, now time.Time) bool {
 }
 
 // asserts verifies a client assertion (RFC 7523 §3) and uses it up. cause is why it proves nothing; err is a failure of ours.
-func (s *Server) asserts(ctx context.Context, client Client, assertion, endpoint string) (cause, err error) {
-	keys, cause := s.clientKeys(ctx, client, token.AssertionKeyID(assertion))
+func (a *Authenticator) asserts(ctx context.Context, client Client, assertion, endpoint string) (cause, err error) {
+	keys, cause := a.clientKeys(ctx, client, token.AssertionKeyID(assertion))
 	if cause != nil {
 		return cause, nil
 	}
-	verified, cause := token.VerifyClientAssertion(assertion, string(client.ID), s.assertionAudiences(endpoint), keys, s.now())
+	verified, cause := token.VerifyClientAssertion(assertion, string(client.ID), a.assertionAudiences(endpoint), keys, a.Now())
 	if cause != nil {
 		return fmt.Errorf("the client's assertion: %w", cause), nil
 	}
 	// Last of all, so that only an assertion that proves something costs a row. A server whose clock is ahead must not forget it while one whose clock is behind
 	// would still believe it.
-	err = s.store.UseAssertion(ctx, client.ID, verified.ID, verified.Expires.Add(ClockLeeway))
+	err = a.Assertions.UseAssertion(ctx, client.ID, verified.ID, verified.Expires.Add(token.ClockLeeway))
 	if errors.Is(err, ErrUsed) {
 		return err, nil
 	}
@@ -101,14 +102,14 @@ func (s *Server) asserts(ctx context.Context, client Client, assertion, endpoint
 }
 
 // clientKeys is the client's public keys, as registered or as its jwks_uri has them. kid is the one that is looked for.
-func (s *Server) clientKeys(ctx context.Context, client Client, kid string) (jose.JSONWebKeySet, error) {
+func (a *Authenticator) clientKeys(ctx context.Context, client Client, kid string) (jose.JSONWebKeySet, error) {
 	if client.JWKS != "" {
 		return parseKeys(client.JWKS)
 	}
-	if s.opts.FetchJWKS == nil {
+	if a.FetchJWKS == nil {
 		return jose.JSONWebKeySet{}, errors.New("the client's keys are at its jwks_uri, and this server fetches none")
 	}
-	keys, err := s.opts.FetchJWKS(ctx, client.JWKSURI, kid)
+	keys, err := a.FetchJWKS(ctx, client.JWKSURI, kid)
 	if err != nil {
 		return jose.JSONWebKeySet{}, fmt.Errorf("fetch the client's keys: %w", err)
 	}
@@ -117,9 +118,9 @@ func (s *Server) clientKeys(ctx context.Context, client Client, kid string) (jos
 
 // assertionAudiences is whom an assertion may name as its audience: the issuer, the token endpoint (RFC 7523 §3), and the endpoint that was called (RFC 9126 §2),
 // each endpoint in both its spellings.
-func (s *Server) assertionAudiences(endpoint string) []string {
+func (a *Authenticator) assertionAudiences(endpoint string) []string {
 	const slash = len("/")
-	called := s.opts.Issuer + endpoint
-	issued := s.opts.Issuer + oauth.PathToken
-	return []string{s.opts.Issuer, issued, issued[:len(issued)-slash], called, called[:len(called)-slash]}
+	called := a.Issuer + endpoint
+	issued := a.Issuer + oauth.PathToken
+	return []string{a.Issuer, issued, issued[:len(issued)-slash], called, called[:len(called)-slash]}
 }

@@ -1,4 +1,4 @@
-package authz
+package client
 
 import (
 	"testing"
@@ -10,7 +10,7 @@ import (
 func TestClientSecretsProve(t *testing.T) {
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	first, second, other := token.NewSecret(token.PrefixClientSecret), token.NewSecret(token.PrefixClientSecret), token.NewSecret(token.PrefixClientSecret)
-	c := Client{Secrets: []ClientSecret{{Hash: first.Hash(), ExpiresAt: now.Add(time.Hour)}, {Hash: second.Hash()}}}
+	c := Client{Secrets: []Secret{{Hash: first.Hash(), ExpiresAt: now.Add(time.Hour)}, {Hash: second.Hash()}}}
 	tests := []struct {
 		name   string
 		client Client

@@ -1,4 +1,4 @@
-package authz
+package client
 
 import (
 	"errors"
@@ -6,11 +6,12 @@ import (
 	"testing"
 
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/gatehouse-auth/gatehouse/internal/scope"
 	"github.com/google/go-cmp/cmp"
 )
 
 func TestScopeOfARequest(t *testing.T) {
-	catalogue := Catalogue{{Name: "a:read"}, {Name: "b:read"}, {Name: "b:write"}}
+	catalogue := scope.Catalogue{{Name: "a:read"}, {Name: "b:read"}, {Name: "b:write"}}
 	tests := []struct {
 		name    string
 		machine bool
@@ -35,7 +36,7 @@ func TestScopeOfARequest(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got, err := catalogue.resolve(Client{Scope: tt.client, Machine: tt.machine}, tt.asked)
+			got, err := Client{Scope: tt.client, Machine: tt.machine}.ResolveScope(catalogue, tt.asked)
 			if tt.wantErr != "" {
 				if !errors.Is(err, oauth.InvalidScope) || !strings.Contains(err.Error(), tt.wantErr) {
 					t.Errorf("error %v, want invalid_scope with %q", err, tt.wantErr)

@@ -1,0 +1,63 @@
+// Package govern is which application may reach which team: today, the blocks that a team's admins set.
+package govern
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/internal/client"
+	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/gatehouse-auth/gatehouse/internal/team"
+)
+
+// Block is a team's refusal of a client, with the reason its admin gave.
+type Block struct {
+	Team      team.ID
+	Client    oauth.ClientID
+	Reason    string
+	CreatedAt time.Time
+}
+
+// ErrNoBlock means that there is nothing to lift.
+var ErrNoBlock = errors.New("the team does not block this client")
+
+// Store keeps what teams decided about clients. Each method is one unit of work.
+type Store interface {
+	Block(ctx context.Context, b Block) error                               // ends the client's grants in the team in the same transaction; replaces the reason
+	Unblock(ctx context.Context, team team.ID, client oauth.ClientID) error // ErrNoBlock
+	Blocks(ctx context.Context, team team.ID) ([]Block, error)              // newest first
+}
+
+// Service decides for teams which clients may reach them.
+type Service struct {
+	Store   Store
+	Clients client.Reader
+	Now     func() time.Time
+}
+
+// Block keeps a client out of a team and ends its grants there. The reason is shown to the team's members. client.ErrNoClient.
+func (s *Service) Block(ctx context.Context, t team.ID, id oauth.ClientID, reason string) error {
+	reason = strings.TrimSpace(reason)
+	if err := CheckReason(reason); err != nil {
+		return err
+	}
+	if _, err := s.Clients.Client(ctx, id); err != nil {
+		return fmt.Errorf("load client %q: %w", id, err)
+	}
+	if err := s.Store.Block(ctx, Block{Team: t, Client: id, Reason: reason, CreatedAt: s.Now()}); err != nil {
+		return fmt.Errorf("block client %q: %w", id, err)
+	}
+	return nil
+}
+
+// CheckReason says what is wrong with the reason of a block.
+func CheckReason(reason string) error {
+	reason = strings.TrimSpace(reason)
+	if reason == "" {
+		return errors.New("a block needs a reason: the team's members are shown it")
+	}
+	return team.CheckText("the reason", reason)
+}

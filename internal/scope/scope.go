@@ -1,0 +1,59 @@
+// Package scope is the catalogue of scopes: their names, their words on the consent page, and whether they read or write.
+//
+// Which of them a client may ask for is the client's business: see package client.
+package scope
+
+import (
+	"slices"
+
+	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+)
+
+// Access tells scopes that read from scopes that write.
+type Access string
+
+// What a scope lets an application do.
+const (
+	Read  Access = "read"
+	Write Access = "write"
+)
+
+// Info is one scope of the catalogue, in plain words.
+type Info struct {
+	Name        string `yaml:"name"`        // "chatbot:read"
+	Description string `yaml:"description"` // "See the team's chatbots", as the consent page says it
+	Access      Access `yaml:"access"`
+}
+
+// Catalogue is every API scope there is, in the order in which pages show them.
+type Catalogue []Info
+
+// Scope is the names of the catalogue's scopes.
+func (c Catalogue) Scope() oauth.Scope {
+	names := make(oauth.Scope, len(c))
+	for i, info := range c {
+		names[i] = info.Name
+	}
+	return names
+}
+
+// Contains reports whether the catalogue has a scope of this name.
+func (c Catalogue) Contains(name string) bool {
+	return slices.ContainsFunc(c, func(info Info) bool { return info.Name == name })
+}
+
+// Describe is the entries for the named scopes: the identity scopes first, then the catalogue's in its order. A name that is in neither is left out.
+func (c Catalogue) Describe(names oauth.Scope) []Info {
+	return slices.DeleteFunc(slices.Concat(identity, c), func(info Info) bool { return !names.Contains(info.Name) })
+}
+
+// identity is the scopes about the person (OpenID Connect Core §5.4, §11), as the consent page says them.
+var identity = Catalogue{
+	{Name: oauth.ScopeOpenID, Description: "Sign you in and recognise you by an identifier", Access: Read},
+	{Name: oauth.ScopeProfile, Description: "See your name", Access: Read},
+	{Name: oauth.ScopeEmail, Description: "See your e-mail address", Access: Read},
+	{Name: oauth.ScopeOfflineAccess, Description: "Stay connected while you are away", Access: Read},
+}
+
+// Identity is the names of the scopes about the person. A client gets them only when it asks for them by name.
+var Identity = identity.Scope()
