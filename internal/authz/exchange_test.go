@@ -50,7 +50,9 @@ func TestExchangeAnswersWithATokenForTheTeam(t *testing.T) {
 
 func TestOptionsShapeTheToken(t *testing.T) {
 	w := onSQLite(t)
-	server := authz.New(storetest.Stores(w.db), w.keys, w.clock.now, authz.Options{Issuer: issuer, Audience: "https://api.example", Catalogue: catalogue, AccessTokenLifetime: 5 * time.Minute})
+	server := authz.New(storetest.Stores(w.db), w.keys, w.clock.now, options(func(o *authz.Options) {
+		o.Audience, o.AccessTokenLifetime = "https://api.example", 5*time.Minute
+	}))
 	got, err := w.exchange(server, form(w.app, w.connect(w.app, w.red)))
 	w.ok(err)
 	claims := w.claims(got.AccessToken)
@@ -70,7 +72,7 @@ func TestClientAuthentication(t *testing.T) {
 	expiring.Secrets[0].ExpiresAt = w.clock.now()
 	stores := storetest.Stores(w.db)
 	stores.Clients = oneClient{w.db, expiring.Client}
-	expired := authz.New(stores, w.keys, w.clock.now, authz.Options{Issuer: issuer, Catalogue: catalogue})
+	expired := authz.New(stores, w.keys, w.clock.now, options())
 	code := w.connect(w.app, w.red)
 
 	tests := []struct {
@@ -189,7 +191,7 @@ func TestCodeLivesAMinute(t *testing.T) {
 func TestRedemptionIsRememberedAsLongAsItMatters(t *testing.T) {
 	for _, lifetime := range []time.Duration{time.Second, time.Hour} {
 		w := onSQLite(t)
-		server := authz.New(storetest.Stores(w.db), w.keys, w.clock.now, authz.Options{Issuer: issuer, Catalogue: catalogue, AccessTokenLifetime: lifetime})
+		server := authz.New(storetest.Stores(w.db), w.keys, w.clock.now, options(func(o *authz.Options) { o.AccessTokenLifetime = lifetime }))
 		code := w.connect(w.app, w.red)
 		_, err := w.exchange(server, form(w.app, code))
 		w.ok(err)
@@ -214,7 +216,7 @@ func TestRenameReachesTheToken(t *testing.T) {
 }
 
 func TestMetadataIsWhatIsAccepted(t *testing.T) {
-	m := authz.New(authz.Stores{}, nil, nil, authz.Options{Issuer: issuer, Catalogue: catalogue}).Metadata()
+	m := authz.New(authz.Stores{}, nil, nil, options()).Metadata()
 	confidential := []oauth.AuthMethod{"client_secret_basic", "client_secret_post", "private_key_jwt"}
 	want := oauth.Metadata{
 		Issuer:                             issuer,

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
 	"github.com/gatehouse-auth/gatehouse/internal/client"
@@ -147,7 +148,19 @@ func (w *world) process() (*store.DB, *token.Keyring, *authz.Server) {
 	w.Cleanup(func() { w.ok(db.Close()) })
 	keys, err := token.OpenKeyring(w.ctx(), db, storetest.Keyed(w, db), w.clock.now)
 	w.ok(err)
-	return db, keys, authz.New(storetest.Stores(db), keys, w.clock.now, authz.Options{Issuer: issuer, Catalogue: catalogue, Audit: db})
+	stores := storetest.Stores(db)
+	stores.Refusals = audit.Recorder{Store: db, Now: w.clock.now}
+	return db, keys, authz.New(stores, keys, w.clock.now, options())
+}
+
+// options are the defaults, with changes.
+func options(changes ...func(*authz.Options)) authz.Options {
+	opts := authz.Defaults()
+	opts.Issuer, opts.Catalogue = issuer, catalogue
+	for _, change := range changes {
+		change(&opts)
+	}
+	return opts
 }
 
 func (w *world) ctx() context.Context { return w.Context() }

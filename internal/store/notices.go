@@ -4,8 +4,8 @@ import (
 	"context"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/internal/authz"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/gatehouse-auth/gatehouse/internal/outbox"
 	"github.com/gatehouse-auth/gatehouse/internal/store/engine"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
@@ -37,7 +37,7 @@ func (t *tx) signOutOfClients(at time.Time, user team.UserID, sid string) error 
 }
 
 // DueNotices takes notices that are due, those that have waited longest first, and postpones them until retry.
-func (db *DB) DueNotices(ctx context.Context, now, retry time.Time, limit int) (due []authz.Notice, err error) {
+func (db *DB) DueNotices(ctx context.Context, now, retry time.Time, limit int) (due []outbox.Message, err error) {
 	found := func(r engine.Row) (id string, err error) { return id, r.Scan(&id) }
 	// Nothing is due nearly always, and then nobody's commit is disturbed.
 	ids, err := engine.All(ctx, db.engine, "DueNotices", found, `SELECT id FROM notices WHERE next_try <= $1 AND expires_at > $1 ORDER BY next_try, id LIMIT $2`, engine.Millis(now), limit)
@@ -47,7 +47,7 @@ func (db *DB) DueNotices(ctx context.Context, now, retry time.Time, limit int) (
 	err = db.write(ctx, "DueNotices", func(t *tx) error {
 		due = nil
 		for _, id := range ids {
-			n := authz.Notice{ID: id}
+			n := outbox.Message{ID: id}
 			// Asked again: another process may have taken it meanwhile.
 			err := t.ChangeGet([]any{&n.Kind, &n.User, &n.Client, &n.Team, &n.SessionID, engine.TimeTo(&n.CreatedAt), &n.Tries, engine.TimeTo(&n.NextTry), engine.TimeTo(&n.ExpiresAt)},
 				`UPDATE notices SET tries = tries + 1, next_try = $3 WHERE id = $1 AND next_try <= $2

@@ -31,6 +31,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
 	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/govern"
+	"github.com/gatehouse-auth/gatehouse/internal/outbox"
 	"github.com/gatehouse-auth/gatehouse/internal/store/engine"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
@@ -46,7 +47,7 @@ var (
 	_ authz.GrantStore      = (*DB)(nil)
 	_ authz.FamilyStore     = (*DB)(nil)
 	_ authz.MachineStore    = (*DB)(nil)
-	_ authz.NoticeStore     = (*DB)(nil)
+	_ outbox.Store          = (*DB)(nil)
 	_ token.Store           = (*DB)(nil)
 	_ audit.Store           = (*DB)(nil)
 )

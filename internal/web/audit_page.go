@@ -113,7 +113,7 @@ func (s *server) eventLines(ctx context.Context, events []audit.Event) ([]eventL
 			return nil, err
 		}
 		lines = append(lines, eventLine{
-			At: onDate(e.At), Words: words, Detail: newDetail(e, words), Address: e.Address, RequestID: e.RequestID, Alarm: wordsOf(e).alarm,
+			At: onDate(e.At), Words: words, Detail: newDetail(e, words), Address: e.Address, RequestID: e.RequestID, Alarm: e.Kind.Traits().Alarm,
 		})
 	}
 	return lines, nil

@@ -15,7 +15,6 @@ type eventWords struct {
 	kind     audit.Kind
 	label    string // in the list of kinds
 	sentence string
-	alarm    bool // something that should not happen
 }
 
 // auditWords is every kind of event, in the order of the list to choose from.
@@ -27,11 +26,11 @@ var auditWords = []eventWords{
 	{kind: audit.TokenRefreshed, label: "Access renewed", sentence: "{client} renewed its access for {user}"},
 	{kind: audit.TokenRevoked, label: "Access given back", sentence: "{client} gave back its access"},
 	{kind: audit.MachineToken, label: "Access by a machine", sentence: "{client} got a token to act for itself"},
-	{kind: audit.RefreshReplayed, label: "Refresh token used twice", sentence: "a used refresh token of {client} for {user} was presented again, so that connection was ended", alarm: true},
-	{kind: audit.CodeReplayed, label: "Code used twice", sentence: "a used code of {client} for {user} was presented again, so what came of it was ended", alarm: true},
+	{kind: audit.RefreshReplayed, label: "Refresh token used twice", sentence: "a used refresh token of {client} for {user} was presented again, so that connection was ended"},
+	{kind: audit.CodeReplayed, label: "Code used twice", sentence: "a used code of {client} for {user} was presented again, so what came of it was ended"},
 	{kind: audit.RefreshRefused, label: "Refresh token refused", sentence: "{client} presented a refresh token that was refused"},
 	{kind: audit.CodeRefused, label: "Code refused", sentence: "{client} presented a code that was refused"},
-	{kind: audit.ClientAuthFailed, label: "Application not recognised", sentence: "somebody who claimed to be {client} could not prove it", alarm: true},
+	{kind: audit.ClientAuthFailed, label: "Application not recognised", sentence: "somebody who claimed to be {client} could not prove it"},
 	{kind: audit.ClientBlocked, label: "Application blocked", sentence: "{actor} blocked {client}"},
 	{kind: audit.ClientUnblocked, label: "Application allowed again", sentence: "{actor} allowed {client} again"},
 	{kind: audit.ClientAdded, label: "Application registered", sentence: "{actor} registered {client}"},
@@ -48,7 +47,7 @@ var auditWords = []eventWords{
 
 	// These concern no team, so that no team's list has them to choose.
 	{kind: audit.SignedIn, sentence: "{user} signed in"},
-	{kind: audit.SignInFailed, sentence: "somebody failed to sign in as {user}", alarm: true},
+	{kind: audit.SignInFailed, sentence: "somebody failed to sign in as {user}"},
 	{kind: audit.SignedOut, sentence: "{user} signed out"},
 	{kind: audit.PasswordSet, sentence: "{actor} set the password of {user}"},
 	{kind: audit.UserAdded, sentence: "{actor} added {user}"},

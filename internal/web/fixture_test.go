@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
 	"github.com/gatehouse-auth/gatehouse/internal/client"
@@ -144,14 +145,20 @@ func (h *house) serve(changes ...func(*web.Parts)) *httptest.Server {
 	issuer := "http://" + server.Listener.Addr().String()
 	parts := web.Parts{
 		Issuer: issuer, Directory: h.directory, Store: h.db, Audit: h.db, Keys: h.keys, Now: h.clock.now,
-		Log:      slog.New(slog.NewJSONHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		Failures: limit.Limiter{Store: h.db, Now: h.clock.now},
-		Authn:    authn.New(h.db, h.keys, h.clock.now, authn.Options{InsecureFastHashing: true}),
+		Log:        slog.New(slog.NewJSONHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Failures:   limit.Limiter{Store: h.db, Now: h.clock.now},
+		ServerName: "Gatehouse", ClientFailures: 30,
 	}
+	signIn := authn.Defaults()
+	signIn.InsecureFastHashing = true
+	parts.Authn = authn.New(h.db, h.keys, h.clock.now, signIn)
 	for _, change := range changes {
 		change(&parts)
 	}
-	parts.Authz = authz.New(storetest.Stores(h.db), h.keys, h.clock.now, authz.Options{Issuer: parts.Issuer, Catalogue: catalogue, Audit: h.db})
+	opts, stores := authz.Defaults(), storetest.Stores(h.db)
+	opts.Issuer, opts.Catalogue = parts.Issuer, catalogue
+	stores.Refusals = audit.Recorder{Store: h.db, Now: h.clock.now}
+	parts.Authz = authz.New(stores, h.keys, h.clock.now, opts)
 	h.parts, h.authn, h.authz = parts, parts.Authn, parts.Authz
 	server.Config.Handler = web.New(parts)
 	server.Start()

@@ -120,7 +120,9 @@ func TestSignInIsThrottledWithoutLockingThePersonOut(t *testing.T) {
 // TestSignInLimitsAreSettable.
 func TestSignInLimitsAreSettable(t *testing.T) {
 	onBoth(t, func(h *house) {
-		h.parts.Authn = authn.New(h.db, h.keys, h.clock.now, authn.Options{InsecureFastHashing: true, FailuresPerPair: 1})
+		opts := authn.Defaults()
+		opts.InsecureFastHashing, opts.FailuresPerPair = true, 1
+		h.parts.Authn = authn.New(h.db, h.keys, h.clock.now, opts)
 		server := h.serve(func(p *web.Parts) { p.Authn = h.parts.Authn })
 		wrong := func() int {
 			return h.browserAt(server.URL).signIn(ana, url.Values{"password": {"wrong"}}).status
