@@ -3,7 +3,6 @@ package authn
 import (
 	"context"
 	"runtime"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -16,13 +15,13 @@ const (
 )
 
 // pool is a fixed number of workers that hash passwords. Each has an operating system thread of the lowest priority, so
-// hashing uses only CPU time that nothing else needs: docs/adr/0007-worker-pool-for-passwords.md. The workers begin with the first
-// call of run and never end.
+// hashing uses only CPU time that nothing else needs: docs/adr/0007-worker-pool-for-passwords.md. A worker begins when it
+// is first needed and never ends.
 type pool struct {
 	size    int
 	threads bool // each worker has a thread of its own
 	jobs    chan func()
-	begin   sync.Once
+	begun   atomic.Int64 // workers
 	waiting atomic.Int64 // callers of run whose function no worker has taken yet
 }
 
@@ -33,11 +32,6 @@ func newPool(size int, threads bool) *pool {
 // run calls f on a worker and returns when f has returned. Once a worker has taken f, the end of ctx does not stop it.
 // When too many callers wait already, the error is *limit.ThrottledError at once: a longer queue would make everyone late.
 func (p *pool) run(ctx context.Context, f func()) error {
-	p.begin.Do(func() {
-		for range p.size {
-			go p.work()
-		}
-	})
 	done := make(chan struct{})
 	if err := p.queue(ctx, func() { f(); close(done) }); err != nil {
 		return err
@@ -51,6 +45,16 @@ func (p *pool) queue(ctx context.Context, f func()) error {
 	defer p.waiting.Add(-1)
 	if p.waiting.Add(1) > int64(p.size*queuePerWorker) {
 		return &limit.ThrottledError{Wait: busyWait}
+	}
+	select {
+	case p.jobs <- f:
+		return nil
+	default: // no worker is free
+	}
+	if p.begun.Add(1) <= int64(p.size) {
+		go p.work()
+	} else {
+		p.begun.Add(-1)
 	}
 	select {
 	case p.jobs <- f:

@@ -119,10 +119,15 @@ func replace[T any](field, change *T) {
 // UpdateClient replaces what change has. It decides under the client's lock, so two changes at once are both kept.
 // The error is ErrNoClient, or says what is wrong with the change.
 func (r *Registry) UpdateClient(ctx context.Context, id oauth.ClientID, change Change) (Client, error) {
+	var refused error // set anew each time: the store may run the function twice
 	c, err := r.Store.UpdateClient(ctx, id, func(c Client) (Client, error) {
 		c = change.apply(c)
-		return c, r.check(c)
+		refused = r.check(c)
+		return c, refused
 	})
+	if refused != nil {
+		return Client{}, refused
+	}
 	if err != nil {
 		return Client{}, fmt.Errorf("update client %q: %w", id, err)
 	}
