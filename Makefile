@@ -17,8 +17,8 @@ test: setup ## everything: both databases, other people's clients, a real browse
 	go vet ./...
 	go test -timeout 9m ./...
 
-test-fast: ## for everyday work: no browser, no other people's clients, no load
-	go test -short $$(go list ./... | grep -vE '/e2e$$|/internal/bench')
+test-fast: ## while you work: on SQLite; without the command line, the browser, and other people's clients
+	go test -short $$(go list ./... | grep -vE '/(e2e|cmd/gatehouse)$$|/internal/bench')
 
 bench: ## what requests cost: Go's benchmarks, then load on both databases beside a minimal server (docs/performance.md)
 	go test -run '^$$' -bench . -benchmem $$(git grep -l '^func Benchmark' -- '*_test.go' | xargs -n1 dirname | sort -u | sed 's,^,./,')

@@ -25,7 +25,7 @@ import (
 
 var (
 	crashRounds = flag.Int("crash.rounds", 100, "how often the server is killed under load; 10 at most with -short")
-	crashSeed   = flag.Uint64("crash.seed", 0, "what the moments of the kills follow from; anew each time when 0")
+	crashSeed   = flag.Uint64("crash.seed", 0, "seed for the times of the kills; 0 for a new seed each time")
 )
 
 const (

@@ -28,6 +28,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/resourceserver"
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/jwt"
+	"golang.org/x/oauth2"
 )
 
 const (
@@ -55,7 +56,7 @@ const verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk" // RFC 7636, Appe
 func request(client registered, changes ...string) url.Values {
 	return changed(url.Values{
 		"response_type": {"code"}, "client_id": {client.id}, "redirect_uri": {client.redirectURI}, "state": {"st"}, "scope": {"chatbot:read"},
-		"code_challenge": {string(oauth.ChallengeS256(verifier))}, "code_challenge_method": {oauth.MethodS256},
+		"code_challenge": {oauth2.S256ChallengeFromVerifier(verifier)}, "code_challenge_method": {oauth.MethodS256},
 	}, changes)
 }
 

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/oauth2"
+
 	"github.com/gatehouse-auth/gatehouse/internal/config"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 )
@@ -104,7 +106,7 @@ func TestGuideLeadsThroughAPushedRequest(t *testing.T) {
 	client, ann := h.register(callback, false), h.person()
 	var pushed oauth.PushedResponse
 	guide.run(h, sh, "par", &pushed, "CLIENT_ID="+client.id, "CLIENT_SECRET="+client.secret, "REDIRECT_URI="+callback,
-		"CODE_CHALLENGE="+string(oauth.ChallengeS256(verifier)), "STATE=st")
+		"CODE_CHALLENGE="+oauth2.S256ChallengeFromVerifier(verifier), "STATE=st")
 	if pushed.ExpiresIn != 90 {
 		t.Errorf("the request_uri works for %d seconds, and the guide says 90", pushed.ExpiresIn)
 	}

@@ -1,4 +1,4 @@
-// For nginx's auth_request: 204 for a live access token with the scope that $required_scope names, 401 or 403 otherwise. What it is for goes on in headers.
+// For nginx's auth_request: 204 for an active access token with the scope in $required_scope, otherwise 401 or 403. The header X-Team carries the token's team.
 async function check(r) {
   const presented = /^bearer +([^ ]+)$/i.exec(r.headersIn.Authorization || '')
   if (!presented) return r.return(401)

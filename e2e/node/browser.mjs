@@ -1,5 +1,5 @@
-// A public application on oauth4webapi, which knows only the API's URL: it finds the authorization server by the API's metadata (RFC 9728), asks for tokens for that
-// API (RFC 8707) that are bound to its key (RFC 9449), uses, renews and revokes them.
+// A public application with oauth4webapi. It knows only the API's URL, and finds the authorization server in the API's metadata (RFC 9728). It requests
+// tokens for that API (RFC 8707), bound to its key (RFC 9449), and uses, refreshes and revokes them.
 import { createInterface } from 'node:readline/promises'
 import * as oauth from 'oauth4webapi'
 
@@ -28,7 +28,7 @@ const terminal = createInterface({ input: process.stdin })
 const answer = new URL(await new Promise((resolve) => terminal.once('line', resolve)))
 terminal.close()
 
-// withNonce tries again with the nonce that the server asks for.
+// withNonce tries again with the nonce that the server requires.
 const withNonce = async (attempt) => {
   try {
     return await attempt()
@@ -47,7 +47,7 @@ const renewed = await withNonce(async () => oauth.processRefreshTokenResponse(as
   await oauth.refreshTokenGrantRequest(as, client, oauth.None(), tokens.refresh_token, options)))
 await call(renewed.access_token, '/api/chatbots/')
 
-// A bound token is worth nothing without its key.
+// A bound token must not work without its key.
 let stolen
 try {
   await oauth.protectedResourceRequest(renewed.access_token, 'GET', new URL('/api/me/', API), undefined, undefined, insecure)

@@ -1,5 +1,5 @@
-// A third-party application on openid-client. It prints the authorization URL, reads the address to which the browser came back, and prints what it got.
-// What it is and whom it trusts comes from the environment.
+// A third-party application with openid-client. It prints the authorization URL, reads the redirect, and prints the result. Its configuration
+// comes from the environment.
 import { createInterface } from 'node:readline/promises'
 import * as client from 'openid-client'
 
@@ -39,6 +39,6 @@ try {
   if (!(error instanceof client.AuthorizationResponseError || error instanceof client.ResponseBodyError || error instanceof client.ClientError)) {
     throw error
   }
-  // What openid-client finds wrong itself has a cause, what the server answered has an error.
+  // Errors found by openid-client have a cause; errors of the server have an error code.
   console.log(JSON.stringify({ error: error.error ?? error.code, description: error.error_description ?? error.cause?.message ?? error.message }))
 }

@@ -1,5 +1,5 @@
-// The whole life of a connection on openid-client: discovery, an authorization request that is pushed if PAR is set, tokens that are bound to a key if DPOP is set,
-// ID token, userinfo, a call, refresh, introspection, revocation, signing out. KEY is a private JWK by which the client authenticates; otherwise it has a secret.
+// A connection from start to end with openid-client: discovery, an authorization request (pushed if PAR is set), tokens (bound to a key if DPOP is set), ID token,
+// UserInfo, an API call, refresh, introspection, revocation, sign-out. If KEY is set, it is a private JWK for client authentication instead of a secret.
 import { createInterface } from 'node:readline/promises'
 import * as client from 'openid-client'
 

@@ -1,4 +1,4 @@
-// A machine client on oauth4webapi: client_credentials, a call, introspection by itself, revocation.
+// A machine client with oauth4webapi: client_credentials, an API call, introspection of its own token, revocation.
 import * as oauth from 'oauth4webapi'
 
 const { ISSUER, API, CLIENT_ID, CLIENT_SECRET } = process.env

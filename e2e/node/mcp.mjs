@@ -1,11 +1,11 @@
-// The client of the Model Context Protocol's SDK, which knows a server's URL and its own registration, and finds everything else by itself.
+// A client with the Model Context Protocol SDK. It knows the server's URL and its own registration, and discovers everything else.
 import { createInterface } from 'node:readline/promises'
 import { auth, extractWWWAuthenticateParams } from '@modelcontextprotocol/sdk/client/auth.js'
 
 const { API, CLIENT_ID, CLIENT_SECRET, REDIRECT_URI } = process.env
 const serverUrl = new URL('/api/me/', API)
 
-// What the SDK wants remembered between its steps.
+// What the SDK stores between its steps.
 const kept = {}
 const provider = {
   redirectUrl: REDIRECT_URI,
@@ -30,7 +30,7 @@ terminal.close()
 
 await auth(provider, { ...options, authorizationCode: answer.searchParams.get('code') })
 const tokens = kept.tokens
-await auth(provider, options) // now it has a refresh token, and uses it
+await auth(provider, options) // uses the refresh token
 const response = await fetch(serverUrl, { headers: { Authorization: `Bearer ${kept.tokens.access_token}` } })
 console.log(JSON.stringify({
   began, status: refused.status, resourceMetadataUrl, tokens, me: await response.json(), rotated: new Set([tokens.refresh_token, kept.tokens.refresh_token]).size,

@@ -45,7 +45,7 @@ except OAuthError as error:
     print(json.dumps({"error": error.error, "description": error.description}))
     sys.exit()
 
-# The access token is a JWT that anybody can verify with the published keys.
+# Anybody can verify the access token, a JWT, with the published keys.
 keys = JsonWebKey.import_key_set(requests.get(metadata["jwks_uri"], timeout=30).json())
 claims = JsonWebToken(["ES256"]).decode(
     token["access_token"], keys, claims_options={"iss": {"value": issuer, "essential": True}}

@@ -70,7 +70,7 @@ userinfo.raise_for_status()
 me = session.get(api + "/api/me/")
 me.raise_for_status()
 
-refreshed = dict(session.refresh_token(metadata["token_endpoint"]))  # with the newest refresh token that it has
+refreshed = dict(session.refresh_token(metadata["token_endpoint"]))  # with its newest refresh token
 introspect = lambda: session.introspect_token(metadata["introspection_endpoint"], token=refreshed["access_token"]).json()
 alive = introspect()
 session.revoke_token(metadata["revocation_endpoint"], token=refreshed["refresh_token"], token_type_hint="refresh_token").raise_for_status()

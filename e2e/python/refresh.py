@@ -15,7 +15,7 @@ from requests_oauthlib import OAuth2Session
 
 issuer, api = os.environ["ISSUER"], os.environ["API"]
 client_id, secret = os.environ["CLIENT_ID"], os.environ["CLIENT_SECRET"]
-saved = []  # what a product would write to its database
+saved = []  # what a real application would store in its database
 
 session = OAuth2Session(
     client_id,

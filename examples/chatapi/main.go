@@ -1,4 +1,4 @@
-// Command chatapi serves the example API alone: chatbots and sessions, protected with the tokens of a Gatehouse server.
+// Command chatapi serves the example API: chatbots and sessions, protected with the tokens of a Gatehouse server.
 //
 //	go run ./examples/chatapi --issuer https://id.example.com --listen localhost:8002
 package main
@@ -31,10 +31,10 @@ func main() {
 func run(ctx context.Context) error {
 	issuer := flag.String("issuer", "http://localhost:8000", "the `URL` of the authorization server")
 	listen := flag.String("listen", "localhost:8002", "the `ADDRESS` to listen on")
-	publicURL := flag.String("public-url", "", "the `URL` at which others reach this API (default http://ADDRESS)")
-	audience := flag.String("audience", "", "what a token's aud must be (default the issuer)")
-	bound := flag.Duration("revocation-bound", 5*time.Second, "how long a revoked token may still be accepted")
-	docsClient := flag.String("docs-client-id", "", "the public client as which the documentation's \"try it\" signs in")
+	publicURL := flag.String("public-url", "", "the public `URL` of this API (default http://ADDRESS)")
+	audience := flag.String("audience", "", "the required aud of tokens (default the issuer)")
+	bound := flag.Duration("revocation-bound", 5*time.Second, "how long a revoked token may be accepted")
+	docsClient := flag.String("docs-client-id", "", "the client id of the public client for the page \"Try it\"")
 	flag.Parse()
 	if *publicURL == "" {
 		*publicURL = "http://" + *listen
@@ -62,10 +62,10 @@ func run(ctx context.Context) error {
 		defer cancel()
 		server.Shutdown(bounded)
 	})
-	fmt.Printf("The API is described at %s/api/docs/\n", *publicURL)
+	fmt.Printf("The API documentation is at %s/api/docs/\n", *publicURL)
 	if err := server.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
-	<-done // requests that had begun are answered
+	<-done // until running requests are answered
 	return nil
 }

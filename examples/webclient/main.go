@@ -1,4 +1,4 @@
-// Command webclient serves the example application: it connects to a team with Gatehouse and reads its chatbots and sessions.
+// Command webclient serves the example application. It connects to a team with Gatehouse, and reads its chatbots and sessions.
 //
 //	go run ./examples/webclient --issuer https://id.example.com --client-id … --client-secret … --listen localhost:8001
 //
@@ -31,11 +31,11 @@ func main() {
 
 func run(ctx context.Context) error {
 	var cfg webapp.Config
-	flag.StringVar(&cfg.Name, "name", "", "what the application calls itself")
+	flag.StringVar(&cfg.Name, "name", "", "the `NAME` of the application")
 	flag.StringVar(&cfg.Issuer, "issuer", "http://localhost:8000", "the `URL` of the authorization server")
-	flag.StringVar(&cfg.ClientID, "client-id", os.Getenv("CLIENT_ID"), "the client `ID` (or $CLIENT_ID)")
-	flag.StringVar(&cfg.ClientSecret, "client-secret", "", "the client `SECRET`; better in $CLIENT_SECRET, where other users do not see it; none for a public client")
-	flag.StringVar(&cfg.RedirectURI, "redirect-uri", "", "the redirect `URI` as registered (default http://ADDRESS/callback)")
+	flag.StringVar(&cfg.ClientID, "client-id", os.Getenv("CLIENT_ID"), "the client `ID` (default $CLIENT_ID)")
+	flag.StringVar(&cfg.ClientSecret, "client-secret", "", "the client `SECRET`; empty for a public client. Better set $CLIENT_SECRET, because other users can see arguments")
+	flag.StringVar(&cfg.RedirectURI, "redirect-uri", "", "the registered redirect `URI` (default http://ADDRESS/callback)")
 	flag.StringVar(&cfg.API, "api", "", "the `URL` of the API (default the issuer)")
 	listen := flag.String("listen", "localhost:8001", "the `ADDRESS` to listen on")
 	flag.Parse()
@@ -65,6 +65,6 @@ func run(ctx context.Context) error {
 	if err := server.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
-	<-done // requests that had begun are answered
+	<-done // until running requests are answered
 	return nil
 }

@@ -3,7 +3,6 @@ package authz
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/client"
@@ -35,8 +34,7 @@ func (s *Server) respond(i issue, now time.Time) (oauth.TokenResponse, error) {
 		Audience: i.aud,
 		ClientID: string(i.client.ID),
 		Scope:    i.scope.String(),
-		// The family's id, a dot, and something random: who has only the access token can still find what to revoke.
-		ID:       string(i.family.ID) + "." + token.NewID(),
+		ID:       token.NewFamilyTokenID(string(i.family.ID)),
 		AuthTime: i.family.AuthTime.Unix(),
 		ACR:      acr(i.family.Methods),
 		Team:     i.live.Slug,
@@ -76,19 +74,6 @@ const (
 	typeBearer = "Bearer"
 	typeDPoP   = "DPoP"
 )
-
-// machinePrefix begins the jti of machine tokens, where others have their family.
-const machinePrefix = "m."
-
-func isMachineToken(claims token.AccessClaims) bool {
-	return strings.HasPrefix(claims.ID, machinePrefix)
-}
-
-// familyOf is the family of an access token that is no machine token.
-func familyOf(claims token.AccessClaims) FamilyID {
-	family, _, _ := strings.Cut(claims.ID, ".")
-	return FamilyID(family)
-}
 
 // acrPassword says that the person typed a password. A request that asks for another acr gets what was reached: acr_values is a voluntary claim (OpenID Connect Core §3.1.2.1).
 const acrPassword = "pwd"

@@ -13,6 +13,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
+	"golang.org/x/oauth2"
 )
 
 // The tests of this file are named for the threats of RFC 9700 §4 that the protocol, below HTTP, has to answer.
@@ -133,7 +134,7 @@ func TestAttackCodeInjectionAtAnotherRedirectURI(t *testing.T) {
 // RFC 9700 §4.7: what a forged request gets is bound to the verifier of whoever began it, and the state goes back untouched.
 func TestAttackCrossSiteRequestForgery(t *testing.T) {
 	w := onSQLite(t)
-	mine, victims := w.connect(w.app, w.red), w.connect(w.app, w.blue, "code_challenge", string(oauth.ChallengeS256(otherVerifier)))
+	mine, victims := w.connect(w.app, w.red), w.connect(w.app, w.blue, "code_challenge", oauth2.S256ChallengeFromVerifier(otherVerifier))
 	_, err := w.redeem(w.app, mine, "code_verifier", otherVerifier)
 	wantCode(t, err, oauth.InvalidGrant)
 	if got, err := w.redeem(w.app, victims, "code_verifier", otherVerifier); err != nil || got.Team != "blue" {

@@ -101,7 +101,7 @@ func (s *Server) admit(client client.Client, r oauth.AuthorizationRequest) (Requ
 	if !client.MayUse(oauth.GrantAuthorizationCode) {
 		return Request{}, oauth.UnauthorizedClient.Errorf("this client acts for itself and may not ask a person for access")
 	}
-	if err := within(r.Resource, s.resources(client)); err != nil {
+	if r.Resource, err = asRegistered(r.Resource, s.resources(client)); err != nil {
 		return Request{}, err
 	}
 	// No team is looked up here: whether another team exists must make no difference.
@@ -138,7 +138,7 @@ func (s *Server) recheck(ctx context.Context, r Request) (client.Client, error) 
 		return c, err
 	}
 	if _, err = c.ResolveScope(s.opts.Catalogue, r.Scope); err == nil {
-		err = within(r.Resource, s.resources(c))
+		_, err = asRegistered(r.Resource, s.resources(c))
 	}
 	if err != nil {
 		return c, s.redirect(r.AuthorizationRequest, err)

@@ -24,7 +24,8 @@ func (s *Server) exchangeClientCredentials(ctx context.Context, client client.Cl
 	if err != nil {
 		return oauth.TokenResponse{}, err
 	}
-	if err := within(x.Resource, s.resources(client)); err != nil {
+	resources, err := asRegistered(x.Resource, s.resources(client))
+	if err != nil {
 		return oauth.TokenResponse{}, err
 	}
 	now := s.now()
@@ -38,10 +39,10 @@ func (s *Server) exchangeClientCredentials(ctx context.Context, client client.Cl
 	return s.signAccessToken(token.AccessClaims{
 		// RFC 9068 §2.2: without a person, the client is the subject. Ids of clients and of people are never the same.
 		Subject:  string(client.ID),
-		Audience: s.audiences(x.Resource),
+		Audience: s.audiences(resources),
 		ClientID: string(client.ID),
 		Scope:    scope.String(),
-		ID:       machinePrefix + token.NewID(),
+		ID:       token.NewMachineTokenID(),
 		Team:     client.Team.Slug,
 		TeamID:   string(client.Team.ID),
 	}, r.DPoPKey, now, now.Add(s.opts.AccessTokenLifetime))

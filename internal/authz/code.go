@@ -86,7 +86,7 @@ func (s *Server) boundTo(c code, client client.Client, x oauth.CodeExchange, dpo
 	if !client.Permitted(s.opts.Catalogue, c.Scope).Covers(c.Scope) {
 		return errBadCode(errors.New("the client is no longer allowed the code's scope"))
 	}
-	if err := within(c.Resource, s.resources(client)); err != nil {
+	if _, err := asRegistered(c.Resource, s.resources(client)); err != nil {
 		return errBadCode(fmt.Errorf("the client is no longer allowed the code's audiences: %w", err))
 	}
 	return nil

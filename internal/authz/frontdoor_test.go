@@ -204,6 +204,47 @@ func TestResourceNarrowsTheAudience(t *testing.T) {
 	}
 }
 
+// Client libraries rewrite a URL: they add a slash, drop a port, change case. The token has the registered spelling, which the API knows.
+func TestResourceIsComparedAsAURL(t *testing.T) {
+	w := onSQLite(t)
+	const reports = "https://reports.example"
+	app := w.register(client.Registration{Name: "R", RedirectURIs: []string{callback}, Resources: []string{reports, "https://billing.example/v1"}})
+	machine := w.register(client.Registration{Name: "M", Machine: true, Team: w.red, Resources: []string{reports}})
+	first, err := w.redeem(app, w.connect(app, w.red, "resource", "HTTPS://Reports.example:443/"))
+	w.ok(err)
+	refreshed, err := w.refresh(app, first.RefreshToken, "resource", reports+"/")
+	w.ok(err)
+	code := w.connect(app, w.red, "resource", reports)
+	narrowed, err := w.redeem(app, code, "resource", reports+"/")
+	w.ok(err)
+	for name, text := range map[string]string{
+		"authorized": first.AccessToken, "refreshed": refreshed.AccessToken, "exchanged": narrowed.AccessToken,
+		"machine": w.mustMachineToken(machine, "resource", reports+":443/").AccessToken,
+	} {
+		if aud := w.claims(text)["aud"]; aud != reports {
+			t.Errorf("%s: aud %v, want %s as registered", name, aud, reports)
+		}
+		if !w.introspect(w.resourceServer(reports+"/"), text).Active {
+			t.Errorf("%s: the resource server that is registered as %s/ is not told", name, reports)
+		}
+	}
+	if aud := w.claims(w.mustMachineToken(machine, "resource", issuer+"/").AccessToken)["aud"]; aud != issuer {
+		t.Errorf("the default with a slash: aud %v, want %s", aud, issuer)
+	}
+	for _, other := range []string{"https://billing.example/v1/", "https://billing.example/V1", "https://reports.example.evil"} {
+		_, err := w.redeem(app, w.connect(app, w.red), "resource", other)
+		wantCode(t, err, oauth.InvalidTarget)
+	}
+	// The operator spells it in another way from now on.
+	_, err = w.registry.UpdateClient(w.ctx(), app.ID, client.Change{Resources: []string{reports + "/"}})
+	w.ok(err)
+	later, err := w.refresh(app, refreshed.RefreshToken)
+	w.ok(err)
+	if aud := w.claims(later.AccessToken)["aud"]; aud != reports+"/" {
+		t.Errorf("after the change: aud %v, want %s/ as registered now", aud, reports)
+	}
+}
+
 // signer is a client's key.
 type signer struct {
 	key *ecdsa.PrivateKey

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/client"
@@ -50,18 +49,18 @@ func (s *Server) Introspect(ctx context.Context, r oauth.TokenParameter) (oauth.
 
 // mayIntrospect reports whether a token is the client's own, or one for the API that it is.
 func mayIntrospect(client client.Client, claims token.AccessClaims) bool {
-	return claims.ClientID == string(client.ID) || client.ResourceServer != "" && slices.Contains(claims.Audience, client.ResourceServer)
+	return claims.ClientID == string(client.ID) || client.ResourceServer != "" && oauth.FindResource(client.ResourceServer, claims.Audience) != ""
 }
 
 // alive is the e-mail and the team's slug of an access token whose signature and time are good, as they are now. The error is ErrNoFamily or ErrNotLive when it is dead.
 func (s *Server) alive(ctx context.Context, claims token.AccessClaims) (username, slug string, err error) {
-	if isMachineToken(claims) {
+	if claims.Machine() {
 		client, err := s.machineLive(ctx, claims)
 		return "", client.Team.Slug, err
 	}
-	connection, err := s.families.Connection(ctx, familyOf(claims), s.now())
+	connection, err := s.families.Connection(ctx, FamilyID(claims.Family()), s.now())
 	if err != nil {
-		return "", "", fmt.Errorf("load the connection of %s: %w", familyOf(claims), err)
+		return "", "", fmt.Errorf("load the connection of %s: %w", FamilyID(claims.Family()), err)
 	}
 	return connection.Live.Email, connection.Live.Slug, nil
 }

@@ -27,7 +27,7 @@ func (s *Server) Metadata() oauth.Metadata {
 		ResponseTypesSupported:                     []string{"code"},
 		ResponseModesSupported:                     []string{string(oauth.ModeQuery), string(oauth.ModeFormPost)},
 		GrantTypesSupported:                        []oauth.GrantType{oauth.GrantAuthorizationCode, oauth.GrantRefreshToken, oauth.GrantClientCredentials},
-		CodeChallengeMethodsSupported:              []string{"S256"},
+		CodeChallengeMethodsSupported:              []string{oauth.MethodS256},
 		AuthorizationResponseIssParameterSupported: true,
 
 		TokenEndpointAuthMethodsSupported:                  everyone,

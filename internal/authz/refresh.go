@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
@@ -101,8 +100,12 @@ func (s *Server) narrowed(client client.Client, f Family, x oauth.RefreshExchang
 	if len(x.Scope) > 0 {
 		scope = x.Scope
 	}
-	permitted := s.resources(client)
-	audiences := slices.DeleteFunc(slices.Clone(s.audiences(f.Resource)), func(resource string) bool { return !slices.Contains(permitted, resource) })
+	var audiences []string
+	for _, resource := range s.audiences(f.Resource) {
+		if registered := oauth.FindResource(resource, s.resources(client)); registered != "" {
+			audiences = append(audiences, registered)
+		}
+	}
 	if len(audiences) == 0 {
 		return nil, nil, errBadRefreshToken(errors.New("the client is no longer allowed any of the audiences that were authorized"))
 	}

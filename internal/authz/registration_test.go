@@ -162,19 +162,25 @@ func TestRegistrationOfTheSecondHalf(t *testing.T) {
 		reg  client.Registration
 		says string // empty when it is accepted
 	}{
-		"resource server alone":     {client.Registration{Name: "API", ResourceServer: "https://api.example"}, ""},
-		"resource server, a URN":    {client.Registration{Name: "API", ResourceServer: "urn:example:api"}, ""},
-		"public resource server":    {good(func(r *client.Registration) { r.Public, r.ResourceServer = true, "https://api.example" }), "cannot be public"},
-		"relative audience":         {good(func(r *client.Registration) { r.ResourceServer = "api" }), "not an absolute URI"},
-		"audience with a fragment":  {good(func(r *client.Registration) { r.Resources = []string{"https://api.example/#a"} }), "not an absolute URI"},
-		"keys":                      {good(func(r *client.Registration) { r.JWKS = key.jwks(t) }), ""},
-		"keys of a machine":         {client.Registration{Name: "M", Machine: true, Team: w.red, JWKS: key.jwks(t)}, ""},
-		"private key":               {good(func(r *client.Registration) { r.JWKS = string(private) }), "not a public key"},
-		"symmetric key":             {good(func(r *client.Registration) { r.JWKS = `{"keys":[{"kty":"oct","k":"c2VjcmV0","kid":"s"}]}` }), "not a public key"},
-		"no keys":                   {good(func(r *client.Registration) { r.JWKS = `{"keys":[]}` }), "empty"},
-		"keys that are none":        {good(func(r *client.Registration) { r.JWKS = `nonsense` }), "not a JSON Web Key Set"},
-		"keys of a public client":   {good(func(r *client.Registration) { r.Public, r.JWKS = true, key.jwks(t) }), "no use for keys"},
-		"keys twice":                {good(func(r *client.Registration) { r.JWKS, r.JWKSURI = key.jwks(t), "https://app.example/jwks" }), "not both"},
+		"resource server alone":    {client.Registration{Name: "API", ResourceServer: "https://api.example"}, ""},
+		"resource server, a URN":   {client.Registration{Name: "API", ResourceServer: "urn:example:api"}, ""},
+		"public resource server":   {good(func(r *client.Registration) { r.Public, r.ResourceServer = true, "https://api.example" }), "cannot be public"},
+		"relative audience":        {good(func(r *client.Registration) { r.ResourceServer = "api" }), "not an absolute URI"},
+		"audience with a fragment": {good(func(r *client.Registration) { r.Resources = []string{"https://api.example/#a"} }), "not an absolute URI"},
+		"keys":                     {good(func(r *client.Registration) { r.JWKS = key.jwks(t) }), ""},
+		"keys of a machine":        {client.Registration{Name: "M", Machine: true, Team: w.red, JWKS: key.jwks(t)}, ""},
+		"private key":              {good(func(r *client.Registration) { r.JWKS = string(private) }), "not a public key"},
+		"symmetric key":            {good(func(r *client.Registration) { r.JWKS = `{"keys":[{"kty":"oct","k":"c2VjcmV0","kid":"s"}]}` }), "not a public key"},
+		"no keys":                  {good(func(r *client.Registration) { r.JWKS = `{"keys":[]}` }), "empty"},
+		"keys that are none":       {good(func(r *client.Registration) { r.JWKS = `nonsense` }), "not a JSON Web Key Set"},
+		"keys of a public client":  {good(func(r *client.Registration) { r.Public, r.JWKS = true, key.jwks(t) }), "no use for keys"},
+		"keys twice":               {good(func(r *client.Registration) { r.JWKS, r.JWKSURI = key.jwks(t), "https://app.example/jwks" }), "not both"},
+		"one audience twice": {good(func(r *client.Registration) {
+			r.Resources = []string{"https://api.example", "https://API.example:443/"}
+		}), "are the same resource"},
+		"audiences by path": {good(func(r *client.Registration) {
+			r.Resources = []string{"https://api.example/a", "https://api.example/a/"}
+		}), ""},
 		"address of keys":           {good(func(r *client.Registration) { r.JWKSURI = "https://app.example/jwks" }), ""},
 		"address without https":     {good(func(r *client.Registration) { r.JWKSURI = "http://app.example/jwks" }), "must be https"},
 		"address of another scheme": {good(func(r *client.Registration) { r.JWKSURI = "file://localhost/etc/passwd" }), "must be https"},

@@ -20,20 +20,27 @@ func (s *Server) resources(client client.Client) []string {
 	return append([]string{s.opts.Audience}, client.Resources...)
 }
 
-// narrow is the audience of one token: what was asked for, or all there is when nothing was. It is invalid_target when something was asked for beyond that (RFC 8707 §2.2).
+// narrow is the audience of one token: what was asked for, or everything when nothing was (RFC 8707 §2.2). It is
+// invalid_target when something else was asked for.
 func narrow(audiences, asked []string) ([]string, error) {
 	if len(asked) == 0 {
 		return audiences, nil
 	}
-	return asked, within(asked, audiences)
+	return asRegistered(asked, audiences)
 }
 
-// within is invalid_target, naming the first value, unless all that is asked for is among what there is.
-func within(asked, audiences []string) error {
+// asRegistered is what was asked for, each once and as it was registered: APIs compare the audience of a token with
+// their own spelling. It is invalid_target, naming the first value, when one is not among the audiences.
+func asRegistered(asked, audiences []string) ([]string, error) {
+	var found []string
 	for _, resource := range asked {
-		if !slices.Contains(audiences, resource) {
-			return oauth.InvalidTarget.Errorf("the resource '%.100s' is unknown, or not one that this client was allowed or authorized for", resource)
+		registered := oauth.FindResource(resource, audiences)
+		if registered == "" {
+			return nil, oauth.InvalidTarget.Errorf("the resource '%.100s' is unknown, or not one that this client was allowed or authorized for", resource)
+		}
+		if !slices.Contains(found, registered) {
+			found = append(found, registered)
 		}
 	}
-	return nil
+	return found, nil
 }

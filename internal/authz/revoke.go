@@ -29,8 +29,8 @@ func (s *Server) Revoke(ctx context.Context, r oauth.TokenParameter) error {
 	switch {
 	case err != nil && !expired, claims.ClientID != string(client.ID):
 		return nil
-	case !isMachineToken(claims):
-		return s.endFamily(ctx, familyOf(claims), client, now)
+	case !claims.Machine():
+		return s.endFamily(ctx, FamilyID(claims.Family()), client, now)
 	case expired:
 		return nil
 	}

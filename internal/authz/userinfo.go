@@ -29,15 +29,15 @@ func (s *Server) UserInfo(ctx context.Context, accessToken, dpopKey string) (Use
 	if err := s.forUserInfo(claims, dpopKey); err != nil {
 		return UserInfo{}, err
 	}
-	if isMachineToken(claims) {
+	if claims.Machine() {
 		if _, err := s.machineLive(ctx, claims); err != nil {
 			return UserInfo{}, deadAccessToken(err)
 		}
 		return UserInfo{}, oauth.InsufficientScope.Errorf("the access token is a machine's, so there is nobody to tell about; the scope openid is needed, which only a person can grant")
 	}
-	connection, err := s.families.Connection(ctx, familyOf(claims), s.now())
+	connection, err := s.families.Connection(ctx, FamilyID(claims.Family()), s.now())
 	if err != nil {
-		return UserInfo{}, deadAccessToken(fmt.Errorf("load the connection of %s: %w", familyOf(claims), err))
+		return UserInfo{}, deadAccessToken(fmt.Errorf("load the connection of %s: %w", FamilyID(claims.Family()), err))
 	}
 	scope, err := oauth.ParseScope(claims.Scope)
 	if err != nil {

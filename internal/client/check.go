@@ -70,6 +70,11 @@ func checkAudiences(c Client) error {
 			return fmt.Errorf("the audience %q is not an absolute URI without a fragment, such as https://api.example.com", audience)
 		}
 	}
+	for i, audience := range c.Resources {
+		if same := oauth.FindResource(audience, c.Resources[:i]); same != "" {
+			return fmt.Errorf("the audiences %q and %q are the same resource; register one of them, as its API knows itself", same, audience)
+		}
+	}
 	return nil
 }
 

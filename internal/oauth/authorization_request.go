@@ -167,7 +167,7 @@ func parseChallenge(p Params) (CodeChallenge, error) {
 	if text == "" {
 		return "", InvalidRequest.Errorf("code_challenge is missing; every client must use PKCE (RFC 7636)")
 	}
-	challenge, err := ParseCodeChallenge(text)
+	challenge, err := parseCodeChallenge(text)
 	if err != nil {
 		return "", err
 	}

@@ -88,7 +88,7 @@ func FuzzAuthorizationResponse(f *testing.F) {
 		}
 		want := url.Values{"iss": {issuer}}
 		if r.Err != nil {
-			want["error"], want["error_description"] = []string{"invalid_request"}, []string{SafeDescription(description)}
+			want["error"], want["error_description"] = []string{"invalid_request"}, []string{safeDescription(description)}
 		} else if code != "" {
 			want["code"] = []string{code}
 		}

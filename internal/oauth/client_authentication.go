@@ -31,8 +31,8 @@ type ClientAuthentication struct {
 	Assertion string // with AuthPrivateKeyJWT; its signature is not verified yet
 }
 
-// AssertionTypeJWT is the only client_assertion_type (RFC 7523 §2.2).
-const AssertionTypeJWT = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+// assertionType is the only client_assertion_type (RFC 7523 §2.2).
+const assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 // Bounds of what is read of an assertion before its signature is verified, in bytes.
 const (
@@ -40,12 +40,12 @@ const (
 	maxClientIDLength  = 255
 )
 
-// ParseClientAuthentication reads client_secret_basic (RFC 6749 §2.3.1: both halves are form-urlencoded), client_secret_post, private_key_jwt, or a bare client_id.
+// parseClientAuthentication reads client_secret_basic (RFC 6749 §2.3.1: both halves are form-urlencoded), client_secret_post, private_key_jwt, or a bare client_id.
 // Two ways at once are invalid_request; nothing at all, or a header that is not well-formed Basic, is invalid_client with what was tried in Method.
 // A client_id in the body beside Basic or an assertion is no second way, as long as both are the same.
 //
 // Not supported: client_secret_jwt (OpenID Connect Core §9), for which the secret would have to be kept in the clear.
-func ParseClientAuthentication(authorization string, p Params) (ClientAuthentication, error) {
+func parseClientAuthentication(authorization string, p Params) (ClientAuthentication, error) {
 	tried := ClientAuthentication{Method: AuthNone}
 	if authorization != "" {
 		tried.Method = AuthBasic // the only scheme that the answer can ask for
@@ -125,8 +125,8 @@ func withAssertion(assertion, bodyID string, p Params) (ClientAuthentication, er
 	switch kind, err := p.Optional("client_assertion_type"); {
 	case err != nil:
 		return tried, err
-	case kind != AssertionTypeJWT:
-		return tried, InvalidRequest.Errorf("client_assertion_type must be %s", AssertionTypeJWT)
+	case kind != assertionType:
+		return tried, InvalidRequest.Errorf("client_assertion_type must be %s", assertionType)
 	case len(assertion) > maxAssertionLength:
 		return tried, InvalidClient.Errorf("client_assertion is %d bytes long; at most %d are accepted", len(assertion), maxAssertionLength)
 	}

@@ -15,7 +15,7 @@ func basic(userinfo string) string {
 
 // assertionBody is a form with an assertion of these claims. Nobody verifies its signature here.
 func assertionBody(claims string) string {
-	return "client_assertion_type=" + AssertionTypeJWT + "&client_assertion=e30." + base64.RawURLEncoding.EncodeToString([]byte(claims)) + ".c2ln"
+	return "client_assertion_type=" + assertionType + "&client_assertion=e30." + base64.RawURLEncoding.EncodeToString([]byte(claims)) + ".c2ln"
 }
 
 func TestParseClientAuthentication(t *testing.T) {
@@ -58,7 +58,7 @@ func TestParseClientAuthentication(t *testing.T) {
 		{name: "an assertion and another client_id", body: "client_id=other&" + assertionBody(`{"sub":"app"}`), code: InvalidClient, want: ClientAuthentication{Method: AuthPrivateKeyJWT}, mentions: "client_id is not the sub"},
 		{name: "an assertion of no type", body: "client_id=app&client_assertion=x", code: InvalidRequest, want: ClientAuthentication{Method: AuthPrivateKeyJWT}, mentions: "client_assertion_type must be urn:ietf:params:oauth:client-assertion-type:jwt-bearer"},
 		{name: "an assertion of another type", body: "client_assertion_type=urn:ietf:params:oauth:client-assertion-type:saml2-bearer&client_assertion=x", code: InvalidRequest, want: ClientAuthentication{Method: AuthPrivateKeyJWT}, mentions: "client_assertion_type"},
-		{name: "an assertion that is no JWT", body: "client_id=app&client_assertion_type=" + AssertionTypeJWT + "&client_assertion=x", code: InvalidClient, want: ClientAuthentication{Method: AuthPrivateKeyJWT}, mentions: "signed JWT"},
+		{name: "an assertion that is no JWT", body: "client_id=app&client_assertion_type=" + assertionType + "&client_assertion=x", code: InvalidClient, want: ClientAuthentication{Method: AuthPrivateKeyJWT}, mentions: "signed JWT"},
 		{name: "an assertion without sub", body: "client_id=app&" + assertionBody(`{"iss":"app"}`), code: InvalidClient, want: ClientAuthentication{Method: AuthPrivateKeyJWT}, mentions: "sub is the client_id"},
 		{name: "an assertion whose sub is no text", body: assertionBody(`{"sub":["app"]}`), code: InvalidClient, want: ClientAuthentication{Method: AuthPrivateKeyJWT}, mentions: "sub is the client_id"},
 		{name: "an assertion with NUL", body: assertionBody(`{"sub":"a\u0000"}`), code: InvalidClient, want: ClientAuthentication{Method: AuthPrivateKeyJWT}, mentions: "sub is the client_id"},
@@ -78,7 +78,7 @@ func TestParseClientAuthentication(t *testing.T) {
 		{name: "not UTF-8", header: basic("app:\xff"), code: InvalidClient, want: ClientAuthentication{Method: AuthBasic}, mentions: "characters"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			got, err := ParseClientAuthentication(tt.header, query(t, tt.body))
+			got, err := parseClientAuthentication(tt.header, query(t, tt.body))
 			wantCode(t, err, tt.code, tt.mentions)
 			if sent := query(t, tt.body).values.Get("client_assertion"); got.Assertion != "" && got.Assertion != sent || (got.Assertion != "") != (err == nil && sent != "") {
 				t.Errorf("got the assertion %q, sent was %q", got.Assertion, sent)
@@ -92,7 +92,7 @@ func TestParseClientAuthentication(t *testing.T) {
 
 func TestErrorsOfClientAuthenticationDoNotEchoSecrets(t *testing.T) {
 	for _, header := range []string{"Basic hush:hush", basic("app:hush%"), "Bearer hush", basic("hush")} {
-		if _, err := ParseClientAuthentication(header, Params{}); err == nil || strings.Contains(err.Error(), "hush") {
+		if _, err := parseClientAuthentication(header, Params{}); err == nil || strings.Contains(err.Error(), "hush") {
 			t.Errorf("%q: %v", header, err)
 		}
 	}
@@ -107,7 +107,7 @@ func FuzzClientAuthentication(f *testing.F) {
 	f.Add("", "client_id=other&"+assertionBody(`{"sub":"app"}`))
 	f.Fuzz(func(t *testing.T, header, body string) {
 		values, _ := url.ParseQuery(body)
-		got, err := ParseClientAuthentication(header, NewParams(values))
+		got, err := parseClientAuthentication(header, NewParams(values))
 		if err != nil {
 			if got.ClientID != "" || got.Secret != "" || got.Assertion != "" || !errors.Is(err, InvalidClient) && !errors.Is(err, InvalidRequest) {
 				t.Errorf("got %v with error %v", got, err)
@@ -120,7 +120,7 @@ func FuzzClientAuthentication(f *testing.F) {
 		if (got.Method == AuthBasic) != (header != "") || (got.Method == AuthPost) != (values.Get("client_secret") != "") || got.Method == AuthNone && got.Secret != "" {
 			t.Errorf("%q and %q were taken for %s", header, body, got.Method)
 		}
-		if (got.Method == AuthPrivateKeyJWT) != (got.Assertion != "") || got.Assertion != values.Get("client_assertion") || got.Assertion != "" && values.Get("client_assertion_type") != AssertionTypeJWT {
+		if (got.Method == AuthPrivateKeyJWT) != (got.Assertion != "") || got.Assertion != values.Get("client_assertion") || got.Assertion != "" && values.Get("client_assertion_type") != assertionType {
 			t.Errorf("%q was taken for %s with the assertion %q", body, got.Method, got.Assertion)
 		}
 		if id := values.Get("client_id"); id != "" && id != got.ClientID {
@@ -134,7 +134,7 @@ func FuzzBasicRoundTrip(f *testing.F) {
 	f.Add("app", "secret")
 	f.Add(" %&+£€", "a:b%+ ")
 	f.Fuzz(func(t *testing.T, id, secret string) {
-		got, err := ParseClientAuthentication(basic(url.QueryEscape(id)+":"+url.QueryEscape(secret)), Params{})
+		got, err := parseClientAuthentication(basic(url.QueryEscape(id)+":"+url.QueryEscape(secret)), Params{})
 		if id == "" || !isText(id) || !isText(secret) {
 			if err == nil {
 				t.Errorf("accepted %q with %q", id, secret)

@@ -68,14 +68,14 @@ func (e *Error) Is(target error) bool { return target == e.Code }
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Cause }
 
-// MaxDescriptionLength is how many bytes of a description leave the server.
-const MaxDescriptionLength = 400
+// maxDescriptionLength is how many bytes of a description leave the server.
+const maxDescriptionLength = 400
 
 // Outside is what may leave the server: the code and the description of err, or server_error for anything else. The description has only
 // the characters that RFC 6749 §4.1.2.1 and §5.2 allow, whatever input it echoes.
 func Outside(err error) (Code, string) {
 	if e, ok := errors.AsType[*Error](err); ok {
-		return e.Code, SafeDescription(e.Description)
+		return e.Code, safeDescription(e.Description)
 	}
 	if code, ok := errors.AsType[Code](err); ok {
 		return code, ""
@@ -83,9 +83,9 @@ func Outside(err error) (Code, string) {
 	return ServerError, "The server could not answer. Try again; if it lasts, tell its operator the request id."
 }
 
-// SafeDescription is s as an error_description: %x20-21 / %x23-5B / %x5D-7E (RFC 6749 §5.2), at most MaxDescriptionLength bytes.
+// safeDescription is s as an error_description: %x20-21 / %x23-5B / %x5D-7E (RFC 6749 §5.2), at most maxDescriptionLength bytes.
 // Quotation marks become apostrophes, everything else that is not allowed a question mark.
-func SafeDescription(s string) string {
+func safeDescription(s string) string {
 	safe := strings.Map(func(r rune) rune {
 		switch {
 		case r == '"':
@@ -95,8 +95,8 @@ func SafeDescription(s string) string {
 		}
 		return r
 	}, s)
-	if len(safe) > MaxDescriptionLength {
-		safe = safe[:MaxDescriptionLength-3] + "..."
+	if len(safe) > maxDescriptionLength {
+		safe = safe[:maxDescriptionLength-3] + "..."
 	}
 	return safe
 }

@@ -43,14 +43,14 @@ func TestDescriptionHasOnlyTheCharactersOfRFC6749(t *testing.T) {
 		"bad\xff\x00\x7f":               "bad???",
 		"":                              "",
 	} {
-		if got := SafeDescription(in); got != want {
-			t.Errorf("SafeDescription(%q) = %q, want %q", in, got, want)
+		if got := safeDescription(in); got != want {
+			t.Errorf("safeDescription(%q) = %q, want %q", in, got, want)
 		}
 		if _, got := Outside(InvalidScope.Errorf("%s", in)); got != want {
 			t.Errorf("Outside(%q) = %q, want %q", in, got, want)
 		}
 	}
-	if got := SafeDescription(strings.Repeat("\u00e9", 10_000)); len(got) != MaxDescriptionLength || !strings.HasSuffix(got, "...") {
+	if got := safeDescription(strings.Repeat("\u00e9", 10_000)); len(got) != maxDescriptionLength || !strings.HasSuffix(got, "...") {
 		t.Errorf("a long description became %d bytes, %q", len(got), got)
 	}
 }
@@ -60,8 +60,8 @@ func FuzzSafeDescription(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		got := SafeDescription(s)
-		if len(got) > MaxDescriptionLength {
+		got := safeDescription(s)
+		if len(got) > maxDescriptionLength {
 			t.Errorf("%d bytes", len(got))
 		}
 		for _, c := range []byte(got) {
@@ -69,7 +69,7 @@ func FuzzSafeDescription(f *testing.F) {
 				t.Errorf("%q has %q", got, c)
 			}
 		}
-		if again := SafeDescription(got); again != got {
+		if again := safeDescription(got); again != got {
 			t.Errorf("made safe twice: %q, then %q", got, again)
 		}
 	})

@@ -13,8 +13,8 @@ type CodeChallenge string
 // MethodS256 is the only code_challenge_method: "plain" would show the verifier to whoever sees the request (RFC 7636 §7.2).
 const MethodS256 = "S256"
 
-// ParseCodeChallenge is invalid_request unless s is 43 characters of base64url that decode to 32 bytes.
-func ParseCodeChallenge(s string) (CodeChallenge, error) {
+// parseCodeChallenge is invalid_request unless s is 43 characters of base64url that decode to 32 bytes.
+func parseCodeChallenge(s string) (CodeChallenge, error) {
 	if !isHash(s) {
 		return "", InvalidRequest.Errorf("code_challenge must be the SHA-256 of the code_verifier in base64url without padding: 43 characters of A-Z a-z 0-9 - _")
 	}
@@ -28,19 +28,19 @@ func isHash(s string) bool {
 	return err == nil && len(s) == 43 && len(b) == sha256.Size
 }
 
-// ChallengeS256 is the challenge of a verifier (RFC 7636 §4.2).
-func ChallengeS256(verifier string) CodeChallenge {
+// challengeS256 is the challenge of a verifier (RFC 7636 §4.2).
+func challengeS256(verifier string) CodeChallenge {
 	hash := sha256.Sum256([]byte(verifier))
 	return CodeChallenge(base64.RawURLEncoding.EncodeToString(hash[:]))
 }
 
 // Verify reports, in constant time, whether verifier is the challenge's (RFC 7636 §4.6).
 func (c CodeChallenge) Verify(verifier string) bool {
-	return subtle.ConstantTimeCompare([]byte(ChallengeS256(verifier)), []byte(c)) == 1
+	return subtle.ConstantTimeCompare([]byte(challengeS256(verifier)), []byte(c)) == 1
 }
 
-// ParseCodeVerifier is invalid_request unless s is 43 to 128 unreserved characters (RFC 7636 §4.1).
-func ParseCodeVerifier(s string) (string, error) {
+// parseCodeVerifier is invalid_request unless s is 43 to 128 unreserved characters (RFC 7636 §4.1).
+func parseCodeVerifier(s string) (string, error) {
 	if len(s) < 43 || len(s) > 128 || strings.ContainsFunc(s, reserved) {
 		return "", InvalidRequest.Errorf("code_verifier must be 43 to 128 characters of A-Z a-z 0-9 - . _ ~")
 	}

@@ -13,17 +13,17 @@ const (
 )
 
 func TestPKCEVectorOfRFC7636(t *testing.T) {
-	if got := ChallengeS256(rfcVerifier); got != rfcChallenge {
+	if got := challengeS256(rfcVerifier); got != rfcChallenge {
 		t.Errorf("challenge is %q, want %q", got, rfcChallenge)
 	}
-	challenge, err := ParseCodeChallenge(rfcChallenge)
+	challenge, err := parseCodeChallenge(rfcChallenge)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if !challenge.Verify(rfcVerifier) {
 		t.Error("the vector's verifier is refused")
 	}
-	if _, err := ParseCodeVerifier(rfcVerifier); err != nil {
+	if _, err := parseCodeVerifier(rfcVerifier); err != nil {
 		t.Error(err)
 	}
 }
@@ -49,21 +49,21 @@ func TestParseCodeChallenge(t *testing.T) {
 		strings.Repeat("+", 43), strings.Repeat("/", 43), strings.Repeat("é", 21) + "a", rfcChallenge + "\n", rfcChallenge[:42] + "\n", rfcChallenge[:42] + " ",
 		rfcChallenge[:40] + "\r\n\n",
 	} {
-		_, err := ParseCodeChallenge(bad)
+		_, err := parseCodeChallenge(bad)
 		wantCode(t, err, InvalidRequest, "code_challenge must be")
 	}
 }
 
 func TestParseCodeVerifier(t *testing.T) {
 	for n, want := range map[int]Code{0: InvalidRequest, 42: InvalidRequest, 43: "", 128: "", 129: InvalidRequest} {
-		_, err := ParseCodeVerifier(strings.Repeat("a", n))
+		_, err := parseCodeVerifier(strings.Repeat("a", n))
 		wantCode(t, err, want, "43 to 128")
 	}
-	if _, err := ParseCodeVerifier("ABCXYZabcxyz0189-._~" + strings.Repeat("-", 23)); err != nil {
+	if _, err := parseCodeVerifier("ABCXYZabcxyz0189-._~" + strings.Repeat("-", 23)); err != nil {
 		t.Errorf("unreserved characters: %v", err)
 	}
 	for _, bad := range []string{"+", "/", "=", " ", "é", "%", "\x00", "\xff", ":", "@", "[", "`", "{", "\x7f"} {
-		_, err := ParseCodeVerifier(strings.Repeat("a", 50) + bad)
+		_, err := parseCodeVerifier(strings.Repeat("a", 50) + bad)
 		wantCode(t, err, InvalidRequest, "code_verifier must be")
 	}
 }
@@ -73,14 +73,14 @@ func FuzzCodeChallenge(f *testing.F) {
 	f.Add("", "")
 	f.Add("a", strings.Repeat("A", 43))
 	f.Fuzz(func(t *testing.T, verifier, text string) {
-		own := ChallengeS256(verifier)
-		if parsed, err := ParseCodeChallenge(string(own)); err != nil || parsed != own || !parsed.Verify(verifier) {
+		own := challengeS256(verifier)
+		if parsed, err := parseCodeChallenge(string(own)); err != nil || parsed != own || !parsed.Verify(verifier) {
 			t.Errorf("the challenge %q of %q: parsed as %q, %v, or refused", own, verifier, parsed, err)
 		}
 		if own.Verify(verifier + "x") {
 			t.Errorf("the challenge of %q accepts a longer verifier", verifier)
 		}
-		parsed, err := ParseCodeChallenge(text)
+		parsed, err := parseCodeChallenge(text)
 		if err != nil && !errors.Is(err, InvalidRequest) {
 			t.Errorf("the error %v is not invalid_request", err)
 		}
@@ -98,7 +98,7 @@ func FuzzCodeVerifier(f *testing.F) {
 	f.Add(strings.Repeat("~", 128))
 	f.Add(strings.Repeat("é", 43))
 	f.Fuzz(func(t *testing.T, s string) {
-		got, err := ParseCodeVerifier(s)
+		got, err := parseCodeVerifier(s)
 		if err != nil {
 			if got != "" || !errors.Is(err, InvalidRequest) {
 				t.Errorf("got %q with error %v", got, err)

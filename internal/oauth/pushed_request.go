@@ -18,7 +18,7 @@ type PushedRequest struct {
 // ParsePushedRequest reads a pushed authorization request; authorization is the Authorization header, or "". It is invalid_request when the request contains request_uri.
 // What it asks for is not looked at. With an error about the client's authentication, Client.Method is what was tried.
 func ParsePushedRequest(authorization string, p Params) (PushedRequest, error) {
-	client, err := ParseClientAuthentication(authorization, p)
+	client, err := parseClientAuthentication(authorization, p)
 	if err != nil {
 		return PushedRequest{Client: client}, err
 	}

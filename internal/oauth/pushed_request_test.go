@@ -61,7 +61,7 @@ func TestPushedRequestRefuses(t *testing.T) {
 	}{
 		{"client_id=app&request_uri=urn:ietf:params:oauth:request_uri:x", InvalidRequest, AuthNone, "request_uri must not be pushed"},
 		{"client_id=app&request_uri=x&request_uri=y", InvalidRequest, AuthNone, "request_uri was sent 2 times"},
-		{"client_id=app&client_assertion=x&client_assertion_type=" + AssertionTypeJWT, InvalidClient, AuthPrivateKeyJWT, "client_assertion"},
+		{"client_id=app&client_assertion=x&client_assertion_type=" + assertionType, InvalidClient, AuthPrivateKeyJWT, "client_assertion"},
 		{"", InvalidClient, AuthNone, "did not say who it is"},
 	} {
 		r, err := ParsePushedRequest("", query(t, tt.body))

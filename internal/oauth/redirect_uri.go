@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// MaxRedirectURILength is how many bytes a redirect URI may have.
-const MaxRedirectURILength = 2000
+// maxRedirectURILength is how many bytes a redirect URI may have.
+const maxRedirectURILength = 2000
 
 // responseParams are the parameters of an authorization response. A redirect URI that brings one of its own would make the response ambiguous.
 var responseParams = []string{"code", "state", "iss", "error", "error_description", "error_uri", "access_token", "id_token"}
@@ -22,8 +22,8 @@ func CheckRedirectURI(uri string, public bool) error {
 	if uri == "" {
 		return errors.New("the redirect URI is empty")
 	}
-	if len(uri) > MaxRedirectURILength {
-		return fmt.Errorf("the redirect URI is %d bytes long; at most %d are allowed", len(uri), MaxRedirectURILength)
+	if len(uri) > maxRedirectURILength {
+		return fmt.Errorf("the redirect URI is %d bytes long; at most %d are allowed", len(uri), maxRedirectURILength)
 	}
 	if err := checkCharacters(uri); err != nil {
 		return err

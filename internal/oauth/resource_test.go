@@ -17,7 +17,7 @@ func TestResource(t *testing.T) {
 		{[]string{"https://rs.example.com/"}, []string{"https://rs.example.com/"}}, // RFC 8707 §2.1
 		{[]string{"https://rs.example.com"}, []string{"https://rs.example.com"}},
 		{[]string{"https://b.example", "https://a.example:8443/x?y=z", "https://b.example"}, []string{"https://b.example", "https://a.example:8443/x?y=z"}},
-		{[]string{"HTTPS://A.example/%7e"}, []string{"HTTPS://A.example/%7e"}}, // nothing is normalised
+		{[]string{"HTTPS://A.example/%7e"}, []string{"HTTPS://A.example/%7e"}}, // as it was sent
 		{[]string{"urn:example:api", "com.example:/api", "http://[::1]:80"}, []string{"urn:example:api", "com.example:/api", "http://[::1]:80"}},
 	} {
 		if got, err := parseResource(NewParams(url.Values{"resource": tt.sent})); err != nil || !reflect.DeepEqual(got, tt.want) {
@@ -40,6 +40,50 @@ func TestResource(t *testing.T) {
 	}
 	_, err := parseResource(NewParams(url.Values{"resource": many}))
 	wantCode(t, err, InvalidTarget, "more than 10")
+}
+
+func TestSameResource(t *testing.T) {
+	for _, tt := range []struct {
+		a, b string
+		same bool
+	}{
+		{"https://api.example", "https://api.example/", true},
+		{"https://api.example", "HTTPS://API.Example:443", true},
+		{"http://api.example:80/", "http://api.example", true},
+		{"https://api.example?x=1", "https://api.example/?x=1", true},
+		{"https://api.example:8443", "https://api.example:8443/", true},
+		{"https://[2001:DB8::1]:443/x", "https://[2001:db8::1]/x", true},
+		{"https://u@API.example/x", "https://u@api.example/x", true},
+		{"URN:example:api", "urn:example:api", true},
+		{"com.example://API/x", "com.example://api/x", true},
+
+		{"https://api.example/mcp", "https://api.example/mcp/", false},
+		{"https://api.example/", "https://api.example//", false},
+		{"https://api.example/A", "https://api.example/a", false},
+		{"https://api.example/%7e", "https://api.example/~", false},
+		{"https://api.example/%7E", "https://api.example/%7e", false},
+		{"https://api.example/x?A", "https://api.example/x?a", false},
+		{"https://api.example/./x", "https://api.example/x", false},
+		{"https://U@api.example/x", "https://u@api.example/x", false},
+		{"http://api.example", "https://api.example", false},
+		{"http://api.example:443", "http://api.example", false},
+		{"https://api.example:80", "https://api.example", false},
+		{"https://api.example:8443", "https://api.example", false},
+		{"https://api.example:4430", "https://api.example", false},
+		{"https://api.example.evil", "https://api.example", false},
+		{"https://api.example/:443", "https://api.example/", false},
+		{"urn:example:API", "urn:example:api", false},
+		{"com.example://api", "com.example://api/", false},
+		{"api", "API", false},
+		{"", "https://", false},
+	} {
+		if got := SameResource(tt.a, tt.b); got != tt.same {
+			t.Errorf("%q and %q: got %v, want %v", tt.a, tt.b, got, tt.same)
+		}
+		if got := SameResource(tt.b, tt.a); got != tt.same {
+			t.Errorf("%q and %q: got %v, want %v", tt.b, tt.a, got, tt.same)
+		}
+	}
 }
 
 func FuzzResource(f *testing.F) {

@@ -12,7 +12,7 @@ type TokenParameter struct {
 // ParseTokenParameter reads token and the client's authentication; authorization is the Authorization header, or "". It is invalid_request when token is missing.
 // With an error about the client's authentication, Client.Method is what was tried.
 func ParseTokenParameter(authorization string, p Params) (TokenParameter, error) {
-	client, err := ParseClientAuthentication(authorization, p)
+	client, err := parseClientAuthentication(authorization, p)
 	if err != nil {
 		return TokenParameter{Client: client}, err
 	}

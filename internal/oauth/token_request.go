@@ -32,7 +32,7 @@ func ParseTokenRequest(authorization string, p Params) (TokenRequest, error) {
 	}
 	switch grantType := GrantType(text); grantType {
 	case GrantAuthorizationCode, GrantRefreshToken, GrantClientCredentials:
-		client, err := ParseClientAuthentication(authorization, p)
+		client, err := parseClientAuthentication(authorization, p)
 		return TokenRequest{GrantType: grantType, Client: client, params: p}, err
 	case "":
 		return TokenRequest{}, InvalidRequest.Errorf("grant_type is missing; send authorization_code, refresh_token or client_credentials as a form parameter in the body")
@@ -71,7 +71,7 @@ func (r TokenRequest) CodeExchange() (CodeExchange, error) {
 	if err != nil {
 		return CodeExchange{}, err
 	}
-	verifier, err := ParseCodeVerifier(text)
+	verifier, err := parseCodeVerifier(text)
 	if err != nil {
 		return CodeExchange{}, err
 	}

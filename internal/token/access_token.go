@@ -3,6 +3,7 @@ package token
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 )
 
 // AccessClaims is the payload of an access token (RFC 9068 §2.2), with the team. Times are seconds since 1970.
@@ -21,6 +22,25 @@ type AccessClaims struct {
 	GrantID      string        `json:"grant_id,omitempty"` // absent from machine tokens
 	ACR          string        `json:"acr,omitempty"`      // RFC 9470 §6.2
 	Confirmation *Confirmation `json:"cnf,omitempty"`
+}
+
+// machinePrefix begins the jti of a token that a machine client got for itself.
+const machinePrefix = "m."
+
+// NewFamilyTokenID is a new jti for an access token of a family: the family's id, a dot, and something random, so
+// that the access token alone says which family to end. resourceserver reads this format, too.
+func NewFamilyTokenID(family string) string { return family + "." + NewID() }
+
+// NewMachineTokenID is a new jti for the access token of a machine client, which has no family.
+func NewMachineTokenID() string { return machinePrefix + NewID() }
+
+// Machine reports whether a machine client got the token for itself.
+func (c AccessClaims) Machine() bool { return strings.HasPrefix(c.ID, machinePrefix) }
+
+// Family is the id of the family that the token comes from. A machine client's token has none.
+func (c AccessClaims) Family() string {
+	family, _, _ := strings.Cut(c.ID, ".")
+	return family
 }
 
 // Confirmation binds a token to a key (RFC 7800 §3.1, RFC 9449 §6.1).

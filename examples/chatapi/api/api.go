@@ -1,8 +1,8 @@
-// Package api is the example of a protected API: chatbots and their sessions, kept per team.
+// Package api is an example of a protected API: chatbots and their sessions, separate for each team.
 //
-// What to copy from it: every operation stands in one table (operations.go) with the scopes that it needs. The routes, the
-// checks and the OpenAPI document are all made from that table, so what is documented is what is enforced. Data is looked up
-// under the token's team only, so another team's data cannot be reached, not even by its id.
+// Two things are worth copying. One table (operations.go) lists every operation with the scopes that it needs, and the routes, the
+// checks and the OpenAPI document are made from it, so the document cannot differ from what is enforced. And data is looked up
+// only under the token's team, so a token cannot reach another team's data, even if it knows an id.
 package api
 
 import (
@@ -17,16 +17,16 @@ import (
 	"github.com/gatehouse-auth/gatehouse/resourceserver"
 )
 
-// Config is what an API needs to know.
+// Config is the configuration of the API.
 type Config struct {
 	Issuer       string                // the authorization server's URL, without a trailing slash
 	PublicURL    string                // where this API is reached, without /api/ and a trailing slash
-	DocsClientID string                // the public client as which /api/docs/try/ signs in; may be empty
+	DocsClientID string                // the public client that /api/docs/try/ uses; may be empty
 	Guard        *resourceserver.Guard // checks the tokens
 	Now          func() time.Time      // time.Now when nil
 }
 
-// New is the API, its OpenAPI document and its documentation, all below /api/, and its metadata below /.well-known/.
+// New returns the API with its OpenAPI document and its documentation below /api/, and its metadata below /.well-known/.
 func New(cfg Config) http.Handler {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
@@ -44,12 +44,12 @@ func New(cfg Config) http.Handler {
 	for path, m := range byPath {
 		handle(mux, path, m)
 	}
-	// Applications that know only the API's URL find the authorization server and the scopes here (RFC 9728).
+	// Here an application that knows only the API's URL finds the authorization server and the scopes (RFC 9728).
 	handle(mux, cfg.Guard.MetadataPath(), methods{"GET": cfg.Guard.Metadata()})
 	handle(mux, "/api/schema/", methods{"GET": schemaHandler(doc)})
 	handleDocs(mux, cfg, doc)
 	nothing := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		answer(w, http.StatusNotFound, problem{"not_found", "there is nothing at this address; " + cfg.PublicURL + "/api/docs/ lists what there is"})
+		answer(w, http.StatusNotFound, problem{"not_found", "this endpoint does not exist; " + cfg.PublicURL + "/api/docs/ lists all endpoints"})
 	})
 	mux.Handle("/api/", nothing)
 	mux.Handle("/api", nothing)
@@ -58,7 +58,7 @@ func New(cfg Config) http.Handler {
 
 const maxBody = 64 << 10
 
-// methods answers one path: 405 with Allow for what it does not have.
+// methods serves one path. It answers other methods with 405 and Allow.
 type methods map[string]http.Handler
 
 func (m methods) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -76,17 +76,17 @@ func (m methods) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	slices.Sort(allowed)
 	w.Header().Set("Allow", strings.Join(allowed, ", "))
-	answer(w, http.StatusMethodNotAllowed, problem{"method_not_allowed", "this address answers " + strings.Join(allowed, ", ")})
+	answer(w, http.StatusMethodNotAllowed, problem{"method_not_allowed", "this endpoint accepts " + strings.Join(allowed, ", ")})
 }
 
-// handle routes a path with and without its trailing slash: a redirect would make a GET of a POST in many clients.
+// handle routes a path with and without its trailing slash. It does not redirect, because many clients turn a redirected POST into a GET.
 func handle(mux *http.ServeMux, path string, h http.Handler) {
 	path = strings.TrimSuffix(path, "/")
 	mux.Handle(path, h)
 	mux.Handle(path+"/{$}", h)
 }
 
-// problem is an error answer, of the same shape as those of the resource server's checks.
+// problem is an error response, in the same form as those of the resourceserver package.
 type problem struct {
 	Code        string `json:"error"`
 	Description string `json:"error_description"`
@@ -94,7 +94,7 @@ type problem struct {
 
 func (p problem) Error() string { return p.Description }
 
-// Errors of the operations. The same answer for what is not there and for what is another team's.
+// Errors of the operations. Missing objects and objects of other teams get the same response.
 var (
 	errNoChatbot = problem{"not_found", "this team has no such chatbot"}
 	errNoSession = problem{"not_found", "this team has no such session"}
@@ -102,7 +102,7 @@ var (
 
 func invalid(description string) problem { return problem{"invalid_request", description} }
 
-// handler reads the request's body, performs the operation for the token's team, and writes its answer.
+// handler performs the operation for the token's team, and writes the response.
 func (op operation) handler(teams *teams) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		token := resourceserver.FromContext(r.Context())
@@ -119,7 +119,7 @@ func (op operation) handler(teams *teams) http.Handler {
 		case refused:
 			answer(w, http.StatusBadRequest, p)
 		default:
-			answer(w, http.StatusInternalServerError, problem{"server_error", "this is our mistake; try again later"})
+			answer(w, http.StatusInternalServerError, problem{"server_error", "something went wrong in the API; try again later"})
 		}
 	})
 }

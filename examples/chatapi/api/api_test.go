@@ -84,7 +84,7 @@ func TestTeamsSeeTheirOwnDataOnly(t *testing.T) {
 	}
 }
 
-// Another team's data and what does not exist are answered alike.
+// Objects of other teams and missing objects get the same response.
 func notFound(t *testing.T, f fixture, method, path, token, body string) {
 	t.Helper()
 	response := f.call(method, path, token, body)
@@ -151,7 +151,7 @@ func TestBodiesAreChecked(t *testing.T) {
 		{"/api/sessions/", `{}`, `"chatbot" is missing`},
 		{"/api/sessions/", `{"chatbot":7}`, `"chatbot" must be a string`},
 		{"/api/sessions/", `{"chatbot":"none"}`, `"chatbot" is not the id`},
-		{"/api/sessions/", `{"chat":"` + bot + `"}`, `"chat" is not known`},
+		{"/api/sessions/", `{"chat":"` + bot + `"}`, `"chat" is not a known member`},
 		{"/api/sessions/", `[]`, "not a JSON object"},
 		{"/api/sessions/", `{"chatbot":"` + bot + `"} {}`, "after its JSON object"},
 		{"/api/sessions/", `{"chatbot":"` + bot + `","participant":"` + strings.Repeat("x", 101) + `"}`, "at most 100"},

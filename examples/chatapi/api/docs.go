@@ -57,7 +57,7 @@ type tryView struct {
 	Scopes                               string
 }
 
-// handleDocs adds the documentation's pages and files.
+// handleDocs adds the pages and files of the documentation.
 func handleDocs(mux *http.ServeMux, cfg Config, doc *openapi3.T) {
 	redirectURL := cfg.PublicURL + docsPath + "oauth2-redirect.html"
 	var names []string
@@ -69,18 +69,18 @@ func handleDocs(mux *http.ServeMux, cfg Config, doc *openapi3.T) {
 	}
 	const plain = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
 	show(docsPath, "docs.html", plain, newDocsView(cfg, doc))
-	// Swagger UI brings its icons as data: and calls the token endpoint from the browser.
+	// Swagger UI has icons as data: URLs, and calls the token endpoint from the browser.
 	scripted := strings.Replace(plain, "img-src 'self'", "img-src 'self' data:; script-src 'self'; connect-src 'self' "+origin(cfg.Issuer), 1)
 	show(docsPath+"try/", "try.html", scripted, tryView{doc.Info.Title, cfg.DocsClientID, redirectURL, cfg.Issuer, strings.Join(names, " ")})
 	show(docsPath+"oauth2-redirect.html/", "redirect.html", scripted, nil)
 	handle(mux, docsPath+"static/{file}/", methods{"GET": http.HandlerFunc(static)})
 }
 
-// page renders a view once: what it shows does not change while the server runs.
+// page renders a view once, because it does not change while the server runs.
 func page(name, policy string, view any) http.Handler {
 	var body bytes.Buffer
 	if err := pages.ExecuteTemplate(&body, name, view); err != nil {
-		panic("render " + name + ": " + err.Error()) // a mistake in the template; a test would have found it
+		panic("render " + name + ": " + err.Error()) // a mistake in the template, which the tests find
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		header := w.Header()
@@ -89,12 +89,12 @@ func page(name, policy string, view any) http.Handler {
 		header.Set("Content-Security-Policy", policy)
 		header.Set("Referrer-Policy", "no-referrer")
 		header.Set("X-Content-Type-Options", "nosniff")
-		header.Set("Cache-Control", "no-store") // the redirect page is opened with a code in its URL
+		header.Set("Cache-Control", "no-store") // the URL of the redirect page contains a code
 		w.Write(body.Bytes())
 	})
 }
 
-// static serves what the pages need, by ETag.
+// static serves the pages' files, with an ETag.
 func static(w http.ResponseWriter, r *http.Request) {
 	name := r.PathValue("file")
 	content, err := staticFiles.ReadFile("static/" + name)
@@ -102,7 +102,7 @@ func static(w http.ResponseWriter, r *http.Request) {
 		content, err = swaggerFile(name)
 	}
 	if err != nil {
-		answer(w, http.StatusNotFound, problem{"not_found", "there is no such file"})
+		answer(w, http.StatusNotFound, problem{"not_found", "this file does not exist"})
 		return
 	}
 	sum := sha256.Sum256(content)
@@ -115,14 +115,14 @@ func static(w http.ResponseWriter, r *http.Request) {
 	http.ServeContent(w, r, name, time.Time{}, bytes.NewReader(content))
 }
 
-// newDocsView is made from the document, so that the page cannot say anything else.
+// newDocsView makes the view from the document, so that page and document cannot differ.
 func newDocsView(cfg Config, doc *openapi3.T) docsView {
 	flow := doc.Components.SecuritySchemes[securityScheme].Value.Flows.AuthorizationCode
 	v := docsView{
 		Title: doc.Info.Title, Description: doc.Info.Description, PublicURL: cfg.PublicURL, Issuer: cfg.Issuer, Guide: cfg.Issuer + "/docs/guide/",
 		AuthorizationURL: flow.AuthorizationURL, TokenURL: flow.TokenURL,
 	}
-	for _, op := range operations { // for their order only
+	for _, op := range operations { // only for the order
 		v.Endpoints = append(v.Endpoints, newEndpointView(op.method, op.path, doc.Paths.Value(op.path).GetOperation(op.method)))
 	}
 	for _, s := range scopes {

@@ -25,7 +25,7 @@ func servedDocument(t *testing.T, f fixture) *openapi3.T {
 	return doc
 }
 
-// The document is what is enforced: every operation is tried without a token, without each of its scopes, and with just what it says.
+// The document matches what is enforced. Every operation is tried without a token, without each of its scopes, and with exactly its scopes.
 func TestDocumentedScopesAreEnforced(t *testing.T) {
 	f := newFixture(t)
 	doc := servedDocument(t, f)
@@ -78,7 +78,7 @@ func tryOperation(t *testing.T, f fixture, method, path string, op *openapi3.Ope
 	}
 }
 
-// checkAnswer compares an answer with what the document says of it.
+// checkAnswer compares a response with the document.
 func checkAnswer(t *testing.T, op *openapi3.Operation, status int, body []byte) {
 	t.Helper()
 	documented := op.Responses.Status(status)

@@ -18,7 +18,7 @@ import (
 
 const publicURL = "https://api.example"
 
-// fixture is the API with an issuer's keys, so that a test can have any token.
+// fixture is the API with the issuer's keys, so that a test can make any token.
 type fixture struct {
 	http.Handler
 	issuer string
@@ -53,7 +53,7 @@ func newFixture(t *testing.T) fixture {
 	return fixture{api.New(api.Config{Issuer: issuer.URL, PublicURL: publicURL, DocsClientID: "docs-client", Guard: guard}), issuer.URL, keys}
 }
 
-// token is an access token for a team, whose id is its slug with "-id" after it.
+// token returns an access token for a team. The team's id is its slug and "-id".
 func (f fixture) token(t *testing.T, team string, scopes ...string) string {
 	t.Helper()
 	now := time.Now()
@@ -81,7 +81,7 @@ func (f fixture) call(method, path, accessToken, body string) *httptest.Response
 	return recorder
 }
 
-// get decodes the answer to a GET that succeeds.
+// get decodes the response of a successful GET.
 func get[T any](t *testing.T, f fixture, path, accessToken string) T {
 	t.Helper()
 	return decode[T](t, f.call("GET", path, accessToken, ""), http.StatusOK)

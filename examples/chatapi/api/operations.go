@@ -14,27 +14,27 @@ import (
 	"github.com/gatehouse-auth/gatehouse/resourceserver"
 )
 
-// operation is one thing that the API does. Its scopes are what the handler demands and what the document says.
+// operation is one operation of the API. Handler and document use the same scopes.
 type operation struct {
 	method  string
 	path    string // as in OpenAPI, with a trailing slash
 	id      string
 	summary string
 	scopes  []string
-	body    any // an example of the request's body; nil when there is none
-	status  int // of success
-	result  any // an example of the answer
+	body    any // an example of the request body, or nil
+	status  int // on success
+	result  any // an example of the response
 	perform func(call) (any, error)
 }
 
-// call is one request for an operation, with its verified token.
+// call is one request with its verified token.
 type call struct {
 	*http.Request
 	token *resourceserver.Token
 	teams *teams
 }
 
-// The scopes, in the order in which the documentation shows them.
+// The scopes, in the order of the documentation.
 var scopes = []struct{ name, description string }{
 	{"chatbot:read", "See the team's chatbots"},
 	{"chatbot:interact", "Send messages to the team's chatbots"},
@@ -45,7 +45,7 @@ var scopes = []struct{ name, description string }{
 // operations is the whole API.
 var operations = []operation{
 	{
-		method: "GET", path: "/api/me/", id: "me", summary: "Who and which team the token is for",
+		method: "GET", path: "/api/me/", id: "me", summary: "The person and the team that the token is for",
 		status: 200, result: exampleMe, perform: call.me,
 	},
 	{
@@ -57,7 +57,7 @@ var operations = []operation{
 		status: 200, result: exampleChatbot, perform: call.getChatbot,
 	},
 	{
-		method: "POST", path: "/api/chatbots/{id}/messages/", id: "sendMessage", summary: "Say something to a chatbot, in a session or a new one", scopes: []string{"chatbot:interact"},
+		method: "POST", path: "/api/chatbots/{id}/messages/", id: "sendMessage", summary: "Send a message to a chatbot, in an existing or a new session", scopes: []string{"chatbot:interact"},
 		body: newMessage{Message: "When do you open?", Session: exampleSession.ID}, status: 201, result: exampleExchange, perform: call.sendMessage,
 	},
 	{
@@ -74,12 +74,12 @@ var operations = []operation{
 	},
 }
 
-// list is what every list answers with.
+// list is the response of every list operation.
 type list[T any] struct {
 	Results []T `json:"results"`
 }
 
-// Me is what a token says about itself.
+// Me is the content of the token.
 type Me struct {
 	Subject  string   `json:"sub"`
 	ClientID string   `json:"client_id"`
@@ -135,7 +135,7 @@ type newMessage struct {
 	Session string `json:"session,omitempty"`
 }
 
-// Exchange is what was said and answered.
+// Exchange is a message and the reply.
 type Exchange struct {
 	Session string  `json:"session"`
 	Message Message `json:"message"`
@@ -158,7 +158,7 @@ func (c call) sendMessage() (any, error) {
 	return c.teams.of(c.token).say(chatbot, body.Session, message)
 }
 
-// read decodes the body strictly: a member that is not known is an error, not ignored, so that a misspelling is noticed.
+// read decodes the body strictly. An unknown member is an error, so that misspellings are noticed.
 func (c call) read(into any) error {
 	if kind, _, _ := mime.ParseMediaType(c.Header.Get("Content-Type")); kind != "application/json" {
 		return invalid("send a JSON object with Content-Type: application/json")
@@ -174,7 +174,7 @@ func (c call) read(into any) error {
 			return invalid(fmt.Sprintf("%q must be a %s, not a %s", wrong.Field, wrong.Type, wrong.Value))
 		}
 		if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
-			return invalid(name + " is not known here")
+			return invalid(name + " is not a known member")
 		}
 		return invalid("the body is not a JSON object")
 	}
@@ -184,7 +184,7 @@ func (c call) read(into any) error {
 	return nil
 }
 
-// text is a required member of the body, without white space around it and at most limit characters long.
+// text returns a required member of the body without surrounding white space. It has at most limit characters.
 func text(member, value string, limit int) (string, error) {
 	value = strings.TrimSpace(value)
 	if value == "" {

@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// roles is what sample chatbots do. A team gets three in a row, chosen by its slug, and its name in front of each.
+// roles are the jobs of the sample chatbots. A team gets three consecutive ones, chosen by its slug, with its name in front.
 var roles = []struct{ name, description string }{
-	{"Front Desk", "Answers what visitors ask most: opening hours, the way, whom to call."},
+	{"Front Desk", "Answers common questions: opening hours, directions, contacts."},
 	{"Reading Coach", "Picks a text at the reader's level and asks about it afterwards."},
 	{"Appointment Book", "Finds a time that suits everybody and reminds them a day before."},
 	{"Harvest Helper", "Looks at the weather and says what to sow, water and pick this week."},
@@ -24,7 +24,7 @@ var roles = []struct{ name, description string }{
 	{"Welcome Guide", "Shows newcomers around in their first month."},
 }
 
-// talks is what was said in sample sessions, by turns, the person first.
+// talks are the messages of the sample sessions. Person and chatbot take turns; the person starts.
 var talks = []struct {
 	participant string
 	said        []string
@@ -34,7 +34,7 @@ var talks = []struct {
 	{"Mei", []string{"Can you send me what we talked about last week?", "I can read it to you: we settled on three small steps, and you have done two of them.", "Good. On to the third, then."}},
 }
 
-// sample is what a team starts with: the same at every start for the same team, and plainly another's for another.
+// sample returns the initial data of a team. It is the same at every start, and clearly different between teams.
 func sample(teamID, slug string, now func() time.Time) *teamData {
 	d := &teamData{teamID: teamID, now: now}
 	hash := fnv.New32a()
@@ -55,7 +55,7 @@ func sample(teamID, slug string, now func() time.Time) *teamData {
 	return d
 }
 
-// title makes "north-clinic" "North Clinic".
+// title turns "north-clinic" into "North Clinic".
 func title(slug string) string {
 	var words []string
 	for word := range strings.SplitSeq(slug, "-") {
@@ -66,13 +66,13 @@ func title(slug string) string {
 	return strings.Join(words, " ")
 }
 
-// identifier is the id of a team's n-th thing. No two teams share one.
+// identifier returns the id of a team's n-th object of a kind. Ids differ between teams.
 func identifier(teamID, kind string, n int) string {
 	sum := sha256.Sum256([]byte(kind + "\x00" + teamID + "\x00" + strconv.Itoa(n)))
 	return strings.ToLower(base32.StdEncoding.EncodeToString(sum[:])[:16])
 }
 
-// What the documentation shows.
+// The examples in the documentation.
 var (
 	exampleTime       = time.Date(2026, 3, 2, 9, 30, 0, 0, time.UTC)
 	exampleMe         = Me{Subject: "QK7V2M4Z…", ClientID: "X5RW3TDN…", Team: "acme", TeamID: "HJ2PLC6Y…", Scopes: []string{"chatbot:read", "session:read"}}

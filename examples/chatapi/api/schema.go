@@ -13,7 +13,7 @@ import (
 
 const securityScheme = "gatehouse"
 
-// document is the OpenAPI document of the operations.
+// document returns the OpenAPI document of the operations.
 func document(cfg Config) *openapi3.T {
 	names := map[string]string{}
 	for _, s := range scopes {
@@ -51,7 +51,7 @@ func (op operation) document() *openapi3.Operation {
 		o.AddParameter(openapi3.NewPathParameter(match[1]).WithSchema(openapi3.NewStringSchema()))
 	}
 	failures := map[int]problem{
-		http.StatusUnauthorized:       {"invalid_token", "No access token, or one that is not accepted here"},
+		http.StatusUnauthorized:       {"invalid_token", "There is no access token, or it is not valid for this API"},
 		http.StatusServiceUnavailable: {"temporarily_unavailable", "Tokens cannot be checked at the moment"},
 	}
 	if len(op.scopes) > 0 {
@@ -62,7 +62,7 @@ func (op operation) document() *openapi3.Operation {
 	}
 	if op.body != nil {
 		o.RequestBody = &openapi3.RequestBodyRef{Value: openapi3.NewRequestBody().WithRequired(true).WithContent(jsonContent(op.body))}
-		failures[http.StatusBadRequest] = invalid("The body is not as it should be; the description says why")
+		failures[http.StatusBadRequest] = invalid("The body is not valid; the description says why")
 		failures[http.StatusRequestEntityTooLarge] = invalid("The body is larger than " + byteCount(maxBody))
 	}
 	o.Responses = openapi3.NewResponsesWithCapacity(len(failures) + 1)
@@ -73,14 +73,14 @@ func (op operation) document() *openapi3.Operation {
 	return o
 }
 
-// jsonContent describes a JSON body by an example of it.
+// jsonContent describes a JSON body by an example.
 func jsonContent(example any) openapi3.Content {
 	content := openapi3.NewContentWithJSONSchema(schemaOf(reflect.TypeOf(example)))
 	content["application/json"].Example = example
 	return content
 }
 
-// schemaOf describes what encoding/json makes of a type. It knows what this package's types are made of, and no more.
+// schemaOf describes the JSON of a type. It supports only what this package's types need.
 func schemaOf(t reflect.Type) *openapi3.Schema {
 	switch {
 	case t == reflect.TypeFor[time.Time]():

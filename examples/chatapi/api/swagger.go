@@ -9,13 +9,13 @@ import (
 	"strings"
 )
 
-// swagger is swagger-ui-dist 5.35.0 from npm, unchanged but compressed, with its licence: to take another version, unpack it and
+// swagger is swagger-ui-dist 5.35.0 from npm with its licence, unchanged but compressed. To update it, unpack the new version and
 // run gzip -9n on swagger-ui.css and swagger-ui-bundle.js.
 //
 //go:embed swagger
 var swagger embed.FS
 
-// swaggerFile is one of the files, possibly compressed.
+// swaggerFile returns one of the files, possibly compressed.
 func swaggerFile(name string) ([]byte, error) {
 	if content, err := swagger.ReadFile("swagger/" + name + ".gz"); err == nil {
 		return content, nil
@@ -25,7 +25,7 @@ func swaggerFile(name string) ([]byte, error) {
 
 func compressed(content []byte) bool { return bytes.HasPrefix(content, []byte{0x1f, 0x8b}) }
 
-// encoded is a compressed file as the client takes it: as it is where gzip is accepted, else unpacked.
+// encoded returns a compressed file: unchanged if the client accepts gzip, otherwise decompressed.
 func encoded(w http.ResponseWriter, r *http.Request, content []byte) []byte {
 	w.Header().Add("Vary", "Accept-Encoding")
 	if strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
@@ -36,7 +36,7 @@ func encoded(w http.ResponseWriter, r *http.Request, content []byte) []byte {
 	w.Header().Set("ETag", strings.TrimSuffix(etag, `"`)+`-plain"`)
 	reader, err := gzip.NewReader(bytes.NewReader(content))
 	if err != nil {
-		panic(err) // embedded, and a test reads it
+		panic(err) // the file is embedded, and a test reads it
 	}
 	plain, err := io.ReadAll(reader)
 	if err != nil {

@@ -9,11 +9,11 @@ import (
 	"github.com/gatehouse-auth/gatehouse/resourceserver"
 )
 
-// An example is not a database: everything is in memory, and what is too much is forgotten.
+// The example keeps everything in memory, within these limits.
 const (
-	maxTeams    = 1000 // the one that was away longest begins anew
-	maxSessions = 200  // per team; the oldest goes
-	maxMessages = 100  // per session; the oldest go
+	maxTeams    = 1000 // beyond that, the team that was used least recently is deleted
+	maxSessions = 200  // per team; beyond that, the oldest is deleted
+	maxMessages = 100  // per session; beyond that, the oldest are deleted
 )
 
 // Chatbot is one of a team's chatbots.
@@ -38,20 +38,20 @@ type Reference struct {
 	Name string `json:"name"`
 }
 
-// Message is one thing that was said.
+// Message is one message of a session.
 type Message struct {
 	Role      string    `json:"role"` // user or assistant
 	Content   string    `json:"content"`
 	CreatedAt time.Time `json:"created_at"`
 }
 
-// Transcript is a session with what was said in it.
+// Transcript is a session with its messages.
 type Transcript struct {
 	Session
 	Messages []Message `json:"messages"`
 }
 
-// teams is every team's data, each under the team's stable id.
+// teams holds the data of every team, by the team's stable id.
 type teams struct {
 	now  func() time.Time
 	mu   sync.Mutex
@@ -60,7 +60,7 @@ type teams struct {
 
 func newTeams(now func() time.Time) *teams { return &teams{now: now, byID: map[string]*teamData{}} }
 
-// of is the data of a token's team: the only way to any data. A team that was not seen before gets samples.
+// of returns the data of a token's team. There is no other way to reach data. A new team gets samples.
 func (t *teams) of(token *resourceserver.Token) *teamData {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -94,8 +94,8 @@ type teamData struct {
 	bots   []Chatbot // never changes
 
 	mu      sync.Mutex
-	talks   []*Transcript // the oldest first
-	started int           // sessions ever, for their ids
+	talks   []*Transcript // oldest first
+	started int           // number of sessions ever started, for their ids
 }
 
 func (d *teamData) chatbots() []Chatbot { return d.bots }
@@ -146,7 +146,7 @@ func (d *teamData) start(chatbotID, participant string) (Session, error) {
 	return d.open(bot, participant, d.now()).Session, nil
 }
 
-// open adds a session. The caller holds mu, or is the only one who knows d.
+// open adds a session. The caller holds mu, or d is not shared yet.
 func (d *teamData) open(bot Chatbot, participant string, at time.Time) *Transcript {
 	d.started++
 	at = at.UTC().Truncate(time.Second)
@@ -158,7 +158,7 @@ func (d *teamData) open(bot Chatbot, participant string, at time.Time) *Transcri
 	return t
 }
 
-// say adds a message and its reply to a session, a new one when sessionID is empty.
+// say adds a message and its reply to a session. If sessionID is empty, it starts a new session.
 func (d *teamData) say(bot Chatbot, sessionID, message string) (Exchange, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -183,10 +183,10 @@ func (t *Transcript) add(role, content string, at time.Time) Message {
 	return m
 }
 
-// replyTo is what an example can say.
+// replyTo returns the chatbot's reply.
 func replyTo(bot Chatbot, message string) string {
 	if short := []rune(message); len(short) > 80 {
 		message = string(short[:79]) + "…"
 	}
-	return fmt.Sprintf("%s here. You said “%s”. I am an example and have nothing better to answer yet.", bot.Name, message)
+	return fmt.Sprintf("%s here. You said “%s”. I am an example, so I have no better answer.", bot.Name, message)
 }

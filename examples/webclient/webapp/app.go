@@ -1,9 +1,9 @@
-// Package webapp is the example of a third-party web application: it connects to a team with Gatehouse and reads the team's
-// chatbots and sessions with the token that it gets.
+// Package webapp is an example of a third-party web application. It connects to a team with Gatehouse, and reads the team's
+// chatbots and sessions with its token.
 //
-// What to copy from it is connect.go and tokens.go. In the first, the state and the PKCE verifier are kept in the browser's session here,
-// each answer is used once, its issuer is compared, and tokens stay on the server. In the second, the connection is kept alive by refresh
-// tokens, and ended. The rest shows what was got, and how.
+// The files to copy from are connect.go and tokens.go. connect.go keeps the state and the PKCE verifier in the browser's session, uses
+// each response once, checks its issuer, and keeps tokens on the server. tokens.go refreshes and revokes the tokens. The other files
+// show the data, and the requests that were made.
 package webapp
 
 import (
@@ -18,15 +18,15 @@ import (
 	"golang.org/x/oauth2"
 )
 
-// Config is what the application needs to know.
+// Config is the configuration of the application.
 type Config struct {
-	Name         string       // of the application, on its pages; "Example application" when empty
+	Name         string       // shown on the pages; default "Example application"
 	Issuer       string       // the authorization server's URL, without a trailing slash
-	ClientID     string       // as registered there
+	ClientID     string       // as registered at the issuer
 	ClientSecret string       // empty for a public client
-	RedirectURI  string       // as registered there, byte for byte; its path is served here
-	API          string       // the API's URL, without /api/; the issuer when empty
-	HTTPClient   *http.Client // for token requests and API calls; one with a timeout of 10 s when nil
+	RedirectURI  string       // exactly as registered; the application serves its path
+	API          string       // the API's URL, without /api/; default the issuer
+	HTTPClient   *http.Client // for token requests and API calls; default a client with a timeout of 10 s
 	Now          func() time.Time
 }
 
@@ -40,7 +40,7 @@ type app struct {
 //go:embed static
 var staticFiles embed.FS
 
-// New is the application's pages. The error says which setting is missing.
+// New returns the application. The error names the wrong setting.
 func New(cfg Config) (http.Handler, error) {
 	redirect, err := url.Parse(cfg.RedirectURI)
 	switch {
@@ -56,7 +56,7 @@ func New(cfg Config) (http.Handler, error) {
 		Endpoint: oauth2.Endpoint{AuthURL: cfg.Issuer + "/o/authorize/", TokenURL: cfg.Issuer + "/o/token/", AuthStyle: oauth2.AuthStyleInHeader},
 	}
 	if cfg.ClientSecret == "" {
-		a.oauth.Endpoint.AuthStyle = oauth2.AuthStyleInParams // a public client only says who it is
+		a.oauth.Endpoint.AuthStyle = oauth2.AuthStyleInParams // a public client has only its id
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", a.home)
@@ -69,7 +69,7 @@ func New(cfg Config) (http.Handler, error) {
 	return a.headers(http.NewCrossOriginProtection().Handler(http.MaxBytesHandler(mux, 64<<10))), nil
 }
 
-// exactly is the pattern for a path alone: one that ends in a slash would stand for all below it.
+// exactly returns the pattern for one path. A pattern that ends with a slash would match everything below it.
 func exactly(path string) string {
 	if strings.HasSuffix(path, "/") {
 		return path + "{$}"
@@ -93,7 +93,7 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// headers are on every answer. Browsers apply form-action to the redirects that follow a form, so the issuer is in it.
+// headers sets the headers of every response. Browsers apply form-action also to redirects after a form, so it includes the issuer.
 func (a *app) headers(next http.Handler) http.Handler {
 	issuer, _ := url.Parse(a.Issuer)
 	policy := "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'self' " +

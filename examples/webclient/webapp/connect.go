@@ -12,8 +12,8 @@ import (
 	"golang.org/x/oauth2"
 )
 
-// connect sends the browser to the authorization server (RFC 6749 §4.1.1), with what ties the answer to this browser:
-// a state against forged answers, and the challenge of a verifier that never leaves this server (RFC 7636).
+// connect sends the browser to the authorization server (RFC 6749 §4.1.1). The state protects against forged responses. The
+// challenge belongs to a verifier that stays on this server (RFC 7636).
 func (a *app) connect(w http.ResponseWriter, r *http.Request) {
 	if err := r.ParseForm(); err != nil {
 		a.fail(w, r, http.StatusBadRequest, "The form could not be read.", err.Error())
@@ -32,18 +32,18 @@ func (a *app) connect(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, authorize, http.StatusSeeOther)
 }
 
-// callback takes the answer (RFC 6749 §4.1.2), whatever it is.
+// callback handles the authorization response (RFC 6749 §4.1.2).
 func (a *app) callback(w http.ResponseWriter, r *http.Request) {
 	session := a.sessions.of(r)
 	p, err := a.check(session, r.URL.Query())
 	if err != nil {
-		a.fail(w, r, http.StatusBadRequest, "The connection was not made.", err.Error())
+		a.fail(w, r, http.StatusBadRequest, "The team was not connected.", err.Error())
 		return
 	}
 	log := &exchanges{}
 	log.add(exchange{What: "The browser was sent to the authorization server", Sent: "GET " + readableURL(p.authorize)})
-	log.add(exchange{What: "It came back with a code", Sent: "GET " + readableURL(a.RedirectURI+"?"+r.URL.RawQuery)})
-	// The client for the exchange, and later for the API, writes down what it sends and gets.
+	log.add(exchange{What: "The browser came back with a code", Sent: "GET " + readableURL(a.RedirectURI+"?"+r.URL.RawQuery)})
+	// This client records requests and responses. It is used for the exchange, and later for the API.
 	client := log.client(a.HTTPClient)
 	ctx := context.WithValue(context.WithoutCancel(r.Context()), oauth2.HTTPClient, client)
 	token, err := a.oauth.Exchange(ctx, r.URL.Query().Get("code"), oauth2.VerifierOption(p.verifier))
@@ -55,32 +55,32 @@ func (a *app) callback(w http.ResponseWriter, r *http.Request) {
 	scope, _ := token.Extra("scope").(string)
 	c := newConnection(a, team, strings.Fields(scope), token, client, log)
 	for _, replaced := range session.add(c) {
-		replaced.tokens.Revoke() // nobody would use them any more; what cannot be revoked now ends by itself
+		replaced.tokens.Revoke() // a replaced connection is not used any more; if this fails, its tokens expire
 	}
-	// On to a page of its own: the code should not stay in the address bar.
+	// The redirect removes the code from the address bar.
 	http.Redirect(w, r, "/connections/"+c.ID, http.StatusSeeOther)
 }
 
-// check is the request that an answer belongs to. An answer is used once, and errors are believed only if they are an answer at all.
+// check returns the request that a response belongs to. Each response is used once. An error is only used after state and iss were checked.
 func (a *app) check(s *session, answer url.Values) (pending, error) {
 	for _, name := range []string{"state", "iss", "code", "error"} {
 		if len(answer[name]) > 1 {
-			return pending{}, fmt.Errorf("the answer has %q twice", name)
+			return pending{}, fmt.Errorf("the response has %q twice", name)
 		}
 	}
 	p, ok := s.take(answer.Get("state"), a.Now())
 	if !ok {
-		return pending{}, errors.New("this answer belongs to no request of this browser: it is too old, was used before, or somebody else began it")
+		return pending{}, errors.New("this response belongs to no request of this browser: it is too old, was used before, or was started by somebody else")
 	}
-	// RFC 9207 §2.4: an answer of another server must not get this one's codes, nor this server another's.
+	// RFC 9207 §2.4: a code must never be sent to a server that did not issue it.
 	if iss := answer.Get("iss"); iss != a.Issuer {
-		return pending{}, fmt.Errorf("the answer is from %q, not from %q", iss, a.Issuer)
+		return pending{}, fmt.Errorf("the response is from %q, not from %q", iss, a.Issuer)
 	}
 	if code := answer.Get("error"); code != "" {
 		return pending{}, answerError(code, answer.Get("error_description"))
 	}
 	if answer.Get("code") == "" {
-		return pending{}, errors.New("the answer has no code")
+		return pending{}, errors.New("the response has no code")
 	}
 	return p, nil
 }
@@ -92,7 +92,7 @@ func answerError(code, description string) error {
 	return errors.New(strings.TrimSuffix(code+": "+description, ": "))
 }
 
-// exchangeError is what the token endpoint said; of other failures, e.g. of the network, what happened.
+// exchangeError returns the error of the token endpoint, or the text of any other error.
 func exchangeError(err error) string {
 	if refused, ok := errors.AsType[*oauth2.RetrieveError](err); ok && refused.ErrorCode != "" {
 		return answerError(refused.ErrorCode, refused.ErrorDescription).Error()

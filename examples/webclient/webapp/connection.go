@@ -13,7 +13,7 @@ import (
 	"golang.org/x/oauth2"
 )
 
-// connection is one team that the person connected. Its client sends an access token with each call, and has it renewed when it is time.
+// connection is one team that the person connected. Its client sends a valid access token with each call, and refreshes it when needed.
 type connection struct {
 	ID     string
 	Team   string
@@ -35,7 +35,7 @@ func newConnection(a *app, team string, scopes []string, token *oauth2.Token, cl
 // Allowed reports whether the token has a scope.
 func (c *connection) Allowed(scope string) bool { return slices.Contains(c.Scopes, scope) }
 
-// What the API answers with, as far as this application uses it.
+// The parts of the API's responses that this application uses.
 type (
 	me struct {
 		Subject string `json:"sub"`
@@ -55,17 +55,17 @@ type (
 	}
 )
 
-// connection shows what a connection can see.
+// connection shows the data of a connection.
 func (a *app) connection(w http.ResponseWriter, r *http.Request) {
 	c := a.sessions.of(r).connection(r.PathValue("id"))
 	if c == nil {
-		a.fail(w, r, http.StatusNotFound, "There is no such connection.", "It was disconnected, or made in another browser.")
+		a.fail(w, r, http.StatusNotFound, "This connection does not exist.", "It was disconnected, or was made in another browser.")
 		return
 	}
 	a.showConnection(w, r, c, "")
 }
 
-// showConnection shows a connection and, if there is one, what went wrong with it.
+// showConnection shows a connection, and an error if there is one.
 func (a *app) showConnection(w http.ResponseWriter, r *http.Request, c *connection, failed string) {
 	view := connectionView{Connection: c}
 	var chatbots list[chatbot]
@@ -86,7 +86,7 @@ func (a *app) showConnection(w http.ResponseWriter, r *http.Request, c *connecti
 	a.show(w, http.StatusOK, "connection.html", "Team "+c.Team, view)
 }
 
-// fetch reads one address of the API. An error is for the person.
+// fetch reads from one endpoint of the API. The error is shown to the person.
 func (a *app) fetch(ctx context.Context, c *connection, path string, into any) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, a.API+path, nil)
 	if err != nil {
@@ -94,7 +94,7 @@ func (a *app) fetch(ctx context.Context, c *connection, path string, into any) e
 	}
 	response, err := c.client.Do(request)
 	if err != nil {
-		return fmt.Errorf("the API was not asked: %w", withoutURL(err))
+		return fmt.Errorf("the API could not be called: %w", withoutURL(err))
 	}
 	defer response.Body.Close()
 	body := io.LimitReader(response.Body, 1<<20)
@@ -105,14 +105,14 @@ func (a *app) fetch(ctx context.Context, c *connection, path string, into any) e
 		Code        string `json:"error"`
 		Description string `json:"error_description"`
 	}
-	json.NewDecoder(body).Decode(&refused) // what cannot be read stays empty
+	json.NewDecoder(body).Decode(&refused) // if the body has another form, the description stays empty
 	if response.StatusCode == http.StatusUnauthorized {
 		return fmt.Errorf("the API does not accept the token any more (%s): connect the team again", refused.Description)
 	}
 	return fmt.Errorf("the API answered %s: %s", response.Status, refused.Description)
 }
 
-// renew gets another access token now, to show how that goes. The application needs no such button: it renews by itself.
+// renew refreshes the token now, to show how it works. A real application needs no such button.
 func (a *app) renew(w http.ResponseWriter, r *http.Request) {
 	c := a.sessions.of(r).connection(r.PathValue("id"))
 	if c == nil {
@@ -126,8 +126,8 @@ func (a *app) renew(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, "/connections/"+c.ID, http.StatusSeeOther)
 }
 
-// disconnect ends a connection at the authorization server, and only then forgets it here: a token that was only forgotten would live on.
-// What the person agreed to is remembered at the authorization server until they take it back there.
+// disconnect revokes the tokens at the authorization server, and then deletes the connection. A token that is only deleted would stay valid.
+// The authorization server keeps the person's consent until they remove it there.
 func (a *app) disconnect(w http.ResponseWriter, r *http.Request) {
 	session := a.sessions.of(r)
 	c := session.connection(r.PathValue("id"))

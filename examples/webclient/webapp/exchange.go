@@ -16,13 +16,13 @@ import (
 
 const (
 	maxExchanges = 12
-	maxShown     = 16 << 10 // bytes of a body
+	maxShown     = 16 << 10 // bytes of a body that are shown
 )
 
-// exchange is a request and its response as the page shows them: secrets are shortened before they are kept.
+// exchange is a request and its response, as the page shows them. Secrets are shortened before they are stored.
 type exchange struct{ What, Sent, Got string }
 
-// exchanges is what was said for one connection: how it was made, and the latest calls.
+// exchanges are the requests of one connection: those that made it, and the latest.
 type exchanges struct {
 	mu  sync.Mutex
 	all []exchange
@@ -33,7 +33,7 @@ func (e *exchanges) add(x exchange) {
 	defer e.mu.Unlock()
 	e.all = append(e.all, x)
 	if len(e.all) > maxExchanges {
-		e.all = slices.Delete(e.all, 3, 4) // the first three are how the connection was made
+		e.all = slices.Delete(e.all, 3, 4) // the first three made the connection, and are kept
 	}
 }
 
@@ -43,7 +43,7 @@ func (e *exchanges) list() []exchange {
 	return slices.Clone(e.all)
 }
 
-// client is an HTTP client that writes down what it sends and gets.
+// client returns an HTTP client that records requests and responses.
 func (e *exchanges) client(base *http.Client) *http.Client {
 	client := *base
 	client.Transport = recorder{client.Transport, e}
@@ -55,7 +55,7 @@ type recorder struct {
 	log  *exchanges
 }
 
-// RoundTrip sends a request and keeps both sides of it, shortened.
+// RoundTrip sends a request, and records request and response with shortened secrets.
 func (rec recorder) RoundTrip(r *http.Request) (*http.Response, error) {
 	next := rec.next
 	if next == nil {
@@ -64,7 +64,7 @@ func (rec recorder) RoundTrip(r *http.Request) (*http.Response, error) {
 	x := exchange{What: whatIs(r), Sent: readableRequest(r)}
 	response, err := next.RoundTrip(r)
 	if err != nil {
-		x.Got = "no answer"
+		x.Got = "no response"
 		rec.log.add(x)
 		return nil, err
 	}
@@ -73,7 +73,7 @@ func (rec recorder) RoundTrip(r *http.Request) (*http.Response, error) {
 	return response, nil
 }
 
-// whatIs says in words what a request is for.
+// whatIs describes the purpose of a request.
 func whatIs(r *http.Request) string {
 	form := formOf(r)
 	switch {
@@ -84,10 +84,10 @@ func whatIs(r *http.Request) string {
 	case form.Has("token"):
 		return "The application ended the connection"
 	}
-	return "The application asked the API"
+	return "The application called the API"
 }
 
-// formOf is the form in a request's body; nil when it has none.
+// formOf returns the form in a request's body, or nil.
 func formOf(r *http.Request) url.Values {
 	if r.GetBody == nil {
 		return nil
@@ -134,7 +134,7 @@ func readableResponse(r *http.Response) string {
 	}
 	var indented bytes.Buffer
 	if json.Indent(&indented, bytes.TrimSpace(read), "", "  ") != nil {
-		return text // not JSON, or longer than what is shown: what cannot be shortened for certain is not kept
+		return text // not JSON, or cut off: secrets cannot be found reliably, so the body is not shown
 	}
 	return text + "\n\n" + jsonSecret.ReplaceAllStringFunc(indented.String(), func(member string) string {
 		parts := jsonSecret.FindStringSubmatch(member)
@@ -147,7 +147,7 @@ var (
 	secrets    = []string{"code", "code_verifier", "client_secret", "access_token", "refresh_token", "token"}
 )
 
-// readableURL is a URL with each parameter on its line.
+// readableURL formats a URL with one parameter per line.
 func readableURL(text string) string {
 	address, query, found := strings.Cut(text, "?")
 	values, err := url.ParseQuery(query)
@@ -170,7 +170,7 @@ func readableForm(values url.Values, indent string) string {
 	return strings.Join(lines, "\n")
 }
 
-// shorten keeps as much of a secret as tells two apart.
+// shorten keeps enough of a secret to tell two apart.
 func shorten(secret string) string {
 	if len(secret) <= 16 {
 		return "…"

@@ -20,7 +20,7 @@ func init() {
 	}
 }
 
-// layoutView is what every page has around its own view.
+// layoutView is the layout of every page, with the page's own view.
 type layoutView struct {
 	App, Title, Issuer string
 	Page               any
@@ -32,13 +32,13 @@ type homeView struct {
 	Scopes      []scopeChoice
 }
 
-// scopeChoice is a permission that the person can have the application ask for.
+// scopeChoice is a scope that the person can choose.
 type scopeChoice struct {
 	Name, Why string
 	Checked   bool
 }
 
-// connectionView is what one connection can see, and what was said for it.
+// connectionView is the data of one connection, and its requests.
 type connectionView struct {
 	Connection    *connection
 	Me            me
@@ -47,17 +47,17 @@ type connectionView struct {
 	Error         string
 	Expires       time.Time // of the access token
 	Renewable     bool
-	Renewed       int // times
+	Renewed       int // how often
 	Exchanges     []exchange
 }
 
-// disconnectedView says what has ended, and how.
+// disconnectedView is the page after disconnecting.
 type disconnectedView struct {
 	Team      string
 	Exchanges []exchange
 }
 
-// failureView says what went wrong.
+// failureView is the error page.
 type failureView struct{ Sentence, Detail string }
 
 func (a *app) home(w http.ResponseWriter, r *http.Request) {
@@ -75,7 +75,7 @@ func (a *app) home(w http.ResponseWriter, r *http.Request) {
 func (a *app) show(w http.ResponseWriter, status int, name, title string, view any) {
 	var body bytes.Buffer
 	if err := pages[name].ExecuteTemplate(&body, "layout.html", layoutView{a.Name, title, a.Issuer, view}); err != nil {
-		http.Error(w, "The page could not be made.", http.StatusInternalServerError)
+		http.Error(w, "The page could not be rendered.", http.StatusInternalServerError)
 		return
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
@@ -84,5 +84,5 @@ func (a *app) show(w http.ResponseWriter, status int, name, title string, view a
 }
 
 func (a *app) fail(w http.ResponseWriter, _ *http.Request, status int, sentence, detail string) {
-	a.show(w, status, "failure.html", "Not done", failureView{sentence, detail})
+	a.show(w, status, "failure.html", "Error", failureView{sentence, detail})
 }

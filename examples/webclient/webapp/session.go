@@ -8,23 +8,23 @@ import (
 	"time"
 )
 
-// An example keeps its sessions in memory, so their number is bounded; a product would use its database.
+// This example keeps sessions in memory, within these limits. A real application would use its database.
 const (
-	cookieName     = "webclient_session" // over https with the prefix __Host-: no other host of the domain can set it, and so have a person connect teams for it
+	cookieName     = "webclient_session" // over https it has the prefix __Host-, so that other hosts of the domain cannot set it and make a person connect a team for them
 	maxSessions    = 1000
-	maxPending     = 5 // requests under way in one browser, e.g. in several tabs
+	maxPending     = 5 // pending requests in one browser, e.g. in several tabs
 	maxConnections = 10
-	patience       = time.Hour // how long a person may take at the authorization server
+	patience       = time.Hour // how long a person may spend at the authorization server
 )
 
-// sessions are those of all browsers, by their cookie.
+// sessions holds the sessions of all browsers, by cookie value.
 type sessions struct {
 	now    func() time.Time
 	secure bool // cookies over https only
 
 	mu   sync.Mutex
 	byID map[string]*session
-	ids  []string // the oldest first
+	ids  []string // oldest first
 }
 
 func newSessions(now func() time.Time, secure bool) *sessions {
@@ -38,7 +38,7 @@ func (s *sessions) cookieName() string {
 	return cookieName
 }
 
-// of is the session of a request; one that knows nothing when the browser has none.
+// of returns the session of a request, or an empty session.
 func (s *sessions) of(r *http.Request) *session {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -48,8 +48,8 @@ func (s *sessions) of(r *http.Request) *session {
 	return &session{}
 }
 
-// start is the session of a request, a new one when the browser has none. The cookie is Lax, not Strict: it has to come along
-// when the authorization server sends the browser back.
+// start returns the session of a request, or a new one. The cookie is Lax and not Strict, because the browser must send it
+// when the authorization server redirects back.
 func (s *sessions) start(w http.ResponseWriter, r *http.Request) *session {
 	if session := s.of(r); session.pending != nil {
 		return session
@@ -66,18 +66,18 @@ func (s *sessions) start(w http.ResponseWriter, r *http.Request) *session {
 	return fresh
 }
 
-// session is one browser's requests under way and its connections.
+// session holds one browser's pending requests and connections.
 type session struct {
 	mu          sync.Mutex
 	pending     map[string]pending // by state
-	connections []*connection      // the oldest first
+	connections []*connection      // oldest first
 }
 
-// pending is an authorization request that was not answered yet.
+// pending is an authorization request without a response so far.
 type pending struct {
 	verifier  string
 	began     time.Time
-	authorize string // the URL, for showing
+	authorize string // the URL, to show it
 }
 
 func (s *session) expect(state string, p pending) {
@@ -95,7 +95,7 @@ func (s *session) expect(state string, p pending) {
 	s.pending[state] = p
 }
 
-// take is the request with a state, once.
+// take returns the request with a state, and removes it.
 func (s *session) take(state string, now time.Time) (pending, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -104,7 +104,7 @@ func (s *session) take(state string, now time.Time) (pending, bool) {
 	return p, ok && now.Sub(p.began) < patience
 }
 
-// add keeps a connection, in place of an earlier one with the same team, and returns those that it did not keep.
+// add stores a connection. It replaces an earlier one to the same team, and returns the connections that it removed.
 func (s *session) add(c *connection) (replaced []*connection) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -132,7 +132,7 @@ func (s *session) all() []*connection {
 	return slices.Clone(s.connections)
 }
 
-// connection is the one with an id; nil when this browser has none such.
+// connection returns the connection with an id, or nil.
 func (s *session) connection(id string) *connection {
 	for _, c := range s.all() {
 		if c.ID == id {

@@ -13,21 +13,21 @@ import (
 	"golang.org/x/oauth2"
 )
 
-// renewBefore is how long before its end an access token is renewed: long enough for the request that it is sent with.
+// renewBefore is how long before its expiry a token is refreshed, so that it is still valid when the API gets it.
 const renewBefore = 30 * time.Second
 
-// tokens are one connection's tokens, as an oauth2.TokenSource: every request to the API gets an access token that still lives, for months.
+// tokens holds one connection's tokens. It is an oauth2.TokenSource that returns a valid access token for every call of the API.
 //
-// A refresh token works once, and the answer has the next one. So one refresh happens at a time, and the newest refresh token is kept
-// before anything else is done with the answer. A product keeps it in its database, encrypted, and holds a lock on its row meanwhile.
+// A refresh token works once, and the response has the next one. So only one refresh runs at a time, and the new refresh token is stored
+// before the response is used for anything else. A real application stores it encrypted in its database, and locks the row while it refreshes.
 type tokens struct {
 	app    *app
-	client *http.Client // that writes down what is said for this connection
+	client *http.Client // records the requests of this connection
 
 	mu      sync.Mutex
 	newest  *oauth2.Token
 	expires time.Time // of the access token
-	renewed int       // how many times
+	renewed int       // how often
 }
 
 func newTokens(a *app, client *http.Client, first *oauth2.Token) *tokens {
@@ -40,7 +40,7 @@ func (t *tokens) keep(token *oauth2.Token) {
 	t.newest, t.expires = token, t.app.Now().Add(time.Duration(token.ExpiresIn)*time.Second)
 }
 
-// Token is an access token that still lives. The error is for the person.
+// Token returns a valid access token. The error is shown to the person.
 func (t *tokens) Token() (*oauth2.Token, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -50,7 +50,7 @@ func (t *tokens) Token() (*oauth2.Token, error) {
 	return t.newest, t.renew()
 }
 
-// Renew gets another access token before it is needed.
+// Renew refreshes the token, even if it is still valid.
 func (t *tokens) Renew() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -59,8 +59,8 @@ func (t *tokens) Renew() error {
 
 // renew exchanges the refresh token for new tokens (RFC 6749 §6).
 //
-// An answer that gets lost is asked for again at once: for ten seconds the server answers the same refresh token with the same successor.
-// Later it would take the second use for a thief's, and end the connection.
+// If the response is lost, it sends the same request again at once. For ten seconds the server returns the same new refresh token. Later, the
+// server would treat the second use as theft, and end the connection.
 func (t *tokens) renew() error {
 	if t.newest.RefreshToken == "" {
 		return errors.New("the access token has expired and there is no refresh token: connect the team again")
@@ -81,11 +81,11 @@ func (t *tokens) renew() error {
 }
 
 func (t *tokens) exchange() (*oauth2.Token, error) {
-	ctx := context.WithValue(context.Background(), oauth2.HTTPClient, t.client) // not the browser's: who leaves the page must not lose the answer
+	ctx := context.WithValue(context.Background(), oauth2.HTTPClient, t.client) // not the request's context: the response must not be lost when the person leaves the page
 	return t.app.oauth.TokenSource(ctx, &oauth2.Token{RefreshToken: t.newest.RefreshToken}).Token()
 }
 
-// refused reports whether the server answered that the refresh token is of no use any more, which trying again does not change.
+// refused reports whether the server refused the refresh token for good, so that trying again does not help.
 func refused(err error) bool {
 	answer, ok := errors.AsType[*oauth2.RetrieveError](err)
 	return ok && answer.Response.StatusCode < 500 && answer.Response.StatusCode != http.StatusTooManyRequests
@@ -98,7 +98,7 @@ func withoutURL(err error) error {
 	return err
 }
 
-// Revoke ends the connection at the authorization server (RFC 7009): both tokens, and all that came before them, everywhere.
+// Revoke ends the connection at the authorization server (RFC 7009), with all its tokens.
 func (t *tokens) Revoke() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -117,7 +117,7 @@ func (t *tokens) Revoke() error {
 		return err
 	}
 	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	if t.app.ClientSecret != "" { // RFC 6749 §2.3.1: both halves are form-encoded
+	if t.app.ClientSecret != "" { // RFC 6749 §2.3.1: id and secret are form-encoded
 		request.SetBasicAuth(url.QueryEscape(t.app.ClientID), url.QueryEscape(t.app.ClientSecret))
 	}
 	response, err := t.client.Do(request)
@@ -125,13 +125,13 @@ func (t *tokens) Revoke() error {
 		return withoutURL(err)
 	}
 	defer response.Body.Close()
-	if response.StatusCode != http.StatusOK { // 200 also for a token that had ended before (§2.2)
+	if response.StatusCode != http.StatusOK { // the status is 200 even if the token had already ended (§2.2)
 		return fmt.Errorf("the authorization server answered %s", response.Status)
 	}
 	return nil
 }
 
-// state is what the page shows: until when the access token lives, whether it will be renewed, and how often it was.
+// state returns when the access token expires, whether it can be refreshed, and how often it was.
 func (t *tokens) state() (expires time.Time, renewable bool, renewed int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -12,10 +12,10 @@ import (
 	"github.com/gatehouse-auth/gatehouse/examples/webclient/webapp"
 )
 
-// renewals is an authorization server with rotating refresh tokens: the n-th answer has the access token at<n> and the refresh token rt<n>.
+// renewals is an authorization server with rotating refresh tokens. The n-th response has the access token at<n> and the refresh token rt<n>.
 type renewals struct {
 	issued  int
-	refresh func(n int) (status int, body string) // answers the n-th refresh instead; status 0 is an answer that gets lost
+	refresh func(n int) (status int, body string) // replaces the n-th response; status 0 means that the response is lost
 }
 
 func (s *renewals) answer(r *http.Request) (int, string) {
@@ -35,7 +35,7 @@ func (s *renewals) answer(r *http.Request) (int, string) {
 
 func refreshToken(n int) string { return fmt.Sprintf("gh_rt_%d-%s", n, strings.Repeat("r", 30)) }
 
-// connected is a browser with a connection, and the path of its page.
+// connected returns a browser with a connection, and the path of its page.
 func connected(t *testing.T, s *renewals, change func(*webapp.Config)) (*browser, string) {
 	t.Helper()
 	b := newBrowser(t, change)
@@ -47,7 +47,7 @@ func connected(t *testing.T, s *renewals, change func(*webapp.Config)) (*browser
 	return b, response.Header().Get("Location")
 }
 
-// forms are the forms that were sent to a path.
+// forms returns the forms that were sent to a path.
 func (b *browser) forms(path string) []url.Values {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -72,7 +72,7 @@ func (b *browser) lastToken() string {
 	return ""
 }
 
-// The story of a connection that is used for a day: nobody has to do anything.
+// A connection is used for a day, and refreshes itself.
 func TestConnectionKeepsWorkingAfterAnHour(t *testing.T) {
 	b, page := connected(t, &renewals{}, nil)
 	for hour := 1; hour <= 24; hour++ {
@@ -82,7 +82,7 @@ func TestConnectionKeepsWorkingAfterAnHour(t *testing.T) {
 		if got, want := b.lastToken(), fmt.Sprintf("Bearer at%d-", hour); !strings.HasPrefix(got, want) {
 			t.Errorf("hour %d: the API got %s, want %s…", hour, got, want)
 		}
-		b.get(page) // meanwhile, the same token serves
+		b.get(page) // the token is still valid, so there is no refresh
 		b.at = b.at.Add(time.Hour)
 	}
 	forms := b.forms("/o/token/")
@@ -103,7 +103,7 @@ func TestConnectionKeepsWorkingAfterAnHour(t *testing.T) {
 	}
 }
 
-// The refresh may have happened although its answer was lost: the same refresh token is sent again, at once.
+// When the response of a refresh is lost, the same refresh token is sent again at once.
 func TestLostAnswerIsAskedForAgain(t *testing.T) {
 	s := &renewals{refresh: func(n int) (int, string) {
 		if n == 1 {
@@ -203,7 +203,7 @@ func TestDisconnectEndsTheConnectionAtTheServer(t *testing.T) {
 	}
 }
 
-// A connection that could not be ended is not forgotten: nobody could end it any more.
+// A connection that could not be revoked is kept, so that the person can try again.
 func TestDisconnectThatFailsForgetsNothing(t *testing.T) {
 	b, page := connected(t, &renewals{}, nil)
 	working := b.answer

@@ -22,7 +22,7 @@ const (
 	accessToken  = "eyJhbGciOiJFUzI1NiJ9.aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.bbbbbbbbbb"
 )
 
-// browser is one browser at the application, and the network behind it.
+// browser is one browser, and the network behind the application.
 type browser struct {
 	app     http.Handler
 	at      time.Time
@@ -51,7 +51,7 @@ func newBrowser(t *testing.T, change func(*webapp.Config)) *browser {
 	return b
 }
 
-// answers is what a network with everything in order answers.
+// answers returns the responses of a network in which everything works.
 func answers(r *http.Request) (int, string) {
 	switch r.URL.Path {
 	case "/o/token/":
@@ -78,7 +78,7 @@ func (b *browser) RoundTrip(r *http.Request) (*http.Response, error) {
 	recorder := httptest.NewRecorder()
 	status, text := b.answer(r)
 	if status == 0 {
-		return nil, io.ErrUnexpectedEOF // the answer is lost
+		return nil, io.ErrUnexpectedEOF // the response is lost
 	}
 	recorder.Header().Set("Content-Type", "application/json")
 	recorder.WriteHeader(status)
@@ -107,7 +107,7 @@ func (b *browser) post(target string, form url.Values) *httptest.ResponseRecorde
 	return b.do(r)
 }
 
-// connect begins a connection: the parameters of the authorization request.
+// connect starts a connection, and returns the parameters of the authorization request.
 func (b *browser) connect(t *testing.T, form url.Values) url.Values {
 	t.Helper()
 	response := b.post("/connect", form)
@@ -186,7 +186,7 @@ func TestPublicClientSendsNoSecret(t *testing.T) {
 	}
 }
 
-// An answer that is not the one this browser waits for is refused before anything is sent anywhere.
+// A response that this browser does not expect is refused before any request is sent.
 func TestAnswersThatAreRefused(t *testing.T) {
 	for name, tt := range map[string]struct {
 		answer func(state string) string

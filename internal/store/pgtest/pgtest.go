@@ -37,9 +37,12 @@ var (
 )
 
 // URL is an empty database with the current schema, for this test alone; it is dropped when the test ends.
-// The test fails when PostgreSQL's server programs are not installed.
+// The test fails when PostgreSQL's server programs are not installed. With go test -short it is skipped: make test-fast runs on SQLite only.
 func URL(t testing.TB) string {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("-short leaves out PostgreSQL")
+	}
 	s, err := start()
 	if err != nil {
 		t.Fatal(err)

@@ -5,7 +5,7 @@ const ui = SwaggerUIBundle({
   url: "/api/schema/",
   dom_id: "#swagger",
   oauth2RedirectUrl: place.dataset.redirectUrl,
-  validatorUrl: null, // the document goes to nobody else
+  validatorUrl: null, // do not send the document to a validator
   docExpansion: "list",
   defaultModelsExpandDepth: -1,
 });
