@@ -18,6 +18,7 @@ import (
 func TestMain(m *testing.M) {
 	status := m.Run()
 	os.RemoveAll(binaryDir)
+	os.RemoveAll(strangersDir)
 	os.Exit(status)
 }
 

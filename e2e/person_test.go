@@ -104,6 +104,7 @@ func (p *person) send(method, target string, form url.Values) *http.Response {
 	if err != nil {
 		p.t.Fatal(err)
 	}
+	r.Header.Set("Accept", "text/html,application/xhtml+xml,*/*;q=0.8") // mod_auth_openidc redirects nothing but browsers
 	if form != nil {
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}

@@ -69,6 +69,9 @@ var arrows = map[string][]string{
 	"internal/store/storetest": with("internal/store", "internal/store/pgtest"),
 	"e2e":                      with("internal/app", "internal/config", "internal/store/pgtest", "examples", "resourceserver"),
 
+	// A module of its own, so that ours does not depend on what they need.
+	"e2e/strangers": {"e2e/strangers"},
+
 	// What measures: programs of their own, which meet the server as strangers do.
 	"internal/bench": {"internal/bench"},
 

@@ -17,6 +17,8 @@ func (s *server) revoke(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	w.Header().Set("Cache-Control", "no-store")
+	// The answer is empty, but some clients (simple-oauth2) take nothing that is not called JSON.
+	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Content-Length", "0")
 	w.WriteHeader(http.StatusOK)
 	return nil
