@@ -334,7 +334,7 @@ func (c *crash) checkDatabase() {
 func (c *crash) checkGrants(db *sql.DB) {
 	c.t.Helper()
 	kept := map[string]string{} // grant by client
-	rows, err := db.QueryContext(c.t.Context(), "SELECT client_id, id FROM grants")
+	rows, err := db.QueryContext(c.t.Context(), "SELECT client_id, id FROM gh_grants")
 	c.ok(err)
 	defer rows.Close()
 	for rows.Next() {

@@ -198,7 +198,7 @@ func testFiftyRedemptions(t *testing.T, db *sql.DB, app registered, code string,
 // families returns every family, and whether it has ended.
 func families(t testing.TB, db *sql.DB) map[string]bool {
 	t.Helper()
-	rows, err := db.QueryContext(t.Context(), "SELECT f.id, f.ended_at FROM families f JOIN grants g ON g.id = f.grant_id")
+	rows, err := db.QueryContext(t.Context(), "SELECT f.id, f.ended_at FROM gh_families f JOIN gh_grants g ON g.id = f.grant_id")
 	if err != nil {
 		t.Fatal(err)
 	}

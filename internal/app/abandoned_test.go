@@ -57,8 +57,8 @@ func rowCounts(t *testing.T, cfg config.Config) map[string]int {
 	defer db.Close()
 	counts := map[string]int{}
 	for _, table := range []string{
-		"users", "teams", "memberships", "clients", "client_secrets", "team_blocks", "grants", "families", "sessions", "throttle", "keyring", "endings", "assertions",
-		"notices", "audit",
+		"gh_users", "gh_teams", "gh_memberships", "gh_clients", "gh_client_secrets", "gh_team_blocks", "gh_grants", "gh_families", "gh_sessions", "gh_throttle", "gh_keyring", "gh_endings", "gh_assertions",
+		"gh_notices", "gh_audit",
 	} {
 		var n int
 		if err := db.QueryRowContext(t.Context(), "SELECT COUNT(*) FROM "+table).Scan(&n); err != nil {

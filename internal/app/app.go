@@ -86,7 +86,7 @@ func Open(ctx context.Context, cfg config.Config, deps Deps) (*App, error) {
 		a.now = time.Now
 	}
 	a.Store, err = store.Open(ctx, cfg.DatabaseURL, store.Options{
-		Observe: a.observe(deps.Observe), Now: a.now, MachineTokenLifetime: cfg.Authz.AccessTokenLifetime + token.ClockLeeway, AuditRetention: cfg.AuditRetention,
+		Observe: a.observe(deps.Observe), Happened: a.metrics.happened, Now: a.now, MachineTokenLifetime: cfg.Authz.AccessTokenLifetime + token.ClockLeeway, AuditRetention: cfg.AuditRetention,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)

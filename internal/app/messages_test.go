@@ -180,7 +180,7 @@ func TestMailThatFailsIsTriedAgainLaterAndLaterUntilItsTimeIsOver(t *testing.T) 
 		if got := metricValue(t, a, "gatehouse_notices_total", "mail.connected"); got == 0 {
 			t.Error("nothing was counted")
 		}
-		if due, err := a.Store.DueNotices(t.Context(), clock.now().Add(100*24*time.Hour), clock.now(), 10); err != nil || len(due) > 0 {
+		if due, err := a.Store.DueMessages(t.Context(), clock.now().Add(100*24*time.Hour), clock.now(), 10); err != nil || len(due) > 0 {
 			t.Errorf("%d notices are left (%v)", len(due), err)
 		}
 	})
@@ -226,7 +226,7 @@ func TestWithoutAMailServerNoticesDoNotPileUp(t *testing.T) {
 func noNoticeIsLeft(t *testing.T, a *App) {
 	t.Helper()
 	later := a.now().Add(23 * time.Hour)
-	if due, err := a.Store.DueNotices(t.Context(), later, later, 10); err != nil || len(due) > 0 {
+	if due, err := a.Store.DueMessages(t.Context(), later, later, 10); err != nil || len(due) > 0 {
 		t.Errorf("notices are left: %v (%v)", due, err)
 	}
 }

@@ -45,7 +45,7 @@ func BenchmarkRefresh(b *testing.B) {
 	for b.Loop() {
 		refreshToken = w.mustRefresh(w.app, refreshToken).RefreshToken
 	}
-	b.ReportMetric(float64(w.count("SELECT COUNT(*) FROM families")), "rows")
+	b.ReportMetric(float64(w.count("SELECT COUNT(*) FROM gh_families")), "rows")
 }
 
 // BenchmarkRefreshRetry is the same refresh token within the grace: nothing is written.

@@ -148,7 +148,7 @@ func (w *world) family(code string) string { return w.familyState(w.familyID(cod
 func (w *world) familyState(id string) string {
 	w.Helper()
 	var ended int64
-	err := w.query(&ended, "SELECT ended_at FROM families WHERE id = $1", id)
+	err := w.query(&ended, "SELECT ended_at FROM gh_families WHERE id = $1", id)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return "none"

@@ -137,7 +137,7 @@ func TestRevokedMachineTokenCostsOneRow(t *testing.T) {
 	for range 2 {
 		w.ok(w.server.Revoke(w.ctx(), machine.asks(got.AccessToken)))
 	}
-	if n := w.count("SELECT COUNT(*) FROM endings"); n != 1 {
+	if n := w.count("SELECT COUNT(*) FROM gh_endings"); n != 1 {
 		t.Errorf("%d rows, want 1", n)
 	}
 	stranger := w.register(client.Registration{Name: "N", Machine: true, Team: w.red})
@@ -148,7 +148,7 @@ func TestRevokedMachineTokenCostsOneRow(t *testing.T) {
 	}
 	w.clock.advance(time.Hour)
 	w.ok(w.server.Revoke(w.ctx(), machine.asks(other.AccessToken)))
-	if n := w.count("SELECT COUNT(*) FROM endings"); n != 1 {
+	if n := w.count("SELECT COUNT(*) FROM gh_endings"); n != 1 {
 		t.Errorf("an expired token was revoked: %d rows, want 1", n)
 	}
 }

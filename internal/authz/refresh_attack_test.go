@@ -33,7 +33,7 @@ func TestAttackRefreshTokenReplay(t *testing.T) {
 		if events := w.events(audit.RefreshReplayed); len(events) != 1 || events[0].User != string(w.ada.ID) || events[0].Team != string(w.red.ID) || events[0].Actor != "client:"+string(w.app.ID) {
 			t.Errorf("recorded: %+v, want one replay, about ada in red, by the client", events)
 		}
-		if n := w.count("SELECT COUNT(*) FROM notices WHERE kind = 'mail.replayed' AND user_id = $1", w.ada.ID); n != 1 {
+		if n := w.count("SELECT COUNT(*) FROM gh_notices WHERE kind = 'mail.replayed' AND user_id = $1", w.ada.ID); n != 1 {
 			t.Errorf("%d notices to the person, want 1", n)
 		}
 	})
@@ -284,7 +284,7 @@ func TestRefreshStorm(t *testing.T) {
 			for refreshToken = range successors {
 			}
 		}
-		if n := w.count("SELECT COUNT(*) FROM families"); n != 1 {
+		if n := w.count("SELECT COUNT(*) FROM gh_families"); n != 1 {
 			t.Errorf("%d families, want 1", n)
 		}
 	})

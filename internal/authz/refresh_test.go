@@ -235,13 +235,13 @@ func TestManyRefreshesLeaveOneRow(t *testing.T) {
 	token := w.mustConnect(w.app, w.red).RefreshToken
 	rows := func() map[string]int {
 		counts := map[string]int{}
-		for _, table := range []string{"families", "grants", "endings", "assertions", "notices"} {
+		for _, table := range []string{"gh_families", "gh_grants", "gh_endings", "gh_assertions", "gh_notices"} {
 			counts[table] = w.count("SELECT COUNT(*) FROM " + table)
 		}
 		return counts
 	}
 	before := rows()
-	if before["families"] != 1 {
+	if before["gh_families"] != 1 {
 		t.Fatalf("before: %v, want one family", before)
 	}
 	for range 2000 {
@@ -259,7 +259,7 @@ func TestManyRefreshesLeaveOneRow(t *testing.T) {
 			break
 		}
 	}
-	if n := w.count("SELECT COUNT(*) FROM families"); n != 0 {
+	if n := w.count("SELECT COUNT(*) FROM gh_families"); n != 0 {
 		t.Errorf("%d families after their time was over and pruning, want none", n)
 	}
 }

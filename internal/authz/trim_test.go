@@ -60,7 +60,7 @@ func TestAttackConnectionsWithoutNumber(t *testing.T) {
 			for range 3 {
 				untilTrimmed()
 			}
-			if waiting := w.count(`SELECT COUNT(*) FROM families WHERE ended_at = 0 AND expires_at > token_dead_at AND id < '` + settled + `'`); waiting > 2*keep {
+			if waiting := w.count(`SELECT COUNT(*) FROM gh_families WHERE ended_at = 0 AND expires_at > token_dead_at AND id < '` + settled + `'`); waiting > 2*keep {
 				t.Errorf("%d connections of before the last minute wait to be refreshed, want %d at most", waiting, 2*keep)
 			}
 			w.wantLive(w.app, first.AccessToken, true)

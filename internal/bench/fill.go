@@ -34,16 +34,16 @@ func (s Scale) bulks(now time.Time) []bulk {
 	user, group, client := id("n", s.Users), id(scatter("n", s.Teams), s.Teams), id(scatter("n", s.Clients), s.Clients)
 	grant := scatter("n", s.Users) // of a family or an event: everybody has one
 	return []bulk{
-		{"users", s.Users, []column{
+		{"gh_users", s.Users, []column{
 			{"id", user},
 			{"email", "'person' || n || '@example.org'"},
 			{"name", "'Person ' || n"},
 			{"operator", "FALSE"},
 			{"created_at", at(s.Users)},
 		}},
-		{"teams", s.Teams, []column{{"id", id("n", s.Teams)}, {"slug", "'" + bulkSlug + "' || n"}, {"name", "'Team ' || n"}, {"created_at", at(s.Teams)}}},
-		{"memberships", s.Users, []column{{"user_id", user}, {"team_id", group}, {"role", "'member'"}, {"created_at", at(s.Users)}}},
-		{"clients", s.Clients, []column{
+		{"gh_teams", s.Teams, []column{{"id", id("n", s.Teams)}, {"slug", "'" + bulkSlug + "' || n"}, {"name", "'Team ' || n"}, {"created_at", at(s.Teams)}}},
+		{"gh_memberships", s.Users, []column{{"user_id", user}, {"team_id", group}, {"role", "'member'"}, {"created_at", at(s.Users)}}},
+		{"gh_clients", s.Clients, []column{
 			{"id", id("n", s.Clients)},
 			{"name", "'Application ' || n"},
 			{"owner", "''"},
@@ -53,8 +53,8 @@ func (s Scale) bulks(now time.Time) []bulk {
 			{"scope", "'" + scope + "'"},
 			{"created_at", at(s.Clients)},
 		}},
-		{"client_secrets", s.Clients, []column{{"client_id", id("n", s.Clients)}, {"seq", "1"}, {"hash", id("n", s.Clients) + " || 'AAAAAAAAAAAAAAAAA'"}, {"created_at", at(s.Clients)}}},
-		{"grants", s.Users, []column{
+		{"gh_client_secrets", s.Clients, []column{{"client_id", id("n", s.Clients)}, {"seq", "1"}, {"hash", id("n", s.Clients) + " || 'AAAAAAAAAAAAAAAAA'"}, {"created_at", at(s.Clients)}}},
+		{"gh_grants", s.Users, []column{
 			{"id", user},
 			{"user_id", user},
 			{"team_id", group},
@@ -63,7 +63,7 @@ func (s Scale) bulks(now time.Time) []bulk {
 			{"created_at", at(s.Users)},
 			{"updated_at", at(s.Users)},
 		}},
-		{"families", s.Families, []column{
+		{"gh_families", s.Families, []column{
 			{"id", orderedID("n")},
 			{"grant_id", id(grant, s.Users)},
 			{"scope", "'" + scope + "'"},
@@ -75,7 +75,7 @@ func (s Scale) bulks(now time.Time) []bulk {
 			{"methods", "'pwd'"},
 			{"session_id", id("n", s.Families)},
 		}},
-		{"audit", s.Events, []column{
+		{"gh_audit", s.Events, []column{
 			{"id", fmt.Sprintf("(%s * 1000 + n %% 1000) * 2048", at(max(s.Events, 1)))}, // microseconds, and room for those of the same
 			{"at", at(max(s.Events, 1))},
 			{"kind", "'token.issued'"},

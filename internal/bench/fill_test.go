@@ -53,12 +53,12 @@ func again(t *testing.T, dir, kind string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if counts["families"] <= tiny.Families {
-		t.Errorf("there are %d families, want more than %d: those of the flows that were measured before", counts["families"], tiny.Families)
+	if counts["gh_families"] <= tiny.Families {
+		t.Errorf("there are %d families, want more than %d: those of the flows that were measured before", counts["gh_families"], tiny.Families)
 	}
-	if got := asked(t, s.database, "SELECT count(*) FROM families f JOIN grants g ON g.id = f.grant_id JOIN memberships m ON m.user_id = g.user_id AND m.team_id = g.team_id "+
-		"JOIN users u ON u.id = g.user_id JOIN teams t ON t.id = g.team_id JOIN clients c ON c.id = g.client_id"); got != strconv.Itoa(counts["families"]) {
-		t.Errorf("%s of %d families belong to a grant, a membership, a person, a team and a client that exist", got, counts["families"])
+	if got := asked(t, s.database, "SELECT count(*) FROM gh_families f JOIN gh_grants g ON g.id = f.grant_id JOIN gh_memberships m ON m.user_id = g.user_id AND m.team_id = g.team_id "+
+		"JOIN gh_users u ON u.id = g.user_id JOIN gh_teams t ON t.id = g.team_id JOIN gh_clients c ON c.id = g.client_id"); got != strconv.Itoa(counts["gh_families"]) {
+		t.Errorf("%s of %d families belong to a grant, a membership, a person, a team and a client that exist", got, counts["gh_families"])
 	}
 }
 

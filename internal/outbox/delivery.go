@@ -47,7 +47,7 @@ type Delivery struct {
 func (d *Delivery) Run(ctx context.Context) error {
 	for {
 		now := d.Now()
-		due, err := d.Store.DueNotices(ctx, now, now.Add(lease), batch)
+		due, err := d.Store.DueMessages(ctx, now, now.Add(lease), batch)
 		if err != nil {
 			return fmt.Errorf("take messages that are due: %w", err)
 		}

@@ -45,8 +45,8 @@ var ErrObsolete = errors.New("the message is obsolete")
 
 // Store keeps messages. Each method is one unit of work.
 type Store interface {
-	// DueNotices takes up to limit messages that are due and postpones each until retry, so that no other process delivers it too.
-	DueNotices(ctx context.Context, now, retry time.Time, limit int) ([]Message, error)
+	// DueMessages takes up to limit messages that are due and postpones each until retry, so that no other process delivers it too.
+	DueMessages(ctx context.Context, now, retry time.Time, limit int) ([]Message, error)
 	// Postpone leaves a message that could not be delivered for another time.
 	Postpone(ctx context.Context, id string, until time.Time) error
 	// Delivered removes a message.

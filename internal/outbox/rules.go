@@ -42,9 +42,15 @@ var rules = map[audit.Kind][]Rule{
 	audit.UserDisabled:    {{Kind: BackchannelLogout, To: PersonsClients, Lifetime: logoutLifetime}},
 }
 
-// For is the rules for an event. newGrant says that the event made a grant; consent to more scopes only widens one.
-func For(kind audit.Kind, newGrant bool) []Rule {
-	return slices.DeleteFunc(slices.Clone(rules[kind]), func(r Rule) bool { return r.newGrantOnly && !newGrant })
+// Facts is what messages depend on besides the event, and what the audit trail does not keep.
+type Facts struct {
+	NewGrant bool   // consent made a grant; consent to more scopes only widens one
+	Session  string // the sid of the sign-in that ended
+}
+
+// For is the rules for an event of a kind.
+func For(kind audit.Kind, f Facts) []Rule {
+	return slices.DeleteFunc(slices.Clone(rules[kind]), func(r Rule) bool { return r.newGrantOnly && !f.NewGrant })
 }
 
 // Message is the message to the person of an event.

@@ -34,14 +34,14 @@ func TestEachEventTellsWhomItShould(t *testing.T) {
 		if tells == slices.Contains(tellsNobody, kind) {
 			t.Errorf("%s: this test does not say whether it tells anybody", kind)
 		}
-		if diff := cmp.Diff(want, For(kind, true), cmpopts.IgnoreUnexported(Rule{}), cmpopts.EquateEmpty()); diff != "" {
+		if diff := cmp.Diff(want, For(kind, Facts{NewGrant: true}), cmpopts.IgnoreUnexported(Rule{}), cmpopts.EquateEmpty()); diff != "" {
 			t.Errorf("%s (-want +got)\n%s", kind, diff)
 		}
 	}
-	if got := For(audit.ConsentGiven, false); len(got) > 0 {
+	if got := For(audit.ConsentGiven, Facts{}); len(got) > 0 {
 		t.Errorf("consent to more scopes tells %v", got)
 	}
-	if got := For(audit.RefreshReplayed, false); len(got) != 1 {
+	if got := For(audit.RefreshReplayed, Facts{}); len(got) != 1 {
 		t.Errorf("a replay makes no grant and tells %v", got)
 	}
 }
@@ -50,7 +50,7 @@ func TestMessageToThePersonSaysWhatTheEventDoes(t *testing.T) {
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	e := audit.Event{At: at, Kind: audit.RefreshReplayed, User: "u", Client: "c", Team: "t", Family: "f"}
 	want := Message{ID: "id", Kind: MailReplayed, User: "u", Client: "c", Team: "t", CreatedAt: at, NextTry: at, ExpiresAt: at.Add(72 * time.Hour)}
-	if diff := cmp.Diff(want, For(e.Kind, false)[0].Message("id", e)); diff != "" {
+	if diff := cmp.Diff(want, For(e.Kind, Facts{})[0].Message("id", e)); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 }

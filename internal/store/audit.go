@@ -4,106 +4,183 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
+	"math"
 	"math/rand/v2"
-	"strings"
+	"slices"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
+	"github.com/gatehouse-auth/gatehouse/internal/outbox"
 	"github.com/gatehouse-auth/gatehouse/internal/store/engine"
 )
 
-// An event's id is its time in microseconds and a number that tells those of one microsecond apart. It is never less than eventID of the event's time.
+// happened ends a unit of work: it appends the event, and saves the messages that the outbox's rules have for it.
+func (t *tx) happened(e audit.Event) error { return t.happenedWith(e, outbox.Facts{}) }
+
+// happenedWith is happened for an event whose messages depend on more than the event.
+func (t *tx) happenedWith(e audit.Event, facts outbox.Facts) error {
+	e = t.db.completed(t.Context(), e)
+	err := t.db.withEventID(e, func(id int64) (free bool, err error) {
+		// Counted under a name of its own, so that a method's statements are those of its noun.
+		n, err := t.Named("audit").Change(`INSERT INTO gh_audit (id, at, kind, actor, client_id, family_id, address, request_id, detail, user_id, team_id, grant_id)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT (id) DO NOTHING`,
+			append(eventArgs(id, e), e.User, e.Team, e.Grant)...)
+		return n == 1, err
+	})
+	if err != nil {
+		return err
+	}
+	for _, rule := range outbox.For(e.Kind, facts) {
+		if err := t.tell(e, rule, facts.Session); err != nil {
+			return err
+		}
+	}
+	t.kinds = append(t.kinds, e.Kind)
+	return nil
+}
+
+// batch runs a unit of work that is one statement of PostgreSQL and that records its event too. The parameters of the
+// event are the statement's last nine, in the order of eventArgs. It tells nobody: it is for the hot path only.
+func (db *DB) batch(ctx context.Context, name string, e audit.Event, s engine.Statement) error {
+	e = db.completed(ctx, e)
+	s.Also = "audit"
+	args := s.Args
+	return db.withEventID(e, func(id int64) (free bool, err error) {
+		s.Args = slices.Concat(args, eventArgs(id, e))
+		err = db.engine.Batch(ctx, name, s)
+		if engine.IsUnique(err) {
+			return false, nil
+		}
+		if err == nil {
+			db.opts.Happened(e.Kind)
+		}
+		return true, err
+	})
+}
+
+// completed is an event with its time, and with the actor, address and request of the context where it names none.
+func (db *DB) completed(ctx context.Context, e audit.Event) audit.Event {
+	if e.At.IsZero() {
+		e.At = db.now()
+	}
+	origin := audit.OriginFrom(ctx)
+	e.Actor = cmp.Or(e.Actor, origin.Actor)
+	e.Address = cmp.Or(e.Address, origin.Address)
+	e.RequestID = cmp.Or(e.RequestID, origin.RequestID)
+	return e
+}
+
+// eventArgs is an event, except for the person, team and grant that it concerns: the hot path reads these from the database.
+func eventArgs(id int64, e audit.Event) []any {
+	return []any{id, engine.Millis(e.At), string(e.Kind), e.Actor, e.Client, e.Family, e.Address, e.RequestID, e.Detail}
+}
+
+// An event's id is its time in microseconds, followed by eventBits that tell apart events of one microsecond.
 const eventBits = 11
 
-// eventID is the smallest id that an event of this time can have.
-func eventID(at time.Time) int64 { return at.UnixMicro() << eventBits }
+// withEventID appends an event under an id that is greater than all others of this process. Another process may give the
+// same id in the same microsecond, with a chance of one in two thousand. Then it tries again.
+func (db *DB) withEventID(e audit.Event, record func(id int64) (free bool, err error)) error {
+	const attempts = 10
+	for range attempts {
+		if free, err := record(db.nextEventID(firstEventID(e.At))); err != nil || free {
+			return err
+		}
+	}
+	return errors.New("store: audit: no event id is free")
+}
 
-// nextEventID is the id of an event: greater than every other that this process has given, and hardly ever one that another process gives.
-func (db *DB) nextEventID(at time.Time) int64 {
+func (db *DB) nextEventID(least int64) int64 {
 	for {
 		last := db.lastEvent.Load()
-		id := max(last+1, eventID(at)) + rand.Int64N(1<<eventBits)
+		id := max(last+1, least) + rand.Int64N(1<<eventBits)
 		if db.lastEvent.CompareAndSwap(last, id) {
 			return id
 		}
 	}
 }
 
-// audit appends an event to what this unit of work does. Who is behind it is what the context says, unless the event knows better.
-func (t *tx) audit(e audit.Event) error {
-	origin := audit.OriginFrom(t.Context())
-	if e.At.IsZero() {
-		e.At = t.db.now()
-	}
-	// Of a name of its own, so that counting a method's statements counts those of its domain.
-	named := t.Named("audit")
-	const attempts = 10 // each has one chance in two thousand to meet the id of another process in the same microsecond
-	for range attempts {
-		n, err := named.Change(`INSERT INTO audit (id, at, kind, actor, user_id, team_id, client_id, grant_id, family_id, address, request_id, detail)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT (id) DO NOTHING`,
-			t.db.nextEventID(e.At), engine.Millis(e.At), e.Kind, cmp.Or(e.Actor, origin.Actor), e.User, e.Team, e.Client, e.Grant, e.Family,
-			cmp.Or(e.Address, origin.Address), cmp.Or(e.RequestID, origin.RequestID), e.Detail)
-		if err != nil || n == 1 {
-			return err
-		}
-	}
-	return errors.New("store: audit: no id is free")
-}
-
 // Record appends an event that belongs to no other unit of work. One without a time happens now.
 func (db *DB) Record(ctx context.Context, e audit.Event) error {
-	return db.write(ctx, "Record", func(t *tx) error { return t.audit(e) })
+	return db.write(ctx, "Record", func(t *tx) error { return t.happened(e) })
 }
 
-// Events is the events that a filter lets through, the newest first.
+// firstEventID is the smallest id that an event of this time can have.
+func firstEventID(at time.Time) int64 { return at.UnixMicro() << eventBits }
+
+// The lists of events. All have the same parameters: $1 team, $2 user, $3 client, $4 kind, $5 the id that comes after
+// the page, $6 and $7 since when, as an id and as a time, $8 how many. Each spells out the condition that its index needs:
+// a partial index serves only a statement that repeats its condition.
+const (
+	// Everything in a team: index gh_audit_team.
+	eventsOfTeam = `
+SELECT id, at, kind, actor, user_id, team_id, client_id, grant_id, family_id, address, request_id, detail
+FROM gh_audit
+WHERE team_id = $1 AND ($2 = '' OR user_id = $2) AND ($3 = '' OR client_id = $3) AND ($4 = '' OR kind = $4)
+	AND id < $5 AND id >= $6 AND at >= $7
+ORDER BY id DESC LIMIT $8`
+
+	// One kind in a team, which is not a token's: index gh_audit_notable.
+	notableEventsOfTeam = `
+SELECT id, at, kind, actor, user_id, team_id, client_id, grant_id, family_id, address, request_id, detail
+FROM gh_audit
+WHERE team_id = $1 AND ($2 = '' OR user_id = $2) AND ($3 = '' OR client_id = $3) AND kind = $4
+	AND kind NOT IN ('token.issued', 'token.refreshed', 'token.machine')
+	AND id < $5 AND id >= $6 AND at >= $7
+ORDER BY id DESC LIMIT $8`
+
+	// One kind of a person, which is not a token's: index gh_audit_user.
+	notableEventsOfUser = `
+SELECT id, at, kind, actor, user_id, team_id, client_id, grant_id, family_id, address, request_id, detail
+FROM gh_audit
+WHERE ($1 = '' OR team_id = $1) AND user_id = $2 AND ($3 = '' OR client_id = $3) AND kind = $4
+	AND kind NOT IN ('token.issued', 'token.refreshed', 'token.machine')
+	AND id < $5 AND id >= $6 AND at >= $7
+ORDER BY id DESC LIMIT $8`
+
+	// The tokens of a machine client: index gh_audit_machine.
+	machineEventsOfClient = `
+SELECT id, at, kind, actor, user_id, team_id, client_id, grant_id, family_id, address, request_id, detail
+FROM gh_audit
+WHERE ($1 = '' OR team_id = $1) AND ($2 = '' OR user_id = $2) AND client_id = $3 AND kind = $4 AND kind = 'token.machine'
+	AND id < $5 AND id >= $6 AND at >= $7
+ORDER BY id DESC LIMIT $8`
+
+	// Anything else, which only the command line asks for: read from the newest on until there are enough.
+	eventsFromNewest = `
+SELECT id, at, kind, actor, user_id, team_id, client_id, grant_id, family_id, address, request_id, detail
+FROM gh_audit
+WHERE ($1 = '' OR team_id = $1) AND ($2 = '' OR user_id = $2) AND ($3 = '' OR client_id = $3) AND ($4 = '' OR kind = $4)
+	AND id < $5 AND id >= $6 AND at >= $7
+ORDER BY id DESC LIMIT $8`
+)
+
+// eventsQuery is the statement whose index serves a filter best.
+func eventsQuery(f audit.Filter) string {
+	notable := f.Kind != "" && f.Kind.Traits().Notable
+	switch {
+	case f.Client != "" && f.Kind == audit.MachineToken:
+		return machineEventsOfClient
+	case f.User != "" && notable:
+		return notableEventsOfUser
+	case f.Team != "" && notable:
+		return notableEventsOfTeam
+	case f.Team != "":
+		return eventsOfTeam
+	}
+	return eventsFromNewest
+}
+
+// Events is the events that a filter lets through, newest first.
 func (db *DB) Events(ctx context.Context, f audit.Filter) ([]audit.Event, error) {
 	scan := func(r engine.Row) (e audit.Event, err error) {
 		err = r.Scan(&e.ID, engine.TimeTo(&e.At), &e.Kind, &e.Actor, &e.User, &e.Team, &e.Client, &e.Grant, &e.Family, &e.Address, &e.RequestID, &e.Detail)
 		return e, err
 	}
-	where, args := eventConditions(f)
-	args = append(args, cmp.Or(f.Limit, 100))
-	return engine.All(ctx, db.engine, "Events", scan, `SELECT id, at, kind, actor, user_id, team_id, client_id, grant_id, family_id, address, request_id, detail
-		FROM audit`+where+fmt.Sprintf(" ORDER BY id DESC LIMIT $%d", len(args)), args...)
-}
-
-// The conditions of the partial indices: databases use one only where they find it spelled the same.
-const (
-	notRoutine   = `kind NOT IN ('token.issued', 'token.refreshed', 'token.machine')`
-	machineToken = `kind = 'token.machine'`
-)
-
-// eventConditions spells out only what narrows, so that what pages ask for can use its index. What only the command line asks for is looked for from the newest on.
-func eventConditions(f audit.Filter) (where string, args []any) {
-	var conditions []string
-	narrow := func(condition string, value any) {
-		args = append(args, value)
-		conditions = append(conditions, fmt.Sprintf("%s $%d", condition, len(args)))
-	}
-	for _, equal := range []struct{ column, value string }{
-		{"team_id", f.Team}, {"user_id", f.User}, {"client_id", f.Client}, {"kind", string(f.Kind)},
-	} {
-		if equal.value != "" {
-			narrow(equal.column+" =", equal.value)
-		}
-	}
-	switch f.Kind {
-	case "", audit.TokenIssued, audit.TokenRefreshed:
-	case audit.MachineToken:
-		conditions = append(conditions, machineToken)
-	default:
-		conditions = append(conditions, notRoutine)
-	}
+	var sinceID int64
 	if !f.Since.IsZero() {
-		narrow("id >=", eventID(f.Since)) // for the index
-		narrow("at >=", engine.Millis(f.Since))
+		sinceID = firstEventID(f.Since)
 	}
-	if f.Before != 0 {
-		narrow("id <", f.Before)
-	}
-	if len(conditions) > 0 {
-		where = " WHERE " + strings.Join(conditions, " AND ")
-	}
-	return where, args
+	return engine.All(ctx, db.engine, "Events", scan, eventsQuery(f),
+		f.Team, f.User, f.Client, string(f.Kind), cmp.Or(f.Before, math.MaxInt64), sinceID, engine.Millis(f.Since), cmp.Or(f.Limit, 100))
 }

@@ -12,30 +12,22 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 )
 
-// A client's team is nothing when it is global.
-const (
-	clientColumns = `c.id, c.name, c.owner, c.public, c.machine, c.scope, c.created_at, c.disabled_at,
-		c.resource_server, c.resources, c.jwks, c.jwks_uri, c.id_token_algorithm, c.post_logout_redirect_uris, c.backchannel_logout_uri, c.require_par, c.require_dpop,
-		COALESCE(ct.id, ''), COALESCE(ct.slug, ''), COALESCE(ct.name, ''), COALESCE(ct.created_at, 0)`
-	clientTables = `clients c LEFT JOIN teams ct ON ct.id = c.team_id`
-)
-
+// clientInto scans a client and its team, without redirect URIs and secrets. The statements that use it list the columns
+// in this order. The team is empty when the client is global.
 func clientInto(c *client.Client) []any {
-	dest := []any{&c.ID, &c.Name, &c.Owner, &c.Public, &c.Machine, engine.WordsTo(&c.Scope), engine.TimeTo(&c.CreatedAt), engine.TimeTo(&c.DisabledAt)}
-	dest = append(dest, &c.ResourceServer, engine.ListTo(&c.Resources), &c.JWKS, &c.JWKSURI, &c.IDTokenAlgorithm, engine.ListTo(&c.PostLogoutRedirectURIs),
-		&c.BackchannelLogoutURI, &c.RequirePAR, &c.RequireDPoP)
-	return append(dest, teamInto(&c.Team)...)
+	return []any{
+		&c.ID, &c.Name, &c.Owner, &c.Public, &c.Machine, engine.WordsTo(&c.Scope), engine.TimeTo(&c.CreatedAt), engine.TimeTo(&c.DisabledAt),
+		&c.ResourceServer, engine.ListTo(&c.Resources), &c.JWKS, &c.JWKSURI, &c.IDTokenAlgorithm, engine.ListTo(&c.PostLogoutRedirectURIs),
+		&c.BackchannelLogoutURI, &c.RequirePAR, &c.RequireDPoP,
+		&c.Team.ID, &c.Team.Slug, &c.Team.Name, engine.TimeTo(&c.Team.CreatedAt),
+	}
 }
-
-const clientQuery = `SELECT ` + clientColumns + `, c.redirect_uris, COALESCE(s.hash, ''), COALESCE(s.created_at, 0), COALESCE(s.expires_at, 0)
-	FROM ` + clientTables + ` LEFT JOIN client_secrets s ON s.client_id = c.id
-	WHERE c.id = $1 ORDER BY s.seq`
 
 // readClient reads a client from the database. client.ErrNoClient.
 func (db *DB) readClient(ctx context.Context, id oauth.ClientID) (client.Client, error) {
 	var found client.Client
 	var secrets []client.Secret
-	scan := func(r engine.Row) (any bool, err error) { // one row for each secret
+	scan := func(r engine.Row) (_ bool, err error) { // one row for each secret
 		var s client.Secret
 		dest := append(clientInto(&found), engine.ListTo(&found.RedirectURIs), &s.Hash, engine.TimeTo(&s.CreatedAt), engine.TimeTo(&s.ExpiresAt))
 		if err := r.Scan(dest...); err != nil {
@@ -46,7 +38,17 @@ func (db *DB) readClient(ctx context.Context, id oauth.ClientID) (client.Client,
 		}
 		return true, nil
 	}
-	if _, err := engine.One(ctx, db.engine, "Client", client.ErrNoClient, scan, clientQuery, id); err != nil {
+	_, err := engine.One(ctx, db.engine, "Client", client.ErrNoClient, scan, `
+		SELECT c.id, c.name, c.owner, c.public, c.machine, c.scope, c.created_at, c.disabled_at,
+			c.resource_server, c.resources, c.jwks, c.jwks_uri, c.id_token_algorithm, c.post_logout_redirect_uris,
+			c.backchannel_logout_uri, c.require_par, c.require_dpop,
+			COALESCE(t.id, ''), COALESCE(t.slug, ''), COALESCE(t.name, ''), COALESCE(t.created_at, 0),
+			c.redirect_uris, COALESCE(s.hash, ''), COALESCE(s.created_at, 0), COALESCE(s.expires_at, 0)
+		FROM gh_clients c
+		LEFT JOIN gh_teams t ON t.id = c.team_id
+		LEFT JOIN gh_client_secrets s ON s.client_id = c.id
+		WHERE c.id = $1 ORDER BY s.seq`, id)
+	if err != nil {
 		return client.Client{}, err
 	}
 	found.Secrets = secrets
@@ -59,23 +61,30 @@ func (db *DB) Clients(ctx context.Context) ([]client.Client, error) {
 		err = r.Scan(append(clientInto(&c), engine.ListTo(&c.RedirectURIs))...)
 		return c, err
 	}
-	clients, err := engine.All(ctx, db.engine, "Clients", scan, `SELECT `+clientColumns+`, c.redirect_uris FROM `+clientTables)
+	clients, err := engine.All(ctx, db.engine, "Clients", scan, `
+		SELECT c.id, c.name, c.owner, c.public, c.machine, c.scope, c.created_at, c.disabled_at,
+			c.resource_server, c.resources, c.jwks, c.jwks_uri, c.id_token_algorithm, c.post_logout_redirect_uris,
+			c.backchannel_logout_uri, c.require_par, c.require_dpop,
+			COALESCE(t.id, ''), COALESCE(t.slug, ''), COALESCE(t.name, ''), COALESCE(t.created_at, 0),
+			c.redirect_uris
+		FROM gh_clients c
+		LEFT JOIN gh_teams t ON t.id = c.team_id`)
 	slices.SortFunc(clients, func(a, b client.Client) int { return byName(a.Name, string(a.ID), b.Name, string(b.ID)) })
 	return clients, err
 }
 
 // AddClient saves a new client with its secrets. team.ErrNoTeam.
 func (db *DB) AddClient(ctx context.Context, c client.Client) error {
-	changeable := changeableValues(c)
 	return db.write(ctx, "AddClient", func(t *tx) error {
 		var owner *team.ID // NULL for a global client
 		if !c.Global() {
 			owner = &c.Team.ID
 		}
-		_, err := t.Change(`INSERT INTO clients (id, name, redirect_uris, scope, resource_server, resources, jwks, jwks_uri, id_token_algorithm,
+		_, err := t.Change(`
+			INSERT INTO gh_clients (id, name, redirect_uris, scope, resource_server, resources, jwks, jwks_uri, id_token_algorithm,
 				post_logout_redirect_uris, backchannel_logout_uri, require_par, require_dpop, owner, public, machine, team_id, created_at, disabled_at)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)`,
-			append(changeable, c.Owner, c.Public, c.Machine, owner, engine.Millis(c.CreatedAt), engine.Millis(c.DisabledAt))...)
+			append(changeableValues(c), c.Owner, c.Public, c.Machine, owner, engine.Millis(c.CreatedAt), engine.Millis(c.DisabledAt))...)
 		if engine.IsForeignKey(err) {
 			return team.ErrNoTeam
 		}
@@ -87,72 +96,85 @@ func (db *DB) AddClient(ctx context.Context, c client.Client) error {
 				return err
 			}
 		}
-		return t.audit(audit.Event{At: c.CreatedAt, Kind: audit.ClientAdded, Client: string(c.ID), Team: string(c.Team.ID), Detail: c.Name})
+		return t.happened(audit.Event{At: c.CreatedAt, Kind: audit.ClientAdded, Client: string(c.ID), Team: string(c.Team.ID), Detail: c.Name})
 	})
 }
 
-// changeableValues is a client's id and, in the order of the columns, everything about it that can change.
+// changeableValues is a client's id and then everything about it that can change, in the order of the columns.
 func changeableValues(c client.Client) []any {
 	return []any{
-		c.ID, c.Name, engine.List(c.RedirectURIs), engine.Words(c.Scope), c.ResourceServer, engine.List(c.Resources), c.JWKS, c.JWKSURI, c.IDTokenAlgorithm,
-		engine.List(c.PostLogoutRedirectURIs), c.BackchannelLogoutURI, c.RequirePAR, c.RequireDPoP,
+		c.ID, c.Name, engine.List(c.RedirectURIs), engine.Words(c.Scope), c.ResourceServer, engine.List(c.Resources), c.JWKS, c.JWKSURI,
+		c.IDTokenAlgorithm, engine.List(c.PostLogoutRedirectURIs), c.BackchannelLogoutURI, c.RequirePAR, c.RequireDPoP,
 	}
 }
 
-func (t *tx) addSecret(id oauth.ClientID, s client.Secret) error {
-	_, err := t.Change(`INSERT INTO client_secrets (client_id, seq, hash, created_at, expires_at)
-		SELECT $1, COALESCE(MAX(seq), 0) + 1, $2, CAST($3 AS BIGINT), CAST($4 AS BIGINT) FROM client_secrets WHERE client_id = $1`,
-		id, s.Hash, engine.Millis(s.CreatedAt), engine.Millis(s.ExpiresAt))
-	return err
-}
-
-// UpdateClient saves what change makes of a client, which it reads under a lock. client.ErrNoClient, or what change says.
+// UpdateClient saves what change makes of a client, which it reads under a lock and without its secrets.
+// client.ErrNoClient, or the error of change.
 func (db *DB) UpdateClient(ctx context.Context, id oauth.ClientID, change func(client.Client) (client.Client, error)) (updated client.Client, err error) {
 	err = db.changeClients(ctx, "UpdateClient", func(t *tx) error {
 		if err := t.lockClient(id); err != nil {
 			return err
 		}
 		var c client.Client
-		dest := append(clientInto(&c), engine.ListTo(&c.RedirectURIs))
-		if err := t.Get(dest, `SELECT `+clientColumns+`, c.redirect_uris FROM `+clientTables+` WHERE c.id = $1`, id); err != nil {
+		err := t.Get(append(clientInto(&c), engine.ListTo(&c.RedirectURIs)), `
+			SELECT c.id, c.name, c.owner, c.public, c.machine, c.scope, c.created_at, c.disabled_at,
+				c.resource_server, c.resources, c.jwks, c.jwks_uri, c.id_token_algorithm, c.post_logout_redirect_uris,
+				c.backchannel_logout_uri, c.require_par, c.require_dpop,
+				COALESCE(t.id, ''), COALESCE(t.slug, ''), COALESCE(t.name, ''), COALESCE(t.created_at, 0),
+				c.redirect_uris
+			FROM gh_clients c
+			LEFT JOIN gh_teams t ON t.id = c.team_id
+			WHERE c.id = $1`, id)
+		if err != nil {
 			return err
 		}
 		if updated, err = change(c); err != nil {
 			return err
 		}
 		updated.ID = id
-		return t.changeClient(audit.Event{Kind: audit.ClientUpdated, Client: string(id), Detail: updated.Name}, `UPDATE clients SET name = $2, redirect_uris = $3, scope = $4,
+		e := audit.Event{Kind: audit.ClientUpdated, Client: string(id), Detail: updated.Name}
+		return t.changeClient(e, `
+			UPDATE gh_clients SET name = $2, redirect_uris = $3, scope = $4,
 				resource_server = $5, resources = $6, jwks = $7, jwks_uri = $8, id_token_algorithm = $9,
 				post_logout_redirect_uris = $10, backchannel_logout_uri = $11, require_par = $12, require_dpop = $13
-			WHERE id = $1`, changeableValues(updated)...)
+			WHERE id = $1 RETURNING COALESCE(team_id, '')`, changeableValues(updated)...)
 	})
 	return updated, err
 }
 
-// changeClient runs a statement that changes or deletes one client, and appends an event with the client's team. client.ErrNoClient.
+// changeClient runs a statement that changes or deletes one client and returns its team, and appends an event.
+// client.ErrNoClient.
 func (t *tx) changeClient(e audit.Event, query string, args ...any) error {
-	err := t.ChangeGet([]any{&e.Team}, query+` RETURNING COALESCE(team_id, '')`, args...)
+	err := t.ChangeGet([]any{&e.Team}, query, args...)
 	if isNoRows(err) {
 		return client.ErrNoClient
 	}
 	if err != nil {
 		return err
 	}
-	return t.audit(e)
+	return t.happened(e)
 }
 
-// clientTeam is the team that owns a client, or nothing. A client that is gone has none.
+// clientTeam is the team that owns a client, or "". A client that is gone has none.
 func (t *tx) clientTeam(id oauth.ClientID) (owner string, err error) {
-	err = t.Get([]any{&owner}, `SELECT COALESCE(c.team_id, '') FROM clients c WHERE c.id = $1`, id)
+	err = t.Get([]any{&owner}, `SELECT COALESCE(c.team_id, '') FROM gh_clients c WHERE c.id = $1`, id)
 	if isNoRows(err) {
 		return "", nil
 	}
 	return owner, err
 }
 
-// lockClient makes whoever else changes the client wait until this unit of work is over. client.ErrNoClient.
+// lockClient makes other changes of the client wait until this unit of work is over. client.ErrNoClient.
 func (t *tx) lockClient(id oauth.ClientID) error {
-	return t.MustChange(client.ErrNoClient, `UPDATE clients SET name = name WHERE id = $1`, id)
+	return t.MustChange(client.ErrNoClient, `UPDATE gh_clients SET name = name WHERE id = $1`, id)
+}
+
+func (t *tx) addSecret(id oauth.ClientID, s client.Secret) error {
+	_, err := t.Change(`
+		INSERT INTO gh_client_secrets (client_id, seq, hash, created_at, expires_at)
+		SELECT $1, COALESCE(MAX(seq), 0) + 1, $2, CAST($3 AS BIGINT), CAST($4 AS BIGINT) FROM gh_client_secrets WHERE client_id = $1`,
+		id, s.Hash, engine.Millis(s.CreatedAt), engine.Millis(s.ExpiresAt))
+	return err
 }
 
 // AddClientSecret adds a secret and keeps the newest of the earlier ones that are alive when it is made. client.ErrNoClient.
@@ -161,8 +183,9 @@ func (db *DB) AddClientSecret(ctx context.Context, id oauth.ClientID, s client.S
 		if err := t.lockClient(id); err != nil {
 			return err
 		}
-		_, err := t.Change(`DELETE FROM client_secrets WHERE client_id = $1 AND seq NOT IN (
-				SELECT seq FROM client_secrets WHERE client_id = $1 AND (expires_at = 0 OR expires_at > $2) ORDER BY seq DESC LIMIT $3)`,
+		_, err := t.Change(`
+			DELETE FROM gh_client_secrets WHERE client_id = $1 AND seq NOT IN (
+				SELECT seq FROM gh_client_secrets WHERE client_id = $1 AND (expires_at = 0 OR expires_at > $2) ORDER BY seq DESC LIMIT $3)`,
 			id, engine.Millis(s.CreatedAt), keep)
 		if err != nil {
 			return err
@@ -174,7 +197,7 @@ func (db *DB) AddClientSecret(ctx context.Context, id oauth.ClientID, s client.S
 		if err != nil {
 			return err
 		}
-		return t.audit(audit.Event{At: s.CreatedAt, Kind: audit.SecretRotated, Client: string(id), Team: owner})
+		return t.happened(audit.Event{At: s.CreatedAt, Kind: audit.SecretRotated, Client: string(id), Team: owner})
 	})
 }
 
@@ -182,38 +205,40 @@ func (db *DB) AddClientSecret(ctx context.Context, id oauth.ClientID, s client.S
 func (db *DB) DisableClient(ctx context.Context, id oauth.ClientID, at time.Time) error {
 	return db.changeClients(ctx, "DisableClient", func(t *tx) error {
 		e := audit.Event{At: at, Kind: audit.ClientDisabled, Client: string(id)}
-		if err := t.changeClient(e, `UPDATE clients SET disabled_at = $2 WHERE id = $1`, id, engine.Millis(at)); err != nil {
+		err := t.changeClient(e, `UPDATE gh_clients SET disabled_at = $2 WHERE id = $1 RETURNING COALESCE(team_id, '')`, id, engine.Millis(at))
+		if err != nil {
 			return err
 		}
-		if err := t.endMachines(at, `c.id = $1`, id); err != nil {
+		if err := t.endMachines(at, endMachine, id); err != nil {
 			return err
 		}
-		_, err := t.endGrants(at, `g.client_id = $1`, id)
-		return err
+		return t.endGrants(at, endGrantsOfClient, id)
 	})
 }
 
 // EnableClient lets a client be connected again and revives nothing. client.ErrNoClient.
 func (db *DB) EnableClient(ctx context.Context, id oauth.ClientID) error {
 	return db.changeClients(ctx, "EnableClient", func(t *tx) error {
-		return t.changeClient(audit.Event{Kind: audit.ClientEnabled, Client: string(id)}, `UPDATE clients SET disabled_at = 0 WHERE id = $1`, id)
+		e := audit.Event{Kind: audit.ClientEnabled, Client: string(id)}
+		return t.changeClient(e, `UPDATE gh_clients SET disabled_at = 0 WHERE id = $1 RETURNING COALESCE(team_id, '')`, id)
 	})
 }
 
-// RemoveClient removes a client with its grants; its secrets and blocks go with it by foreign key. client.ErrNoClient.
+// RemoveClient removes a client with its grants. Its secrets and blocks go with it by foreign key. client.ErrNoClient.
 func (db *DB) RemoveClient(ctx context.Context, id oauth.ClientID) error {
 	return db.changeClients(ctx, "RemoveClient", func(t *tx) error {
 		if err := t.lockClient(id); err != nil {
 			return err
 		}
 		at := db.now()
-		if err := t.endMachines(at, `c.id = $1`, id); err != nil {
+		if err := t.endMachines(at, endMachine, id); err != nil {
 			return err
 		}
-		if _, err := t.endGrants(at, `g.client_id = $1`, id); err != nil {
+		if err := t.endGrants(at, endGrantsOfClient, id); err != nil {
 			return err
 		}
-		return t.changeClient(audit.Event{At: at, Kind: audit.ClientRemoved, Client: string(id)}, `DELETE FROM clients WHERE id = $1`, id)
+		e := audit.Event{At: at, Kind: audit.ClientRemoved, Client: string(id)}
+		return t.changeClient(e, `DELETE FROM gh_clients WHERE id = $1 RETURNING COALESCE(team_id, '')`, id)
 	})
 }
 
@@ -223,7 +248,7 @@ func (db *DB) PublicRedirectURIs(ctx context.Context) ([]string, error) {
 		err = r.Scan(engine.ListTo(&uris))
 		return uris, err
 	}
-	lists, err := engine.All(ctx, db.engine, "PublicRedirectURIs", scan, `SELECT c.redirect_uris FROM clients c WHERE c.public AND c.disabled_at = 0`)
+	lists, err := engine.All(ctx, db.engine, "PublicRedirectURIs", scan, `SELECT c.redirect_uris FROM gh_clients c WHERE c.public AND c.disabled_at = 0`)
 	uris := slices.Concat(lists...)
 	slices.Sort(uris)
 	return slices.Compact(uris), err

@@ -2,153 +2,117 @@ package store
 
 import (
 	"context"
-	"fmt"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
-	"github.com/gatehouse-auth/gatehouse/internal/client"
-	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/store/engine"
 )
 
-// onConflictEnding lets what ends twice have ended the last time: a client may be disabled, enabled and disabled again.
-const onConflictEnding = ` ON CONFLICT (kind, id) DO UPDATE SET at = excluded.at, expires_at = excluded.expires_at`
-
-// endGrants ends the grants g for which a condition on args holds: those whose access tokens may still be believed are noted, all are deleted,
-// and their families with them by foreign key. It returns how many there were.
+// grantsEnd ends a set of grants in four statements, which all say in the same way which grants these are.
 //
-// Whoever redeems a code or a refresh token of theirs at the same time was first, and what that issued is noted too; or waits, and finds nothing.
-// The caller holds what somebody would need to save another such grant.
-func (t *tx) endGrants(at time.Time, condition string, args ...any) (int64, error) {
-	// First the grants, whose rows Redeem asks for through its foreign key, then the families, which are what Rotate changes. In everyone's order.
-	for _, lock := range []string{
-		`SELECT g.id FROM grants g WHERE ` + condition + ` ORDER BY g.id FOR UPDATE OF g`,
-		`SELECT f.id FROM families f JOIN grants g ON g.id = f.grant_id WHERE ` + condition + ` ORDER BY f.id FOR UPDATE OF f`,
-	} {
-		if err := t.Lock(lock, args...); err != nil {
-			return 0, err
-		}
-	}
-	when := fmt.Sprintf("CAST($%d AS BIGINT)", len(args)+1)
-	if _, err := t.Change(`INSERT INTO endings (kind, id, at, expires_at)
-		SELECT 'grant', g.id, `+when+`, MAX(f.token_dead_at) FROM grants g JOIN families f ON f.grant_id = g.id
-		WHERE `+condition+` AND f.ended_at = 0 AND f.token_dead_at > `+when+` GROUP BY g.id`+onConflictEnding,
-		append(args[:len(args):len(args)], engine.Millis(at))...); err != nil {
-		return 0, err
-	}
-	return t.Change(`DELETE FROM grants WHERE id IN (SELECT g.id FROM grants g WHERE `+condition+`)`, args...)
+// On PostgreSQL the rows are locked first, and always in this order: the grants, which Redeem locks through its foreign
+// key, then the families, which Rotate changes. So a redemption or a refresh at the same time either comes first, and then
+// publish sees the token that it issued; or it waits, and then it finds nothing.
+type grantsEnd struct {
+	lockGrants   string
+	lockFamilies string
+	publish      string // the ends of those whose access tokens may still be believed; the last parameter is the time
+	remove       string // with the families, by foreign key
 }
 
-// endMachines notes that what the machine clients c for which a condition on args holds have been given is dead. It asks the clock once more: whoever was
-// given a token while this waited for them, or before it began, was given it before that. The caller holds what IssueMachine would need.
-func (t *tx) endMachines(at time.Time, condition string, args ...any) error {
-	if now := t.db.now(); at.Before(now) {
-		at = now
+var (
+	// endGrant is one grant.
+	endGrant = grantsEnd{
+		lockGrants:   `SELECT g.id FROM gh_grants g WHERE g.id = $1 ORDER BY g.id FOR UPDATE`,
+		lockFamilies: `SELECT f.id FROM gh_families f JOIN gh_grants g ON g.id = f.grant_id WHERE g.id = $1 ORDER BY f.id FOR UPDATE OF f`,
+		publish: `INSERT INTO gh_endings (kind, id, at, expires_at)
+			SELECT 'grant', g.id, CAST($2 AS BIGINT), MAX(f.token_dead_at) FROM gh_grants g JOIN gh_families f ON f.grant_id = g.id
+			WHERE g.id = $1 AND f.ended_at = 0 AND f.token_dead_at > CAST($2 AS BIGINT) GROUP BY g.id
+			ON CONFLICT (kind, id) DO UPDATE SET at = excluded.at, expires_at = excluded.expires_at`,
+		remove: `DELETE FROM gh_grants WHERE id = $1`,
 	}
-	_, err := t.Change(fmt.Sprintf(`INSERT INTO endings (kind, id, at, expires_at)
-		SELECT 'client', c.id, CAST($%d AS BIGINT), CAST($%d AS BIGINT) FROM clients c WHERE c.machine AND `, len(args)+1, len(args)+2)+condition+onConflictEnding,
-		append(args[:len(args):len(args)], engine.Millis(at), engine.Millis(at.Add(t.db.opts.MachineTokenLifetime)))...)
+	// endGrantsOfUser is all grants of a person.
+	endGrantsOfUser = grantsEnd{
+		lockGrants:   `SELECT g.id FROM gh_grants g WHERE g.user_id = $1 ORDER BY g.id FOR UPDATE`,
+		lockFamilies: `SELECT f.id FROM gh_families f JOIN gh_grants g ON g.id = f.grant_id WHERE g.user_id = $1 ORDER BY f.id FOR UPDATE OF f`,
+		publish: `INSERT INTO gh_endings (kind, id, at, expires_at)
+			SELECT 'grant', g.id, CAST($2 AS BIGINT), MAX(f.token_dead_at) FROM gh_grants g JOIN gh_families f ON f.grant_id = g.id
+			WHERE g.user_id = $1 AND f.ended_at = 0 AND f.token_dead_at > CAST($2 AS BIGINT) GROUP BY g.id
+			ON CONFLICT (kind, id) DO UPDATE SET at = excluded.at, expires_at = excluded.expires_at`,
+		remove: `DELETE FROM gh_grants WHERE user_id = $1`,
+	}
+	// endGrantsOfMember is the grants of a person in a team.
+	endGrantsOfMember = grantsEnd{
+		lockGrants:   `SELECT g.id FROM gh_grants g WHERE g.user_id = $1 AND g.team_id = $2 ORDER BY g.id FOR UPDATE`,
+		lockFamilies: `SELECT f.id FROM gh_families f JOIN gh_grants g ON g.id = f.grant_id WHERE g.user_id = $1 AND g.team_id = $2 ORDER BY f.id FOR UPDATE OF f`,
+		publish: `INSERT INTO gh_endings (kind, id, at, expires_at)
+			SELECT 'grant', g.id, CAST($3 AS BIGINT), MAX(f.token_dead_at) FROM gh_grants g JOIN gh_families f ON f.grant_id = g.id
+			WHERE g.user_id = $1 AND g.team_id = $2 AND f.ended_at = 0 AND f.token_dead_at > CAST($3 AS BIGINT) GROUP BY g.id
+			ON CONFLICT (kind, id) DO UPDATE SET at = excluded.at, expires_at = excluded.expires_at`,
+		remove: `DELETE FROM gh_grants WHERE user_id = $1 AND team_id = $2`,
+	}
+	// endGrantsOfTeam is all grants in a team.
+	endGrantsOfTeam = grantsEnd{
+		lockGrants:   `SELECT g.id FROM gh_grants g WHERE g.team_id = $1 ORDER BY g.id FOR UPDATE`,
+		lockFamilies: `SELECT f.id FROM gh_families f JOIN gh_grants g ON g.id = f.grant_id WHERE g.team_id = $1 ORDER BY f.id FOR UPDATE OF f`,
+		publish: `INSERT INTO gh_endings (kind, id, at, expires_at)
+			SELECT 'grant', g.id, CAST($2 AS BIGINT), MAX(f.token_dead_at) FROM gh_grants g JOIN gh_families f ON f.grant_id = g.id
+			WHERE g.team_id = $1 AND f.ended_at = 0 AND f.token_dead_at > CAST($2 AS BIGINT) GROUP BY g.id
+			ON CONFLICT (kind, id) DO UPDATE SET at = excluded.at, expires_at = excluded.expires_at`,
+		remove: `DELETE FROM gh_grants WHERE team_id = $1`,
+	}
+	// endGrantsOfClient is all grants of a client.
+	endGrantsOfClient = grantsEnd{
+		lockGrants:   `SELECT g.id FROM gh_grants g WHERE g.client_id = $1 ORDER BY g.id FOR UPDATE`,
+		lockFamilies: `SELECT f.id FROM gh_families f JOIN gh_grants g ON g.id = f.grant_id WHERE g.client_id = $1 ORDER BY f.id FOR UPDATE OF f`,
+		publish: `INSERT INTO gh_endings (kind, id, at, expires_at)
+			SELECT 'grant', g.id, CAST($2 AS BIGINT), MAX(f.token_dead_at) FROM gh_grants g JOIN gh_families f ON f.grant_id = g.id
+			WHERE g.client_id = $1 AND f.ended_at = 0 AND f.token_dead_at > CAST($2 AS BIGINT) GROUP BY g.id
+			ON CONFLICT (kind, id) DO UPDATE SET at = excluded.at, expires_at = excluded.expires_at`,
+		remove: `DELETE FROM gh_grants WHERE client_id = $1`,
+	}
+	// endGrantsOfClientInTeam is the grants of a client in a team.
+	endGrantsOfClientInTeam = grantsEnd{
+		lockGrants:   `SELECT g.id FROM gh_grants g WHERE g.client_id = $1 AND g.team_id = $2 ORDER BY g.id FOR UPDATE`,
+		lockFamilies: `SELECT f.id FROM gh_families f JOIN gh_grants g ON g.id = f.grant_id WHERE g.client_id = $1 AND g.team_id = $2 ORDER BY f.id FOR UPDATE OF f`,
+		publish: `INSERT INTO gh_endings (kind, id, at, expires_at)
+			SELECT 'grant', g.id, CAST($3 AS BIGINT), MAX(f.token_dead_at) FROM gh_grants g JOIN gh_families f ON f.grant_id = g.id
+			WHERE g.client_id = $1 AND g.team_id = $2 AND f.ended_at = 0 AND f.token_dead_at > CAST($3 AS BIGINT) GROUP BY g.id
+			ON CONFLICT (kind, id) DO UPDATE SET at = excluded.at, expires_at = excluded.expires_at`,
+		remove: `DELETE FROM gh_grants WHERE client_id = $1 AND team_id = $2`,
+	}
+)
+
+// endGrants ends grants with their families. The caller holds a lock on what somebody would need to save another such
+// grant: the row of the person, membership, team or client.
+func (t *tx) endGrants(at time.Time, end grantsEnd, which ...any) error {
+	if err := t.Lock(end.lockGrants, which...); err != nil {
+		return err
+	}
+	if err := t.Lock(end.lockFamilies, which...); err != nil {
+		return err
+	}
+	if _, err := t.Change(end.publish, append(which[:len(which):len(which)], engine.Millis(at))...); err != nil {
+		return err
+	}
+	_, err := t.Change(end.remove, which...)
 	return err
 }
 
-// endedFamilyKept is how long a family that has ended outlives its access tokens: longer than a code can live, since the family is what keeps its code
-// from being redeemed again. Whoever connects and disconnects all day must not leave a row each time for as long as a connection lives.
-const endedFamilyKept = time.Hour
-
-// endFamily ends a living family of a client and notes it if its access tokens may still be believed. alive is false when there was nothing to end.
-// The event has what there is to say about the family.
-func (t *tx) endFamily(id authz.FamilyID, client oauth.ClientID, at time.Time) (e audit.Event, alive bool, err error) {
-	e = audit.Event{At: at, Client: string(client), Family: string(id)}
-	var tokenDeadAt time.Time
-	err = t.ChangeGet([]any{engine.TimeTo(&tokenDeadAt), &e.Grant, &e.User, &e.Team}, `UPDATE families SET ended_at = $3,
-			expires_at = CASE WHEN expires_at < $4 THEN expires_at WHEN token_dead_at + $5 < $4 THEN $4 WHEN token_dead_at + $5 < expires_at THEN token_dead_at + $5 ELSE expires_at END
-		WHERE id = $1 AND ended_at = 0 AND EXISTS (SELECT 1 FROM grants g WHERE g.id = families.grant_id AND g.client_id = $2)
-		RETURNING token_dead_at, grant_id,
-			(SELECT g.user_id FROM grants g WHERE g.id = families.grant_id), (SELECT g.team_id FROM grants g WHERE g.id = families.grant_id)`,
-		id, client, engine.Millis(at), engine.Millis(at.Add(endedFamilyKept)), endedFamilyKept.Milliseconds())
-	if isNoRows(err) {
-		return e, false, nil
-	}
-	if err == nil && tokenDeadAt.After(at) {
-		err = t.saveEnding(authz.Ending{Kind: "family", ID: string(id), At: at, Expires: tokenDeadAt})
-	}
-	return e, err == nil, err
-}
-
+// saveEnding publishes an end. What ends twice has ended the last time: a client may be disabled, enabled and disabled again.
 func (t *tx) saveEnding(e authz.Ending) error {
-	_, err := t.Change(`INSERT INTO endings (kind, id, at, expires_at) VALUES ($1, $2, $3, $4)`+onConflictEnding, e.Kind, e.ID, engine.Millis(e.At), engine.Millis(e.Expires))
+	_, err := t.Change(`INSERT INTO gh_endings (kind, id, at, expires_at) VALUES ($1, $2, $3, $4)
+		ON CONFLICT (kind, id) DO UPDATE SET at = excluded.at, expires_at = excluded.expires_at`,
+		e.Kind, e.ID, engine.Millis(e.At), engine.Millis(e.Expires))
 	return err
 }
 
-// EndFamily ends a family of this client, and reports whether it lived.
-func (db *DB) EndFamily(ctx context.Context, id authz.FamilyID, client oauth.ClientID, at time.Time) (alive bool, err error) {
-	err = db.write(ctx, "EndFamily", func(t *tx) error {
-		e, lived, err := t.endFamily(id, client, at)
-		alive = lived
-		if err != nil || !lived {
-			return err
-		}
-		e.Kind, e.Actor = audit.TokenRevoked, actor(client)
-		return t.audit(e)
-	})
-	return alive && err == nil, err
-}
-
-// machineChain finds out whether a machine client is alive, and records its token. Whoever ends the client or its team waits from its lock on, and so does whoever
-// blocks it: first the team, since those who remove it come to its clients later.
-var machineChain = newChain(1, `SELECT '' AS of_user, t.id AS of_team, '' AS of_grant FROM clients c JOIN teams t ON t.id = c.team_id
-	WHERE c.id = $1 AND c.machine AND c.disabled_at = 0 AND NOT EXISTS (SELECT 1 FROM team_blocks b WHERE b.team_id = t.id AND b.client_id = c.id)`).
-	behind(`SELECT 1 FROM clients c JOIN teams t ON t.id = c.team_id WHERE c.id = $1 FOR SHARE OF t, c`)
-
-// IssueMachine records the issue of a machine token. authz.ErrNotLive when the client is no machine, disabled, gone or blocked by its team.
-func (db *DB) IssueMachine(ctx context.Context, client oauth.ClientID, at time.Time, scope oauth.Scope) error {
-	err := db.once(ctx, "IssueMachine", machineChain, audit.Event{
-		At: at, Kind: audit.MachineToken, Actor: actor(client), Client: string(client), Detail: engine.Words(scope),
-	}, new(authz.GrantID), new(authz.Live), nil, client)
-	if isNoRows(err) {
-		return authz.ErrNotLive
-	}
-	return err
-}
-
-// EndToken ends a machine token until it expires.
-func (db *DB) EndToken(ctx context.Context, jti string, client oauth.ClientID, at, expires time.Time) error {
-	return db.write(ctx, "EndToken", func(t *tx) error {
-		owner, err := t.clientTeam(client)
-		if err != nil {
-			return err
-		}
-		if err := t.saveEnding(authz.Ending{Kind: "token", ID: jti, At: at, Expires: expires}); err != nil {
-			return err
-		}
-		return t.audit(audit.Event{At: at, Kind: audit.TokenRevoked, Actor: actor(client), Client: string(client), Team: owner, Detail: "a token of the application itself"})
-	})
-}
-
-// actor is a client as the actor of an event.
-func actor(client oauth.ClientID) string { return "client:" + string(client) }
-
-// MachineLive is the client of a machine token with its team, when token, client and team are alive. authz.ErrNotLive.
-func (db *DB) MachineLive(ctx context.Context, jti string, id oauth.ClientID, issued time.Time) (client.Client, error) {
-	scan := func(r engine.Row) (c client.Client, err error) {
-		err = r.Scan(clientInto(&c)...)
-		return c, err
-	}
-	// Tokens say when they were issued to the second, so what was issued in the second of its client's end is dead.
-	return engine.One(ctx, db.engine, "MachineLive", authz.ErrNotLive, scan, `SELECT `+clientColumns+` FROM `+clientTables+`
-		WHERE c.id = $2 AND c.machine AND c.disabled_at = 0 AND ct.id IS NOT NULL
-			AND NOT EXISTS (SELECT 1 FROM team_blocks b WHERE b.team_id = c.team_id AND b.client_id = c.id)
-			AND NOT EXISTS (SELECT 1 FROM endings e WHERE e.kind = 'token' AND e.id = $1)
-			AND NOT EXISTS (SELECT 1 FROM endings e WHERE e.kind = 'client' AND e.id = $2 AND e.at >= $3)`,
-		jti, id, engine.Millis(issued.Truncate(time.Second)))
-}
-
-// Endings is what has ended and might still be believed at now, in the order of its ending.
+// Endings is what has ended and might still be believed at now, in the order of ending.
 func (db *DB) Endings(ctx context.Context, now time.Time) ([]authz.Ending, error) {
 	scan := func(r engine.Row) (e authz.Ending, err error) {
 		err = r.Scan(&e.Kind, &e.ID, engine.TimeTo(&e.At), engine.TimeTo(&e.Expires))
 		return e, err
 	}
-	return engine.All(ctx, db.engine, "Endings", scan, `SELECT kind, id, at, expires_at FROM endings WHERE expires_at > $1 ORDER BY at, kind, id`, engine.Millis(now))
+	return engine.All(ctx, db.engine, "Endings", scan,
+		`SELECT kind, id, at, expires_at FROM gh_endings WHERE expires_at > $1 ORDER BY at, kind, id`, engine.Millis(now))
 }

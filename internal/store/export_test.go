@@ -20,7 +20,7 @@ func (db *DB) GiveUp(ctx context.Context) error {
 // Refuse is a unit of work that adds a team and then fails with err.
 func (db *DB) Refuse(ctx context.Context, id string, err error) error {
 	return db.write(ctx, "Refuse", func(t *tx) error {
-		_, failed := t.Change(`INSERT INTO teams (id, slug, name, created_at) VALUES ($1, $1, '', 0)`, id)
+		_, failed := t.Change(`INSERT INTO gh_teams (id, slug, name, created_at) VALUES ($1, $1, '', 0)`, id)
 		return errors.Join(failed, err)
 	})
 }
@@ -30,3 +30,10 @@ func (db *DB) SQL() *sql.DB { return db.engine.SQL() }
 
 // Statements is every statement that this SQLite database has prepared. Call it only while nothing writes.
 func (db *DB) Statements() []string { return db.engine.Statements() }
+
+// Lists are the statements of which one is chosen by what narrows a list.
+var Lists = map[string]string{
+	"eventsOfTeam": eventsOfTeam, "notableEventsOfTeam": notableEventsOfTeam, "notableEventsOfUser": notableEventsOfUser,
+	"machineEventsOfClient": machineEventsOfClient, "eventsFromNewest": eventsFromNewest,
+	"grantsOfUser": grantsOfUser, "grantsOfClient": grantsOfClient, "grantsOfTeam": grantsOfTeam,
+}

@@ -2,103 +2,34 @@ package store
 
 import (
 	"context"
-	"fmt"
-	"sync"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/store/engine"
 )
 
-// A grant g with all that justifies it, and that it is alive.
-const (
-	liveTables = `grants g
-	JOIN users u ON u.id = g.user_id
-	JOIN memberships m ON m.user_id = g.user_id AND m.team_id = g.team_id
-	JOIN teams t ON t.id = g.team_id
-	JOIN clients c ON c.id = g.client_id`
-	isLive = `u.disabled_at = 0 AND c.disabled_at = 0 AND (c.team_id IS NULL OR c.team_id = g.team_id)
-		AND NOT EXISTS (SELECT 1 FROM team_blocks b WHERE b.team_id = g.team_id AND b.client_id = g.client_id)`
-)
-
-// What the first statement of a chain that concerns a grant begins with, and what else tokens say of person and team.
-const (
-	ofLive      = `g.user_id AS of_user, g.team_id AS of_team, g.id AS of_grant`
-	liveColumns = `u.email, u.name, t.slug`
-)
-
-func liveInto(live *authz.Live) []any { return []any{&live.Email, &live.Name, &live.Slug} }
-
-// redeemChain decides everything: whether the grant and all that justifies it are alive, whether it covers the scope, which has a number of words, and who is first.
-// The foreign key to the grant makes it wait for whoever is ending the grant, and makes them wait for it.
-func redeemChain(scopes int) chain {
-	const first = 13 // the parameters before the scope's
-	live := `SELECT ` + ofLive + `, ` + liveColumns + ` FROM ` + liveTables + `
-		WHERE g.id = $2 AND g.client_id = $3 AND ` + isLive
-	for n := range scopes {
-		live += fmt.Sprintf(` AND replace(' ' || g.scope || ' ', ' ' || $%d || ' ', '') <> ' ' || g.scope || ' '`, first+1+n)
-	}
-	return newChain(first+scopes, live, `INSERT INTO families (id, grant_id, scope, auth_time, created_at, expires_at, token_dead_at, nonce, methods, session_id, resource, dpop_key)
-		SELECT $1, live.of_grant, $4, CAST($5 AS BIGINT), CAST($6 AS BIGINT), CAST($7 AS BIGINT), CAST($8 AS BIGINT), $9, $10, $11, $12, $13 FROM live
-		WHERE TRUE ON CONFLICT (id) DO NOTHING`)
-}
-
-// redeemChains has the chain for each number of scopes: made once, since databases prepare statements.
-var redeemChains sync.Map
-
-func redeemChainFor(scopes int) chain {
-	c, ok := redeemChains.Load(scopes)
-	if !ok {
-		c, _ = redeemChains.LoadOrStore(scopes, redeemChain(scopes))
-	}
-	return c.(chain)
-}
-
-// Redeem saves the family of a code, and returns who it is for. authz.ErrReplayed when there is one already, which is ended; authz.ErrNotLive otherwise.
-func (db *DB) Redeem(ctx context.Context, f authz.Family) (live authz.Live, err error) {
-	args := []any{
-		f.ID, f.Grant, f.Client, engine.Words(f.Scope), engine.Millis(f.AuthTime), engine.Millis(f.CreatedAt), engine.Millis(f.ExpiresAt), engine.Millis(f.TokenDeadAt),
-		f.Nonce, engine.Words(f.Methods), f.SessionID, engine.Words(f.Resource), f.DPoPKey,
-	}
-	for _, scope := range f.Scope {
-		args = append(args, scope)
-	}
-	err = db.once(ctx, "Redeem", redeemChainFor(len(f.Scope)), audit.Event{
-		At: f.CreatedAt, Kind: audit.TokenIssued, Actor: actor(f.Client), Client: string(f.Client), Family: string(f.ID), Detail: engine.Words(f.Scope),
-	}, new(authz.GrantID), &live, liveInto(&live), args...)
-	switch {
-	case isNoRows(err):
-		if err := db.replayed(ctx, f); err != nil {
-			return authz.Live{}, err
-		}
-		return authz.Live{}, authz.ErrReplayed
-	case engine.IsForeignKey(err): // the grant ended while this waited for it
-		return authz.Live{}, authz.ErrNotLive
-	case err != nil:
-		return authz.Live{}, err
-	}
-	return live, nil
-}
-
-// replayed ends the family of a code that was redeemed before. authz.ErrNotLive when it was not.
+// replayed ends the family of a code that was redeemed before. authz.ErrNotLive when there is none.
 func (db *DB) replayed(ctx context.Context, f authz.Family) error {
 	return db.write(ctx, "Redeem", func(t *tx) error {
 		e := audit.Event{
 			At: f.CreatedAt, Kind: audit.CodeReplayed, Actor: actor(f.Client), Client: string(f.Client), Grant: string(f.Grant), Family: string(f.ID),
 		}
-		err := t.Get([]any{&e.User, &e.Team}, `SELECT g.user_id, g.team_id FROM families f JOIN grants g ON g.id = f.grant_id WHERE f.id = $1 AND g.client_id = $2`, f.ID, f.Client)
+		err := t.Get([]any{&e.User, &e.Team}, `SELECT g.user_id, g.team_id FROM gh_families f
+			JOIN gh_grants g ON g.id = f.grant_id
+			WHERE f.id = $1 AND g.client_id = $2`, f.ID, f.Client)
 		if isNoRows(err) {
 			return authz.ErrNotLive
 		}
 		if err != nil {
 			return err
 		}
-		// Only the replay that ended it is on record: whoever sends the same code again and again must not fill the disk with that.
+		// Only the replay that ended the family is recorded: sending one code again and again must not fill the disk.
 		if _, alive, err := t.endFamily(f.ID, f.Client, f.CreatedAt); err != nil || !alive {
 			return err
 		}
-		return t.audit(e)
+		return t.happened(e)
 	})
 }
 
@@ -109,11 +40,11 @@ func (db *DB) Burn(ctx context.Context, f authz.Family) error {
 			At: f.CreatedAt, Kind: audit.CodeRefused, Actor: actor(f.Client), Client: string(f.Client), Grant: string(f.Grant), Family: string(f.ID),
 			Detail: "the code cannot be redeemed any more",
 		}
-		err := t.ChangeGet([]any{&e.User, &e.Team}, `INSERT INTO families (id, grant_id, scope, auth_time, created_at, expires_at, ended_at)
+		err := t.ChangeGet([]any{&e.User, &e.Team}, `INSERT INTO gh_families (id, grant_id, scope, auth_time, created_at, expires_at, ended_at)
 			SELECT $1, g.id, $4, CAST($5 AS BIGINT), CAST($6 AS BIGINT), CAST($7 AS BIGINT), CAST($6 AS BIGINT)
-			FROM grants g WHERE g.id = $2 AND g.client_id = $3
+			FROM gh_grants g WHERE g.id = $2 AND g.client_id = $3
 			ON CONFLICT (id) DO NOTHING
-			RETURNING (SELECT g.user_id FROM grants g WHERE g.id = $2), (SELECT g.team_id FROM grants g WHERE g.id = $2)`,
+			RETURNING (SELECT g.user_id FROM gh_grants g WHERE g.id = $2), (SELECT g.team_id FROM gh_grants g WHERE g.id = $2)`,
 			f.ID, f.Grant, f.Client, engine.Words(f.Scope), engine.Millis(f.AuthTime), engine.Millis(f.CreatedAt), engine.Millis(f.ExpiresAt))
 		if isNoRows(err) {
 			return nil
@@ -121,7 +52,7 @@ func (db *DB) Burn(ctx context.Context, f authz.Family) error {
 		if err != nil {
 			return err
 		}
-		return t.audit(e)
+		return t.happened(e)
 	})
 	if engine.IsForeignKey(err) { // the grant ended while this waited for it
 		return nil
@@ -129,26 +60,106 @@ func (db *DB) Burn(ctx context.Context, f authz.Family) error {
 	return err
 }
 
-// trimStep is how many families one unit of work lets go at most: whoever redeems a code waits for no more than that.
+// Connection is a family and what justifies it, all alive at now. authz.ErrNoFamily.
+func (db *DB) Connection(ctx context.Context, id authz.FamilyID, now time.Time) (authz.Connection, error) {
+	scan := func(r engine.Row) (c authz.Connection, err error) {
+		f, g := &c.Family, &c.Grant
+		err = r.Scan(&f.ID, &f.Grant, engine.WordsTo(&f.Scope), engine.TimeTo(&f.AuthTime), engine.TimeTo(&f.CreatedAt), engine.TimeTo(&f.ExpiresAt),
+			&f.Generation, engine.TimeTo(&f.RotatedAt), engine.TimeTo(&f.EndedAt), engine.TimeTo(&f.TokenDeadAt),
+			&f.Nonce, engine.WordsTo(&f.Methods), &f.SessionID, engine.WordsTo(&f.Resource), &f.DPoPKey,
+			&g.ID, &g.User, &g.Client, &g.Team, engine.WordsTo(&g.Scope), engine.TimeTo(&g.CreatedAt), engine.TimeTo(&g.UpdatedAt),
+			&c.Live.Email, &c.Live.Name, &c.Live.Slug)
+		f.Client, c.Live.User, c.Live.Team = g.Client, g.User, g.Team
+		return c, err
+	}
+	return engine.One(ctx, db.engine, "Connection", authz.ErrNoFamily, scan, `
+		SELECT f.id, f.grant_id, f.scope, f.auth_time, f.created_at, f.expires_at,
+			f.generation, f.rotated_at, f.ended_at, f.token_dead_at, f.nonce, f.methods, f.session_id, f.resource, f.dpop_key,
+			g.id, g.user_id, g.client_id, g.team_id, g.scope, g.created_at, g.updated_at,
+			u.email, u.name, t.slug
+		FROM gh_families f
+		JOIN gh_grants g ON g.id = f.grant_id
+		JOIN gh_users u ON u.id = g.user_id
+		JOIN gh_memberships m ON m.user_id = g.user_id AND m.team_id = g.team_id
+		JOIN gh_teams t ON t.id = g.team_id
+		JOIN gh_clients c ON c.id = g.client_id
+		WHERE f.id = $1 AND f.ended_at = 0 AND f.expires_at > $2
+			AND u.disabled_at = 0 AND c.disabled_at = 0 AND (c.team_id IS NULL OR c.team_id = g.team_id)
+			AND NOT EXISTS (SELECT 1 FROM gh_team_blocks b WHERE b.team_id = g.team_id AND b.client_id = g.client_id)`,
+		id, engine.Millis(now))
+}
+
+// endedFamilyKept is how long a family that has ended outlives its access tokens. It is longer than a code can live,
+// because the family is what keeps its code from being redeemed again. It is no longer, because connecting and
+// disconnecting all day must not leave a row each time for as long as a connection lives.
+const endedFamilyKept = time.Hour
+
+// endFamily ends a living family of a client, and publishes its end if its access tokens may still be believed.
+// alive is false when there was nothing to end. The event names the grant and its person and team.
+func (t *tx) endFamily(id authz.FamilyID, client oauth.ClientID, at time.Time) (e audit.Event, alive bool, err error) {
+	e = audit.Event{At: at, Client: string(client), Family: string(id)}
+	var tokenDeadAt time.Time
+	err = t.ChangeGet([]any{engine.TimeTo(&tokenDeadAt), &e.Grant, &e.User, &e.Team}, `
+		UPDATE gh_families SET ended_at = $3,
+			expires_at = CASE
+				WHEN expires_at < $4 THEN expires_at
+				WHEN token_dead_at + $5 < $4 THEN $4
+				WHEN token_dead_at + $5 < expires_at THEN token_dead_at + $5
+				ELSE expires_at END
+		WHERE id = $1 AND ended_at = 0 AND EXISTS (SELECT 1 FROM gh_grants g WHERE g.id = gh_families.grant_id AND g.client_id = $2)
+		RETURNING token_dead_at, grant_id,
+			(SELECT g.user_id FROM gh_grants g WHERE g.id = gh_families.grant_id),
+			(SELECT g.team_id FROM gh_grants g WHERE g.id = gh_families.grant_id)`,
+		id, client, engine.Millis(at), engine.Millis(at.Add(endedFamilyKept)), endedFamilyKept.Milliseconds())
+	if isNoRows(err) {
+		return e, false, nil
+	}
+	if err == nil && tokenDeadAt.After(at) {
+		err = t.saveEnding(authz.Ending{Kind: authz.EndedFamily, ID: string(id), At: at, Expires: tokenDeadAt})
+	}
+	return e, err == nil, err
+}
+
+// EndFamily ends a family of this client, and reports whether it lived.
+func (db *DB) EndFamily(ctx context.Context, id authz.FamilyID, client oauth.ClientID, at time.Time) (alive bool, err error) {
+	err = db.write(ctx, "EndFamily", func(t *tx) error {
+		e, lived, err := t.endFamily(id, client, at)
+		alive = lived
+		if err != nil || !lived {
+			return err
+		}
+		e.Kind, e.Actor = audit.TokenRevoked, actor(client)
+		return t.happened(e)
+	})
+	return alive && err == nil, err
+}
+
+// actor is a client as the actor of an event.
+func actor(client oauth.ClientID) string { return "client:" + string(client) }
+
+// trimStep is how many families one unit of work trims at most. Redemptions wait for no more than that.
 const trimStep = 200
 
-// TrimFamilies lets the families of a grant with an id below before, beyond the newest of them, expire with their access tokens, unless they are refreshed before. It does so
-// once there are twice as many as are to be kept. Nobody comes into that part any more, so who waits there has come since others were let go, and all of them are together:
-// it looks no further back than that. A family that has ended counts for nothing: what many have ended must let nobody go, nor hide who waits.
+// TrimFamilies makes the oldest families of a grant expire with their access tokens, unless they are refreshed before:
+// those with an id below before, except the newest keep of them. It does so once there are twice as many as are kept.
+//
+// No family with such an id is added any more. So a family below before that is not trimmed yet is newer than all that
+// are, and the newest of the rest shows whether there is anything to do. Families that have ended do not count:
+// otherwise ending many families would trim living ones, or would hide families that have to be trimmed.
 func (db *DB) TrimFamilies(ctx context.Context, grant authz.GrantID, before authz.FamilyID, keep int) error {
-	scan := func(r engine.Row) (waits bool, err error) { return waits, r.Scan(&waits) }
-	found, err := engine.All(ctx, db.engine, "TrimFamilies", scan, `SELECT f.expires_at > f.token_dead_at FROM families f
+	scan := func(r engine.Row) (untrimmed bool, err error) { return untrimmed, r.Scan(&untrimmed) }
+	found, err := engine.All(ctx, db.engine, "TrimFamilies", scan, `SELECT f.expires_at > f.token_dead_at FROM gh_families f
 		WHERE f.grant_id = $1 AND f.id < $2 AND f.ended_at = 0 ORDER BY f.id DESC LIMIT 1 OFFSET $3`, grant, before, 2*keep)
 	if err != nil || len(found) == 0 || !found[0] {
 		return err
 	}
-	// To the end, whoever hangs up: whom it left out nobody would look for again.
+	// It goes on when the caller hangs up: the check above would not find what is left over.
 	ctx = context.WithoutCancel(ctx)
 	for from := keep; ; from += trimStep {
 		var trimmed int64
 		err := db.write(ctx, "TrimFamilies", func(t *tx) (err error) {
-			trimmed, err = t.Change(`UPDATE families SET expires_at = token_dead_at WHERE ended_at = 0 AND expires_at > token_dead_at
-				AND id IN (SELECT f.id FROM families f WHERE f.grant_id = $1 AND f.id < $2 AND f.ended_at = 0 ORDER BY f.id DESC LIMIT $3 OFFSET $4)`,
+			trimmed, err = t.Change(`UPDATE gh_families SET expires_at = token_dead_at WHERE ended_at = 0 AND expires_at > token_dead_at
+				AND id IN (SELECT f.id FROM gh_families f WHERE f.grant_id = $1 AND f.id < $2 AND f.ended_at = 0 ORDER BY f.id DESC LIMIT $3 OFFSET $4)`,
 				grant, before, trimStep, from)
 			return err
 		})
@@ -156,43 +167,4 @@ func (db *DB) TrimFamilies(ctx context.Context, grant authz.GrantID, before auth
 			return err
 		}
 	}
-}
-
-// The columns of a family f but its client, which is its grant's.
-const familyColumns = `f.id, f.grant_id, f.scope, f.auth_time, f.created_at, f.expires_at, f.generation, f.rotated_at, f.ended_at, f.token_dead_at,
-	f.nonce, f.methods, f.session_id, f.resource, f.dpop_key`
-
-func familyInto(f *authz.Family) []any {
-	return []any{
-		&f.ID, &f.Grant,
-		engine.WordsTo(&f.Scope),
-		engine.TimeTo(&f.AuthTime),
-		engine.TimeTo(&f.CreatedAt),
-		engine.TimeTo(&f.ExpiresAt),
-		&f.Generation,
-		engine.TimeTo(&f.RotatedAt),
-		engine.TimeTo(&f.EndedAt),
-		engine.TimeTo(&f.TokenDeadAt),
-		&f.Nonce,
-		engine.WordsTo(&f.Methods),
-		&f.SessionID,
-		engine.WordsTo(&f.Resource),
-		&f.DPoPKey,
-	}
-}
-
-const connectionQuery = `SELECT ` + familyColumns + `, ` + grantColumns + `, ` + liveColumns + `
-	FROM ` + liveTables + ` JOIN families f ON f.grant_id = g.id
-	WHERE f.id = $1 AND f.ended_at = 0 AND f.expires_at > $2 AND ` + isLive
-
-// Connection is a family and what justifies it, all alive at now. authz.ErrNoFamily.
-func (db *DB) Connection(ctx context.Context, id authz.FamilyID, now time.Time) (authz.Connection, error) {
-	scan := func(r engine.Row) (c authz.Connection, err error) {
-		dest := familyInto(&c.Family)
-		dest = append(dest, grantInto(&c.Grant)...)
-		err = r.Scan(append(dest, liveInto(&c.Live)...)...)
-		c.Family.Client, c.Live.User, c.Live.Team = c.Grant.Client, c.Grant.User, c.Grant.Team
-		return c, err
-	}
-	return engine.One(ctx, db.engine, "Connection", authz.ErrNoFamily, scan, connectionQuery, id, engine.Millis(now))
 }

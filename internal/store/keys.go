@@ -8,8 +8,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/store/engine"
+
+	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 )
 
@@ -27,17 +28,17 @@ func (db *DB) Keys(ctx context.Context) ([]token.StoredKey, error) {
 		return k, nil
 	}
 	return engine.All(ctx, db.engine, "Keys", scan, `SELECT id, purpose, algorithm, slot, sealed, created_at, signs_from, predecessor_dead_at
-		FROM keyring ORDER BY created_at, id`)
+		FROM gh_keyring ORDER BY created_at, id`)
 }
 
-// AddKeys adds those whose slot is free and leaves the others alone.
+// AddKeys adds the keys whose slot is free, and leaves the others alone.
 func (db *DB) AddKeys(ctx context.Context, keys []token.StoredKey) error {
-	// In everyone's order, so that two servers that start at once do not wait for each other.
+	// Always in the same order, so that two servers that start at once do not wait for each other.
 	keys = slices.SortedFunc(slices.Values(keys), func(a, b token.StoredKey) int { return cmp.Compare(a.Slot, b.Slot) })
 	return db.write(ctx, "AddKeys", func(t *tx) error {
 		var rotated []string
 		for _, k := range keys {
-			n, err := t.Change(`INSERT INTO keyring (id, purpose, algorithm, slot, sealed, created_at, signs_from, predecessor_dead_at)
+			n, err := t.Change(`INSERT INTO gh_keyring (id, purpose, algorithm, slot, sealed, created_at, signs_from, predecessor_dead_at)
 				VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (slot) DO NOTHING`,
 				k.ID, k.Use, k.Algorithm, k.Slot, base64.StdEncoding.EncodeToString(k.Sealed),
 				engine.Millis(k.CreatedAt), engine.Millis(k.SignsFrom), engine.Millis(k.PredecessorDeadAt))
@@ -51,7 +52,7 @@ func (db *DB) AddKeys(ctx context.Context, keys []token.StoredKey) error {
 		if len(rotated) == 0 {
 			return nil
 		}
-		return t.audit(audit.Event{Kind: audit.KeysRotated, Detail: strings.Join(rotated, ", ")})
+		return t.happened(audit.Event{Kind: audit.KeysRotated, Detail: strings.Join(rotated, ", ")})
 	})
 }
 
@@ -60,11 +61,11 @@ func (db *DB) ReplaceSealed(ctx context.Context, keys []token.StoredKey) error {
 	keys = slices.SortedFunc(slices.Values(keys), func(a, b token.StoredKey) int { return cmp.Compare(a.ID, b.ID) })
 	return db.write(ctx, "ReplaceSealed", func(t *tx) error {
 		for _, k := range keys {
-			if err := t.MustChange(fmt.Errorf("there is no key %s any more", k.ID), `UPDATE keyring SET sealed = $2 WHERE id = $1`,
+			if err := t.MustChange(fmt.Errorf("there is no key %s any more", k.ID), `UPDATE gh_keyring SET sealed = $2 WHERE id = $1`,
 				k.ID, base64.StdEncoding.EncodeToString(k.Sealed)); err != nil {
 				return err
 			}
 		}
-		return t.audit(audit.Event{Kind: audit.MasterKeyReplaced, Detail: fmt.Sprintf("%d keys", len(keys))})
+		return t.happened(audit.Event{Kind: audit.MasterKeyReplaced, Detail: fmt.Sprintf("%d keys", len(keys))})
 	})
 }

@@ -18,10 +18,10 @@ import (
 // by hand, as by a program that knows less, and the grant stays.
 func TestLivenessIsLookedUp(t *testing.T) {
 	for name, change := range map[string]string{
-		"the person is disabled":             `UPDATE users SET disabled_at = 1 WHERE id = 'u'`,
-		"the client is disabled":             `UPDATE clients SET disabled_at = 1 WHERE id = 'c'`,
-		"the client belongs to another team": `UPDATE clients SET team_id = 'other' WHERE id = 'c'`,
-		"the team blocks the client":         `INSERT INTO team_blocks (team_id, client_id, reason, created_at) VALUES ('t', 'c', 'no', 1)`,
+		"the person is disabled":             `UPDATE gh_users SET disabled_at = 1 WHERE id = 'u'`,
+		"the client is disabled":             `UPDATE gh_clients SET disabled_at = 1 WHERE id = 'c'`,
+		"the client belongs to another team": `UPDATE gh_clients SET team_id = 'other' WHERE id = 'c'`,
+		"the team blocks the client":         `INSERT INTO gh_team_blocks (team_id, client_id, reason, created_at) VALUES ('t', 'c', 'no', 1)`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -56,10 +56,10 @@ func TestLivenessIsLookedUp(t *testing.T) {
 // TestLivenessOfMachinesIsLookedUp: what a machine was given is believed, and given again, only as long as the client may have it.
 func TestLivenessOfMachinesIsLookedUp(t *testing.T) {
 	for name, change := range map[string]string{
-		"the client is disabled":     `UPDATE clients SET disabled_at = 1 WHERE id = 'm'`,
-		"the client is no machine":   `UPDATE clients SET machine = FALSE WHERE id = 'm'`,
-		"the team blocks the client": `INSERT INTO team_blocks (team_id, client_id, reason, created_at) VALUES ('t', 'm', 'no', 1)`,
-		"the team is gone":           `DELETE FROM teams WHERE id = 't'`,
+		"the client is disabled":     `UPDATE gh_clients SET disabled_at = 1 WHERE id = 'm'`,
+		"the client is no machine":   `UPDATE gh_clients SET machine = FALSE WHERE id = 'm'`,
+		"the team blocks the client": `INSERT INTO gh_team_blocks (team_id, client_id, reason, created_at) VALUES ('t', 'm', 'no', 1)`,
+		"the team is gone":           `DELETE FROM gh_teams WHERE id = 't'`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

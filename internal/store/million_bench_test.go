@@ -6,10 +6,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
 	"github.com/gatehouse-auth/gatehouse/internal/store"
 	"github.com/gatehouse-auth/gatehouse/internal/store/storetest"
-	"github.com/google/go-cmp/cmp"
 )
 
 // BenchmarkMillionRefreshes refreshes one connection a million times, or as often as eight minutes allow, which it says, and fails if a table but the audit
@@ -42,15 +43,15 @@ func BenchmarkMillionRefreshes(b *testing.B) {
 		}
 	}
 	after := rowsOfEachTable(b, db.SQL())
-	if records := after["audit"] - before["audit"]; records != made {
+	if records := after["gh_audit"] - before["gh_audit"]; records != made {
 		b.Errorf("%d records of %d refreshes", records, made)
 	}
-	before["audit"] = after["audit"]
-	if diff := cmp.Diff(before, after); diff != "" || after["families"] != 1 {
+	before["gh_audit"] = after["gh_audit"]
+	if diff := cmp.Diff(before, after); diff != "" || after["gh_families"] != 1 {
 		b.Errorf("rows (-before +after %d refreshes):\n%s", made, diff)
 	}
 	b.ReportMetric(float64(made), "refreshes")
-	b.ReportMetric(float64(after["families"]), "families")
+	b.ReportMetric(float64(after["gh_families"]), "families")
 	b.ReportMetric(0, "ns/op")
 }
 

@@ -10,13 +10,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
+
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
 	"github.com/gatehouse-auth/gatehouse/internal/govern"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/store"
 	"github.com/gatehouse-auth/gatehouse/internal/store/pgtest"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
-	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // errDeadlock is what PostgreSQL tells the one whom it chose to break a deadlock.
@@ -69,7 +70,7 @@ func TestAFailedCommitOfManyFailsOnlyWhomItMust(t *testing.T) {
 	g := oneGrant(t, db)
 	for _, statement := range []string{
 		`CREATE FUNCTION poison() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF NEW.id = 'f-poison' THEN RAISE 'poison'; END IF; RETURN NULL; END $$`,
-		`CREATE CONSTRAINT TRIGGER poison AFTER INSERT ON families DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION poison()`,
+		`CREATE CONSTRAINT TRIGGER poison AFTER INSERT ON gh_families DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION poison()`,
 	} {
 		if _, err := db.SQL().Exec(statement); err != nil {
 			t.Fatal(err)
@@ -94,7 +95,7 @@ func TestAFailedCommitOfManyFailsOnlyWhomItMust(t *testing.T) {
 		}
 	}
 	var saved, recorded int
-	err := db.SQL().QueryRow(`SELECT (SELECT COUNT(*) FROM families WHERE id <> 'f-poison'), (SELECT COUNT(*) FROM audit WHERE kind = 'token.issued')`).Scan(&saved, &recorded)
+	err := db.SQL().QueryRow(`SELECT (SELECT COUNT(*) FROM gh_families WHERE id <> 'f-poison'), (SELECT COUNT(*) FROM gh_audit WHERE kind = 'token.issued')`).Scan(&saved, &recorded)
 	if err != nil || saved != n-1 || recorded != n-1 {
 		t.Errorf("got %d families and %d events (%v), want %d of each", saved, recorded, err, n-1)
 	}
@@ -113,7 +114,7 @@ func TestAUnitThatWaitsForALockHoldsUpNobody(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer locked.Rollback()
-	if _, err := locked.Exec(`INSERT INTO families (id, grant_id, scope, auth_time, created_at, expires_at) VALUES ('f-slow', $1, '', 0, 0, 0)`, g.ID); err != nil {
+	if _, err := locked.Exec(`INSERT INTO gh_families (id, grant_id, scope, auth_time, created_at, expires_at) VALUES ('f-slow', $1, '', 0, 0, 0)`, g.ID); err != nil {
 		t.Fatal(err)
 	}
 	var slow sync.WaitGroup
@@ -155,7 +156,7 @@ func TestWhoHangsUpLeavesTheQueueForALock(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer locked.Rollback()
-	if _, err := locked.Exec(`SELECT 1 FROM grants WHERE id = $1 FOR UPDATE`, g.ID); err != nil {
+	if _, err := locked.Exec(`SELECT 1 FROM gh_grants WHERE id = $1 FOR UPDATE`, g.ID); err != nil {
 		t.Fatal(err)
 	}
 	var waiting sync.WaitGroup
@@ -189,7 +190,7 @@ func TestWhoHangsUpLeavesTheQueueForALock(t *testing.T) {
 	}
 	waiting.Wait()
 	var gone int
-	if err := db.SQL().QueryRow(`SELECT COUNT(*) FROM families WHERE id = 'f-gone'`).Scan(&gone); err != nil || gone != 0 {
+	if err := db.SQL().QueryRow(`SELECT COUNT(*) FROM gh_families WHERE id = 'f-gone'`).Scan(&gone); err != nil || gone != 0 {
 		t.Errorf("got %d families of who hung up before anything happened (%v)", gone, err)
 	}
 }
@@ -198,10 +199,10 @@ func TestWhoHangsUpLeavesTheQueueForALock(t *testing.T) {
 // It sees so in a batch, which waits shortly, and by itself.
 func TestAMachineTokenSeesTheEndForWhichItWaited(t *testing.T) {
 	for name, end := range map[string]string{
-		"blocked":       `WITH held AS (UPDATE teams SET name = name WHERE id = 't' RETURNING id) INSERT INTO team_blocks (team_id, client_id, reason, created_at) SELECT id, 'm0', '', 0 FROM held`,
-		"disabled":      `UPDATE clients SET disabled_at = 1 WHERE id = 'm0'`,
-		"removed":       `DELETE FROM clients WHERE id = 'm0'`,
-		"its team gone": `DELETE FROM teams WHERE id = 't'`,
+		"blocked":       `WITH held AS (UPDATE gh_teams SET name = name WHERE id = 't' RETURNING id) INSERT INTO gh_team_blocks (team_id, client_id, reason, created_at) SELECT id, 'm0', '', 0 FROM held`,
+		"disabled":      `UPDATE gh_clients SET disabled_at = 1 WHERE id = 'm0'`,
+		"removed":       `DELETE FROM gh_clients WHERE id = 'm0'`,
+		"its team gone": `DELETE FROM gh_teams WHERE id = 't'`,
 	} {
 		for _, waited := range []time.Duration{0, 100 * time.Millisecond} {
 			t.Run(fmt.Sprint(name, " after ", waited), func(t *testing.T) {
@@ -248,7 +249,7 @@ func TestWhoeverEndsAMachineWaitsForItsToken(t *testing.T) {
 					PERFORM pg_advisory_xact_lock(1);
 					RETURN NEW;
 				END $$`,
-				`CREATE TRIGGER hold_up BEFORE INSERT ON audit FOR EACH ROW WHEN (NEW.kind = 'token.machine') EXECUTE FUNCTION hold_up()`,
+				`CREATE TRIGGER hold_up BEFORE INSERT ON gh_audit FOR EACH ROW WHEN (NEW.kind = 'token.machine') EXECUTE FUNCTION hold_up()`,
 			} {
 				if _, err := db.SQL().Exec(statement); err != nil {
 					t.Fatal(err)
@@ -275,11 +276,11 @@ func TestAMachineTokenLocksTheTeamFirst(t *testing.T) {
 	db := open(t, pgtest.URL(t))
 	oneGrant(t, db)
 	addMachines(t, db, 1)
-	ender := begin(t, db, `UPDATE teams SET name = name WHERE id = 't'`)
+	ender := begin(t, db, `UPDATE gh_teams SET name = name WHERE id = 't'`)
 	issued := make(chan error, 1)
 	go func() { issued <- db.IssueMachine(t.Context(), "m0", now, nil) }()
 	untilWaiting(t, db, 1, 100*time.Millisecond)
-	if _, err := ender.Exec(`SELECT 1 FROM clients WHERE id = 'm0' FOR UPDATE NOWAIT`); err != nil {
+	if _, err := ender.Exec(`SELECT 1 FROM gh_clients WHERE id = 'm0' FOR UPDATE NOWAIT`); err != nil {
 		t.Error(err)
 	}
 	if err := ender.Rollback(); err != nil {
@@ -295,7 +296,7 @@ func TestALockedMachineHoldsUpNoOther(t *testing.T) {
 	db := open(t, pgtest.URL(t))
 	oneGrant(t, db)
 	addMachines(t, db, 2)
-	locked := begin(t, db, `SELECT 1 FROM clients WHERE id = 'm0' FOR UPDATE`)
+	locked := begin(t, db, `SELECT 1 FROM gh_clients WHERE id = 'm0' FOR UPDATE`)
 	var slow, fast sync.WaitGroup
 	for range 8 {
 		slow.Go(func() {
@@ -313,7 +314,7 @@ func TestALockedMachineHoldsUpNoOther(t *testing.T) {
 	}
 	fast.Wait()
 	records := func(client string) (n int) {
-		if err := db.SQL().QueryRow(`SELECT COUNT(*) FROM audit WHERE kind = 'token.machine' AND client_id = $1`, client).Scan(&n); err != nil {
+		if err := db.SQL().QueryRow(`SELECT COUNT(*) FROM gh_audit WHERE kind = 'token.machine' AND client_id = $1`, client).Scan(&n); err != nil {
 			t.Error(err)
 		}
 		return n
@@ -337,7 +338,7 @@ func TestAFailedMachineTokenFailsAlone(t *testing.T) {
 	addMachines(t, db, 2)
 	for _, statement := range []string{
 		`CREATE FUNCTION poison() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'poison'; END $$`,
-		`CREATE TRIGGER poison BEFORE INSERT ON audit FOR EACH ROW WHEN (NEW.detail = 'poison') EXECUTE FUNCTION poison()`,
+		`CREATE TRIGGER poison BEFORE INSERT ON gh_audit FOR EACH ROW WHEN (NEW.detail = 'poison') EXECUTE FUNCTION poison()`,
 	} {
 		if _, err := db.SQL().Exec(statement); err != nil {
 			t.Fatal(err)
@@ -359,7 +360,7 @@ func TestAFailedMachineTokenFailsAlone(t *testing.T) {
 	}
 	done.Wait()
 	var recorded int
-	if err := db.SQL().QueryRow(`SELECT COUNT(*) FROM audit WHERE kind = 'token.machine'`).Scan(&recorded); err != nil || recorded != n-1 {
+	if err := db.SQL().QueryRow(`SELECT COUNT(*) FROM gh_audit WHERE kind = 'token.machine'`).Scan(&recorded); err != nil || recorded != n-1 {
 		t.Errorf("got %d events (%v), want %d", recorded, err, n-1)
 	}
 }

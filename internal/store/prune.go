@@ -7,23 +7,25 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/store/engine"
 )
 
-// pruneQueries delete what has expired, what expired first before the rest, and at most $2 rows. Keys stay: they are few.
+// pruneQueries delete rows that have expired, those that expired first before the rest, and at most $2 of them. Keys stay:
+// they are few.
 var pruneQueries = []string{
-	`DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)`,
-	`DELETE FROM throttle WHERE bucket IN (SELECT bucket FROM throttle WHERE resets_at <= $1 ORDER BY resets_at LIMIT $2)`,
-	`DELETE FROM endings WHERE (kind, id) IN (SELECT kind, id FROM endings WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)`,
-	`DELETE FROM assertions WHERE (client_id, jti) IN (SELECT client_id, jti FROM assertions WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)`,
-	`DELETE FROM notices WHERE id IN (SELECT id FROM notices WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)`,
+	`DELETE FROM gh_sessions WHERE id IN (SELECT id FROM gh_sessions WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)`,
+	`DELETE FROM gh_throttle WHERE bucket IN (SELECT bucket FROM gh_throttle WHERE resets_at <= $1 ORDER BY resets_at LIMIT $2)`,
+	`DELETE FROM gh_endings WHERE (kind, id) IN (SELECT kind, id FROM gh_endings WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)`,
+	`DELETE FROM gh_assertions WHERE (client_id, jti) IN (SELECT client_id, jti FROM gh_assertions WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)`,
+	`DELETE FROM gh_notices WHERE id IN (SELECT id FROM gh_notices WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)`,
 }
 
-// pruneAudit deletes events of before a time, which their ids begin with.
-const pruneAudit = `DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE id < $1 ORDER BY id LIMIT $2)`
+// pruneAudit deletes events that are older than a time, which is the first part of their ids.
+const pruneAudit = `DELETE FROM gh_audit WHERE id IN (SELECT id FROM gh_audit WHERE id < $1 ORDER BY id LIMIT $2)`
 
-// pruneUnit is how many rows one unit of work deletes at most: whoever redeems a code waits for no more than that.
+// pruneUnit is how many rows one unit of work deletes at most. Redemptions wait for no more than that.
 const pruneUnit = 100
 
-// Prune deletes what has expired, and events that have been kept long enough: at most batch rows of each kind, in units of work so small that
-// nobody waits long for one. It returns how many it deleted. 0 does not say that no family has expired: of them it sees a part at each call.
+// Prune deletes what has expired, and events that have been kept long enough: at most batch rows of each kind, in units of
+// work so small that nobody waits long for one. It returns how many rows it deleted. 0 does not mean that no family has
+// expired, because it looks at a part of the families at each call.
 func (db *DB) Prune(ctx context.Context, now time.Time, batch int) (int, error) {
 	total := 0
 	for _, query := range pruneQueries {
@@ -33,12 +35,12 @@ func (db *DB) Prune(ctx context.Context, now time.Time, batch int) (int, error) 
 			return total, err
 		}
 	}
-	n, err := db.pruneKind(ctx, pruneAudit, eventID(now.Add(-db.opts.AuditRetention)), batch)
+	n, err := db.pruneKind(ctx, pruneAudit, firstEventID(now.Add(-db.opts.AuditRetention)), batch)
 	total += n
 	if err != nil {
 		return total, err
 	}
-	n, err = db.pruneFamilies(ctx, now, batch)
+	n, err = db.walk(ctx, now, batch)
 	return total + n, err
 }
 
@@ -48,12 +50,16 @@ const (
 	pruneStep = 1_000
 )
 
-// expired is the condition on a family for which nothing is left to do. One that has ended stays until it expires: it is what tells a replay; and as long as an
-// access token of its lives, whose end may have to be told.
-const expired = `expires_at <= $1 AND token_dead_at <= $1`
+// Nothing is left to do for a family that has expired, once its last access token has too. A family that has ended stays
+// until then: it is what tells that its code is being replayed.
+const (
+	walkFamilies  = `SELECT id, expires_at <= $1 AND token_dead_at <= $1 FROM gh_families WHERE id > $2 ORDER BY id LIMIT $3`
+	pruneFamilies = `DELETE FROM gh_families WHERE expires_at <= $1 AND token_dead_at <= $1 AND id >= $2 AND id <= $3`
+)
 
-// pruneFamilies walks on from where it was, and begins again at the end. Only what it finds to delete disturbs anybody.
-func (db *DB) pruneFamilies(ctx context.Context, now time.Time, batch int) (total int, err error) {
+// walk looks for expired families, from where it stopped the last time, and begins again at the end of the table. Looking
+// holds up nobody; only deleting does.
+func (db *DB) walk(ctx context.Context, now time.Time, batch int) (total int, err error) {
 	type found struct {
 		id      string
 		expired bool
@@ -61,9 +67,9 @@ func (db *DB) pruneFamilies(ctx context.Context, now time.Time, batch int) (tota
 	scan := func(r engine.Row) (f found, err error) { return f, r.Scan(&f.id, &f.expired) }
 	db.pruning.Lock()
 	defer db.pruning.Unlock()
-	again := db.pruned != "" // what is before that is seen too, after the end
+	again := db.pruned != "" // after the end, it looks at what comes before that
 	for walked := 0; walked < pruneWalk && total < batch; walked += pruneStep {
-		step, err := engine.All(ctx, db.engine, "Prune", scan, `SELECT id, `+expired+` FROM families WHERE id > $2 ORDER BY id LIMIT $3`, engine.Millis(now), db.pruned, pruneStep)
+		step, err := engine.All(ctx, db.engine, "Prune", scan, walkFamilies, engine.Millis(now), db.pruned, pruneStep)
 		if err != nil {
 			return total, err
 		}
@@ -97,7 +103,7 @@ func (db *DB) pruneFamilies(ctx context.Context, now time.Time, batch int) (tota
 // pruneRange deletes the families between two ids, both included, that have expired.
 func (db *DB) pruneRange(ctx context.Context, now time.Time, first, last string) (n int, err error) {
 	err = db.write(ctx, "Prune", func(t *tx) error {
-		deleted, err := t.Change(`DELETE FROM families WHERE `+expired+` AND id >= $2 AND id <= $3`, engine.Millis(now), first, last)
+		deleted, err := t.Change(pruneFamilies, engine.Millis(now), first, last)
 		n = int(deleted)
 		return err
 	})

@@ -33,7 +33,7 @@ func BenchmarkRotate(b *testing.B) {
 			generation++
 		}
 		var rows float64
-		if err := db.SQL().QueryRow("SELECT COUNT(*) FROM families").Scan(&rows); err != nil {
+		if err := db.SQL().QueryRow("SELECT COUNT(*) FROM gh_families").Scan(&rows); err != nil {
 			b.Fatal(err)
 		}
 		b.ReportMetric(rows, "families")
@@ -122,9 +122,9 @@ func fillExpired(b *testing.B, url string) {
 	}
 	defer db.Close()
 	for _, query := range []string{
-		`INSERT INTO families (id, grant_id, scope, auth_time, created_at, expires_at) SELECT 'expired-' || i, 'g', '', 0, 0, 1 FROM (` + numbers + `) AS numbers`,
-		`INSERT INTO endings (kind, id, at, expires_at) SELECT 'family', 'expired-' || i, 0, 1 FROM (` + numbers + `) AS numbers`,
-		`INSERT INTO audit (id, at, kind, actor, user_id, team_id, client_id, grant_id, family_id, address, request_id, detail)
+		`INSERT INTO gh_families (id, grant_id, scope, auth_time, created_at, expires_at) SELECT 'expired-' || i, 'g', '', 0, 0, 1 FROM (` + numbers + `) AS numbers`,
+		`INSERT INTO gh_endings (kind, id, at, expires_at) SELECT 'family', 'expired-' || i, 0, 1 FROM (` + numbers + `) AS numbers`,
+		`INSERT INTO gh_audit (id, at, kind, actor, user_id, team_id, client_id, grant_id, family_id, address, request_id, detail)
 			SELECT i, 0, 'token.issued', '', 'u', 't', 'c', 'g', 'expired-' || i, '', '', '' FROM (` + numbers + `) AS numbers`,
 	} {
 		if _, err := db.Exec(query); err != nil {

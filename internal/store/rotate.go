@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"time"
 
@@ -10,30 +11,95 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/store/engine"
 )
 
-// rotation is the compare-and-swap: it changes the family if the presented generation is the newest, and all that justifies it is alive.
-// Its row is what everyone waits for who refreshes or ends it.
-var rotation = newChain(8, `SELECT `+ofLive+`, f.scope, f.auth_time, f.created_at, f.token_dead_at, f.nonce, f.methods, f.session_id, f.resource, `+liveColumns+`
-	FROM `+liveTables+` JOIN families f ON f.grant_id = g.id
-	WHERE f.id = $1 AND g.client_id = $2 AND f.generation = $3 AND f.ended_at = 0 AND f.expires_at > $4 AND f.dpop_key = $8 AND `+isLive,
-	`UPDATE families SET generation = families.generation + 1, rotated_at = $4,
-		token_dead_at = CASE WHEN families.token_dead_at < $5 THEN $5 ELSE families.token_dead_at END,
-		expires_at = CASE WHEN families.created_at + $7 < $6 THEN families.created_at + $7 ELSE $6 END FROM live
-	WHERE families.id = $1 AND families.generation = $3 AND families.ended_at = 0 AND families.expires_at > $4`)
+// rotatePostgres is a compare-and-swap: it changes the family if the presented generation is the newest, and if all that
+// justifies the family is alive. The row of the family is the lock for everything that refreshes or ends it.
+const rotatePostgres = `
+WITH live AS (
+	SELECT g.user_id, g.team_id, g.id AS grant_id,
+		f.scope, f.auth_time, f.created_at, f.token_dead_at, f.nonce, f.methods, f.session_id, f.resource,
+		u.email, u.name, t.slug
+	FROM gh_families f
+	JOIN gh_grants g ON g.id = f.grant_id
+	JOIN gh_users u ON u.id = g.user_id
+	JOIN gh_memberships m ON m.user_id = g.user_id AND m.team_id = g.team_id
+	JOIN gh_teams t ON t.id = g.team_id
+	JOIN gh_clients c ON c.id = g.client_id
+	WHERE f.id = $1 AND g.client_id = $2 AND f.generation = $3 AND f.ended_at = 0 AND f.expires_at > $4 AND f.dpop_key = $8
+		AND u.disabled_at = 0 AND c.disabled_at = 0 AND (c.team_id IS NULL OR c.team_id = g.team_id)
+		AND NOT EXISTS (SELECT 1 FROM gh_team_blocks b WHERE b.team_id = g.team_id AND b.client_id = g.client_id)
+), rotated AS (
+	UPDATE gh_families SET generation = gh_families.generation + 1, rotated_at = $4,
+		token_dead_at = CASE WHEN gh_families.token_dead_at < $5 THEN $5 ELSE gh_families.token_dead_at END,
+		expires_at = CASE WHEN gh_families.created_at + $7 < $6 THEN gh_families.created_at + $7 ELSE $6 END
+	FROM live
+	WHERE gh_families.id = $1 AND gh_families.generation = $3 AND gh_families.ended_at = 0 AND gh_families.expires_at > $4
+	RETURNING 1
+), recorded AS (
+	INSERT INTO gh_audit (id, at, kind, actor, client_id, family_id, address, request_id, detail, user_id, team_id, grant_id)
+	SELECT $9::bigint, $10::bigint, $11, $12, $13, $14, $15, $16, $17, live.user_id, live.team_id, live.grant_id FROM live, rotated
+	RETURNING 1
+)
+SELECT live.user_id, live.team_id, live.grant_id,
+	live.scope, live.auth_time, live.created_at, live.token_dead_at, live.nonce, live.methods, live.session_id, live.resource,
+	live.email, live.name, live.slug
+FROM live, rotated, recorded`
 
-// errRetried ends a unit of work that has nothing to write.
-var errRetried = errors.New("retried")
+// The same for SQLite, which runs one unit of work at a time. The event follows in a statement of its own.
+const (
+	rotateFindSQLite = `
+SELECT g.user_id, g.team_id, g.id,
+	f.scope, f.auth_time, f.created_at, f.token_dead_at, f.nonce, f.methods, f.session_id, f.resource,
+	u.email, u.name, t.slug
+FROM gh_families f
+JOIN gh_grants g ON g.id = f.grant_id
+JOIN gh_users u ON u.id = g.user_id
+JOIN gh_memberships m ON m.user_id = g.user_id AND m.team_id = g.team_id
+JOIN gh_teams t ON t.id = g.team_id
+JOIN gh_clients c ON c.id = g.client_id
+WHERE f.id = $1 AND g.client_id = $2 AND f.generation = $3 AND f.ended_at = 0 AND f.expires_at > $4 AND f.dpop_key = $5
+	AND u.disabled_at = 0 AND c.disabled_at = 0 AND (c.team_id IS NULL OR c.team_id = g.team_id)
+	AND NOT EXISTS (SELECT 1 FROM gh_team_blocks b WHERE b.team_id = g.team_id AND b.client_id = g.client_id)`
 
-// Rotate uses a refresh token. authz.ErrReused when it is too old: its family is ended then. authz.ErrNoFamily or authz.ErrNotLive otherwise.
-// A retry writes nothing.
+	rotateChangeSQLite = `
+UPDATE gh_families SET generation = generation + 1, rotated_at = $3,
+	token_dead_at = CASE WHEN token_dead_at < $4 THEN $4 ELSE token_dead_at END,
+	expires_at = CASE WHEN created_at + $6 < $5 THEN created_at + $6 ELSE $5 END
+WHERE id = $1 AND generation = $2 AND ended_at = 0 AND expires_at > $3`
+)
+
+// Rotate uses a refresh token. authz.ErrReused when it is too old: its family is ended then.
+// authz.ErrNoFamily or authz.ErrNotLive otherwise. A retry writes nothing.
 func (db *DB) Rotate(ctx context.Context, r authz.Rotation) (rotated authz.Rotated, err error) {
 	f, live := &rotated.Family, &rotated.Live
 	f.ID, f.Client, f.Generation, f.RotatedAt, f.DPoPKey = r.Family, r.Client, r.Generation+1, r.At, r.DPoPKey
-	dest := []any{engine.WordsTo(&f.Scope), engine.TimeTo(&f.AuthTime), engine.TimeTo(&f.CreatedAt), engine.TimeTo(&f.TokenDeadAt), &f.Nonce, engine.WordsTo(&f.Methods), &f.SessionID, engine.WordsTo(&f.Resource)}
-	tokenDeadAt := r.TokenDeadAt.Add(r.Grace) // a retry within the grace gets an access token too, and is not written down
-	err = db.once(ctx, "Rotate", rotation, audit.Event{
-		At: r.At, Kind: audit.TokenRefreshed, Actor: actor(r.Client), Client: string(r.Client), Family: string(r.Family),
-	}, &f.Grant, live, append(dest, liveInto(live)...),
-		r.Family, r.Client, r.Generation, engine.Millis(r.At), engine.Millis(tokenDeadAt), engine.Millis(r.At.Add(r.Idle)), r.Absolute.Milliseconds(), r.DPoPKey)
+	dest := []any{
+		&live.User, &live.Team, &f.Grant,
+		engine.WordsTo(&f.Scope), engine.TimeTo(&f.AuthTime), engine.TimeTo(&f.CreatedAt), engine.TimeTo(&f.TokenDeadAt),
+		&f.Nonce, engine.WordsTo(&f.Methods), &f.SessionID, engine.WordsTo(&f.Resource),
+		&live.Email, &live.Name, &live.Slug,
+	}
+	at, idle, absolute := engine.Millis(r.At), engine.Millis(r.At.Add(r.Idle)), r.Absolute.Milliseconds()
+	tokenDeadAt := r.TokenDeadAt.Add(r.Grace) // a retry within the grace gets an access token too, and writes nothing
+	e := audit.Event{At: r.At, Kind: audit.TokenRefreshed, Actor: actor(r.Client), Client: string(r.Client), Family: string(r.Family)}
+	if db.engine.PostgreSQL() {
+		err = db.batch(ctx, "Rotate", e, engine.Statement{
+			Query: rotatePostgres,
+			Args:  []any{r.Family, r.Client, r.Generation, at, engine.Millis(tokenDeadAt), idle, absolute, r.DPoPKey},
+			Dest:  dest,
+		})
+	} else {
+		err = db.write(ctx, "Rotate", func(t *tx) error {
+			if err := t.Get(dest, rotateFindSQLite, r.Family, r.Client, r.Generation, at, r.DPoPKey); err != nil {
+				return err
+			}
+			err := t.MustChange(sql.ErrNoRows, rotateChangeSQLite, r.Family, r.Generation, at, engine.Millis(tokenDeadAt), idle, absolute)
+			if err != nil {
+				return err
+			}
+			e.User, e.Team, e.Grant = string(live.User), string(live.Team), string(f.Grant)
+			return t.happened(e)
+		})
+	}
 	if isNoRows(err) {
 		return db.notRotated(ctx, r)
 	}
@@ -59,7 +125,10 @@ func earliest(a, b time.Time) time.Time {
 	return a
 }
 
-// notRotated is the answer to a refresh token that changed nothing, or why there is none.
+// errRetried ends a unit of work that has nothing to write.
+var errRetried = errors.New("retried")
+
+// notRotated is the answer to a refresh token that changed nothing, or the reason why there is none.
 func (db *DB) notRotated(ctx context.Context, r authz.Rotation) (rotated authz.Rotated, err error) {
 	var reused bool
 	err = db.write(ctx, "Rotate", func(t *tx) (err error) {
@@ -78,14 +147,30 @@ func (db *DB) notRotated(ctx context.Context, r authz.Rotation) (rotated authz.R
 	return rotated, nil
 }
 
-// notRotated finds out why the swap changed nothing. In a statement of its own it sees what those have committed for whom the swap waited.
-// Of a family that lives and is this client's and key's, the generation only grows: what is too old now stays so, and ending it needs no lock.
+// notRotated finds out why the swap changed nothing. It runs in a statement of its own, so it sees what was committed
+// while the swap waited for a lock. The generation of a family that lives only grows: a token that is too old now stays
+// too old, so ending its family needs no lock.
 func (t *tx) notRotated(r authz.Rotation, rotated *authz.Rotated) (reused bool, err error) {
 	f, live := &rotated.Family, &rotated.Live
 	var alive bool
-	dest := append(familyInto(f), append(liveInto(live), &live.User, &live.Team, &f.Client, &alive)...)
-	err = t.Get(dest, `SELECT `+familyColumns+`, `+liveColumns+`, g.user_id, g.team_id, g.client_id, `+isLive+`
-		FROM `+liveTables+` JOIN families f ON f.grant_id = g.id WHERE f.id = $1`, r.Family)
+	err = t.Get([]any{
+		&f.ID, &f.Grant, engine.WordsTo(&f.Scope), engine.TimeTo(&f.AuthTime), engine.TimeTo(&f.CreatedAt), engine.TimeTo(&f.ExpiresAt),
+		&f.Generation, engine.TimeTo(&f.RotatedAt), engine.TimeTo(&f.EndedAt), engine.TimeTo(&f.TokenDeadAt),
+		&f.Nonce, engine.WordsTo(&f.Methods), &f.SessionID, engine.WordsTo(&f.Resource), &f.DPoPKey,
+		&live.Email, &live.Name, &live.Slug, &live.User, &live.Team, &f.Client, &alive,
+	}, `
+		SELECT f.id, f.grant_id, f.scope, f.auth_time, f.created_at, f.expires_at,
+			f.generation, f.rotated_at, f.ended_at, f.token_dead_at, f.nonce, f.methods, f.session_id, f.resource, f.dpop_key,
+			u.email, u.name, t.slug, g.user_id, g.team_id, g.client_id,
+			u.disabled_at = 0 AND c.disabled_at = 0 AND (c.team_id IS NULL OR c.team_id = g.team_id)
+				AND NOT EXISTS (SELECT 1 FROM gh_team_blocks b WHERE b.team_id = g.team_id AND b.client_id = g.client_id)
+		FROM gh_families f
+		JOIN gh_grants g ON g.id = f.grant_id
+		JOIN gh_users u ON u.id = g.user_id
+		JOIN gh_memberships m ON m.user_id = g.user_id AND m.team_id = g.team_id
+		JOIN gh_teams t ON t.id = g.team_id
+		JOIN gh_clients c ON c.id = g.client_id
+		WHERE f.id = $1`, r.Family)
 	switch {
 	case isNoRows(err):
 		return false, authz.ErrNoFamily
@@ -97,7 +182,7 @@ func (t *tx) notRotated(r authz.Rotation, rotated *authz.Rotated) (reused bool, 
 		return false, authz.ErrNoFamily
 	case !alive:
 		return false, authz.ErrNotLive
-	case r.Generation >= f.Generation: // of a later time than this database, which is an older one restored
+	case r.Generation >= f.Generation: // newer than this database, which was restored from a backup
 		return false, authz.ErrNoFamily
 	case r.Generation == f.Generation-1 && !r.At.After(f.RotatedAt.Add(r.Grace)):
 		rotated.Retry = true
@@ -107,12 +192,9 @@ func (t *tx) notRotated(r authz.Rotation, rotated *authz.Rotated) (reused bool, 
 	if err != nil {
 		return false, err
 	}
-	if !ended { // meanwhile, by another
+	if !ended { // another request has ended it meanwhile
 		return false, authz.ErrNoFamily
 	}
 	e.Kind, e.Actor, e.Detail = audit.RefreshReplayed, actor(r.Client), "an old refresh token was used, so the connection was ended"
-	if err := t.audit(e); err != nil {
-		return false, err
-	}
-	return true, t.mail("mail.replayed", live.User, r.Client, live.Team, r.At)
+	return true, t.happened(e)
 }

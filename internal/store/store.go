@@ -60,6 +60,9 @@ type Options struct {
 	// Observe is called once per statement with its name ("Redeem", …) and once per commit ("commit"), for metrics and
 	// for tests that count. It is called from several goroutines at once. May be nil.
 	Observe func(statement string)
+	// Happened is called once per event that was recorded, with its kind, after the commit. It is called from several
+	// goroutines at once. May be nil.
+	Happened func(audit.Kind)
 	// Now is the time of what happens without a time of its own. nil is time.Now.
 	Now func() time.Time
 	// MachineTokenLifetime is the longest lifetime of a machine client's access token. The end of such a client is
@@ -76,6 +79,9 @@ func (o Options) withDefaults() Options {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if o.Happened == nil {
+		o.Happened = func(audit.Kind) {}
+	}
 	o.MachineTokenLifetime = cmp.Or(o.MachineTokenLifetime, 24*time.Hour)
 	o.AuditRetention = cmp.Or(o.AuditRetention, 365*24*time.Hour)
 	o.Lease = cmp.Or(o.Lease, 50*time.Millisecond)
@@ -87,7 +93,7 @@ type DB struct {
 	engine *engine.DB
 	opts   Options
 
-	memory memory
+	cache cache
 
 	lastEvent atomic.Int64 // the id of the last event that was appended
 
@@ -95,7 +101,7 @@ type DB struct {
 	pruned  string // the family up to which Prune has walked; "" at the beginning
 }
 
-//go:embed migrations/*.sql
+//go:embed migrations/*.sql migrations/unprefixed/*.sql
 var migrations embed.FS
 
 // Open opens a database ("sqlite:PATH" or "postgres://…") and brings its schema up to date under a lock.
@@ -103,15 +109,21 @@ var migrations embed.FS
 // that a newer release made.
 func Open(ctx context.Context, url string, opts Options) (*DB, error) {
 	opts = opts.withDefaults()
-	texts, err := fs.Sub(migrations, "migrations")
+	schema, err := fs.Sub(migrations, "migrations")
 	if err != nil {
 		return nil, err
 	}
-	opened, err := engine.Open(ctx, url, engine.Options{Migrations: texts, Observe: opts.Observe})
+	oldSchema, err := fs.Sub(schema, "unprefixed")
 	if err != nil {
 		return nil, err
 	}
-	return &DB{engine: opened, opts: opts, memory: memory{lease: opts.Lease}}, nil
+	opened, err := engine.Open(ctx, url, engine.Options{
+		Migrations: schema, Prefix: "gh_", OldMigrations: oldSchema, OldTable: "team_blocks", Observe: opts.Observe,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &DB{engine: opened, opts: opts, cache: cache{lease: opts.Lease}}, nil
 }
 
 // Ping reports whether the database answers.
@@ -120,7 +132,7 @@ func (db *DB) Ping(ctx context.Context) error { return db.engine.Ping(ctx) }
 // Close finishes the commit that is under way and closes the database. Later calls fail.
 func (db *DB) Close() error {
 	err := db.engine.Close()
-	db.memory.close()
+	db.cache.close()
 	return err
 }
 
@@ -129,19 +141,24 @@ func (db *DB) now() time.Time { return db.opts.Now() }
 // tx is a unit of work in progress.
 type tx struct {
 	*engine.Tx
-	db *DB
+	db    *DB
+	kinds []audit.Kind // of the events so far
 }
 
 // write runs a unit of work. It may run more than once, so it must set everything that it hands out anew each time.
 func (db *DB) write(ctx context.Context, name string, work func(*tx) error) error {
-	return db.engine.Write(ctx, name, func(t *engine.Tx) error { return work(&tx{t, db}) })
+	var unit *tx
+	err := db.engine.Write(ctx, name, func(t *engine.Tx) error {
+		unit = &tx{Tx: t, db: db}
+		return work(unit)
+	})
+	if err != nil {
+		return err
+	}
+	for _, kind := range unit.kinds {
+		db.opts.Happened(kind)
+	}
+	return nil
 }
 
 func isNoRows(err error) bool { return errors.Is(err, sql.ErrNoRows) }
-
-func (db *DB) locking(clause string) string {
-	if !db.engine.PostgreSQL() {
-		return ""
-	}
-	return " " + clause
-}

@@ -14,16 +14,16 @@ import (
 // errFull undoes what Count added to the other buckets.
 var errFull = errors.New("a bucket is full")
 
-// countQuery adds a failure, or opens a new window when the last one is over. It changes nothing, and returns nothing, when the bucket is full;
-// its row is locked all the same, so that no one else can fill it in between.
-const countQuery = `INSERT INTO throttle (bucket, failures, resets_at) VALUES ($1, 1, $3)
+// countQuery adds a failure, or opens a new window when the last one is over. When the bucket is full, it changes and
+// returns nothing. It locks the row even then, so that the bucket stays full until the unit of work ends.
+const countQuery = `INSERT INTO gh_throttle (bucket, failures, resets_at) VALUES ($1, 1, $3)
 	ON CONFLICT (bucket) DO UPDATE SET
-		failures = CASE WHEN throttle.resets_at <= $2 THEN 1 ELSE throttle.failures + 1 END,
-		resets_at = CASE WHEN throttle.resets_at <= $2 THEN excluded.resets_at ELSE throttle.resets_at END
-	WHERE throttle.resets_at <= $2 OR throttle.failures < $4
+		failures = CASE WHEN gh_throttle.resets_at <= $2 THEN 1 ELSE gh_throttle.failures + 1 END,
+		resets_at = CASE WHEN gh_throttle.resets_at <= $2 THEN excluded.resets_at ELSE gh_throttle.resets_at END
+	WHERE gh_throttle.resets_at <= $2 OR gh_throttle.failures < $4
 	RETURNING failures`
 
-// Count adds one failure to each bucket, or to none when one of them is full; wait is then how long until none is.
+// Count adds one failure to each bucket, or to none when one of them is full. Then wait is how long it takes until none is.
 func (db *DB) Count(ctx context.Context, buckets []limit.Bucket, now time.Time) (wait time.Duration, err error) {
 	err = db.write(ctx, "Count", func(t *tx) error {
 		var err error
@@ -48,11 +48,12 @@ func (db *DB) Count(ctx context.Context, buckets []limit.Bucket, now time.Time) 
 	return wait, err
 }
 
-// full is how long until none of the buckets is full. In a flood one nearly always is, and then there is nothing to write and to undo.
+// full is how long it takes until none of the buckets is full. In a flood one nearly always is, and then nothing has to be
+// written and undone.
 func (t *tx) full(buckets []limit.Bucket, now time.Time) (wait time.Duration, err error) {
 	for _, b := range buckets {
 		var resets time.Time
-		err := t.Get([]any{engine.TimeTo(&resets)}, `SELECT resets_at FROM throttle WHERE bucket = $1 AND resets_at > $2 AND failures >= $3`, b.Key, engine.Millis(now), b.Limit)
+		err := t.Get([]any{engine.TimeTo(&resets)}, `SELECT resets_at FROM gh_throttle WHERE bucket = $1 AND resets_at > $2 AND failures >= $3`, b.Key, engine.Millis(now), b.Limit)
 		if err != nil && !isNoRows(err) {
 			return 0, err
 		}
@@ -63,14 +64,14 @@ func (t *tx) full(buckets []limit.Bucket, now time.Time) (wait time.Duration, er
 	return wait, nil
 }
 
-// count adds a failure to one bucket. When that is more than it takes, full is how long it stays so.
+// count adds a failure to one bucket. When the bucket is full, the result is how long it stays full.
 func (t *tx) count(b limit.Bucket, now time.Time) (full time.Duration, err error) {
 	var failures int
 	err = t.ChangeGet([]any{&failures}, countQuery, b.Key, engine.Millis(now), engine.Millis(now.Add(b.Window)), b.Limit)
 	switch {
 	case isNoRows(err):
 		var resets time.Time
-		if err := t.Get([]any{engine.TimeTo(&resets)}, `SELECT resets_at FROM throttle WHERE bucket = $1`, b.Key); err != nil {
+		if err := t.Get([]any{engine.TimeTo(&resets)}, `SELECT resets_at FROM gh_throttle WHERE bucket = $1`, b.Key); err != nil {
 			return 0, err
 		}
 		return max(resets.Sub(now), time.Millisecond), nil
@@ -84,7 +85,7 @@ func (t *tx) count(b limit.Bucket, now time.Time) (full time.Duration, err error
 func (db *DB) Uncount(ctx context.Context, buckets []limit.Bucket, now time.Time) error {
 	return db.write(ctx, "Uncount", func(t *tx) error {
 		for _, b := range ordered(buckets) {
-			if _, err := t.Change(`UPDATE throttle SET failures = failures - 1 WHERE bucket = $1 AND failures > 0 AND resets_at > $2`,
+			if _, err := t.Change(`UPDATE gh_throttle SET failures = failures - 1 WHERE bucket = $1 AND failures > 0 AND resets_at > $2`,
 				b.Key, engine.Millis(now)); err != nil {
 				return err
 			}
@@ -93,7 +94,7 @@ func (db *DB) Uncount(ctx context.Context, buckets []limit.Bucket, now time.Time
 	})
 }
 
-// ordered is the buckets in an order that is everyone's, so that nobody waits for a row of someone who waits for theirs.
+// ordered is the buckets by key. All units of work lock them in this order, so none waits for another that waits for it.
 func ordered(buckets []limit.Bucket) []limit.Bucket {
 	return slices.SortedFunc(slices.Values(buckets), func(a, b limit.Bucket) int { return cmp.Compare(a.Key, b.Key) })
 }

@@ -12,8 +12,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 )
 
-const userColumns = "u.id, u.email, u.name, u.operator, u.created_at, u.disabled_at"
-
+// userInto scans a person. The statements that use it list the columns in this order.
 func userInto(u *team.User) []any {
 	return []any{&u.ID, &u.Email, &u.Name, &u.Operator, engine.TimeTo(&u.CreatedAt), engine.TimeTo(&u.DisabledAt)}
 }
@@ -26,7 +25,7 @@ func scanUser(r engine.Row) (u team.User, err error) {
 // AddUser saves a new person. team.ErrUserTaken.
 func (db *DB) AddUser(ctx context.Context, u team.User) error {
 	return db.write(ctx, "AddUser", func(t *tx) error {
-		_, err := t.Change(`INSERT INTO users (id, email, name, operator, created_at, disabled_at) VALUES ($1, $2, $3, $4, $5, $6)`,
+		_, err := t.Change(`INSERT INTO gh_users (id, email, name, operator, created_at, disabled_at) VALUES ($1, $2, $3, $4, $5, $6)`,
 			u.ID, u.Email, u.Name, u.Operator, engine.Millis(u.CreatedAt), engine.Millis(u.DisabledAt))
 		if engine.IsUnique(err) {
 			return team.ErrUserTaken
@@ -34,60 +33,60 @@ func (db *DB) AddUser(ctx context.Context, u team.User) error {
 		if err != nil {
 			return err
 		}
-		return t.audit(audit.Event{At: u.CreatedAt, Kind: audit.UserAdded, User: string(u.ID)})
+		return t.happened(audit.Event{At: u.CreatedAt, Kind: audit.UserAdded, User: string(u.ID)})
 	})
 }
 
 // User is a person by id. team.ErrNoUser.
 func (db *DB) User(ctx context.Context, id team.UserID) (team.User, error) {
-	return engine.One(ctx, db.engine, "User", team.ErrNoUser, scanUser, `SELECT `+userColumns+` FROM users u WHERE u.id = $1`, id)
+	return engine.One(ctx, db.engine, "User", team.ErrNoUser, scanUser,
+		`SELECT id, email, name, operator, created_at, disabled_at FROM gh_users WHERE id = $1`, id)
 }
 
 // UserByEmail is a person by e-mail in lower case. team.ErrNoUser.
 func (db *DB) UserByEmail(ctx context.Context, email string) (team.User, error) {
-	return engine.One(ctx, db.engine, "UserByEmail", team.ErrNoUser, scanUser, `SELECT `+userColumns+` FROM users u WHERE u.email = $1`, email)
+	return engine.One(ctx, db.engine, "UserByEmail", team.ErrNoUser, scanUser,
+		`SELECT id, email, name, operator, created_at, disabled_at FROM gh_users WHERE email = $1`, email)
 }
 
 // Users is everyone, by e-mail.
 func (db *DB) Users(ctx context.Context) ([]team.User, error) {
-	users, err := engine.All(ctx, db.engine, "Users", scanUser, `SELECT `+userColumns+` FROM users u`)
+	users, err := engine.All(ctx, db.engine, "Users", scanUser, `SELECT id, email, name, operator, created_at, disabled_at FROM gh_users`)
 	slices.SortFunc(users, func(a, b team.User) int { return cmp.Compare(a.Email, b.Email) })
 	return users, err
 }
 
 // DisableUser ends a person's sessions and grants in the same transaction. team.ErrNoUser.
-// Whoever starts a session or saves a grant for them at the same time holds the row that is updated first here: either what they saved is ended too,
-// or they find the person disabled.
+// A session that starts or a grant that is saved at the same time holds the row that is updated first here. So either
+// it is ended too, or it finds the person disabled.
 func (db *DB) DisableUser(ctx context.Context, id team.UserID, at time.Time) error {
 	return db.change(ctx, "DisableUser", func(t *tx) error {
-		if err := t.MustChange(team.ErrNoUser, `UPDATE users SET disabled_at = $2 WHERE id = $1`, id, engine.Millis(at)); err != nil {
+		if err := t.MustChange(team.ErrNoUser, `UPDATE gh_users SET disabled_at = $2 WHERE id = $1`, id, engine.Millis(at)); err != nil {
 			return err
 		}
-		if _, err := t.Change(`DELETE FROM sessions WHERE user_id = $1`, id); err != nil {
+		if _, err := t.Change(`DELETE FROM gh_sessions WHERE user_id = $1`, id); err != nil {
 			return err
 		}
-		if err := t.signOutOfClients(at, id, ""); err != nil {
+		// Before the grants end: their families say which clients to tell.
+		if err := t.happened(audit.Event{At: at, Kind: audit.UserDisabled, User: string(id)}); err != nil {
 			return err
 		}
-		if _, err := t.endGrants(at, `g.user_id = $1`, id); err != nil {
-			return err
-		}
-		return t.audit(audit.Event{At: at, Kind: audit.UserDisabled, User: string(id)})
+		return t.endGrants(at, endGrantsOfUser, id)
 	})
 }
 
 // EnableUser lets a person sign in again and revives nothing. team.ErrNoUser.
 func (db *DB) EnableUser(ctx context.Context, id team.UserID) error {
 	return db.write(ctx, "EnableUser", func(t *tx) error {
-		if err := t.MustChange(team.ErrNoUser, `UPDATE users SET disabled_at = 0 WHERE id = $1`, id); err != nil {
+		if err := t.MustChange(team.ErrNoUser, `UPDATE gh_users SET disabled_at = 0 WHERE id = $1`, id); err != nil {
 			return err
 		}
-		return t.audit(audit.Event{Kind: audit.UserEnabled, User: string(id)})
+		return t.happened(audit.Event{Kind: audit.UserEnabled, User: string(id)})
 	})
 }
 
-// byName orders what people read: by name whatever its case, and always the same way.
-// It is done here and not in SQL, because PostgreSQL's order is a matter of the database's locale.
+// byName orders lists for people: by name, ignoring case, and always in the same order. It is done here because SQLite
+// knows the case of ASCII letters only, and ids are compared by bytes.
 func byName(nameA, idA, nameB, idB string) int {
 	return cmp.Or(cmp.Compare(strings.ToLower(nameA), strings.ToLower(nameB)), cmp.Compare(nameA, nameB), cmp.Compare(idA, idB))
 }

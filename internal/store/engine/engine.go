@@ -29,8 +29,14 @@ import (
 
 // Options are the settings of a DB.
 type Options struct {
-	// Migrations are the schema's versions, as goose reads them. See migrate.
+	// Migrations are the versions of the schema, as goose reads them. See migrate.
 	Migrations fs.FS
+	// Prefix begins the names of our tables, so that a database may be shared.
+	Prefix string
+	// OldMigrations are for databases that were made before there was a prefix. They end with the first version of
+	// Migrations. OldTable is a table of these, whose name no other program is likely to use.
+	OldMigrations fs.FS
+	OldTable      string
 	// Observe is called once per statement with the name of its unit of work, and once per commit with "commit".
 	// It is called from several goroutines at once. May be nil.
 	Observe func(name string)
@@ -50,8 +56,16 @@ type DB struct {
 	fault atomic.Pointer[func(name string) error] // see Fail
 }
 
-// PostgreSQL reports which of two texts of a statement to use: PostgreSQL's, or else SQLite's.
+// PostgreSQL reports which of the two databases this is.
 func (db *DB) PostgreSQL() bool { return db.sqlite == nil }
+
+// Text is the one of two texts of a statement that this database understands.
+func (db *DB) Text(sqlite, postgres string) string {
+	if db.PostgreSQL() {
+		return postgres
+	}
+	return sqlite
+}
 
 // Ping reports whether the database answers.
 func (db *DB) Ping(ctx context.Context) error {

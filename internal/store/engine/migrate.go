@@ -2,7 +2,10 @@ package engine
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"time"
 
@@ -11,43 +14,28 @@ import (
 )
 
 // migrate brings the schema up to date. Several processes may do so at once on one database.
+//
+// A migration is one file for both databases, or one that ends in .sqlite.sql and one that ends in .postgres.sql.
 func (db *DB) migrate(ctx context.Context, dialect goose.Dialect) error {
-	postgres := dialect == goose.DialectPostgres
-	options := []goose.ProviderOption{goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger())}
-	if postgres {
-		locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 300)) // asks once a second, for five minutes
-		if err != nil {
-			return err
-		}
-		options = append(options, goose.WithSessionLocker(locker))
-	}
-	provider, err := goose.NewProvider(dialect, db.handle, db.opts.Migrations, options...)
+	old, err := db.adoptOldSchema(ctx, dialect)
 	if err != nil {
 		return err
 	}
-	// SQLite has no lock that outlives a transaction. Each migration is one transaction together with its version, so of two processes
-	// one succeeds and the other fails without a trace, and finds less to do when it tries again.
-	const attempts = 40
-	for attempt := 1; ; attempt++ {
-		before, _ := provider.GetDBVersion(ctx)
-		err := up(ctx, provider)
-		if err == nil || postgres || attempt == attempts || ctx.Err() != nil {
+	if old {
+		provider, err := db.provider(dialect, db.opts.OldMigrations)
+		if err != nil {
 			return err
 		}
-		after, check := provider.GetDBVersion(ctx)
-		if check == nil && after == before && !isTransient(err) { // nobody else did it
+		if err := up(ctx, provider, dialect); err != nil {
 			return err
-		}
-		select { // SQLite does not wait for a lock that would be an upgrade of one that is held
-		case <-ctx.Done():
-		case <-time.After(rand.N(time.Duration(attempt) * 5 * time.Millisecond)):
 		}
 	}
-}
-
-func up(ctx context.Context, provider *goose.Provider) error {
-	if _, err := provider.Up(ctx); err != nil {
-		return fmt.Errorf("migrate the schema: %w", err)
+	provider, err := db.provider(dialect, db.opts.Migrations)
+	if err != nil {
+		return err
+	}
+	if err := up(ctx, provider, dialect); err != nil {
+		return err
 	}
 	current, known, err := provider.GetVersions(ctx)
 	if err != nil {
@@ -56,5 +44,142 @@ func up(ctx context.Context, provider *goose.Provider) error {
 	if current > known {
 		return fmt.Errorf("the database has schema %d, made by a newer release; this one knows schemas up to %d", current, known)
 	}
+	if dialect == goose.DialectPostgres {
+		return db.compareByBytes(ctx)
+	}
 	return nil
+}
+
+func (db *DB) provider(dialect goose.Dialect, migrations fs.FS) (*goose.Provider, error) {
+	options := []goose.ProviderOption{
+		goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger()), goose.WithTableName(db.opts.Prefix + "schema_version"),
+	}
+	others := "*.postgres.sql"
+	if dialect == goose.DialectPostgres {
+		others = "*.sqlite.sql"
+		locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 300)) // asks once a second, for five minutes
+		if err != nil {
+			return nil, err
+		}
+		options = append(options, goose.WithSessionLocker(locker))
+	}
+	excluded, err := fs.Glob(migrations, others)
+	if err != nil {
+		return nil, err
+	}
+	return goose.NewProvider(dialect, db.handle, migrations, append(options, goose.WithExcludeNames(excluded))...)
+}
+
+// up runs the migrations that are missing.
+//
+// SQLite has no lock that outlives a transaction. Each migration is one transaction together with its version, so when two
+// processes run it, one succeeds and the other fails without a trace. The other finds it done when it tries again.
+func up(ctx context.Context, provider *goose.Provider, dialect goose.Dialect) error {
+	const attempts = 40
+	for attempt := 1; ; attempt++ {
+		before, _ := provider.GetDBVersion(ctx)
+		_, err := provider.Up(ctx)
+		if err == nil {
+			return nil
+		}
+		err = fmt.Errorf("migrate the schema: %w", err)
+		if dialect == goose.DialectPostgres || attempt == attempts || ctx.Err() != nil {
+			return err
+		}
+		after, check := provider.GetDBVersion(ctx)
+		if check == nil && after == before && !isTransient(err) { // no other process did it
+			return err
+		}
+		select { // SQLite does not wait for a lock when it would have to upgrade one that it holds
+		case <-ctx.Done():
+		case <-time.After(rand.N(time.Duration(attempt) * 5 * time.Millisecond)):
+		}
+	}
+}
+
+// lockSchema is the key of an advisory lock of PostgreSQL. Only our own processes take it.
+const lockSchema = 0x67617465 // "gate"
+
+// adoptOldSchema reports whether a database has tables without our prefix, and gives the table in which goose keeps the
+// schema's version our name. Other programs that share the database may have tables with these names too. They are ours
+// if there is Options.OldTable among them, and not yet under its new name.
+//
+// A copy with one more version stays under goose's own name: it makes an old release refuse the database, instead of
+// making its own tables anew.
+func (db *DB) adoptOldSchema(ctx context.Context, dialect goose.Dialect) (old bool, err error) {
+	begun, err := db.handle.BeginTx(ctx, nil)
+	if err != nil {
+		return false, err
+	}
+	defer begun.Rollback()
+	exists := `SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = $1)`
+	if dialect == goose.DialectPostgres {
+		exists = `SELECT EXISTS (SELECT 1 FROM pg_tables WHERE schemaname = current_schema() AND tablename = $1)`
+		if _, err := begun.ExecContext(ctx, `SELECT pg_advisory_xact_lock($1)`, lockSchema); err != nil {
+			return false, err
+		}
+	}
+	name := db.opts.Prefix + "schema_version"
+	var oldTable, newTable, gooses, ours bool
+	for table, found := range map[string]*bool{
+		db.opts.OldTable: &oldTable, db.opts.Prefix + db.opts.OldTable: &newTable, "goose_db_version": &gooses, name: &ours,
+	} {
+		if err := begun.QueryRowContext(ctx, exists, table).Scan(found); err != nil {
+			return false, err
+		}
+	}
+	if !oldTable || newTable || !gooses {
+		return false, nil
+	}
+	if ours {
+		return true, nil // the tables follow
+	}
+	changes := []string{`ALTER TABLE goose_db_version RENAME TO ` + name}
+	if dialect == goose.DialectPostgres {
+		changes = append(changes,
+			`ALTER TABLE `+name+` RENAME CONSTRAINT goose_db_version_pkey TO `+name+`_pkey`,
+			`ALTER SEQUENCE goose_db_version_id_seq RENAME TO `+name+`_id_seq`)
+	}
+	changes = append(changes,
+		`CREATE TABLE goose_db_version (id BIGINT NOT NULL, version_id BIGINT NOT NULL, is_applied BOOLEAN NOT NULL, tstamp TIMESTAMP)`,
+		`INSERT INTO goose_db_version (id, version_id, is_applied, tstamp) SELECT id, version_id, is_applied, tstamp FROM `+name,
+		`INSERT INTO goose_db_version (id, version_id, is_applied, tstamp) SELECT MAX(id) + 1, 1000000, TRUE, CURRENT_TIMESTAMP FROM goose_db_version`)
+	for _, change := range changes {
+		if _, err := begun.ExecContext(ctx, change); err != nil {
+			return false, fmt.Errorf("rename the table of the schema's version: %w", err)
+		}
+	}
+	return true, begun.Commit()
+}
+
+// compareByBytes gives each TEXT column of our tables in PostgreSQL the collation "C", which compares bytes, as SQLite
+// does. By default the order of ids, and which index serves a condition, would depend on the database's locale.
+// A migration can therefore be one text for both databases: SQLite knows no collation "C".
+func (db *DB) compareByBytes(ctx context.Context) error {
+	const outstanding = `SELECT format('ALTER TABLE %I %s', t.relname, string_agg(format('ALTER COLUMN %I TYPE TEXT COLLATE "C"', a.attname), ', ' ORDER BY a.attnum))
+		FROM pg_class t JOIN pg_attribute a ON a.attrelid = t.oid
+		WHERE t.relkind = 'r' AND t.relnamespace = current_schema()::regnamespace AND starts_with(t.relname, $1)
+			AND a.atttypid = 'text'::regtype AND a.attcollation <> '"C"'::regcollation AND NOT a.attisdropped
+		GROUP BY t.relname ORDER BY t.relname LIMIT 1`
+	begun, err := db.handle.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer begun.Rollback()
+	if _, err := begun.ExecContext(ctx, `SELECT pg_advisory_xact_lock($1)`, lockSchema); err != nil {
+		return err
+	}
+	for {
+		var statement string
+		err := begun.QueryRowContext(ctx, outstanding, db.opts.Prefix).Scan(&statement)
+		if errors.Is(err, sql.ErrNoRows) {
+			return begun.Commit()
+		}
+		if err == nil {
+			_, err = begun.ExecContext(ctx, statement)
+		}
+		if err != nil {
+			return fmt.Errorf("compare ids by bytes: %w", err)
+		}
+	}
 }

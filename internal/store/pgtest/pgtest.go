@@ -216,7 +216,8 @@ func (s *server) prepare() error {
 		case <-time.After(10 * time.Millisecond):
 		}
 	}
-	if _, err := s.admin.ExecContext(ctx, "CREATE DATABASE "+template); err != nil {
+	// In a locale that sorts "a" before "B", so that a test fails when an order or an index depends on it.
+	if _, err := s.admin.ExecContext(ctx, "CREATE DATABASE "+template+" TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'en-US' LOCALE 'C'"); err != nil {
 		return err
 	}
 	db, err := store.Open(ctx, s.url(template), store.Options{})

@@ -72,7 +72,7 @@ func testClientSecrets(k *kit) {
 	add("hash-5", now, time.Time{}, 0)
 	hashes("hash-5")
 	k.is(k.db.AddClientSecret(k.ctx, "nothing", client.Secret{Hash: "x"}, 1), client.ErrNoClient)
-	equal(k, "secrets of nothing", k.rows("client_secrets", "client_id = 'nothing'"), 0)
+	equal(k, "secrets of nothing", k.rows("gh_client_secrets", "client_id = 'nothing'"), 0)
 }
 
 func testDisableClient(k *kit) {
@@ -86,8 +86,8 @@ func testDisableClient(k *kit) {
 	k.is(err, authz.ErrNotLive)
 	k.ok(k.db.EnableClient(k.ctx, global.ID))
 	equal(k, "enabled", must[client.Client](k)(k.db.Client(k.ctx, global.ID)), global)
-	equal(k, "grants and families", k.rows("grants", "id = 'g1'")+k.rows("families", "id = 'f1'"), 0)
-	equal(k, "what stays", k.rows("families", "id = 'f2'"), 1)
+	equal(k, "grants and families", k.rows("gh_grants", "id = 'g1'")+k.rows("gh_families", "id = 'f1'"), 0)
+	equal(k, "what stays", k.rows("gh_families", "id = 'f2'"), 1)
 	k.is(k.db.DisableClient(k.ctx, "nothing", now), client.ErrNoClient)
 	k.is(k.db.EnableClient(k.ctx, "nothing"), client.ErrNoClient)
 }
@@ -101,11 +101,11 @@ func testRemoveClient(k *kit) {
 	k.ok(k.db.RemoveClient(k.ctx, global.ID))
 	_, err := k.db.Client(k.ctx, global.ID)
 	k.is(err, client.ErrNoClient)
-	for _, table := range []string{"client_secrets", "grants", "team_blocks"} {
+	for _, table := range []string{"gh_client_secrets", "gh_grants", "gh_team_blocks"} {
 		equal(k, table, k.rows(table, "client_id = 'c-global'"), 0)
 	}
-	equal(k, "families", k.rows("families", "id = 'f1'"), 0)
-	equal(k, "what stays", k.rows("families", "id = 'f2'"), 1)
+	equal(k, "families", k.rows("gh_families", "id = 'f1'"), 0)
+	equal(k, "what stays", k.rows("gh_families", "id = 'f2'"), 1)
 	k.is(k.db.RemoveClient(k.ctx, global.ID), client.ErrNoClient)
 }
 
@@ -132,7 +132,7 @@ func testSaveGrant(k *kit) {
 	k.granted("g3", ada, global, beta, "read")
 	k.granted("g4", bob, global, acme, "read")
 	k.granted("g5", ada, acmes, acme, "read")
-	equal(k, "grants", k.rows("grants", "1 = 1"), 4)
+	equal(k, "grants", k.rows("gh_grants", "1 = 1"), 4)
 }
 
 func testSaveGrantRefuses(k *kit) {
@@ -150,7 +150,7 @@ func testSaveGrantRefuses(k *kit) {
 			k.Errorf("SaveGrant for %s: got the error %v, want ErrNotLive", name, err)
 		}
 	}
-	equal(k, "grants", k.rows("grants", "1 = 1"), 0)
+	equal(k, "grants", k.rows("gh_grants", "1 = 1"), 0)
 }
 
 func testGrants(k *kit) {
@@ -205,8 +205,8 @@ func testRevokeGrant(k *kit) {
 	k.redeemed("f1", gone)
 	k.redeemed("f2", stays)
 	k.ok(k.db.RevokeGrant(k.ctx, gone.ID))
-	equal(k, "grants and families", k.rows("grants", "id = 'g1'")+k.rows("families", "id = 'f1'"), 0)
-	equal(k, "what stays", k.rows("families", "id = 'f2'"), 1)
+	equal(k, "grants and families", k.rows("gh_grants", "id = 'g1'")+k.rows("gh_families", "id = 'f1'"), 0)
+	equal(k, "what stays", k.rows("gh_families", "id = 'f2'"), 1)
 	k.is(k.db.RevokeGrant(k.ctx, gone.ID), authz.ErrNoGrant)
 	if again := k.granted("g3", ada, global, acme, "read"); again.ID != "g3" {
 		k.Fatalf("connecting again revived the grant %s", again.ID)
@@ -272,8 +272,8 @@ func testBlocks(k *kit) {
 	k.redeemed("f3", others)
 	block := govern.Block{Team: acme.ID, Client: global.ID, Reason: "no contract", CreatedAt: now}
 	k.ok(k.db.Block(k.ctx, block))
-	equal(k, "grants and families", k.rows("grants", "id = 'g1'")+k.rows("families", "id = 'f1'"), 0)
-	equal(k, "what stays", k.rows("families", "id IN ('f2', 'f3')"), 2)
+	equal(k, "grants and families", k.rows("gh_grants", "id = 'g1'")+k.rows("gh_families", "id = 'f1'"), 0)
+	equal(k, "what stays", k.rows("gh_families", "id IN ('f2', 'f3')"), 2)
 
 	block.Reason = "not any more"
 	k.ok(k.db.Block(k.ctx, block))
@@ -284,7 +284,7 @@ func testBlocks(k *kit) {
 
 	k.ok(k.db.Unblock(k.ctx, acme.ID, global.ID))
 	k.is(k.db.Unblock(k.ctx, acme.ID, global.ID), govern.ErrNoBlock)
-	equal(k, "grants revived", k.rows("grants", "id = 'g1'"), 0)
+	equal(k, "grants revived", k.rows("gh_grants", "id = 'g1'"), 0)
 	k.granted("g4", ada, global, acme, "read")
 	k.is(k.db.Block(k.ctx, govern.Block{Team: "nowhere", Client: global.ID}), team.ErrNoTeam)
 	k.is(k.db.Block(k.ctx, govern.Block{Team: acme.ID, Client: "nothing"}), client.ErrNoClient)

@@ -30,7 +30,7 @@ func testEndFamily(k *kit) {
 	end(f.ID, f.Client, now, true)
 	equal(k, "Endings", must[[]authz.Ending](k)(k.db.Endings(k.ctx, now)), []authz.Ending{{Kind: "family", ID: "f1", At: now, Expires: f.TokenDeadAt}})
 	equal(k, "Endings when its tokens are dead", must[[]authz.Ending](k)(k.db.Endings(k.ctx, f.TokenDeadAt)), nil)
-	equal(k, "the grant", k.rows("grants", "id = 'g1'"), 1)
+	equal(k, "the grant", k.rows("gh_grants", "id = 'g1'"), 1)
 	before = k.dump()
 	end(f.ID, f.Client, now.Add(time.Second), false)
 	equal(k, "everything after ending it again", k.dump(), before)
@@ -41,8 +41,8 @@ func testEndFamily(k *kit) {
 	k.is(err, authz.ErrReplayed)
 	k.redeemed("f3", authz.Grant{ID: f.Grant, Client: f.Client, Scope: f.Scope})
 	end("f3", f.Client, f.TokenDeadAt, true)
-	equal(k, "endings", k.rows("endings", "kind = 'family' AND id IN ('f1', 'f2')"), 2)
-	equal(k, "all endings", k.rows("endings", "1 = 1"), 2)
+	equal(k, "endings", k.rows("gh_endings", "kind = 'family' AND id IN ('f1', 'f2')"), 2)
+	equal(k, "all endings", k.rows("gh_endings", "1 = 1"), 2)
 }
 
 // Whatever ends a grant tells of it if its access tokens may still be believed, and only then.
@@ -76,7 +76,7 @@ func testEndingsOfGrants(k *kit) {
 			}
 		}
 		equal(k, "what ended with "+ender.name, got, []authz.Ending{{Kind: "grant", ID: "g1", At: now, Expires: now.Add(45 * time.Minute)}})
-		equal(k, "grants", k.rows("grants", "id = 'g1'"), 0)
+		equal(k, "grants", k.rows("gh_grants", "id = 'g1'"), 0)
 	}
 }
 
@@ -101,7 +101,7 @@ func testEndingsOfMachines(k *kit) {
 		}
 		k.ok(k.db.Block(k.ctx, govern.Block{Team: beta.ID, Client: acmes.ID, CreatedAt: now})) // not its team: no matter
 		k.ok(k.db.DisableClient(k.ctx, global.ID, now))                                        // no machine: nothing to tell
-		equal(k, "endings", k.rows("endings", "1 = 1"), 0)
+		equal(k, "endings", k.rows("gh_endings", "1 = 1"), 0)
 
 		k.ok(end())
 		equal(k, "what ended with "+name, must[[]authz.Ending](k)(k.db.Endings(k.ctx, now)), []authz.Ending{
@@ -121,7 +121,7 @@ func testEndingsOfMachines(k *kit) {
 	k.is(err, authz.ErrNotLive)
 	equal(k, "a token of afterwards", must[client.Client](k)(k.db.MachineLive(k.ctx, "m.2", acmes.ID, now.Add(time.Second))), acmes)
 	k.ok(k.db.DisableClient(k.ctx, acmes.ID, now.Add(time.Hour)))
-	equal(k, "the ending", k.rows("endings", "kind = 'client' AND at = $1", now.Add(time.Hour).UnixMilli()), 1)
+	equal(k, "the ending", k.rows("gh_endings", "kind = 'client' AND at = $1", now.Add(time.Hour).UnixMilli()), 1)
 }
 
 // What is checked when the client authenticates may be over when the token is made.
@@ -142,7 +142,7 @@ func testIssueMachine(k *kit) {
 	k.ok(k.db.IssueMachine(k.ctx, acmes.ID, now, nil))
 	// The end of the client was asked for some time before it came about: a token of meanwhile is dead, too.
 	k.ok(k.db.DisableClient(k.ctx, acmes.ID, now.Add(-5*time.Second)))
-	equal(k, "the end that is told", k.rows("endings", "kind = 'client' AND at = $1", now.UnixMilli()), 1)
+	equal(k, "the end that is told", k.rows("gh_endings", "kind = 'client' AND at = $1", now.UnixMilli()), 1)
 	k.is(k.db.IssueMachine(k.ctx, acmes.ID, now, nil), authz.ErrNotLive)
 }
 
@@ -216,7 +216,7 @@ func testNoMachineTokenAfterTheEnd(k *kit) {
 					begin()
 				}
 			})
-			equal(k, "ends by "+name+" that are not before the last token", k.rows("endings", "kind = 'client' AND id = 'c-acme' AND at >= $1", last.Load()), 1)
+			equal(k, "ends by "+name+" that are not before the last token", k.rows("gh_endings", "kind = 'client' AND id = 'c-acme' AND at >= $1", last.Load()), 1)
 			k.ok(ender.restore(k.db))
 			_, err := k.db.MachineLive(k.ctx, "m.1", acmes.ID, time.UnixMilli(last.Load()))
 			k.is(err, authz.ErrNotLive)
@@ -253,8 +253,8 @@ func testMachineRace(k *kit) {
 		}
 	})
 	equal(k, "tokens", issued.Load(), 270)
-	equal(k, "records", k.rows("audit", "kind = 'token.machine' AND client_id = 'c-acme'"), 270)
-	equal(k, "tokens with a record", k.rows("(SELECT DISTINCT detail FROM audit WHERE kind = 'token.machine') AS records", "detail LIKE 'scope-%'"), 270)
+	equal(k, "records", k.rows("gh_audit", "kind = 'token.machine' AND client_id = 'c-acme'"), 270)
+	equal(k, "tokens with a record", k.rows("(SELECT DISTINCT detail FROM gh_audit WHERE kind = 'token.machine') AS records", "detail LIKE 'scope-%'"), 270)
 	if n := k.count.get("commit"); n >= 270 {
 		k.Errorf("270 tokens took %d commits", n)
 	}

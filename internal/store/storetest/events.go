@@ -136,5 +136,5 @@ func testEventRace(k *kit) {
 			}
 		}
 	})
-	equal(k, "events", k.rows("audit", "1 = 1"), 400)
+	equal(k, "events", k.rows("gh_audit", "1 = 1"), 400)
 }

@@ -38,7 +38,7 @@ var events = map[string]audit.Kind{
 	"Redeem": audit.TokenIssued, "Redeem again": audit.CodeReplayed, "Burn": audit.CodeRefused,
 	"Rotate": audit.TokenRefreshed, "Rotate again": audit.RefreshReplayed, "EndFamily": audit.TokenRevoked, "EndToken": audit.TokenRevoked, "IssueMachine": audit.MachineToken,
 	"AddKeys": audit.KeysRotated, "ReplaceSealed": audit.MasterKeyReplaced, "Record": audit.SignInFailed,
-	"Rehash": "", "TrimFamilies": "", "Count": "", "Uncount": "", "UseAssertion": "", "DueNotices": "", "Postpone": "", "Delivered": "",
+	"Rehash": "", "TrimFamilies": "", "Count": "", "Uncount": "", "UseAssertion": "", "DueMessages": "", "Postpone": "", "Delivered": "",
 }
 
 // membership is Ada's in Acme.
@@ -138,8 +138,8 @@ var writes = []call{
 	{"IssueMachine", func(ctx context.Context, db *store.DB) error { return db.IssueMachine(ctx, acmes.ID, now, nil) }, nil},
 	{"EndToken", func(ctx context.Context, db *store.DB) error { return db.EndToken(ctx, "m.1", acmes.ID, now, later) }, nil},
 	{"UseAssertion", func(ctx context.Context, db *store.DB) error { return db.UseAssertion(ctx, global.ID, "jti", later) }, nil},
-	{"DueNotices", func(ctx context.Context, db *store.DB) error {
-		_, err := db.DueNotices(ctx, now, later, 10)
+	{"DueMessages", func(ctx context.Context, db *store.DB) error {
+		_, err := db.DueMessages(ctx, now, later, 10)
 		return err
 	}, nil},
 	{"Postpone", func(ctx context.Context, db *store.DB) error { return db.Postpone(ctx, logoutNotice, later) }, nil},
@@ -243,7 +243,7 @@ func testFailures(k *kit) {
 	for _, w := range writes {
 		k := k.empty()
 		k.furnish()
-		before, recorded := k.dump(), k.rows("audit", "1 = 1")
+		before, recorded := k.dump(), k.rows("gh_audit", "1 = 1")
 		for n := int64(1); ; n++ {
 			var seen atomic.Int64
 			k.h.Fail(k.db, func(string) error {
@@ -276,7 +276,7 @@ func testFailures(k *kit) {
 			recorded++
 			equal(k, "the newest event after "+w.name, must[[]audit.Event](k)(k.db.Events(k.ctx, audit.Filter{Limit: 1}))[0].Kind, kind)
 		}
-		equal(k, "events after "+w.name, k.rows("audit", "1 = 1"), recorded)
+		equal(k, "events after "+w.name, k.rows("gh_audit", "1 = 1"), recorded)
 		k.done()
 	}
 }

@@ -25,8 +25,8 @@ func testRedeem(k *kit) {
 	f := family("f1", g)
 	f.Scope = oauth.Scope{"write"}
 	equal(k, "Live", must[authz.Live](k)(k.db.Redeem(k.ctx, f)), live(ada, acme))
-	equal(k, "the family", k.rows("families", "id = 'f1' AND scope = 'write' AND ended_at = 0"), 1)
-	equal(k, "its times", k.rows("families", "auth_time = $1 AND created_at = $2 AND expires_at = $3",
+	equal(k, "the family", k.rows("gh_families", "id = 'f1' AND scope = 'write' AND ended_at = 0"), 1)
+	equal(k, "its times", k.rows("gh_families", "auth_time = $1 AND created_at = $2 AND expires_at = $3",
 		f.AuthTime.UnixMilli(), f.CreatedAt.UnixMilli(), f.ExpiresAt.UnixMilli()), 1)
 
 	k.ok(k.db.RenameTeam(k.ctx, acme.ID, "apex", "Apex"))
@@ -37,12 +37,12 @@ func testRedeem(k *kit) {
 	replay.CreatedAt = now.Add(time.Second)
 	_, err := k.db.Redeem(k.ctx, replay)
 	k.is(err, authz.ErrReplayed)
-	equal(k, "the family after a replay", k.rows("families", "id = 'f1' AND ended_at = $1", replay.CreatedAt.UnixMilli()), 1)
+	equal(k, "the family after a replay", k.rows("gh_families", "id = 'f1' AND ended_at = $1", replay.CreatedAt.UnixMilli()), 1)
 	replay.CreatedAt = now.Add(time.Minute)
 	_, err = k.db.Redeem(k.ctx, replay)
 	k.is(err, authz.ErrReplayed)
-	equal(k, "the family after another", k.rows("families", "id = 'f1' AND ended_at = $1", now.Add(time.Second).UnixMilli()), 1)
-	equal(k, "other families", k.rows("families", "id = 'f2' AND ended_at = 0"), 1)
+	equal(k, "the family after another", k.rows("gh_families", "id = 'f1' AND ended_at = $1", now.Add(time.Second).UnixMilli()), 1)
+	equal(k, "other families", k.rows("gh_families", "id = 'f2' AND ended_at = 0"), 1)
 }
 
 // A redemption costs one look, one change, its record and one commit.
@@ -69,7 +69,7 @@ func testRedeemRefuses(k *kit) {
 			k.Errorf("Redeem of %s: got the error %v, want ErrNotLive", name, err)
 		}
 	}
-	equal(k, "families", k.rows("families", "1 = 1"), 0)
+	equal(k, "families", k.rows("gh_families", "1 = 1"), 0)
 	k.redeemed("f1", g) // none of them was counted as a redemption
 }
 
@@ -77,17 +77,17 @@ func testBurn(k *kit) {
 	k.populate()
 	g := k.granted("g1", ada, global, acme, "read")
 	k.ok(k.db.Burn(k.ctx, family("f1", g)))
-	equal(k, "the burnt family", k.rows("families", "id = 'f1' AND ended_at > 0 AND expires_at = $1", now.Add(time.Hour).UnixMilli()), 1)
+	equal(k, "the burnt family", k.rows("gh_families", "id = 'f1' AND ended_at > 0 AND expires_at = $1", now.Add(time.Hour).UnixMilli()), 1)
 	_, err := k.db.Redeem(k.ctx, family("f1", g))
 	k.is(err, authz.ErrReplayed)
 
 	k.redeemed("f2", g)
 	k.ok(k.db.Burn(k.ctx, family("f2", g)))
-	equal(k, "a family that was there", k.rows("families", "id = 'f2' AND ended_at = 0"), 1)
+	equal(k, "a family that was there", k.rows("gh_families", "id = 'f2' AND ended_at = 0"), 1)
 
 	k.ok(k.db.RevokeGrant(k.ctx, g.ID))
 	k.ok(k.db.Burn(k.ctx, family("f3", g)))
-	equal(k, "families of a grant that has ended", k.rows("families", "1 = 1"), 0)
+	equal(k, "families of a grant that has ended", k.rows("gh_families", "1 = 1"), 0)
 }
 
 // The oldest families of a grant beyond a number expire with their access tokens; to refresh one before that keeps it.
@@ -119,7 +119,7 @@ func testTrimFamilies(k *kit) {
 	k.redeemed("f7", g)
 	k.ok(k.db.TrimFamilies(k.ctx, g.ID, "g", 1))
 	equal(k, "those that were too many", expiry("f5"), tokenDead)
-	equal(k, "one that has ended keeps its time: it tells replays", k.rows("families", "id = 'f6' AND expires_at = $1", full.UnixMilli()), 1)
+	equal(k, "one that has ended keeps its time: it tells replays", k.rows("gh_families", "id = 'f6' AND expires_at = $1", full.UnixMilli()), 1)
 }
 
 // Those that have ended are no connections: they let nobody go.
@@ -134,7 +134,7 @@ func testTrimCountsTheLiving(k *kit) {
 	}
 	k.redeemed("f-6", g)
 	k.ok(k.db.TrimFamilies(k.ctx, g.ID, "g", 3))
-	equal(k, "connections that wait", k.rows("families", "ended_at = 0 AND expires_at > token_dead_at"), 2)
+	equal(k, "connections that wait", k.rows("gh_families", "ended_at = 0 AND expires_at > token_dead_at"), 2)
 }
 
 // As many as there are, since fewer may have been allowed only since today.
@@ -155,7 +155,7 @@ func testTrimLetsGoOfAll(k *kit) {
 	})
 	k.ok(k.db.TrimFamilies(ctx, g.ID, "f-430", 3))
 	k.h.Fail(k.db, nil)
-	equal(k, "connections that wait", k.rows("families", "ended_at = 0 AND expires_at > token_dead_at"), 20+3)
+	equal(k, "connections that wait", k.rows("gh_families", "ended_at = 0 AND expires_at > token_dead_at"), 20+3)
 }
 
 func storedKey(id, slot string, created time.Time) token.StoredKey {
@@ -225,20 +225,20 @@ func testPrune(k *kit) {
 	prune(now.Add(-time.Millisecond), 100, 0)
 	prune(now, 100, 1)
 	prune(now.Add(2*time.Hour), 1, 3) // one of each kind
-	equal(k, "the family that expired last", k.rows("families", "id = 'f2'"), 1)
+	equal(k, "the family that expired last", k.rows("gh_families", "id = 'f2'"), 1)
 	prune(now.Add(2*time.Hour), 1, 1)
 	prune(now.Add(2*time.Hour), 1, 0)
-	equal(k, "what stays", k.rows("families", "id IN ('f3', 'f-outlived')")+k.rows("throttle", "bucket = 'b'"), 3)
-	equal(k, "grants", k.rows("grants", "1 = 1"), 1)
+	equal(k, "what stays", k.rows("gh_families", "id IN ('f3', 'f-outlived')")+k.rows("gh_throttle", "bucket = 'b'"), 3)
+	equal(k, "grants", k.rows("gh_grants", "1 = 1"), 1)
 
-	equal(k, "endings and notices", k.rows("endings", "1 = 1")+k.rows("notices", "1 = 1"), 2)
+	equal(k, "endings and notices", k.rows("gh_endings", "1 = 1")+k.rows("gh_notices", "1 = 1"), 2)
 	k.ok(k.db.UseAssertion(k.ctx, global.ID, "jti", now.Add(3*time.Hour)))
 	prune(now.Add(3*time.Hour), 1, 3) // the family, its ending and the assertion
 	prune(now.Add(80*time.Hour), 100, 3)
 	equal(k, "families, endings, assertions, notices and counters",
-		k.rows("families", "1 = 1")+k.rows("endings", "1 = 1")+k.rows("assertions", "1 = 1")+k.rows("notices", "1 = 1")+k.rows("throttle", "1 = 1"), 0)
+		k.rows("gh_families", "1 = 1")+k.rows("gh_endings", "1 = 1")+k.rows("gh_assertions", "1 = 1")+k.rows("gh_notices", "1 = 1")+k.rows("gh_throttle", "1 = 1"), 0)
 
-	events := k.rows("audit", "1 = 1")
+	events := k.rows("gh_audit", "1 = 1")
 	retention := 365 * 24 * time.Hour
 	prune(now.Add(retention), 100, 0)
 	prune(now.Add(retention+time.Second), 1, 1)
@@ -274,5 +274,5 @@ func testCancelled(k *kit) {
 	if _, err := k.db.Teams(ctx); !errors.Is(err, context.Canceled) {
 		k.Fatalf("got the error %v, want context.Canceled", err)
 	}
-	equal(k, "teams", k.rows("teams", "1 = 1"), 0)
+	equal(k, "teams", k.rows("gh_teams", "1 = 1"), 0)
 }

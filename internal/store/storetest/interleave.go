@@ -93,7 +93,7 @@ func (k *kit) untilDoneOrWaiting(done <-chan struct{}) {
 // wipe removes everything. Only where k.h.SQL can write.
 func (k *kit) wipe() {
 	k.Helper()
-	for _, table := range []string{"teams", "clients", "users", "throttle", "keyring", "endings", "assertions", "notices", "audit"} {
+	for _, table := range []string{"gh_teams", "gh_clients", "gh_users", "gh_throttle", "gh_keyring", "gh_endings", "gh_assertions", "gh_notices", "gh_audit"} {
 		_, err := k.h.SQL(k.db).ExecContext(k.ctx, "DELETE FROM "+table)
 		k.ok(err)
 	}
@@ -133,14 +133,14 @@ func meetings() []meeting {
 	for _, end := range enders() {
 		nothingLeft := func(k *kit) {
 			k.Helper()
-			equal(k, "grants that outlive "+end.name, k.rows("grants", "1 = 1"), 0)
-			equal(k, "families that outlive "+end.name, k.rows("families", "1 = 1"), 0)
+			equal(k, "grants that outlive "+end.name, k.rows("gh_grants", "1 = 1"), 0)
+			equal(k, "families that outlive "+end.name, k.rows("gh_families", "1 = 1"), 0)
 			// The grant had one family, so its end is told; and for as long as the last token lives, if the other was first.
-			equal(k, "endings of the grant", k.rows("endings", "kind = 'grant' AND id = 'g1'"), 1)
-			equal(k, "endings that outlive the token of a refresh", k.rows("endings", "expires_at = $1", now.Add(31*time.Minute+grace).UnixMilli()),
-				k.rows("audit", "kind = 'token.refreshed'"))
-			equal(k, "endings that outlive the token of a redemption", k.rows("endings", "expires_at = $1", now.Add(40*time.Minute).UnixMilli()),
-				k.rows("audit", "kind = 'token.issued' AND family_id = 'f1'"))
+			equal(k, "endings of the grant", k.rows("gh_endings", "kind = 'grant' AND id = 'g1'"), 1)
+			equal(k, "endings that outlive the token of a refresh", k.rows("gh_endings", "expires_at = $1", now.Add(31*time.Minute+grace).UnixMilli()),
+				k.rows("gh_audit", "kind = 'token.refreshed'"))
+			equal(k, "endings that outlive the token of a redemption", k.rows("gh_endings", "expires_at = $1", now.Add(40*time.Minute).UnixMilli()),
+				k.rows("gh_audit", "kind = 'token.issued' AND family_id = 'f1'"))
 		}
 		list = append(list, meeting{redeem, end, nothingLeft}, meeting{rotate, end, nothingLeft})
 		if end.name != "RevokeGrant" { // after which a new grant may be made
@@ -150,16 +150,16 @@ func meetings() []meeting {
 	for _, end := range enders()[:3] {
 		list = append(list, meeting{first, end, func(k *kit) {
 			k.Helper()
-			equal(k, "grants that outlive "+end.name, k.rows("grants", "1 = 1"), 0)
+			equal(k, "grants that outlive "+end.name, k.rows("gh_grants", "1 = 1"), 0)
 		}})
 	}
 	return append(append(list, machineMeetings()...), meeting{burn, revoke, func(k *kit) {
 		k.Helper()
-		equal(k, "families of a grant that has ended", k.rows("families", "1 = 1"), 0)
+		equal(k, "families of a grant that has ended", k.rows("gh_families", "1 = 1"), 0)
 	}},
 		meeting{first, more, func(k *kit) {
 			k.Helper()
-			equal(k, "grants", k.rows("grants", "user_id = 'u-bob' AND scope IN ('write more', 'more write')"), 1)
+			equal(k, "grants", k.rows("gh_grants", "user_id = 'u-bob' AND scope IN ('write more', 'more write')"), 1)
 		}},
 		replayMeeting(redeem), burnMeeting(redeem, burn), sessionMeeting(), secretMeeting(), throttleMeeting(), memberMeeting(), clientMeeting())
 }
@@ -194,7 +194,7 @@ func machineMeetings() (list []meeting) {
 	} {
 		list = append(list, meeting{issue, end, func(k *kit) {
 			k.Helper()
-			equal(k, "endings of the machine", k.rows("endings", "kind = 'client' AND id = 'c-acme'"), 1)
+			equal(k, "endings of the machine", k.rows("gh_endings", "kind = 'client' AND id = 'c-acme'"), 1)
 			k.is(k.db.IssueMachine(k.ctx, acmes.ID, now, nil), authz.ErrNotLive)
 		}})
 	}
@@ -204,8 +204,8 @@ func machineMeetings() (list []meeting) {
 func rotateTwice(rotate step) meeting {
 	return meeting{rotate, rotate, func(k *kit) {
 		k.Helper()
-		equal(k, "refreshes", k.rows("families", "id = 'f-old' AND generation = 1 AND ended_at = 0"), 1)
-		equal(k, "their events", k.rows("audit", "kind = 'token.refreshed'"), 1)
+		equal(k, "refreshes", k.rows("gh_families", "id = 'f-old' AND generation = 1 AND ended_at = 0"), 1)
+		equal(k, "their events", k.rows("gh_audit", "kind = 'token.refreshed'"), 1)
 	}}
 }
 
@@ -216,10 +216,10 @@ func rotateMeetsEndFamily(rotate step) meeting {
 	}, nil}
 	return meeting{rotate, end, func(k *kit) {
 		k.Helper()
-		equal(k, "families that ended", k.rows("families", "id = 'f-old' AND ended_at > 0"), 1)
-		equal(k, "endings", k.rows("endings", "kind = 'family'"), 1)
-		equal(k, "endings that outlive the token of a refresh", k.rows("endings", "expires_at = $1", now.Add(31*time.Minute+grace).UnixMilli()),
-			k.rows("audit", "kind = 'token.refreshed'"))
+		equal(k, "families that ended", k.rows("gh_families", "id = 'f-old' AND ended_at > 0"), 1)
+		equal(k, "endings", k.rows("gh_endings", "kind = 'family'"), 1)
+		equal(k, "endings that outlive the token of a refresh", k.rows("gh_endings", "expires_at = $1", now.Add(31*time.Minute+grace).UnixMilli()),
+			k.rows("gh_audit", "kind = 'token.refreshed'"))
 	}}
 }
 
@@ -227,7 +227,7 @@ func replayMeeting(redeem step) meeting {
 	redeem.may = authz.ErrReplayed
 	return meeting{redeem, redeem, func(k *kit) {
 		k.Helper()
-		equal(k, "families that ended", k.rows("families", "id = 'f1' AND ended_at > 0"), 1)
+		equal(k, "families that ended", k.rows("gh_families", "id = 'f1' AND ended_at > 0"), 1)
 	}}
 }
 
@@ -235,7 +235,7 @@ func burnMeeting(redeem, burn step) meeting {
 	redeem.may = authz.ErrReplayed
 	return meeting{redeem, burn, func(k *kit) {
 		k.Helper()
-		equal(k, "families", k.rows("families", "id = 'f1'"), 1)
+		equal(k, "families", k.rows("gh_families", "id = 'f1'"), 1)
 	}}
 }
 
@@ -245,7 +245,7 @@ func sessionMeeting() meeting {
 		step{"DisableUser", func(ctx context.Context, db *store.DB) error { return db.DisableUser(ctx, ada.ID, now) }, nil},
 		func(k *kit) {
 			k.Helper()
-			equal(k, "sessions that outlive DisableUser", k.rows("sessions", "1 = 1"), 0)
+			equal(k, "sessions that outlive DisableUser", k.rows("gh_sessions", "1 = 1"), 0)
 		},
 	}
 }
@@ -258,8 +258,8 @@ func secretMeeting() meeting {
 	}
 	return meeting{add("x"), add("y"), func(k *kit) {
 		k.Helper()
-		equal(k, "secrets", k.rows("client_secrets", "hash IN ('x', 'y')"), 2)
-		equal(k, "older secrets", k.rows("client_secrets", "hash = 'hash-1'"), 0)
+		equal(k, "secrets", k.rows("gh_client_secrets", "hash IN ('x', 'y')"), 2)
+		equal(k, "older secrets", k.rows("gh_client_secrets", "hash = 'hash-1'"), 0)
 	}}
 }
 
@@ -276,7 +276,7 @@ func throttleMeeting() meeting {
 	}
 	return meeting{count("a", "b"), count("b", "a"), func(k *kit) {
 		k.Helper()
-		equal(k, "buckets with one failure", k.rows("throttle", "failures = 1"), 2)
+		equal(k, "buckets with one failure", k.rows("gh_throttle", "failures = 1"), 2)
 	}}
 }
 
@@ -288,7 +288,7 @@ func memberMeeting() meeting {
 		step{"RemoveTeam", func(ctx context.Context, db *store.DB) error { return db.RemoveTeam(ctx, beta.ID) }, nil},
 		func(k *kit) {
 			k.Helper()
-			equal(k, "members of a team that is gone", k.rows("memberships", "team_id = 't-beta'"), 0)
+			equal(k, "members of a team that is gone", k.rows("gh_memberships", "team_id = 't-beta'"), 0)
 		},
 	}
 }
@@ -301,7 +301,7 @@ func clientMeeting() meeting {
 		step{"RemoveTeam", func(ctx context.Context, db *store.DB) error { return db.RemoveTeam(ctx, beta.ID) }, nil},
 		func(k *kit) {
 			k.Helper()
-			equal(k, "clients of a team that is gone", k.rows("clients", "id = 'c-new'"), 0)
+			equal(k, "clients of a team that is gone", k.rows("gh_clients", "id = 'c-new'"), 0)
 		},
 	}
 }

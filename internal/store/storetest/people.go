@@ -38,8 +38,8 @@ func testDisableUser(k *kit) {
 
 	k.ok(k.db.DisableUser(k.ctx, ada.ID, later))
 	equal(k, "DisabledAt", must[team.User](k)(k.db.User(k.ctx, ada.ID)).DisabledAt, later)
-	equal(k, "sessions of others", k.rows("sessions", "id = 's2'"), 1)
-	equal(k, "grants and families of others", k.rows("families", "id = 'f2'"), 1)
+	equal(k, "sessions of others", k.rows("gh_sessions", "id = 's2'"), 1)
+	equal(k, "grants and families of others", k.rows("gh_families", "id = 'f2'"), 1)
 
 	_, err := k.db.SaveGrant(k.ctx, grant("g3", ada, global, acme, "read"))
 	k.is(err, authz.ErrNotLive)
@@ -47,9 +47,9 @@ func testDisableUser(k *kit) {
 
 	k.ok(k.db.EnableUser(k.ctx, ada.ID))
 	equal(k, "Enabled", must[team.User](k)(k.db.User(k.ctx, ada.ID)), ada)
-	equal(k, "sessions revived", k.rows("sessions", "user_id = 'u-ada'"), 0)
-	equal(k, "grants revived", k.rows("grants", "user_id = 'u-ada'"), 0)
-	equal(k, "families revived", k.rows("families", "id = 'f1'"), 0)
+	equal(k, "sessions revived", k.rows("gh_sessions", "user_id = 'u-ada'"), 0)
+	equal(k, "grants revived", k.rows("gh_grants", "user_id = 'u-ada'"), 0)
+	equal(k, "families revived", k.rows("gh_families", "id = 'f1'"), 0)
 	equal(k, "memberships", len(must[[]team.Membership](k)(k.db.Memberships(k.ctx, ada.ID))), 2)
 
 	k.is(k.db.DisableUser(k.ctx, "nobody", now), team.ErrNoUser)
@@ -85,10 +85,10 @@ func testRemoveTeam(k *kit) {
 	k.ok(k.db.RemoveTeam(k.ctx, acme.ID))
 	_, err := k.db.Client(k.ctx, acmes.ID)
 	k.is(err, client.ErrNoClient)
-	equal(k, "memberships", k.rows("memberships", "team_id = 't-acme'"), 0)
-	equal(k, "blocks", k.rows("team_blocks", "1 = 1"), 0)
-	equal(k, "families", k.rows("families", "id = 'f1'"), 0)
-	equal(k, "families elsewhere", k.rows("families", "id = 'f2'"), 1)
+	equal(k, "memberships", k.rows("gh_memberships", "team_id = 't-acme'"), 0)
+	equal(k, "blocks", k.rows("gh_team_blocks", "1 = 1"), 0)
+	equal(k, "families", k.rows("gh_families", "id = 'f1'"), 0)
+	equal(k, "families elsewhere", k.rows("gh_families", "id = 'f2'"), 1)
 	k.is(k.db.RemoveTeam(k.ctx, acme.ID), team.ErrNoTeam)
 
 	// A slug used again is another team.
@@ -126,8 +126,8 @@ func testRemoveMember(k *kit) {
 		k.redeemed(id, g)
 	}
 	k.ok(k.db.RemoveMember(k.ctx, acme.ID, ada.ID))
-	equal(k, "grants and families", k.rows("grants", "id = 'g1'")+k.rows("families", "id = 'f1'"), 0)
-	equal(k, "what stays", k.rows("families", "id IN ('f2', 'f3')"), 2)
+	equal(k, "grants and families", k.rows("gh_grants", "id = 'g1'")+k.rows("gh_families", "id = 'f1'"), 0)
+	equal(k, "what stays", k.rows("gh_families", "id IN ('f2', 'f3')"), 2)
 	k.is(k.db.RemoveMember(k.ctx, acme.ID, ada.ID), team.ErrNoMember)
 
 	// Who comes back starts anew.
@@ -154,13 +154,13 @@ func testPasswords(k *kit) {
 	k.ok(k.db.StartSession(k.ctx, session("s2", bob), ""))
 	k.ok(k.db.SetPassword(k.ctx, ada.ID, "hash", now))
 	account(ada, "hash")
-	equal(k, "sessions that ended", k.rows("sessions", "id = 's1'"), 0)
-	equal(k, "sessions of others", k.rows("sessions", "id = 's2'"), 1)
+	equal(k, "sessions that ended", k.rows("gh_sessions", "id = 's1'"), 0)
+	equal(k, "sessions of others", k.rows("gh_sessions", "id = 's2'"), 1)
 
 	k.ok(k.db.StartSession(k.ctx, session("s1", ada), ""))
 	k.ok(k.db.Rehash(k.ctx, ada.ID, "hash", "stronger"))
 	account(ada, "stronger")
-	equal(k, "sessions that ended", k.rows("sessions", "id = 's1'"), 1)
+	equal(k, "sessions that ended", k.rows("gh_sessions", "id = 's1'"), 1)
 	k.ok(k.db.Rehash(k.ctx, ada.ID, "hash", "late"))
 	account(ada, "stronger")
 	account(bob, "")
@@ -193,7 +193,7 @@ func testSessions(k *kit) {
 	// One that cannot start ends nothing.
 	k.ok(k.db.StartSession(k.ctx, session("s3", bob), ""))
 	k.is(k.db.StartSession(k.ctx, session("s4", team.User{ID: "nobody"}), "s3"), authn.ErrSignInFailed)
-	equal(k, "the session that was to be replaced", k.rows("sessions", "id = 's3'"), 1)
+	equal(k, "the session that was to be replaced", k.rows("gh_sessions", "id = 's3'"), 1)
 }
 
 func testThrottle(k *kit) {
@@ -218,7 +218,7 @@ func testThrottle(k *kit) {
 
 	none := limit.Bucket{Key: "none", Limit: 0, Window: time.Minute}
 	count(now, time.Minute, none)
-	equal(k, "buckets saved by a refusal", k.rows("throttle", "bucket = 'none'"), 0)
+	equal(k, "buckets saved by a refusal", k.rows("gh_throttle", "bucket = 'none'"), 0)
 
 	// It never goes below nothing.
 	fresh := limit.Bucket{Key: "fresh", Limit: 1, Window: time.Minute}

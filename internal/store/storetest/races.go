@@ -83,7 +83,7 @@ func testRedeemRace(k *kit) {
 		})
 		equal(k, "winners", won.Load(), 1)
 		equal(k, "replays", replayed.Load(), 49)
-		equal(k, "families that ended", k.rows("families", "id = $1 AND ended_at > 0", id), 1)
+		equal(k, "families that ended", k.rows("gh_families", "id = $1 AND ended_at > 0", id), 1)
 	}
 }
 
@@ -141,7 +141,7 @@ func testEndRaces(k *kit) {
 					k.Errorf("%s: %v", name, err)
 				}
 			})
-			if n := k.rows("grants", "1 = 1") + k.rows("families", "1 = 1"); n > 0 {
+			if n := k.rows("gh_grants", "1 = 1") + k.rows("gh_families", "1 = 1"); n > 0 {
 				k.Fatalf("%d grants and families outlived %s", n, name)
 			}
 			k.ok(ender.restore(k.db))
@@ -166,7 +166,7 @@ func testThrottleRace(k *kit) {
 		}
 	})
 	equal(k, "attempts admitted", admitted.Load(), most)
-	equal(k, "failures counted", k.rows("throttle", "failures = $1", most), 2)
+	equal(k, "failures counted", k.rows("gh_throttle", "failures = $1", most), 2)
 }
 
 func testKeyRace(k *kit) {

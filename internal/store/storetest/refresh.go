@@ -121,11 +121,11 @@ func testRotateReuse(k *kit) {
 	late := at.Add(grace + time.Millisecond)
 	_, err := k.db.Rotate(k.ctx, rotation(f.ID, f.Client, 0, late))
 	k.is(err, authz.ErrReused)
-	equal(k, "the family", k.rows("families", "id = 'f1' AND ended_at = $1 AND generation = 1", late.UnixMilli()), 1)
+	equal(k, "the family", k.rows("gh_families", "id = 'f1' AND ended_at = $1 AND generation = 1", late.UnixMilli()), 1)
 	equal(k, "Endings", must[[]authz.Ending](k)(k.db.Endings(k.ctx, late)), []authz.Ending{
 		{Kind: "family", ID: "f1", At: late, Expires: at.Add(30*time.Minute + grace)},
 	})
-	equal(k, "the notice", k.rows("notices", "kind = 'mail.replayed' AND user_id = 'u-ada' AND client_id = 'c-global' AND team_id = 't-acme'"), 1)
+	equal(k, "the notice", k.rows("gh_notices", "kind = 'mail.replayed' AND user_id = 'u-ada' AND client_id = 'c-global' AND team_id = 't-acme'"), 1)
 	event := must[[]audit.Event](k)(k.db.Events(k.ctx, audit.Filter{Kind: audit.RefreshReplayed}))[0]
 	event.ID, event.Detail = 0, ""
 	equal(k, "the event", event, audit.Event{
@@ -170,7 +170,7 @@ func testRefreshingAddsNoRow(k *kit) {
 	}
 	count := func() (rows []int) {
 		for _, table := range tables {
-			if table != "audit" { // which has its own time
+			if table != "gh_audit" { // which has its own time
 				rows = append(rows, k.rows(table, "1 = 1"))
 			}
 		}
@@ -186,7 +186,7 @@ func testRefreshingAddsNoRow(k *kit) {
 		}
 	})
 	equal(k, "rows of each table", count(), before)
-	equal(k, "families refreshed", k.rows("families", "generation = $1", refreshes), connections)
+	equal(k, "families refreshed", k.rows("gh_families", "generation = $1", refreshes), connections)
 }
 
 func testConnection(k *kit) {
@@ -225,9 +225,9 @@ func testRefreshStorm(k *kit) {
 		})
 		equal(k, "callers who made the successor", swapped.Load(), 1)
 		equal(k, "commits", k.count.get("commit"), 1)
-		equal(k, "the family", k.rows("families", "id = 'f1' AND ended_at = 0 AND generation = $1", generation+1), 1)
+		equal(k, "the family", k.rows("gh_families", "id = 'f1' AND ended_at = 0 AND generation = $1", generation+1), 1)
 	}
-	equal(k, "events", k.rows("audit", "kind = 'token.refreshed'"), 5)
+	equal(k, "events", k.rows("gh_audit", "kind = 'token.refreshed'"), 5)
 }
 
 // testNoRefreshAfterTheEnd refreshes four connections without a pause, on both handles, while their grant ends: what begins after the end has returned
@@ -274,7 +274,7 @@ func testNoRefreshAfterTheEnd(k *kit) {
 				begin()
 			}
 		})
-		equal(k, "endings of "+name, k.rows("endings", "kind = 'grant' AND id = $1 AND expires_at >= $2", name, lastDeath.Load()), 1)
+		equal(k, "endings of "+name, k.rows("gh_endings", "kind = 'grant' AND id = $1 AND expires_at >= $2", name, lastDeath.Load()), 1)
 		if name == "RemoveMember" {
 			k.ok(k.db.AddMember(k.ctx, membership))
 		}

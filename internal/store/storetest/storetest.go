@@ -12,6 +12,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
@@ -22,8 +25,6 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/store"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
-	"github.com/google/go-cmp/cmp"
-	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
 // Harness is how the tests reach into a store.
@@ -94,12 +95,14 @@ func Run(t *testing.T, h Harness) {
 		{"UseAssertion", testUseAssertion},
 		{"Mail", testMail},
 		{"BackchannelLogout", testBackchannelLogout},
-		{"DueNotices", testDueNotices},
+		{"DueMessages", testDueMessages},
 		{"Events", testEvents},
 		{"EventsSayWho", testEventsSayWho},
 		{"Keys", testKeys},
 		{"ReplaceSealed", testReplaceSealed},
 		{"Prune", testPrune},
+		{"FieldsAreNotLost", testFields},
+		{"FieldsOfConnectionsAreNotLost", testFieldsOfConnections},
 		{"Ping", testPing},
 		{"FiftyRedeemOneWins", testRedeemRace},
 		{"SixtyFourRefreshOneSuccessor", testRefreshStorm},
@@ -138,7 +141,9 @@ type kit struct {
 	db    *store.DB
 	count *counter
 	other *store.DB
-	lease time.Duration // so short that hardly anything is remembered, and nobody waits
+	lease time.Duration // so short that hardly anything is cached, and nobody waits
+
+	filler int // see filled
 }
 
 // open opens the test's database once more, as another process would. It is always now there.
@@ -209,8 +214,8 @@ func (k *kit) rows(table, condition string, args ...any) int {
 }
 
 var tables = []string{
-	"users", "teams", "memberships", "clients", "client_secrets", "team_blocks", "grants", "families", "sessions", "throttle", "keyring",
-	"endings", "assertions", "notices", "audit",
+	"gh_users", "gh_teams", "gh_memberships", "gh_clients", "gh_client_secrets", "gh_team_blocks", "gh_grants", "gh_families", "gh_sessions", "gh_throttle", "gh_keyring",
+	"gh_endings", "gh_assertions", "gh_notices", "gh_audit",
 }
 
 // dump is everything that is stored.

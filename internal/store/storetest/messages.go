@@ -14,7 +14,7 @@ import (
 // due takes every notice that is due.
 func (k *kit) due(at, retry time.Time) []outbox.Message {
 	k.Helper()
-	return must[[]outbox.Message](k)(k.db.DueNotices(k.ctx, at, retry, 100))
+	return must[[]outbox.Message](k)(k.db.DueMessages(k.ctx, at, retry, 100))
 }
 
 func testMail(k *kit) {
@@ -84,7 +84,7 @@ func testBackchannelLogout(k *kit) {
 	equal(k, "the notice", got[0], logout)
 }
 
-func testDueNotices(k *kit) {
+func testDueMessages(k *kit) {
 	k.populate()
 	for _, t := range []time.Duration{3 * time.Minute, time.Minute, 2 * time.Minute} {
 		g := grant("g-"+t.String(), ada, global, acme, "read")
@@ -100,7 +100,7 @@ func testDueNotices(k *kit) {
 	}
 	equal(k, "before any is due", at(k.due(now, later)), nil)
 	retry := now.Add(time.Hour)
-	equal(k, "the first", at(must[[]outbox.Message](k)(k.db.DueNotices(k.ctx, now.Add(3*time.Minute), retry, 1))), []int{1})
+	equal(k, "the first", at(must[[]outbox.Message](k)(k.db.DueMessages(k.ctx, now.Add(3*time.Minute), retry, 1))), []int{1})
 	equal(k, "the rest", at(k.due(now.Add(3*time.Minute), retry)), []int{2, 3})
 	equal(k, "until the retry", at(k.due(retry.Add(-time.Millisecond), retry)), nil)
 	again := k.due(retry, retry.Add(time.Hour))
@@ -124,7 +124,7 @@ func testNoticeRace(k *kit) {
 	var mu sync.Mutex
 	taken := map[string]int{}
 	k.together(10, func(_ int, db *store.DB) {
-		list, err := db.DueNotices(k.ctx, now, later, 15)
+		list, err := db.DueMessages(k.ctx, now, later, 15)
 		if err != nil {
 			k.Error(err)
 		}

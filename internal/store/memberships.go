@@ -1,0 +1,89 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	"github.com/gatehouse-auth/gatehouse/internal/audit"
+	"github.com/gatehouse-auth/gatehouse/internal/store/engine"
+	"github.com/gatehouse-auth/gatehouse/internal/team"
+)
+
+// AddMember gives a person a place in a team. team.ErrIsMember, team.ErrNoUser, team.ErrNoTeam.
+func (db *DB) AddMember(ctx context.Context, m team.Membership) error {
+	return db.change(ctx, "AddMember", func(t *tx) error {
+		var users, teams int
+		err := t.Get([]any{&users, &teams},
+			`SELECT (SELECT COUNT(*) FROM gh_users WHERE id = $1), (SELECT COUNT(*) FROM gh_teams WHERE id = $2)`, m.User, m.Team.ID)
+		switch {
+		case err != nil:
+			return err
+		case users == 0:
+			return team.ErrNoUser
+		case teams == 0:
+			return team.ErrNoTeam
+		}
+		_, err = t.Change(`INSERT INTO gh_memberships (user_id, team_id, role, created_at) VALUES ($1, $2, $3, $4)`,
+			m.User, m.Team.ID, m.Role, engine.Millis(m.CreatedAt))
+		switch {
+		case engine.IsUnique(err):
+			return team.ErrIsMember
+		case engine.IsForeignKey(err): // removed since the first statement; people are never removed
+			return team.ErrNoTeam
+		case err != nil:
+			return err
+		}
+		return t.happened(audit.Event{At: m.CreatedAt, Kind: audit.MemberAdded, Team: string(m.Team.ID), User: string(m.User), Detail: string(m.Role)})
+	})
+}
+
+// RemoveMember ends a person's place in a team, and their grants there. team.ErrNoMember.
+func (db *DB) RemoveMember(ctx context.Context, id team.ID, user team.UserID) error {
+	return db.change(ctx, "RemoveMember", func(t *tx) error {
+		// Saving a grant of theirs in the team locks this row.
+		if err := t.MustChange(team.ErrNoMember, `UPDATE gh_memberships SET role = role WHERE team_id = $1 AND user_id = $2`, id, user); err != nil {
+			return err
+		}
+		at := db.now()
+		if err := t.endGrants(at, endGrantsOfMember, user, id); err != nil {
+			return err
+		}
+		if _, err := t.Change(`DELETE FROM gh_memberships WHERE team_id = $1 AND user_id = $2`, id, user); err != nil {
+			return err
+		}
+		return t.happened(audit.Event{At: at, Kind: audit.MemberRemoved, Team: string(id), User: string(user)})
+	})
+}
+
+// Members is who belongs to a team, by e-mail.
+func (db *DB) Members(ctx context.Context, id team.ID) ([]team.Person, error) {
+	scan := func(r engine.Row) (p team.Person, err error) {
+		err = r.Scan(append(userInto(&p.User), &p.Role, engine.TimeTo(&p.CreatedAt))...)
+		return p, err
+	}
+	people, err := engine.All(ctx, db.engine, "Members", scan, `
+		SELECT u.id, u.email, u.name, u.operator, u.created_at, u.disabled_at, m.role, m.created_at
+		FROM gh_memberships m
+		JOIN gh_users u ON u.id = m.user_id
+		WHERE m.team_id = $1`, id)
+	slices.SortFunc(people, func(a, b team.Person) int { return cmp.Compare(a.User.Email, b.User.Email) })
+	return people, err
+}
+
+// Memberships is the teams that a person belongs to, by the team's name.
+func (db *DB) Memberships(ctx context.Context, user team.UserID) ([]team.Membership, error) {
+	scan := func(r engine.Row) (m team.Membership, err error) {
+		err = r.Scan(append(teamInto(&m.Team), &m.User, &m.Role, engine.TimeTo(&m.CreatedAt))...)
+		return m, err
+	}
+	places, err := engine.All(ctx, db.engine, "Memberships", scan, `
+		SELECT t.id, t.slug, t.name, t.created_at, m.user_id, m.role, m.created_at
+		FROM gh_memberships m
+		JOIN gh_teams t ON t.id = m.team_id
+		WHERE m.user_id = $1`, user)
+	slices.SortFunc(places, func(a, b team.Membership) int {
+		return byName(a.Team.Name, string(a.Team.ID), b.Team.Name, string(b.Team.ID))
+	})
+	return places, err
+}
