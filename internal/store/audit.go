@@ -20,14 +20,7 @@ func (t *tx) happened(e audit.Event) error { return t.happenedWith(e, outbox.Fac
 // happenedWith is happened for an event whose messages depend on more than the event.
 func (t *tx) happenedWith(e audit.Event, facts outbox.Facts) error {
 	e = t.db.completed(t.Context(), e)
-	err := t.db.withEventID(e, func(id int64) (free bool, err error) {
-		// Counted under a name of its own, so that a method's statements are those of its noun.
-		n, err := t.Named("audit").Change(`INSERT INTO gh_audit (id, at, kind, actor, client_id, family_id, address, request_id, detail, user_id, team_id, grant_id)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT (id) DO NOTHING`,
-			append(eventArgs(id, e), e.User, e.Team, e.Grant)...)
-		return n == 1, err
-	})
-	if err != nil {
+	if err := t.record(e); err != nil {
 		return err
 	}
 	for _, rule := range outbox.For(e.Kind, facts) {
@@ -35,8 +28,22 @@ func (t *tx) happenedWith(e audit.Event, facts outbox.Facts) error {
 			return err
 		}
 	}
-	t.kinds = append(t.kinds, e.Kind)
 	return nil
+}
+
+// record appends an event that is complete.
+func (t *tx) record(e audit.Event) error {
+	err := t.db.withEventID(e, func(id int64) (free bool, err error) {
+		// Counted under a name of its own, so that a method's statements are those of its noun.
+		n, err := t.Named("audit").Change(`INSERT INTO gh_audit (id, at, kind, actor, client_id, family_id, address, request_id, detail, user_id, team_id, grant_id)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT (id) DO NOTHING`,
+			append(eventArgs(id, e), e.User, e.Team, e.Grant)...)
+		return n == 1, err
+	})
+	if err == nil {
+		t.kinds = append(t.kinds, e.Kind)
+	}
+	return err
 }
 
 // batch runs a unit of work that is one statement of PostgreSQL and that records its event too. The parameters of the
@@ -100,9 +107,9 @@ func (db *DB) nextEventID(least int64) int64 {
 	}
 }
 
-// Record appends an event that belongs to no other unit of work. One without a time happens now.
+// Record appends an event that belongs to no other unit of work. An event without a time happens now. It tells nobody.
 func (db *DB) Record(ctx context.Context, e audit.Event) error {
-	return db.write(ctx, "Record", func(t *tx) error { return t.happened(e) })
+	return db.write(ctx, "Record", func(t *tx) error { return t.record(db.completed(ctx, e)) })
 }
 
 // firstEventID is the smallest id that an event of this time can have.

@@ -81,3 +81,21 @@ func TestEventsAreCountedAfterTheCommit(t *testing.T) {
 		})
 	}
 }
+
+// A refusal has no other effect, and strangers cause refusals: it must not send mail.
+func TestAnEventThatIsOnlyRecordedTellsNobody(t *testing.T) {
+	db, err := store.Open(t.Context(), storetest.SQLiteURL(t), store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	now := time.Now()
+	for _, kind := range audit.Kinds() {
+		if err := db.Record(t.Context(), audit.Event{At: now, Kind: kind, User: "u", Client: "c", Team: "t"}); err != nil {
+			t.Errorf("%s: %v", kind, err)
+		}
+	}
+	if due, err := db.DueMessages(t.Context(), now.Add(time.Minute), now, 100); err != nil || len(due) > 0 {
+		t.Errorf("%d messages (%v), want none", len(due), err)
+	}
+}

@@ -88,7 +88,7 @@ func testDueMessages(k *kit) {
 	k.populate()
 	for _, t := range []time.Duration{3 * time.Minute, time.Minute, 2 * time.Minute} {
 		g := grant("g-"+t.String(), ada, global, acme, "read")
-		g.CreatedAt = now.Add(t)
+		g.CreatedAt, g.UpdatedAt = now.Add(t), now.Add(t)
 		must[authz.Grant](k)(k.db.SaveGrant(k.ctx, g))
 		k.ok(k.db.RevokeGrant(k.ctx, g.ID))
 	}
