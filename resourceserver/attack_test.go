@@ -99,7 +99,7 @@ func TestTokenForSomebodyElse(t *testing.T) {
 	i := newIssuer(t)
 	for name, changed := range map[string][]any{
 		"iss": {nil, "", "https://other.example", i.URL + "/", strings.ToUpper(i.URL), []string{i.URL}},
-		"aud": {nil, "", "https://other.example", i.URL + "/", []string{}, []string{"https://other.example"}, 7},
+		"aud": {nil, "", "https://other.example", i.URL + "/x", i.URL + "1", []string{}, []string{"https://other.example"}, 7},
 	} {
 		for _, value := range changed {
 			t.Run(name, func(t *testing.T) { refused(t, i, "/", "Bearer "+i.token(claim(name, value))) })
@@ -115,6 +115,35 @@ func TestAudienceIsThisAPI(t *testing.T) {
 	}
 	if response := call(guard, nil, "/", "Bearer "+i.token(claim("aud", "https://api.example"))); response.Code != http.StatusOK {
 		t.Errorf("a token for this API: got %d, want 200", response.Code)
+	}
+}
+
+// The authorization server compares resources in the same way, so a token has one spelling and the API another.
+func TestAudienceIsComparedAsAURL(t *testing.T) {
+	i := newIssuer(t)
+	for _, tt := range []struct {
+		audience, aud string
+		same          bool
+	}{
+		{"https://api.example", "https://api.example/", true},
+		{"https://api.example/", "HTTPS://API.Example:443", true},
+		{"http://127.0.0.1:80", "http://127.0.0.1/", true},
+		{"https://api.example?a=b", "https://api.example/?a=b", true},
+		{"URN:api", "urn:api", true},
+		{"https://api.example/mcp", "https://api.example/mcp/", false},
+		{"https://api.example/a", "https://api.example/A", false},
+		{"https://api.example", "http://api.example", false},
+		{"https://api.example", "https://api.example:80", false},
+		{"https://api.example", "https://api.example.evil", false},
+		{"https://u@api.example", "https://U@api.example", false},
+		{"urn:api", "urn:API", false},
+		{"chats", "CHATS", false},
+	} {
+		guard := i.guard(t, func(o *resourceserver.Options) { o.Audience = tt.audience })
+		response := call(guard, nil, "/", "Bearer "+i.token(claim("aud", []string{"https://other.example", tt.aud})))
+		if got := response.Code == http.StatusOK; got != tt.same {
+			t.Errorf("%s and %s: got %d, want the same: %v", tt.audience, tt.aud, response.Code, tt.same)
+		}
 	}
 }
 

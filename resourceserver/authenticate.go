@@ -10,10 +10,10 @@ import (
 	"github.com/go-jose/go-jose/v4/json"
 )
 
-// maxToken bounds the work that a stranger can cause: real tokens are under 1 KiB.
+// maxToken bounds the work that a stranger can cause. Real tokens have less than 1 KiB.
 const maxToken = 8 << 10
 
-// authenticate is the verified token of a request, or a *refusal. header is that of the answer.
+// authenticate returns the verified token of a request, or a *refusal. header is the answer's.
 func (g *Guard) authenticate(header http.Header, r *http.Request) (*Token, error) {
 	raw, err := credentials(r)
 	if err != nil {
@@ -30,10 +30,10 @@ func (g *Guard) authenticate(header http.Header, r *http.Request) (*Token, error
 	return token, g.checkBinding(header, r, raw, token, now)
 }
 
-// verifyOnce is verify, for tokens that were not seen before.
+// verifyOnce verifies a token that was not seen before.
 func (g *Guard) verifyOnce(ctx context.Context, raw string, now time.Time) (*Token, error) {
 	hash := hashToken(raw)
-	// The generation is read before the token is verified: if the keys change meanwhile, what is remembered counts as verified with the old ones.
+	// The generation is read first. If the keys change meanwhile, the token is remembered as verified with the old ones.
 	generation := g.keys.generation(now)
 	if token := g.seen.get(hash, generation); token != nil && now.Before(token.Expires.Add(g.leeway)) {
 		return token, nil
@@ -46,8 +46,8 @@ func (g *Guard) verifyOnce(ctx context.Context, raw string, now time.Time) (*Tok
 	return token, nil
 }
 
-// credentials is the token of the Authorization header, the only place where one is accepted: of RFC 6750 §2's three ways, one in the
-// query ends up in logs and one in the form changes what a body means.
+// credentials returns the token of the Authorization header. The other two ways of RFC 6750 §2 are not accepted: a token
+// in the query ends up in logs, and one in a form changes what a body means.
 func credentials(r *http.Request) (string, error) {
 	if strings.Contains(r.URL.RawQuery, "access_token") && r.URL.Query().Has("access_token") {
 		return "", invalidToken("send the access token in the Authorization header, never in the URL")
@@ -70,7 +70,7 @@ func credentials(r *http.Request) (string, error) {
 	return token, nil
 }
 
-// verify checks a token as RFC 9068 §4 says. What is said about its claims is said only after its signature was verified.
+// verify checks a token (RFC 9068 §4). Errors speak of its claims only after its signature was verified.
 func (g *Guard) verify(ctx context.Context, raw string, now time.Time) (*Token, error) {
 	signed := parseJWT(raw)
 	if signed == nil || !slices.Contains(asymmetric, signed.header.Algorithm) {
@@ -109,12 +109,12 @@ func (g *Guard) checkClaims(c *claims, now time.Time) error {
 	switch {
 	case c.Issuer != g.issuer:
 		return errForeign
-	case !slices.Contains(c.Audience, g.audience):
+	case !g.forThisAPI(c.Audience):
 		return invalidToken("the access token is for another API (aud)")
 	case c.Expires == nil || c.IssuedAt == nil || c.Subject == "" || c.ClientID == "" || c.ID == "":
 		return invalidToken("the access token lacks a claim that RFC 9068 requires")
 	case c.TeamID == "":
-		// Data is kept by team: without one, tokens of all teams would meet under the empty id.
+		// APIs keep data by team id: tokens without one would share the data of the empty id.
 		return invalidToken("the access token names no team")
 	case c.Confirmation != nil && c.Confirmation.Thumbprint == "":
 		return invalidToken("the access token is bound in a way that this API does not understand (cnf)")

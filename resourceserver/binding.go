@@ -17,8 +17,8 @@ func usesDPoP(r *http.Request) bool {
 	return strings.EqualFold(scheme, "DPoP")
 }
 
-// checkBinding checks that a token that is bound to a key came with a proof of that key, in the scheme that is for it (RFC 9449 §7).
-// A bound token that passed as a bearer token would be worth as much as one to whoever stole it.
+// checkBinding checks that a token that is bound to a key came with a proof of that key, in the DPoP scheme (RFC 9449 §7).
+// If a bound token passed as a bearer token, a thief could use it.
 func (g *Guard) checkBinding(header http.Header, r *http.Request, raw string, token *Token, now time.Time) error {
 	dpop := usesDPoP(r)
 	switch {
@@ -34,12 +34,12 @@ func (g *Guard) checkBinding(header http.Header, r *http.Request, raw string, to
 	case g.origin == "":
 		return invalidToken("this API does not accept tokens that are bound to a key: it does not know its own URL")
 	}
-	nonce := ""
+	var made time.Time // of the nonce that was sent
 	_, err := CheckProof(r, ProofCheck{
-		URL: g.urlOf(r), AccessToken: raw, Key: token.Confirmation, Replays: &g.replays, Now: now,
-		Nonce: g.nonces.check(now, &nonce),
+		URL: g.urlOf(r), AccessToken: raw, Key: token.Confirmation, Replays: &g.replays, Party: token.holder(), Now: now,
+		Nonce: g.nonces.check(now, &made),
 	})
-	if g.nonces.stale(nonce, now) {
+	if len(g.nonces) > 0 && (errors.Is(err, ErrProofNonce) || now.Sub(made).Abs() >= nonceLifetime/2) {
 		header.Set("DPoP-Nonce", g.nonces.make(now)) // RFC 9449 §8.2, §9
 	}
 	switch {
@@ -51,7 +51,11 @@ func (g *Guard) checkBinding(header http.Header, r *http.Request, raw string, to
 	return &refusal{status: http.StatusUnauthorized, code: "invalid_dpop_proof", description: err.Error(), dpop: true}
 }
 
-// urlOf is where a request was sent, as its client knows it. The request's own line is used, which no handler around this one has changed.
+// holder is who uses a token: one person's connection of one application, or the application itself.
+func (t *Token) holder() string { return t.ClientID + " " + t.GrantID }
+
+// urlOf is where a request was sent, as its client knows it. The request line is used, because handlers around this one may
+// have changed the URL.
 func (g *Guard) urlOf(r *http.Request) string {
 	if path, _, _ := strings.Cut(r.RequestURI, "?"); strings.HasPrefix(path, "/") {
 		return g.origin + path
@@ -59,8 +63,8 @@ func (g *Guard) urlOf(r *http.Request) string {
 	return g.origin + r.URL.EscapedPath()
 }
 
-// nonces are those of this API: a time and its HMAC, so that they need no memory and replicas with the same key know each other's. Without
-// a key, none are asked for.
+// nonces makes and checks this API's nonces: a time and its HMAC. They need no memory, and replicas with the same key know
+// each other's. Without a key, proofs need no nonce.
 type nonces []byte
 
 const nonceLifetime = 5 * time.Minute
@@ -85,19 +89,16 @@ func (n nonces) madeAt(nonce string) time.Time {
 	return at
 }
 
-// check is for a ProofCheck: whether a nonce is ours and still good. It notes the nonce that was sent.
-func (n nonces) check(now time.Time, sent *string) func(string) bool {
+// check is the Nonce of a ProofCheck. It notes when the nonce that was sent was made.
+func (n nonces) check(now time.Time, sent *time.Time) func(string) (made, until time.Time) {
 	if len(n) == 0 {
 		return nil
 	}
-	return func(nonce string) bool {
-		*sent = nonce
-		at := n.madeAt(nonce)
-		return !at.IsZero() && now.Sub(at).Abs() < nonceLifetime
+	return func(nonce string) (made, until time.Time) {
+		*sent = n.madeAt(nonce)
+		if sent.IsZero() || sent.Sub(now) >= nonceLifetime { // another replica's clock may be ahead, but not by so much
+			return time.Time{}, time.Time{}
+		}
+		return *sent, sent.Add(nonceLifetime)
 	}
-}
-
-// stale reports whether it is time to hand out another nonce.
-func (n nonces) stale(nonce string, now time.Time) bool {
-	return len(n) > 0 && now.Sub(n.madeAt(nonce)).Abs() >= nonceLifetime/2
 }

@@ -81,7 +81,7 @@ func TestBoundTokenIsRefusedWithoutItsProof(t *testing.T) {
 		guard := i.guard(t, nil)
 		response := present(guard, "/data", tt.authorization, tt.proofs...)
 		challenges := strings.Join(response.Header()["Www-Authenticate"], "\n")
-		if response.Code != http.StatusUnauthorized || !strings.Contains(challenges, `error="`+tt.code+`"`) || !strings.Contains(challenges, `algs="ES256 Ed25519 EdDSA RS256"`) {
+		if response.Code != http.StatusUnauthorized || !strings.Contains(challenges, `error="`+tt.code+`"`) || !strings.Contains(challenges, `algs="ES256 Ed25519 EdDSA PS256 RS256"`) {
 			t.Errorf("%s: got %d %s, want 401 %s and the algorithms", name, response.Code, challenges, tt.code)
 		}
 	}
@@ -140,7 +140,7 @@ func TestAPIWithoutURLTakesNoBoundTokens(t *testing.T) {
 func TestBothSchemesAreOffered(t *testing.T) {
 	i := newIssuer(t)
 	got := call(i.guard(t, nil), nil, "/").Header()["Www-Authenticate"]
-	want := []string{`Bearer realm="` + i.URL + `"`, `DPoP realm="` + i.URL + `", algs="ES256 Ed25519 EdDSA RS256"`}
+	want := []string{`Bearer realm="` + i.URL + `"`, `DPoP realm="` + i.URL + `", algs="ES256 Ed25519 EdDSA PS256 RS256"`}
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("got %q, want %q", got, want)
 	}

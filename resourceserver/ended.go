@@ -16,27 +16,28 @@ import (
 )
 
 const (
-	// The issuer makes its list at most once a second: what was just fetched may be this old.
+	// The issuer makes its list at most once a second, so a list that was just fetched may be this old.
 	listAge = time.Second
 
+	endedLimit   = 2 * time.Second        // for one fetch
 	endedRetry   = 500 * time.Millisecond // between fetches that fail
 	maxEndedList = 32 << 20               // bytes; an ended grant takes about 30
 	leastBound   = 2 * time.Second
 )
 
-// endedSource is what the issuer says has ended before its tokens expire: grants, families, single tokens, clients. The list is signed
-// and small, since whatever it names leaves it when the last token concerned expires.
+// endedSource keeps the issuer's signed list of what has ended before its tokens expire (a revocation list): grants,
+// families, single tokens, clients. An entry leaves the list when the last token that it concerns has expired.
 //
-// It is fetched while requests come and not otherwise: no request, no traffic. Requests wait for it only when what is known is as old as
-// the bound allows.
+// The list is fetched only while requests come. A request waits for it only when the known list is as old as the bound
+// allows.
 type endedSource struct {
-	ctx      context.Context // bounds fetches
+	ctx      context.Context // ends fetches
 	issuer   string
 	opts     Options
 	algs     []jose.SignatureAlgorithm
 	keys     *keySource
-	interval time.Duration // what is known longer is fetched again
-	trusted  time.Duration // what is known longer is not believed
+	interval time.Duration // an older list is fetched again
+	trusted  time.Duration // an older list is not trusted
 	flight   flight
 	list     atomic.Pointer[endedList] // nil until fetched once
 }
@@ -44,15 +45,18 @@ type endedSource struct {
 func newEndedSource(ctx context.Context, issuer string, opts Options, algs []jose.SignatureAlgorithm, keys *keySource) *endedSource {
 	return &endedSource{
 		ctx: ctx, issuer: issuer, opts: opts, algs: algs, keys: keys,
-		interval: opts.RevocationBound * 2 / 5, trusted: opts.RevocationBound - listAge,
+		interval: opts.RevocationBound * 2 / 5, trusted: opts.RevocationBound - listAge, flight: flight{log: opts.Log},
 	}
 }
 
-// check is a refusal for a token that has ended, and for every token while it is not known what has.
+// check refuses a token that has ended, and every token while it is not known what has.
 func (s *endedSource) check(ctx context.Context, token *Token, now time.Time) error {
 	uri := s.keys.endedURI()
-	if uri == "" {
-		return nil // an issuer without a list: its tokens live until they expire
+	switch {
+	case uri == "" && s.opts.RequireEndedList:
+		return unavailable("the authorization server does not say which access tokens were revoked, and this API requires it", time.Minute)
+	case uri == "":
+		return nil // the issuer has no list; keySource.replace has logged it
 	}
 	list := s.list.Load()
 	if list == nil || now.Sub(list.asked) >= s.interval {
@@ -67,32 +71,28 @@ func (s *endedSource) check(ctx context.Context, token *Token, now time.Time) er
 	return nil
 }
 
-// refresh has the list fetched, in the background as long as the known one is to be believed, and returns the best there is.
+// refresh starts a fetch and returns the best list there is. It waits only when the known list is not trusted any more.
 func (s *endedSource) refresh(ctx context.Context, uri string, known *endedList, now time.Time) (*endedList, error) {
 	done := s.flight.start(now, endedRetry, func() { s.fetch(uri, now) })
-	if s.believes(known, now) {
+	if s.trusts(known, now) {
 		return known, nil
 	}
-	if done != nil {
-		select {
-		case <-done:
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		}
+	if err := wait(ctx, done); err != nil {
+		return nil, err
 	}
-	if known = s.list.Load(); s.believes(known, now) || s.opts.InsecureStaleRevocation {
+	if known = s.list.Load(); s.trusts(known, now) || s.opts.InsecureStaleRevocation {
 		return known, nil
 	}
 	return nil, unavailable("it cannot be learned at the moment whether the access token was revoked", time.Second)
 }
 
-func (s *endedSource) believes(list *endedList, now time.Time) bool {
+func (s *endedSource) trusts(list *endedList, now time.Time) bool {
 	return list != nil && now.Sub(list.asked) < s.trusted
 }
 
 func (s *endedSource) fetch(uri string, now time.Time) {
 	list, err := s.download(uri, now)
-	if err != nil { // what is known stays in use until it is too old, and the next need tries again
+	if err != nil { // the known list stays in use until it is too old; a later request tries again
 		s.opts.Log.Warn("the authorization server's list of ended tokens could not be fetched", "issuer", s.issuer, "error", err)
 		return
 	}
@@ -100,10 +100,10 @@ func (s *endedSource) fetch(uri string, now time.Time) {
 	s.list.Store(list)
 }
 
-// download asks for the list if it is another than the known one. A list that has expired is asked for in whole: an answer of 304 is not
-// signed, so nobody on the way can withhold an ending with it for longer than a list lives.
+// download fetches the list unless it is the known one (ETag). Once the known list has expired, the whole list is fetched:
+// a 304 is not signed, so an attacker on the way could use it to hide an ending, but not for longer than a list lives.
 func (s *endedSource) download(uri string, now time.Time) (*endedList, error) {
-	ctx, cancel := context.WithTimeout(s.ctx, s.opts.RevocationBound)
+	ctx, cancel := context.WithTimeout(s.ctx, endedLimit)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, uri, nil)
 	if err != nil {
@@ -175,7 +175,7 @@ type endedClaims struct {
 		Grants   []string                `json:"grants"`
 		Families []string                `json:"families"`
 		Tokens   []string                `json:"tokens"`
-		Clients  map[string]*numericDate `json:"clients"` // their tokens that were issued until then
+		Clients  map[string]*numericDate `json:"clients"` // tokens of this client that were issued until then
 	} `json:"ended"`
 }
 
@@ -186,9 +186,9 @@ func (c *endedClaims) list() *endedList {
 	}
 }
 
-// endedList is a list as it was understood. It is not changed once it is in use.
+// endedList is a verified list. It is never changed.
 type endedList struct {
-	asked   time.Time // when it was asked for, so that it knows everything of before, but for listAge
+	asked   time.Time // when it was asked for: it has everything that ended until listAge before
 	expires time.Time
 	etag    string
 

@@ -1,10 +1,12 @@
 package resourceserver_test
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"io"
+	"log/slog"
 	"maps"
 	"net/http"
 	"slices"
@@ -187,7 +189,7 @@ func TestManyRequestsPollOnce(t *testing.T) {
 	}
 }
 
-// Rather no answer than a wrong one: when it cannot be known what has ended, nothing is served, unless the operator wants it so.
+// When it cannot be known what has ended, requests are answered 503, unless InsecureStaleRevocation is set.
 func TestUnknownEndingsAreUnavailable(t *testing.T) {
 	i := newEndingIssuer(t)
 	strict, loose := i.guard(t, nil), i.guard(t, func(o *resourceserver.Options) { o.InsecureStaleRevocation = true })
@@ -220,8 +222,8 @@ func TestUnknownEndingsAreUnavailable(t *testing.T) {
 	wantStatus(t, loose, raw, http.StatusUnauthorized) // what is known to have ended stays so
 }
 
-// A list that is not the issuer's, or not for now, is as good as none.
-func TestListsThatAreNotBelieved(t *testing.T) {
+// A list that is not the issuer's, or not for now, is not used.
+func TestListsThatAreNotTrusted(t *testing.T) {
 	for name, change := range map[string]func(*issuer){
 		"of another issuer":    func(i *issuer) { i.endedWith = claim("iss", "https://other.example") },
 		"without an issuer":    func(i *issuer) { i.endedWith = claim("iss", nil) },
@@ -255,12 +257,37 @@ func TestListIsNoAccessToken(t *testing.T) {
 
 func TestIssuerWithoutListIsNotAsked(t *testing.T) {
 	i := newIssuer(t)
-	guard := i.guard(t, nil)
+	var log bytes.Buffer
+	guard := i.guard(t, func(o *resourceserver.Options) { o.Log = slog.New(slog.NewTextHandler(&log, nil)) })
 	wantStatus(t, guard, i.token(), http.StatusOK)
 	i.advance(time.Minute)
 	wantStatus(t, guard, i.token(), http.StatusOK)
 	if n := i.pollCount(); n != 0 {
 		t.Errorf("got %d polls, want none", n)
+	}
+	if n := strings.Count(log.String(), "no list of ended tokens"); n != 1 {
+		t.Errorf("the log warns %d times, want once:\n%s", n, log.String())
+	}
+}
+
+// An API that must not accept revoked tokens requires the list: without one, or when it goes away, nothing passes.
+func TestRequiredListFailsClosed(t *testing.T) {
+	required := func(o *resourceserver.Options) { o.RequireEndedList = true }
+	none := newIssuer(t)
+	response := call(none.guard(t, required), nil, "/", "Bearer "+none.token())
+	if response.Code != http.StatusServiceUnavailable || !strings.Contains(response.Body.String(), "revoked") {
+		t.Errorf("an issuer without a list: got %d %s, want 503 that says why", response.Code, response.Body)
+	}
+	i := newEndingIssuer(t)
+	guard, raw := i.guard(t, required), i.token(claim("jti", "f1.x"))
+	wantStatus(t, guard, raw, http.StatusOK)
+	i.set(func() { i.endedURI = "" })
+	i.publish("k1", "k2")
+	i.advance(30 * time.Second)
+	wantStatus(t, guard, i.tokenOf("k2"), http.StatusServiceUnavailable) // its key is unknown, so the metadata is fetched again
+	wantStatus(t, guard, raw, http.StatusServiceUnavailable)
+	if _, err := resourceserver.New(t.Context(), i.URL, resourceserver.Options{RequireEndedList: true, InsecureStaleRevocation: true}); err == nil {
+		t.Error("a required list that need not be fetched is accepted")
 	}
 }
 

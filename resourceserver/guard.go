@@ -8,13 +8,13 @@
 //		…
 //
 // A request that arrives at the handler has been checked: its token is an access token (RFC 9068) of this issuer, for this
-// audience, signed with one of the issuer's current keys, not expired, and has the scopes. What is left to the handler is to
-// look only at data of the token's team, and to answer 404 for everything else.
+// audience, signed with one of the issuer's current keys, not expired, and has the scopes. The handler has to use only data
+// of the token's team, and to answer 404 for everything else.
 //
-// Tokens are verified here, without asking the issuer about each. What was revoked is learned from a signed list of what has ended,
-// which the issuer publishes (ended_tokens_uri in its metadata) and which is fetched every two seconds while requests come: a token dies
-// everywhere within Options.RevocationBound. When the list cannot be had for longer than that, requests are answered 503 rather than
-// accepted unchecked. An issuer that publishes no such list is not asked for one: its tokens live until they expire.
+// Tokens are verified locally, without asking the issuer about each. The issuer publishes a signed list of what has ended
+// (ended_tokens_uri in its metadata). It is fetched every two seconds while requests come, so a revoked token is refused
+// everywhere within Options.RevocationBound. When the list cannot be fetched for longer than that, requests are answered
+// 503. An issuer may publish no such list; then its tokens live until they expire, unless Options.RequireEndedList is set.
 //
 // Tokens that are bound to a key (DPoP, RFC 9449) are accepted only with a proof of that key.
 package resourceserver
@@ -36,8 +36,9 @@ import (
 
 // Options are the settings of a Guard. The zero value of each is its default.
 type Options struct {
-	Audience        string           // what a token's aud must contain: this API's identifier; the issuer
-	Realm           string           // of WWW-Authenticate; the audience
+	Audience        string           // what a token's aud must contain, compared as a URL; the issuer
+	Resource        string           // the URL by which clients know this API (RFC 9728 §1.2): Metadata names it, and it may stand in aud instead of Audience; Audience if that is at PublicURL's origin, else PublicURL
+	Realm           string           // of WWW-Authenticate; Audience
 	Algorithms      []string         // accepted signature algorithms (RFC 7518 §3.1), asymmetric ones only: ES256
 	MetadataURL     string           // where the issuer's metadata is; the well-known place of RFC 8414 §3.1
 	HTTPClient      *http.Client     // for fetching metadata and keys; one with a timeout of 10 s that follows no redirects
@@ -45,17 +46,20 @@ type Options struct {
 	Leeway          time.Duration    // how far the issuer's clock and ours may differ: 10 s; none when negative
 	RefetchInterval time.Duration    // least time between two fetches that unknown keys cause: 30 s
 	KeyLifetime     time.Duration    // how long fetched keys are used before they are fetched again in the background: 10 min
-	RevocationBound time.Duration    // how long a token may be accepted after what it was issued for has ended: 5 s; at least 2 s
+	RevocationBound time.Duration    // how long a token may be accepted after its grant has ended: 5 s; at least 2 s
 	CachedTokens    int              // how many verified tokens are remembered: 10,000; none when negative
 	Log             *slog.Logger     // hears of fetches that failed: slog.Default()
-	PublicURL       string           // where clients reach this API, as far as requests do not say: scheme, host, and the part of the path that a proxy takes away; the audience's scheme and host. DPoP needs it
-	NonceKey        []byte           // makes DPoP proofs need a nonce, which bounds how long one made in advance is good for; at least 32 random bytes, the same in all replicas
+	PublicURL       string           // the part of this API's URL that requests do not tell: scheme, host, and the part of the path that a proxy takes away; the audience's scheme and host. DPoP needs it
+	NonceKey        []byte           // if set, DPoP proofs need a nonce: a proof that was made in advance works for five minutes at most, and the client's clock does not matter; at least 32 random bytes, the same in all replicas
 	Name            string           // of this API, for people (RFC 9728 §2); may be empty
 	Documentation   string           // the URL of this API's documentation; may be empty
-	InsecureHTTP    bool             // allows http:// to any host: whoever is on the network path can then make tokens that are accepted
+	InsecureHTTP    bool             // allows http:// to any host: an attacker on the network path can then make tokens that are accepted
 
-	// InsecureStaleRevocation goes on when the list of what has ended cannot be had: until it can, a token that was revoked is accepted
-	// until it expires.
+	// RequireEndedList answers 503 when the issuer publishes no list of what has ended. Without it, a warning is logged and
+	// revoked tokens are accepted until they expire.
+	RequireEndedList bool
+	// InsecureStaleRevocation accepts requests while the list of what has ended cannot be fetched: a revoked token is
+	// accepted meanwhile, until it expires.
 	InsecureStaleRevocation bool
 }
 
@@ -63,6 +67,7 @@ type Options struct {
 type Guard struct {
 	issuer   string
 	audience string
+	resource string
 	realm    string
 	now      func() time.Time
 	leeway   time.Duration
@@ -100,7 +105,7 @@ func New(ctx context.Context, issuer string, opts Options) (*Guard, error) {
 		return nil, fmt.Errorf("resourceserver: %w", err)
 	}
 	g := &Guard{
-		issuer: issuer, audience: opts.Audience, realm: opts.Realm, now: opts.Now, leeway: opts.Leeway,
+		issuer: issuer, audience: opts.Audience, resource: opts.Resource, realm: opts.Realm, now: opts.Now, leeway: opts.Leeway,
 		keys: newKeySource(ctx, issuer, opts), seen: newSeenTokens(opts.CachedTokens),
 		origin: opts.PublicURL, nonces: slices.Clone(opts.NonceKey), name: opts.Name, documentation: opts.Documentation,
 	}
@@ -125,13 +130,17 @@ func (o Options) check() error {
 		return fmt.Errorf("the option RevocationBound: %v is too short; the issuer's list may be a second old, and asking takes time: at least %v", o.RevocationBound, leastBound)
 	case o.PublicURL != "" && originOf(o.PublicURL) == "", strings.ContainsFunc(o.PublicURL, outsideHeader):
 		return fmt.Errorf("the option PublicURL: %q is not a URL of http or https", o.PublicURL)
+	case strings.ContainsFunc(o.Resource, outsideHeader) || strings.Contains(o.Resource, "#"):
+		return fmt.Errorf("the option Resource: %q is not a URL without a fragment", o.Resource)
+	case o.RequireEndedList && o.InsecureStaleRevocation:
+		return errors.New("the options RequireEndedList and InsecureStaleRevocation contradict each other")
 	case len(o.NonceKey) > 0 && len(o.NonceKey) < 32:
 		return errors.New("NonceKey: at least 32 bytes are needed")
 	}
 	return nil
 }
 
-// asymmetric is what may be configured. With an HMAC, everybody who can check a token could make one; "none" is no signature.
+// asymmetric are the algorithms that may be configured. With an HMAC, every API that checks tokens could make them.
 var asymmetric = []jose.SignatureAlgorithm{
 	jose.ES256, jose.ES384, jose.ES512, jose.EdDSA, jose.PS256, jose.PS384, jose.PS512, jose.RS256, jose.RS384, jose.RS512,
 }
@@ -174,6 +183,12 @@ func (o Options) withDefaults(issuer string) Options {
 		o.PublicURL = originOf(o.Audience)
 	}
 	o.PublicURL = strings.TrimSuffix(o.PublicURL, "/")
+	if o.Resource == "" {
+		// A client refuses metadata that names another resource than the one that it asked for (RFC 9728 §3.3).
+		if o.Resource = o.Audience; o.PublicURL != "" && originOf(o.Audience) != originOf(o.PublicURL) {
+			o.Resource = o.PublicURL
+		}
+	}
 	if o.CachedTokens == 0 {
 		o.CachedTokens = 10_000
 	}
@@ -181,16 +196,16 @@ func (o Options) withDefaults(issuer string) Options {
 	return o
 }
 
-// Require lets only requests pass whose access token has every one of the scopes; without scopes, any access token does.
-// The others are answered here, as RFC 6750 §3 says: 401 for a missing or unacceptable token, 403 for a missing scope, 503 when the issuer's
-// keys, or its list of what has ended, cannot be had.
+// Require lets a request pass if its access token has every one of the scopes; without scopes, any access token passes.
+// All other requests are answered here (RFC 6750 §3): 401 for a missing or unacceptable token, 403 for a missing scope, 503
+// when the issuer's keys, or its list of what has ended, cannot be fetched.
 //
-// A token that was seen before costs one allocation: the copy of the request and the context that carry it.
+// A token that was seen before costs one allocation: the copy of the request and its context.
 func (g *Guard) Require(scopes ...string) func(http.Handler) http.Handler {
 	return g.require(scopes, nil)
 }
 
-// require is Require with one more check of the token; nil for none.
+// require is Require with one more check of the token, which may be nil.
 func (g *Guard) require(scopes []string, also func(*Token, time.Time) error) func(http.Handler) http.Handler {
 	scopes = slices.Clone(scopes)
 	g.note(scopes)
@@ -214,14 +229,14 @@ func (g *Guard) require(scopes []string, also func(*Token, time.Time) error) fun
 
 type tokenKey struct{}
 
-// verifiedRequest is a request and its context in one allocation.
+// verifiedRequest holds a request and its context in one allocation.
 type verifiedRequest struct {
 	context.Context // of the request before
 	token           *Token
 	request         http.Request
 }
 
-// Value is the token's too.
+// Value finds the token, and what the context before had.
 func (v *verifiedRequest) Value(key any) any {
 	if key == (tokenKey{}) {
 		return v.token
@@ -236,7 +251,7 @@ func withToken(r *http.Request, token *Token) *http.Request {
 	return &v.request
 }
 
-// FromContext is the token of a request that Require let pass, and nil for any other. It is shared between requests: do not change it.
+// FromContext is the token of a request that passed Require, and nil for any other. Requests share it: do not change it.
 func FromContext(ctx context.Context) *Token {
 	token, _ := ctx.Value(tokenKey{}).(*Token)
 	return token

@@ -18,14 +18,16 @@ import (
 )
 
 const (
-	firstRetry   = time.Second    // between fetches while there are no keys at all
-	keysDeadline = 24 * time.Hour // after so long without a successful fetch, keys are not believed any more
-	maxDocument  = 1 << 20        // bytes of metadata or keys
+	firstRetry    = time.Second     // between fetches while there are no keys at all
+	keysDeadline  = 24 * time.Hour  // keys that were fetched longer ago are not trusted
+	documentLimit = 5 * time.Second // for fetching one document
+	maxDocument   = 1 << 20         // bytes of metadata or keys
 )
 
-// keySource is the issuer's keys: fetched when needed, at a bounded rate, by one fetch at a time, and kept while the issuer is away.
+// keySource keeps the issuer's keys. They are fetched when they are needed, at a bounded rate and one fetch at a time. While
+// the issuer does not answer, the known ones stay in use.
 type keySource struct {
-	ctx    context.Context // bounds fetches, which outlive the requests that cause them
+	ctx    context.Context // ends fetches, which outlive the requests that cause them
 	issuer string
 	opts   Options
 	set    atomic.Pointer[keySet] // nil until fetched once
@@ -34,13 +36,13 @@ type keySource struct {
 
 type keySet struct {
 	keys       map[string]*jose.JSONWebKey // by kid
-	ended      string                      // where the issuer's list of ended tokens is; "" when it has none
-	generation uint64                      // counts sets in which a key of the one before is missing or changed
+	ended      string                      // the URL of the issuer's list of ended tokens; "" when it has none
+	generation uint64                      // grows with each set that lacks or changes a key of the set before
 	fetched    time.Time
 }
 
 func newKeySource(ctx context.Context, issuer string, opts Options) *keySource {
-	return &keySource{ctx: ctx, issuer: issuer, opts: opts}
+	return &keySource{ctx: ctx, issuer: issuer, opts: opts, flight: flight{log: opts.Log}}
 }
 
 // generation changes when a key that tokens were verified with may be gone.
@@ -50,12 +52,12 @@ func (s *keySource) generation(now time.Time) uint64 {
 		return 0
 	}
 	if now.Sub(set.fetched) >= s.opts.KeyLifetime {
-		s.fetch(now) // in the background; this request goes on with what is known
+		s.fetch(now) // in the background; this request uses what is known
 	}
 	return set.generation
 }
 
-// key is the key with an id; nil when the issuer has none. The error is a refusal when no keys can be had, or that of ctx.
+// key is the key with an id; nil when the issuer has none. The error is a refusal when keys cannot be fetched, or ctx's.
 func (s *keySource) key(ctx context.Context, kid string, now time.Time) (*jose.JSONWebKey, error) {
 	if set := s.set.Load(); set != nil && set.keys[kid] != nil && now.Sub(set.fetched) < keysDeadline {
 		return set.keys[kid], nil
@@ -63,12 +65,8 @@ func (s *keySource) key(ctx context.Context, kid string, now time.Time) (*jose.J
 	if kid == "" {
 		return nil, nil
 	}
-	if done := s.fetch(now); done != nil {
-		select {
-		case <-done:
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		}
+	if err := wait(ctx, s.fetch(now)); err != nil {
+		return nil, err
 	}
 	set := s.set.Load()
 	if set == nil || now.Sub(set.fetched) >= keysDeadline {
@@ -84,14 +82,14 @@ func (s *keySource) interval() time.Duration {
 	return s.opts.RefetchInterval
 }
 
-// fetch starts fetching, unless it is too early. It returns what is closed when the fetch under way is over, nil when there is none.
+// fetch starts a fetch, unless it is too early. See flight.start for the channel.
 func (s *keySource) fetch(now time.Time) <-chan struct{} {
 	if s.ctx.Err() != nil {
 		return nil
 	}
 	return s.flight.start(now, s.interval(), func() {
 		set, err := s.download(s.ctx)
-		if err != nil { // what is known stays in use, and the next need tries again
+		if err != nil { // what is known stays in use; a later request tries again
 			s.opts.Log.Warn("the authorization server's keys could not be fetched", "issuer", s.issuer, "error", err)
 			return
 		}
@@ -100,7 +98,7 @@ func (s *keySource) fetch(now time.Time) <-chan struct{} {
 	})
 }
 
-// verify is the payload of what one of the issuer's keys signed. The error is a refusal, or that of ctx.
+// verify returns the payload if one of the issuer's keys signed it. The error is a refusal, or ctx's.
 func (s *keySource) verify(ctx context.Context, signed *signedJWT, now time.Time) ([]byte, error) {
 	key, err := s.key(ctx, signed.header.KeyID, now)
 	if err != nil {
@@ -112,7 +110,7 @@ func (s *keySource) verify(ctx context.Context, signed *signedJWT, now time.Time
 	return signed.payload, nil
 }
 
-// endedURI is where the issuer's list of ended tokens is, as far as its metadata is known; "" when it has none.
+// endedURI is the URL of the issuer's list of ended tokens; "" when the metadata names none, or is not known yet.
 func (s *keySource) endedURI() string {
 	if set := s.set.Load(); set != nil {
 		return set.ended
@@ -121,7 +119,12 @@ func (s *keySource) endedURI() string {
 }
 
 func (s *keySource) replace(next *keySet) {
-	if old := s.set.Load(); old != nil {
+	old := s.set.Load()
+	if next.ended == "" && (old == nil || old.ended != "") {
+		s.opts.Log.Warn("the authorization server publishes no list of ended tokens (ended_tokens_uri): "+
+			"revoked tokens are accepted until they expire, unless the option RequireEndedList is set", "issuer", s.issuer)
+	}
+	if old != nil {
 		next.generation = old.generation
 		for kid, key := range old.keys {
 			if !sameKey(key, next.keys[kid]) {
@@ -138,7 +141,7 @@ func sameKey(a, b *jose.JSONWebKey) bool {
 	return ok && b != nil && a.Algorithm == b.Algorithm && public.Equal(b.Key)
 }
 
-// download is the issuer's signing keys, found through its metadata (RFC 8414), and where its list of ended tokens is.
+// download fetches the issuer's metadata (RFC 8414) and the signing keys that it points to.
 func (s *keySource) download(ctx context.Context) (*keySet, error) {
 	var metadata struct {
 		Issuer   string `json:"issuer"`
@@ -166,7 +169,7 @@ func (s *keySource) download(ctx context.Context) (*keySet, error) {
 	keys := map[string]*jose.JSONWebKey{}
 	for _, raw := range set.Keys {
 		key := new(jose.JSONWebKey)
-		// RFC 7517 §5: keys that are not understood, or are for something else, are no reason to refuse the others.
+		// RFC 7517 §5: keys that are not understood, or are for something else, are skipped.
 		if key.UnmarshalJSON(raw) != nil || !key.IsPublic() || key.KeyID == "" || key.Use != "" && key.Use != "sig" {
 			continue
 		}
@@ -179,7 +182,7 @@ func (s *keySource) download(ctx context.Context) (*keySet, error) {
 }
 
 func (s *keySource) get(ctx context.Context, from string, into any) error {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, documentLimit)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, from, nil)
 	if err != nil {
@@ -208,7 +211,7 @@ func wellKnown(issuer string) string {
 	return u.String()
 }
 
-// checkURL accepts https, and http to this machine: keys from anywhere else could be anybody's.
+// checkURL accepts https, and http to this machine only: on any other way, keys could be replaced.
 func checkURL(text string, insecure bool) error {
 	u, err := url.Parse(text)
 	switch {

@@ -19,21 +19,21 @@ type metadata struct {
 	DPoPAlgorithms         []string `json:"dpop_signing_alg_values_supported,omitempty"`
 }
 
-// metadataPath is where RFC 9728 §3.1 puts a resource's metadata: between its host and its path.
+// metadataPath is inserted between a resource's host and path (RFC 9728 §3.1).
 const metadataPath = "/.well-known/oauth-protected-resource"
 
-// MetadataPath is the path at which Metadata belongs: /.well-known/oauth-protected-resource, followed by the path of the audience if it
-// has one (RFC 9728 §3.1).
+// MetadataPath is the path for Metadata: /.well-known/oauth-protected-resource, followed by the path of Options.Resource if
+// it has one (RFC 9728 §3.1).
 func (g *Guard) MetadataPath() string {
-	u, err := url.Parse(g.audience)
+	u, err := url.Parse(g.resource)
 	if err != nil || u.Host == "" || u.Path == "/" {
 		return metadataPath
 	}
 	return metadataPath + u.EscapedPath()
 }
 
-// Metadata tells applications about this API (RFC 9728): whose tokens it takes, and which scopes there are, which are those of every
-// Require so far. From now on, refusals say where it is, so that an application that knows only the API's URL finds the rest by itself.
+// Metadata tells applications about this API (RFC 9728): whose tokens it accepts, and which scopes there are, namely those of
+// every Require so far. From now on, refusals name the metadata's URL, so an application needs to know only the API's URL.
 //
 //	mux.Handle("GET "+guard.MetadataPath(), guard.Metadata())
 func (g *Guard) Metadata() http.Handler {
@@ -53,7 +53,7 @@ func (g *Guard) Metadata() http.Handler {
 
 func (g *Guard) describe() metadata {
 	m := metadata{
-		Resource: g.audience, AuthorizationServers: []string{g.issuer}, BearerMethodsSupported: []string{"header"},
+		Resource: g.resource, AuthorizationServers: []string{g.issuer}, BearerMethodsSupported: []string{"header"},
 		ResourceName: g.name, ResourceDocumentation: g.documentation,
 	}
 	if g.origin != "" {
@@ -65,7 +65,7 @@ func (g *Guard) describe() metadata {
 	return m
 }
 
-// note remembers the scopes that a handler needs.
+// note remembers the scopes that a handler needs, for the metadata.
 func (g *Guard) note(scopes []string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -83,5 +83,5 @@ func originOf(text string) string {
 	return u.Scheme + "://" + u.Host
 }
 
-// outsideHeader tells what cannot stand in a quoted string of a header.
+// outsideHeader reports whether a character cannot stand in a quoted string of a header.
 func outsideHeader(r rune) bool { return r < ' ' || r > '~' || strings.ContainsRune(`"\`, r) }

@@ -31,7 +31,7 @@ func TestMetadataSaysWhatTheAPINeeds(t *testing.T) {
 	want := map[string]any{
 		"resource": "https://api.example/v1", "authorization_servers": []any{i.URL}, "scopes_supported": []any{"chatbot:read", "session:read"},
 		"bearer_methods_supported": []any{"header"}, "resource_name": "Chats", "resource_documentation": "https://api.example/docs",
-		"dpop_signing_alg_values_supported": []any{"ES256", "Ed25519", "EdDSA", "RS256"},
+		"dpop_signing_alg_values_supported": []any{"ES256", "Ed25519", "EdDSA", "PS256", "RS256"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

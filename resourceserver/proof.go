@@ -3,6 +3,7 @@ package resourceserver
 import (
 	"crypto"
 	"crypto/ed25519"
+	"crypto/rsa"
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
@@ -19,36 +20,48 @@ import (
 // proofWindow is how far a proof's iat may be from now, either way, unless a ProofCheck says otherwise.
 const proofWindow = time.Minute
 
-// The errors of CheckProof that call for an answer of their own. Every other one says what is wrong with the proof, in words
-// that may stand in the error_description of an invalid_dpop_proof.
+// maxNonceLifetime is the longest that a nonce may work.
+const maxNonceLifetime = time.Hour
+
+// The errors of CheckProof that need their own answer. Every other error says what is wrong with the proof, in words that
+// may stand in the error_description of an invalid_dpop_proof.
 var (
 	ErrNoProof    = errors.New("the request has no DPoP proof")
 	ErrProofNonce = errors.New("the DPoP proof needs the nonce of the DPoP-Nonce header") // use_dpop_nonce (RFC 9449 §8)
+
+	errProofUsed = errors.New("the DPoP proof was used before (jti): each request needs one of its own")
 )
 
-// ProofAlgorithms is how a DPoP proof may be signed: what goes into dpop_signing_alg_values_supported (RFC 9449 §5.1).
-func ProofAlgorithms() []string { return []string{"ES256", "Ed25519", "EdDSA", "RS256"} }
+// ProofAlgorithms are the algorithms of DPoP proofs, for dpop_signing_alg_values_supported (RFC 9449 §5.1).
+func ProofAlgorithms() []string { return []string{"ES256", "Ed25519", "EdDSA", "PS256", "RS256"} }
 
-// ed25519Algorithm is what RFC 9864 calls EdDSA with Ed25519, the only curve that EdDSA is used with here. go-jose does not know the name.
+// ed25519Algorithm is RFC 9864's name for EdDSA with Ed25519, which is the only curve accepted here. go-jose lacks it.
 const ed25519Algorithm jose.SignatureAlgorithm = "Ed25519"
 
-var proofAlgorithms = []jose.SignatureAlgorithm{jose.ES256, ed25519Algorithm, jose.EdDSA, jose.RS256}
-
-// ProofCheck is what a request's DPoP proof is held against (RFC 9449 §4.3).
+// ProofCheck is what a request's DPoP proof is compared with (RFC 9449 §4.3).
 type ProofCheck struct {
-	// URL is where the request was sent, as its client knows it: from the configuration and the path, never from the Host header, which
-	// would let a proof that was made for another server pass. A query and a fragment do not count.
+	// URL is where the request was sent, as its client knows it: from the configuration and the path, never from the Host
+	// header, which would let a proof that was made for another server pass. Query and fragment are ignored.
 	URL         string
-	AccessToken string                  // the token that comes with the proof and is hashed in ath; "" at a token endpoint
-	Key         string                  // the thumbprint of the only key that will do; "" for any
-	Nonce       func(nonce string) bool // reports whether a nonce is one of ours and still good; nil when none is asked for
-	Replays     *ProofReplays           // remembers proofs, so that each works once; nil: a proof works until its time is over
-	Window      time.Duration           // how far iat may be from Now, either way; a minute when zero
-	Now         time.Time               // time.Now() when zero
+	AccessToken string   // the token that comes with the proof and is hashed in ath; "" at a token endpoint
+	Key         string   // the thumbprint of the key that the proof must have; "" for any
+	Algorithms  []string // which of ProofAlgorithms are accepted; all of them when empty
+
+	// Nonce says when a nonce was made and from when on it is refused: at most an hour later. The zero times mean that it
+	// is not ours, or has expired. Nil: no nonce is needed.
+	//
+	// A proof with a nonce of ours was made after it. So the nonce's time counts, and iat is not compared with our clock:
+	// a client whose clock is wrong can use DPoP nevertheless (RFC 9449 §11.1).
+	Nonce func(nonce string) (made, until time.Time)
+
+	Replays *ProofReplays // remembers proofs, so that each works once; nil: a proof works until it is too old
+	Party   string        // whose share of Replays the proof takes; "" means the one that all share who have no name
+	Window  time.Duration // without a nonce, how far iat may be from Now, either way; a minute when zero
+	Now     time.Time     // time.Now() when zero
 }
 
-// CheckProof verifies the DPoP proof of a request (RFC 9449 §4.3) and returns the thumbprint of its key (RFC 7638), which is the jkt that
-// tokens are bound to. The proof works once, if Replays is set; what it is remembered by is kept only when everything else is in order.
+// CheckProof verifies the DPoP proof of a request (RFC 9449 §4.3) and returns the thumbprint of its key (RFC 7638), the
+// jkt that tokens are bound to. With Replays, the proof works once; it is remembered only when everything else is right.
 func CheckProof(r *http.Request, c ProofCheck) (thumbprint string, err error) {
 	values := r.Header["Dpop"] // as net/http spells it
 	switch {
@@ -58,7 +71,7 @@ func CheckProof(r *http.Request, c ProofCheck) (thumbprint string, err error) {
 		return "", errors.New("the request has more than one DPoP header")
 	}
 	c = c.withDefaults()
-	signed, err := parseProof(values[0])
+	signed, err := c.parse(values[0])
 	if err != nil {
 		return "", err
 	}
@@ -89,18 +102,27 @@ func (c ProofCheck) withDefaults() ProofCheck {
 	if c.Now.IsZero() {
 		c.Now = time.Now()
 	}
+	if len(c.Algorithms) == 0 {
+		c.Algorithms = ProofAlgorithms()
+	}
 	return c
 }
 
-// parseProof is a proof whose header is in order; its signature is not verified yet. go-jose refuses a jwk that is private, a
-// secret, or an RSA key of more than 4096 bits, which would cost much to verify with.
-func parseProof(raw string) (*jose.JSONWebSignature, error) {
+// parse reads a proof and checks its header. Its signature is not verified yet. go-jose refuses a jwk that is private, a
+// secret, or an RSA key of more than 4096 bits, which would be slow to verify with.
+func (c ProofCheck) parse(raw string) (*jose.JSONWebSignature, error) {
 	if len(raw) > maxToken {
 		return nil, errors.New("the DPoP proof is too long")
 	}
-	signed, err := jose.ParseSignedCompact(raw, proofAlgorithms)
+	var algorithms []jose.SignatureAlgorithm
+	for _, name := range c.Algorithms {
+		if slices.Contains(ProofAlgorithms(), name) {
+			algorithms = append(algorithms, jose.SignatureAlgorithm(name))
+		}
+	}
+	signed, err := jose.ParseSignedCompact(raw, algorithms)
 	if err != nil {
-		return nil, errors.New("the DPoP proof is no JWT that is signed with " + strings.Join(ProofAlgorithms(), ", ") + " and has its public key as jwk")
+		return nil, errors.New("the DPoP proof is no JWT that is signed with " + strings.Join(c.Algorithms, ", ") + " and has its public key as jwk")
 	}
 	header := signed.Signatures[0].Protected
 	typ, _ := header.ExtraHeaders["typ"].(string)
@@ -115,9 +137,13 @@ func parseProof(raw string) (*jose.JSONWebSignature, error) {
 	return signed, nil
 }
 
-// verifyProof is the payload of a proof whose signature fits the key.
+// verifyProof returns the payload if the signature is the key's.
 func verifyProof(signed *jose.JSONWebSignature, raw string, key any) ([]byte, bool) {
-	if signature := signed.Signatures[0]; signature.Protected.Algorithm == string(ed25519Algorithm) {
+	signature := signed.Signatures[0]
+	if public, ok := key.(*rsa.PublicKey); ok && public.N.BitLen() < minRSABits {
+		return nil, false
+	}
+	if signature.Protected.Algorithm == string(ed25519Algorithm) {
 		public, ok := key.(ed25519.PublicKey)
 		input := raw[:strings.LastIndexByte(raw, '.')] // RFC 7515 §5.2
 		return signed.UnsafePayloadWithoutVerification(), ok && len(public) == ed25519.PublicKeySize && ed25519.Verify(public, []byte(input), signature.Signature)
@@ -125,6 +151,8 @@ func verifyProof(signed *jose.JSONWebSignature, raw string, key any) ([]byte, bo
 	payload, err := signed.Verify(key)
 	return payload, err == nil
 }
+
+const minRSABits = 2048 // RFC 7518 §3.3
 
 // proofClaims is the payload of a proof (RFC 9449 §4.2).
 type proofClaims struct {
@@ -140,6 +168,14 @@ type proofClaims struct {
 func (c ProofCheck) check(method, thumbprint string, claims *proofClaims) error {
 	asked, ok := normalURL(c.URL)
 	proved, okToo := normalURL(claims.URL)
+	use := proofUse{party: c.Party, name: thumbprint + " " + claims.ID, at: claims.IssuedAt.time(), nonce: c.Nonce != nil}
+	use.until = use.at.Add(c.Window)
+	if c.Nonce != nil && claims.Nonce != "" {
+		use.at, use.until = c.Nonce(claims.Nonce)
+		if use.until.Sub(use.at) > maxNonceLifetime {
+			use.until = use.at.Add(maxNonceLifetime)
+		}
+	}
 	switch {
 	case claims.ID == "" || claims.Method == "" || claims.URL == "" || claims.IssuedAt == nil:
 		return errors.New("the DPoP proof lacks one of jti, htm, htu and iat")
@@ -147,16 +183,16 @@ func (c ProofCheck) check(method, thumbprint string, claims *proofClaims) error 
 		return errors.New("the DPoP proof is for another HTTP method (htm)")
 	case !ok || !okToo || asked != proved:
 		return errors.New("the DPoP proof is for another URL (htu)")
-	case c.Nonce != nil && (claims.Nonce == "" || !c.Nonce(claims.Nonce)):
+	case c.Nonce != nil && (claims.Nonce == "" || !c.Now.Before(use.until)):
 		return ErrProofNonce
-	case claims.IssuedAt.time().Sub(c.Now).Abs() > c.Window:
+	case c.Nonce == nil && claims.IssuedAt.time().Sub(c.Now).Abs() > c.Window:
 		return errors.New("the DPoP proof is too old, or a clock is wrong (iat)")
 	case c.AccessToken != "" && claims.AccessHash != accessHash(c.AccessToken):
 		return errors.New("the DPoP proof is for another access token (ath)")
 	case c.Key != "" && thumbprint != c.Key:
 		return errors.New("the DPoP proof was made with another key than the token is bound to")
-	case c.Replays != nil && !c.Replays.use(thumbprint+" "+claims.ID, c.Now, 2*c.Window):
-		return errors.New("the DPoP proof was used before (jti): each request needs one of its own")
+	case c.Replays != nil:
+		return c.Replays.use(use, c.Now)
 	}
 	return nil
 }

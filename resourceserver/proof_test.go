@@ -130,7 +130,7 @@ func TestProofIsAcceptedWithEachAlgorithm(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	keys := map[string]any{"ES256": newKey(), "Ed25519": ed, "EdDSA": ed, "RS256": private}
+	keys := map[string]any{"ES256": newKey(), "Ed25519": ed, "EdDSA": ed, "PS256": private, "RS256": private}
 	for _, alg := range resourceserver.ProofAlgorithms() {
 		text := newProof(provenBy(jose.SignatureAlgorithm(alg), keys[alg]))
 		got, err := check(nil, text)
@@ -180,7 +180,7 @@ func TestProofsThatAreRefused(t *testing.T) {
 			p.jwk = map[string]any{"kty": "oct", "k": "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY"}
 		})},
 		"an algorithm too many":   {newProof(provenBy(jose.ES384, p384))},
-		"PS256":                   {newProof(provenBy(jose.PS256, private))},
+		"PS512":                   {newProof(provenBy(jose.PS512, private))},
 		"no key":                  {newProof(func(p *proof) { p.jwk = "none" })},
 		"private key":             {newProof(func(p *proof) { p.jwk = jose.JSONWebKey{Key: clientKey} })},
 		"another key":             {newProof(func(p *proof) { p.jwk = jose.JSONWebKey{Key: newKey().Public()} })},
@@ -290,7 +290,7 @@ func TestProofIsOfOneKey(t *testing.T) {
 }
 
 func TestProofNonce(t *testing.T) {
-	needed := func(c *resourceserver.ProofCheck) { c.Nonce = func(nonce string) bool { return nonce == "n1" } }
+	needed := func(c *resourceserver.ProofCheck) { c.Nonce = nonceAt("n1", proofTime) }
 	if _, err := check(needed, newProof(proves("nonce", "n1"))); err != nil {
 		t.Errorf("a good one: %v", err)
 	}
@@ -298,6 +298,63 @@ func TestProofNonce(t *testing.T) {
 		if _, err := check(needed, newProof(proves("nonce", nonce))); !errors.Is(err, resourceserver.ErrProofNonce) {
 			t.Errorf("%v: got %v, want ErrProofNonce", nonce, err)
 		}
+	}
+}
+
+// nonceAt is a nonce that works for five minutes.
+func nonceAt(good string, made time.Time) func(string) (time.Time, time.Time) {
+	return func(nonce string) (time.Time, time.Time) {
+		if nonce != good {
+			return time.Time{}, time.Time{}
+		}
+		return made, made.Add(5 * time.Minute)
+	}
+}
+
+// RFC 9449 §11.1: the nonce says when the proof was made, so a client whose clock is wrong can use DPoP.
+func TestNonceReplacesTheClockOfTheClient(t *testing.T) {
+	at := proofTime
+	needed := func(c *resourceserver.ProofCheck) { c.Now, c.Nonce = at, nonceAt("n1", proofTime) }
+	for _, wrong := range []time.Duration{-24 * time.Hour, -time.Hour, time.Hour, 10 * 365 * 24 * time.Hour} {
+		p := newProof(proves("nonce", "n1"), proves("iat", proofTime.Add(wrong).Unix()))
+		if _, err := check(needed, p); err != nil {
+			t.Errorf("a clock that is wrong by %v: %v", wrong, err)
+		}
+		if _, err := check(nil, p); err == nil {
+			t.Errorf("a clock that is wrong by %v: accepted without a nonce", wrong)
+		}
+	}
+	// The nonce bounds how long a proof works, whatever its iat says.
+	var replays resourceserver.ProofReplays
+	once := func(c *resourceserver.ProofCheck) { needed(c); c.Replays = &replays }
+	p := newProof(proves("nonce", "n1"), proves("iat", proofTime.Add(time.Hour).Unix()))
+	if _, err := check(once, p); err != nil {
+		t.Fatal(err)
+	}
+	at = proofTime.Add(5*time.Minute - time.Millisecond)
+	if _, err := check(once, p); err == nil || errors.Is(err, resourceserver.ErrProofNonce) {
+		t.Errorf("a replay in the nonce's last millisecond: got %v, want that it was used", err)
+	}
+	at = proofTime.Add(5 * time.Minute)
+	if _, err := check(needed, newProof(proves("nonce", "n1"))); !errors.Is(err, resourceserver.ErrProofNonce) {
+		t.Errorf("when the nonce has expired: got %v, want ErrProofNonce", err)
+	}
+}
+
+func TestProofIsLimitedToTheAllowedAlgorithms(t *testing.T) {
+	private, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fapi := func(c *resourceserver.ProofCheck) { c.Algorithms = []string{"PS256", "ES256", "EdDSA", "Ed25519"} }
+	if _, err := check(fapi, newProof(provenBy(jose.PS256, private))); err != nil {
+		t.Errorf("PS256: %v", err)
+	}
+	if _, err := check(fapi, newProof(provenBy(jose.RS256, private))); err == nil {
+		t.Error("RS256 is accepted, although it is not allowed")
+	}
+	if _, err := check(func(c *resourceserver.ProofCheck) { c.Algorithms = []string{"HS256", "none", "ES384"} }, newProof()); err == nil {
+		t.Error("ES256 is accepted, although it is not allowed")
 	}
 }
 
@@ -342,11 +399,11 @@ func TestProofWorksOnce(t *testing.T) {
 func TestReplaysAreRememberedInBoundedMemory(t *testing.T) {
 	replays := resourceserver.ProofReplays{Max: 20}
 	once := func(c *resourceserver.ProofCheck) { c.Replays = &replays }
-	oldest := newProof()
+	oldest := newProof(proves("iat", proofTime.Unix()-30))
 	check(once, oldest)
 	var latest string
-	for range 30 {
-		latest = newProof()
+	for n := range 30 {
+		latest = newProof(proves("iat", proofTime.Unix()-29+int64(n)))
 		if _, err := check(once, latest); err != nil {
 			t.Fatal(err)
 		}
@@ -356,6 +413,64 @@ func TestReplaysAreRememberedInBoundedMemory(t *testing.T) {
 	}
 	if _, err := check(once, oldest); err != nil {
 		t.Errorf("the oldest is remembered beyond the bound: %v", err)
+	}
+}
+
+// A stranger has valid proofs of their own, as many as they like. They must not make the memory forget another client's.
+func TestAttackFloodOfValidProofsDoesNotFreeOthersForReplay(t *testing.T) {
+	replays := resourceserver.ProofReplays{Max: 64}
+	by := func(party string) func(*resourceserver.ProofCheck) {
+		return func(c *resourceserver.ProofCheck) { c.Replays, c.Party = &replays, party }
+	}
+	var mine []string
+	for range 10 {
+		mine = append(mine, newProof(proves("iat", proofTime.Unix()-50)))
+		if _, err := check(by("victim"), mine[len(mine)-1]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for n := range 300 { // by three clients, with any iat that works
+		p := newProof(proves("iat", proofTime.Unix()-59+int64(n%119)))
+		if _, err := check(by(fmt.Sprint("stranger", n%3)), p); err != nil {
+			t.Fatalf("a valid proof is refused in a flood: %v", err)
+		}
+	}
+	for n, p := range mine {
+		if _, err := check(by("victim"), p); err == nil {
+			t.Errorf("proof %d works a second time after a flood of others", n)
+		}
+	}
+}
+
+// Even when more parties come than there is room for proofs, a nonce keeps what was forgotten from working again.
+func TestAttackForgottenProofWithANonceDoesNotWork(t *testing.T) {
+	replays := resourceserver.ProofReplays{Max: 32}
+	at := func(n int) time.Time { return proofTime.Add(time.Duration(n) * time.Millisecond) }
+	send := func(party string, n int, p string) error {
+		_, err := check(func(c *resourceserver.ProofCheck) {
+			c.Replays, c.Party, c.Now, c.Nonce = &replays, party, at(n), nonceAt(fmt.Sprint("n", n), at(n))
+		}, p)
+		return err
+	}
+	var sent []string
+	for n := range 200 {
+		sent = append(sent, newProof(proves("nonce", fmt.Sprint("n", n))))
+		party := fmt.Sprint("p", n)
+		if n%2 == 0 {
+			party = ""
+		}
+		if err := send(party, n, sent[n]); err != nil {
+			t.Fatalf("proof %d with a new nonce: %v", n, err)
+		}
+	}
+	for n, p := range sent {
+		party := fmt.Sprint("p", n)
+		if n%2 == 0 {
+			party = ""
+		}
+		if err := send(party, n, p); err == nil {
+			t.Errorf("proof %d works a second time", n)
+		}
 	}
 }
 

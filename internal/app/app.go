@@ -46,16 +46,16 @@ type Deps struct {
 
 // App is the parts of one Gatehouse on one database.
 type App struct {
-	Config    config.Config
-	Log       *slog.Logger
-	Store     *store.DB
-	Keys      *token.Keyring
-	Directory *team.Directory
-	Authn     *authn.Authenticator
-	Authz     *authz.Server
-	Registry  *client.Registry
-	Govern    *govern.Service
-	API       http.Handler // mounted at /api/, for the demo; set it before Handler is called first
+	Config   config.Config
+	Log      *slog.Logger
+	Store    *store.DB
+	Keys     *token.Keyring
+	Team     *team.Service
+	Authn    *authn.Authenticator
+	Authz    *authz.Server
+	Registry *client.Registry
+	Govern   *govern.Service
+	API      http.Handler // mounted at /api/, for the demo; set it before Handler is called first
 
 	now      func() time.Time
 	outbound *outbound.Client // for URLs that applications registered
@@ -86,7 +86,8 @@ func Open(ctx context.Context, cfg config.Config, deps Deps) (*App, error) {
 		a.now = time.Now
 	}
 	a.Store, err = store.Open(ctx, cfg.DatabaseURL, store.Options{
-		Observe: a.observe(deps.Observe), Happened: a.metrics.happened, Now: a.now, MachineTokenLifetime: cfg.Authz.AccessTokenLifetime + token.ClockLeeway, AuditRetention: cfg.AuditRetention,
+		Observe: a.observe(deps.Observe), Happened: a.metrics.happened, Now: a.now,
+		MachineTokenLifetime: cfg.Authz.AccessTokenLifetime + token.ClockLeeway, AuditRetention: cfg.AuditRetention,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)
@@ -108,7 +109,7 @@ func (a *App) assemble(ctx context.Context, deps Deps) error {
 		return fmt.Errorf("open the keys: %w", err)
 	}
 	cfg := a.Config
-	a.Directory = &team.Directory{Store: a.Store, Now: a.now}
+	a.Team = &team.Service{People: a.Store, Teams: a.Store, Audit: a.Store, Now: a.now}
 	a.Registry = &client.Registry{Store: a.Store, Catalogue: cfg.Authz.Catalogue, Now: a.now}
 	a.Govern = &govern.Service{Store: a.Store, Clients: a.Store, Now: a.now}
 	cfg.Authn.InsecureFastHashing = deps.InsecureFastHashing
@@ -131,7 +132,7 @@ func (a *App) newHandler() http.Handler {
 		APIDocs:        a.Config.APIDocsURL,
 		Authz:          a.Authz,
 		Authn:          a.Authn,
-		Directory:      a.Directory,
+		Directory:      a.Team,
 		Store:          a.Store,
 		Keys:           a.Keys,
 		Audit:          a.Store,

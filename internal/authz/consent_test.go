@@ -24,7 +24,7 @@ func teamIDs(choices []authz.TeamChoice) (ids []team.ID) {
 func TestConsentPageShowsWhatIsAsked(t *testing.T) {
 	w := onSQLite(t)
 	w.connect(w.app, w.blue, "scope", "chatbot:read")
-	w.ok(w.govern.Block(w.ctx(), w.red.ID, w.app.ID, "not reviewed yet"))
+	w.ok(w.govern.Block(w.ctx(), team.CommandLine, w.red.ID, w.app.ID, "not reviewed yet"))
 	n := w.page(params(w.app, "scope", "session:write chatbot:read"), w.session(w.ada))
 
 	if diff := cmp.Diff([]scope.Info{catalogue[0], catalogue[2]}, n.Asked); diff != "" {
@@ -124,20 +124,20 @@ func TestApprovalWithoutConsentToThis(t *testing.T) {
 			return w.approve(n.Request, w.session(w.ada), w.addTeam("green", "Green").ID)
 		}, authz.Consent},
 		{"a team they left meanwhile", nil, func(w *world, n authz.Next) authz.Next {
-			w.ok(w.directory.RemoveMember(w.ctx(), "blue", w.ada.Email))
+			w.ok(w.directory.RemoveMember(w.ctx(), team.CommandLine, "blue", w.ada.Email))
 			return w.approve(n.Request, w.session(w.ada), w.blue.ID)
 		}, authz.Consent},
 		{"every team left meanwhile", nil, func(w *world, n authz.Next) authz.Next {
-			w.ok(w.directory.RemoveMember(w.ctx(), "blue", w.ada.Email))
-			w.ok(w.directory.RemoveMember(w.ctx(), "red", w.ada.Email))
+			w.ok(w.directory.RemoveMember(w.ctx(), team.CommandLine, "blue", w.ada.Email))
+			w.ok(w.directory.RemoveMember(w.ctx(), team.CommandLine, "red", w.ada.Email))
 			return w.approve(n.Request, w.session(w.ada), w.blue.ID)
 		}, authz.NoTeam},
 		{"blocked meanwhile", nil, func(w *world, n authz.Next) authz.Next {
-			w.ok(w.govern.Block(w.ctx(), w.blue.ID, w.app.ID, "no"))
+			w.ok(w.govern.Block(w.ctx(), team.CommandLine, w.blue.ID, w.app.ID, "no"))
 			return w.approve(n.Request, w.session(w.ada), w.blue.ID)
 		}, authz.Consent},
 		{"the fixed team blocked meanwhile", []string{"team", "blue"}, func(w *world, n authz.Next) authz.Next {
-			w.ok(w.govern.Block(w.ctx(), w.blue.ID, w.app.ID, "no"))
+			w.ok(w.govern.Block(w.ctx(), team.CommandLine, w.blue.ID, w.app.ID, "no"))
 			return w.approve(n.Request, w.session(w.ada), w.blue.ID)
 		}, authz.Consent},
 		{"the fixed team's slug now another team's", []string{"team", "blue"}, func(w *world, n authz.Next) authz.Next {
@@ -170,7 +170,7 @@ func TestApprovalWithoutConsentToThis(t *testing.T) {
 
 func (w *world) rename(slug, newSlug string) {
 	w.Helper()
-	_, err := w.directory.RenameTeam(w.ctx(), slug, newSlug, "")
+	_, err := w.directory.RenameTeam(w.ctx(), team.CommandLine, slug, newSlug, "")
 	w.ok(err)
 }
 
@@ -215,7 +215,7 @@ func TestOnlyTeamIsStated(t *testing.T) {
 	}
 	// Moved to another team while the page was open: that is not what it stated.
 	w.join("red", w.bob)
-	w.ok(w.directory.RemoveMember(w.ctx(), "blue", w.bob.Email))
+	w.ok(w.directory.RemoveMember(w.ctx(), team.CommandLine, "blue", w.bob.Email))
 	if n := w.approve(page.Request, session, ""); n.Step != authz.Consent || n.Teams[0].Team.ID != w.red.ID {
 		t.Errorf("step %v for %+v, want Consent for red", n.Step, n.Teams)
 	}
@@ -228,7 +228,7 @@ type leaveBeforeSave struct {
 }
 
 func (s leaveBeforeSave) SaveGrant(ctx context.Context, g authz.Grant) (authz.Grant, error) {
-	s.w.ok(s.w.directory.RemoveMember(ctx, "blue", s.w.ada.Email))
+	s.w.ok(s.w.directory.RemoveMember(ctx, team.CommandLine, "blue", s.w.ada.Email))
 	return s.GrantStore.SaveGrant(ctx, g)
 }
 

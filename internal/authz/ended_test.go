@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/go-jose/go-jose/v4"
 	"github.com/google/go-cmp/cmp"
 )
@@ -51,7 +52,7 @@ func TestEndedListSaysWhatHasEnded(t *testing.T) {
 		family, grant := w.mustConnect(w.app, w.red), w.mustConnect(w.public, w.blue)
 		token := w.mustMachineToken(machine)
 		w.ok(w.server.Revoke(w.ctx(), w.app.asks(family.RefreshToken)))
-		w.ok(w.directory.RemoveMember(w.ctx(), "blue", w.ada.Email))
+		w.ok(w.directory.RemoveMember(w.ctx(), team.CommandLine, "blue", w.ada.Email))
 		w.ok(w.server.Revoke(w.ctx(), machine.asks(token.AccessToken)))
 		w.ok(w.db.DisableClient(w.ctx(), dead.ID, w.clock.now()))
 		opened, err := w.keys.OpenRefreshToken(family.RefreshToken)

@@ -11,6 +11,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/store/storetest"
+	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 	"github.com/google/go-cmp/cmp"
 )
@@ -122,13 +123,13 @@ func (s oneClient) Client(ctx context.Context, id oauth.ClientID) (client.Client
 func TestTwoSecretsAreAliveWhileOneIsRotated(t *testing.T) {
 	w := onSQLite(t)
 	first := w.app
-	rotated, err := w.registry.RotateSecret(w.ctx(), w.app.ID, false)
+	rotated, err := w.registry.RotateSecret(w.ctx(), team.CommandLine, w.app.ID, false)
 	w.ok(err)
 	second := app{w.app.Client, rotated.Reveal()}
 	w.mustRedeem(first, w.connect(w.app, w.red))
 	w.mustRedeem(second, w.connect(w.app, w.red))
 
-	rotated, err = w.registry.RotateSecret(w.ctx(), w.app.ID, false)
+	rotated, err = w.registry.RotateSecret(w.ctx(), team.CommandLine, w.app.ID, false)
 	w.ok(err)
 	third := app{w.app.Client, rotated.Reveal()}
 	_, err = w.redeem(first, w.connect(w.app, w.red))
@@ -136,7 +137,7 @@ func TestTwoSecretsAreAliveWhileOneIsRotated(t *testing.T) {
 	w.mustRedeem(second, w.connect(w.app, w.red))
 	w.mustRedeem(third, w.connect(w.app, w.red))
 
-	rotated, err = w.registry.RotateSecret(w.ctx(), w.app.ID, true)
+	rotated, err = w.registry.RotateSecret(w.ctx(), team.CommandLine, w.app.ID, true)
 	w.ok(err)
 	_, err = w.redeem(third, w.connect(w.app, w.red))
 	wantCode(t, err, oauth.InvalidClient)

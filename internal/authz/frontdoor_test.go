@@ -17,6 +17,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/store/storetest"
+	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/go-jose/go-jose/v4"
 )
 
@@ -236,7 +237,7 @@ func TestResourceIsComparedAsAURL(t *testing.T) {
 		wantCode(t, err, oauth.InvalidTarget)
 	}
 	// The operator spells it in another way from now on.
-	_, err = w.registry.UpdateClient(w.ctx(), app.ID, client.Change{Resources: []string{reports + "/"}})
+	_, err = w.registry.UpdateClient(w.ctx(), team.CommandLine, app.ID, client.Change{Resources: []string{reports + "/"}})
 	w.ok(err)
 	later, err := w.refresh(app, refreshed.RefreshToken)
 	w.ok(err)
@@ -311,7 +312,7 @@ func TestClientAuthenticatesByItsKey(t *testing.T) {
 			t.Errorf("aud %v: %v", aud, err)
 		}
 	}
-	if _, err := w.registry.RotateSecret(w.ctx(), client.ID, false); err == nil {
+	if _, err := w.registry.RotateSecret(w.ctx(), team.CommandLine, client.ID, false); err == nil {
 		t.Error("a client with keys can get a secret")
 	}
 }

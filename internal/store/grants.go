@@ -122,16 +122,6 @@ const (
 
 // Grants is the grants that a filter lets through, newest first.
 func (db *DB) Grants(ctx context.Context, f authz.GrantFilter) ([]authz.GrantDetail, error) {
-	scan := func(r engine.Row) (d authz.GrantDetail, err error) {
-		g, u, t := &d.Grant, &d.User, &d.Team
-		err = r.Scan(append([]any{
-			&g.ID, &g.User, &g.Client, &g.Team, engine.WordsTo(&g.Scope), engine.TimeTo(&g.CreatedAt), engine.TimeTo(&g.UpdatedAt),
-			engine.TimeTo(&d.LastUsed),
-			&u.ID, &u.Email, &u.Name, &u.Operator, engine.TimeTo(&u.CreatedAt), engine.TimeTo(&u.DisabledAt),
-			&t.ID, &t.Slug, &t.Name, engine.TimeTo(&t.CreatedAt),
-		}, clientInto(&d.Client)...)...)
-		return d, err
-	}
 	query := grantsOfAll
 	switch {
 	case f.User != "":
@@ -141,7 +131,24 @@ func (db *DB) Grants(ctx context.Context, f authz.GrantFilter) ([]authz.GrantDet
 	case f.Team != "":
 		query = grantsOfTeam
 	}
-	return engine.All(ctx, db.engine, "Grants", scan, query, f.User, f.Team, f.Client)
+	return engine.All(ctx, db.engine, "Grants", scanGrantDetail, query, f.User, f.Team, f.Client)
+}
+
+// Grant is one grant. authz.ErrNoGrant.
+func (db *DB) Grant(ctx context.Context, id authz.GrantID) (authz.GrantDetail, error) {
+	return engine.One(ctx, db.engine, "Grant", authz.ErrNoGrant, scanGrantDetail, grantDetails+` WHERE g.id = $1`, id)
+}
+
+// scanGrantDetail reads what grantDetails selects.
+func scanGrantDetail(r engine.Row) (d authz.GrantDetail, err error) {
+	g, u, t := &d.Grant, &d.User, &d.Team
+	err = r.Scan(append([]any{
+		&g.ID, &g.User, &g.Client, &g.Team, engine.WordsTo(&g.Scope), engine.TimeTo(&g.CreatedAt), engine.TimeTo(&g.UpdatedAt),
+		engine.TimeTo(&d.LastUsed),
+		&u.ID, &u.Email, &u.Name, &u.Operator, engine.TimeTo(&u.CreatedAt), engine.TimeTo(&u.DisabledAt),
+		&t.ID, &t.Slug, &t.Name, engine.TimeTo(&t.CreatedAt),
+	}, clientInto(&d.Client)...)...)
+	return d, err
 }
 
 // RevokeGrant ends a grant with its families. authz.ErrNoGrant.

@@ -84,7 +84,7 @@ func (s *server) account(w http.ResponseWriter, r *http.Request, session *authn.
 	view := accountView{
 		Chrome: s.chrome(r, "", session), Name: session.User.Name, Done: s.done(r, session, ""), Since: ago(session.AuthTime, s.Now()),
 	}
-	memberships, err := s.Directory.Store.Memberships(ctx, session.User.ID)
+	memberships, err := s.Directory.Teams.Memberships(ctx, session.User.ID)
 	if err != nil {
 		return err
 	}

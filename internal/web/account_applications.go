@@ -82,7 +82,7 @@ func (s *server) accountApplications(w http.ResponseWriter, r *http.Request, ses
 	if err != nil {
 		return err
 	}
-	memberships, err := s.Directory.Store.Memberships(ctx, session.User.ID)
+	memberships, err := s.Directory.Teams.Memberships(ctx, session.User.ID)
 	if err != nil {
 		return err
 	}

@@ -28,7 +28,12 @@ func (s *server) provenKey(w http.ResponseWriter, r *http.Request, accessToken s
 	var made time.Time
 	thumbprint, err := resourceserver.CheckProof(r, resourceserver.ProofCheck{
 		URL: s.Issuer + r.URL.EscapedPath(), AccessToken: accessToken, Replays: &s.proofs, Now: s.Now(),
-		Nonce: func(nonce string) bool { return s.Keys.Open(purposeNonce, nonce, &made) == nil },
+		Nonce: func(nonce string) (time.Time, time.Time) {
+			if s.Keys.Open(purposeNonce, nonce, &made) != nil {
+				return time.Time{}, time.Time{}
+			}
+			return made, made.Add(nonceLifetime)
+		},
 	})
 	if errors.Is(err, resourceserver.ErrProofNonce) || err == nil && s.Now().Sub(made) >= nonceRenewal {
 		if nonceErr := s.offerNonce(w); nonceErr != nil {

@@ -11,7 +11,7 @@ func (s *server) home(w http.ResponseWriter, r *http.Request) error {
 	view := homeView{Chrome: s.chrome(r, "", session)}
 	if session != nil {
 		view.Name = session.User.Name
-		memberships, err := s.Directory.Store.Memberships(r.Context(), session.User.ID)
+		memberships, err := s.Directory.Teams.Memberships(r.Context(), session.User.ID)
 		if err != nil {
 			return err
 		}

@@ -140,7 +140,7 @@ func (s *server) recordFailure(r *http.Request, email string) error {
 	if s.Audit == nil {
 		return nil
 	}
-	user, err := s.Directory.Store.UserByEmail(r.Context(), team.NormalizeEmail(email)) // whose error does not quote it
+	user, err := s.Directory.People.UserByEmail(r.Context(), team.NormalizeEmail(email)) // whose error does not quote it
 	if err != nil && !errors.Is(err, team.ErrNoUser) {
 		return err
 	}

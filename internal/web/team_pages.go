@@ -23,7 +23,7 @@ type teamChrome struct {
 // forAdmins lets the admins of the team in the address in. To everybody who does not belong to it, a team that exists is like one that does not.
 func (s *server) forAdmins(h func(w http.ResponseWriter, r *http.Request, session *authn.Session, t team.Team) error) handler {
 	return s.signedIn(func(w http.ResponseWriter, r *http.Request, session *authn.Session) error {
-		memberships, err := s.Directory.Store.Memberships(r.Context(), session.User.ID)
+		memberships, err := s.Directory.Teams.Memberships(r.Context(), session.User.ID)
 		if err != nil {
 			return err
 		}
@@ -65,14 +65,14 @@ func gone(err error) error {
 
 // names finds the names behind ids, each once. What is gone has the name "".
 type names struct {
-	directory team.Store
+	directory team.People
 	store     Store
 	users     map[string]string
 	clients   map[string]string
 }
 
 func (s *server) names() *names {
-	return &names{directory: s.Directory.Store, store: s.Store, users: map[string]string{}, clients: map[string]string{}}
+	return &names{directory: s.Directory.People, store: s.Store, users: map[string]string{}, clients: map[string]string{}}
 }
 
 func (n *names) user(ctx context.Context, id string) (string, error) {

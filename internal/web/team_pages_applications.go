@@ -203,7 +203,7 @@ func (s *server) tryBlock(ctx context.Context, t team.Team, id oauth.ClientID, r
 	if problem := govern.CheckReason(reason); problem != nil {
 		return sentence(problem.Error()) + ".", nil
 	}
-	if err := governs.Block(ctx, t.ID, id, reason); err != nil {
+	if err := governs.Block(ctx, team.CommandLine, t.ID, id, reason); err != nil {
 		return "", gone(err)
 	}
 	return "", nil

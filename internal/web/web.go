@@ -29,7 +29,7 @@ type Parts struct {
 	APIDocs        string // the URL of the API's documentation, linked from the guide; may be empty
 	Authz          *authz.Server
 	Authn          *authn.Authenticator
-	Directory      *team.Directory
+	Directory      *team.Service
 	Store          Store // what people have connected, and the origins of public clients
 	Keys           *token.Keyring
 	Audit          audit.Store  // what pages show of what happened; nothing when nil

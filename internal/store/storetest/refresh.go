@@ -200,7 +200,7 @@ func testConnection(k *kit) {
 	_, err = k.db.Connection(k.ctx, "nothing", now)
 	k.is(err, authz.ErrNoFamily)
 
-	k.ok(k.db.RenameTeam(k.ctx, acme.ID, "apex", "Apex"))
+	k.ok(renameTeam(k.ctx, k.db, acme.ID, "apex", "Apex"))
 	want.Live.Slug = "apex"
 	equal(k, "Connection after a rename", must[authz.Connection](k)(k.db.Connection(k.ctx, f.ID, now)), want)
 	k.ok(k.db.RemoveMember(k.ctx, acme.ID, ada.ID))

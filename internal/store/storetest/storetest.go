@@ -314,7 +314,8 @@ func (k *kit) redeemed(id string, g authz.Grant) {
 
 // Store is everything that a store has to be. Each domain package declares its part.
 type Store interface {
-	team.Store
+	team.People
+	team.Teams
 	authn.Store
 	client.Store
 	client.AssertionStore
