@@ -20,6 +20,7 @@ const module = "github.com/gatehouse-auth/gatehouse/"
 var domain = []string{
 	"internal/oauth",
 	"internal/audit",
+	"internal/flight",
 	"internal/outbox",
 	"internal/limit",
 	"internal/token",
@@ -40,6 +41,7 @@ var arrows = map[string][]string{
 	// Leaves.
 	"internal/oauth":    {},
 	"internal/audit":    {},
+	"internal/flight":   {},
 	"internal/limit":    {},
 	"internal/outbox":   {"internal/audit"},
 	"internal/token":    {"internal/oauth"},
@@ -52,6 +54,7 @@ var arrows = map[string][]string{
 	"internal/govern":   {"internal/client", "internal/team", "internal/scope", "internal/oauth", "internal/audit"},
 	"internal/authz": {
 		"internal/govern", "internal/client", "internal/authn", "internal/team", "internal/token", "internal/oauth", "internal/scope", "internal/audit", "internal/outbox", "internal/limit",
+		"internal/flight",
 	},
 	"internal/store":  with("internal/store/engine"),
 	"internal/web":    with("resourceserver", "docs"),

@@ -2,11 +2,13 @@ package authz_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/scope"
 	"github.com/gatehouse-auth/gatehouse/internal/store/storetest"
@@ -252,6 +254,28 @@ func TestCancel(t *testing.T) {
 	cancelled, err := w.server.Cancel(w.ctx(), w.sealed(w.begin(params(w.app))))
 	w.ok(err)
 	wantRedirect(t, &authz.RedirectError{Response: cancelled}, oauth.AccessDenied)
+}
+
+// RFC 9700 §4.11: a redirect URI that was taken away, or whose client was, receives nothing from then on, also not the error of a person who cancels.
+func TestAttackOpenRedirectionByCancel(t *testing.T) {
+	for name, end := range map[string]func(w *world) error{
+		"client disabled": func(w *world) error { return w.db.DisableClient(w.ctx(), w.app.ID, w.clock.now()) },
+		"client removed":  func(w *world) error { return w.db.RemoveClient(w.ctx(), w.app.ID) },
+		"redirect URI replaced": func(w *world) error {
+			_, err := w.registry.UpdateClient(w.ctx(), team.CommandLine, w.app.ID, client.Change{RedirectURIs: []string{"https://app.example/other"}})
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := onSQLite(t)
+			request := w.sealed(w.begin(params(w.app)))
+			w.ok(end(w))
+			answer, err := w.server.Cancel(w.ctx(), request)
+			if _, ok := errors.AsType[*authz.PageError](err); !ok {
+				t.Errorf("answer %+v, error %v; want a *PageError", answer, err)
+			}
+		})
+	}
 }
 
 func TestPromptNoneErrorsTravel(t *testing.T) {

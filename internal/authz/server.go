@@ -7,6 +7,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/client"
+	"github.com/gatehouse-auth/gatehouse/internal/flight"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/scope"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
@@ -52,18 +53,20 @@ type Server struct {
 	keys     *token.Keyring
 	now      func() time.Time
 	opts     Options
-	ended    endedList
+	ended    *flight.Value[signedList]
 }
 
 // New is a Server. now is the clock.
 func New(stores Stores, keys *token.Keyring, now func() time.Time, opts Options) *Server {
 	opts.Audience = cmp.Or(opts.Audience, opts.Issuer)
-	return &Server{
+	s := &Server{
 		grants: stores.Grants, families: stores.Families, machines: stores.Machines, refusals: stores.Refusals, keys: keys, now: now, opts: opts,
 		clients: &client.Authenticator{
 			Clients: stores.Clients, Assertions: stores.Assertions, Refusals: stores.Refusals, Now: now, Issuer: opts.Issuer, FetchJWKS: stores.FetchJWKS,
 		},
 	}
+	s.ended = s.newEndedList()
+	return s
 }
 
 // Catalogue is the API scopes there are.
