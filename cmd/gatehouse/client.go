@@ -36,6 +36,8 @@ type clientJSON struct {
 	BackchannelLogoutURI   string          `json:"backchannel_logout_uri,omitempty"`
 	RequirePAR             bool            `json:"require_pushed_authorization_requests,omitempty"`
 	RequireDPoP            bool            `json:"dpop_bound_access_tokens,omitempty"`
+	// InsecureAssertionAudience is ours.
+	InsecureAssertionAudience bool `json:"insecure_assertion_audience,omitempty"`
 
 	CreatedAt  instant `json:"created_at"`
 	DisabledAt instant `json:"disabled_at,omitzero"`
@@ -52,7 +54,8 @@ func clientOf(a *app.App, c client.Client) clientJSON {
 		RedirectURIs: append([]string{}, c.RedirectURIs...), Scope: scope.String(), AuthMethod: string(c.Method()),
 		ResourceServer: c.ResourceServer, Resources: c.Resources, JWKS: json.RawMessage(c.JWKS), JWKSURI: c.JWKSURI, IDTokenAlgorithm: c.IDTokenAlgorithm,
 		PostLogoutRedirectURIs: c.PostLogoutRedirectURIs, BackchannelLogoutURI: c.BackchannelLogoutURI, RequirePAR: c.RequirePAR, RequireDPoP: c.RequireDPoP,
-		CreatedAt: instant(c.CreatedAt), DisabledAt: instant(c.DisabledAt),
+		InsecureAssertionAudience: c.InsecureAssertionAudience,
+		CreatedAt:                 instant(c.CreatedAt), DisabledAt: instant(c.DisabledAt),
 	}
 }
 
@@ -246,6 +249,9 @@ func writeClientOptions(t *tabwriter.Writer, c client.Client) {
 	}
 	if c.RequireDPoP {
 		row(t, "requires", "DPoP")
+	}
+	if c.InsecureAssertionAudience {
+		row(t, "insecure", "assertions whose audience is the token endpoint are accepted")
 	}
 }
 

@@ -219,6 +219,7 @@ func TestRenameReachesTheToken(t *testing.T) {
 func TestMetadataIsWhatIsAccepted(t *testing.T) {
 	m := authz.New(authz.Stores{}, nil, nil, options()).Metadata()
 	confidential := []oauth.AuthMethod{"client_secret_basic", "client_secret_post", "private_key_jwt"}
+	algorithms := []string{"ES256", "PS256", "EdDSA", "Ed25519", "RS256"}
 	want := oauth.Metadata{
 		Issuer:                             issuer,
 		AuthorizationEndpoint:              issuer + "/o/authorize/",
@@ -238,12 +239,12 @@ func TestMetadataIsWhatIsAccepted(t *testing.T) {
 		AuthorizationResponseIssParameterSupported: true,
 
 		TokenEndpointAuthMethodsSupported:                  append(confidential, "none"),
-		TokenEndpointAuthSigningAlgValuesSupported:         []string{"ES256", "RS256", "PS256", "EdDSA"},
+		TokenEndpointAuthSigningAlgValuesSupported:         algorithms,
 		RevocationEndpointAuthMethodsSupported:             append(confidential, "none"),
 		IntrospectionEndpointAuthMethodsSupported:          confidential,
-		RevocationEndpointAuthSigningAlgValuesSupported:    []string{"ES256", "RS256", "PS256", "EdDSA"},
-		IntrospectionEndpointAuthSigningAlgValuesSupported: []string{"ES256", "RS256", "PS256", "EdDSA"},
-		DPoPSigningAlgValuesSupported:                      []string{"ES256", "Ed25519", "EdDSA", "RS256"},
+		RevocationEndpointAuthSigningAlgValuesSupported:    algorithms,
+		IntrospectionEndpointAuthSigningAlgValuesSupported: algorithms,
+		DPoPSigningAlgValuesSupported:                      algorithms,
 	}
 	if diff := cmp.Diff(want, m); diff != "" {
 		t.Errorf("metadata (-want +got):\n%s", diff)

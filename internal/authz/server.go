@@ -62,7 +62,8 @@ func New(stores Stores, keys *token.Keyring, now func() time.Time, opts Options)
 	s := &Server{
 		grants: stores.Grants, families: stores.Families, machines: stores.Machines, refusals: stores.Refusals, keys: keys, now: now, opts: opts,
 		clients: &client.Authenticator{
-			Clients: stores.Clients, Assertions: stores.Assertions, Refusals: stores.Refusals, Now: now, Issuer: opts.Issuer, FetchJWKS: stores.FetchJWKS,
+			Clients: stores.Clients, Assertions: stores.Assertions, Refusals: stores.Refusals, Now: now, Issuer: opts.Issuer,
+			Algorithms: oauth.ClientAlgorithms(false), FetchJWKS: stores.FetchJWKS,
 		},
 	}
 	s.ended = s.newEndedList()

@@ -40,6 +40,8 @@ type Registration struct {
 	BackchannelLogoutURI   string
 	RequirePAR             bool
 	RequireDPoP            bool
+
+	InsecureAssertionAudience bool // see Client
 }
 
 // AddClient registers a client and returns it with its secret, which is shown once (zero for a client that has none: a public one, or one with keys). What is wrong with
@@ -54,7 +56,7 @@ func (r *Registry) AddClient(ctx context.Context, actor team.Actor, reg Registra
 		Team: reg.Team, RedirectURIs: distinct(reg.RedirectURIs), Scope: distinct(reg.Scope), CreatedAt: now,
 		ResourceServer: reg.ResourceServer, Resources: distinct(reg.Resources), JWKS: strings.TrimSpace(reg.JWKS), JWKSURI: reg.JWKSURI,
 		IDTokenAlgorithm: reg.IDTokenAlgorithm, PostLogoutRedirectURIs: distinct(reg.PostLogoutRedirectURIs), BackchannelLogoutURI: reg.BackchannelLogoutURI,
-		RequirePAR: reg.RequirePAR, RequireDPoP: reg.RequireDPoP,
+		RequirePAR: reg.RequirePAR, RequireDPoP: reg.RequireDPoP, InsecureAssertionAudience: reg.InsecureAssertionAudience,
 	}
 	if err := r.check(c); err != nil {
 		return Client{}, token.Secret{}, err
@@ -85,6 +87,8 @@ type Change struct {
 	BackchannelLogoutURI   *string
 	RequirePAR             *bool
 	RequireDPoP            *bool
+
+	InsecureAssertionAudience *bool
 }
 
 // apply is the client with what the change has.
@@ -97,6 +101,7 @@ func (change Change) apply(c Client) Client {
 	replace(&c.BackchannelLogoutURI, change.BackchannelLogoutURI)
 	replace(&c.RequirePAR, change.RequirePAR)
 	replace(&c.RequireDPoP, change.RequireDPoP)
+	replace(&c.InsecureAssertionAudience, change.InsecureAssertionAudience)
 	c.Name, c.JWKS = strings.TrimSpace(c.Name), strings.TrimSpace(c.JWKS)
 	if change.RedirectURIs != nil {
 		c.RedirectURIs = distinct(change.RedirectURIs)

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
@@ -59,7 +60,10 @@ func (db *DB) IssueMachine(ctx context.Context, client oauth.ClientID, at time.T
 			return t.happened(e)
 		})
 	}
-	if isNoRows(err) {
+	switch {
+	case errors.Is(err, errCommitted):
+		return nil
+	case isNoRows(err):
 		return authz.ErrNotLive
 	}
 	return err
@@ -91,7 +95,7 @@ func (db *DB) MachineLive(ctx context.Context, jti string, id oauth.ClientID, is
 	return engine.One(ctx, db.engine, "MachineLive", authz.ErrNotLive, scan, `
 		SELECT c.id, c.name, c.owner, c.public, c.machine, c.scope, c.created_at, c.disabled_at,
 			c.resource_server, c.resources, c.jwks, c.jwks_uri, c.id_token_algorithm, c.post_logout_redirect_uris,
-			c.backchannel_logout_uri, c.require_par, c.require_dpop,
+			c.backchannel_logout_uri, c.require_par, c.require_dpop, c.insecure_assertion_audience,
 			COALESCE(t.id, ''), COALESCE(t.slug, ''), COALESCE(t.name, ''), COALESCE(t.created_at, 0)
 		FROM gh_clients c
 		JOIN gh_teams t ON t.id = c.team_id

@@ -55,6 +55,8 @@ func Run(t *testing.T, h Harness) {
 		{"Sessions", testSessions},
 		{"Throttle", testThrottle},
 		{"Clients", testClients},
+		{"ChangesAreNotLost", testChangesAreNotLost},
+		{"PanicIsOneUnitsError", testPanicIsOneUnitsError},
 		{"ClientSecrets", testClientSecrets},
 		{"ClientsEverywhere", testClientsEverywhere},
 		{"VisitorsAreRemembered", testVisitorsAreRemembered},

@@ -7,7 +7,6 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/web/route"
-	"github.com/gatehouse-auth/gatehouse/resourceserver"
 )
 
 // The schemes of the Authorization header that carry an access token (RFC 6750 §2.1, RFC 9449 §7.1).
@@ -94,7 +93,7 @@ func protectedAnswer(err error) (int, oauth.Code, string) {
 	return status, code, description
 }
 
-var proofAlgorithms = strings.Join(resourceserver.ProofAlgorithms(), " ")
+var proofAlgorithms = strings.Join(oauth.ClientAlgorithms(false), " ")
 
 // challenges are the values of WWW-Authenticate: the error under the scheme that was used, and the other scheme. A client with a bound
 // token is not told to try it as a bearer token.
