@@ -85,7 +85,9 @@ var arrows = map[string][]string{
 	"internal/store/storetest": with("internal/store", "internal/store/pgtest"),
 	"e2e":                      with("internal/app", "internal/config", "internal/store/pgtest", "examples", "resourceserver"),
 
+	"internal/testkit":       {},
 	"internal/web/ui/uitest": {"internal/web/ui"},
+	"internal/web/webtest":   with("internal/web", "internal/store", "internal/store/storetest", "internal/testkit"),
 
 	// A module of its own, so that ours does not depend on what they need.
 	"e2e/strangers": {"e2e/strangers"},
@@ -114,7 +116,7 @@ var kept = map[string][]string{
 	"go.yaml.in/yaml/":            {"internal/config"},
 	"github.com/wneessen/go-mail": {"internal/mail"},
 	"code.dny.dev/ssrf":           {"internal/outbound"},
-	"github.com/go-jose/go-jose/": {"internal/token", "internal/client", "internal/authz", "resourceserver"}, // the keys of clients
+	"github.com/go-jose/go-jose/": {"internal/token", "internal/client", "internal/authz", "internal/web/webtest", "resourceserver"}, // the keys of clients
 }
 
 // strangers says what a package must not import from outside, because it is not its business. What ends in / stands for all below it.
@@ -176,6 +178,8 @@ func TestForbiddenImportsAreFound(t *testing.T) {
 		{"internal/web/web.go", module + "internal/store", "may not"},
 		{"internal/web/web.go", module + "internal/web/flow", ""},
 		{"internal/web/web.go", module + "internal/web/ui/uitest", "may not"},
+		{"internal/web/web.go", module + "internal/web/webtest", "may not"},
+		{"internal/web/flow/authorize_test.go", module + "internal/web/webtest", ""},
 		{"internal/web/route/route.go", module + "internal/oauth", ""},
 		{"internal/web/route/route.go", module + "internal/audit", "may not"},
 		{"internal/web/ui/text.go", module + "internal/words", ""},

@@ -23,7 +23,7 @@ type browserCookie struct {
 // very password: every character of its digest counts.
 func TestWhichBrowserCookieIsKnown(t *testing.T) {
 	h := newHouse(t)
-	keys, err := token.OpenKeyring(t.Context(), h.db, storetest.Keyed(t, h.db), h.clock.now)
+	keys, err := token.OpenKeyring(t.Context(), h.db, storetest.Keyed(t, h.db), h.clock.Now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,7 +34,7 @@ func TestWhichBrowserCookieIsKnown(t *testing.T) {
 	h.strangers()
 	known := func(changed browserCookie) bool {
 		t.Helper()
-		sealed, err := keys.Seal(token.PurposeBrowser, changed, h.clock.now().Add(time.Hour))
+		sealed, err := keys.Seal(token.PurposeBrowser, changed, h.clock.Now().Add(time.Hour))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -57,7 +57,7 @@ func TestWhichBrowserCookieIsKnown(t *testing.T) {
 		// The id of the key, a dot, and base64 of nonce, expiry, content and tag.
 		const around = 24 + 8 + 16
 		long.ID = strings.Repeat("i", (length-9)*3/4-around-len(empty))
-		sealed, _ := keys.Seal(token.PurposeBrowser, long, h.clock.now())
+		sealed, _ := keys.Seal(token.PurposeBrowser, long, h.clock.Now())
 		if len(sealed) != length {
 			t.Fatalf("made a cookie of %d bytes, want %d", len(sealed), length)
 		}
