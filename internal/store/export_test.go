@@ -31,7 +31,7 @@ func (db *DB) SQL() *sql.DB { return db.engine.SQL() }
 // Statements is every statement that this SQLite database has prepared. Call it only while nothing writes.
 func (db *DB) Statements() []string { return db.engine.Statements() }
 
-// Lists are the statements of which one is chosen by what narrows a list.
+// Lists are the statements that list events and grants.
 var Lists = map[string]string{
 	"eventsOfTeam": eventsOfTeam, "notableEventsOfTeam": notableEventsOfTeam, "notableEventsOfUser": notableEventsOfUser,
 	"machineEventsOfClient": machineEventsOfClient, "eventsFromNewest": eventsFromNewest,

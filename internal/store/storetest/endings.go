@@ -45,9 +45,9 @@ func testEndFamily(k *kit) {
 	equal(k, "all endings", k.rows("gh_endings", "1 = 1"), 2)
 }
 
-// Whatever ends a grant tells of it if its access tokens may still be believed, and only then.
+// The end of a grant is published if its access tokens may still be believed, and only then.
 func testEndingsOfGrants(k *kit) {
-	// db.now, which is now, is when those ended whose method is not told the time.
+	// A method that is given no time takes db.now, which is now.
 	for _, ender := range enders() {
 		k := k.empty()
 		k.populate()
@@ -124,7 +124,7 @@ func testEndingsOfMachines(k *kit) {
 	equal(k, "the ending", k.rows("gh_endings", "kind = 'client' AND at = $1", now.Add(time.Hour).UnixMilli()), 1)
 }
 
-// What is checked when the client authenticates may be over when the token is made.
+// The client was alive when it authenticated. It may have ended when its token is issued.
 func testIssueMachine(k *kit) {
 	k.populate()
 	k.ok(k.db.IssueMachine(k.ctx, acmes.ID, now, []string{"read", "write"}))
@@ -140,13 +140,13 @@ func testIssueMachine(k *kit) {
 	k.is(k.db.IssueMachine(k.ctx, acmes.ID, now, nil), authz.ErrNotLive)
 	k.ok(k.db.Unblock(k.ctx, acme.ID, acmes.ID))
 	k.ok(k.db.IssueMachine(k.ctx, acmes.ID, now, nil))
-	// The end of the client was asked for some time before it came about: a token of meanwhile is dead, too.
+	// The client is disabled as of some time ago. A token that was issued since then is dead too.
 	k.ok(k.db.DisableClient(k.ctx, acmes.ID, now.Add(-5*time.Second)))
 	equal(k, "the end that is told", k.rows("gh_endings", "kind = 'client' AND at = $1", now.UnixMilli()), 1)
 	k.is(k.db.IssueMachine(k.ctx, acmes.ID, now, nil), authz.ErrNotLive)
 }
 
-// A machine's token costs one look, its record and one commit. The lock that goes before them is sent along with them.
+// A machine's token costs one read, its event and one commit. The lock before them is in the same round trip.
 func testIssueMachineCosts(k *kit) {
 	k.populate()
 	k.count.reset()
@@ -160,10 +160,11 @@ func testIssueMachineCosts(k *kit) {
 	equal(k, "records and commits of a refusal", k.count.get("audit")+k.count.get("commit"), 0)
 }
 
-// testNoMachineTokenAfterTheEnd issues tokens to a machine without a pause, on both handles, while it ends: what begins after the end has returned is refused, and
-// the end that is told is not before the last that was issued, so that all of them are dead, also when the machine may come back.
+// testNoMachineTokenAfterTheEnd issues tokens to a machine without a pause, on both handles, while it ends. What begins after
+// the end has returned is refused. The published end is not before the last token, so all tokens are dead, even if the
+// machine may come back.
 func testNoMachineTokenAfterTheEnd(k *kit) {
-	var looks atomic.Int64 // whoever looks at the clock later has a later time
+	var looks atomic.Int64 // every look at the clock gives a later time
 	clock := func() time.Time { return now.Add(time.Duration(looks.Add(1)) * time.Millisecond) }
 	k.db, k.other = k.openAt(clock), k.openAt(clock)
 	k.populate()
@@ -230,7 +231,7 @@ func raise(n *atomic.Int64, least int64) {
 	}
 }
 
-// Machines that ask at the same time share commits, and none of them suffers for another.
+// Machines that ask at the same time share commits, and one that is refused does not fail another.
 func testMachineRace(k *kit) {
 	k.populate()
 	blocked := acmes

@@ -21,14 +21,14 @@ type step struct {
 	may  error
 }
 
-// A meeting is two units of work at the same time, and what must be so when both have returned, whoever was first.
+// A meeting is two units of work at the same time, and what must be true when both have returned, in whichever order they ran.
 type meeting struct {
 	a, b  step
 	check func(k *kit)
 }
 
-// testInterleavings lets each of two units of work begin before every statement and before the commit of the other. It needs row locks:
-// where there is one writer, units of work do not overlap.
+// testInterleavings starts one unit of work before each statement of another, and before its commit; then the other way
+// round. It needs row locks: with a single writer, units of work do not overlap.
 func testInterleavings(k *kit) {
 	if k.h.Waiting == nil {
 		k.Skip("units of work do not overlap on this database")
@@ -99,7 +99,7 @@ func (k *kit) wipe() {
 	}
 }
 
-// meetings is who must not slip past whom.
+// meetings is the pairs of units of work that must wait for each other.
 func meetings() []meeting {
 	save := step{"SaveGrant", func(ctx context.Context, db *store.DB) error {
 		_, err := db.SaveGrant(ctx, grant("g-new", ada, global, acme, "write"))
@@ -166,7 +166,7 @@ func meetings() []meeting {
 
 var revoke = step{"RevokeGrant", func(ctx context.Context, db *store.DB) error { return db.RevokeGrant(ctx, "g1") }, nil}
 
-// enders is whatever ends Ada's grant of the global client in Acme. The first three end Bob's as well.
+// enders is each way to end Ada's grant to the global client in Acme. The first three end Bob's too.
 func enders() []step {
 	return []step{
 		{"DisableClient", func(ctx context.Context, db *store.DB) error { return db.DisableClient(ctx, global.ID, now) }, nil},
@@ -181,7 +181,7 @@ func enders() []step {
 	}
 }
 
-// machineMeetings is a machine's token and whatever ends the machine, which is told of whoever was first.
+// machineMeetings is a machine's token and each way to end the machine. The end is published in either order.
 func machineMeetings() (list []meeting) {
 	issue := step{"IssueMachine", func(ctx context.Context, db *store.DB) error { return db.IssueMachine(ctx, acmes.ID, now, nil) }, authz.ErrNotLive}
 	for _, end := range []step{

@@ -14,7 +14,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 )
 
-// counter counts statements and commits, whoever causes them.
+// counter counts statements and commits of all handles.
 type counter struct {
 	mu sync.Mutex
 	n  map[string]int
@@ -41,7 +41,7 @@ func (c *counter) reset() {
 	c.n = nil
 }
 
-// together runs n functions at the same time, taking turns on two handles as two processes would, and returns when all are done.
+// together runs n functions at the same time, on two handles in turn, as two processes would. It returns when all are done.
 func (k *kit) together(n int, f func(i int, db *store.DB)) {
 	k.Helper()
 	handles := []*store.DB{k.db, k.second()}
@@ -101,7 +101,7 @@ func testConsentRace(k *kit) {
 	}
 }
 
-// testEndRaces lets grants and redemptions race with whatever ends them: when both have returned, nothing may be left.
+// testEndRaces lets grants and redemptions race with what ends them. When both have returned, nothing may be left.
 func testEndRaces(k *kit) {
 	k.populate()
 	enders := map[string]struct{ end, restore func(db *store.DB) error }{
