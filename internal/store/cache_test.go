@@ -61,7 +61,7 @@ func TestNothingIsCachedLongerThanAMinute(t *testing.T) {
 	c.putClient(client.Client{ID: "id"}, c.clientsEmptied)
 	c.putVisitor(visit{"s", "id"}, authz.Visitor{}, c.visitorReading())
 	for _, tt := range []struct {
-		after time.Duration
+		after  time.Duration
 		cached bool
 	}{{59 * time.Second, true}, {time.Minute, false}} {
 		now := begun.Add(tt.after)
