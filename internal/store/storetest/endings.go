@@ -80,6 +80,59 @@ func testEndingsOfGrants(k *kit) {
 	}
 }
 
+// Each way to end grants ends the ones that it is about and publishes their ends. It leaves all others alone.
+func testEndingsOfNobodyElse(k *kit) {
+	for _, tt := range []struct {
+		end      func(db *store.DB) error
+		grants   string // those that end
+		machines string
+	}{
+		{func(db *store.DB) error { return db.DisableClient(k.ctx, global.ID, now) }, "ada-global-acme ada-global-beta bob-global-acme", ""},
+		{func(db *store.DB) error { return db.RemoveClient(k.ctx, global.ID) }, "ada-global-acme ada-global-beta bob-global-acme", ""},
+		{func(db *store.DB) error {
+			return db.Block(k.ctx, govern.Block{Team: acme.ID, Client: global.ID, CreatedAt: now})
+		}, "ada-global-acme bob-global-acme", ""},
+		{func(db *store.DB) error { return db.RemoveTeam(k.ctx, acme.ID) }, "ada-global-acme ada-public-acme bob-global-acme", "c-acme"},
+		{func(db *store.DB) error { return db.DisableUser(k.ctx, ada.ID, now) }, "ada-global-acme ada-global-beta ada-public-acme", ""},
+		{func(db *store.DB) error { return db.RemoveMember(k.ctx, acme.ID, ada.ID) }, "ada-global-acme ada-public-acme", ""},
+		{func(db *store.DB) error { return db.RevokeGrant(k.ctx, "ada-global-acme") }, "ada-global-acme", ""},
+		{func(db *store.DB) error { return db.DisableClient(k.ctx, acmes.ID, now) }, "", "c-acme"},
+		{func(db *store.DB) error { return db.RemoveClient(k.ctx, acmes.ID) }, "", "c-acme"},
+		{func(db *store.DB) error {
+			return db.Block(k.ctx, govern.Block{Team: acme.ID, Client: acmes.ID, CreatedAt: now})
+		}, "", "c-acme"},
+		{func(db *store.DB) error {
+			return db.Block(k.ctx, govern.Block{Team: beta.ID, Client: acmes.ID, CreatedAt: now})
+		}, "", ""},
+	} {
+		k := k.empty()
+		k.populate()
+		betas := acmes
+		betas.ID, betas.Team = "c-beta", beta
+		k.ok(k.db.AddClient(k.ctx, betas))
+		living := map[string]bool{}
+		for _, g := range []authz.Grant{
+			grant("ada-global-acme", ada, global, acme), grant("ada-global-beta", ada, global, beta),
+			grant("ada-public-acme", ada, public, acme), grant("bob-global-acme", bob, global, acme),
+		} {
+			k.redeemed("of "+string(g.ID), must[authz.Grant](k)(k.db.SaveGrant(k.ctx, g)))
+			living[string(g.ID)] = true
+		}
+		k.ok(tt.end(k.db))
+		ended := map[string][]string{}
+		for _, e := range must[[]authz.Ending](k)(k.db.Endings(k.ctx, now)) {
+			ended[e.Kind] = append(ended[e.Kind], e.ID)
+			delete(living, e.ID)
+		}
+		equal(k, "the grants whose end is published", strings.Join(ended[authz.EndedGrant], " "), tt.grants)
+		equal(k, "the machine clients whose end is published", strings.Join(ended[authz.EndedClient], " "), tt.machines)
+		equal(k, "the grants that are left", k.rows("gh_grants", "1 = 1"), len(living))
+		for id := range living {
+			equal(k, "the family of "+id, k.rows("gh_families", "grant_id = $1 AND ended_at = 0", id), 1)
+		}
+	}
+}
+
 func testEndingsOfMachines(k *kit) {
 	enders := map[string]func() error{
 		"DisableClient": func() error { return k.db.DisableClient(k.ctx, acmes.ID, now) },

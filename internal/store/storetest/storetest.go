@@ -87,6 +87,7 @@ func Run(t *testing.T, h Harness) {
 		{"Connection", testConnection},
 		{"EndFamily", testEndFamily},
 		{"EndingsOfGrants", testEndingsOfGrants},
+		{"EndingsOfNobodyElse", testEndingsOfNobodyElse},
 		{"EndingsOfMachines", testEndingsOfMachines},
 		{"IssueMachine", testIssueMachine},
 		{"IssueMachineCosts", testIssueMachineCosts},
