@@ -8,6 +8,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"golang.org/x/oauth2"
 )
 
@@ -35,7 +36,7 @@ func TestTokensDieAtTheAPIWithinTheBound(t *testing.T) {
 			h.ok(h.Registry.Store.DisableClient(h.t.Context(), oauth.ClientID(c.client.id), time.Now()))
 		}},
 		{"left the team", func(h *house, _ connection) {
-			h.ok(h.Directory.RemoveMember(h.t.Context(), "acme", annEmail))
+			h.ok(h.Team.RemoveMember(h.t.Context(), team.CommandLine, "acme", annEmail))
 		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -5,7 +5,6 @@ import (
 	"testing"
 
 	"github.com/chromedp/chromedp"
-
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 )
 
@@ -84,7 +83,7 @@ func TestBrowserGovernsATeam(t *testing.T) {
 	app, _ := h.webApp("Conversation Digest", "127.0.0.1", false)
 	const admin = "dee@example.com"
 	h.add(admin, "Dee Dale")
-	_, err := h.Directory.AddMember(t.Context(), "acme", admin, team.Admin)
+	_, err := h.Team.AddMember(t.Context(), team.CommandLine, "acme", admin, team.Admin)
 	h.ok(err)
 
 	member := h.open()

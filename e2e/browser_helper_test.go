@@ -24,6 +24,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/examples/chatapi/api"
 	"github.com/gatehouse-auth/gatehouse/examples/webclient/webapp"
 	"github.com/gatehouse-auth/gatehouse/internal/client"
+	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/resourceserver"
 )
 
@@ -317,7 +318,7 @@ func (h *house) webApp(name, host string, public bool) (address, clientID string
 	h.t.Helper()
 	server := httptest.NewUnstartedServer(nil)
 	address = strings.Replace("http://"+server.Listener.Addr().String(), "127.0.0.1", host, 1)
-	client, secret, err := h.Registry.AddClient(h.t.Context(), client.Registration{
+	client, secret, err := h.Registry.AddClient(h.t.Context(), team.CommandLine, client.Registration{
 		Name: name, Owner: "Bright Ideas Ltd", Public: public, RedirectURIs: []string{address + "/callback"},
 	})
 	h.ok(err)
@@ -336,7 +337,7 @@ func (h *house) separateAPI() string {
 	h.t.Helper()
 	server := httptest.NewUnstartedServer(nil)
 	address := "http://" + server.Listener.Addr().String()
-	client, _, err := h.Registry.AddClient(h.t.Context(), client.Registration{
+	client, _, err := h.Registry.AddClient(h.t.Context(), team.CommandLine, client.Registration{
 		Name: "API documentation", Public: true, RedirectURIs: []string{address + "/api/docs/oauth2-redirect.html"},
 	})
 	h.ok(err)
@@ -351,11 +352,11 @@ func (h *house) separateAPI() string {
 // add adds a person who is a member of these teams.
 func (h *house) add(email, name string, teams ...string) {
 	h.t.Helper()
-	user, err := h.Directory.AddUser(h.t.Context(), email, name, false)
+	user, err := h.Team.AddUser(h.t.Context(), team.CommandLine, email, name, false)
 	h.ok(err)
 	h.ok(h.Authn.SetPassword(h.t.Context(), user, annPassword))
 	for _, slug := range teams {
-		_, err := h.Directory.AddMember(h.t.Context(), slug, email, "member")
+		_, err := h.Team.AddMember(h.t.Context(), team.CommandLine, slug, email, "member")
 		h.ok(err)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/gatehouse-auth/gatehouse/internal/team"
 )
 
 // Selectors of the buttons.
@@ -182,9 +183,9 @@ func TestBrowserShowsBlockedTeam(t *testing.T) {
 	app, clientID := h.webApp("Conversation Digest", "127.0.0.1", false)
 	b := h.open()
 	const reason = "We are still reading their data processing terms. Ask Pat in room 4."
-	harbour, err := h.Directory.TeamBySlug(t.Context(), "harbour")
+	harbour, err := h.Team.TeamBySlug(t.Context(), team.CommandLine, "harbour")
 	h.ok(err)
-	h.ok(h.Govern.Block(t.Context(), harbour.ID, oauth.ClientID(clientID), reason))
+	h.ok(h.Govern.Block(t.Context(), team.CommandLine, harbour.ID, oauth.ClientID(clientID), reason))
 
 	b.visit(app)
 	b.press(connectButton)

@@ -24,6 +24,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/app"
 	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/resourceserver"
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/jwt"
@@ -85,7 +86,7 @@ func (h *house) machine() registered {
 	h.t.Helper()
 	acme, err := h.Store.TeamBySlug(h.t.Context(), "acme")
 	h.ok(err)
-	machine, secret, err := h.Registry.AddClient(h.t.Context(), client.Registration{Name: "Machine", Machine: true, Team: acme})
+	machine, secret, err := h.Registry.AddClient(h.t.Context(), team.CommandLine, client.Registration{Name: "Machine", Machine: true, Team: acme})
 	h.ok(err)
 	_, err = h.Store.UpdateClient(h.t.Context(), machine.ID, func(c client.Client) (client.Client, error) {
 		c.RedirectURIs = []string{callback}

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/gatehouse-auth/gatehouse/internal/client"
+	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/go-jose/go-jose/v4"
 )
 
@@ -41,7 +42,7 @@ func (h *house) registerAs(r client.Registration) registered {
 	if r.RedirectURIs == nil && !r.Machine && r.ResourceServer == "" {
 		r.RedirectURIs = []string{callback}
 	}
-	client, secret, err := h.Registry.AddClient(h.t.Context(), r)
+	client, secret, err := h.Registry.AddClient(h.t.Context(), team.CommandLine, r)
 	h.ok(err)
 	return registered{id: string(client.ID), secret: secret.Reveal(), redirectURI: callback}
 }
@@ -221,7 +222,7 @@ func TestOAuth4WebAPIStartsFromTheAPI(t *testing.T) {
 
 func TestMachineOnOAuth4WebAPI(t *testing.T) {
 	h := newHouse(t)
-	acme, err := h.Directory.TeamBySlug(t.Context(), "acme")
+	acme, err := h.Team.TeamBySlug(t.Context(), team.CommandLine, "acme")
 	h.ok(err)
 	client := h.registerAs(client.Registration{Machine: true, Team: acme})
 	var got life

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/client"
+	"github.com/gatehouse-auth/gatehouse/internal/team"
 )
 
 // nginx serves the files of a directory to callers with a token. It introspects each token as a registered resource server.
@@ -105,7 +106,7 @@ func TestNginxAsksAboutEachToken(t *testing.T) {
 			t.Errorf("%s: got %d %q for the team %q, want %d", tt.name, status, body, team, tt.status)
 		}
 	}
-	h.ok(h.Directory.RemoveMember(t.Context(), "acme", annEmail))
+	h.ok(h.Team.RemoveMember(t.Context(), team.CommandLine, "acme", annEmail))
 	if status, _, _ := get(token.AccessToken); status != http.StatusUnauthorized {
 		t.Errorf("after Ann has left the team: got %d, want 401 at once", status)
 	}

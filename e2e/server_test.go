@@ -82,15 +82,15 @@ func (h *house) ok(err error) {
 func (h *house) furnish() {
 	h.t.Helper()
 	ctx := h.t.Context()
-	ann, err := h.Directory.AddUser(ctx, annEmail, "Ann Lee", false)
+	ann, err := h.Team.AddUser(ctx, team.CommandLine, annEmail, "Ann Lee", false)
 	h.ok(err)
 	h.ok(h.Authn.SetPassword(ctx, ann, annPassword))
 	for _, slug := range []string{"acme", "harbour", "elsewhere"} {
-		_, err := h.Directory.AddTeam(ctx, slug, "Team "+slug)
+		_, err := h.Team.AddTeam(ctx, team.CommandLine, slug, "Team "+slug)
 		h.ok(err)
 	}
 	for _, slug := range []string{"acme", "harbour"} {
-		_, err := h.Directory.AddMember(ctx, slug, annEmail, team.Member)
+		_, err := h.Team.AddMember(ctx, team.CommandLine, slug, annEmail, team.Member)
 		h.ok(err)
 	}
 }
@@ -104,7 +104,7 @@ type registered struct {
 // register registers a global application with one redirect URI; a public one has no secret.
 func (h *house) register(redirectURI string, public bool) registered {
 	h.t.Helper()
-	client, secret, err := h.Registry.AddClient(h.t.Context(), client.Registration{
+	client, secret, err := h.Registry.AddClient(h.t.Context(), team.CommandLine, client.Registration{
 		Name: "Stranger", Owner: "Strangers Ltd", Public: public, RedirectURIs: []string{redirectURI},
 	})
 	h.ok(err)

@@ -20,6 +20,7 @@ const module = "github.com/gatehouse-auth/gatehouse/"
 var domain = []string{
 	"internal/oauth",
 	"internal/audit",
+	"internal/flight",
 	"internal/limit",
 	"internal/token",
 	"internal/scope",
@@ -33,12 +34,16 @@ var domain = []string{
 // with is the domain and some packages besides.
 func with(others ...string) []string { return slices.Concat(domain, others) }
 
+// room is what a room of web may import. It never imports another room.
+var room = with("internal/words", "internal/web/route", "internal/web/browser", "internal/web/ui", "internal/web/access")
+
 // arrows says which packages of ours a package may import. One that is not named here is ruled by its nearest parent folder that is;
 // one without any may import nothing of ours. Tests may import what they need.
 var arrows = map[string][]string{
 	// Leaves.
 	"internal/oauth":  {},
 	"internal/audit":  {},
+	"internal/flight": {},
 	"internal/limit":  {},
 	"internal/token":  {"internal/oauth"},
 	"internal/words":  {},
@@ -49,11 +54,22 @@ var arrows = map[string][]string{
 	"internal/govern": {"internal/client", "internal/team", "internal/scope", "internal/oauth", "internal/audit"},
 	"internal/authz": {
 		"internal/govern", "internal/client", "internal/authn", "internal/team", "internal/token", "internal/oauth", "internal/scope", "internal/audit", "internal/limit",
+		"internal/flight",
 	},
 	"internal/store": with("internal/store/engine"),
-	"internal/web":   with("resourceserver", "docs"),
-	"internal/app":   with("internal/web", "internal/store"),
-	"cmd/gatehouse":  with("internal/app"),
+	"internal/web": with("internal/web/route", "internal/web/ui", "internal/web/browser", "internal/web/endpoint", "internal/web/flow", "internal/web/account",
+		"internal/web/teams", "internal/web/docs"),
+	"internal/web/route":    {"internal/oauth"},
+	"internal/web/ui":       {"internal/words"},
+	"internal/web/browser":  {"internal/authn", "internal/team", "internal/token", "internal/audit", "internal/web/route", "internal/web/ui"},
+	"internal/web/access":   with("internal/web/browser", "internal/web/ui"),
+	"internal/web/endpoint": with("internal/web/route", "resourceserver"),
+	"internal/web/flow":     room,
+	"internal/web/account":  room,
+	"internal/web/teams":    room,
+	"internal/web/docs":     slices.Concat(room, []string{"docs"}),
+	"internal/app":          with("internal/web", "internal/store"),
+	"cmd/gatehouse":         with("internal/app"),
 
 	// What the store is built on.
 	"internal/store/engine": {},
@@ -62,6 +78,8 @@ var arrows = map[string][]string{
 	"internal/store/pgtest":    {"internal/store"},
 	"internal/store/storetest": with("internal/store", "internal/store/pgtest"),
 	"e2e":                      with("internal/app", "internal/store/pgtest", "examples", "resourceserver"),
+
+	"internal/web/ui/uitest": {"internal/web/ui"},
 
 	// A module of its own, so that ours does not depend on what they need.
 	"e2e/strangers": {"e2e/strangers"},
@@ -144,8 +162,28 @@ func TestForbiddenImportsAreFound(t *testing.T) {
 		{"internal/store/clients.go", "modernc.org/sqlite", "alone"},
 		{"internal/store/engine/dialect.go", "modernc.org/sqlite", ""},
 		{"internal/store/engine/dialect.go", module + "internal/oauth", "may not"},
-		{"internal/web/token.go", module + "internal/store", "may not"},
-		{"internal/web/token.go", "github.com/jackc/pgx/v5", "internal/store/engine and internal/store/pgtest alone"},
+		{"internal/web/web.go", module + "internal/store", "may not"},
+		{"internal/web/web.go", module + "internal/web/flow", ""},
+		{"internal/web/web.go", module + "internal/web/ui/uitest", "may not"},
+		{"internal/web/route/route.go", module + "internal/oauth", ""},
+		{"internal/web/route/route.go", module + "internal/audit", "may not"},
+		{"internal/web/ui/text.go", module + "internal/words", ""},
+		{"internal/web/ui/people.go", module + "internal/team", "may not"},
+		{"internal/web/browser/room.go", module + "internal/web/ui", ""},
+		{"internal/web/browser/room.go", module + "internal/authz", "may not"},
+		{"internal/web/endpoint/token.go", module + "internal/authz", ""},
+		{"internal/web/endpoint/token.go", module + "internal/web/ui", "may not"},
+		{"internal/web/endpoint/token.go", module + "internal/words", "may not"},
+		{"internal/web/flow/consent.go", module + "internal/words", ""},
+		{"internal/web/flow/consent.go", module + "internal/web/account", "may not"},
+		{"internal/web/account/home.go", module + "internal/web/browser", ""},
+		{"internal/web/account/home.go", module + "internal/web/teams", "may not"},
+		{"internal/web/account/home.go", module + "internal/store", "may not"},
+		{"internal/web/teams/room.go", module + "internal/web", "may not"},
+		{"internal/web/teams/room.go", module + "docs", "may not"},
+		{"internal/web/docs/docs.go", module + "docs", ""},
+		{"internal/web/brandnew/x.go", module + "internal/oauth", "no arrows of its own"},
+		{"internal/web/flow/token.go", "github.com/jackc/pgx/v5", "internal/store/engine and internal/store/pgtest alone"},
 		{"internal/app/app.go", module + "internal/store", ""},
 		{"internal/app/app.go", module + "internal/store/pgtest", "may not"},
 		{"cmd/gatehouse/serve.go", module + "internal/store", "may not"},
@@ -218,6 +256,9 @@ func readImports(fsys fs.FS) ([]imported, error) {
 func (i imported) forbidden() string {
 	from := path.Dir(i.file)
 	isTest := strings.HasSuffix(i.file, "_test.go")
+	if _, named := arrows[from]; strings.HasPrefix(from, "internal/web/") && !named {
+		return from + " has no arrows of its own"
+	}
 	if to, ours := strings.CutPrefix(i.path, module); ours {
 		allowed := nearest(arrows, from)
 		if strings.HasPrefix(i.file, "cmd/gatehouse/demo") {

@@ -87,10 +87,11 @@ type Guard struct {
 	scopes []string // of every Require, sorted
 }
 
-// New is a Guard for the tokens of an issuer, which is its URL exactly as in its metadata and in "iss". The error says which setting is wrong.
+// New is a Guard for the tokens of an issuer: its URL exactly as in its metadata and in "iss". The error says which setting is
+// wrong.
 //
-// Nothing is fetched yet: the issuer's keys are fetched when the first token arrives, so an API may start before its issuer.
-// Until they could be fetched once, requests are answered 503. When ctx ends, nothing is fetched any more.
+// Nothing is fetched yet. The issuer's keys are fetched when the first token arrives, so an API may start before its issuer.
+// Until then, requests are answered 503. When ctx ends, nothing more is fetched.
 func New(ctx context.Context, issuer string, opts Options) (*Guard, error) {
 	if err := checkURL(issuer, opts.InsecureHTTP); err != nil {
 		return nil, fmt.Errorf("resourceserver: issuer: %w", err)

@@ -14,7 +14,7 @@ import (
 
 // signedJWT is a JWT in the compact serialization (RFC 7515 §7.1) whose signature is not verified yet.
 //
-// It is taken apart here, and ES256 verified here, since go-jose decodes the header three times. All other algorithms are left to go-jose.
+// Parsing and ES256 are done here, because go-jose decodes the header three times. go-jose verifies all other algorithms.
 type signedJWT struct {
 	raw       string
 	header    jwtHeader
@@ -22,7 +22,7 @@ type signedJWT struct {
 	signature []byte
 }
 
-// jwtHeader is what is looked at of a protected header.
+// jwtHeader has the fields of a protected header that are used.
 type jwtHeader struct {
 	Algorithm jose.SignatureAlgorithm `json:"alg"`
 	KeyID     string                  `json:"kid"`
@@ -31,7 +31,7 @@ type jwtHeader struct {
 	Base64    any                     `json:"b64"`
 }
 
-// parseJWT is nil for what is no JWT.
+// parseJWT returns nil for a text that is not a JWT.
 func parseJWT(raw string) *signedJWT {
 	header, rest, _ := strings.Cut(raw, ".")
 	payload, signature, _ := strings.Cut(rest, ".")
@@ -49,13 +49,14 @@ func parseJWT(raw string) *signedJWT {
 	return t
 }
 
-// decodePart is base64url with one spelling for each value: Strict refuses stray bits at the end, and the length refuses the line breaks that the decoder skips.
+// decodePart decodes base64url and accepts one spelling of each value: Strict refuses stray bits at the end, and the length
+// refuses the line breaks that the decoder skips.
 func decodePart(part string) ([]byte, bool) {
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(part)
 	return raw, err == nil && base64.RawURLEncoding.EncodedLen(len(raw)) == len(part)
 }
 
-// extended reports whether the header has what must be understood (RFC 7515 §4.1.11): we understand nothing beyond the basics.
+// extended reports whether the header has extensions that must be understood (RFC 7515 §4.1.11). None is understood here.
 func (h jwtHeader) extended() bool { return h.Critical != nil || h.Base64 != nil }
 
 // signedBy reports whether the signature is the key's, by the algorithm of the header.

@@ -164,7 +164,8 @@ type proofClaims struct {
 	Nonce      string       `json:"nonce"`
 }
 
-// check is steps 7 to 12 of RFC 9449 §4.3. Replays come last: a proof that is refused for something else is not used up.
+// check is steps 7 to 12 of RFC 9449 §4.3. Replays are checked last, so a proof that is refused for another reason is not
+// used up.
 func (c ProofCheck) check(method, thumbprint string, claims *proofClaims) error {
 	asked, ok := normalURL(c.URL)
 	proved, okToo := normalURL(claims.URL)
@@ -203,7 +204,8 @@ func accessHash(token string) string {
 	return base64.RawURLEncoding.EncodeToString(hash[:])
 }
 
-// normalURL is a URL without query and fragment, normalised as RFC 3986 §6.2.2 and §6.2.3 say: what is equal means the same place.
+// normalURL is a URL without query and fragment, normalised by RFC 3986 §6.2.2 and §6.2.3. URLs that are equal then name the
+// same place.
 func normalURL(text string) (string, bool) {
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" || u.User != nil {
@@ -249,7 +251,7 @@ func normalEscapes(path string) string {
 	return b.String()
 }
 
-// unreserved tells the characters that mean the same with and without their escape (RFC 3986 §2.3).
+// unreserved reports whether a character means the same with and without its escape (RFC 3986 §2.3).
 func unreserved(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || slices.Contains([]byte("-._~"), c)
 }

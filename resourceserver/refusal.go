@@ -9,14 +9,15 @@ import (
 	"time"
 )
 
-// refusal is an answer to a request that does not pass. Descriptions are for the application's developer, and end up in a header: ASCII, no quotes.
+// refusal is the answer to a request that does not pass. Descriptions are for the application's developer. They stand in a
+// header, so they are ASCII without quotes.
 type refusal struct {
 	status      int
 	code        string // of RFC 6750 §3.1, RFC 9449 §7.1 or RFC 9470 §3
 	description string
 	scope       string        // what insufficient_scope needs
 	signIn      *SignIn       // what insufficient_user_authentication needs
-	dpop        bool          // the next attempt needs a proof, whatever came with this one
+	dpop        bool          // the next attempt needs a proof, even if this one had none
 	retry       time.Duration // of 503
 }
 
@@ -27,7 +28,7 @@ var (
 	errNoToken = &refusal{status: http.StatusUnauthorized, description: "send an access token: Authorization: Bearer ..."}
 
 	errMalformed = invalidToken("the access token is malformed: send the whole access_token of the token response")
-	// One answer for everything that a forger might try.
+	// All forgeries get the same answer.
 	errForeign = invalidToken("the access token was not issued by the authorization server of this API")
 	errEnded   = invalidToken("the access token was revoked, or what it was issued for has ended")
 )
@@ -71,7 +72,8 @@ func (g *Guard) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	}{code, e.description, e.scope})
 }
 
-// challenges says how to authenticate: first the scheme that the error is about, then the other one, where another token could help.
+// challenges says how to authenticate: first the scheme that the error is about, then the other one if another token could
+// help.
 func (g *Guard) challenges(e *refusal, dpop bool) []string {
 	bearer, proof := `Bearer realm="`+g.realm+`"`, `DPoP realm="`+g.realm+`"`
 	about := e.parameters()

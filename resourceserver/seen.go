@@ -6,7 +6,8 @@ import (
 	"github.com/maypok86/otter/v2"
 )
 
-// seenTokens remembers verified tokens, by their hash so that no token is kept in memory. It forgets what is asked for least when it is full.
+// seenTokens caches verified tokens, by their hash so that no token stays in memory. When it is full, it drops those that are
+// used least.
 type seenTokens struct {
 	cache *otter.Cache[[sha256.Size]byte, seenToken] // nil: remembers nothing
 }
@@ -29,7 +30,7 @@ func hashToken(raw string) [sha256.Size]byte {
 	return sha256.Sum256(append(buf[:0], raw...))
 }
 
-// get is nil for a token that is not remembered, or was verified with a key that may be gone.
+// get returns nil for a token that is not cached, or was verified with a key that may be gone.
 func (s *seenTokens) get(hash [sha256.Size]byte, generation uint64) *Token {
 	if s.cache == nil {
 		return nil

@@ -9,15 +9,15 @@ import (
 	"time"
 )
 
-// SignIn is how recent and how strong the sign-in behind a token has to be (RFC 9470).
+// SignIn is how recent and how strong a token's sign-in must be (RFC 9470).
 type SignIn struct {
 	MaxAge time.Duration // how long ago the person may have signed in, in whole seconds; any time when zero
-	ACR    []string      // the ways of signing in that will do; any when empty
+	ACR    []string      // the accepted ways of signing in; any when empty
 }
 
-// RequireFresh is Require for what a person should not be able to do with an old sign-in. A token whose sign-in does not meet it is answered
-// 401 insufficient_user_authentication with max_age and acr_values, which an application puts into a new authorization request
-// (RFC 9470 §3, §4). A machine's token never meets it: nobody signed in.
+// RequireFresh is Require for actions that need a recent or strong sign-in. Other tokens are answered 401
+// insufficient_user_authentication with max_age and acr_values, which the application puts into a new authorization request
+// (RFC 9470 §3, §4). A machine's token never passes, because no person signed in.
 func (g *Guard) RequireFresh(needs SignIn, scopes ...string) func(http.Handler) http.Handler {
 	needs.ACR = slices.Clone(needs.ACR)
 	for _, acr := range needs.ACR {

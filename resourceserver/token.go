@@ -10,25 +10,25 @@ import (
 	"github.com/go-jose/go-jose/v4/json"
 )
 
-// Token is what a verified access token says: who, through which application, in which team, for which scopes.
+// Token is the content of a verified access token: person, application, team and scopes.
 type Token struct {
 	Subject  string // the person's stable id at the issuer; never their e-mail
 	ClientID string // the application
 	Team     string // the team's slug, for people; it can change
 	TeamID   string // the team's stable id: keep data by this one
-	GrantID  string // the consent that the token comes from
+	GrantID  string // the consent behind the token
 	Scopes   []string
 	Issuer   string
 	Audience []string
 	ID       string // jti
-	Family   string // the connection that the token and those before and after it come from; "" for a machine's
+	Family   string // the connection to which the token belongs; "" for a machine's
 	IssuedAt time.Time
 	Expires  time.Time
 	AuthTime time.Time // when the person signed in; zero when the token does not say
 	ACR      string    // how they signed in; "" when the token does not say
 
-	// Confirmation is the thumbprint (RFC 7638) of the key that the token is bound to (cnf.jkt, RFC 9449 §6.1), whose possession was proved;
-	// "" for a bearer token.
+	// Confirmation is the thumbprint (RFC 7638) of the key that the token is bound to (cnf.jkt, RFC 9449 §6.1), and that the
+	// request proved to have; "" for a bearer token.
 	Confirmation string
 }
 
@@ -62,7 +62,7 @@ type claims struct {
 	TeamID    string       `json:"team_id"`
 	GrantID   string       `json:"grant_id"`
 
-	// Confirmation is not only cnf.jkt: a token that is bound in a way that is not understood must not pass for one that is not bound.
+	// Confirmation is kept whole: a token that is bound in an unknown way must not pass as one that is not bound.
 	Confirmation *struct {
 		Thumbprint string `json:"jkt"`
 	} `json:"cnf"`
@@ -81,7 +81,7 @@ func (c *claims) token() *Token {
 	return t
 }
 
-// family is the beginning of a jti, up to its first dot. A machine's token has none: its jti begins with "m.".
+// family is the part of a jti before its first dot. The jti of a machine's token begins with "m.", and it has no family.
 func family(jti string) string {
 	id, _, found := strings.Cut(jti, ".")
 	if !found || id == "m" {

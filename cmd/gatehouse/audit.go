@@ -11,6 +11,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/internal/app"
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
+	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/spf13/cobra"
 )
 
@@ -86,7 +87,7 @@ func eachEvent(ctx context.Context, a *app.App, f audit.Filter, limit int, do fu
 		if limit > 0 {
 			f.Limit = min(left, auditPage)
 		}
-		events, err := a.Store.Events(ctx, f)
+		events, err := a.Team.History(ctx, team.CommandLine, f)
 		if err != nil {
 			return fmt.Errorf("read the audit trail: %w", err)
 		}
@@ -114,14 +115,14 @@ func (n auditNames) filter(ctx context.Context, a *app.App, now time.Time) (audi
 		return f, usagef("--kind %q does not exist; the kinds are: %s", n.kind, joinKinds(audit.Kinds()))
 	}
 	if n.team != "" && !isID(n.team) {
-		t, err := a.Directory.TeamBySlug(ctx, n.team)
+		t, err := a.Team.TeamBySlug(ctx, team.CommandLine, n.team)
 		if err != nil {
 			return f, err
 		}
 		f.Team = string(t.ID)
 	}
 	if strings.Contains(n.user, "@") {
-		u, err := a.Directory.UserByEmail(ctx, n.user)
+		u, err := a.Team.UserByEmail(ctx, team.CommandLine, n.user)
 		if err != nil {
 			return f, err
 		}
@@ -179,15 +180,15 @@ func name(names map[string]string, id string) string {
 func namesOf(ctx context.Context, a *app.App) directory {
 	d := directory{map[string]string{}, map[string]string{}, map[string]string{}}
 	// Errors are ignored: events are useful without names.
-	users, _ := a.Directory.Store.Users(ctx)
+	users, _ := a.Team.Users(ctx, team.CommandLine)
 	for _, u := range users {
 		d.users[string(u.ID)] = u.Email
 	}
-	teams, _ := a.Directory.Store.Teams(ctx)
+	teams, _ := a.Team.All(ctx, team.CommandLine)
 	for _, t := range teams {
 		d.teams[string(t.ID)] = t.Slug
 	}
-	clients, _ := a.Store.Clients(ctx)
+	clients, _ := a.Registry.Clients(ctx, team.CommandLine)
 	for _, c := range clients {
 		d.clients[string(c.ID)] = c.Name
 	}

@@ -36,6 +36,8 @@ type clientJSON struct {
 	BackchannelLogoutURI   string          `json:"backchannel_logout_uri,omitempty"`
 	RequirePAR             bool            `json:"require_pushed_authorization_requests,omitempty"`
 	RequireDPoP            bool            `json:"dpop_bound_access_tokens,omitempty"`
+	// InsecureAssertionAudience is ours.
+	InsecureAssertionAudience bool `json:"insecure_assertion_audience,omitempty"`
 
 	CreatedAt  instant `json:"created_at"`
 	DisabledAt instant `json:"disabled_at,omitzero"`
@@ -52,7 +54,8 @@ func clientOf(a *app.App, c client.Client) clientJSON {
 		RedirectURIs: append([]string{}, c.RedirectURIs...), Scope: scope.String(), AuthMethod: string(c.Method()),
 		ResourceServer: c.ResourceServer, Resources: c.Resources, JWKS: json.RawMessage(c.JWKS), JWKSURI: c.JWKSURI, IDTokenAlgorithm: c.IDTokenAlgorithm,
 		PostLogoutRedirectURIs: c.PostLogoutRedirectURIs, BackchannelLogoutURI: c.BackchannelLogoutURI, RequirePAR: c.RequirePAR, RequireDPoP: c.RequireDPoP,
-		CreatedAt: instant(c.CreatedAt), DisabledAt: instant(c.DisabledAt),
+		InsecureAssertionAudience: c.InsecureAssertionAudience,
+		CreatedAt:                 instant(c.CreatedAt), DisabledAt: instant(c.DisabledAt),
 	}
 }
 
@@ -122,7 +125,7 @@ scheme of its own such as com.example.app:/callback.
 		if reg.Team, err = teamBySlug(ctx, a, slug); err != nil {
 			return err
 		}
-		c, secret, err := a.Registry.AddClient(ctx, reg)
+		c, secret, err := a.Registry.AddClient(ctx, team.CommandLine, reg)
 		if err != nil {
 			return err
 		}
@@ -148,7 +151,7 @@ func newClientList(e *env) *cobra.Command {
 		Short: "List all applications, by name",
 		Args:  takes(),
 		RunE: e.with(func(ctx context.Context, a *app.App, _ []string) error {
-			clients, err := a.Store.Clients(ctx)
+			clients, err := a.Registry.Clients(ctx, team.CommandLine)
 			if err != nil {
 				return fmt.Errorf("list clients: %w", err)
 			}
@@ -183,7 +186,7 @@ func newClientShow(e *env) *cobra.Command {
 }
 
 func findClient(ctx context.Context, a *app.App, id string) (client.Client, error) {
-	c, err := a.Store.Client(ctx, oauth.ClientID(id))
+	c, err := a.Registry.Client(ctx, team.CommandLine, oauth.ClientID(id))
 	if err != nil {
 		return client.Client{}, fmt.Errorf("client %q: %w", id, err)
 	}
@@ -247,6 +250,9 @@ func writeClientOptions(t *tabwriter.Writer, c client.Client) {
 	if c.RequireDPoP {
 		row(t, "requires", "DPoP")
 	}
+	if c.InsecureAssertionAudience {
+		row(t, "insecure", "assertions whose audience is the token endpoint are accepted")
+	}
 }
 
 func newClientUpdate(e *env) *cobra.Command {
@@ -283,7 +289,7 @@ forgets where the keys were; --require-par=false no longer requires it.`,
 			change.Name = &name
 		}
 		return e.with(func(ctx context.Context, a *app.App, args []string) error {
-			c, err := a.Registry.UpdateClient(ctx, oauth.ClientID(args[0]), change)
+			c, err := a.Registry.UpdateClient(ctx, team.CommandLine, oauth.ClientID(args[0]), change)
 			if err != nil {
 				return err
 			}
@@ -306,7 +312,7 @@ it can be replaced everywhere without an outage; the next rotation ends it. With
 	}
 	cmd.Flags().BoolVar(&revokeOld, "revoke-old", false, "end every older secret now")
 	cmd.RunE = e.with(func(ctx context.Context, a *app.App, args []string) error {
-		secret, err := a.Registry.RotateSecret(ctx, oauth.ClientID(args[0]), revokeOld)
+		secret, err := a.Registry.RotateSecret(ctx, team.CommandLine, oauth.ClientID(args[0]), revokeOld)
 		if err != nil {
 			return err
 		}
@@ -329,9 +335,7 @@ func newClientDisable(e *env) *cobra.Command {
 and do not come back.`,
 		Example: "  gatehouse client disable 7kq2m",
 		Args:    takes("CLIENT_ID"),
-		RunE: e.changeClient("disabled", func(ctx context.Context, s client.Store, id oauth.ClientID) error {
-			return s.DisableClient(ctx, id, e.now())
-		}),
+		RunE:    e.changeClient("disabled", (*client.Registry).DisableClient),
 	}
 }
 
@@ -343,7 +347,7 @@ func newClientEnable(e *env) *cobra.Command {
 disabled do not come back.`,
 		Example: "  gatehouse client enable 7kq2m",
 		Args:    takes("CLIENT_ID"),
-		RunE:    e.changeClient("enabled", func(ctx context.Context, s client.Store, id oauth.ClientID) error { return s.EnableClient(ctx, id) }),
+		RunE:    e.changeClient("enabled", (*client.Registry).EnableClient),
 	}
 }
 
@@ -355,18 +359,18 @@ func newClientRemove(e *env) *cobra.Command {
 application for some time, use "gatehouse client disable".`,
 		Example: "  gatehouse client remove 7kq2m",
 		Args:    takes("CLIENT_ID"),
-		RunE:    e.changeClient("removed", func(ctx context.Context, s client.Store, id oauth.ClientID) error { return s.RemoveClient(ctx, id) }),
+		RunE:    e.changeClient("removed", (*client.Registry).RemoveClient),
 	}
 }
 
 // changeClient returns the RunE of a command that changes a client. done is the word for it in the output.
-func (e *env) changeClient(done string, do func(context.Context, client.Store, oauth.ClientID) error) func(*cobra.Command, []string) error {
+func (e *env) changeClient(done string, do func(*client.Registry, context.Context, team.Actor, oauth.ClientID) error) func(*cobra.Command, []string) error {
 	return e.with(func(ctx context.Context, a *app.App, args []string) error {
 		c, err := findClient(ctx, a, args[0])
 		if err != nil {
 			return err
 		}
-		if err := do(ctx, a.Store, c.ID); err != nil {
+		if err := do(a.Registry, ctx, team.CommandLine, c.ID); err != nil {
 			return fmt.Errorf("client %s: %w", c.ID, err)
 		}
 		if again, err := findClient(ctx, a, args[0]); err == nil { // it is gone after client remove
@@ -381,5 +385,5 @@ func teamBySlug(ctx context.Context, a *app.App, slug string) (team.Team, error)
 	if slug == "" {
 		return team.Team{}, nil
 	}
-	return a.Directory.TeamBySlug(ctx, slug)
+	return a.Team.TeamBySlug(ctx, team.CommandLine, slug)
 }

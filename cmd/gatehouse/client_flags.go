@@ -21,6 +21,7 @@ type clientFlags struct {
 	postLogoutRedirectURIs  []string
 	backchannelLogoutURI    string
 	requirePAR, requireDPoP bool
+	insecureAudience        bool
 }
 
 func (f *clientFlags) register(cmd *cobra.Command) {
@@ -36,6 +37,7 @@ func (f *clientFlags) register(cmd *cobra.Command) {
 	flags.StringVar(&f.backchannelLogoutURI, "backchannel-logout-uri", "", "the `URI` to call when a person signs out")
 	flags.BoolVar(&f.requirePAR, "require-par", false, "accept only authorization requests that it pushed (RFC 9126)")
 	flags.BoolVar(&f.requireDPoP, "require-dpop", false, "issue only tokens bound to its DPoP key (RFC 9449)")
+	flags.BoolVar(&f.insecureAudience, "insecure-assertion-audience", false, "also accept assertions (private_key_jwt) for the token endpoint; a server for which one was made can then use it here")
 }
 
 func (f *clientFlags) scope() (oauth.Scope, error) {
@@ -59,6 +61,7 @@ func (f *clientFlags) registration() (client.Registration, error) {
 	reg := client.Registration{
 		RedirectURIs: f.redirectURIs, ResourceServer: f.resourceServer, Resources: f.resources, JWKSURI: f.jwksURI, IDTokenAlgorithm: f.idTokenAlgorithm,
 		PostLogoutRedirectURIs: f.postLogoutRedirectURIs, BackchannelLogoutURI: f.backchannelLogoutURI, RequirePAR: f.requirePAR, RequireDPoP: f.requireDPoP,
+		InsecureAssertionAudience: f.insecureAudience,
 	}
 	var err error
 	if reg.Scope, err = f.scope(); err != nil {
@@ -104,6 +107,9 @@ func (f *clientFlags) change(flags *pflag.FlagSet) (client.Change, error) {
 	}
 	if flags.Changed("require-dpop") {
 		change.RequireDPoP = &f.requireDPoP
+	}
+	if flags.Changed("insecure-assertion-audience") {
+		change.InsecureAssertionAudience = &f.insecureAudience
 	}
 	return change, nil
 }

@@ -105,7 +105,7 @@ func seedDemo(ctx context.Context, a *app.App, file string, at demoAddresses) (d
 // demoComplete reports whether every stored application exists. Applications are created last.
 func demoComplete(ctx context.Context, a *app.App, secrets demoSecrets) (bool, error) {
 	for _, c := range demoClients {
-		_, err := a.Store.Client(ctx, secrets.Clients[c.Name].ID)
+		_, err := a.Registry.Client(ctx, team.CommandLine, secrets.Clients[c.Name].ID)
 		if errors.Is(err, client.ErrNoClient) {
 			return false, nil
 		}
@@ -119,15 +119,15 @@ func demoComplete(ctx context.Context, a *app.App, secrets demoSecrets) (bool, e
 // addDemoPeople adds missing teams and people, and sets a password for people without a stored one.
 func addDemoPeople(ctx context.Context, a *app.App, secrets demoSecrets) error {
 	for _, t := range demoTeams {
-		if _, err := a.Directory.AddTeam(ctx, t.Slug, t.Name); err != nil && !errors.Is(err, team.ErrSlugTaken) {
+		if _, err := a.Team.AddTeam(ctx, team.CommandLine, t.Slug, t.Name); err != nil && !errors.Is(err, team.ErrSlugTaken) {
 			return err
 		}
 	}
 	for _, p := range demoPeople {
-		user, err := a.Directory.AddUser(ctx, p.Email, p.Name, p.Operator)
+		user, err := a.Team.AddUser(ctx, team.CommandLine, p.Email, p.Name, p.Operator)
 		known := errors.Is(err, team.ErrUserTaken) && secrets.Passwords[p.Email] != ""
 		if errors.Is(err, team.ErrUserTaken) {
-			user, err = a.Directory.UserByEmail(ctx, p.Email)
+			user, err = a.Team.UserByEmail(ctx, team.CommandLine, p.Email)
 		}
 		if err != nil {
 			return err
@@ -139,7 +139,7 @@ func addDemoPeople(ctx context.Context, a *app.App, secrets demoSecrets) error {
 			}
 		}
 		for slug, role := range p.Roles {
-			if _, err := a.Directory.AddMember(ctx, slug, p.Email, role); err != nil && !errors.Is(err, team.ErrIsMember) {
+			if _, err := a.Team.AddMember(ctx, team.CommandLine, slug, p.Email, role); err != nil && !errors.Is(err, team.ErrIsMember) {
 				return err
 			}
 		}
@@ -149,7 +149,7 @@ func addDemoPeople(ctx context.Context, a *app.App, secrets demoSecrets) error {
 
 // addDemoClients registers the applications. If an earlier start was interrupted before it stored a secret, that application gets a new one.
 func addDemoClients(ctx context.Context, a *app.App, secrets demoSecrets, at demoAddresses) error {
-	existing, err := a.Store.Clients(ctx)
+	existing, err := a.Registry.Clients(ctx, team.CommandLine)
 	if err != nil {
 		return err
 	}
@@ -175,20 +175,20 @@ func moveDemoClient(ctx context.Context, a *app.App, id oauth.ClientID, redirect
 	if len(redirectURIs) == 0 {
 		return nil
 	}
-	_, err := a.Registry.UpdateClient(ctx, id, client.Change{RedirectURIs: redirectURIs})
+	_, err := a.Registry.UpdateClient(ctx, team.CommandLine, id, client.Change{RedirectURIs: redirectURIs})
 	return err
 }
 
 func addDemoClient(ctx context.Context, a *app.App, c demoClient, at demoAddresses) (demoCredentials, error) {
 	registration := client.Registration{Name: c.Name, Owner: c.Owner, Public: c.Public, Machine: c.Machine, RedirectURIs: at.redirectURIs(c.Name)}
 	if c.Team != "" {
-		t, err := a.Store.TeamBySlug(ctx, c.Team)
+		t, err := a.Team.TeamBySlug(ctx, team.CommandLine, c.Team)
 		if err != nil {
 			return demoCredentials{}, err
 		}
 		registration.Team = t
 	}
-	client, secret, err := a.Registry.AddClient(ctx, registration)
+	client, secret, err := a.Registry.AddClient(ctx, team.CommandLine, registration)
 	if err != nil {
 		return demoCredentials{}, err
 	}
@@ -202,7 +202,7 @@ func adoptDemoClient(ctx context.Context, a *app.App, c client.Client, at demoAd
 	if c.Public {
 		return demoCredentials{ID: c.ID}, nil
 	}
-	secret, err := a.Registry.RotateSecret(ctx, c.ID, true)
+	secret, err := a.Registry.RotateSecret(ctx, team.CommandLine, c.ID, true)
 	return demoCredentials{c.ID, secret.Reveal()}, err
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/app"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/spf13/cobra"
 )
 
@@ -57,7 +58,7 @@ refreshed a token under the grant. Calls of the API are not recorded.`,
 		if err != nil {
 			return err
 		}
-		grants, err := a.Store.Grants(ctx, filter)
+		grants, err := a.Authz.Grants(ctx, team.CommandLine, filter)
 		if err != nil {
 			return fmt.Errorf("list grants: %w", err)
 		}
@@ -79,7 +80,7 @@ refreshed a token under the grant. Calls of the API are not recorded.`,
 func grantFilter(ctx context.Context, a *app.App, email, slug, client string) (authz.GrantFilter, error) {
 	var f authz.GrantFilter
 	if email != "" {
-		u, err := a.Directory.UserByEmail(ctx, email)
+		u, err := a.Team.UserByEmail(ctx, team.CommandLine, email)
 		if err != nil {
 			return f, err
 		}
@@ -107,7 +108,7 @@ team. The person can connect it again.`,
 		Args:    takes("ID"),
 		RunE: e.with(func(ctx context.Context, a *app.App, args []string) error {
 			id := authz.GrantID(args[0])
-			if err := a.Store.RevokeGrant(ctx, id); err != nil {
+			if _, err := a.Authz.EndGrant(ctx, team.CommandLine, id); err != nil {
 				return fmt.Errorf("grant %q: %w", id, err)
 			}
 			return e.showf(struct {

@@ -20,6 +20,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/store/pgtest"
+	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/testscript"
@@ -118,9 +119,9 @@ func opened(t *testing.T, ts *testscript.TestScript) *app.App {
 // scriptConsent saves a person's consent like the consent page: consent EMAIL SLUG CLIENT_ID SCOPE. It sets $GRANT to the grant's id.
 func scriptConsent(t *testing.T, ts *testscript.TestScript, args []string) {
 	a := opened(t, ts)
-	u, err := a.Directory.UserByEmail(t.Context(), args[0])
+	u, err := a.Team.UserByEmail(t.Context(), team.CommandLine, args[0])
 	ts.Check(err)
-	place, err := a.Directory.TeamBySlug(t.Context(), args[1])
+	place, err := a.Team.TeamBySlug(t.Context(), team.CommandLine, args[1])
 	ts.Check(err)
 	now := time.Now()
 	g, err := a.Store.SaveGrant(t.Context(), authz.Grant{

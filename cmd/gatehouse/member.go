@@ -37,7 +37,7 @@ func newMemberAdd(e *env) *cobra.Command {
 	cmd.Flags().StringVar(&role, "role", string(team.Member), "what they may do in the team: admin or member")
 	cmd.RegisterFlagCompletionFunc("role", cobra.FixedCompletions([]string{string(team.Admin), string(team.Member)}, cobra.ShellCompDirectiveNoFileComp))
 	cmd.RunE = e.with(func(ctx context.Context, a *app.App, args []string) error {
-		m, err := a.Directory.AddMember(ctx, args[0], args[1], team.Role(role))
+		m, err := a.Team.AddMember(ctx, team.CommandLine, args[0], args[1], team.Role(role))
 		if err != nil {
 			return err
 		}
@@ -54,7 +54,7 @@ func newMemberList(e *env) *cobra.Command {
 		Example: "  gatehouse member list acme",
 		Args:    takes("SLUG"),
 		RunE: e.with(func(ctx context.Context, a *app.App, args []string) error {
-			people, err := a.Directory.Members(ctx, args[0])
+			people, err := a.Team.Members(ctx, team.CommandLine, args[0])
 			if err != nil {
 				return err
 			}
@@ -81,7 +81,7 @@ access at once. Their other teams do not change.`,
 		Example: "  gatehouse member remove acme ada@example.com",
 		Args:    takes("SLUG", "EMAIL"),
 		RunE: e.with(func(ctx context.Context, a *app.App, args []string) error {
-			if err := a.Directory.RemoveMember(ctx, args[0], args[1]); err != nil {
+			if err := a.Team.RemoveMember(ctx, team.CommandLine, args[0], args[1]); err != nil {
 				return err
 			}
 			email := team.NormalizeEmail(args[1])

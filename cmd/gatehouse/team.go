@@ -49,7 +49,7 @@ hyphens between them.`,
 	cmd.Flags().StringVar(&name, "name", "", "the team's `NAME`, as pages show it")
 	cmd.MarkFlagRequired("name")
 	cmd.RunE = e.with(func(ctx context.Context, a *app.App, args []string) error {
-		t, err := a.Directory.AddTeam(ctx, args[0], name)
+		t, err := a.Team.AddTeam(ctx, team.CommandLine, args[0], name)
 		if err != nil {
 			return err
 		}
@@ -64,7 +64,7 @@ func newTeamList(e *env) *cobra.Command {
 		Short: "List all teams, by slug",
 		Args:  takes(),
 		RunE: e.with(func(ctx context.Context, a *app.App, _ []string) error {
-			teams, err := a.Directory.Store.Teams(ctx)
+			teams, err := a.Team.All(ctx, team.CommandLine)
 			if err != nil {
 				return fmt.Errorf("list teams: %w", err)
 			}
@@ -102,7 +102,7 @@ of this team.`,
 		return takes("SLUG")(cmd, args)
 	}
 	cmd.RunE = e.with(func(ctx context.Context, a *app.App, args []string) error {
-		t, err := a.Directory.RenameTeam(ctx, args[0], slug, name)
+		t, err := a.Team.RenameTeam(ctx, team.CommandLine, args[0], slug, name)
 		if err != nil {
 			return err
 		}
@@ -121,7 +121,7 @@ same slug gets nothing back.`,
 		Example: "  gatehouse team remove acme",
 		Args:    takes("SLUG"),
 		RunE: e.with(func(ctx context.Context, a *app.App, args []string) error {
-			t, err := a.Directory.RemoveTeam(ctx, args[0])
+			t, err := a.Team.RemoveTeam(ctx, team.CommandLine, args[0])
 			if err != nil {
 				return err
 			}
@@ -143,12 +143,12 @@ try to connect it see the reason. Blocking it again replaces the reason.`,
 	cmd.Flags().StringVar(&reason, "reason", "", "the reason, a `TEXT` that the team's members see")
 	cmd.MarkFlagRequired("reason")
 	cmd.RunE = e.with(func(ctx context.Context, a *app.App, args []string) error {
-		t, err := a.Directory.TeamBySlug(ctx, args[0])
+		t, err := a.Team.TeamBySlug(ctx, team.CommandLine, args[0])
 		if err != nil {
 			return err
 		}
 		id := oauth.ClientID(args[1])
-		if err := a.Govern.Block(ctx, t.ID, id, reason); err != nil {
+		if err := a.Govern.Block(ctx, team.CommandLine, t.ID, id, reason); err != nil {
 			return err
 		}
 		return e.showf(blockJSON{Team: t.Slug, ClientID: id, Reason: reason}, "team %s blocks %s", t.Slug, id)
@@ -165,12 +165,12 @@ blocked do not come back.`,
 		Example: "  gatehouse team unblock acme 7kq2m",
 		Args:    takes("SLUG", "CLIENT_ID"),
 		RunE: e.with(func(ctx context.Context, a *app.App, args []string) error {
-			t, err := a.Directory.TeamBySlug(ctx, args[0])
+			t, err := a.Team.TeamBySlug(ctx, team.CommandLine, args[0])
 			if err != nil {
 				return err
 			}
 			id := oauth.ClientID(args[1])
-			if err := a.Store.Unblock(ctx, t.ID, id); err != nil {
+			if err := a.Govern.Unblock(ctx, team.CommandLine, t.ID, id); err != nil {
 				return fmt.Errorf("unblock %s in team %s: %w", id, t.Slug, err)
 			}
 			return e.showf(blockJSON{Team: t.Slug, ClientID: id}, "team %s no longer blocks %s", t.Slug, id)
@@ -185,11 +185,11 @@ func newTeamBlocks(e *env) *cobra.Command {
 		Example: "  gatehouse team blocks acme",
 		Args:    takes("SLUG"),
 		RunE: e.with(func(ctx context.Context, a *app.App, args []string) error {
-			t, err := a.Directory.TeamBySlug(ctx, args[0])
+			t, err := a.Team.TeamBySlug(ctx, team.CommandLine, args[0])
 			if err != nil {
 				return err
 			}
-			blocks, err := a.Store.Blocks(ctx, t.ID)
+			blocks, err := a.Govern.Blocks(ctx, team.CommandLine, t.ID)
 			if err != nil {
 				return fmt.Errorf("list blocks of team %s: %w", t.Slug, err)
 			}

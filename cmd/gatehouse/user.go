@@ -66,7 +66,7 @@ can read arguments.`,
 			}
 		}
 		return e.with(func(ctx context.Context, a *app.App, args []string) error {
-			u, err := a.Directory.AddUser(ctx, args[0], name, operator)
+			u, err := a.Team.AddUser(ctx, team.CommandLine, args[0], name, operator)
 			if err != nil {
 				return err
 			}
@@ -87,7 +87,7 @@ func newUserList(e *env) *cobra.Command {
 		Short: "List all people, by e-mail",
 		Args:  takes(),
 		RunE: e.with(func(ctx context.Context, a *app.App, _ []string) error {
-			users, err := a.Directory.Store.Users(ctx)
+			users, err := a.Team.Users(ctx, team.CommandLine)
 			if err != nil {
 				return fmt.Errorf("list users: %w", err)
 			}
@@ -118,7 +118,7 @@ grants end at once, and do not come back.`,
 		Example: "  gatehouse user disable ada@example.com",
 		Args:    takes("EMAIL"),
 		RunE: e.with(func(ctx context.Context, a *app.App, args []string) error {
-			u, err := a.Directory.DisableUser(ctx, args[0])
+			u, err := a.Team.DisableUser(ctx, team.CommandLine, args[0])
 			if err != nil {
 				return err
 			}
@@ -136,7 +136,7 @@ disabled do not come back: they have to connect their applications again.`,
 		Example: "  gatehouse user enable ada@example.com",
 		Args:    takes("EMAIL"),
 		RunE: e.with(func(ctx context.Context, a *app.App, args []string) error {
-			u, err := a.Directory.EnableUser(ctx, args[0])
+			u, err := a.Team.EnableUser(ctx, team.CommandLine, args[0])
 			if err != nil {
 				return err
 			}
@@ -157,7 +157,7 @@ sessions. Their grants stay.`,
 	cmd.Flags().Bool("password-stdin", false, "read the password from standard input (required)")
 	cmd.MarkFlagRequired("password-stdin")
 	cmd.RunE = e.with(func(ctx context.Context, a *app.App, args []string) error {
-		u, err := a.Directory.UserByEmail(ctx, args[0])
+		u, err := a.Team.UserByEmail(ctx, team.CommandLine, args[0])
 		if err != nil {
 			return err
 		}

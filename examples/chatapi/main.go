@@ -28,33 +28,60 @@ func main() {
 	}
 }
 
-func run(ctx context.Context) error {
-	issuer := flag.String("issuer", "http://localhost:8000", "the `URL` of the authorization server")
-	listen := flag.String("listen", "localhost:8002", "the `ADDRESS` to listen on")
-	publicURL := flag.String("public-url", "", "the public `URL` of this API (default http://ADDRESS)")
-	audience := flag.String("audience", "", "the required aud of tokens (default the issuer)")
-	bound := flag.Duration("revocation-bound", 5*time.Second, "how long a revoked token may be accepted")
-	docsClient := flag.String("docs-client-id", "", "the client id of the public client for the page \"Try it\"")
-	flag.Parse()
-	if *publicURL == "" {
-		*publicURL = "http://" + *listen
-		if strings.HasPrefix(*listen, ":") {
-			*publicURL = "http://localhost" + *listen
+// options are the flags.
+type options struct {
+	issuer, listen, publicURL, audience, docsClient string
+	bound                                           time.Duration
+	requireEndedList                                bool
+}
+
+func parse(args []string) (o options, err error) {
+	flags := flag.NewFlagSet("chatapi", flag.ExitOnError)
+	flags.StringVar(&o.issuer, "issuer", "http://localhost:8000", "the `URL` of the authorization server")
+	flags.StringVar(&o.listen, "listen", "localhost:8002", "the `ADDRESS` to listen on")
+	flags.StringVar(&o.publicURL, "public-url", "", "the public `URL` of this API, for which clients may request tokens (default http://ADDRESS)")
+	flags.StringVar(&o.audience, "audience", "", "the required aud of tokens, if it is not the public URL (default the issuer)")
+	flags.DurationVar(&o.bound, "revocation-bound", 5*time.Second, "how long a revoked token may be accepted")
+	flags.BoolVar(&o.requireEndedList, "require-ended-list", false, "answer 503 if the authorization server does not publish which tokens were revoked")
+	flags.StringVar(&o.docsClient, "docs-client-id", "", "the client id of the public client for the page \"Try it\"")
+	err = flags.Parse(args)
+	if o.publicURL == "" {
+		o.publicURL = "http://" + o.listen
+		if strings.HasPrefix(o.listen, ":") {
+			o.publicURL = "http://localhost" + o.listen
 		}
 	}
-	*publicURL = strings.TrimSuffix(*publicURL, "/")
-	guard, err := resourceserver.New(ctx, *issuer, resourceserver.Options{
-		Audience: *audience, PublicURL: *publicURL, RevocationBound: *bound, Name: "Example API", Documentation: *publicURL + "/api/docs/",
+	o.publicURL = strings.TrimSuffix(o.publicURL, "/")
+	return o, err
+}
+
+// handler serves the API, its documentation and its metadata.
+func (o options) handler(ctx context.Context) (http.Handler, error) {
+	guard, err := resourceserver.New(ctx, o.issuer, resourceserver.Options{
+		Audience: o.audience, PublicURL: o.publicURL, RevocationBound: o.bound, RequireEndedList: o.requireEndedList,
+		Name: "Example API", Documentation: o.publicURL + "/api/docs/",
 	})
+	if err != nil {
+		return nil, err
+	}
+	mux := http.NewServeMux()
+	chats := api.New(api.Config{Issuer: o.issuer, PublicURL: o.publicURL, DocsClientID: o.docsClient, Guard: guard})
+	mux.Handle("/api/", chats)
+	mux.Handle("/.well-known/", chats)
+	mux.Handle("/{$}", http.RedirectHandler("/api/docs/", http.StatusSeeOther))
+	return mux, nil
+}
+
+func run(ctx context.Context) error {
+	o, err := parse(os.Args[1:])
 	if err != nil {
 		return err
 	}
-	handler := http.NewServeMux()
-	chats := api.New(api.Config{Issuer: *issuer, PublicURL: *publicURL, DocsClientID: *docsClient, Guard: guard})
-	handler.Handle("/api/", chats)
-	handler.Handle("/.well-known/", chats)
-	handler.Handle("/{$}", http.RedirectHandler("/api/docs/", http.StatusSeeOther))
-	server := &http.Server{Addr: *listen, Handler: handler, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute}
+	handler, err := o.handler(ctx)
+	if err != nil {
+		return err
+	}
+	server := &http.Server{Addr: o.listen, Handler: handler, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute}
 	done := make(chan struct{})
 	context.AfterFunc(ctx, func() {
 		defer close(done)
@@ -62,7 +89,7 @@ func run(ctx context.Context) error {
 		defer cancel()
 		server.Shutdown(bounded)
 	})
-	fmt.Printf("The API documentation is at %s/api/docs/\n", *publicURL)
+	fmt.Printf("The API documentation is at %s/api/docs/\n", o.publicURL)
 	if err := server.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/gatehouse-auth/gatehouse/internal/client"
+	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -18,7 +19,7 @@ func TestTenThousandAbandonedSignInsLeaveNoRow(t *testing.T) {
 	cfg := testConfig(t)
 	a := open(t, cfg, Deps{Log: slog.New(slog.DiscardHandler)})
 	const callback = "https://app.example/callback"
-	client, _, err := a.Registry.AddClient(t.Context(), client.Registration{Name: "App", RedirectURIs: []string{callback}})
+	client, _, err := a.Registry.AddClient(t.Context(), team.CommandLine, client.Registration{Name: "App", RedirectURIs: []string{callback}})
 	if err != nil {
 		t.Fatal(err)
 	}

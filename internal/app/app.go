@@ -42,16 +42,16 @@ type Deps struct {
 
 // App is the parts of one Gatehouse on one database.
 type App struct {
-	Config    Config
-	Log       *slog.Logger
-	Store     *store.DB
-	Keys      *token.Keyring
-	Directory *team.Directory
-	Authn     *authn.Authenticator
-	Authz     *authz.Server
-	Registry  *client.Registry
-	Govern    *govern.Service
-	API       http.Handler // mounted at /api/, for the demo; set it before Handler is called first
+	Config   Config
+	Log      *slog.Logger
+	Store    *store.DB
+	Keys     *token.Keyring
+	Team     *team.Service
+	Authn    *authn.Authenticator
+	Authz    *authz.Server
+	Registry *client.Registry
+	Govern   *govern.Service
+	API      http.Handler // mounted at /api/, for the demo; set it before Handler is called first
 
 	now      func() time.Time
 	mail     func(context.Context, Mail) error // nil: no e-mail is sent
@@ -108,7 +108,7 @@ func (a *App) assemble(ctx context.Context, deps Deps) error {
 		return fmt.Errorf("open the keys: %w", err)
 	}
 	cfg := a.Config
-	a.Directory = &team.Directory{Store: a.Store, Now: a.now}
+	a.Team = &team.Service{People: a.Store, Teams: a.Store, Audit: a.Store, Now: a.now}
 	a.Registry = &client.Registry{Store: a.Store, Catalogue: cfg.Scopes, Now: a.now}
 	a.Govern = &govern.Service{Store: a.Store, Clients: a.Store, Now: a.now}
 	a.Authn = authn.New(a.Store, a.Keys, a.now, authn.Options{
@@ -149,7 +149,7 @@ func (a *App) newHandler() http.Handler {
 		APIDocs:        a.Config.APIDocsURL,
 		Authz:          a.Authz,
 		Authn:          a.Authn,
-		Directory:      a.Directory,
+		Directory:      a.Team,
 		Store:          a.Store,
 		Keys:           a.Keys,
 		Audit:          a.Store,

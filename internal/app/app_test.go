@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/store/pgtest"
+	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 )
 
@@ -244,7 +245,7 @@ func TestStatementsAreCountedAndPassedOn(t *testing.T) {
 	var mu sync.Mutex
 	seen := map[string]int{}
 	a := open(t, testConfig(t), Deps{Observe: func(s string) { mu.Lock(); seen[s]++; mu.Unlock() }})
-	if _, err := a.Directory.AddTeam(t.Context(), "acme", "Acme"); err != nil {
+	if _, err := a.Team.AddTeam(t.Context(), team.CommandLine, "acme", "Acme"); err != nil {
 		t.Fatal(err)
 	}
 	mu.Lock()

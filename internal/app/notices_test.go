@@ -59,14 +59,14 @@ func connect(t *testing.T, a *App, reg client.Registration) connection {
 			t.Fatal(err)
 		}
 	}
-	c.user, err = a.Directory.AddUser(t.Context(), "ann@example.com", "Ann Lee", false)
+	c.user, err = a.Team.AddUser(t.Context(), team.CommandLine, "ann@example.com", "Ann Lee", false)
 	must()
-	c.team, err = a.Directory.AddTeam(t.Context(), "acme", "Acme")
+	c.team, err = a.Team.AddTeam(t.Context(), team.CommandLine, "acme", "Acme")
 	must()
-	_, err = a.Directory.AddMember(t.Context(), "acme", "ann@example.com", team.Member)
+	_, err = a.Team.AddMember(t.Context(), team.CommandLine, "acme", "ann@example.com", team.Member)
 	must()
 	reg.Name, reg.Owner, reg.RedirectURIs = "Weather Bot", "Weather Inc.", []string{"https://weather.example/cb"}
-	c.client, _, err = a.Registry.AddClient(t.Context(), reg)
+	c.client, _, err = a.Registry.AddClient(t.Context(), team.CommandLine, reg)
 	must()
 	c.grant, err = a.Store.SaveGrant(t.Context(), authz.Grant{
 		ID: authz.GrantID(token.NewID()), User: c.user.ID, Client: c.client.ID, Team: c.team.ID,

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/gatehouse-auth/gatehouse/internal/client"
+	"github.com/gatehouse-auth/gatehouse/internal/team"
 )
 
 // A state of 4 KiB comes back from the sign-in page although it travels sealed in an address, whose length is limited, and although what stands for
@@ -17,7 +18,7 @@ import (
 func TestLongestStateComesBackWhateverItIsMadeOf(t *testing.T) {
 	a := open(t, testConfig(t), Deps{})
 	const callback = "https://app.example/callback"
-	client, _, err := a.Registry.AddClient(t.Context(), client.Registration{Name: "App", RedirectURIs: []string{callback}})
+	client, _, err := a.Registry.AddClient(t.Context(), team.CommandLine, client.Registration{Name: "App", RedirectURIs: []string{callback}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,7 +48,7 @@ func TestLongestStateComesBackWhateverItIsMadeOf(t *testing.T) {
 func TestLongestStateOfASignOutFitsAnAddress(t *testing.T) {
 	a := open(t, testConfig(t), Deps{})
 	const after = "https://app.example/bye"
-	client, _, err := a.Registry.AddClient(t.Context(), client.Registration{
+	client, _, err := a.Registry.AddClient(t.Context(), team.CommandLine, client.Registration{
 		Name: "App", RedirectURIs: []string{"https://app.example/callback"}, PostLogoutRedirectURIs: []string{after},
 	})
 	if err != nil {

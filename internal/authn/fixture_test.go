@@ -101,8 +101,8 @@ func (h *house) authenticator(s dataStore, opts authn.Options) *authn.Authentica
 
 func (h *house) addUser(email, name string) team.User {
 	h.t.Helper()
-	d := team.Directory{Store: h.db, Now: h.clock.now}
-	u, err := d.AddUser(h.t.Context(), email, name, false)
+	d := team.Service{People: h.db, Teams: h.db, Now: h.clock.now}
+	u, err := d.AddUser(h.t.Context(), team.CommandLine, email, name, false)
 	if err != nil {
 		h.t.Fatal(err)
 	}

@@ -58,8 +58,12 @@ func (o outlook) approved(chosen team.ID) (Standing, bool) {
 	return Standing{}, false
 }
 
-// Cancel is the answer of a person who does not agree. A refusal of what a consent page showed is recorded; the error is that it could not be.
+// Cancel is the answer of a person who does not agree. A client or a redirect URI that is no longer what Begin found is a *PageError:
+// nobody is sent there. A refusal of what a consent page showed is recorded; the error is that it could not be.
 func (s *Server) Cancel(ctx context.Context, r Request) (oauth.AuthorizationResponse, error) {
+	if _, err := s.verified(ctx, r); err != nil {
+		return oauth.AuthorizationResponse{}, err
+	}
 	response := s.response(r.AuthorizationRequest)
 	response.Err = oauth.AccessDenied.Errorf("the person did not agree")
 	if r.ShownTo == "" {

@@ -244,7 +244,7 @@ func (w *world) used() string {
 func TestAttackTellingCodesApart(t *testing.T) {
 	w := onSQLite(t)
 	dead, expired, foreign := w.connect(w.app, w.red), w.connect(w.app, w.blue), w.connect(w.public, w.blue)
-	w.ok(w.directory.RemoveMember(w.ctx(), "red", w.ada.Email))
+	w.ok(w.directory.RemoveMember(w.ctx(), team.CommandLine, "red", w.ada.Email))
 	answers := map[string]bool{}
 	try := func(code string) {
 		_, err := w.redeem(w.app, code)
@@ -269,13 +269,16 @@ func TestAttackCodeOutlivesItsReason(t *testing.T) {
 		end  func(w *world) error
 		want oauth.Code
 	}{
-		"membership ended":   {func(w *world) error { return w.directory.RemoveMember(w.ctx(), "red", w.ada.Email) }, oauth.InvalidGrant},
+		"membership ended":   {func(w *world) error { return w.directory.RemoveMember(w.ctx(), team.CommandLine, "red", w.ada.Email) }, oauth.InvalidGrant},
 		"left and came back": {func(w *world) error { w.leaveAndReturn(); return nil }, oauth.InvalidGrant},
-		"person disabled":    {func(w *world) error { _, err := w.directory.DisableUser(w.ctx(), w.ada.Email); return err }, oauth.InvalidGrant},
+		"person disabled": {func(w *world) error {
+			_, err := w.directory.DisableUser(w.ctx(), team.CommandLine, w.ada.Email)
+			return err
+		}, oauth.InvalidGrant},
 		"person disabled and enabled": {func(w *world) error {
-			_, err := w.directory.DisableUser(w.ctx(), w.ada.Email)
+			_, err := w.directory.DisableUser(w.ctx(), team.CommandLine, w.ada.Email)
 			w.ok(err)
-			_, err = w.directory.EnableUser(w.ctx(), w.ada.Email)
+			_, err = w.directory.EnableUser(w.ctx(), team.CommandLine, w.ada.Email)
 			return err
 		}, oauth.InvalidGrant},
 		"client disabled": {func(w *world) error { return w.db.DisableClient(w.ctx(), w.app.ID, w.clock.now()) }, oauth.InvalidClient},
@@ -285,19 +288,19 @@ func TestAttackCodeOutlivesItsReason(t *testing.T) {
 		}, oauth.InvalidGrant},
 		"client removed": {func(w *world) error { return w.db.RemoveClient(w.ctx(), w.app.ID) }, oauth.InvalidClient},
 		"client blocked by the team": {func(w *world) error {
-			return w.govern.Block(w.ctx(), w.red.ID, w.app.ID, "no")
+			return w.govern.Block(w.ctx(), team.CommandLine, w.red.ID, w.app.ID, "no")
 		}, oauth.InvalidGrant},
 		"client blocked and unblocked": {func(w *world) error {
-			w.ok(w.govern.Block(w.ctx(), w.red.ID, w.app.ID, "no"))
+			w.ok(w.govern.Block(w.ctx(), team.CommandLine, w.red.ID, w.app.ID, "no"))
 			return w.db.Unblock(w.ctx(), w.red.ID, w.app.ID)
 		}, oauth.InvalidGrant},
 		"scope taken from the client": {func(w *world) error {
-			_, err := w.registry.UpdateClient(w.ctx(), w.app.ID, client.Change{Scope: oauth.Scope{"chatbot:read"}})
+			_, err := w.registry.UpdateClient(w.ctx(), team.CommandLine, w.app.ID, client.Change{Scope: oauth.Scope{"chatbot:read"}})
 			return err
 		}, oauth.InvalidGrant},
-		"team removed": {func(w *world) error { _, err := w.directory.RemoveTeam(w.ctx(), "red"); return err }, oauth.InvalidGrant},
+		"team removed": {func(w *world) error { _, err := w.directory.RemoveTeam(w.ctx(), team.CommandLine, "red"); return err }, oauth.InvalidGrant},
 		"team removed, its slug used again": {func(w *world) error {
-			_, err := w.directory.RemoveTeam(w.ctx(), "red")
+			_, err := w.directory.RemoveTeam(w.ctx(), team.CommandLine, "red")
 			w.ok(err)
 			w.addTeam("red", "Another Red")
 			w.join("red", w.ada)
@@ -326,7 +329,7 @@ func TestAttackCodeOutlivesItsReason(t *testing.T) {
 
 func (w *world) leaveAndReturn() {
 	w.Helper()
-	w.ok(w.directory.RemoveMember(w.ctx(), "red", w.ada.Email))
+	w.ok(w.directory.RemoveMember(w.ctx(), team.CommandLine, "red", w.ada.Email))
 	w.join("red", w.ada)
 }
 
@@ -342,7 +345,7 @@ func (w *world) revokeAll() error {
 func TestAttackOtherTeam(t *testing.T) {
 	w := onSQLite(t)
 	red, blue := w.connect(w.app, w.red), w.connect(w.app, w.blue)
-	_, err := w.directory.RemoveTeam(w.ctx(), "red")
+	_, err := w.directory.RemoveTeam(w.ctx(), team.CommandLine, "red")
 	w.ok(err)
 	w.rename("blue", "red")
 	_, err = w.redeem(w.app, red)
@@ -429,7 +432,7 @@ func TestAttackRedemptionRacesTheEndOfAMembership(t *testing.T) {
 			var done sync.WaitGroup
 			done.Go(func() { w.redeem(w.app, code) })
 			done.Go(func() {
-				if err := w.directory.RemoveMember(w.ctx(), "red", w.ada.Email); err != nil {
+				if err := w.directory.RemoveMember(w.ctx(), team.CommandLine, "red", w.ada.Email); err != nil {
 					t.Error(err)
 				}
 			})

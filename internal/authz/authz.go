@@ -185,6 +185,7 @@ type GrantStore interface {
 	// SaveGrant creates the grant of (user, client, team), or adds g.Scope to the one there is, whose id and CreatedAt stay. It returns the grant as saved.
 	// ErrNotLive when the person is disabled or no member, the client disabled, gone or another team's, or blocked by the team.
 	SaveGrant(ctx context.Context, g Grant) (Grant, error)
+	Grant(ctx context.Context, id GrantID) (GrantDetail, error)       // ErrNoGrant
 	Grants(ctx context.Context, f GrantFilter) ([]GrantDetail, error) // newest first
 	RevokeGrant(ctx context.Context, id GrantID) error                // with its families; ErrNoGrant
 }

@@ -130,11 +130,8 @@ func (s *Server) hinted(client client.Client, hint string) (team.UserID, error) 
 
 // recheck is Begin's checks again, for a request that was sealed a while ago: its client may have been changed since.
 func (s *Server) recheck(ctx context.Context, r Request) (client.Client, error) {
-	c, err := s.enabledClient(ctx, oauth.ClientID(r.ClientID))
+	c, err := s.verified(ctx, r)
 	if err != nil {
-		return c, err
-	}
-	if err := checkRedirectURI(c, r.RedirectURI); err != nil {
 		return c, err
 	}
 	if _, err = c.ResolveScope(s.opts.Catalogue, r.Scope); err == nil {
@@ -144,6 +141,16 @@ func (s *Server) recheck(ctx context.Context, r Request) (client.Client, error) 
 		return c, s.redirect(r.AuthorizationRequest, err)
 	}
 	return c, nil
+}
+
+// verified is the client of a request, if it and its redirect URI still are what they were: without that, nothing may be redirected.
+// Every step after Begin asks here, since an operator may disable a client or take a URI away while the person decides.
+func (s *Server) verified(ctx context.Context, r Request) (client.Client, error) {
+	c, err := s.enabledClient(ctx, oauth.ClientID(r.ClientID))
+	if err != nil {
+		return c, err
+	}
+	return c, checkRedirectURI(c, r.RedirectURI)
 }
 
 // checkRedirectURI is a *PageError unless the URI is one of the client's.

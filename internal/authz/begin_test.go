@@ -10,6 +10,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
 	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 	"github.com/google/go-cmp/cmp"
 )
@@ -180,7 +181,7 @@ func TestSealedRequestIsCheckedAgain(t *testing.T) {
 		"disabled": func(w *world) error { return w.db.DisableClient(w.ctx(), w.app.ID, w.clock.now()) },
 		"removed":  func(w *world) error { return w.db.RemoveClient(w.ctx(), w.app.ID) },
 		"another redirect URI": func(w *world) error {
-			_, err := w.registry.UpdateClient(w.ctx(), w.app.ID, client.Change{RedirectURIs: []string{"https://app.example/new"}})
+			_, err := w.registry.UpdateClient(w.ctx(), team.CommandLine, w.app.ID, client.Change{RedirectURIs: []string{"https://app.example/new"}})
 			return err
 		},
 	} {
@@ -212,7 +213,7 @@ func TestSealedRequestIsCheckedAgain(t *testing.T) {
 		w := onSQLite(t)
 		session := w.session(w.ada)
 		n := w.page(params(w.app), session)
-		_, err := w.registry.UpdateClient(w.ctx(), w.app.ID, client.Change{Scope: oauth.Scope{"chatbot:read"}})
+		_, err := w.registry.UpdateClient(w.ctx(), team.CommandLine, w.app.ID, client.Change{Scope: oauth.Scope{"chatbot:read"}})
 		w.ok(err)
 		_, err = w.server.Approve(w.ctx(), w.sealed(n.Request), session, w.red.ID)
 		wantRedirect(t, err, oauth.InvalidScope)

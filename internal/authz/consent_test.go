@@ -2,11 +2,13 @@ package authz_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/scope"
 	"github.com/gatehouse-auth/gatehouse/internal/store/storetest"
@@ -24,7 +26,7 @@ func teamIDs(choices []authz.TeamChoice) (ids []team.ID) {
 func TestConsentPageShowsWhatIsAsked(t *testing.T) {
 	w := onSQLite(t)
 	w.connect(w.app, w.blue, "scope", "chatbot:read")
-	w.ok(w.govern.Block(w.ctx(), w.red.ID, w.app.ID, "not reviewed yet"))
+	w.ok(w.govern.Block(w.ctx(), team.CommandLine, w.red.ID, w.app.ID, "not reviewed yet"))
 	n := w.page(params(w.app, "scope", "session:write chatbot:read"), w.session(w.ada))
 
 	if diff := cmp.Diff([]scope.Info{catalogue[0], catalogue[2]}, n.Asked); diff != "" {
@@ -124,20 +126,20 @@ func TestApprovalWithoutConsentToThis(t *testing.T) {
 			return w.approve(n.Request, w.session(w.ada), w.addTeam("green", "Green").ID)
 		}, authz.Consent},
 		{"a team they left meanwhile", nil, func(w *world, n authz.Next) authz.Next {
-			w.ok(w.directory.RemoveMember(w.ctx(), "blue", w.ada.Email))
+			w.ok(w.directory.RemoveMember(w.ctx(), team.CommandLine, "blue", w.ada.Email))
 			return w.approve(n.Request, w.session(w.ada), w.blue.ID)
 		}, authz.Consent},
 		{"every team left meanwhile", nil, func(w *world, n authz.Next) authz.Next {
-			w.ok(w.directory.RemoveMember(w.ctx(), "blue", w.ada.Email))
-			w.ok(w.directory.RemoveMember(w.ctx(), "red", w.ada.Email))
+			w.ok(w.directory.RemoveMember(w.ctx(), team.CommandLine, "blue", w.ada.Email))
+			w.ok(w.directory.RemoveMember(w.ctx(), team.CommandLine, "red", w.ada.Email))
 			return w.approve(n.Request, w.session(w.ada), w.blue.ID)
 		}, authz.NoTeam},
 		{"blocked meanwhile", nil, func(w *world, n authz.Next) authz.Next {
-			w.ok(w.govern.Block(w.ctx(), w.blue.ID, w.app.ID, "no"))
+			w.ok(w.govern.Block(w.ctx(), team.CommandLine, w.blue.ID, w.app.ID, "no"))
 			return w.approve(n.Request, w.session(w.ada), w.blue.ID)
 		}, authz.Consent},
 		{"the fixed team blocked meanwhile", []string{"team", "blue"}, func(w *world, n authz.Next) authz.Next {
-			w.ok(w.govern.Block(w.ctx(), w.blue.ID, w.app.ID, "no"))
+			w.ok(w.govern.Block(w.ctx(), team.CommandLine, w.blue.ID, w.app.ID, "no"))
 			return w.approve(n.Request, w.session(w.ada), w.blue.ID)
 		}, authz.Consent},
 		{"the fixed team's slug now another team's", []string{"team", "blue"}, func(w *world, n authz.Next) authz.Next {
@@ -170,7 +172,7 @@ func TestApprovalWithoutConsentToThis(t *testing.T) {
 
 func (w *world) rename(slug, newSlug string) {
 	w.Helper()
-	_, err := w.directory.RenameTeam(w.ctx(), slug, newSlug, "")
+	_, err := w.directory.RenameTeam(w.ctx(), team.CommandLine, slug, newSlug, "")
 	w.ok(err)
 }
 
@@ -215,7 +217,7 @@ func TestOnlyTeamIsStated(t *testing.T) {
 	}
 	// Moved to another team while the page was open: that is not what it stated.
 	w.join("red", w.bob)
-	w.ok(w.directory.RemoveMember(w.ctx(), "blue", w.bob.Email))
+	w.ok(w.directory.RemoveMember(w.ctx(), team.CommandLine, "blue", w.bob.Email))
 	if n := w.approve(page.Request, session, ""); n.Step != authz.Consent || n.Teams[0].Team.ID != w.red.ID {
 		t.Errorf("step %v for %+v, want Consent for red", n.Step, n.Teams)
 	}
@@ -228,7 +230,7 @@ type leaveBeforeSave struct {
 }
 
 func (s leaveBeforeSave) SaveGrant(ctx context.Context, g authz.Grant) (authz.Grant, error) {
-	s.w.ok(s.w.directory.RemoveMember(ctx, "blue", s.w.ada.Email))
+	s.w.ok(s.w.directory.RemoveMember(ctx, team.CommandLine, "blue", s.w.ada.Email))
 	return s.GrantStore.SaveGrant(ctx, g)
 }
 
@@ -252,6 +254,28 @@ func TestCancel(t *testing.T) {
 	cancelled, err := w.server.Cancel(w.ctx(), w.sealed(w.begin(params(w.app))))
 	w.ok(err)
 	wantRedirect(t, &authz.RedirectError{Response: cancelled}, oauth.AccessDenied)
+}
+
+// RFC 9700 §4.11: a redirect URI that was taken away, or whose client was, receives nothing from then on, also not the error of a person who cancels.
+func TestAttackOpenRedirectionByCancel(t *testing.T) {
+	for name, end := range map[string]func(w *world) error{
+		"client disabled": func(w *world) error { return w.db.DisableClient(w.ctx(), w.app.ID, w.clock.now()) },
+		"client removed":  func(w *world) error { return w.db.RemoveClient(w.ctx(), w.app.ID) },
+		"redirect URI replaced": func(w *world) error {
+			_, err := w.registry.UpdateClient(w.ctx(), team.CommandLine, w.app.ID, client.Change{RedirectURIs: []string{"https://app.example/other"}})
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := onSQLite(t)
+			request := w.sealed(w.begin(params(w.app)))
+			w.ok(end(w))
+			answer, err := w.server.Cancel(w.ctx(), request)
+			if _, ok := errors.AsType[*authz.PageError](err); !ok {
+				t.Errorf("answer %+v, error %v; want a *PageError", answer, err)
+			}
+		})
+	}
 }
 
 func TestPromptNoneErrorsTravel(t *testing.T) {

@@ -8,9 +8,9 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"sync"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/internal/flight"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 )
 
@@ -24,12 +24,10 @@ const (
 	endedTagLifetime = endedLifetime / 2
 )
 
-// endedList is the newest list and when it was made. The lock is held while a list is made, so that any number of callers cost one query and one signature.
-type endedList struct {
-	mu     sync.Mutex
-	jwt    []byte
-	etag   string
-	madeAt time.Time
+// signedList is the list as it is handed out.
+type signedList struct {
+	jwt  []byte
+	etag string
 }
 
 // ended is what the list says: whatever was issued under these is dead, although it has not expired.
@@ -42,18 +40,22 @@ type ended struct {
 
 // EndedList is the signed list of what has ended and might still be believed, for resource servers that poll it, with its ETag: docs/adr/0002-ended-list.md.
 // It is made at most once a second. The ETag stays the same for a while as long as nothing ends, so most polls are answered with 304.
+// While the database does not answer, polls get the last list until that expires.
 func (s *Server) EndedList(ctx context.Context) (jwt []byte, etag string, err error) {
-	l := &s.ended
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	list, err := s.ended.Get(ctx)
+	return list.jwt, list.etag, err
+}
+
+// newEndedList is the list, made by one query and one signature for any number of callers.
+func (s *Server) newEndedList() *flight.Value[signedList] {
+	return &flight.Value[signedList]{Load: s.makeEndedList, Now: s.now, Fresh: endedMaxAge, Keep: endedLifetime}
+}
+
+func (s *Server) makeEndedList(ctx context.Context) (signedList, error) {
 	now := s.now()
-	// A clock that was set back makes a new list, too.
-	if age := now.Sub(l.madeAt); l.jwt != nil && age >= 0 && age < endedMaxAge {
-		return l.jwt, l.etag, nil
-	}
 	endings, err := s.families.Endings(ctx, now)
 	if err != nil {
-		return nil, "", fmt.Errorf("load what has ended: %w", err)
+		return signedList{}, fmt.Errorf("load what has ended: %w", err)
 	}
 	list := sortEndings(endings)
 	signed, err := s.keys.SignJWT(endedType, struct {
@@ -63,15 +65,14 @@ func (s *Server) EndedList(ctx context.Context) (jwt []byte, etag string, err er
 		Ended    ended  `json:"ended"`
 	}{s.opts.Issuer, now.Unix(), now.Add(endedLifetime).Unix(), list}, token.ES256)
 	if err != nil {
-		return nil, "", fmt.Errorf("sign what has ended: %w", err)
+		return signedList{}, fmt.Errorf("sign what has ended: %w", err)
 	}
 	content, err := json.Marshal(list)
 	if err != nil {
-		return nil, "", fmt.Errorf("encode what has ended: %w", err)
+		return signedList{}, fmt.Errorf("encode what has ended: %w", err)
 	}
 	sum := sha256.Sum256(strconv.AppendInt(content, now.UnixNano()/int64(endedTagLifetime), 10))
-	l.jwt, l.etag, l.madeAt = []byte(signed), `"`+base64.RawURLEncoding.EncodeToString(sum[:12])+`"`, now
-	return l.jwt, l.etag, nil
+	return signedList{[]byte(signed), `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`}, nil
 }
 
 // sortEndings sorts endings by kind and then by id, so that the same endings always make the same list.

@@ -1,13 +1,17 @@
 package authz_test
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"slices"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/store/storetest"
+	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/go-jose/go-jose/v4"
 	"github.com/google/go-cmp/cmp"
 )
@@ -51,7 +55,7 @@ func TestEndedListSaysWhatHasEnded(t *testing.T) {
 		family, grant := w.mustConnect(w.app, w.red), w.mustConnect(w.public, w.blue)
 		token := w.mustMachineToken(machine)
 		w.ok(w.server.Revoke(w.ctx(), w.app.asks(family.RefreshToken)))
-		w.ok(w.directory.RemoveMember(w.ctx(), "blue", w.ada.Email))
+		w.ok(w.directory.RemoveMember(w.ctx(), team.CommandLine, "blue", w.ada.Email))
 		w.ok(w.server.Revoke(w.ctx(), machine.asks(token.AccessToken)))
 		w.ok(w.db.DisableClient(w.ctx(), dead.ID, w.clock.now()))
 		opened, err := w.keys.OpenRefreshToken(family.RefreshToken)
@@ -126,5 +130,28 @@ func TestEndedListIsMadeOnceASecond(t *testing.T) {
 	w.clock.advance(-time.Hour)
 	if got := ask()["Endings"]; got != 1 {
 		t.Errorf("after the clock was set back: %d queries, want 1", got)
+	}
+}
+
+// silentEndings is a store whose database no longer answers.
+type silentEndings struct{ authz.FamilyStore }
+
+func (silentEndings) Endings(ctx context.Context, _ time.Time) ([]authz.Ending, error) {
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+// A silent database must not pile up polls: one caller loads, and each of the others may hang up.
+func TestEndedListHoldsNobodyWhileTheDatabaseIsSilent(t *testing.T) {
+	w := onSQLite(t)
+	stores := storetest.Stores(w.db)
+	stores.Families = silentEndings{w.db}
+	server := authz.New(stores, w.keys, w.clock.now, authz.Options{Issuer: issuer, Catalogue: catalogue})
+	hungUp, hangUp := context.WithCancel(w.ctx())
+	hangUp()
+	for range 3 {
+		if _, _, err := server.EndedList(hungUp); !errors.Is(err, context.Canceled) {
+			t.Errorf("a caller that hung up: error %v, want Canceled", err)
+		}
 	}
 }

@@ -9,7 +9,7 @@ import (
 // Exchange answers a token request (RFC 6749 §3.2): it authenticates the client, checks the grant type and hands over to the grant. Errors are oauth errors.
 // What fails for another reason (the database, a key) is a plain error.
 func (s *Server) Exchange(ctx context.Context, r oauth.TokenRequest) (oauth.TokenResponse, error) {
-	client, err := s.clients.Authenticate(ctx, r.Client, oauth.PathToken)
+	client, err := s.clients.Authenticate(ctx, r.Client)
 	if err != nil {
 		return oauth.TokenResponse{}, err
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/store/storetest"
+	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 	"github.com/google/go-cmp/cmp"
 )
@@ -120,13 +121,13 @@ func (s oneClient) Client(ctx context.Context, id oauth.ClientID) (client.Client
 func TestTwoSecretsAreAliveWhileOneIsRotated(t *testing.T) {
 	w := onSQLite(t)
 	first := w.app
-	rotated, err := w.registry.RotateSecret(w.ctx(), w.app.ID, false)
+	rotated, err := w.registry.RotateSecret(w.ctx(), team.CommandLine, w.app.ID, false)
 	w.ok(err)
 	second := app{w.app.Client, rotated.Reveal()}
 	w.mustRedeem(first, w.connect(w.app, w.red))
 	w.mustRedeem(second, w.connect(w.app, w.red))
 
-	rotated, err = w.registry.RotateSecret(w.ctx(), w.app.ID, false)
+	rotated, err = w.registry.RotateSecret(w.ctx(), team.CommandLine, w.app.ID, false)
 	w.ok(err)
 	third := app{w.app.Client, rotated.Reveal()}
 	_, err = w.redeem(first, w.connect(w.app, w.red))
@@ -134,7 +135,7 @@ func TestTwoSecretsAreAliveWhileOneIsRotated(t *testing.T) {
 	w.mustRedeem(second, w.connect(w.app, w.red))
 	w.mustRedeem(third, w.connect(w.app, w.red))
 
-	rotated, err = w.registry.RotateSecret(w.ctx(), w.app.ID, true)
+	rotated, err = w.registry.RotateSecret(w.ctx(), team.CommandLine, w.app.ID, true)
 	w.ok(err)
 	_, err = w.redeem(third, w.connect(w.app, w.red))
 	wantCode(t, err, oauth.InvalidClient)
@@ -216,6 +217,7 @@ func TestRenameReachesTheToken(t *testing.T) {
 func TestMetadataIsWhatIsAccepted(t *testing.T) {
 	m := authz.New(authz.Stores{}, nil, nil, authz.Options{Issuer: issuer, Catalogue: catalogue}).Metadata()
 	confidential := []oauth.AuthMethod{"client_secret_basic", "client_secret_post", "private_key_jwt"}
+	algorithms := []string{"ES256", "PS256", "EdDSA", "Ed25519", "RS256"}
 	want := oauth.Metadata{
 		Issuer:                             issuer,
 		AuthorizationEndpoint:              issuer + "/o/authorize/",
@@ -235,12 +237,12 @@ func TestMetadataIsWhatIsAccepted(t *testing.T) {
 		AuthorizationResponseIssParameterSupported: true,
 
 		TokenEndpointAuthMethodsSupported:                  append(confidential, "none"),
-		TokenEndpointAuthSigningAlgValuesSupported:         []string{"ES256", "RS256", "PS256", "EdDSA"},
+		TokenEndpointAuthSigningAlgValuesSupported:         algorithms,
 		RevocationEndpointAuthMethodsSupported:             append(confidential, "none"),
 		IntrospectionEndpointAuthMethodsSupported:          confidential,
-		RevocationEndpointAuthSigningAlgValuesSupported:    []string{"ES256", "RS256", "PS256", "EdDSA"},
-		IntrospectionEndpointAuthSigningAlgValuesSupported: []string{"ES256", "RS256", "PS256", "EdDSA"},
-		DPoPSigningAlgValuesSupported:                      []string{"ES256", "Ed25519", "EdDSA", "RS256"},
+		RevocationEndpointAuthSigningAlgValuesSupported:    algorithms,
+		IntrospectionEndpointAuthSigningAlgValuesSupported: algorithms,
+		DPoPSigningAlgValuesSupported:                      algorithms,
 	}
 	if diff := cmp.Diff(want, m); diff != "" {
 		t.Errorf("metadata (-want +got):\n%s", diff)

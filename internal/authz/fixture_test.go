@@ -99,7 +99,7 @@ type world struct {
 	server      *authz.Server
 	registry    *client.Registry
 	govern      *govern.Service
-	directory   *team.Directory
+	directory   *team.Service
 
 	ada, bob             team.User
 	red, blue            team.Team
@@ -127,7 +127,7 @@ func newWorld(t testing.TB, databaseURL string) *world {
 	w.db, w.keys, w.server = w.process()
 	w.registry = &client.Registry{Store: w.db, Catalogue: catalogue, Now: w.clock.now}
 	w.govern = &govern.Service{Store: w.db, Clients: w.db, Now: w.clock.now}
-	w.directory = &team.Directory{Store: w.db, Now: w.clock.now}
+	w.directory = &team.Service{People: w.db, Teams: w.db, Now: w.clock.now}
 	w.ada, w.bob = w.addUser("ada@example.org", "Ada"), w.addUser("bob@example.org", "Bob")
 	w.red, w.blue = w.addTeam("red", "Red Cross"), w.addTeam("blue", "Blue Note")
 	w.join("red", w.ada)
@@ -161,27 +161,27 @@ func (w *world) ok(err error) {
 
 func (w *world) addUser(email, name string) team.User {
 	w.Helper()
-	u, err := w.directory.AddUser(w.ctx(), email, name, false)
+	u, err := w.directory.AddUser(w.ctx(), team.CommandLine, email, name, false)
 	w.ok(err)
 	return u
 }
 
 func (w *world) addTeam(slug, name string) team.Team {
 	w.Helper()
-	added, err := w.directory.AddTeam(w.ctx(), slug, name)
+	added, err := w.directory.AddTeam(w.ctx(), team.CommandLine, slug, name)
 	w.ok(err)
 	return added
 }
 
 func (w *world) join(slug string, u team.User) {
 	w.Helper()
-	_, err := w.directory.AddMember(w.ctx(), slug, u.Email, team.Member)
+	_, err := w.directory.AddMember(w.ctx(), team.CommandLine, slug, u.Email, team.Member)
 	w.ok(err)
 }
 
 func (w *world) register(r client.Registration) app {
 	w.Helper()
-	client, secret, err := w.registry.AddClient(w.ctx(), r)
+	client, secret, err := w.registry.AddClient(w.ctx(), team.CommandLine, r)
 	w.ok(err)
 	return app{client, secret.Reveal()}
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/store/storetest"
+	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/go-jose/go-jose/v4"
 )
 
@@ -236,7 +237,7 @@ func TestResourceIsComparedAsAURL(t *testing.T) {
 		wantCode(t, err, oauth.InvalidTarget)
 	}
 	// The operator spells it in another way from now on.
-	_, err = w.registry.UpdateClient(w.ctx(), app.ID, client.Change{Resources: []string{reports + "/"}})
+	_, err = w.registry.UpdateClient(w.ctx(), team.CommandLine, app.ID, client.Change{Resources: []string{reports + "/"}})
 	w.ok(err)
 	later, err := w.refresh(app, refreshed.RefreshToken)
 	w.ok(err)
@@ -306,13 +307,43 @@ func TestClientAuthenticatesByItsKey(t *testing.T) {
 	if client.secret != "" {
 		t.Error("a client with keys got a secret")
 	}
-	for _, aud := range []any{issuer, issuer + "/o/token/", issuer + "/o/token", issuer + "/o/introspect/", issuer + "/o/introspect", []string{issuer}} {
-		if err := w.believed(w.server, key.assertion(w, client, map[string]any{"aud": aud})); err != nil {
-			t.Errorf("aud %v: %v", aud, err)
+	w.ok(w.believed(w.server, key.assertion(w, client, nil)))
+	if _, err := w.registry.RotateSecret(w.ctx(), team.CommandLine, client.ID, false); err == nil {
+		t.Error("a client with keys can get a secret")
+	}
+}
+
+// A malicious server that a client trusts names itself as the token endpoint, or us, and passes the assertion on. Only the
+// issuer as a string is safe (RFC 7523bis); a client that cannot send that needs the exception.
+func TestAttackAssertionMadeForAnotherServer(t *testing.T) {
+	w := onSQLite(t)
+	key := newSigner(t, "k1")
+	strict := w.register(client.Registration{Name: "K", RedirectURIs: []string{callback}, JWKS: key.jwks(t)})
+	excepted := w.register(client.Registration{Name: "E", RedirectURIs: []string{callback}, JWKS: key.jwks(t), InsecureAssertionAudience: true})
+	for _, tt := range []struct {
+		aud      any
+		excepted bool
+	}{
+		{issuer + "/o/token/", true},
+		{issuer + "/o/token", true},
+		{[]string{issuer}, true},
+		{[]string{issuer + "/o/token/"}, true},
+		{[]string{issuer, issuer + "/o/token/"}, false},
+		{issuer + "/o/introspect/", false},
+		{issuer + "/o/par/", false},
+	} {
+		if err := w.believed(w.server, key.assertion(w, strict, map[string]any{"aud": tt.aud})); !errors.Is(err, oauth.InvalidClient) {
+			t.Errorf("aud %v: got %v, want invalid_client", tt.aud, err)
+		}
+		if err := w.believed(w.server, key.assertion(w, excepted, map[string]any{"aud": tt.aud})); (err == nil) != tt.excepted {
+			t.Errorf("aud %v from a client with the exception: got %v", tt.aud, err)
 		}
 	}
-	if _, err := w.registry.RotateSecret(w.ctx(), client.ID, false); err == nil {
-		t.Error("a client with keys can get a secret")
+	no := false
+	_, err := w.registry.UpdateClient(w.ctx(), team.CommandLine, excepted.ID, client.Change{InsecureAssertionAudience: &no})
+	w.ok(err)
+	if err := w.believed(w.server, key.assertion(w, excepted, map[string]any{"aud": issuer + "/o/token/"})); !errors.Is(err, oauth.InvalidClient) {
+		t.Errorf("after the exception was taken away: got %v, want invalid_client", err)
 	}
 }
 

@@ -17,7 +17,7 @@ const typeRefreshToken = "refresh_token"
 // Introspect says what a live token is for to the client that owns it or a resource server of its audience (RFC 7662). Anything else is the zero Introspection.
 // Whether the token lives is one lookup, and only when the caller may know; nothing is written.
 func (s *Server) Introspect(ctx context.Context, r oauth.TokenParameter) (oauth.Introspection, error) {
-	client, err := s.clients.Authenticate(ctx, r.Client, oauth.PathIntrospection)
+	client, err := s.clients.Authenticate(ctx, r.Client)
 	if err != nil {
 		return oauth.Introspection{}, err
 	}

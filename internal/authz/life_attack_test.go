@@ -9,6 +9,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
 	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 )
 
@@ -43,7 +44,7 @@ func TestAttackAudienceThatWasTakenAway(t *testing.T) {
 	both := w.mustRedeem(reporter, n.Response.Code)
 	code := w.connect(reporter, w.red, "resource", reports)
 
-	_, err := w.registry.UpdateClient(w.ctx(), reporter.ID, client.Change{Resources: []string{billing}})
+	_, err := w.registry.UpdateClient(w.ctx(), team.CommandLine, reporter.ID, client.Change{Resources: []string{billing}})
 	w.ok(err)
 	_, err = w.redeem(reporter, code)
 	wantCode(t, err, oauth.InvalidGrant)
@@ -119,7 +120,7 @@ func TestAttackEndedConnectionsPileUp(t *testing.T) {
 func TestAttackCodeAtARedirectURIThatWasTakenAway(t *testing.T) {
 	w := onSQLite(t)
 	code := w.connect(w.app, w.red)
-	_, err := w.registry.UpdateClient(w.ctx(), w.app.ID, client.Change{RedirectURIs: []string{"https://app.example/other"}})
+	_, err := w.registry.UpdateClient(w.ctx(), team.CommandLine, w.app.ID, client.Change{RedirectURIs: []string{"https://app.example/other"}})
 	w.ok(err)
 	_, err = w.redeem(w.app, code)
 	wantCode(t, err, oauth.InvalidGrant)

@@ -107,9 +107,14 @@ func TestMachineTokenDiesWithItsReason(t *testing.T) {
 			return w.db.EnableClient(w.ctx(), m.ID)
 		},
 		"client removed": func(w *world, m app, _ string) error { return w.db.RemoveClient(w.ctx(), m.ID) },
-		"team removed":   func(w *world, _ app, _ string) error { _, err := w.directory.RemoveTeam(w.ctx(), "red"); return err },
-		"blocked":        func(w *world, m app, _ string) error { return w.govern.Block(w.ctx(), w.red.ID, m.ID, "no") },
-		"expired":        func(w *world, _ app, _ string) error { w.clock.advance(time.Hour); return nil },
+		"team removed": func(w *world, _ app, _ string) error {
+			_, err := w.directory.RemoveTeam(w.ctx(), team.CommandLine, "red")
+			return err
+		},
+		"blocked": func(w *world, m app, _ string) error {
+			return w.govern.Block(w.ctx(), team.CommandLine, w.red.ID, m.ID, "no")
+		},
+		"expired": func(w *world, _ app, _ string) error { w.clock.advance(time.Hour); return nil },
 	}
 	for name, end := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -156,7 +161,7 @@ func TestRevokedMachineTokenCostsOneRow(t *testing.T) {
 func TestBlockedMachineGetsNoToken(t *testing.T) {
 	w := onSQLite(t)
 	machine := w.machine()
-	w.ok(w.govern.Block(w.ctx(), w.red.ID, machine.ID, "no"))
+	w.ok(w.govern.Block(w.ctx(), team.CommandLine, w.red.ID, machine.ID, "no"))
 	_, err := w.machineToken(machine)
 	wantCode(t, err, oauth.UnauthorizedClient)
 	w.ok(w.db.Unblock(w.ctx(), w.red.ID, machine.ID))
@@ -169,7 +174,7 @@ func TestAttackMachineTokenAfterItsSlugWasReused(t *testing.T) {
 	machine, api := w.machine(), w.resourceServer(issuer)
 	got := w.mustMachineToken(machine)
 	var removed team.Team
-	removed, err := w.directory.RemoveTeam(w.ctx(), "red")
+	removed, err := w.directory.RemoveTeam(w.ctx(), team.CommandLine, "red")
 	w.ok(err)
 	again := w.addTeam("red", "Red again")
 	if removed.ID == again.ID {

@@ -31,12 +31,12 @@ func (s *Server) Metadata() oauth.Metadata {
 		AuthorizationResponseIssParameterSupported: true,
 
 		TokenEndpointAuthMethodsSupported:                  everyone,
-		TokenEndpointAuthSigningAlgValuesSupported:         token.AssertionAlgorithms(),
+		TokenEndpointAuthSigningAlgValuesSupported:         oauth.ClientAlgorithms(false),
 		RevocationEndpointAuthMethodsSupported:             everyone,
 		IntrospectionEndpointAuthMethodsSupported:          confidential, // whoever asks about a token has to prove who they are
-		RevocationEndpointAuthSigningAlgValuesSupported:    token.AssertionAlgorithms(),
-		IntrospectionEndpointAuthSigningAlgValuesSupported: token.AssertionAlgorithms(),
-		DPoPSigningAlgValuesSupported:                      []string{"ES256", "Ed25519", "EdDSA", "RS256"}, // resourceserver.ProofAlgorithms
+		RevocationEndpointAuthSigningAlgValuesSupported:    oauth.ClientAlgorithms(false),
+		IntrospectionEndpointAuthSigningAlgValuesSupported: oauth.ClientAlgorithms(false),
+		DPoPSigningAlgValuesSupported:                      oauth.ClientAlgorithms(false),
 	}
 }
 

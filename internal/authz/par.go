@@ -17,7 +17,7 @@ const pushedLifetime = 90 * time.Second
 //
 // Nothing stored also means that a request_uri can be used again in its 90 seconds. It gains nobody anything: each use asks the person, or finds their consent, as the first did.
 func (s *Server) Push(ctx context.Context, r oauth.PushedRequest) (oauth.PushedResponse, error) {
-	client, err := s.clients.Authenticate(ctx, r.Client, oauth.PathPushed)
+	client, err := s.clients.Authenticate(ctx, r.Client)
 	if err != nil {
 		return oauth.PushedResponse{}, err
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 )
 
@@ -95,7 +96,7 @@ func TestAttackTellingRefreshTokensApart(t *testing.T) {
 	used, foreign, dead := w.mustConnect(w.app, w.red).RefreshToken, w.mustConnect(w.public, w.red).RefreshToken, w.mustConnect(w.app, w.blue).RefreshToken
 	w.mustRefresh(w.app, used)
 	w.clock.advance(time.Minute)
-	w.ok(w.directory.RemoveMember(w.ctx(), "blue", w.ada.Email))
+	w.ok(w.directory.RemoveMember(w.ctx(), team.CommandLine, "blue", w.ada.Email))
 	opened, err := w.keys.OpenRefreshToken(used)
 	w.ok(err)
 	opened.Generation = 7
@@ -127,13 +128,16 @@ func TestAttackConnectionOutlivesItsReason(t *testing.T) {
 		end  func(w *world) error
 		want oauth.Code
 	}{
-		"membership ended":   {func(w *world) error { return w.directory.RemoveMember(w.ctx(), "red", w.ada.Email) }, oauth.InvalidGrant},
+		"membership ended":   {func(w *world) error { return w.directory.RemoveMember(w.ctx(), team.CommandLine, "red", w.ada.Email) }, oauth.InvalidGrant},
 		"left and came back": {func(w *world) error { w.leaveAndReturn(); return nil }, oauth.InvalidGrant},
-		"person disabled":    {func(w *world) error { _, err := w.directory.DisableUser(w.ctx(), w.ada.Email); return err }, oauth.InvalidGrant},
+		"person disabled": {func(w *world) error {
+			_, err := w.directory.DisableUser(w.ctx(), team.CommandLine, w.ada.Email)
+			return err
+		}, oauth.InvalidGrant},
 		"person disabled and enabled": {func(w *world) error {
-			_, err := w.directory.DisableUser(w.ctx(), w.ada.Email)
+			_, err := w.directory.DisableUser(w.ctx(), team.CommandLine, w.ada.Email)
 			w.ok(err)
-			_, err = w.directory.EnableUser(w.ctx(), w.ada.Email)
+			_, err = w.directory.EnableUser(w.ctx(), team.CommandLine, w.ada.Email)
 			return err
 		}, oauth.InvalidGrant},
 		"client disabled": {func(w *world) error { return w.db.DisableClient(w.ctx(), w.app.ID, w.clock.now()) }, authn},
@@ -142,16 +146,16 @@ func TestAttackConnectionOutlivesItsReason(t *testing.T) {
 			return w.db.EnableClient(w.ctx(), w.app.ID)
 		}, oauth.InvalidGrant},
 		"client removed":           {func(w *world) error { return w.db.RemoveClient(w.ctx(), w.app.ID) }, authn},
-		"client blocked by a team": {func(w *world) error { return w.govern.Block(w.ctx(), w.red.ID, w.app.ID, "no") }, oauth.InvalidGrant},
+		"client blocked by a team": {func(w *world) error { return w.govern.Block(w.ctx(), team.CommandLine, w.red.ID, w.app.ID, "no") }, oauth.InvalidGrant},
 		"blocked and unblocked": {func(w *world) error {
-			w.ok(w.govern.Block(w.ctx(), w.red.ID, w.app.ID, "no"))
+			w.ok(w.govern.Block(w.ctx(), team.CommandLine, w.red.ID, w.app.ID, "no"))
 			return w.db.Unblock(w.ctx(), w.red.ID, w.app.ID)
 		}, oauth.InvalidGrant},
-		"team removed":               {func(w *world) error { _, err := w.directory.RemoveTeam(w.ctx(), "red"); return err }, oauth.InvalidGrant},
+		"team removed":               {func(w *world) error { _, err := w.directory.RemoveTeam(w.ctx(), team.CommandLine, "red"); return err }, oauth.InvalidGrant},
 		"grant revoked":              {func(w *world) error { return w.revokeAll() }, oauth.InvalidGrant},
 		"revoked and connected anew": {func(w *world) error { w.ok(w.revokeAll()); w.mustConnect(w.app, w.red); return nil }, oauth.InvalidGrant},
 		"team removed, its slug used again": {func(w *world) error {
-			_, err := w.directory.RemoveTeam(w.ctx(), "red")
+			_, err := w.directory.RemoveTeam(w.ctx(), team.CommandLine, "red")
 			w.ok(err)
 			w.addTeam("red", "Another Red")
 			w.join("red", w.ada)
@@ -311,7 +315,7 @@ func TestAttackRefreshRacesTheEndOfAMembership(t *testing.T) {
 				}
 			})
 			done.Go(func() {
-				if err := w.directory.RemoveMember(w.ctx(), "red", w.ada.Email); err != nil {
+				if err := w.directory.RemoveMember(w.ctx(), team.CommandLine, "red", w.ada.Email); err != nil {
 					t.Error(err)
 				}
 			})

@@ -11,6 +11,7 @@ import (
 	"github.com/anishathalye/porcupine"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"pgregory.net/rapid"
 )
 
@@ -136,7 +137,7 @@ func TestRefreshFollowsTheModel(t *testing.T) {
 					w.join("red", w.ada)
 					m.member, m.ended = true, true // rejoining revives nothing
 				case rapid.IntRange(0, 3).Draw(t, "one in four") == 0:
-					w.ok(w.directory.RemoveMember(w.ctx(), "red", w.ada.Email))
+					w.ok(w.directory.RemoveMember(w.ctx(), team.CommandLine, "red", w.ada.Email))
 					m.member = false
 				}
 			},

@@ -10,6 +10,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/store/storetest"
+	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -167,7 +168,7 @@ func TestRefreshFollowsTheClientsCeiling(t *testing.T) {
 	w := onSQLite(t)
 	token := w.mustConnect(w.app, w.red).RefreshToken
 	ceiling := func(scope string) {
-		_, err := w.registry.UpdateClient(w.ctx(), w.app.ID, client.Change{Scope: oauth.Scope{scope}})
+		_, err := w.registry.UpdateClient(w.ctx(), team.CommandLine, w.app.ID, client.Change{Scope: oauth.Scope{scope}})
 		w.ok(err)
 	}
 	ceiling("session:read")

@@ -45,7 +45,7 @@ func TestRegistration(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			_, _, err := w.registry.AddClient(w.ctx(), tt.reg)
+			_, _, err := w.registry.AddClient(w.ctx(), team.CommandLine, tt.reg)
 			if tt.says == "" && err != nil || tt.says != "" && (err == nil || !strings.Contains(err.Error(), tt.says)) {
 				t.Errorf("error %v, want one with %q", err, tt.says)
 			}
@@ -55,7 +55,7 @@ func TestRegistration(t *testing.T) {
 
 func TestRegistrationIsKept(t *testing.T) {
 	w := onSQLite(t)
-	client, secret, err := w.registry.AddClient(w.ctx(), client.Registration{
+	client, secret, err := w.registry.AddClient(w.ctx(), team.CommandLine, client.Registration{
 		Name: " Shop ", Owner: "Shop Ltd", Team: w.red, RedirectURIs: []string{callback, "https://b.example/", callback}, Scope: oauth.Scope{"session:read", "session:read"},
 	})
 	w.ok(err)
@@ -83,16 +83,16 @@ func TestPublicClientHasNoSecret(t *testing.T) {
 	if w.public.secret != "" {
 		t.Error("a public client got a secret")
 	}
-	if _, err := w.registry.RotateSecret(w.ctx(), w.public.ID, false); err == nil || !strings.Contains(err.Error(), "public") {
+	if _, err := w.registry.RotateSecret(w.ctx(), team.CommandLine, w.public.ID, false); err == nil || !strings.Contains(err.Error(), "public") {
 		t.Errorf("rotating: error %v, want one that says why not", err)
 	}
 }
 
 func TestRegistrationForATeamThatIsGone(t *testing.T) {
 	w := onSQLite(t)
-	_, err := w.directory.RemoveTeam(w.ctx(), "red")
+	_, err := w.directory.RemoveTeam(w.ctx(), team.CommandLine, "red")
 	w.ok(err)
-	if _, _, err := w.registry.AddClient(w.ctx(), client.Registration{Name: "A", Team: w.red, RedirectURIs: []string{callback}}); !errors.Is(err, team.ErrNoTeam) {
+	if _, _, err := w.registry.AddClient(w.ctx(), team.CommandLine, client.Registration{Name: "A", Team: w.red, RedirectURIs: []string{callback}}); !errors.Is(err, team.ErrNoTeam) {
 		t.Errorf("error %v, want ErrNoTeam", err)
 	}
 }
@@ -100,12 +100,12 @@ func TestRegistrationForATeamThatIsGone(t *testing.T) {
 func TestUpdateReplacesWhatIsGiven(t *testing.T) {
 	w := onSQLite(t)
 	name := "Renamed"
-	got, err := w.registry.UpdateClient(w.ctx(), w.app.ID, client.Change{Name: &name})
+	got, err := w.registry.UpdateClient(w.ctx(), team.CommandLine, w.app.ID, client.Change{Name: &name})
 	w.ok(err)
 	if got.Name != name || len(got.RedirectURIs) != 2 {
 		t.Errorf("after the name: %+v", got)
 	}
-	got, err = w.registry.UpdateClient(w.ctx(), w.app.ID, client.Change{RedirectURIs: []string{"https://new.example/"}, Scope: oauth.Scope{"chatbot:read"}})
+	got, err = w.registry.UpdateClient(w.ctx(), team.CommandLine, w.app.ID, client.Change{RedirectURIs: []string{"https://new.example/"}, Scope: oauth.Scope{"chatbot:read"}})
 	w.ok(err)
 	kept, err := w.db.Client(w.ctx(), w.app.ID)
 	w.ok(err)
@@ -115,14 +115,14 @@ func TestUpdateReplacesWhatIsGiven(t *testing.T) {
 		}
 	}
 	for _, change := range []client.Change{{RedirectURIs: []string{}}, {RedirectURIs: []string{"nonsense"}}, {Scope: oauth.Scope{"chatbot:fly"}}} {
-		if _, err := w.registry.UpdateClient(w.ctx(), w.app.ID, change); err == nil {
+		if _, err := w.registry.UpdateClient(w.ctx(), team.CommandLine, w.app.ID, change); err == nil {
 			t.Errorf("%+v was accepted", change)
 		}
 	}
-	if _, err := w.registry.UpdateClient(w.ctx(), "nobody", client.Change{}); !errors.Is(err, client.ErrNoClient) {
+	if _, err := w.registry.UpdateClient(w.ctx(), team.CommandLine, "nobody", client.Change{}); !errors.Is(err, client.ErrNoClient) {
 		t.Errorf("unknown client: error %v, want ErrNoClient", err)
 	}
-	if _, err := w.registry.RotateSecret(w.ctx(), "nobody", false); !errors.Is(err, client.ErrNoClient) {
+	if _, err := w.registry.RotateSecret(w.ctx(), team.CommandLine, "nobody", false); !errors.Is(err, client.ErrNoClient) {
 		t.Errorf("unknown client: error %v, want ErrNoClient", err)
 	}
 }
@@ -131,7 +131,7 @@ func TestBlockEndsTheGrantsAndSaysWhy(t *testing.T) {
 	w := onSQLite(t)
 	w.connect(w.app, w.red)
 	w.connect(w.app, w.blue)
-	w.ok(w.govern.Block(w.ctx(), w.red.ID, w.app.ID, "  not reviewed "))
+	w.ok(w.govern.Block(w.ctx(), team.CommandLine, w.red.ID, w.app.ID, "  not reviewed "))
 	grants, err := w.db.Grants(w.ctx(), authz.GrantFilter{})
 	w.ok(err)
 	if len(grants) != 1 || grants[0].Grant.Team != w.blue.ID {
@@ -142,7 +142,7 @@ func TestBlockEndsTheGrantsAndSaysWhy(t *testing.T) {
 		t.Errorf("the page says %q", n.Teams[0].Blocked)
 	}
 	for reason, id := range map[string]oauth.ClientID{"": w.app.ID, "\x07": w.app.ID, "good": "nobody"} {
-		if err := w.govern.Block(w.ctx(), w.red.ID, id, reason); err == nil {
+		if err := w.govern.Block(w.ctx(), team.CommandLine, w.red.ID, id, reason); err == nil {
 			t.Errorf("reason %q for %q was accepted", reason, id)
 		}
 	}
@@ -196,7 +196,7 @@ func TestRegistrationOfTheSecondHalf(t *testing.T) {
 		"identity scope":            {good(func(r *client.Registration) { r.Scope = oauth.Scope{"chatbot:read", "openid"} }), ""},
 		"identity of a machine":     {client.Registration{Name: "M", Machine: true, Team: w.red, Scope: oauth.Scope{"openid"}}, "acts for none"},
 	} {
-		_, _, err := w.registry.AddClient(w.ctx(), tt.reg)
+		_, _, err := w.registry.AddClient(w.ctx(), team.CommandLine, tt.reg)
 		if tt.says == "" && err != nil || tt.says != "" && (err == nil || !strings.Contains(err.Error(), tt.says)) {
 			t.Errorf("%s: error %v, want one with %q", name, err, tt.says)
 		}
@@ -206,7 +206,7 @@ func TestRegistrationOfTheSecondHalf(t *testing.T) {
 func TestEverythingAboutAClientIsKeptAndReplaced(t *testing.T) {
 	onBoth(t, func(t *testing.T, w *world) {
 		key := newSigner(t, "k1")
-		added, secret, err := w.registry.AddClient(w.ctx(), client.Registration{
+		added, secret, err := w.registry.AddClient(w.ctx(), team.CommandLine, client.Registration{
 			Name: "A", RedirectURIs: []string{callback}, ResourceServer: "https://api.example", Resources: []string{"https://b.example", "https://b.example"}, JWKS: key.jwks(t),
 			IDTokenAlgorithm: "ES256", PostLogoutRedirectURIs: []string{"https://app.example/bye"}, BackchannelLogoutURI: "https://app.example/out", RequirePAR: true, RequireDPoP: true,
 		})
@@ -215,7 +215,7 @@ func TestEverythingAboutAClientIsKeptAndReplaced(t *testing.T) {
 			t.Error("a client with keys got a secret")
 		}
 		uri, empty, es, no := "https://app.example/jwks", "", "RS256", false
-		changed, err := w.registry.UpdateClient(w.ctx(), added.ID, client.Change{
+		changed, err := w.registry.UpdateClient(w.ctx(), team.CommandLine, added.ID, client.Change{
 			ResourceServer: &empty, Resources: []string{}, JWKS: &empty, JWKSURI: &uri, IDTokenAlgorithm: &es, PostLogoutRedirectURIs: []string{}, BackchannelLogoutURI: &empty,
 			RequirePAR: &no, RequireDPoP: &no,
 		})
@@ -233,7 +233,7 @@ func TestEverythingAboutAClientIsKeptAndReplaced(t *testing.T) {
 			}
 		}
 		for _, change := range []client.Change{{JWKS: new(key.jwks(t))}, {BackchannelLogoutURI: new("ftp://x")}, {IDTokenAlgorithm: new("HS256")}, {ResourceServer: new("x")}} {
-			if _, err := w.registry.UpdateClient(w.ctx(), added.ID, change); err == nil {
+			if _, err := w.registry.UpdateClient(w.ctx(), team.CommandLine, added.ID, change); err == nil {
 				t.Errorf("%+v was accepted", change)
 			}
 		}

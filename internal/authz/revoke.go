@@ -15,7 +15,7 @@ import (
 //
 // Any token of a family ends all of it, an expired one included: who revokes wants the connection to end, and has proved whose it is.
 func (s *Server) Revoke(ctx context.Context, r oauth.TokenParameter) error {
-	client, err := s.clients.Authenticate(ctx, r.Client, oauth.PathRevocation)
+	client, err := s.clients.Authenticate(ctx, r.Client)
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/client"
+	"github.com/gatehouse-auth/gatehouse/internal/flight"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/scope"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
@@ -46,7 +47,7 @@ type Server struct {
 	keys     *token.Keyring
 	now      func() time.Time
 	opts     Options // with the defaults filled in
-	ended    endedList
+	ended    *flight.Value[signedList]
 }
 
 // New is a Server. now is the clock.
@@ -61,12 +62,15 @@ func New(stores Stores, keys *token.Keyring, now func() time.Time, opts Options)
 	opts.ConnectionsPerGrant = cmp.Or(opts.ConnectionsPerGrant, 100)
 	opts.IDTokenAlgorithm = cmp.Or(opts.IDTokenAlgorithm, token.RS256)
 	refusals := audit.Recorder{Store: opts.Audit, Now: now}
-	return &Server{
+	s := &Server{
 		grants: stores.Grants, families: stores.Families, machines: stores.Machines, refusals: refusals, keys: keys, now: now, opts: opts,
 		clients: &client.Authenticator{
-			Clients: stores.Clients, Assertions: stores.Assertions, Refusals: refusals, Now: now, Issuer: opts.Issuer, FetchJWKS: opts.FetchJWKS,
+			Clients: stores.Clients, Assertions: stores.Assertions, Refusals: refusals, Now: now, Issuer: opts.Issuer,
+			Algorithms: oauth.ClientAlgorithms(false), FetchJWKS: opts.FetchJWKS,
 		},
 	}
+	s.ended = s.newEndedList()
+	return s
 }
 
 // Catalogue is the API scopes there are.

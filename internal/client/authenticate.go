@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
@@ -18,7 +19,8 @@ type Authenticator struct {
 	Assertions AssertionStore
 	Refusals   audit.Recorder
 	Now        func() time.Time
-	Issuer     string // the audience of assertions
+	Issuer     string   // the audience of assertions
+	Algorithms []string // of assertions, see oauth.ClientAlgorithms
 
 	// FetchJWKS fetches the keys of a client that registered a jwks_uri. A stranger chose the URI: the function has to keep away from
 	// internal addresses, and to cache. kid is the key that is looked for ("" for any): when the cache does not have it, the client may
@@ -28,7 +30,7 @@ type Authenticator struct {
 
 // Authenticate is the client of a request to one of the endpoints that programs call, proved (RFC 6749 §2.3). Everything that can be wrong with it gets the same answer
 // after the same work, so that nobody learns which clients exist; only the cause, for the log and the audit trail, differs.
-func (a *Authenticator) Authenticate(ctx context.Context, presented oauth.ClientAuthentication, endpoint string) (Client, error) {
+func (a *Authenticator) Authenticate(ctx context.Context, presented oauth.ClientAuthentication) (Client, error) {
 	client, err := a.Clients.Client(ctx, oauth.ClientID(presented.ClientID))
 	known := err == nil
 	if err != nil && !errors.Is(err, ErrNoClient) {
@@ -47,7 +49,7 @@ func (a *Authenticator) Authenticate(ctx context.Context, presented oauth.Client
 	case !client.DisabledAt.IsZero():
 		cause = errors.New("the client is disabled")
 	case method == oauth.AuthPrivateKeyJWT:
-		if cause, err = a.asserts(ctx, client, presented.Assertion, endpoint); err != nil {
+		if cause, err = a.asserts(ctx, client, presented.Assertion); err != nil {
 			return Client{}, err
 		}
 	}
@@ -80,12 +82,16 @@ func (c Client) proves(secret token.Secret, now time.Time) bool {
 }
 
 // asserts verifies a client assertion (RFC 7523 §3) and uses it up. cause is why it proves nothing; err is a failure of ours.
-func (a *Authenticator) asserts(ctx context.Context, client Client, assertion, endpoint string) (cause, err error) {
+func (a *Authenticator) asserts(ctx context.Context, client Client, assertion string) (cause, err error) {
 	keys, cause := a.clientKeys(ctx, client, token.AssertionKeyID(assertion))
 	if cause != nil {
 		return cause, nil
 	}
-	verified, cause := token.VerifyClientAssertion(assertion, string(client.ID), a.assertionAudiences(endpoint), keys, a.Now())
+	check := token.AssertionCheck{Client: string(client.ID), Issuer: a.Issuer, Keys: keys, Algorithms: a.Algorithms, Now: a.Now()}
+	if client.InsecureAssertionAudience {
+		check.InsecureAudiences = []string{a.Issuer + oauth.PathToken, strings.TrimSuffix(a.Issuer+oauth.PathToken, "/")}
+	}
+	verified, cause := check.Verify(assertion)
 	if cause != nil {
 		return fmt.Errorf("the client's assertion: %w", cause), nil
 	}
@@ -114,13 +120,4 @@ func (a *Authenticator) clientKeys(ctx context.Context, client Client, kid strin
 		return jose.JSONWebKeySet{}, fmt.Errorf("fetch the client's keys: %w", err)
 	}
 	return keys, nil
-}
-
-// assertionAudiences is whom an assertion may name as its audience: the issuer, the token endpoint (RFC 7523 §3), and the endpoint that was called (RFC 9126 §2),
-// each endpoint in both its spellings.
-func (a *Authenticator) assertionAudiences(endpoint string) []string {
-	const slash = len("/")
-	called := a.Issuer + endpoint
-	issued := a.Issuer + oauth.PathToken
-	return []string{a.Issuer, issued, issued[:len(issued)-slash], called, called[:len(called)-slash]}
 }

@@ -40,6 +40,9 @@ func (r *Registry) check(c Client) error {
 			return fmt.Errorf("the scope %q does not exist; there are: %s", name, known.Union(scope.Identity))
 		}
 	}
+	if c.InsecureAssertionAudience && c.Method() != oauth.AuthPrivateKeyJWT {
+		return errors.New("only a client with keys makes assertions: insecure_assertion_audience means nothing for this one")
+	}
 	return errors.Join(checkAudiences(c), checkKeys(c), checkLogout(c), checkAlgorithm(c))
 }
 

@@ -35,6 +35,10 @@ type Client struct {
 	BackchannelLogoutURI   string
 	RequirePAR             bool // takes no authorization request that was not pushed (RFC 9126 §6)
 	RequireDPoP            bool // takes no bearer tokens (RFC 9449 §5.2: dpop_bound_access_tokens)
+
+	// InsecureAssertionAudience accepts assertions whose audience is the token endpoint, or an array of one, as OpenID Connect
+	// Core §9 has it. A malicious authorization server that the client also uses can then pass its assertions on to us.
+	InsecureAssertionAudience bool
 }
 
 // Secret is one of at most two live secrets of a client.

@@ -40,18 +40,23 @@ type Registration struct {
 	BackchannelLogoutURI   string
 	RequirePAR             bool
 	RequireDPoP            bool
+
+	InsecureAssertionAudience bool // see Client
 }
 
 // AddClient registers a client and returns it with its secret, which is shown once (zero for a client that has none: a public one, or one with keys). What is wrong with
 // the registration is an error for the person who registers; team.ErrNoTeam when the team is gone.
-func (r *Registry) AddClient(ctx context.Context, reg Registration) (Client, token.Secret, error) {
+func (r *Registry) AddClient(ctx context.Context, actor team.Actor, reg Registration) (Client, token.Secret, error) {
+	if err := team.May(actor, team.ManageClients, team.On{}); err != nil {
+		return Client{}, token.Secret{}, err
+	}
 	now := r.Now()
 	c := Client{
 		ID: oauth.ClientID(token.NewID()), Name: strings.TrimSpace(reg.Name), Owner: strings.TrimSpace(reg.Owner), Public: reg.Public, Machine: reg.Machine,
 		Team: reg.Team, RedirectURIs: distinct(reg.RedirectURIs), Scope: distinct(reg.Scope), CreatedAt: now,
 		ResourceServer: reg.ResourceServer, Resources: distinct(reg.Resources), JWKS: strings.TrimSpace(reg.JWKS), JWKSURI: reg.JWKSURI,
 		IDTokenAlgorithm: reg.IDTokenAlgorithm, PostLogoutRedirectURIs: distinct(reg.PostLogoutRedirectURIs), BackchannelLogoutURI: reg.BackchannelLogoutURI,
-		RequirePAR: reg.RequirePAR, RequireDPoP: reg.RequireDPoP,
+		RequirePAR: reg.RequirePAR, RequireDPoP: reg.RequireDPoP, InsecureAssertionAudience: reg.InsecureAssertionAudience,
 	}
 	if err := r.check(c); err != nil {
 		return Client{}, token.Secret{}, err
@@ -82,6 +87,8 @@ type Change struct {
 	BackchannelLogoutURI   *string
 	RequirePAR             *bool
 	RequireDPoP            *bool
+
+	InsecureAssertionAudience *bool
 }
 
 // apply is the client with what the change has.
@@ -94,6 +101,7 @@ func (change Change) apply(c Client) Client {
 	replace(&c.BackchannelLogoutURI, change.BackchannelLogoutURI)
 	replace(&c.RequirePAR, change.RequirePAR)
 	replace(&c.RequireDPoP, change.RequireDPoP)
+	replace(&c.InsecureAssertionAudience, change.InsecureAssertionAudience)
 	c.Name, c.JWKS = strings.TrimSpace(c.Name), strings.TrimSpace(c.JWKS)
 	if change.RedirectURIs != nil {
 		c.RedirectURIs = distinct(change.RedirectURIs)
@@ -118,11 +126,19 @@ func replace[T any](field, change *T) {
 
 // UpdateClient replaces what change has. It decides under the client's lock, so two changes at once are both kept.
 // The error is ErrNoClient, or says what is wrong with the change.
-func (r *Registry) UpdateClient(ctx context.Context, id oauth.ClientID, change Change) (Client, error) {
+func (r *Registry) UpdateClient(ctx context.Context, actor team.Actor, id oauth.ClientID, change Change) (Client, error) {
+	if err := team.May(actor, team.ManageClients, team.On{}); err != nil {
+		return Client{}, err
+	}
+	var invalid error
 	c, err := r.Store.UpdateClient(ctx, id, func(c Client) (Client, error) {
 		c = change.apply(c)
-		return c, r.check(c)
+		invalid = r.check(c)
+		return c, invalid
 	})
+	if invalid != nil {
+		return Client{}, invalid // a sentence for the person who changes it
+	}
 	if err != nil {
 		return Client{}, fmt.Errorf("update client %q: %w", id, err)
 	}
@@ -130,7 +146,10 @@ func (r *Registry) UpdateClient(ctx context.Context, id oauth.ClientID, change C
 }
 
 // RotateSecret gives a client a new secret. The newest old one stays valid unless revokeOld: two live secrets at most. ErrNoClient.
-func (r *Registry) RotateSecret(ctx context.Context, id oauth.ClientID, revokeOld bool) (token.Secret, error) {
+func (r *Registry) RotateSecret(ctx context.Context, actor team.Actor, id oauth.ClientID, revokeOld bool) (token.Secret, error) {
+	if err := team.May(actor, team.ManageClients, team.On{}); err != nil {
+		return token.Secret{}, err
+	}
 	c, err := r.Store.Client(ctx, id)
 	if err != nil {
 		return token.Secret{}, fmt.Errorf("load client %q: %w", id, err)
@@ -150,6 +169,46 @@ func (r *Registry) RotateSecret(ctx context.Context, id oauth.ClientID, revokeOl
 		return token.Secret{}, fmt.Errorf("rotate the secret of client %q: %w", id, err)
 	}
 	return secret, nil
+}
+
+// Client is one client. ErrNoClient.
+func (r *Registry) Client(ctx context.Context, actor team.Actor, id oauth.ClientID) (Client, error) {
+	if err := team.May(actor, team.ManageClients, team.On{}); err != nil {
+		return Client{}, err
+	}
+	return r.Store.Client(ctx, id)
+}
+
+// Clients is every client, by name, without its secrets.
+func (r *Registry) Clients(ctx context.Context, actor team.Actor) ([]Client, error) {
+	if err := team.May(actor, team.ManageClients, team.On{}); err != nil {
+		return nil, err
+	}
+	return r.Store.Clients(ctx)
+}
+
+// DisableClient ends a client's grants and keeps it out. ErrNoClient.
+func (r *Registry) DisableClient(ctx context.Context, actor team.Actor, id oauth.ClientID) error {
+	if err := team.May(actor, team.ManageClients, team.On{}); err != nil {
+		return err
+	}
+	return r.Store.DisableClient(ctx, id, r.Now())
+}
+
+// EnableClient lets people connect a client again; it revives nothing. ErrNoClient.
+func (r *Registry) EnableClient(ctx context.Context, actor team.Actor, id oauth.ClientID) error {
+	if err := team.May(actor, team.ManageClients, team.On{}); err != nil {
+		return err
+	}
+	return r.Store.EnableClient(ctx, id)
+}
+
+// RemoveClient removes a client with its grants. ErrNoClient.
+func (r *Registry) RemoveClient(ctx context.Context, actor team.Actor, id oauth.ClientID) error {
+	if err := team.May(actor, team.ManageClients, team.On{}); err != nil {
+		return err
+	}
+	return r.Store.RemoveClient(ctx, id)
 }
 
 // distinct is values without repetition, in order.

@@ -39,7 +39,10 @@ type Service struct {
 }
 
 // Block keeps a client out of a team and ends its grants there. The reason is shown to the team's members. client.ErrNoClient.
-func (s *Service) Block(ctx context.Context, t team.ID, id oauth.ClientID, reason string) error {
+func (s *Service) Block(ctx context.Context, actor team.Actor, t team.ID, id oauth.ClientID, reason string) error {
+	if err := team.May(actor, team.GovernApplications, team.On{Team: t}); err != nil {
+		return err
+	}
 	reason = strings.TrimSpace(reason)
 	if err := CheckReason(reason); err != nil {
 		return err
@@ -51,6 +54,22 @@ func (s *Service) Block(ctx context.Context, t team.ID, id oauth.ClientID, reaso
 		return fmt.Errorf("block client %q: %w", id, err)
 	}
 	return nil
+}
+
+// Unblock lets members connect a client to a team again. It revives nothing. ErrNoBlock.
+func (s *Service) Unblock(ctx context.Context, actor team.Actor, t team.ID, id oauth.ClientID) error {
+	if err := team.May(actor, team.GovernApplications, team.On{Team: t}); err != nil {
+		return err
+	}
+	return s.Store.Unblock(ctx, t, id)
+}
+
+// Blocks is what a team blocks, newest first.
+func (s *Service) Blocks(ctx context.Context, actor team.Actor, t team.ID) ([]Block, error) {
+	if err := team.May(actor, team.GovernApplications, team.On{Team: t}); err != nil {
+		return nil, err
+	}
+	return s.Store.Blocks(ctx, t)
 }
 
 // CheckReason says what is wrong with the reason of a block.

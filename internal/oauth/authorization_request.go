@@ -26,8 +26,8 @@ const (
 	ModeFormPost ResponseMode = "form_post" // OAuth 2.0 Form Post Response Mode §2
 )
 
-// AuthorizationRequest is a well-formed authorization request (RFC 6749 §4.1.1 with RFC 7636). It says nothing yet about whether the client
-// exists or may ask for what it asks.
+// AuthorizationRequest is a well-formed authorization request (RFC 6749 §4.1.1 with RFC 7636). Whether the client exists, and
+// what it may ask for, is not checked yet.
 type AuthorizationRequest struct {
 	ClientID      string         `json:"client_id"`
 	RedirectURI   string         `json:"redirect_uri"`
@@ -60,16 +60,16 @@ const (
 	maxLocalesLength   = 255
 )
 
-// ParseAuthorizationRequest parses and checks everything that can be checked without knowing the client, in the order of response_type, code_challenge,
-// code_challenge_method, scope, request, request_uri, prompt, max_age, and the rest. When it returns an error, the request still holds the State and the ResponseMode
-// to answer with (if those could be read), so the error can travel to a redirect URI that has been verified before.
+// ParseAuthorizationRequest checks everything that can be checked without knowing the client, in the order response_type,
+// code_challenge, code_challenge_method, scope, request, request_uri, prompt, max_age, and the rest. With an error, the
+// request still has the State and the ResponseMode to answer with, if those could be read.
 //
-// A request_uri is refused here: who accepts pushed requests asks Params.PushedRequest first.
+// A request_uri is refused here: callers that accept pushed requests call Params.PushedRequest first.
 //
-// Not supported: request objects, by value or by reference (OpenID Connect Core §6); the claims parameter (§5.5); the response modes fragment and jwt.
+// Not supported: request objects (OpenID Connect Core §6), the claims parameter (§5.5), the response modes fragment and jwt.
 func ParseAuthorizationRequest(p Params) (AuthorizationRequest, error) {
 	var r AuthorizationRequest
-	// Mode and state before all else: every later error has to be answered with them.
+	// Mode and state come first: every later error is answered with them.
 	mode, modeErr := parseResponseMode(p)
 	r.ResponseMode = mode
 	var err error
@@ -106,7 +106,7 @@ func ParseAuthorizationRequest(p Params) (AuthorizationRequest, error) {
 	return r, modeErr
 }
 
-// parseHints reads what the order of errors does not depend on.
+// parseHints reads the parameters whose errors may come in any order.
 func parseHints(p Params, r *AuthorizationRequest) (err error) {
 	if r.Team, err = bounded(p, "team", maxTeamLength); err != nil {
 		return err
@@ -158,7 +158,7 @@ func checkResponseType(p Params) error {
 	return nil
 }
 
-// parseChallenge reads code_challenge and its method. A method that is missing would mean plain (RFC 7636 §4.3), which is not offered.
+// parseChallenge reads code_challenge and its method. A missing method would mean plain (RFC 7636 §4.3), which is not offered.
 func parseChallenge(p Params) (CodeChallenge, error) {
 	text, err := p.Optional("code_challenge")
 	if err != nil {
@@ -234,7 +234,7 @@ func parsePrompt(p Params) (Prompt, error) {
 	return prompt, nil
 }
 
-// parseMaxAge reads a number of seconds. One that is too large to count is as good as the largest that is not.
+// parseMaxAge reads a number of seconds. A number that is too large counts as the largest possible one.
 func parseMaxAge(p Params) (*time.Duration, error) {
 	const most = uint64(math.MaxInt64 / time.Second)
 	text, err := p.Optional("max_age")
@@ -249,7 +249,7 @@ func parseMaxAge(p Params) (*time.Duration, error) {
 	return &age, nil
 }
 
-// parseResponseMode is "" for query, whether it was named or not.
+// parseResponseMode returns "" for query, whether it was sent or not.
 func parseResponseMode(p Params) (ResponseMode, error) {
 	text, err := p.Optional("response_mode")
 	if err != nil {

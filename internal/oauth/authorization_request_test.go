@@ -133,7 +133,7 @@ func TestAuthorizationRequestWithHints(t *testing.T) {
 	}
 }
 
-// Whoever asked for form_post gets errors by it too.
+// A client that asked for form_post gets errors in that mode too.
 func TestErrorsCarryTheResponseMode(t *testing.T) {
 	for _, wrong := range []string{"&scope=%22", "&prompt=x", "&nonce=%00", "&request=x", "&resource=x", "&state=a&state=b"} {
 		r, err := ParseAuthorizationRequest(query(t, strings.Replace(rfcAuthorizationQuery, "&state=xyz", "", 1)+wrong+"&response_mode=form_post"))

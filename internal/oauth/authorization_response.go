@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// AuthorizationResponse is what goes back to the redirect URI: a code, or an error (RFC 6749 §4.1.2, with iss of RFC 9207).
+// AuthorizationResponse is the answer to the redirect URI: a code, or an error (RFC 6749 §4.1.2, with iss of RFC 9207).
 type AuthorizationResponse struct {
 	RedirectURI string // verified
 	Issuer      string
@@ -36,7 +36,7 @@ func (r AuthorizationResponse) Fields() [][2]string {
 	return fields
 }
 
-// URL is the redirect URI with the response added to its query. What the URI had is kept byte for byte.
+// URL is the redirect URI with the response added to its query. The URI itself stays byte for byte.
 func (r AuthorizationResponse) URL() string {
 	var b strings.Builder
 	b.Grow(len(r.RedirectURI) + len(r.Code) + len(r.State) + len(r.Issuer) + 64)
@@ -67,7 +67,7 @@ func (r AuthorizationResponse) GoString() string { return r.String() }
 // LogValue hides the code from slog.
 func (r AuthorizationResponse) LogValue() slog.Value { return slog.StringValue(r.String()) }
 
-// escape writes a space as %20, which every decoder reads; "+" is a space only to those that decode forms.
+// escape writes a space as %20, which every decoder understands. Only decoders of forms read "+" as a space.
 func escape(value string) string {
 	return strings.ReplaceAll(url.QueryEscape(value), "+", "%20")
 }

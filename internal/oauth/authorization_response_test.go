@@ -98,7 +98,7 @@ func FuzzAuthorizationResponse(f *testing.F) {
 		if !reflect.DeepEqual(added, want) {
 			t.Errorf("%q adds %v, want %v", got, added, want)
 		}
-		// Whoever reads the whole query finds each parameter of the response once.
+		// Each parameter of the response is in the query once.
 		pairs := strings.FieldsFunc(u.RawQuery, func(r rune) bool { return r == '&' || r == ';' })
 		seen := map[string]int{}
 		for _, pair := range pairs {

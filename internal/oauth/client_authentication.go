@@ -23,7 +23,7 @@ const (
 	AuthNone          AuthMethod = "none"            // public clients
 )
 
-// ClientAuthentication is who a client says it is, and its proof. It prints without secret and assertion.
+// ClientAuthentication is the client that a request names, and its proof. It prints without secret and assertion.
 type ClientAuthentication struct {
 	ClientID  string
 	Secret    string // empty with AuthNone, and with AuthBasic when nothing follows the colon
@@ -40,11 +40,12 @@ const (
 	maxClientIDLength  = 255
 )
 
-// parseClientAuthentication reads client_secret_basic (RFC 6749 §2.3.1: both halves are form-urlencoded), client_secret_post, private_key_jwt, or a bare client_id.
-// Two ways at once are invalid_request; nothing at all, or a header that is not well-formed Basic, is invalid_client with what was tried in Method.
-// A client_id in the body beside Basic or an assertion is no second way, as long as both are the same.
+// parseClientAuthentication reads client_secret_basic (RFC 6749 §2.3.1: both halves are form-urlencoded), client_secret_post,
+// private_key_jwt, or a bare client_id. Two ways at once are invalid_request. Nothing at all, or a malformed Basic header, is
+// invalid_client, with the way that was tried in Method. A client_id in the body beside Basic or an assertion is no second
+// way, as long as both are the same.
 //
-// Not supported: client_secret_jwt (OpenID Connect Core §9), for which the secret would have to be kept in the clear.
+// Not supported: client_secret_jwt (OpenID Connect Core §9), because the secret would have to be stored in clear text.
 func parseClientAuthentication(authorization string, p Params) (ClientAuthentication, error) {
 	tried := ClientAuthentication{Method: AuthNone}
 	if authorization != "" {
@@ -119,7 +120,7 @@ func withBasic(authorization, bodyID string) (ClientAuthentication, error) {
 	return c, nil
 }
 
-// withAssertion reads who an assertion says it is from: the client has to be known before its keys are. Nothing is verified yet.
+// withAssertion reads which client an assertion names, so that its keys can be found. Nothing is verified yet.
 func withAssertion(assertion, bodyID string, p Params) (ClientAuthentication, error) {
 	tried := ClientAuthentication{Method: AuthPrivateKeyJWT}
 	switch kind, err := p.Optional("client_assertion_type"); {
@@ -158,7 +159,7 @@ func unverifiedSubject(jwt string) string {
 	return claims.Subject
 }
 
-// isText tells what a database can keep and compare as text.
+// isText reports whether a database can store and compare s as text.
 func isText(s string) bool { return utf8.ValidString(s) && !strings.ContainsRune(s, 0) }
 
 // String hides the secret and the assertion.

@@ -41,16 +41,16 @@ func (c Code) Errorf(format string, args ...any) error {
 	return &Error{Code: c, Description: fmt.Sprintf(format, args...)}
 }
 
-// Because is Errorf with a cause that only the log may see. Use it where the answer must not tell causes apart.
+// Because is Errorf with a cause for the log only. Use it where the answer must not tell causes apart.
 func (c Code) Because(cause error, format string, args ...any) error {
 	return &Error{Code: c, Description: fmt.Sprintf(format, args...), Cause: cause}
 }
 
-// Error is what a client is told (RFC 6749 §5.2). Functions return it as a plain error, made by Errorf or Because.
+// Error is an error for the client (RFC 6749 §5.2). Functions return it as a plain error, made by Errorf or Because.
 type Error struct {
 	Code        Code
-	Description string // for the client's developer; travels
-	Cause       error  // for the log; never travels
+	Description string // for the client's developer
+	Cause       error  // for the log; never sent
 }
 
 // Error is for the log: it includes the cause.
@@ -68,11 +68,11 @@ func (e *Error) Is(target error) bool { return target == e.Code }
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Cause }
 
-// maxDescriptionLength is how many bytes of a description leave the server.
+// maxDescriptionLength is the most bytes of a description that are sent.
 const maxDescriptionLength = 400
 
-// Outside is what may leave the server: the code and the description of err, or server_error for anything else. The description has only
-// the characters that RFC 6749 §4.1.2.1 and §5.2 allow, whatever input it echoes.
+// Outside is what the client is told: the code and the description of err, or server_error for any other error. The
+// description has only the characters that RFC 6749 §4.1.2.1 and §5.2 allow, even where it quotes input.
 func Outside(err error) (Code, string) {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Code, safeDescription(e.Description)
@@ -83,8 +83,8 @@ func Outside(err error) (Code, string) {
 	return ServerError, "The server could not answer. Try again; if it lasts, tell its operator the request id."
 }
 
-// safeDescription is s as an error_description: %x20-21 / %x23-5B / %x5D-7E (RFC 6749 §5.2), at most maxDescriptionLength bytes.
-// Quotation marks become apostrophes, everything else that is not allowed a question mark.
+// safeDescription is s as an error_description: %x20-21 / %x23-5B / %x5D-7E (RFC 6749 §5.2), cut to maxDescriptionLength.
+// Quotation marks become apostrophes, all other forbidden characters question marks.
 func safeDescription(s string) string {
 	safe := strings.Map(func(r rune) rune {
 		switch {

@@ -8,8 +8,8 @@ import (
 	"unicode/utf8"
 )
 
-// Params is the parameters of one request, from a query or a form. They are checked as they are read, so that what is
-// never read is ignored (RFC 6749 §3.1).
+// Params is the parameters of one request, from a query or a form. A parameter is checked when it is read, so parameters that
+// are never read are ignored (RFC 6749 §3.1).
 type Params struct{ values url.Values }
 
 // NewParams wraps the decoded parameters of a request.
@@ -46,7 +46,8 @@ func (p Params) Required(name string) (string, error) {
 // RequestURIPrefix begins every request_uri that our pushed authorization request endpoint makes (RFC 9126 §2.2).
 const RequestURIPrefix = "urn:ietf:params:oauth:request_uri:"
 
-// PushedRequest is what follows RequestURIPrefix in request_uri; pushed is false when there is no request_uri, or one of another kind, which ParseAuthorizationRequest refuses.
+// PushedRequest is the part of request_uri after RequestURIPrefix. pushed is false when there is no request_uri, or one that is
+// not ours, which ParseAuthorizationRequest refuses.
 func (p Params) PushedRequest() (reference string, pushed bool, err error) {
 	uri, err := p.Optional("request_uri")
 	if err != nil {

@@ -10,7 +10,8 @@ import (
 // CodeChallenge is base64url(SHA-256(verifier)) without padding: 43 characters (RFC 7636 §4.2). Only S256 exists here.
 type CodeChallenge string
 
-// MethodS256 is the only code_challenge_method: "plain" would show the verifier to whoever sees the request (RFC 7636 §7.2).
+// MethodS256 is the only code_challenge_method: "plain" would show the verifier
+// to everyone who sees the request (RFC 7636 §7.2).
 const MethodS256 = "S256"
 
 // parseCodeChallenge is invalid_request unless s is 43 characters of base64url that decode to 32 bytes.
@@ -21,7 +22,7 @@ func parseCodeChallenge(s string) (CodeChallenge, error) {
 	return CodeChallenge(s), nil
 }
 
-// isHash tells a SHA-256 in base64url without padding.
+// isHash reports whether s is a SHA-256 in base64url without padding.
 func isHash(s string) bool {
 	// The decoder skips line breaks, so the length after decoding counts as well.
 	b, err := base64.RawURLEncoding.DecodeString(s)
@@ -47,7 +48,7 @@ func parseCodeVerifier(s string) (string, error) {
 	return s, nil
 }
 
-// reserved tells what is not an unreserved character (RFC 3986 §2.3).
+// reserved reports whether r is not an unreserved character (RFC 3986 §2.3).
 func reserved(r rune) bool {
 	return !isAlphanumeric(r) && !strings.ContainsRune("-._~", r)
 }

@@ -6,17 +6,19 @@ import (
 	"net/url"
 )
 
-// PushedRequest is a request to the pushed authorization request endpoint (RFC 9126 §2.1): the client's authentication, and the authorization request's parameters without it.
-// It prints without secrets.
+// PushedRequest is a request to the pushed authorization request endpoint (RFC 9126 §2.1): the client's authentication, and the
+// other parameters. It prints without secrets.
 type PushedRequest struct {
 	Client ClientAuthentication
 	Params Params // client_id is the authenticated client's, whether or not the body named it
-	// DPoPKey is the thumbprint (RFC 7638) of the key whose DPoP proof came with the request and was verified by the web layer; "" without a proof (RFC 9449 §10.1).
+	// DPoPKey is the thumbprint (RFC 7638) of the key of the request's DPoP proof, which the caller has verified; "" without a
+	// proof (RFC 9449 §10.1).
 	DPoPKey string
 }
 
-// ParsePushedRequest reads a pushed authorization request; authorization is the Authorization header, or "". It is invalid_request when the request contains request_uri.
-// What it asks for is not looked at. With an error about the client's authentication, Client.Method is what was tried.
+// ParsePushedRequest reads a pushed authorization request; authorization is the Authorization header, or "". A request_uri in
+// it is invalid_request; nothing else of the authorization request is checked. With an error about the client's
+// authentication, Client.Method is the way that was tried.
 func ParsePushedRequest(authorization string, p Params) (PushedRequest, error) {
 	client, err := parseClientAuthentication(authorization, p)
 	if err != nil {

@@ -12,12 +12,14 @@ import (
 // maxRedirectURILength is how many bytes a redirect URI may have.
 const maxRedirectURILength = 2000
 
-// responseParams are the parameters of an authorization response. A redirect URI that brings one of its own would make the response ambiguous.
+// responseParams are the parameters of an authorization response. If a redirect URI had one of them, the response would be
+// ambiguous.
 var responseParams = []string{"code", "state", "iss", "error", "error_description", "error_uri", "access_token", "id_token"}
 
-// CheckRedirectURI reports why uri cannot be registered, or nil: it must be absolute, without fragment, wildcard, userinfo, white
-// space or a parameter of the response; https, or http to 127.0.0.1, [::1] or localhost (RFC 8252 §7.3), or for a public client also a private-use
-// scheme with a dot in it (RFC 8252 §7.1). The error is a sentence for the person who registers.
+// CheckRedirectURI reports why uri cannot be registered, or nil. It must be absolute, without fragment, wildcard, userinfo,
+// white space or a parameter of the response. It must be https, or http to 127.0.0.1, [::1] or localhost (RFC 8252 §7.3), or
+// for a public client a private-use scheme with a dot in it (RFC 8252 §7.1). The error is a sentence for the person who
+// registers.
 func CheckRedirectURI(uri string, public bool) error {
 	if uri == "" {
 		return errors.New("the redirect URI is empty")
@@ -76,13 +78,14 @@ func checkTarget(uri string, u *url.URL, public bool) error {
 	return nil
 }
 
-// checkHost admits host names, addresses and ports that mean one thing to everybody, and are safe in a Content-Security-Policy.
+// checkHost accepts host names, addresses and ports that every program reads in the same way, and that are safe in a
+// Content-Security-Policy.
 func checkHost(uri string, u *url.URL) error {
 	rest, ok := strings.CutPrefix(uri[len(u.Scheme):], "://")
 	if !ok || u.Hostname() == "" {
 		return fmt.Errorf("the redirect URI %q has no host after %s://", uri, u.Scheme)
 	}
-	// url.Parse decodes what it can of a host; what was checked must be what is registered.
+	// url.Parse decodes escapes in a host, so the text that was checked would not be the one that is registered.
 	if !strings.HasPrefix(rest, u.Host) {
 		return fmt.Errorf("the redirect URI %q has a percent-encoded host", uri)
 	}
@@ -113,8 +116,8 @@ func checkQuery(uri, query string) error {
 	return nil
 }
 
-// MatchRedirectURI reports whether received is the registered URI, byte for byte (RFC 9700 §2.1). The one exception is the port of a
-// loopback redirect: http://127.0.0.1, http://[::1] and, for public clients, http://localhost (RFC 8252 §7.3).
+// MatchRedirectURI reports whether received is the registered URI, byte for byte (RFC 9700 §2.1). The one exception is the
+// port of a loopback redirect: http://127.0.0.1, http://[::1] and, for public clients, http://localhost (RFC 8252 §7.3).
 func MatchRedirectURI(registered, received string, public bool) bool {
 	if registered == received {
 		return true
@@ -132,7 +135,7 @@ func MatchRedirectURI(registered, received string, public bool) bool {
 	return false
 }
 
-// afterPort is what follows scheme, host and the optional port of a loopback URI. Nothing is normalised.
+// afterPort is the rest of a loopback URI after scheme, host and the optional port. Nothing is normalised.
 func afterPort(uri, host string) (rest string, ok bool) {
 	rest, ok = strings.CutPrefix(uri, host)
 	if !ok {
@@ -148,14 +151,14 @@ func afterPort(uri, host string) (rest string, ok bool) {
 	return rest, rest == "" || rest[0] == '/' || rest[0] == '?'
 }
 
-// isPort tells the digits of a port from anything else.
+// isPort reports whether digits are a port.
 func isPort(digits string) bool {
 	n, err := strconv.ParseUint(digits, 10, 16)
 	return err == nil && n > 0 && digits[0] != '0'
 }
 
-// RedirectOrigin is the scheme, host and port of a registered redirect URI, e.g. "https://app.example:8443", or "scheme:" for a
-// private-use scheme. It is "" for a URI that CheckRedirectURI refuses, so it is always safe to place in a page or a header.
+// RedirectOrigin is the scheme, host and port of a registered redirect URI, e.g. "https://app.example:8443", or "scheme:" for
+// a private-use scheme. It is "" for a URI that CheckRedirectURI refuses, so it is safe in a page or a header.
 func RedirectOrigin(uri string) string {
 	if CheckRedirectURI(uri, true) != nil {
 		return ""

@@ -95,5 +95,5 @@ func normalResource(uri string) string {
 
 var defaultPorts = map[string]string{"http": ":80", "https": ":443"}
 
-// outsideURI tells what no URI contains (RFC 3986 §2).
+// outsideURI reports whether no URI contains r (RFC 3986 §2).
 func outsideURI(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune("\"<>\\^`{|}", r) }

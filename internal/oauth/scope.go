@@ -16,9 +16,9 @@ const (
 	ScopeOfflineAccess = "offline_access"
 )
 
-// ParseScope splits a scope parameter. It is invalid_scope, naming the value, when one is not a scope-token of RFC 6749 §3.3.
-// An empty string is an empty Scope. Surplus spaces between values are forgiven, but nothing except spaces is invalid_scope:
-// a scope that was sent must never be taken for one that was omitted, which asks for everything.
+// ParseScope splits a scope parameter. A value that is not a scope-token of RFC 6749 §3.3 is invalid_scope, which names it.
+// An empty string is an empty Scope. Extra spaces are ignored, but nothing except spaces is invalid_scope: a scope that was
+// sent must never count as omitted, because that asks for everything.
 func ParseScope(s string) (Scope, error) {
 	var scope Scope
 	seen := make(map[string]bool)
@@ -38,7 +38,7 @@ func ParseScope(s string) (Scope, error) {
 	return scope, nil
 }
 
-// isScopeToken tells a scope-token: printable ASCII without the space, the quotation mark and the backslash (RFC 6749 §3.3).
+// isScopeToken reports whether s is printable ASCII without space, quotation mark and backslash (RFC 6749 §3.3).
 func isScopeToken(s string) bool {
 	for i := range len(s) {
 		if c := s[i]; c <= ' ' || c > '~' || c == '"' || c == '\\' {

@@ -2,15 +2,15 @@ package oauth
 
 import "log/slog"
 
-// TokenParameter is a request to the revocation or introspection endpoint (RFC 7009 §2.1, RFC 7662 §2.1): the token and who asks. token_type_hint is
-// accepted and not needed. It prints without secrets.
+// TokenParameter is a request to the revocation or introspection endpoint (RFC 7009 §2.1, RFC 7662 §2.1): the token and the
+// client that asks. token_type_hint is accepted and ignored. It prints without secrets.
 type TokenParameter struct {
 	Token  string
 	Client ClientAuthentication
 }
 
-// ParseTokenParameter reads token and the client's authentication; authorization is the Authorization header, or "". It is invalid_request when token is missing.
-// With an error about the client's authentication, Client.Method is what was tried.
+// ParseTokenParameter reads token and the client's authentication; authorization is the Authorization header, or "". A missing
+// token is invalid_request. With an error about the client's authentication, Client.Method is the way that was tried.
 func ParseTokenParameter(authorization string, p Params) (TokenParameter, error) {
 	client, err := parseClientAuthentication(authorization, p)
 	if err != nil {

@@ -12,17 +12,20 @@ const (
 	GrantClientCredentials GrantType = "client_credentials" // RFC 6749 §4.4
 )
 
-// TokenRequest is a request to the token endpoint of a known grant type, with whatever the client sent to authenticate itself. It prints without secrets.
+// TokenRequest is a request to the token endpoint of a known grant type, with the client's authentication. It prints without
+// secrets.
 type TokenRequest struct {
 	GrantType GrantType
 	Client    ClientAuthentication
-	// DPoPKey is the thumbprint (RFC 7638) of the key whose DPoP proof came with the request and was verified by the web layer; "" without a proof (RFC 9449 §5).
+	// DPoPKey is the thumbprint (RFC 7638) of the key of the request's DPoP proof, which the caller has verified; "" without a
+	// proof (RFC 9449 §5).
 	DPoPKey string
 	params  Params
 }
 
-// ParseTokenRequest reads grant_type and the client's authentication; authorization is the Authorization header, or "".
-// It is invalid_request or unsupported_grant_type before anything has been looked up. With an error about the client's authentication, Client.Method is what was tried.
+// ParseTokenRequest reads grant_type and the client's authentication; authorization is the Authorization header, or "". It
+// returns invalid_request or unsupported_grant_type before anything is looked up. With an error about the client's
+// authentication, Client.Method is the way that was tried.
 //
 // Not supported: the password grant (RFC 9700 §2.4).
 func ParseTokenRequest(authorization string, p Params) (TokenRequest, error) {
@@ -54,10 +57,10 @@ type CodeExchange struct {
 	Code         string
 	RedirectURI  string
 	CodeVerifier string
-	Resource     []string // of those that were authorized, the ones this access token is for (RFC 8707 §2.2); empty when omitted
+	Resource     []string // the authorized ones that this access token is for (RFC 8707 §2.2); empty when omitted
 }
 
-// CodeExchange parses what the authorization code grant needs; invalid_request names what is missing or malformed.
+// CodeExchange reads the parameters of the authorization code grant. invalid_request names a missing or malformed one.
 func (r TokenRequest) CodeExchange() (CodeExchange, error) {
 	code, err := r.params.Required("code")
 	if err != nil {
@@ -98,7 +101,7 @@ type RefreshExchange struct {
 	Resource     []string // RFC 8707 §2.2; empty when omitted
 }
 
-// RefreshExchange parses what the refresh grant needs; invalid_request, invalid_scope or invalid_target names what is missing or malformed.
+// RefreshExchange reads the parameters of the refresh grant. The error names a missing or malformed one.
 func (r TokenRequest) RefreshExchange() (RefreshExchange, error) {
 	token, err := r.params.Required("refresh_token")
 	if err != nil {
@@ -126,13 +129,13 @@ type ClientCredentials struct {
 	Resource []string // RFC 8707 §2.2; empty when omitted
 }
 
-// ClientCredentials parses what the client credentials grant needs; invalid_scope or invalid_target names what is malformed.
+// ClientCredentials reads the parameters of the client credentials grant. The error names a malformed one.
 func (r TokenRequest) ClientCredentials() (ClientCredentials, error) {
 	scope, resource, err := r.narrowing()
 	return ClientCredentials{Scope: scope, Resource: resource}, err
 }
 
-// narrowing is what an access token may be narrowed to.
+// narrowing is the scope and the resources that an access token may be limited to.
 func (r TokenRequest) narrowing() (Scope, []string, error) {
 	scope, err := scopeParam(r.params)
 	if err != nil {

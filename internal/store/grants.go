@@ -103,7 +103,7 @@ SELECT g.id, g.user_id, g.client_id, g.team_id, g.scope, g.created_at, g.updated
 	t.id, t.slug, t.name, t.created_at,
 	c.id, c.name, c.owner, c.public, c.machine, c.scope, c.created_at, c.disabled_at,
 	c.resource_server, c.resources, c.jwks, c.jwks_uri, c.id_token_algorithm, c.post_logout_redirect_uris,
-	c.backchannel_logout_uri, c.require_par, c.require_dpop,
+	c.backchannel_logout_uri, c.require_par, c.require_dpop, c.insecure_assertion_audience,
 	COALESCE(ct.id, ''), COALESCE(ct.slug, ''), COALESCE(ct.name, ''), COALESCE(ct.created_at, 0)
 FROM gh_grants g
 JOIN gh_users u ON u.id = g.user_id
@@ -121,16 +121,6 @@ const (
 
 // Grants is the grants that a filter lets through, newest first.
 func (db *DB) Grants(ctx context.Context, f authz.GrantFilter) ([]authz.GrantDetail, error) {
-	scan := func(r engine.Row) (d authz.GrantDetail, err error) {
-		g, u, t := &d.Grant, &d.User, &d.Team
-		err = r.Scan(append([]any{
-			&g.ID, &g.User, &g.Client, &g.Team, engine.WordsTo(&g.Scope), engine.TimeTo(&g.CreatedAt), engine.TimeTo(&g.UpdatedAt),
-			engine.TimeTo(&d.LastUsed),
-			&u.ID, &u.Email, &u.Name, &u.Operator, engine.TimeTo(&u.CreatedAt), engine.TimeTo(&u.DisabledAt),
-			&t.ID, &t.Slug, &t.Name, engine.TimeTo(&t.CreatedAt),
-		}, clientInto(&d.Client)...)...)
-		return d, err
-	}
 	query := grantsOfAll
 	switch {
 	case f.User != "":
@@ -140,7 +130,24 @@ func (db *DB) Grants(ctx context.Context, f authz.GrantFilter) ([]authz.GrantDet
 	case f.Team != "":
 		query = grantsOfTeam
 	}
-	return engine.All(ctx, db.engine, "Grants", scan, query, f.User, f.Team, f.Client)
+	return engine.All(ctx, db.engine, "Grants", scanGrantDetail, query, f.User, f.Team, f.Client)
+}
+
+// Grant is one grant. authz.ErrNoGrant.
+func (db *DB) Grant(ctx context.Context, id authz.GrantID) (authz.GrantDetail, error) {
+	return engine.One(ctx, db.engine, "Grant", authz.ErrNoGrant, scanGrantDetail, grantDetails+` WHERE g.id = $1`, id)
+}
+
+// scanGrantDetail reads what grantDetails selects.
+func scanGrantDetail(r engine.Row) (d authz.GrantDetail, err error) {
+	g, u, t := &d.Grant, &d.User, &d.Team
+	err = r.Scan(append([]any{
+		&g.ID, &g.User, &g.Client, &g.Team, engine.WordsTo(&g.Scope), engine.TimeTo(&g.CreatedAt), engine.TimeTo(&g.UpdatedAt),
+		engine.TimeTo(&d.LastUsed),
+		&u.ID, &u.Email, &u.Name, &u.Operator, engine.TimeTo(&u.CreatedAt), engine.TimeTo(&u.DisabledAt),
+		&t.ID, &t.Slug, &t.Name, engine.TimeTo(&t.CreatedAt),
+	}, clientInto(&d.Client)...)...)
+	return d, err
 }
 
 // RevokeGrant ends a grant with its families. authz.ErrNoGrant.

@@ -38,7 +38,8 @@ import (
 
 // DB implements the stores of all domain packages.
 var (
-	_ team.Store            = (*DB)(nil)
+	_ team.People           = (*DB)(nil)
+	_ team.Teams            = (*DB)(nil)
 	_ authn.Store           = (*DB)(nil)
 	_ client.Store          = (*DB)(nil)
 	_ client.AssertionStore = (*DB)(nil)

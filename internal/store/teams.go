@@ -47,18 +47,29 @@ func (db *DB) Teams(ctx context.Context) ([]team.Team, error) {
 	return teams, err
 }
 
-// RenameTeam gives a team another slug and name. Its grants live on. team.ErrSlugTaken, team.ErrNoTeam.
-func (db *DB) RenameTeam(ctx context.Context, id team.ID, slug, name string) error {
-	return db.changeClients(ctx, "RenameTeam", func(t *tx) error {
-		err := t.MustChange(team.ErrNoTeam, `UPDATE gh_teams SET slug = $2, name = $3 WHERE id = $1`, id, slug, name)
+// UpdateTeam saves the slug and the name that change gives a team, which it reads under a lock. team.ErrSlugTaken, team.ErrNoTeam.
+func (db *DB) UpdateTeam(ctx context.Context, id team.ID, change func(team.Team) (team.Team, error)) (updated team.Team, err error) {
+	err = db.changeClients(ctx, "UpdateTeam", func(t *tx) error {
+		if err := t.lockTeam(id); err != nil {
+			return err
+		}
+		var current team.Team
+		if err := t.Get(teamInto(&current), `SELECT id, slug, name, created_at FROM gh_teams WHERE id = $1`, id); err != nil {
+			return err
+		}
+		if updated, err = change(current); err != nil {
+			return err
+		}
+		_, err := t.Change(`UPDATE gh_teams SET slug = $2, name = $3 WHERE id = $1`, id, updated.Slug, updated.Name)
 		if engine.IsUnique(err) {
 			return team.ErrSlugTaken
 		}
 		if err != nil {
 			return err
 		}
-		return t.happened(audit.Event{Kind: audit.TeamRenamed, Team: string(id), Detail: slug})
+		return t.happened(audit.Event{Kind: audit.TeamRenamed, Team: string(id), Detail: updated.Slug})
 	})
+	return updated, err
 }
 
 // lockTeam makes others wait until this unit of work is over: those who save a grant in the team, remove it, or issue a

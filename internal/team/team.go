@@ -67,18 +67,24 @@ var (
 	ErrIsMember  = errors.New("already a member of this team")
 )
 
-// Store keeps users, teams and memberships. Each method is one unit of work.
-type Store interface {
-	AddUser(ctx context.Context, u User) error                          // ErrUserTaken
-	User(ctx context.Context, id UserID) (User, error)                  // ErrNoUser
-	UserByEmail(ctx context.Context, email string) (User, error)        // ErrNoUser; email is lower case
-	Users(ctx context.Context) ([]User, error)                          // by e-mail
-	DisableUser(ctx context.Context, id UserID, at time.Time) error     // ends sessions and grants in the same transaction; ErrNoUser
-	EnableUser(ctx context.Context, id UserID) error                    // revives nothing; ErrNoUser
-	AddTeam(ctx context.Context, t Team) error                          // ErrSlugTaken
-	TeamBySlug(ctx context.Context, slug string) (Team, error)          // ErrNoTeam
-	Teams(ctx context.Context) ([]Team, error)                          // by slug
-	RenameTeam(ctx context.Context, id ID, slug, name string) error     // ErrSlugTaken, ErrNoTeam
+// People keeps users. Each method is one unit of work.
+type People interface {
+	AddUser(ctx context.Context, u User) error                      // ErrUserTaken
+	User(ctx context.Context, id UserID) (User, error)              // ErrNoUser
+	UserByEmail(ctx context.Context, email string) (User, error)    // ErrNoUser; email is lower case
+	Users(ctx context.Context) ([]User, error)                      // by e-mail
+	DisableUser(ctx context.Context, id UserID, at time.Time) error // ends sessions and grants in the same transaction; the first time stands; ErrNoUser
+	EnableUser(ctx context.Context, id UserID) error                // revives nothing; ErrNoUser
+}
+
+// Teams keeps teams and who belongs to them. Each method is one unit of work.
+type Teams interface {
+	AddTeam(ctx context.Context, t Team) error                 // ErrSlugTaken
+	TeamBySlug(ctx context.Context, slug string) (Team, error) // ErrNoTeam
+	Teams(ctx context.Context) ([]Team, error)                 // by slug
+	// UpdateTeam reads a team under a lock and saves the slug and the name that change gives it. change must be pure: it may run twice.
+	// ErrSlugTaken, ErrNoTeam, or what change says.
+	UpdateTeam(ctx context.Context, id ID, change func(Team) (Team, error)) (Team, error)
 	RemoveTeam(ctx context.Context, id ID) error                        // with its memberships, clients and grants; ErrNoTeam
 	AddMember(ctx context.Context, m Membership) error                  // ErrIsMember; only m.Team.ID is used
 	RemoveMember(ctx context.Context, team ID, user UserID) error       // ends the person's grants in the team in the same transaction; ErrNoMember

@@ -48,10 +48,10 @@ type Confirmation struct {
 	Thumbprint string `json:"jkt"` // SHA-256 JWK thumbprint (RFC 7638), base64url
 }
 
-// Audience is whom a token is for: a JSON string when it is one, else an array (RFC 7519 §4.1.3).
+// Audience is aud: a JSON string if it has one value, else an array (RFC 7519 §4.1.3).
 type Audience []string
 
-// MarshalJSON writes the shorter form where there is one.
+// MarshalJSON writes one value as a string.
 func (a Audience) MarshalJSON() ([]byte, error) {
 	if len(a) == 1 {
 		return json.Marshal(a[0])
@@ -69,7 +69,7 @@ func (a *Audience) UnmarshalJSON(text []byte) error {
 	return json.Unmarshal(text, (*[]string)(a))
 }
 
-// SignAccessToken is the JWT with typ "at+jwt" (RFC 9068 §2.1), signed with the current ES256 key.
+// SignAccessToken makes a JWT with typ "at+jwt" (RFC 9068 §2.1), signed with the current ES256 key.
 func (k *Keyring) SignAccessToken(claims AccessClaims) (string, error) {
 	payload, err := json.Marshal(claims)
 	if err != nil {
@@ -79,8 +79,9 @@ func (k *Keyring) SignAccessToken(claims AccessClaims) (string, error) {
 	return key.sign(key.accessHeader, payload)
 }
 
-// VerifyAccessToken checks an access token of ours: typ at+jwt, ES256 by one of our keys, not expired. It knows nothing of grants and audiences.
-// The error is ErrNotOurs, or ErrExpired (the claims are filled then). What the claims point to is shared between calls: do not change it.
+// VerifyAccessToken checks an access token of ours: typ at+jwt, ES256 by one of our keys, not expired. Grant and audience are
+// not checked. The error is ErrNotOurs, or ErrExpired with the claims filled in. Calls share what the claims point to: do not
+// change it.
 func (k *Keyring) VerifyAccessToken(text string) (AccessClaims, error) {
 	now := k.now()
 	key, claims, err := k.keys.Load().openAccessToken(text)
@@ -88,7 +89,7 @@ func (k *Keyring) VerifyAccessToken(text string) (AccessClaims, error) {
 	case err != nil:
 		return AccessClaims{}, err
 	case key.dead(now):
-		return AccessClaims{}, ErrNotOurs // it died after everything that it signed had expired
+		return AccessClaims{}, ErrNotOurs // a key dies only after everything that it signed has expired
 	case expired(claims.Expires, now):
 		return claims, ErrExpired
 	}

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 	"github.com/go-jose/go-jose/v4"
 )
@@ -23,7 +24,10 @@ const (
 	tokenEndpoint = "https://id.example/o/token/"
 )
 
-var audiences = []string{issuer, tokenEndpoint}
+// verifyAssertion checks an assertion of the client c1.
+func verifyAssertion(text string, keys jose.JSONWebKeySet, now time.Time) (token.Assertion, error) {
+	return token.AssertionCheck{Client: "c1", Issuer: issuer, Keys: keys, Algorithms: oauth.ClientAlgorithms(false), Now: now}.Verify(text)
+}
 
 // assertionClaims are those of a good assertion, a minute before it expires.
 func assertionClaims(now time.Time) map[string]any {
@@ -95,17 +99,113 @@ func TestClientAssertionOfEachAlgorithm(t *testing.T) {
 		kid       string
 	}{{jose.ES256, e, "e"}, {jose.RS256, r, "r"}, {jose.PS256, r, "r"}, {jose.EdDSA, d, "d"}} {
 		for _, kid := range []string{tt.kid, ""} {
-			got, err := token.VerifyClientAssertion(sign(t, tt.algorithm, tt.key, kid, assertionClaims(now)), "c1", audiences, set, now)
+			got, err := verifyAssertion(sign(t, tt.algorithm, tt.key, kid, assertionClaims(now)), set, now)
 			if err != nil || got.ID != "j1" || !got.Expires.Equal(now.Add(time.Minute)) {
 				t.Errorf("%s with kid %q: got %+v, %v", tt.algorithm, kid, got, err)
 			}
 		}
-		if _, err := token.VerifyClientAssertion(sign(t, tt.algorithm, tt.key, "other", assertionClaims(now)), "c1", audiences, set, now); err == nil {
+		if _, err := verifyAssertion(sign(t, tt.algorithm, tt.key, "other", assertionClaims(now)), set, now); err == nil {
 			t.Errorf("%s: the kid of no key is accepted", tt.algorithm)
 		}
 	}
-	if got := strings.Join(token.AssertionAlgorithms(), " "); got != "ES256 RS256 PS256 EdDSA" {
-		t.Errorf("the metadata would name %s", got)
+	// RFC 9864's name, which go-jose does not know.
+	text := signEd25519(t, d, assertionClaims(now))
+	for _, key := range set.Keys {
+		key.Algorithm = ""
+		_, err := verifyAssertion(text, jose.JSONWebKeySet{Keys: []jose.JSONWebKey{key}}, now)
+		if (err == nil) != (key.KeyID == "d") {
+			t.Errorf("Ed25519 with the key %s: got %v", key.KeyID, err)
+		}
+	}
+	encode := base64.RawURLEncoding.EncodeToString
+	critical := encode([]byte(`{"alg":"Ed25519","crit":["x"],"x":1}`)) + "." + strings.Split(text, ".")[1]
+	if _, err := verifyAssertion(critical+"."+encode(ed25519.Sign(d, []byte(critical))), set, now); err == nil {
+		t.Error("Ed25519 with critical headers is accepted")
+	}
+	named := keySet(t, jose.JSONWebKey{Key: d.Public(), Algorithm: "EdDSA"})
+	if _, err := verifyAssertion(text, named, now); err != nil {
+		t.Errorf("Ed25519 with a key of EdDSA, which is the same: %v", err)
+	}
+	if _, err := verifyAssertion(text[:len(text)-4]+"AAAA", named, now); err == nil {
+		t.Error("an altered signature of Ed25519 is accepted")
+	}
+}
+
+// signEd25519 makes an assertion whose alg is Ed25519 (RFC 9864).
+func signEd25519(t testing.TB, key ed25519.PrivateKey, claims map[string]any) string {
+	t.Helper()
+	payload, err := json.Marshal(claims)
+	if err != nil {
+		t.Fatal(err)
+	}
+	encode := base64.RawURLEncoding.EncodeToString
+	input := encode([]byte(`{"alg":"Ed25519"}`)) + "." + encode(payload)
+	return input + "." + encode(ed25519.Sign(key, []byte(input)))
+}
+
+// The caller's list decides, whatever alg the client's key names.
+func TestClientAssertionOfTheAllowedAlgorithms(t *testing.T) {
+	now := newClock().now()
+	r, e := rsaKey(t, 2048), ecKey(t, elliptic.P256())
+	set := keySet(t, jose.JSONWebKey{Key: r.Public(), KeyID: "rs", Algorithm: "RS256"}, jose.JSONWebKey{Key: r.Public(), KeyID: "any"}, jose.JSONWebKey{Key: e.Public(), KeyID: "e"})
+	for _, tt := range []struct {
+		algorithm jose.SignatureAlgorithm
+		key       crypto.Signer
+		kid       string
+		fapi2     bool
+	}{{jose.RS256, r, "rs", false}, {jose.RS256, r, "any", false}, {jose.PS256, r, "any", true}, {jose.ES256, e, "e", true}} {
+		text := sign(t, tt.algorithm, tt.key, tt.kid, assertionClaims(now))
+		check := token.AssertionCheck{Client: "c1", Issuer: issuer, Keys: set, Now: now}
+		for _, fapi2 := range []bool{false, true} {
+			check.Algorithms = oauth.ClientAlgorithms(fapi2)
+			if _, err := check.Verify(text); (err == nil) != (!fapi2 || tt.fapi2) {
+				t.Errorf("%s with key %s, FAPI 2.0 %v: got %v", tt.algorithm, tt.kid, fapi2, err)
+			}
+		}
+	}
+}
+
+// RFC 7523bis, FAPI 2.0: an assertion for anything but the issuer may have been made for a malicious server, which sends it here.
+func TestAudienceOfClientAssertions(t *testing.T) {
+	now := newClock().now()
+	key := ecKey(t, elliptic.P256())
+	set := keySet(t, jose.JSONWebKey{Key: key.Public()})
+	for _, tt := range []struct {
+		name             string
+		aud              any
+		strict, excepted bool
+	}{
+		{"the issuer", issuer, true, true},
+		{"the token endpoint", tokenEndpoint, false, true},
+		{"an array of the issuer", []string{issuer}, false, true},
+		{"an array of the token endpoint", []string{tokenEndpoint}, false, true},
+		{"an array of both", []string{tokenEndpoint, issuer}, false, false},
+		{"an array of the issuer twice", []string{issuer, issuer}, false, false},
+		{"the issuer and another", []string{issuer, "https://evil.example"}, false, false},
+		{"another", "https://evil.example", false, false},
+		{"another endpoint of ours", issuer + "/o/par/", false, false},
+		{"almost the issuer", issuer + "/", false, false},
+		{"in capitals", strings.ToUpper(issuer), false, false},
+		{"empty", "", false, false},
+		{"an empty array", []string{}, false, false},
+		{"an array of nothing", []string{""}, false, false},
+		{"missing", nil, false, false},
+		{"a number", 1, false, false},
+		{"an object", map[string]any{"x": issuer}, false, false},
+	} {
+		claims := assertionClaims(now)
+		if claims["aud"] = tt.aud; tt.aud == nil {
+			delete(claims, "aud")
+		}
+		text := sign(t, jose.ES256, key, "", claims)
+		check := token.AssertionCheck{Client: "c1", Issuer: issuer, Keys: set, Algorithms: oauth.ClientAlgorithms(false), Now: now}
+		if _, err := check.Verify(text); (err == nil) != tt.strict {
+			t.Errorf("%s: got %v, want acceptance: %v", tt.name, err, tt.strict)
+		}
+		check.InsecureAudiences = []string{tokenEndpoint}
+		if _, err := check.Verify(text); (err == nil) != tt.excepted {
+			t.Errorf("%s, from a client with the exception: got %v, want acceptance: %v", tt.name, err, tt.excepted)
+		}
 	}
 }
 
@@ -120,17 +220,7 @@ func TestClaimsOfClientAssertions(t *testing.T) {
 		mentions string         // "" when it is accepted
 	}{
 		{"as it is", nil, ""},
-		{"aud is the token endpoint", map[string]any{"aud": tokenEndpoint}, ""},
-		{"aud is a list of one", map[string]any{"aud": []string{issuer}}, ""},
-		{"aud is everything that we are", map[string]any{"aud": []string{tokenEndpoint, issuer}}, ""},
-		{"aud is somebody else too", map[string]any{"aud": []string{issuer, "https://evil.example"}}, "nobody else"},
-		{"aud is somebody else", map[string]any{"aud": "https://evil.example"}, "aud"},
-		{"aud is almost ours", map[string]any{"aud": issuer + "/"}, "aud"},
-		{"aud is in capitals", map[string]any{"aud": strings.ToUpper(issuer)}, "aud"},
-		{"aud is empty", map[string]any{"aud": ""}, "aud"},
-		{"aud is an empty list", map[string]any{"aud": []string{}}, "aud"},
-		{"aud is missing", map[string]any{"aud": nil}, "aud"},
-		{"aud is a number", map[string]any{"aud": 1}, "cannot be read"},
+		{"aud is another server", map[string]any{"aud": "https://evil.example"}, "insecure_assertion_audience"},
 		{"iss is another client", map[string]any{"iss": "c2"}, "iss"},
 		{"iss is missing", map[string]any{"iss": nil}, "iss"},
 		{"sub is another client", map[string]any{"sub": "c2"}, "sub"},
@@ -159,7 +249,7 @@ func TestClaimsOfClientAssertions(t *testing.T) {
 		claims := assertionClaims(now)
 		maps.Copy(claims, tt.change)
 		maps.DeleteFunc(claims, func(_ string, v any) bool { return v == nil })
-		got, err := token.VerifyClientAssertion(sign(t, jose.ES256, key, "", claims), "c1", audiences, set, now)
+		got, err := verifyAssertion(sign(t, jose.ES256, key, "", claims), set, now)
 		switch {
 		case tt.mentions == "" && err != nil:
 			t.Errorf("%s: got %v, want acceptance", tt.name, err)
@@ -168,7 +258,7 @@ func TestClaimsOfClientAssertions(t *testing.T) {
 		}
 	}
 	text := sign(t, jose.ES256, key, "", map[string]any{"iss": "", "sub": "", "aud": issuer, "exp": at + 60, "jti": "j"})
-	if _, err := token.VerifyClientAssertion(text, "", audiences, set, now); err == nil {
+	if _, err := (token.AssertionCheck{Issuer: issuer, Keys: set, Algorithms: oauth.ClientAlgorithms(false), Now: now}).Verify(text); err == nil {
 		t.Error("the client without an id is authenticated")
 	}
 }
@@ -203,7 +293,7 @@ func TestKeysOfClientAssertions(t *testing.T) {
 		{"critical headers", encode([]byte(`{"alg":"ES256","crit":["x"],"x":1}`)) + "." + payload + "." + strings.Split(good, ".")[2], []jose.JSONWebKey{{Key: e.Public()}}, false},
 		{"the key that the assertion brings", withOwnKey(t, e, now), []jose.JSONWebKey{{Key: p384.Public()}}, false},
 	} {
-		_, err := token.VerifyClientAssertion(tt.text, "c1", audiences, jose.JSONWebKeySet{Keys: tt.keys}, now)
+		_, err := verifyAssertion(tt.text, jose.JSONWebKeySet{Keys: tt.keys}, now)
 		if (err == nil) != tt.accepted {
 			t.Errorf("%s: got %v, want acceptance: %v", tt.name, err, tt.accepted)
 		}
@@ -239,7 +329,7 @@ func TestClientAssertionCannotBeAltered(t *testing.T) {
 	good := sign(t, jose.ES256, key, "", assertionClaims(now))
 	refused := func(altered string) {
 		t.Helper()
-		if _, err := token.VerifyClientAssertion(altered, "c1", audiences, set, now); err == nil {
+		if _, err := verifyAssertion(altered, set, now); err == nil {
 			t.Errorf("%q is accepted", altered)
 		} else if strings.Contains(err.Error(), good[len(good)-20:]) {
 			t.Errorf("the error quotes the assertion: %v", err)
@@ -253,7 +343,7 @@ func TestClientAssertionCannotBeAltered(t *testing.T) {
 	for _, text := range []string{"", ".", "a.b.c", good + "." + good, strings.Repeat(good, 40), `{"payload":"","signatures":[]}`} {
 		refused(text)
 	}
-	_, err := token.VerifyClientAssertion(sign(t, jose.ES256, key, "", map[string]any{"pad": strings.Repeat("a", 8192)}), "c1", audiences, set, now)
+	_, err := verifyAssertion(sign(t, jose.ES256, key, "", map[string]any{"pad": strings.Repeat("a", 8192)}), set, now)
 	if err == nil || !strings.Contains(err.Error(), "longer than 8192") {
 		t.Errorf("a long assertion: got %v", err)
 	}
@@ -270,7 +360,7 @@ func FuzzVerifyClientAssertion(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		// Nobody else has the key, so only what it signed is accepted, whatever the spelling of the signature.
-		if _, err := token.VerifyClientAssertion(text, "c1", audiences, set, now); err == nil && !strings.HasPrefix(text, input) {
+		if _, err := verifyAssertion(text, set, now); err == nil && !strings.HasPrefix(text, input) {
 			t.Errorf("%q is accepted and was never signed", text)
 		}
 	})

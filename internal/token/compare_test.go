@@ -77,7 +77,7 @@ func TestLongestAssertionAndJTI(t *testing.T) {
 			t.Errorf("the kid of an assertion of %d bytes is %q, want %q up to 8192 bytes", len(text), got, kid)
 		}
 		set.Keys[0].KeyID = kid
-		_, err = token.VerifyClientAssertion(text, "c1", audiences, set, now)
+		_, err = verifyAssertion(text, set, now)
 		return len(text), err
 	}
 	for length, accepted := range map[int]bool{255: true, 256: false} {
@@ -105,7 +105,7 @@ func TestShortestRSAKeyOfAnAssertion(t *testing.T) {
 	now := newClock().now()
 	for bits, accepted := range map[int]bool{2047: false, 2048: true} {
 		key := rsaKey(t, bits)
-		_, err := token.VerifyClientAssertion(sign(t, jose.RS256, key, "k", assertionClaims(now)), "c1", audiences, keySet(t, jose.JSONWebKey{Key: key.Public(), KeyID: "k"}), now)
+		_, err := verifyAssertion(sign(t, jose.RS256, key, "k", assertionClaims(now)), keySet(t, jose.JSONWebKey{Key: key.Public(), KeyID: "k"}), now)
 		if (err == nil) != accepted {
 			t.Errorf("%d bits: got %v, want acceptance: %v", bits, err, accepted)
 		}

@@ -51,8 +51,9 @@ func (k *Keyring) SignIDToken(claims IDClaims, algorithm string) (string, error)
 	return key.sign(key.idHeader, payload)
 }
 
-// VerifyIDToken checks an ID token of ours for use as a hint: it may have expired, and its key may be dead, since people sign out long after the token was issued
-// (OpenID Connect RP-Initiated Logout 1.0 §4). It says who was meant, and must open nothing. ErrNotOurs.
+// VerifyIDToken checks an ID token of ours for use as a hint. It may have expired, and its key may be dead, because people
+// sign out long after the token was issued (OpenID Connect RP-Initiated Logout 1.0 §4). It says which person is meant, and
+// must not give access to anything. ErrNotOurs.
 func (k *Keyring) VerifyIDToken(text string) (IDClaims, error) {
 	var claims IDClaims
 	if _, err := openJWT(text, k.keys.Load().id, &claims); err != nil {
@@ -61,7 +62,8 @@ func (k *Keyring) VerifyIDToken(text string) (IDClaims, error) {
 	return claims, nil
 }
 
-// HalfHash is at_hash: the left half of the SHA-256 of an access token's text, base64url (OpenID Connect Core §3.1.3.6). SHA-256 is the hash of RS256 and of ES256.
+// HalfHash is at_hash: the left half of the SHA-256 of an access token, base64url (OpenID Connect Core §3.1.3.6). RS256 and
+// ES256 both use SHA-256.
 func HalfHash(text string) string {
 	sum := sha256.Sum256([]byte(text))
 	return base64.RawURLEncoding.EncodeToString(sum[:len(sum)/2])

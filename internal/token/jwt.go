@@ -14,16 +14,16 @@ import (
 	"time"
 )
 
-// The types of our JWTs (RFC 8725 §3.11): one is never taken for another.
+// The types of our JWTs (RFC 8725 §3.11): a token of one type never passes for another.
 const (
 	typeAccessToken = "at+jwt" // RFC 9068 §2.1
 	typeIDToken     = "JWT"
 )
 
-// maxJWTLength is longer than any JWT of ours: what is longer is not worth a hash.
+// maxJWTLength is longer than any JWT of ours. Longer ones are refused before they are hashed.
 const maxJWTLength = 16 << 10
 
-// header is the protected header of every JWT of one type that a key signs, as it is on the wire.
+// header is the encoded protected header of every JWT of one type that a key signs.
 func header(algorithm, kid, typ string) string {
 	text, err := json.Marshal(struct {
 		Algorithm string `json:"alg"`
@@ -36,7 +36,8 @@ func header(algorithm, kid, typ string) string {
 	return base64.RawURLEncoding.EncodeToString(text)
 }
 
-// SignJWT signs any other claims (logout tokens, the list of what has ended) with this typ; algorithm is "RS256" or "ES256". Access and ID tokens have methods of their own.
+// SignJWT signs other claims, such as logout tokens and the list of what has ended, with this typ; algorithm is "RS256" or
+// "ES256". Access tokens and ID tokens have their own methods.
 func (k *Keyring) SignJWT(typ string, claims any, algorithm string) (string, error) {
 	if typ == "" || strings.EqualFold(typ, typeAccessToken) || strings.EqualFold(typ, typeIDToken) {
 		return "", fmt.Errorf("sign a JWT: the type %q is for access or ID tokens", typ)
@@ -52,7 +53,7 @@ func (k *Keyring) SignJWT(typ string, claims any, algorithm string) (string, err
 	return key.sign(header(algorithm, key.ID, typ), payload)
 }
 
-// signer is the key that signs now by an algorithm.
+// signer is the key that currently signs with an algorithm.
 func (k *Keyring) signer(algorithm string) (*key, error) {
 	if algorithm != ES256 && algorithm != RS256 {
 		return nil, fmt.Errorf("sign a JWT: the algorithm must be RS256 or ES256, not %q", algorithm)
@@ -60,8 +61,8 @@ func (k *Keyring) signer(algorithm string) (*key, error) {
 	return k.keys.Load().current(algorithm, k.now()), nil
 }
 
-// sign is the compact serialization (RFC 7515 §7.1). It is here and not go-jose's because that one encodes the header
-// anew at each signature, which doubles the allocations of a token.
+// sign makes the compact serialization (RFC 7515 §7.1). go-jose encodes the header anew for each signature, which doubles the
+// allocations of a token.
 func (k *key) sign(header string, payload []byte) (string, error) {
 	b64 := base64.RawURLEncoding
 	out := make([]byte, 0, len(header)+1+b64.EncodedLen(len(payload))+1+b64.EncodedLen(k.signatureSize()))
@@ -75,7 +76,7 @@ func (k *key) sign(header string, payload []byte) (string, error) {
 	return string(b64.AppendEncode(append(out, '.'), signature)), nil
 }
 
-// half is how many bytes r and s of an ES256 signature have each (RFC 7518 §3.4).
+// half is the length of r and of s in an ES256 signature (RFC 7518 §3.4).
 const half = 32
 
 func (k *key) signatureSize() int {
@@ -110,8 +111,8 @@ func (k *key) verifies(digest, signature []byte) bool {
 	return ecdsa.Verify(&k.ecdsa.PublicKey, digest, new(big.Int).SetBytes(signature[:half]), new(big.Int).SetBytes(signature[half:]))
 }
 
-// openJWT verifies a JWT of ours and decodes its claims. signers are by header: our headers have one spelling, so algorithm, key and type are compared
-// all at once and nothing in the header is believed. ErrNotOurs.
+// openJWT verifies a JWT of ours and decodes its claims. signers are the keys by the header that they sign: our headers have
+// one spelling, so one comparison checks algorithm, key and type, and nothing in the header has to be trusted. ErrNotOurs.
 func openJWT(text string, signers map[string]*key, claims any) (*key, error) {
 	first, last := strings.IndexByte(text, '.'), strings.LastIndexByte(text, '.')
 	if first < 0 || first == last || len(text) > maxJWTLength {

@@ -28,17 +28,17 @@ const (
 // IDTokenAlgorithms are those that ID tokens and logout tokens can be signed with.
 var IDTokenAlgorithms = []string{RS256, ES256}
 
-// ClockLeeway is how long after its expiry a token may still be believed by a resource server whose clock is behind, or that allows for one.
-// What has ended is told for as long: otherwise a token that was revoked would come back to life in its last moments.
+// ClockLeeway is how long after its expiry a token may still be accepted by a resource server whose clock is behind.
+// What has ended is published for as long, or a revoked token would work again in its last moments.
 const ClockLeeway = time.Minute
 
-// algorithms are those of which there is always a key. A database from before one of them gets its first key when it is opened.
+// algorithms always have a key. A database that is older than one of them gets a first key when it is opened.
 var algorithms = []string{ES256, RS256, algorithmSeal, algorithmMAC}
 
-// macKeySize is as many bytes as the hash has (RFC 7518 §3.2).
+// macKeySize is the size of the hash (RFC 7518 §3.2).
 const macKeySize = 32
 
-// key is a StoredKey that is open, with its end: that is its successor's beginning, so no stored key ever changes.
+// key is an opened StoredKey with its end. The end is in its successor, so a stored key never changes.
 type key struct {
 	StoredKey
 	generation int

@@ -13,7 +13,8 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// keySet is every key at one reading of the store. Nothing in it changes but what it remembers to save work; what each key may do is decided by the clock at each use.
+// keySet is all keys as they were read from the store. It does not change, except for its caches. The clock decides at each use
+// what a key may do.
 type keySet struct {
 	chains  map[string][]*key // by algorithm, in the order of generations
 	sealers map[string]*key   // by id
@@ -55,7 +56,8 @@ func (s *keySet) add(k *key) {
 	}
 }
 
-// setEnds gives each key its end: the first moment at which a later one signs. A rotation in a hurry may overtake a successor that was still waiting.
+// setEnds gives each key its end: the first moment at which a later key signs. A rotation with a shorter wait may overtake a
+// successor that is still waiting.
 func setEnds(chain []*key) {
 	for i, k := range chain {
 		for _, later := range chain[i+1:] {
@@ -66,7 +68,8 @@ func setEnds(chain []*key) {
 	}
 }
 
-// current is the key that signs or seals at a time: the newest whose time has come. A server whose clock is behind uses the first.
+// current is the key that signs or seals now: the newest that may. If the clock is so far behind that none may, it is the
+// first.
 func (s *keySet) current(algorithm string, now time.Time) *key {
 	chain := s.chains[algorithm]
 	for _, k := range slices.Backward(chain) {
@@ -77,7 +80,7 @@ func (s *keySet) current(algorithm string, now time.Time) *key {
 	return chain[0]
 }
 
-// living is the key with an id, or with a header, nil when there is none that still lives.
+// living is the key with an id or a header; nil when there is none, or it is dead.
 func living(keys map[string]*key, id string, now time.Time) *key {
 	k := keys[id]
 	if k == nil || k.dead(now) {
@@ -106,7 +109,8 @@ type jwks struct {
 	until time.Time // zero: until the keys change
 }
 
-// JWKS is the public keys as a JSON Web Key Set (RFC 7517 §5), and its ETag: of ES256 and then of RS256 the current one, the next and the last. It is made once per change.
+// JWKS is the public keys as a JSON Web Key Set (RFC 7517 §5), and its ETag: for ES256 and then RS256 the last, the current and
+// the next key. It is made once per change.
 func (k *Keyring) JWKS() (body []byte, etag string) {
 	now, set := k.now(), k.keys.Load()
 	doc := set.jwks.Load()

@@ -21,8 +21,8 @@ const (
 	UseMAC  Use = "mac"  // authenticates refresh tokens
 )
 
-// StoredKey is a key as the store keeps it: its private half sealed under the master key. Nothing but Sealed ever changes once stored:
-// a key signs until its successor does, and the successor says how long its predecessor is still believed.
+// StoredKey is a key in the store, with its private half sealed under the master key. Only Sealed ever changes: a key signs
+// until its successor does, and the successor says how long its predecessor is still accepted.
 type StoredKey struct {
 	ID                string // the kid
 	Use               Use
@@ -31,7 +31,7 @@ type StoredKey struct {
 	Sealed            []byte
 	CreatedAt         time.Time
 	SignsFrom         time.Time // published before it signs
-	PredecessorDeadAt time.Time // when everything that its predecessor signed has expired; zero for the first
+	PredecessorDeadAt time.Time // when everything that its predecessor signed has expired; zero for the first key
 }
 
 // Store is where the keyring keeps its keys.
@@ -54,9 +54,9 @@ type Keyring struct {
 	master   MasterKey  // guarded by changing
 }
 
-// OpenKeyring loads the keys and, where there are none yet, makes them: ES256 for access tokens, RS256 for ID tokens, one key that seals and one that authenticates refresh tokens.
-// Two servers that start at once end up with the same keys.
-// now is the clock for sealed values' expiry and the keys' times. The error is ErrWrongMasterKey when master is not the one they were sealed under.
+// OpenKeyring loads the keys and makes those that are missing: ES256 for access tokens, RS256 for ID tokens, one key that seals
+// and one that authenticates refresh tokens. Two servers that start at once end up with the same keys. now is the clock for
+// keys and for the expiry of sealed values. The error is ErrWrongMasterKey when the keys were sealed under another master key.
 func OpenKeyring(ctx context.Context, store Store, master MasterKey, now func() time.Time) (*Keyring, error) {
 	k := &Keyring{store: store, master: master, now: now}
 	if err := k.Reload(ctx); err != nil {
@@ -80,11 +80,12 @@ func OpenKeyring(ctx context.Context, store Store, master MasterKey, now func() 
 	if err := store.AddKeys(ctx, missing); err != nil {
 		return nil, fmt.Errorf("save the first keys: %w", err)
 	}
-	// Another server may have been first: what is stored counts, not what was made here.
+	// Another server may have been first, and then its keys were saved.
 	return k, k.Reload(ctx)
 }
 
-// Reload reads the keys again, so that what another process or command did becomes known. The error is ErrWrongMasterKey when the master key does not open one; the keys known before stay in use then.
+// Reload reads the keys again, to learn what another process has changed. The error is ErrWrongMasterKey when the master key
+// does not open one; then the known keys stay in use.
 func (k *Keyring) Reload(ctx context.Context) error {
 	k.changing.Lock()
 	defer k.changing.Unlock()
@@ -108,14 +109,14 @@ func (k *Keyring) load(ctx context.Context) (*keySet, error) {
 	return newKeySet(k.master, stored)
 }
 
-// RotationOverlap says how long a new key is published before it signs, and how long an old one is still believed after its last signature.
+// RotationOverlap is how long a new key is published before it signs, and how long an old one is accepted after it last signed.
 type RotationOverlap struct {
 	Publish time.Duration
-	Retire  time.Duration // longer than what keys sign and seal may live
-	Refresh time.Duration // longer than a refresh token may be used and renewed, since a family stays with the MAC key of its first; zero: for ever
+	Retire  time.Duration // longer than anything lives that keys sign or seal
+	Refresh time.Duration // longer than a family lives, because it keeps the MAC key of its first refresh token; zero: for ever
 }
 
-// deadAt is when the predecessor of a key that signs from a time is no longer believed.
+// deadAt is when a key is no longer accepted whose successor signs from signsFrom.
 func (o RotationOverlap) deadAt(algorithm string, signsFrom time.Time) time.Time {
 	if algorithm != algorithmMAC {
 		return signsFrom.Add(o.Retire)
@@ -126,15 +127,17 @@ func (o RotationOverlap) deadAt(algorithm string, signsFrom time.Time) time.Time
 	return signsFrom.Add(max(o.Refresh, o.Retire))
 }
 
-// Rotate adds a successor to each newest key: published now, signing after overlap.Publish; the old one is dropped overlap.Retire after it last signed, and one that authenticates
-// refresh tokens after overlap.Refresh. When two processes rotate at once, both end up with one successor.
+// Rotate adds a successor to each newest key. It is published now and signs after overlap.Publish. The old key is dropped
+// overlap.Retire after it last signed, and one that authenticates refresh tokens after overlap.Refresh. When two processes
+// rotate at once, both end up with one successor.
 //
-// The error is ErrWrongMasterKey, and nothing is added, when the keys were sealed anew since under another master key: a key sealed under the old one would keep the servers with the new one from starting.
+// The error is ErrWrongMasterKey, and nothing is added, when the keys were since sealed under another master key: servers
+// with the new master key could not open a key that was sealed under the old one.
 func (k *Keyring) Rotate(ctx context.Context, overlap RotationOverlap) error {
 	k.changing.Lock()
 	defer k.changing.Unlock()
 	now := k.now().Truncate(time.Millisecond)
-	// The successors are those of the keys known here, not of those just read: who rotated a moment ago was meant to do this.
+	// The known keys get successors, not those in the store: if another process has just rotated, this rotation is done.
 	chains := k.keys.Load().chains
 	var next []StoredKey
 	for _, algorithm := range slices.Sorted(maps.Keys(chains)) {
@@ -155,7 +158,7 @@ func (k *Keyring) Rotate(ctx context.Context, overlap RotationOverlap) error {
 	return k.reload(ctx)
 }
 
-// KeyInfo is what may be said of a key: never its private half.
+// KeyInfo is the public part of a key.
 type KeyInfo struct {
 	ID        string    `json:"kid"`
 	Use       Use       `json:"use"`

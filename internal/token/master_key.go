@@ -13,7 +13,7 @@ import (
 	"golang.org/x/crypto/chacha20poly1305"
 )
 
-// MasterKey seals the keyring. It is 32 bytes and is not in the database. It prints as [secret].
+// MasterKey seals the keyring: 32 bytes that are not in the database. It prints as [secret].
 type MasterKey struct {
 	key *[chacha20poly1305.KeySize]byte
 } // a pointer for the reason given at Secret
@@ -71,7 +71,8 @@ func (m MasterKey) aead() (cipher.AEAD, error) {
 	return chacha20poly1305.NewX(m.key[:])
 }
 
-// sealKey seals the private half of a key for the store. What the key is for is authenticated with it, so that a row cannot be passed off as another.
+// sealKey seals the private half of a key for the store. Its id, use and algorithm are authenticated with it, so that a row
+// cannot be exchanged for another.
 func (m MasterKey) sealKey(k StoredKey, private []byte) ([]byte, error) {
 	aead, err := m.aead()
 	if err != nil {

@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// RefreshToken is a refresh token taken apart: a family and a generation. Its text is gh_rt_, these two, the id of the key and a MAC; the same three always
-// give the same text as long as the key lives, so nothing of it is stored.
+// RefreshToken is the content of a refresh token: a family and a generation. Its text is gh_rt_, these two, the id of the key
+// and a MAC. The same content always gives the same text while the key lives, so no token has to be stored.
 type RefreshToken struct {
 	Family     string
 	Generation int64
@@ -22,7 +22,8 @@ const (
 	maxRefreshTokenLength = 200
 )
 
-// RefreshToken is the text of a refresh token. Key "", or a key that is gone, means the current key. MAC keys are kept as long as a refresh token can live (RotationOverlap.Refresh).
+// RefreshToken is the text of a refresh token. Key "", or a key that is gone, means the current key. MAC keys are kept as long
+// as a refresh token can live (RotationOverlap.Refresh).
 func (k *Keyring) RefreshToken(t RefreshToken) (string, error) {
 	if !isFamily(t.Family) || t.Generation < 0 {
 		return "", fmt.Errorf("make a refresh token: generation %d of the family %q cannot be written", t.Generation, t.Family)
@@ -35,7 +36,7 @@ func (k *Keyring) RefreshToken(t RefreshToken) (string, error) {
 	return key.refreshToken(t.Family, t.Generation), nil
 }
 
-// OpenRefreshToken checks the MAC, in constant time, and takes a refresh token apart. ErrNotOurs.
+// OpenRefreshToken checks the MAC in constant time and returns the content. ErrNotOurs.
 func (k *Keyring) OpenRefreshToken(text string) (RefreshToken, error) {
 	fields, ok := strings.CutPrefix(text, PrefixRefreshToken)
 	if !ok || len(text) > maxRefreshTokenLength {
@@ -67,7 +68,7 @@ func (k *key) refreshToken(family string, generation int64) string {
 	return string(base64.RawURLEncoding.AppendEncode(out, mac.Sum(nil)))
 }
 
-// isFamily tells what NewID makes, and the like, from what would blur the fields of a token.
+// isFamily reports whether s can stand in a token: NewID makes such ids, and no field separator is among them.
 func isFamily(s string) bool {
 	for i := range len(s) {
 		switch c := s[i]; {

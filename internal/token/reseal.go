@@ -5,12 +5,13 @@ import (
 	"fmt"
 )
 
-// Reseal seals every key anew under another master key, in one transaction. Nothing else changes: all that was issued stays valid. This Keyring uses the new master key from then on;
-// servers that have the old one go on with the keys they know, and learn of no rotation, until they restart with the new one.
+// Reseal seals every key under another master key, in one transaction. Nothing else changes: everything that was issued stays
+// valid. This Keyring then uses the new master key. Servers that have the old one keep working with the keys that they know,
+// and learn of no rotation until they restart with the new one.
 func (k *Keyring) Reseal(ctx context.Context, master MasterKey) error {
 	k.changing.Lock()
 	defer k.changing.Unlock()
-	// Again until nothing is left under the old one: another process may add keys at the same moment.
+	// Repeated until no key is sealed under the old one, because another process may add keys at the same moment.
 	for {
 		resealed, err := k.underAnother(ctx, master)
 		if err != nil {
@@ -27,7 +28,7 @@ func (k *Keyring) Reseal(ctx context.Context, master MasterKey) error {
 	return k.reload(ctx)
 }
 
-// underAnother is every stored key that another master key does not open yet, sealed under it.
+// underAnother seals every stored key under master that master does not open yet.
 func (k *Keyring) underAnother(ctx context.Context, master MasterKey) ([]StoredKey, error) {
 	stored, err := k.store.Keys(ctx)
 	if err != nil {

@@ -13,12 +13,12 @@ import (
 
 // Sealed values are opaque outside (XChaCha20-Poly1305, base64url), carry an expiry, and cannot be altered.
 //
-// On the wire: the sealing key's id, a dot, and base64url of nonce ‖ ciphertext. Inside: the expiry in Unix milliseconds, 8 bytes, and the JSON.
-// The key id and the purpose are authenticated with it.
+// The text is the sealing key's id, a dot, and base64url of nonce ‖ ciphertext. The plaintext is the expiry in Unix
+// milliseconds (8 bytes) and the JSON. Key id and purpose are authenticated with it.
 var (
-	// ErrNotOurs means that the value was not sealed here, or for another purpose, or was altered.
+	// ErrNotOurs means that the value was not made by these keys, or for another purpose, or was altered.
 	ErrNotOurs = errors.New("the value is not one of ours")
-	// ErrExpired means that the value was ours and its time is over.
+	// ErrExpired means that the value is ours and has expired.
 	ErrExpired = errors.New("the value has expired")
 )
 
@@ -75,7 +75,8 @@ func (k *Keyring) Open(purpose Purpose, sealed string, v any) error {
 	return nil
 }
 
-// decode is base64url with one spelling for each value: Strict refuses stray bits at the end, and the length refuses the line breaks that the decoder skips. ErrNotOurs.
+// decode decodes base64url and accepts one spelling of each value: Strict refuses stray bits at the end, and the length
+// refuses the line breaks that the decoder skips. ErrNotOurs.
 func decode(encoded string) ([]byte, error) {
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(encoded)
 	if err != nil || base64.RawURLEncoding.EncodedLen(len(raw)) != len(encoded) {

@@ -14,12 +14,13 @@ import (
 // hidden is what every secret of this package prints as.
 const hidden = "[secret]"
 
-// Secret is a server-made secret of 256 bits with a scannable prefix. It prints as [secret]; Reveal is the only way to its text.
+// Secret is a random secret of 256 bits with a prefix that scanners find. It prints as [secret]; only Reveal shows its text.
 //
-// The text is behind a pointer because fmt calls no method on unexported fields: a struct that holds a Secret prints an address then, not the secret.
+// The text is behind a pointer because fmt calls no method on unexported fields: a struct that holds a Secret then prints an
+// address, not the secret.
 type Secret struct{ text *string }
 
-// Prefixes tell a secret scanner, and a person, what they found.
+// Prefixes tell secret scanners and people what they have found.
 const (
 	PrefixClientSecret = "gh_cs_"
 	PrefixSession      = "gh_se_"
@@ -45,7 +46,7 @@ func (s Secret) Reveal() string {
 	return *s.text
 }
 
-// Hash is what is stored of the secret: the SHA-256 of its text in base64url. Slow hashing is for what people choose.
+// Hash is stored instead of the secret: the SHA-256 of its text in base64url. Only secrets that people choose need slow hashing.
 func (s Secret) Hash() string {
 	hash := s.hash()
 	return string(hash[:])
@@ -66,7 +67,7 @@ func (s Secret) hash() (text [43]byte) {
 // String hides the secret.
 func (s Secret) String() string { return hidden }
 
-// Format hides the secret from every verb of fmt, those included that do not ask String (%d, %#v).
+// Format hides the secret from every verb of fmt, also those that do not call String (%d, %#v).
 func (s Secret) Format(f fmt.State, _ rune) { io.WriteString(f, hidden) }
 
 // LogValue hides the secret from slog.
@@ -78,22 +79,22 @@ func (s Secret) MarshalText() ([]byte, error) { return []byte(hidden), nil }
 // NewID is a new opaque identifier of at least 128 random bits, made of letters and digits.
 func NewID() string { return rand.Text() }
 
-// NewOrderedID is a new identifier of as many letters and digits that begins with its time, so that what is made together is kept together: an index on it grows at
-// its end. It has 85 random bits and keeps no secret.
+// NewOrderedID is a new identifier of the same length that begins with its time, so an index on it grows at its end. It has 85
+// random bits, too few for a secret.
 func NewOrderedID(at time.Time) string {
 	id := []byte(rand.Text())
 	putTime(id, at)
 	return string(id)
 }
 
-// OrderedIDsFrom is what all ordered ids of a time and of later ones are above.
+// OrderedIDsFrom is below every ordered id of this time or later, and above all earlier ones.
 func OrderedIDsFrom(at time.Time) string {
 	id := make([]byte, timeDigits)
 	putTime(id, at)
 	return string(id)
 }
 
-// timeDigits is how many digits a time has, to the millisecond and in base 32, until the year 3084.
+// timeDigits is the length of a time in milliseconds in base 32, until the year 3084.
 const timeDigits = 9
 
 func putTime(id []byte, at time.Time) {

@@ -9,18 +9,19 @@ import (
 	"github.com/maypok86/otter/v2"
 )
 
-// maxVerified is how many access tokens are remembered: about 10 MB when so many are in use.
+// maxVerified is how many access tokens are cached; together they take about 10 MB.
 const maxVerified = 10_000
 
-// verified is what access tokens say whose signature was verified, by their hash so that no token is kept. The same one is presented again and again, and verifying
-// its signature costs more than all the rest. It belongs to one set of signing keys; whether key and token still live is decided by the clock at each use.
+// verified caches the claims of access tokens whose signature was verified, by the token's hash. Verifying costs more than
+// everything else, and the same token comes again and again. The cache belongs to one set of signing keys; expiry and the
+// death of keys are checked at each use.
 type verified = otter.Cache[[sha256.Size]byte, AccessClaims]
 
 func newVerified() *verified {
 	return otter.Must(&otter.Options[[sha256.Size]byte, AccessClaims]{MaximumSize: maxVerified})
 }
 
-// openAccessToken is openJWT for access tokens: what was verified once is not verified again.
+// openAccessToken is openJWT for access tokens, with the cache.
 func (s *keySet) openAccessToken(text string) (*key, AccessClaims, error) {
 	header, _, _ := strings.Cut(text, ".")
 	key := s.access[header]
@@ -39,13 +40,13 @@ func (s *keySet) openAccessToken(text string) (*key, AccessClaims, error) {
 	return key, claims, nil
 }
 
-// hashToken names a token. Of two that differ in anything, only one was verified.
+// hashToken is the cache key of a token. Tokens that differ in anything have different ones.
 func hashToken(text string) [sha256.Size]byte {
 	var buf [1024]byte // on the stack, where tokens of ordinary size fit
 	return sha256.Sum256(append(buf[:0], text...))
 }
 
-// inherit takes over what an earlier set has verified, if this one would verify the same.
+// inherit takes over the cache of an earlier set with the same keys.
 func (s *keySet) inherit(earlier *keySet) {
 	same := func(a, b *key) bool {
 		public, ok := a.public.(interface{ Equal(crypto.PublicKey) bool })

@@ -393,7 +393,7 @@ func TestClientIsCheckedAgainAtEveryStep(t *testing.T) {
 	onBoth(t, func(h *house) {
 		b := h.signedIn(ana)
 		page := b.authorize(h.insight).wantConsent()
-		_, err := h.registry.UpdateClient(h.Context(), h.insight.ID, client.Change{RedirectURIs: []string{"https://insight.example/new"}})
+		_, err := h.registry.UpdateClient(h.Context(), team.CommandLine, h.insight.ID, client.Change{RedirectURIs: []string{"https://insight.example/new"}})
 		h.ok(err)
 		page.decide("authorize", h.atlas.ID).wantPage(http.StatusBadRequest, "not registered")
 

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/gatehouse-auth/gatehouse/internal/client"
+	"github.com/gatehouse-auth/gatehouse/internal/team"
 )
 
 // The row of the client_credentials grant.
@@ -97,7 +98,7 @@ func TestMachinesDieWithTheirTeamAndClient(t *testing.T) {
 			}
 		}
 		got := h.machineToken(teamless).wantTokens()
-		_, err := h.directory.RemoveTeam(h.Context(), "atlas")
+		_, err := h.directory.RemoveTeam(h.Context(), team.CommandLine, "atlas")
 		h.ok(err)
 		if a := h.machineToken(teamless); a.status < 400 || a.status >= 500 {
 			h.Errorf("its team is gone: status %d: %s", a.status, a.body)

@@ -184,17 +184,17 @@ func (h *house) ways() []way {
 			}
 		}, none),
 		invalidGrant("the team blocks the client", func() {
-			h.ok(h.govern.Block(h.Context(), h.atlas.ID, h.insight.ID, "Not here"))
+			h.ok(h.govern.Block(h.Context(), team.CommandLine, h.atlas.ID, h.insight.ID, "Not here"))
 		}, func() { h.ok(h.db.Unblock(h.Context(), h.atlas.ID, h.insight.ID)) }),
-		invalidGrant("the person leaves the team", func() { h.ok(h.directory.RemoveMember(h.Context(), "atlas", ben)) }, func() {
-			_, err := h.directory.AddMember(h.Context(), "atlas", ben, team.Member)
+		invalidGrant("the person leaves the team", func() { h.ok(h.directory.RemoveMember(h.Context(), team.CommandLine, "atlas", ben)) }, func() {
+			_, err := h.directory.AddMember(h.Context(), team.CommandLine, "atlas", ben, team.Member)
 			h.ok(err)
 		}),
 		invalidGrant("the person is disabled", func() {
-			_, err := h.directory.DisableUser(h.Context(), ben)
+			_, err := h.directory.DisableUser(h.Context(), team.CommandLine, ben)
 			h.ok(err)
 		}, func() {
-			_, err := h.directory.EnableUser(h.Context(), ben)
+			_, err := h.directory.EnableUser(h.Context(), team.CommandLine, ben)
 			h.ok(err)
 		}),
 		{
@@ -203,7 +203,7 @@ func (h *house) ways() []way {
 		},
 		{"the client is removed", h.notes, func() { h.ok(h.db.RemoveClient(h.Context(), h.notes.ID)) }, none, http.StatusUnauthorized, "invalid_client"},
 		invalidGrant("the team is removed", func() {
-			_, err := h.directory.RemoveTeam(h.Context(), "atlas")
+			_, err := h.directory.RemoveTeam(h.Context(), team.CommandLine, "atlas")
 			h.ok(err)
 		}, none),
 	}

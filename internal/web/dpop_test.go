@@ -269,18 +269,46 @@ func TestDPoPAlgorithmsOfTheMetadataWork(t *testing.T) {
 func signProof(h *house, algorithm string, claims map[string]any) string {
 	h.Helper()
 	private := newPrivate(h, algorithm)
-	payload := asJSON(h, claims)
-	if key, ok := private.(ed25519.PrivateKey); ok && algorithm == "Ed25519" { // the name of RFC 9864, which go-jose does not know
+	return signJWT(h, algorithm, private, map[string]any{"typ": "dpop+jwt", "jwk": jose.JSONWebKey{Key: private.Public()}}, claims)
+}
+
+// signJWT signs claims. It knows Ed25519, the name of RFC 9864, too, which go-jose does not.
+func signJWT(h *house, algorithm string, private crypto.Signer, header, claims map[string]any) string {
+	h.Helper()
+	if key, ok := private.(ed25519.PrivateKey); ok && algorithm == "Ed25519" {
+		header = maps.Clone(header)
+		if header == nil {
+			header = map[string]any{}
+		}
+		header["alg"] = algorithm
 		encode := base64.RawURLEncoding.EncodeToString
-		jwk := map[string]string{"kty": "OKP", "crv": "Ed25519", "x": encode(key.Public().(ed25519.PublicKey))}
-		input := encode([]byte(asJSON(h, map[string]any{"alg": algorithm, "typ": "dpop+jwt", "jwk": jwk}))) + "." + encode([]byte(payload))
+		input := encode([]byte(asJSON(h, header))) + "." + encode([]byte(asJSON(h, claims)))
 		return input + "." + encode(ed25519.Sign(key, []byte(input)))
 	}
-	made, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.SignatureAlgorithm(algorithm), Key: private}, (&jose.SignerOptions{EmbedJWK: true}).WithType("dpop+jwt"))
+	opts := &jose.SignerOptions{}
+	for name, value := range header {
+		opts.WithHeader(jose.HeaderKey(name), value)
+	}
+	made, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.SignatureAlgorithm(algorithm), Key: private}, opts)
 	h.ok(err)
-	signed, err := made.Sign([]byte(payload))
+	signed, err := made.Sign([]byte(asJSON(h, claims)))
 	h.ok(err)
-	proof, err := signed.CompactSerialize()
+	text, err := signed.CompactSerialize()
 	h.ok(err)
-	return proof
+	return text
+}
+
+// TestDPoPOfAClientWhoseClockIsWrong: the time is that of our nonce (RFC 9449 §11.1).
+func TestDPoPOfAClientWhoseClockIsWrong(t *testing.T) {
+	onBoth(t, func(h *house) {
+		nonce := h.newProver()
+		nonce.post("/o/token/", asClient(h.insight, "grant_type", "client_credentials"))
+		for _, wrong := range []time.Duration{-25 * time.Hour, 90 * time.Second, 25 * time.Hour} {
+			proof := signProof(h, "ES256", map[string]any{
+				"jti": token.NewID(), "htm": "POST", "htu": h.parts.Issuer + "/o/token/", "iat": h.clock.now().Add(wrong).Unix(), "nonce": nonce.nonce,
+			})
+			h.program().post("/o/token/", asClient(h.newMachine(), "grant_type", "client_credentials"), "DPoP", proof).wantTokensOfType("DPoP")
+			h.program().post("/o/token/", asClient(h.newMachine(), "grant_type", "client_credentials"), "DPoP", proof).wantJSON(http.StatusBadRequest, "invalid_dpop_proof")
+		}
+	})
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/client"
+	"github.com/gatehouse-auth/gatehouse/internal/team"
 )
 
 // OpenID Connect RP-Initiated Logout 1.0.
@@ -178,7 +179,7 @@ func TestLogoutQuestionExpires(t *testing.T) {
 		b := h.signedIn(ben)
 		page := b.get(logoutURL("client_id", string(leaver.ID), "post_logout_redirect_uri", afterwards)).wantPage(http.StatusOK, "Sign out?")
 		confirm := url.Values{"request": {page.sealed()}, "decision": {"sign_out"}}
-		_, err := h.registry.UpdateClient(h.Context(), leaver.ID, client.Change{PostLogoutRedirectURIs: []string{"https://leaver.example/new"}})
+		_, err := h.registry.UpdateClient(h.Context(), team.CommandLine, leaver.ID, client.Change{PostLogoutRedirectURIs: []string{"https://leaver.example/new"}})
 		h.ok(err)
 		b.post("/o/logout/", confirm).wantPage(http.StatusBadRequest)
 		h.clock.advance(15 * time.Minute)

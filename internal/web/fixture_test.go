@@ -99,7 +99,7 @@ type house struct {
 	keys      *token.Keyring
 	authn     *authn.Authenticator
 	authz     *authz.Server
-	directory *team.Directory
+	directory *team.Service
 	registry  *client.Registry
 	govern    *govern.Service
 	parts     web.Parts
@@ -129,7 +129,7 @@ func newHouse(t testing.TB, url string, changes ...func(*web.Parts)) *house {
 	var err error
 	h.keys, err = token.OpenKeyring(t.Context(), h.db, storetest.Keyed(t, h.db), h.clock.now)
 	h.ok(err)
-	h.directory = &team.Directory{Store: h.db, Now: h.clock.now}
+	h.directory = &team.Service{People: h.db, Teams: h.db, Now: h.clock.now}
 	h.registry = &client.Registry{Store: h.db, Catalogue: catalogue, Now: h.clock.now}
 	h.govern = &govern.Service{Store: h.db, Clients: h.db, Now: h.clock.now}
 	h.server = h.serve(changes...)
@@ -200,25 +200,25 @@ func (h *house) ok(err error) {
 
 func (h *house) addTeam(slug, name string) team.Team {
 	h.Helper()
-	t, err := h.directory.AddTeam(h.Context(), slug, name)
+	t, err := h.directory.AddTeam(h.Context(), team.CommandLine, slug, name)
 	h.ok(err)
 	return t
 }
 
 func (h *house) addPerson(email, name string, teams ...string) {
 	h.Helper()
-	u, err := h.directory.AddUser(h.Context(), email, name, false)
+	u, err := h.directory.AddUser(h.Context(), team.CommandLine, email, name, false)
 	h.ok(err)
 	h.ok(h.authn.SetPassword(h.Context(), u, password))
 	for _, slug := range teams {
-		_, err := h.directory.AddMember(h.Context(), slug, email, team.Member)
+		_, err := h.directory.AddMember(h.Context(), team.CommandLine, slug, email, team.Member)
 		h.ok(err)
 	}
 }
 
 func (h *house) register(r client.Registration) app {
 	h.Helper()
-	client, secret, err := h.registry.AddClient(h.Context(), r)
+	client, secret, err := h.registry.AddClient(h.Context(), team.CommandLine, r)
 	h.ok(err)
 	registered := app{Client: client, secret: secret.Reveal()}
 	if len(client.RedirectURIs) > 0 {

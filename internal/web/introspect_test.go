@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/client"
+	"github.com/gatehouse-auth/gatehouse/internal/team"
 )
 
 // The rows of "POST /o/introspect/".
@@ -21,7 +22,7 @@ func TestIntrospectTellsWhatALiveTokenIsFor(t *testing.T) {
 	onBoth(t, func(h *house) {
 		api := h.resourceServer(h.parts.Issuer)
 		got := h.signedIn(ben).connection(h.insight, h.atlas, "scope", "openid chatbot:read")
-		person, err := h.directory.UserByEmail(h.Context(), ben)
+		person, err := h.directory.UserByEmail(h.Context(), team.CommandLine, ben)
 		h.ok(err)
 		token := h.claims(got.AccessToken)
 		for _, asks := range []app{h.insight, api} {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/client"
+	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/web"
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -163,7 +164,7 @@ func (h *house) lifeOfAConnection(b *browser, secret func(...string)) tokens {
 // TestAuditTrailSaysWhoFromWhereAndInWhichRequest.
 func TestAuditTrailSaysWhoFromWhereAndInWhichRequest(t *testing.T) {
 	onBoth(t, func(h *house) {
-		person, err := h.directory.UserByEmail(h.Context(), ben)
+		person, err := h.directory.UserByEmail(h.Context(), team.CommandLine, ben)
 		h.ok(err)
 		b := h.browser()
 		requests := map[audit.Kind]*answer{audit.SignedIn: b.signIn(ben, nil)}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 	"github.com/go-jose/go-jose/v4"
 )
@@ -253,7 +254,7 @@ func TestListOfWhatHasEnded(t *testing.T) {
 			h.Errorf("after a revocation it is %s", got)
 		}
 		h.program().get("/.well-known/ended-tokens.jwt", "If-None-Match", first).wantStatus(http.StatusOK)
-		h.ok(h.directory.RemoveMember(h.Context(), "atlas", ben))
+		h.ok(h.directory.RemoveMember(h.Context(), team.CommandLine, "atlas", ben))
 		if got := h.ended(); !strings.Contains(got, h.claims(left.AccessToken)["grant_id"].(string)) {
 			h.Errorf("after the person left it is %s", got)
 		}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/client"
+	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/go-jose/go-jose/v4"
 )
 
@@ -21,7 +22,7 @@ import (
 func TestIDTokenSaysWhoSignedInWhereAndWhen(t *testing.T) {
 	onBoth(t, func(h *house) {
 		b := h.signedIn(ana)
-		person, err := h.directory.UserByEmail(h.Context(), ana)
+		person, err := h.directory.UserByEmail(h.Context(), team.CommandLine, ana)
 		h.ok(err)
 		h.clock.advance(time.Minute)
 		got := b.connection(h.insight, h.borealis, "scope", "openid profile email", "nonce", "n-0S6_WzA2Mj")

@@ -227,14 +227,14 @@ func TestRefreshNeedsTheClient(t *testing.T) {
 func TestRenamedTeamKeepsItsConnections(t *testing.T) {
 	onBoth(t, func(h *house) {
 		got := h.signedIn(ben).connection(h.insight, h.atlas)
-		_, err := h.directory.RenameTeam(h.Context(), "atlas", "atlas-two", "")
+		_, err := h.directory.RenameTeam(h.Context(), team.CommandLine, "atlas", "atlas-two", "")
 		h.ok(err)
 		next := h.refresh(h.insight, got.RefreshToken).wantTokens()
 		if claims := h.claims(next.AccessToken); next.Team != "atlas-two" || claims["team"] != "atlas-two" || claims["team_id"] != string(h.atlas.ID) {
 			h.Errorf("after the rename the token is for %q: %v", next.Team, claims)
 		}
 		reused := h.addTeam("atlas", "Another Atlas")
-		_, err = h.directory.AddMember(h.Context(), "atlas", ben, team.Member)
+		_, err = h.directory.AddMember(h.Context(), team.CommandLine, "atlas", ben, team.Member)
 		h.ok(err)
 		if claims := h.claims(h.refresh(h.insight, next.RefreshToken).wantTokens().AccessToken); claims["team_id"] == string(reused.ID) {
 			h.Error("a reused slug took over a connection")

@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"context"
 	"net/http"
 	"testing"
 	"time"
@@ -53,10 +54,10 @@ func TestAttackWithWhatIsRemembered(t *testing.T) {
 			return other.DisableUser(h.Context(), u.ID, h.clock.now())
 		}, refused("login_required")},
 		"the membership ends": {func(h *house, other *store.DB, _ *browser) error {
-			return (&team.Directory{Store: other, Now: h.clock.now}).RemoveMember(h.Context(), "atlas", ben)
+			return (&team.Service{People: other, Teams: other, Now: h.clock.now}).RemoveMember(h.Context(), team.CommandLine, "atlas", ben)
 		}, refused("access_denied")},
 		"a second team": {func(h *house, other *store.DB, _ *browser) error {
-			_, err := (&team.Directory{Store: other, Now: h.clock.now}).AddMember(h.Context(), "borealis", ben, team.Member)
+			_, err := (&team.Service{People: other, Teams: other, Now: h.clock.now}).AddMember(h.Context(), team.CommandLine, "borealis", ben, team.Member)
 			return err
 		}, refused("consent_required")},
 		"the team is removed": {func(h *house, other *store.DB, _ *browser) error {
@@ -100,8 +101,8 @@ func TestATeamIsNotRememberedByAnotherName(t *testing.T) {
 		b := h.signedIn(ana)
 		b.connect(h.insight, h.atlas)
 		b.remembered(h.insight, "team", "atlas", "prompt", "none")
-		h.ok(other.RenameTeam(h.Context(), h.atlas.ID, "atlas-two", "Atlas"))
-		h.ok(other.RenameTeam(h.Context(), h.borealis.ID, "atlas", "Borealis"))
+		h.ok(rename(h.Context(), other, h.atlas.ID, "atlas-two", "Atlas"))
+		h.ok(rename(h.Context(), other, h.borealis.ID, "atlas", "Borealis"))
 		b.authorize(h.insight, "team", "atlas", "prompt", "none").wantError(callback, "consent_required")
 	})
 }
@@ -134,4 +135,12 @@ func TestARememberedSessionExpires(t *testing.T) {
 		h.clock.advance(session.ExpiresAt.Sub(h.clock.now()) + time.Millisecond)
 		b.authorize(h.insight, "prompt", "none").wantError(callback, "login_required")
 	})
+}
+
+func rename(ctx context.Context, db *store.DB, id team.ID, slug, name string) error {
+	_, err := db.UpdateTeam(ctx, id, func(t team.Team) (team.Team, error) {
+		t.Slug, t.Name = slug, name
+		return t, nil
+	})
+	return err
 }

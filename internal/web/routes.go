@@ -2,157 +2,86 @@ package web
 
 import (
 	"net/http"
-	"path"
-	"strings"
+
+	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/gatehouse-auth/gatehouse/internal/web/endpoint"
+	"github.com/gatehouse-auth/gatehouse/internal/web/route"
+	"github.com/gatehouse-auth/gatehouse/internal/web/ui"
 )
 
-// maxBody is how many bytes of a request's body are read; more is 413.
-const maxBody = 64 << 10
-
-// handler answers a request, or returns the error to answer with. An adapter (page, endpoint) writes that error.
-type handler func(w http.ResponseWriter, r *http.Request) error
-
-// route is one path with what answers it.
-type route struct {
-	path    string // with its trailing slash; answered without it too, and never by redirect
-	adapter func(handler) http.Handler
-	get     handler // HEAD too
-	post    handler
-	options handler // CORS preflights
-}
-
-// routes is the table of contents.
-func (s *server) routes() []route {
-	return []route{
-		// The protocol.
-		{path: "/o/authorize/", adapter: s.page, get: s.authorize, post: s.authorizePosted},
-		{path: "/o/consent/", adapter: s.page, get: s.showStep, post: s.sameOrigin(s.decide)},
-		{path: "/o/select-account/", adapter: s.page, post: s.sameOrigin(s.selectAccount)},
-		{path: "/o/token/", adapter: s.endpoint, post: s.clientCORS(s.token), options: s.clientPreflight("POST")},
-		{path: "/o/revoke_token/", adapter: s.endpoint, post: s.clientCORS(s.revoke), options: s.clientPreflight("POST")},
-		{path: "/o/introspect/", adapter: s.endpoint, post: s.introspect},
-		{path: "/o/par/", adapter: s.endpoint, post: s.push},
-		{path: "/o/userinfo/", adapter: s.protected, get: s.clientCORS(s.userInfo), post: s.clientCORS(s.userInfo), options: s.clientPreflight("GET, POST")},
-		{path: "/o/logout/", adapter: s.page, get: s.endSession, post: s.endSessionPosted},
-		{path: "/.well-known/oauth-authorization-server/", adapter: s.endpoint, get: s.serveMetadata, options: openPreflight},
-		{path: "/.well-known/openid-configuration/", adapter: s.endpoint, get: s.serveOpenIDConfiguration, options: openPreflight},
-		{path: "/.well-known/ended-tokens.jwt/", adapter: s.endpoint, get: s.serveEnded, options: openPreflight},
-		{path: "/.well-known/jwks.json/", adapter: s.endpoint, get: s.serveJWKS, options: openPreflight},
-
-		// The pages.
-		{path: "/", adapter: s.page, get: s.home},
-		{path: "/login/", adapter: s.page, get: s.askSignIn, post: s.sameOrigin(s.signIn)},
-		{path: "/logout/", adapter: s.page, get: s.askSignOut, post: s.sameOrigin(s.signOut)},
-		{path: "/account/", adapter: s.page, get: s.signedIn(s.account)},
-		{path: "/account/applications/", adapter: s.page, get: s.signedIn(s.accountApplications), post: s.sameOrigin(s.signedIn(s.endOwnGrant))},
-		{path: "/account/password/", adapter: s.page, get: s.signedIn(s.askPassword), post: s.sameOrigin(s.signedIn(s.changePassword))},
-		{path: "/teams/{slug}/applications/", adapter: s.page, get: s.forAdmins(s.teamApplications), post: s.sameOrigin(s.forAdmins(s.governApplication))},
-		{path: "/teams/{slug}/audit/", adapter: s.page, get: s.forAdmins(s.teamAudit)},
-		{path: "/docs/", adapter: s.page, get: s.serveGuides},
-		{path: "/docs/{page}/", adapter: s.page, get: s.serveGuide},
+// forPrograms are the routes of the protocol that answer programs. Their errors are JSON (RFC 6749 §5.2).
+func (s *server) forPrograms() []route.Route {
+	e := s.endpoints
+	return []route.Route{
+		{Path: oauth.PathToken, Post: e.ClientCORS(e.Token), Options: e.ClientPreflight("POST")},
+		{Path: oauth.PathRevocation, Post: e.ClientCORS(e.Revoke), Options: e.ClientPreflight("POST")},
+		{Path: oauth.PathIntrospection, Post: e.Introspect},
+		{Path: oauth.PathPushed, Post: e.Push},
+		{Path: oauth.PathMetadata + "/", Get: e.Metadata, Options: endpoint.OpenPreflight},
+		{Path: oauth.PathOpenIDConfiguration + "/", Get: e.OpenIDConfiguration, Options: endpoint.OpenPreflight},
+		{Path: oauth.PathEnded + "/", Get: e.EndedTokens, Options: endpoint.OpenPreflight},
+		{Path: oauth.PathJWKS + "/", Get: e.JWKS, Options: endpoint.OpenPreflight},
 	}
 }
 
-// mux is the routes, and what is mounted beside them.
+// withToken are the routes that need an access token. Their errors are JSON with a challenge (RFC 6750 §3).
+func (s *server) withToken() []route.Route {
+	e := s.endpoints
+	return []route.Route{
+		{Path: oauth.PathUserInfo, Get: e.ClientCORS(e.UserInfo), Post: e.ClientCORS(e.UserInfo), Options: e.ClientPreflight("GET, POST")},
+	}
+}
+
+// forPeople are the routes of the person's way through a request. Their errors are pages, or go to the redirect URI.
+func (s *server) forPeople() []route.Route {
+	f := s.flow
+	return []route.Route{
+		{Path: oauth.PathAuthorization, Get: f.Authorize, Post: f.AuthorizePosted},
+		{Path: "/o/consent/", Get: f.Continue, Post: f.SameOrigin(f.Decide)},
+		{Path: "/o/select-account/", Post: f.SameOrigin(f.SelectAccount)},
+		{Path: oauth.PathEndSession, Get: f.Logout, Post: f.LogoutPosted},
+		{Path: "/login/", Get: f.AskSignIn, Post: f.SameOrigin(f.SignIn)},
+		{Path: "/logout/", Get: f.AskSignOut, Post: f.SameOrigin(f.SignOut)},
+	}
+}
+
+// rooms are the pages that people come to by themselves. Each room has a table of its pages in its file room.go, or docs.go.
+func (s *server) rooms() [][]route.Route {
+	return [][]route.Route{
+		s.account.Routes(), // /, /account/…
+		s.teams.Routes(),   // /teams/{slug}/…
+		s.docs.Routes(),    // /docs/…
+	}
+}
+
+// mux is all that is served.
 func (s *server) mux() *http.ServeMux {
+	programs := route.Adapter{Log: s.errors, Fail: s.endpoints.Fail}
+	protected := route.Adapter{Log: s.errors, Fail: s.endpoints.FailProtected}
+	people := route.Adapter{Log: s.errors, Fail: s.flow.Fail, Header: route.NoReferrer}
+
 	mux := http.NewServeMux()
-	for _, rt := range s.routes() {
-		h := rt.adapter(limitBody(rt.byMethod()))
-		mux.Handle(rt.path+"{$}", h)
-		if bare := strings.TrimSuffix(rt.path, "/"); bare != "" {
-			mux.Handle(bare, h)
+	register := func(adapter route.Adapter, routes []route.Route) {
+		for _, rt := range routes {
+			rt.Register(mux, adapter)
 		}
 	}
-	mux.Handle("/static/", s.page(mounted(staticHandler())))
-	mux.Handle("/static", s.page(notFound)) // else the mux redirects
+	register(programs, s.forPrograms())
+	register(protected, s.withToken())
+	register(people, s.forPeople())
+	for _, room := range s.rooms() {
+		register(people, room)
+	}
+
+	mux.Handle("/static/", people.Handler(route.Mounted(ui.Static())))
+	mux.Handle("/static", people.Handler(route.NotFound)) // else the mux redirects
 	if s.API != nil {
-		api := s.page(limitBody(mounted(s.API)))
+		api := people.Handler(route.LimitBody(route.Mounted(s.API)))
 		mux.Handle("/api", api)
 		mux.Handle("/api/", api)
 		mux.Handle("/.well-known/oauth-protected-resource", api) // RFC 9728: the API says whose tokens it takes
 		mux.Handle("/.well-known/oauth-protected-resource/", api)
 	}
-	mux.Handle("/", s.page(notFound))
+	mux.Handle("/", people.Handler(route.NotFound))
 	return mux
-}
-
-// plainPaths is 404 for an address in another spelling ("//", "/./", "/../"). The mux would redirect it by 307, and a browser would send a form again (RFC 9700 §4.12).
-func (s *server) plainPaths(mux http.Handler) http.Handler {
-	unusual := s.page(notFound)
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !plainPath(r.URL.Path) {
-			unusual.ServeHTTP(w, r)
-			return
-		}
-		mux.ServeHTTP(w, r)
-	})
-}
-
-func plainPath(p string) bool {
-	bare := strings.TrimSuffix(p, "/")
-	return p == "/" || !strings.HasSuffix(bare, "/") && path.Clean(bare) == bare
-}
-
-// byMethod picks the handler for the request's method, or is 405 with Allow (RFC 9110 §15.5.6).
-func (rt route) byMethod() handler {
-	var allow []string
-	if rt.get != nil {
-		allow = append(allow, http.MethodGet, http.MethodHead)
-	}
-	if rt.post != nil {
-		allow = append(allow, http.MethodPost)
-	}
-	if rt.options != nil {
-		allow = append(allow, http.MethodOptions)
-	}
-	allowed := strings.Join(allow, ", ")
-	return func(w http.ResponseWriter, r *http.Request) error {
-		var h handler
-		switch r.Method {
-		case http.MethodGet, http.MethodHead:
-			h = rt.get
-		case http.MethodPost:
-			h = rt.post
-		case http.MethodOptions:
-			h = rt.options
-		}
-		if h == nil {
-			w.Header().Set("Allow", allowed)
-			return &problem{
-				status:   http.StatusMethodNotAllowed,
-				sentence: "This address does not answer " + printable(r.Method) + " requests, only " + allowed + ".",
-				todo:     "Go back and try again.",
-			}
-		}
-		return h(w, r)
-	}
-}
-
-// limitBody is 413 for a body over maxBody, at once when its length is declared.
-func limitBody(h handler) handler {
-	return func(w http.ResponseWriter, r *http.Request) error {
-		if r.ContentLength > maxBody {
-			return &http.MaxBytesError{Limit: maxBody}
-		}
-		if r.Body != nil && r.Body != http.NoBody {
-			r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-		}
-		return h(w, r)
-	}
-}
-
-// mounted is a handler that writes its own errors.
-func mounted(h http.Handler) handler {
-	return func(w http.ResponseWriter, r *http.Request) error {
-		h.ServeHTTP(w, r)
-		return nil
-	}
-}
-
-func notFound(http.ResponseWriter, *http.Request) error {
-	return &problem{
-		status:   http.StatusNotFound,
-		sentence: "There is no page at this address.",
-		todo:     "Check the address, or go to the start page.",
-	}
 }

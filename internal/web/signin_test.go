@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
+	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/web"
 )
 
@@ -34,7 +35,7 @@ func (b *browser) setSession(value string) {
 
 func TestUnknownEMailAndWrongPasswordGetTheSameAnswer(t *testing.T) {
 	onBoth(t, func(h *house) {
-		_, err := h.directory.DisableUser(h.Context(), ben)
+		_, err := h.directory.DisableUser(h.Context(), team.CommandLine, ben)
 		h.ok(err)
 		pages := map[string]bool{}
 		for _, form := range []url.Values{
@@ -174,10 +175,10 @@ func TestSessionEndsWithItsTimeAndItsPerson(t *testing.T) {
 		b.authorize(h.insight).wantSignIn()
 
 		b = h.signedIn(ben)
-		_, err := h.directory.DisableUser(h.Context(), ben)
+		_, err := h.directory.DisableUser(h.Context(), team.CommandLine, ben)
 		h.ok(err)
 		b.authorize(h.insight).wantSignIn()
-		_, err = h.directory.EnableUser(h.Context(), ben)
+		_, err = h.directory.EnableUser(h.Context(), team.CommandLine, ben)
 		h.ok(err)
 		b.authorize(h.insight).wantSignIn()
 		for _, forged := range []string{"x", "gh_se_", strings.Repeat("g", 5000), "gh_se_" + strings.Repeat("A", 43)} {

@@ -23,7 +23,7 @@ func (h *house) admin(slug string) person {
 	h.Helper()
 	email := "admin-of-" + slug + "@example.org"
 	h.addPerson(email, "Dora of "+slug)
-	_, err := h.directory.AddMember(h.Context(), slug, email, team.Admin)
+	_, err := h.directory.AddMember(h.Context(), team.CommandLine, slug, email, team.Admin)
 	h.ok(err)
 	return person{h.signedIn(email), email}
 }
@@ -73,7 +73,7 @@ func TestTeamPagesAreForItsAdmins(t *testing.T) {
 		}
 		inAtlas.govern("atlas", "decision", "nonsense").wantPage(http.StatusBadRequest)
 
-		h.ok(h.directory.RemoveMember(h.Context(), "atlas", inAtlas.email))
+		h.ok(h.directory.RemoveMember(h.Context(), team.CommandLine, "atlas", inAtlas.email))
 		inAtlas.get("/teams/atlas/audit/").wantPage(http.StatusNotFound).wantNothingOf(secrets...)
 	})
 }
@@ -231,7 +231,7 @@ func TestHistoryHasPages(t *testing.T) {
 		const events = 120
 		for i := range events {
 			h.clock.advance(time.Second)
-			_, err := h.directory.RenameTeam(h.Context(), "cobalt", "", fmt.Sprintf("Cobalt %d", i))
+			_, err := h.directory.RenameTeam(h.Context(), team.CommandLine, "cobalt", "", fmt.Sprintf("Cobalt %d", i))
 			h.ok(err)
 		}
 		seen, path := 0, "/teams/cobalt/audit/?kind=team.renamed"

@@ -95,7 +95,7 @@ func TestOneOfSeveralTeamsIsChosen(t *testing.T) {
 			h.Errorf("the token is for %q, want borealis", got)
 		}
 
-		h.ok(h.govern.Block(h.Context(), h.atlas.ID, h.insight.ID, "Not reviewed yet"))
+		h.ok(h.govern.Block(h.Context(), team.CommandLine, h.atlas.ID, h.insight.ID, "Not reviewed yet"))
 		blocked := b.authorize(h.insight).wantConsent().wantPage(http.StatusOK, "Atlas Research", "Not reviewed yet", " disabled")
 		blocked.decide("authorize", h.atlas.ID).wantPage(http.StatusUnprocessableEntity, "does not allow")
 		page.decide("authorize", h.atlas.ID).wantPage(http.StatusUnprocessableEntity, "does not allow") // from before the block
@@ -112,7 +112,7 @@ func TestTheOnlyTeamIsNamedAndNotAskedFor(t *testing.T) {
 	onBoth(t, func(h *house) {
 		page := h.signedIn(ben).authorize(h.insight).wantConsent().wantPage(http.StatusOK, "Atlas Research").wantNothingOf(`type="radio"`)
 		// It is what the page stated that counts, also when another team has come since.
-		_, err := h.directory.AddMember(h.Context(), "borealis", ben, team.Member)
+		_, err := h.directory.AddMember(h.Context(), team.CommandLine, "borealis", ben, team.Member)
 		h.ok(err)
 		code := page.decide("authorize", h.borealis.ID).wantCode(callback)
 		if got := h.redeem(h.insight, code).wantTokens().Team; got != "atlas" {
@@ -175,27 +175,33 @@ func TestGrantsEndWithWhatJustifiesThem(t *testing.T) {
 	}{
 		{
 			"membership ends",
-			func(h *house) error { return h.directory.RemoveMember(h.Context(), "atlas", ana) },
+			func(h *house) error { return h.directory.RemoveMember(h.Context(), team.CommandLine, "atlas", ana) },
 			func(h *house) error {
-				_, err := h.directory.AddMember(h.Context(), "atlas", ana, team.Member)
+				_, err := h.directory.AddMember(h.Context(), team.CommandLine, "atlas", ana, team.Member)
 				return err
 			}, true, true,
 		},
 		{
 			"team removed",
-			func(h *house) error { _, err := h.directory.RemoveTeam(h.Context(), "atlas"); return err },
+			func(h *house) error {
+				_, err := h.directory.RemoveTeam(h.Context(), team.CommandLine, "atlas")
+				return err
+			},
 			func(h *house) error { // a reused slug never revives anything
-				if _, err := h.directory.AddTeam(h.Context(), "atlas", "Atlas Research"); err != nil {
+				if _, err := h.directory.AddTeam(h.Context(), team.CommandLine, "atlas", "Atlas Research"); err != nil {
 					return err
 				}
-				_, err := h.directory.AddMember(h.Context(), "atlas", ana, team.Member)
+				_, err := h.directory.AddMember(h.Context(), team.CommandLine, "atlas", ana, team.Member)
 				return err
 			}, false, true,
 		},
 		{
 			"person disabled",
-			func(h *house) error { _, err := h.directory.DisableUser(h.Context(), ana); return err },
-			func(h *house) error { _, err := h.directory.EnableUser(h.Context(), ana); return err }, true, false,
+			func(h *house) error {
+				_, err := h.directory.DisableUser(h.Context(), team.CommandLine, ana)
+				return err
+			},
+			func(h *house) error { _, err := h.directory.EnableUser(h.Context(), team.CommandLine, ana); return err }, true, false,
 		},
 		{
 			"client disabled",
@@ -204,7 +210,9 @@ func TestGrantsEndWithWhatJustifiesThem(t *testing.T) {
 		},
 		{
 			"client blocked by the team",
-			func(h *house) error { return h.govern.Block(h.Context(), h.atlas.ID, h.insight.ID, "No") },
+			func(h *house) error {
+				return h.govern.Block(h.Context(), team.CommandLine, h.atlas.ID, h.insight.ID, "No")
+			},
 			func(h *house) error { return h.db.Unblock(h.Context(), h.atlas.ID, h.insight.ID) }, false, true,
 		},
 	} {
@@ -250,7 +258,7 @@ func TestRenamedTeamKeepsItsGrants(t *testing.T) {
 	onBoth(t, func(h *house) {
 		b := h.signedIn(ana)
 		code := b.connect(h.insight, h.atlas)
-		_, err := h.directory.RenameTeam(h.Context(), "atlas", "atlas-two", "")
+		_, err := h.directory.RenameTeam(h.Context(), team.CommandLine, "atlas", "atlas-two", "")
 		h.ok(err)
 		h.clock.advance(time.Second)
 		got := h.redeem(h.insight, code).wantTokens()
@@ -259,7 +267,7 @@ func TestRenamedTeamKeepsItsGrants(t *testing.T) {
 		}
 		b.authorize(h.insight, "team", "atlas-two").wantCode(callback)
 		b.authorize(h.insight, "team", "atlas").wantPage(http.StatusForbidden)
-		_, err = h.directory.AddTeam(h.Context(), "atlas", "Another Atlas")
+		_, err = h.directory.AddTeam(h.Context(), team.CommandLine, "atlas", "Another Atlas")
 		h.ok(err)
 		b.authorize(h.insight, "team", "atlas").wantPage(http.StatusForbidden)
 	})

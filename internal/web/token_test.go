@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/jwt"
@@ -79,7 +80,7 @@ func TestFailedClientAuthenticationLooksAlike(t *testing.T) {
 		code := h.signedIn(ana).connect(h.insight, h.atlas)
 		other := token.NewSecret(token.PrefixClientSecret).Reveal()
 		rotated := h.insight
-		_, err := h.registry.RotateSecret(h.Context(), h.insight.ID, true) // the old secret ends
+		_, err := h.registry.RotateSecret(h.Context(), team.CommandLine, h.insight.ID, true) // the old secret ends
 		h.ok(err)
 		disabled := h.notes
 		h.ok(h.db.DisableClient(h.Context(), disabled.ID, h.clock.now()))
@@ -147,12 +148,12 @@ func TestClientsAuthenticateInOneWay(t *testing.T) {
 func TestBothSecretsOfAClientWork(t *testing.T) {
 	onBoth(t, func(h *house) {
 		b := h.signedIn(ana)
-		renewed, err := h.registry.RotateSecret(h.Context(), h.insight.ID, false)
+		renewed, err := h.registry.RotateSecret(h.Context(), team.CommandLine, h.insight.ID, false)
 		h.ok(err)
 		for _, secret := range []string{h.insight.secret, renewed.Reveal()} {
 			h.redeem(h.insight, b.connect(h.insight, h.atlas), "client_secret", secret).wantTokens()
 		}
-		_, err = h.registry.RotateSecret(h.Context(), h.insight.ID, false)
+		_, err = h.registry.RotateSecret(h.Context(), team.CommandLine, h.insight.ID, false)
 		h.ok(err)
 		h.redeem(h.insight, b.connect(h.insight, h.atlas)).wantJSON(http.StatusUnauthorized, "invalid_client") // two at most
 	})
@@ -176,7 +177,7 @@ func TestTokenSuccess(t *testing.T) {
 		if kind, pragma := a.header.Get("Content-Type"), a.header.Get("Pragma"); kind != "application/json" || pragma != "no-cache" {
 			h.Errorf("Content-Type %q, Pragma %q", kind, pragma)
 		}
-		person, err := h.directory.UserByEmail(h.Context(), ana)
+		person, err := h.directory.UserByEmail(h.Context(), team.CommandLine, ana)
 		h.ok(err)
 		claims := h.claims(got.AccessToken)
 		for name, want := range map[string]any{
@@ -220,7 +221,7 @@ func TestBadCodesLookAlikeOutsideAndDifferInTheLog(t *testing.T) {
 		h.clock.advance(time.Minute)
 		used, foreign, ended := b.connect(h.insight, h.atlas), b.connect(h.notes, h.atlas), b.connect(h.insight, h.borealis)
 		h.redeem(h.insight, used).wantTokens()
-		h.ok(h.directory.RemoveMember(h.Context(), "borealis", ana))
+		h.ok(h.directory.RemoveMember(h.Context(), team.CommandLine, "borealis", ana))
 		page := b.authorize(h.insight, "prompt", "consent").wantConsent()
 		bodies, causes := map[string]bool{}, map[string]bool{}
 		for _, row := range []struct{ name, code string }{

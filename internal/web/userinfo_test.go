@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/gatehouse-auth/gatehouse/internal/team"
 )
 
 // The rows of "GET, POST /o/userinfo/".
@@ -14,7 +16,7 @@ import (
 // TestUserInfoClaims follow the scopes.
 func TestUserInfoClaims(t *testing.T) {
 	onBoth(t, func(h *house) {
-		person, err := h.directory.UserByEmail(h.Context(), ana)
+		person, err := h.directory.UserByEmail(h.Context(), team.CommandLine, ana)
 		h.ok(err)
 		b := h.signedIn(ana)
 		for scope, names := range map[string][]string{

@@ -1,25 +1,39 @@
-// Package web is the endpoints and the pages: HTTP in, the protocol called, HTTP out. routes.go is the table of contents.
+// Package web serves the endpoints and the pages. It puts the rooms below it together; routes.go is the table of contents of all that
+// is served.
 //
-// It decides nothing about who may do what; that is authz, authn and team.
+//	route     what every route needs: handlers that return errors, forms, the access log
+//	endpoint  for programs: token, revocation, introspection, UserInfo, pushed requests, metadata
+//	flow      a person's way through one request: authorize, sign in, consent, sign out
+//	account, teams, docs
+//	          the rooms: pages that people come to by themselves
+//	browser   what every page needs: cookies, the session, protection from other sites' forms
+//	ui        how pages look; access: what several rooms do with connections
+//
+// Nothing here decides who may do what; that is authz, authn and team.
 package web
 
 import (
 	"cmp"
+	"context"
 	"log/slog"
 	"net/http"
 	"net/netip"
-	"net/url"
+	"strings"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
-	"github.com/gatehouse-auth/gatehouse/internal/client"
-	"github.com/gatehouse-auth/gatehouse/internal/govern"
 	"github.com/gatehouse-auth/gatehouse/internal/limit"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
-	"github.com/gatehouse-auth/gatehouse/resourceserver"
+	"github.com/gatehouse-auth/gatehouse/internal/web/account"
+	"github.com/gatehouse-auth/gatehouse/internal/web/browser"
+	"github.com/gatehouse-auth/gatehouse/internal/web/docs"
+	"github.com/gatehouse-auth/gatehouse/internal/web/endpoint"
+	"github.com/gatehouse-auth/gatehouse/internal/web/flow"
+	"github.com/gatehouse-auth/gatehouse/internal/web/route"
+	"github.com/gatehouse-auth/gatehouse/internal/web/teams"
 	"github.com/prometheus/client_golang/prometheus"
 )
 
@@ -30,8 +44,8 @@ type Parts struct {
 	APIDocs        string // the URL of the API's documentation, linked from the guide; may be empty
 	Authz          *authz.Server
 	Authn          *authn.Authenticator
-	Directory      *team.Directory
-	Store          Store // what people have connected, and the origins of public clients
+	Directory      *team.Service
+	Store          Store
 	Keys           *token.Keyring
 	Audit          audit.Store  // what pages show of what happened; nothing when nil
 	Log            *slog.Logger // nothing is logged when nil
@@ -43,17 +57,21 @@ type Parts struct {
 	API            http.Handler          // mounted at /api/ (the demo's); may be nil
 }
 
-// server is the Parts, and what is made of them once.
+// Store has what people have connected, what teams block, and the origins of public clients.
+type Store interface {
+	teams.Store
+	endpoint.Store
+}
+
+// server is the Parts and the rooms.
 type server struct {
 	Parts
-	https       bool // the public URL is https, whatever this process listens on
-	crossOrigin *http.CrossOriginProtection
-	origins     originCache
-	proofs      resourceserver.ProofReplays // DPoP proofs that were used
-	metadata    func() document
-	openID      func() document
-	guides      func() map[string]guide
-	durations   *durations // nil without metrics
+	errors    route.ErrorLog
+	endpoints *endpoint.Server
+	flow      *flow.Flow
+	account   *account.Room
+	teams     *teams.Room
+	docs      *docs.Room
 }
 
 // New is the public handler.
@@ -66,24 +84,27 @@ func New(p Parts) http.Handler {
 	if p.Now == nil {
 		p.Now = time.Now
 	}
-	s := &server{Parts: p, crossOrigin: http.NewCrossOriginProtection()}
-	if issuer, err := url.Parse(p.Issuer); err == nil && issuer.Host != "" {
-		s.https = issuer.Scheme == "https"
-		// A proxy may change the Host header; the origin that browsers see stays the public URL's.
-		if err := s.crossOrigin.AddTrustedOrigin(issuer.Scheme + "://" + issuer.Host); err != nil {
-			p.Log.Error("the public URL is no origin that forms can come from", "error", err)
-		}
+	errors := route.ErrorLog{Logger: p.Log, Status: endpoint.Status}
+	pages := browser.New(browser.Options{
+		Issuer: p.Issuer, ServerName: p.ServerName, Authn: p.Authn, Directory: p.Directory, Keys: p.Keys, Audit: p.Audit, Errors: errors, Now: p.Now,
+	})
+	s := &server{
+		Parts: p, errors: errors,
+		endpoints: endpoint.New(endpoint.Options{
+			Issuer: p.Issuer, Authz: p.Authz, Store: p.Store, Keys: p.Keys, Log: p.Log, Now: p.Now, Failures: p.Failures, ClientFailures: p.ClientFailures,
+		}),
+		flow:    flow.New(pages, p.Authz),
+		account: &account.Room{Pages: pages, Authz: p.Authz, Store: p.Store},
+		teams:   &teams.Room{Pages: pages, Authz: p.Authz, Store: p.Store},
+		docs:    docs.New(pages, p.APIDocs),
 	}
-	s.metadata = once(func() any { return s.Authz.Metadata() })
-	s.openID = once(func() any { return s.Authz.OpenIDConfiguration() })
-	s.guides = s.guidesOnce()
-	s.durations = newDurations(p.Metrics)
-	return s.observe(s.plainPaths(s.mux()))
-}
-
-// Store is what pages read and change directly.
-type Store interface {
-	authz.GrantStore
-	client.Store
-	govern.Store
+	observer := &route.Observer{
+		Log: p.Log, Now: p.Now, TrustedProxies: p.TrustedProxies, HTTPS: strings.HasPrefix(p.Issuer, "https://"), Durations: route.NewDurations(p.Metrics),
+		Context: func(ctx context.Context, t *route.Trace) context.Context {
+			return audit.WithOrigin(ctx, audit.Origin{Address: t.From, RequestID: t.ID})
+		},
+	}
+	mux := s.mux()
+	notFound := route.Adapter{Log: errors, Fail: s.flow.Fail, Header: route.NoReferrer}.Handler(route.NotFound)
+	return observer.Handler(route.PlainPaths(mux, notFound))
 }

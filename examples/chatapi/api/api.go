@@ -42,11 +42,11 @@ func New(cfg Config) http.Handler {
 		byPath[op.path][op.method] = cfg.Guard.Require(op.scopes...)(op.handler(teams))
 	}
 	for path, m := range byPath {
-		handle(mux, path, m)
+		handle(mux, path, crossOrigin(m))
 	}
 	// Here an application that knows only the API's URL finds the authorization server and the scopes (RFC 9728).
-	handle(mux, cfg.Guard.MetadataPath(), methods{"GET": cfg.Guard.Metadata()})
-	handle(mux, "/api/schema/", methods{"GET": schemaHandler(doc)})
+	handle(mux, cfg.Guard.MetadataPath(), crossOrigin(methods{"GET": cfg.Guard.Metadata()}))
+	handle(mux, "/api/schema/", crossOrigin(methods{"GET": schemaHandler(doc)}))
 	handleDocs(mux, cfg, doc)
 	nothing := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, http.StatusNotFound, problem{"not_found", "this endpoint does not exist; " + cfg.PublicURL + "/api/docs/ lists all endpoints"})

@@ -36,7 +36,7 @@ func testClientsEverywhere(k *kit) {
 	}{
 		"UpdateClient":    {acmes.ID, func() error { return updateClient(k.ctx, k.db, updated) }, func(c client.Client) bool { return c.Name == updated.Name }},
 		"AddClientSecret": {global.ID, func() error { return k.db.AddClientSecret(k.ctx, global.ID, secret, 0) }, func(c client.Client) bool { return c.Secrets[0] == secret }},
-		"RenameTeam":      {acmes.ID, func() error { return k.db.RenameTeam(k.ctx, acme.ID, "apex", "Apex") }, func(c client.Client) bool { return c.Team.Slug == "apex" }},
+		"UpdateTeam":      {acmes.ID, func() error { return renameTeam(k.ctx, k.db, acme.ID, "apex", "Apex") }, func(c client.Client) bool { return c.Team.Slug == "apex" }},
 	} {
 		must[client.Client](k)(other.Client(k.ctx, change.id))
 		k.ok(change.make())
@@ -179,7 +179,7 @@ func testReadsBegunBeforeAChange(k *kit) {
 				return nil
 			}
 			meanwhile = true
-			k.ok(other.RenameTeam(k.ctx, beta.ID, fmt.Sprint("beta-", n), "Beta"))
+			k.ok(renameTeam(k.ctx, other, beta.ID, fmt.Sprint("beta-", n), "Beta"))
 			_, err := k.db.Client(k.ctx, public.ID) // reads it again, and it has changed
 			return err
 		})

@@ -132,6 +132,11 @@ func testSaveGrant(k *kit) {
 	k.granted("g3", ada, global, beta, "read")
 	k.granted("g4", bob, global, acme, "read")
 	k.granted("g5", ada, acmes, acme, "read")
+	for _, listed := range must[[]authz.GrantDetail](k)(k.db.Grants(k.ctx, authz.GrantFilter{})) {
+		equal(k, "the grant "+string(listed.ID), must[authz.GrantDetail](k)(k.db.Grant(k.ctx, listed.ID)), listed)
+	}
+	_, err := k.db.Grant(k.ctx, "nothing")
+	k.is(err, authz.ErrNoGrant)
 	equal(k, "grants", k.rows("gh_grants", "1 = 1"), 4)
 }
 

@@ -29,7 +29,7 @@ type call struct {
 // events is the event of each unit of work, in the order of writes. Counting, retrying and delivering have none.
 var events = map[string]audit.Kind{
 	"AddUser": audit.UserAdded, "DisableUser": audit.UserDisabled, "EnableUser": audit.UserEnabled,
-	"AddTeam": audit.TeamAdded, "RenameTeam": audit.TeamRenamed, "RemoveTeam": audit.TeamRemoved,
+	"AddTeam": audit.TeamAdded, "UpdateTeam": audit.TeamRenamed, "RemoveTeam": audit.TeamRemoved,
 	"AddMember": audit.MemberAdded, "RemoveMember": audit.MemberRemoved,
 	"SetPassword": audit.PasswordSet, "StartSession": audit.SignedIn, "EndSession": audit.SignedOut,
 	"AddClient": audit.ClientAdded, "UpdateClient": audit.ClientUpdated, "AddClientSecret": audit.SecretRotated,
@@ -54,7 +54,7 @@ var writes = []call{
 	{"AddTeam", func(ctx context.Context, db *store.DB) error {
 		return db.AddTeam(ctx, team.Team{ID: "t-new", Slug: "new"})
 	}, nil},
-	{"RenameTeam", func(ctx context.Context, db *store.DB) error { return db.RenameTeam(ctx, acme.ID, "apex", "Apex") }, nil},
+	{"UpdateTeam", func(ctx context.Context, db *store.DB) error { return renameTeam(ctx, db, acme.ID, "apex", "Apex") }, nil},
 	{"RemoveTeam", func(ctx context.Context, db *store.DB) error { return db.RemoveTeam(ctx, acme.ID) }, nil},
 	{"AddMember", func(ctx context.Context, db *store.DB) error {
 		return db.AddMember(ctx, team.Membership{User: bob.ID, Team: beta, Role: team.Member})
@@ -153,6 +153,7 @@ var writes = []call{
 var reads = []call{
 	{"User", func(ctx context.Context, db *store.DB) error { _, err := db.User(ctx, ada.ID); return err }, nil},
 	{"UserByEmail", func(ctx context.Context, db *store.DB) error { _, err := db.UserByEmail(ctx, ada.Email); return err }, nil},
+	{"Grant", func(ctx context.Context, db *store.DB) error { _, err := db.Grant(ctx, "g1"); return err }, nil},
 	{"Users", func(ctx context.Context, db *store.DB) error { _, err := db.Users(ctx); return err }, nil},
 	{"TeamBySlug", func(ctx context.Context, db *store.DB) error { _, err := db.TeamBySlug(ctx, acme.Slug); return err }, nil},
 	{"Teams", func(ctx context.Context, db *store.DB) error { _, err := db.Teams(ctx); return err }, nil},

@@ -29,7 +29,7 @@ func testRedeem(k *kit) {
 	equal(k, "its times", k.rows("gh_families", "auth_time = $1 AND created_at = $2 AND expires_at = $3",
 		f.AuthTime.UnixMilli(), f.CreatedAt.UnixMilli(), f.ExpiresAt.UnixMilli()), 1)
 
-	k.ok(k.db.RenameTeam(k.ctx, acme.ID, "apex", "Apex"))
+	k.ok(renameTeam(k.ctx, k.db, acme.ID, "apex", "Apex"))
 	renamed := team.Team{ID: acme.ID, Slug: "apex"}
 	equal(k, "Live after a rename", must[authz.Live](k)(k.db.Redeem(k.ctx, family("f2", g))), live(ada, renamed))
 

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"context"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
@@ -8,6 +9,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/govern"
 	"github.com/gatehouse-auth/gatehouse/internal/limit"
+	"github.com/gatehouse-auth/gatehouse/internal/store"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 )
 
@@ -65,9 +67,9 @@ func testTeams(k *kit) {
 	_, err := k.db.TeamBySlug(k.ctx, "nowhere")
 	k.is(err, team.ErrNoTeam)
 
-	k.is(k.db.RenameTeam(k.ctx, acme.ID, "beta", "Acme"), team.ErrSlugTaken)
-	k.is(k.db.RenameTeam(k.ctx, "nowhere", "new", "New"), team.ErrNoTeam)
-	k.ok(k.db.RenameTeam(k.ctx, acme.ID, "apex", "Apex"))
+	k.is(renameTeam(k.ctx, k.db, acme.ID, "beta", "Acme"), team.ErrSlugTaken)
+	k.is(renameTeam(k.ctx, k.db, "nowhere", "new", "New"), team.ErrNoTeam)
+	k.ok(renameTeam(k.ctx, k.db, acme.ID, "apex", "Apex"))
 	_, err = k.db.TeamBySlug(k.ctx, "acme")
 	k.is(err, team.ErrNoTeam)
 	renamed := team.Team{ID: acme.ID, Slug: "apex", Name: "Apex", CreatedAt: now}
@@ -109,7 +111,7 @@ func testMembers(k *kit) {
 	equal(k, "Members of nothing", must[[]team.Person](k)(k.db.Members(k.ctx, "nowhere")), nil)
 
 	// By name, whatever the case: "apple" comes before "Beta".
-	k.ok(k.db.RenameTeam(k.ctx, acme.ID, "z", "apple"))
+	k.ok(renameTeam(k.ctx, k.db, acme.ID, "z", "apple"))
 	apple := team.Team{ID: acme.ID, Slug: "z", Name: "apple", CreatedAt: now}
 	equal(k, "Memberships", must[[]team.Membership](k)(k.db.Memberships(k.ctx, ada.ID)), []team.Membership{
 		{User: ada.ID, Team: apple, Role: team.Admin, CreatedAt: now}, {User: ada.ID, Team: beta, Role: team.Member, CreatedAt: now},
@@ -228,4 +230,13 @@ func testThrottle(k *kit) {
 	}
 	count(now, 0, fresh)
 	count(now, time.Minute, fresh)
+}
+
+// renameTeam gives a team a slug and a name.
+func renameTeam(ctx context.Context, db *store.DB, id team.ID, slug, name string) error {
+	_, err := db.UpdateTeam(ctx, id, func(t team.Team) (team.Team, error) {
+		t.Slug, t.Name = slug, name
+		return t, nil
+	})
+	return err
 }

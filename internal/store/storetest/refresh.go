@@ -90,6 +90,8 @@ func testRotateRefuses(k *kit) {
 		"unknown":                   rotation("nothing", f.Client, 0, now),
 		"another client's":          rotation(f.ID, public.ID, 2, now),
 		"another client's old one":  rotation(f.ID, public.ID, 0, now.Add(time.Minute)),
+		"another's, a moment ago":   rotation(f.ID, public.ID, 1, now),
+		"another key, a moment ago": key(rotation(f.ID, f.Client, 1, now), "another"),
 		"of a later time":           rotation(f.ID, f.Client, 3, now),
 		"expired":                   rotation(f.ID, f.Client, 2, now.Add(2*time.Hour)),
 		"old, of an expired family": rotation(f.ID, f.Client, 0, now.Add(2*time.Hour)),
@@ -200,7 +202,7 @@ func testConnection(k *kit) {
 	_, err = k.db.Connection(k.ctx, "nothing", now)
 	k.is(err, authz.ErrNoFamily)
 
-	k.ok(k.db.RenameTeam(k.ctx, acme.ID, "apex", "Apex"))
+	k.ok(renameTeam(k.ctx, k.db, acme.ID, "apex", "Apex"))
 	want.Live.Slug = "apex"
 	equal(k, "Connection after a rename", must[authz.Connection](k)(k.db.Connection(k.ctx, f.ID, now)), want)
 	k.ok(k.db.RemoveMember(k.ctx, acme.ID, ada.ID))

@@ -101,6 +101,9 @@ func Run(t *testing.T, h Harness) {
 		{"Keys", testKeys},
 		{"ReplaceSealed", testReplaceSealed},
 		{"Prune", testPrune},
+		{"KeptUntil", testKeptUntil},
+		{"EndedFamilyIsKept", testEndedFamilyIsKept},
+		{"TimesAtTheirBound", testTimesAtTheirBound},
 		{"FieldsAreNotLost", testFields},
 		{"FieldsOfConnectionsAreNotLost", testFieldsOfConnections},
 		{"Ping", testPing},
@@ -315,7 +318,8 @@ func (k *kit) redeemed(id string, g authz.Grant) {
 
 // Store is everything that a store has to be. Each domain package declares its part.
 type Store interface {
-	team.Store
+	team.People
+	team.Teams
 	authn.Store
 	client.Store
 	client.AssertionStore

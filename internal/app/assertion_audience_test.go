@@ -1,0 +1,43 @@
+package app
+
+import (
+	"bytes"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"github.com/gatehouse-auth/gatehouse/internal/client"
+	"github.com/gatehouse-auth/gatehouse/internal/team"
+)
+
+func TestServeNamesTheClientsThatMakeAssertions(t *testing.T) {
+	var log bytes.Buffer
+	a := open(t, testConfig(t), Deps{Log: slog.New(slog.NewTextHandler(&log, nil))})
+	ids := map[string]string{}
+	for name, reg := range map[string]client.Registration{
+		"strict":   {JWKSURI: "https://a.example/jwks"},
+		"excepted": {JWKSURI: "https://b.example/jwks", InsecureAssertionAudience: true},
+		"secret":   {},
+		"public":   {Public: true},
+	} {
+		reg.Name, reg.RedirectURIs = name, []string{"https://" + name + ".example/cb"}
+		c, _, err := a.Registry.AddClient(t.Context(), team.CommandLine, reg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids[name] = string(c.ID)
+	}
+	r := start(t, a)
+	r.stop()
+	if err := r.wait(t); err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range []string{
+		`msg="the assertions of these clients (private_key_jwt) have to name the issuer alone as aud, as a string" clients=[` + ids["strict"] + `]`,
+		`level=WARN msg="insecure_assertion_audience: assertions of these clients may have been made for another server" clients=[` + ids["excepted"] + `]`,
+	} {
+		if !strings.Contains(log.String(), line) {
+			t.Errorf("the log does not say %s:\n%s", line, log.String())
+		}
+	}
+}

@@ -1,0 +1,36 @@
+package authz
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/gatehouse-auth/gatehouse/internal/team"
+)
+
+// Grants lists what a filter lets through, newest first. People see their own grants, the admins of a team see those in it.
+func (s *Server) Grants(ctx context.Context, actor team.Actor, f GrantFilter) ([]GrantDetail, error) {
+	if err := team.May(actor, team.SeeConnections, team.On{Team: f.Team, User: f.User}); err != nil {
+		return nil, err
+	}
+	grants, err := s.grants.Grants(ctx, f)
+	if err != nil {
+		return nil, fmt.Errorf("list grants: %w", err)
+	}
+	return grants, nil
+}
+
+// EndGrant ends a grant and everything issued under it, and returns what ended. A grant that is not the actor's to end is like one
+// that does not exist: ErrNoGrant.
+func (s *Server) EndGrant(ctx context.Context, actor team.Actor, id GrantID) (GrantDetail, error) {
+	grant, err := s.grants.Grant(ctx, id)
+	if err != nil {
+		return GrantDetail{}, fmt.Errorf("load grant %q: %w", id, err)
+	}
+	if team.May(actor, team.EndConnection, team.On{Team: grant.Team.ID, User: grant.User.ID}) != nil {
+		return GrantDetail{}, ErrNoGrant
+	}
+	if err := s.grants.RevokeGrant(ctx, id); err != nil {
+		return GrantDetail{}, fmt.Errorf("end grant %q: %w", id, err)
+	}
+	return grant, nil
+}

@@ -1,0 +1,89 @@
+package team
+
+import (
+	"errors"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+)
+
+// ActorKind is the kind of who acts.
+type ActorKind int
+
+// The kinds of actors. The zero kind may do nothing.
+const (
+	KindUser     ActorKind = iota + 1 // at a browser
+	KindClient                        // a client with a token of its own
+	KindOperator                      // at the command line of this server
+)
+
+// Actor is who acts, with what they may. Pages, the management API and the command line each make one for a call;
+// the method that is called decides by May.
+type Actor struct {
+	Kind     ActorKind
+	User     UserID         // of a person
+	Client   oauth.ClientID // of a program
+	Teams    map[ID]Role    // the person's roles, read for this request
+	Operator bool           // may administer this server
+	Scopes   oauth.Scope    // of a program's token
+	AuthTime time.Time      // when a person signed in
+	Factors  []string       // how a person signed in (RFC 8176)
+}
+
+// CommandLine is the operator at the command line: who can read the database may do everything.
+var CommandLine = Actor{Kind: KindOperator, Operator: true}
+
+// ActingUser is a person whose memberships are these.
+func ActingUser(u User, memberships []Membership) Actor {
+	a := Actor{Kind: KindUser, User: u.ID, Operator: u.Operator, Teams: make(map[ID]Role, len(memberships))}
+	for _, m := range memberships {
+		a.Teams[m.Team.ID] = m.Role
+	}
+	return a
+}
+
+// Act is something that an actor may be allowed to do.
+type Act string
+
+// The acts.
+const (
+	ManagePeople       Act = "manage people"       // add, find, disable and enable people
+	ManageTeams        Act = "manage teams"        // add, find, rename and remove teams
+	ManageMembers      Act = "manage members"      // of one team
+	ManageClients      Act = "manage clients"      // register, show, change and remove applications
+	GovernApplications Act = "govern applications" // of one team: list, block and allow them
+	SeeConnections     Act = "see connections"     // of one person, or of one team
+	EndConnection      Act = "end a connection"    // of one person in one team
+	SeeHistory         Act = "see history"         // of one person, or of one team
+)
+
+// On is what an act is about. Fields that do not apply are empty.
+type On struct {
+	Team ID
+	User UserID
+}
+
+// ErrForbidden means that the actor may not do this.
+var ErrForbidden = errors.New("you may not do this")
+
+// May reports whether an actor may do something; ErrForbidden when not. It is pure, and the only place that decides.
+func May(a Actor, act Act, on On) error {
+	person := a.Kind == KindUser && a.User != ""
+	admin := person && on.Team != "" && a.Teams[on.Team] == Admin
+	own := person && on.User == a.User
+	allowed := false
+	switch {
+	case a.Kind == KindOperator && a.Operator:
+		allowed = true
+	case act == SeeConnections, act == EndConnection:
+		allowed = own || admin
+	case act == SeeHistory:
+		allowed = own || admin
+	case act == GovernApplications:
+		allowed = admin
+	}
+	if !allowed {
+		return ErrForbidden
+	}
+	return nil
+}

@@ -1,0 +1,252 @@
+package team
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"fmt"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/internal/audit"
+)
+
+// Service is what pages and the command line do with people and teams. It checks what it was given, and whether the actor may.
+type Service struct {
+	People People
+	Teams  Teams
+	Audit  audit.Store // nil: there is no history
+	Now    func() time.Time
+}
+
+// AddUser registers a person. Every method answers ErrForbidden to an actor who may not. The e-mail is trimmed and put in lower case. The error is ErrUserTaken, or a sentence about what was given.
+func (s *Service) AddUser(ctx context.Context, actor Actor, email, name string, operator bool) (User, error) {
+	if err := May(actor, ManagePeople, On{}); err != nil {
+		return User{}, err
+	}
+	email, err := ParseEmail(email)
+	if err != nil {
+		return User{}, err
+	}
+	name, err = parseName("name", name)
+	if err != nil {
+		return User{}, err
+	}
+	u := User{ID: UserID(rand.Text()), Email: email, Name: name, Operator: operator, CreatedAt: s.now()}
+	if err := s.People.AddUser(ctx, u); err != nil {
+		return User{}, fmt.Errorf("add user %s: %w", email, err)
+	}
+	return u, nil
+}
+
+// UserByEmail finds a person by e-mail, however it is cased. ErrNoUser.
+func (s *Service) UserByEmail(ctx context.Context, actor Actor, email string) (User, error) {
+	if err := May(actor, ManagePeople, On{}); err != nil {
+		return User{}, err
+	}
+	email = NormalizeEmail(email)
+	u, err := s.People.UserByEmail(ctx, email)
+	if err != nil {
+		return User{}, fmt.Errorf("user %q: %w", email, err)
+	}
+	return u, nil
+}
+
+// DisableUser ends a person's sessions and grants and keeps them out until EnableUser. ErrNoUser.
+func (s *Service) DisableUser(ctx context.Context, actor Actor, email string) (User, error) {
+	if err := May(actor, ManagePeople, On{}); err != nil {
+		return User{}, err
+	}
+	u, err := s.UserByEmail(ctx, actor, email)
+	if err != nil {
+		return User{}, err
+	}
+	if !u.DisabledAt.IsZero() {
+		return u, nil
+	}
+	if err := s.People.DisableUser(ctx, u.ID, s.now()); err != nil {
+		return User{}, fmt.Errorf("disable user %s: %w", u.Email, err)
+	}
+	return s.UserByEmail(ctx, actor, email) // somebody else may have been first, and the first time stands
+}
+
+// EnableUser lets a person sign in again. What was ended stays ended. ErrNoUser.
+func (s *Service) EnableUser(ctx context.Context, actor Actor, email string) (User, error) {
+	if err := May(actor, ManagePeople, On{}); err != nil {
+		return User{}, err
+	}
+	u, err := s.UserByEmail(ctx, actor, email)
+	if err != nil {
+		return User{}, err
+	}
+	if err := s.People.EnableUser(ctx, u.ID); err != nil {
+		return User{}, fmt.Errorf("enable user %s: %w", u.Email, err)
+	}
+	u.DisabledAt = time.Time{}
+	return u, nil
+}
+
+// AddTeam creates a team. The slug is 1 to 63 of a-z, 0-9 and single inner hyphens. The error is ErrSlugTaken, or a sentence about what was given.
+func (s *Service) AddTeam(ctx context.Context, actor Actor, slug, name string) (Team, error) {
+	if err := May(actor, ManageTeams, On{}); err != nil {
+		return Team{}, err
+	}
+	if err := checkSlug(slug); err != nil {
+		return Team{}, err
+	}
+	name, err := parseName("name", name)
+	if err != nil {
+		return Team{}, err
+	}
+	t := Team{ID: ID(rand.Text()), Slug: slug, Name: name, CreatedAt: s.now()}
+	if err := s.Teams.AddTeam(ctx, t); err != nil {
+		return Team{}, fmt.Errorf("add team %s: %w", slug, err)
+	}
+	return t, nil
+}
+
+// TeamBySlug finds a team. ErrNoTeam.
+func (s *Service) TeamBySlug(ctx context.Context, actor Actor, slug string) (Team, error) {
+	if err := May(actor, ManageTeams, On{}); err != nil {
+		return Team{}, err
+	}
+	t, err := s.Teams.TeamBySlug(ctx, slug)
+	if err != nil {
+		return Team{}, fmt.Errorf("team %q: %w", slug, err)
+	}
+	return t, nil
+}
+
+// RenameTeam gives a team another slug, name, or both; an empty one is kept. Grants live on. ErrNoTeam, ErrSlugTaken.
+func (s *Service) RenameTeam(ctx context.Context, actor Actor, slug, newSlug, newName string) (Team, error) {
+	if err := May(actor, ManageTeams, On{}); err != nil {
+		return Team{}, err
+	}
+	t, err := s.TeamBySlug(ctx, actor, slug)
+	if err != nil {
+		return Team{}, err
+	}
+	if newSlug != "" {
+		if err := checkSlug(newSlug); err != nil {
+			return Team{}, err
+		}
+	}
+	if newName != "" {
+		if newName, err = parseName("name", newName); err != nil {
+			return Team{}, err
+		}
+	}
+	renamed, err := s.Teams.UpdateTeam(ctx, t.ID, func(t Team) (Team, error) {
+		t.Slug, t.Name = cmp.Or(newSlug, t.Slug), cmp.Or(newName, t.Name)
+		return t, nil
+	})
+	if err != nil {
+		return Team{}, fmt.Errorf("rename team %s to %s: %w", slug, cmp.Or(newSlug, slug), err)
+	}
+	return renamed, nil
+}
+
+// RemoveTeam removes a team and all that belongs to it. ErrNoTeam.
+func (s *Service) RemoveTeam(ctx context.Context, actor Actor, slug string) (Team, error) {
+	if err := May(actor, ManageTeams, On{}); err != nil {
+		return Team{}, err
+	}
+	t, err := s.TeamBySlug(ctx, actor, slug)
+	if err != nil {
+		return Team{}, err
+	}
+	if err := s.Teams.RemoveTeam(ctx, t.ID); err != nil {
+		return Team{}, fmt.Errorf("remove team %s: %w", slug, err)
+	}
+	return t, nil
+}
+
+// AddMember gives a person a place in a team. ErrNoTeam, ErrNoUser, ErrIsMember.
+func (s *Service) AddMember(ctx context.Context, actor Actor, slug, email string, role Role) (Membership, error) {
+	t, u, err := s.find(ctx, actor, slug, email)
+	if err != nil {
+		return Membership{}, err
+	}
+	if role != Admin && role != Member {
+		return Membership{}, fmt.Errorf("the role %q does not exist: use %s or %s", role, Admin, Member)
+	}
+	m := Membership{User: u.ID, Team: t, Role: role, CreatedAt: s.now()}
+	if err := s.Teams.AddMember(ctx, m); err != nil {
+		return Membership{}, fmt.Errorf("add %s to team %s: %w", u.Email, slug, err)
+	}
+	return m, nil
+}
+
+// RemoveMember ends a person's place in a team and every grant of theirs there. ErrNoTeam, ErrNoUser, ErrNoMember.
+func (s *Service) RemoveMember(ctx context.Context, actor Actor, slug, email string) error {
+	t, u, err := s.find(ctx, actor, slug, email)
+	if err != nil {
+		return err
+	}
+	if err := s.Teams.RemoveMember(ctx, t.ID, u.ID); err != nil {
+		return fmt.Errorf("remove %s from team %s: %w", u.Email, slug, err)
+	}
+	return nil
+}
+
+// Members lists who belongs to a team, by e-mail. ErrNoTeam.
+func (s *Service) Members(ctx context.Context, actor Actor, slug string) ([]Person, error) {
+	t, err := s.TeamBySlug(ctx, actor, slug)
+	if err == nil {
+		err = May(actor, ManageMembers, On{Team: t.ID})
+	}
+	if err != nil {
+		return nil, err
+	}
+	people, err := s.Teams.Members(ctx, t.ID)
+	if err != nil {
+		return nil, fmt.Errorf("list members of team %s: %w", slug, err)
+	}
+	return people, nil
+}
+
+// find is a team whose members the actor may change, and a person.
+func (s *Service) find(ctx context.Context, actor Actor, slug, email string) (Team, User, error) {
+	t, err := s.TeamBySlug(ctx, actor, slug)
+	if err == nil {
+		err = May(actor, ManageMembers, On{Team: t.ID})
+	}
+	if err != nil {
+		return Team{}, User{}, err
+	}
+	u, err := s.UserByEmail(ctx, actor, email)
+	return t, u, err
+}
+
+// now is the time as the store keeps it, to the millisecond, so that what is returned equals what is read back.
+func (s *Service) now() time.Time { return s.Now().UTC().Truncate(time.Millisecond) }
+
+// Users lists everybody, by e-mail.
+func (s *Service) Users(ctx context.Context, actor Actor) ([]User, error) {
+	if err := May(actor, ManagePeople, On{}); err != nil {
+		return nil, err
+	}
+	return s.People.Users(ctx)
+}
+
+// All lists every team, by slug.
+func (s *Service) All(ctx context.Context, actor Actor) ([]Team, error) {
+	if err := May(actor, ManageTeams, On{}); err != nil {
+		return nil, err
+	}
+	return s.Teams.Teams(ctx)
+}
+
+// History is what happened, newest first. People see what concerns themselves, the admins of a team see what happened in it.
+func (s *Service) History(ctx context.Context, actor Actor, f audit.Filter) ([]audit.Event, error) {
+	if err := May(actor, SeeHistory, On{Team: ID(f.Team), User: UserID(f.User)}); err != nil {
+		return nil, err
+	}
+	if s.Audit == nil {
+		return nil, nil
+	}
+	events, err := s.Audit.Events(ctx, f)
+	if err != nil {
+		return nil, fmt.Errorf("read the history: %w", err)
+	}
+	return events, nil
+}

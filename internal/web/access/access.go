@@ -1,0 +1,101 @@
+// Package access is what several rooms do with connections: it says in words what a scope allows, and ends grants. The rooms do not
+// import each other.
+package access
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/client"
+	"github.com/gatehouse-auth/gatehouse/internal/govern"
+	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/gatehouse-auth/gatehouse/internal/scope"
+	"github.com/gatehouse-auth/gatehouse/internal/team"
+	"github.com/gatehouse-auth/gatehouse/internal/web/browser"
+	"github.com/gatehouse-auth/gatehouse/internal/web/ui"
+)
+
+// Describe sorts permissions for a page.
+func Describe(infos []scope.Info) ui.Permissions {
+	var p ui.Permissions
+	for _, info := range infos {
+		line := ui.Permission{Name: info.Name, Description: info.Description}
+		switch {
+		case scope.Identity.Contains(info.Name):
+			p.You = append(p.You, line)
+		case info.Access == scope.Write:
+			p.Write = append(p.Write, line)
+		default:
+			p.Read = append(p.Read, line)
+		}
+	}
+	return p
+}
+
+// Permissions is what a scope allows. A permission that the catalogue no longer has is shown by its name, because it is still granted.
+func Permissions(server *authz.Server, granted oauth.Scope) ui.Permissions {
+	known := server.Describe(granted)
+	for _, name := range granted {
+		if !slices.ContainsFunc(known, func(info scope.Info) bool { return info.Name == name }) {
+			known = append(known, scope.Info{Name: name, Access: scope.Write})
+		}
+	}
+	return Describe(known)
+}
+
+// GrantStore is what ending a grant needs.
+type GrantStore interface {
+	Grants(ctx context.Context, f authz.GrantFilter) ([]authz.GrantDetail, error)
+	RevokeGrant(ctx context.Context, id authz.GrantID) error
+}
+
+// EndGrant ends a grant if it is among those of a filter: the person who asks may end these and no others. Any other grant is not found.
+func EndGrant(ctx context.Context, store GrantStore, among authz.GrantFilter, id authz.GrantID) (authz.GrantDetail, error) {
+	grants, err := store.Grants(ctx, among)
+	if err != nil {
+		return authz.GrantDetail{}, err
+	}
+	i := slices.IndexFunc(grants, func(g authz.GrantDetail) bool { return g.ID == id })
+	if i < 0 {
+		return authz.GrantDetail{}, browser.NoConnection
+	}
+	if err := store.RevokeGrant(ctx, id); err != nil {
+		return authz.GrantDetail{}, Gone(err)
+	}
+	return grants[i], nil
+}
+
+// Gone makes the store's error that something no longer exists the answer NoConnection.
+func Gone(err error) error {
+	for _, missing := range []error{authz.ErrNoGrant, client.ErrNoClient, govern.ErrNoBlock, team.ErrNoTeam} {
+		if errors.Is(err, missing) {
+			return browser.NoConnection
+		}
+	}
+	return err
+}
+
+// Lost are the permissions of a scope that ended, in words.
+func Lost(server *authz.Server, granted []string) []string {
+	var lost []string
+	p := Permissions(server, granted)
+	for _, permission := range slices.Concat(p.You, p.Read, p.Write) {
+		if permission.Description != "" {
+			lost = append(lost, permission.Description)
+		} else {
+			lost = append(lost, permission.Name)
+		}
+	}
+	return lost
+}
+
+// ByName compares names as people order them.
+func ByName(a, b string) int {
+	if order := strings.Compare(strings.ToLower(a), strings.ToLower(b)); order != 0 {
+		return order
+	}
+	return strings.Compare(a, b)
+}

@@ -1,0 +1,158 @@
+package account
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/internal/audit"
+	"github.com/gatehouse-auth/gatehouse/internal/web/ui"
+	"github.com/gatehouse-auth/gatehouse/internal/web/ui/uitest"
+)
+
+const day = 24 * time.Hour
+
+var (
+	noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	ada  = ui.Person{Name: "Ada Obi", Email: "ada@example.com"}
+
+	readScopes = []ui.Permission{
+		{Name: "chatbot:read", Description: "See the team’s chatbots"},
+		{Name: "session:read", Description: "See the team’s sessions and their messages"},
+	}
+	writeScopes = []ui.Permission{
+		{Name: "chatbot:interact", Description: "Send messages to the team’s chatbots"},
+		{Name: "session:write", Description: "Start sessions"},
+	}
+	identityScopes = []ui.Permission{
+		{Name: "openid", Description: "Sign you in and recognise you by an identifier"},
+		{Name: "email", Description: "See your e-mail address"},
+	}
+	everything = ui.Permissions{You: identityScopes, Read: readScopes, Write: writeScopes}
+	readOnly   = ui.Permissions{Read: readScopes[:1]}
+
+	teams   = ui.OwnTeams{Account: ada.Email, Teams: []ui.OwnTeam{{Name: "Clinic North", Slug: "clinic-north", Admin: true}, {Name: "Field trial", Slug: "field-trial"}}}
+	noTeams = ui.OwnTeams{Account: ada.Email}
+
+	replays = []ui.Alert{
+		replayAlert(audit.Event{At: noon.Add(-50 * time.Hour), Kind: audit.RefreshReplayed}, "Weekly Report", "Clinic North"),
+		replayAlert(audit.Event{At: noon.Add(-20 * day), Kind: audit.CodeReplayed}, "", ""),
+		replayAlert(audit.Event{At: noon.Add(-21 * day), Kind: audit.CodeReplayed}, "Weekly Report", "Clinic North"),
+		replayAlert(audit.Event{At: noon.Add(-22 * day), Kind: audit.RefreshReplayed}, "", ""),
+	}
+	connected = []connectedApplication{
+		{Application: ui.Application{HeadingID: "application-0", Name: "Shift Planner"}, Connections: []connection{
+			{Grant: "g3", Team: "Field trial", Slug: "field-trial", Use: used(200*day, -1), Permissions: readOnly},
+		}},
+		{Application: ui.Application{HeadingID: "application-1", Name: "Weekly Report", Owner: "Ferris Analytics"}, Connections: []connection{
+			{Grant: "g1", Team: "Clinic North", Slug: "clinic-north", Use: used(40*day, 3*time.Minute), Permissions: everything},
+			{Grant: "g2", Team: "Field trial", Slug: "field-trial", Use: used(day, 0)},
+		}},
+	}
+)
+
+func before(d time.Duration) ui.Moment { return ui.Ago(noon.Add(-d), noon) }
+
+// used is a connection that was made and last used so long ago; never when last is negative.
+func used(since, last time.Duration) ui.Use {
+	u := ui.Use{Since: before(since)}
+	if last >= 0 {
+		u.Used = before(last)
+	}
+	return u
+}
+
+func frame(account, title, current string) ui.Frame {
+	f := ui.Frame{Title: ui.Text(title), ServerName: "Gatehouse", Account: account, RequestID: "7RNQ4M2XW5KZ3B6A"}
+	if current != "" {
+		f.Tabs = ui.Tabs{Label: ui.Text("account.label"), Items: []ui.Tab{
+			{Href: "/account/", Text: ui.Text("account.tab"), Current: current == "account"},
+			{Href: "/account/applications/", Text: ui.Text("account_applications.tab"), Current: current == "applications"},
+			{Href: "/account/password/", Text: ui.Text("password.tab"), Current: current == "password"},
+		}}
+	}
+	return f
+}
+
+func home(v homeView) ui.Content {
+	account := ""
+	if v.Teams.Account != "" {
+		account = ada.Email
+	}
+	v.Frame = frame(account, "home.title", "")
+	return homePage.With(v)
+}
+
+func account(v accountView) ui.Content {
+	v.Frame = frame(ada.Email, "account.title", "account")
+	return accountPage.With(v)
+}
+
+func applications(v applicationsView) ui.Content {
+	v.Frame = frame(ada.Email, "account_applications.title", "applications")
+	return applicationsPage.With(v)
+}
+
+func password(v passwordView) ui.Content {
+	v.Frame, v.Person = frame(ada.Email, "password.title", "password"), ui.Person{Email: ada.Email}
+	v.Failed = len(v.Failures) > 0
+	return passwordPage.With(v)
+}
+
+var samples = uitest.Samples{
+	"home":           home(homeView{Name: "Ada Obi", Teams: teams}),
+	"home_replay":    home(homeView{Name: "Ada Obi", Teams: teams, Replays: 1}),
+	"home_signedout": home(homeView{}),
+	"home_noteam":    home(homeView{Name: "Ada Obi", Teams: noTeams}),
+
+	"account": account(accountView{
+		Person: ada, Since: before(3 * time.Hour), Grants: 3, Teams: teams, Replays: replays[:1],
+		Attempts: []signInAttempt{
+			{At: ui.OnDate(noon.Add(-3 * time.Hour)), Address: "203.0.113.7"},
+			{At: ui.OnDate(noon.Add(-30 * time.Hour)), Address: "2001:db8:85a3::8a2e:370:7334", Failed: true},
+		},
+	}),
+	"account_one": account(accountView{Person: ada, Since: before(3 * time.Hour), Grants: 1, Teams: teams}),
+	"account_new": account(accountView{
+		Person: ui.Person{Email: ada.Email}, Since: before(0), Teams: noTeams, Notice: &ui.Notice{Text: ui.Text("password.changed")},
+	}),
+
+	"applications":       applications(applicationsView{Applications: connected, Replays: replays}),
+	"applications_empty": applications(applicationsView{}),
+	"applications_ended": applications(applicationsView{
+		Applications: connected[:1],
+		Notice: &ui.Notice{
+			Text: ui.Text("account_applications.ended", "application", ui.Strong("Weekly Report"), "team", ui.Strong("Clinic North")),
+			Lost: []string{"See your name", "See the team’s chatbots", "Start sessions"},
+		},
+	}),
+	"applications_hostile": applications(applicationsView{
+		Notice: &ui.Notice{
+			Text: ui.Text("account_applications.ended", "application", ui.Strong(uitest.Backwards), "team", ui.Strong(uitest.Markup)),
+			Lost: []string{uitest.Markup},
+		},
+		Replays: []ui.Alert{replayAlert(audit.Event{At: noon, Kind: audit.RefreshReplayed}, uitest.Backwards, uitest.Markup)},
+		Applications: []connectedApplication{{
+			Application: ui.Application{HeadingID: "application-0", Name: uitest.Markup, Owner: uitest.Backwards},
+			Connections: []connection{{
+				Grant: uitest.Markup, Team: uitest.Endless, Slug: strings.Repeat("long-", 12), Use: used(day, -1),
+				Permissions: ui.Permissions{
+					Write: []ui.Permission{{Name: strings.Repeat("no-longer-here:", 6)}},
+					Read:  []ui.Permission{{Name: "read", Description: uitest.Markup}},
+				},
+			}},
+		}},
+	}),
+
+	"password":       password(passwordView{}),
+	"password_wrong": password(passwordView{Wrong: currentPassword, Failures: ui.Failures{{Field: "current", Text: ui.Text("password.wrong")}}}),
+	"password_weak": password(passwordView{Wrong: newPassword, Failures: ui.Failures{
+		{Field: "new", Text: ui.Text("password.weak", "advice", "The password is too short: use 8 characters or more.")},
+	}}),
+}
+
+func TestPages(t *testing.T) { uitest.Check(t, samples) }
+
+func TestTitlesSayErrorFirst(t *testing.T) {
+	uitest.Titles(t, samples, map[string]string{"password": "Change your password · Gatehouse", "password_weak": "Error: Change your password · Gatehouse"})
+}

@@ -1,0 +1,104 @@
+package account
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/gatehouse-auth/gatehouse/internal/authn"
+	"github.com/gatehouse-auth/gatehouse/internal/limit"
+	"github.com/gatehouse-auth/gatehouse/internal/web/browser"
+	"github.com/gatehouse-auth/gatehouse/internal/web/route"
+	"github.com/gatehouse-auth/gatehouse/internal/web/ui"
+	"github.com/gatehouse-auth/gatehouse/internal/words"
+)
+
+var passwordPage = ui.NewPage[passwordView](files, "password.html")
+
+// passwordView asks for the old and the new password.
+type passwordView struct {
+	ui.Frame
+	Person   ui.Person
+	Failures ui.Failures
+	Wrong    wrong
+}
+
+// wrong says which password the failures are about.
+type wrong int
+
+const (
+	neither wrong = iota
+	currentPassword
+	newPassword
+)
+
+// Fields are the fields of the form.
+func (v passwordView) Fields() []ui.Field {
+	return []ui.Field{
+		{
+			ID: "current", Name: "current", Kind: ui.Password, Label: ui.Text("password.current"),
+			Autocomplete: "current-password", Failed: v.Wrong == currentPassword,
+		},
+		{
+			ID: "new", Name: "new", Kind: ui.Password, Label: ui.Text("password.new"), Advice: ui.Text("password.advice"),
+			Autocomplete: "new-password", Failed: v.Wrong == newPassword,
+		},
+		{
+			ID: "again", Name: "again", Kind: ui.Password, Label: ui.Text("password.again"),
+			Autocomplete: "new-password", Failed: v.Wrong == newPassword,
+		},
+	}
+}
+
+func (room *Room) passwordView(r *browser.Request) passwordView {
+	return passwordView{Frame: r.Frame(), Person: ui.Person{Email: r.Session.User.Email}}
+}
+
+// askPassword is the page to change the password on.
+func (room *Room) askPassword(w http.ResponseWriter, r *browser.Request) error {
+	return room.Show(w, r.Request, http.StatusOK, passwordPage.With(room.passwordView(r)))
+}
+
+// changePassword replaces the password. The person has to know the current one, because the browser may have been left open. It signs
+// out every other browser.
+func (room *Room) changePassword(w http.ResponseWriter, r *browser.Request) error {
+	sent, err := route.Fields(r.Request, "current", "new", "again")
+	if err != nil {
+		return err
+	}
+	current, chosen, again := sent[0], sent[1], sent[2]
+	if chosen != again {
+		return room.passwordRefused(w, r, http.StatusUnprocessableEntity, newPassword, ui.Text("password.differ"))
+	}
+	signedIn, err := room.Authn.ChangePassword(r.Context(), room.SignInRequest(r.Request, r.Session.User.Email, current), chosen)
+	if throttled, ok := errors.AsType[*limit.ThrottledError](err); ok {
+		room.Errors.Report(r.Request, err)
+		w.Header().Set("Retry-After", route.RetryAfter(throttled.Wait))
+		wait := words.English.Wait(throttled.Wait)
+		return room.passwordRefused(w, r, http.StatusTooManyRequests, currentPassword, ui.Text("sign_in.throttled", "wait", wait))
+	}
+	if weak, ok := errors.AsType[*authn.WeakPasswordError](err); ok {
+		return room.passwordRefused(w, r, http.StatusUnprocessableEntity, newPassword, ui.Text("password.weak", "advice", weak.Advice))
+	}
+	if errors.Is(err, authn.ErrSignInFailed) {
+		if err := room.RecordFailure(r.Request, r.Session.User.Email); err != nil {
+			return err
+		}
+		return room.passwordRefused(w, r, http.StatusUnprocessableEntity, currentPassword, ui.Text("password.wrong"))
+	}
+	if err != nil {
+		return err
+	}
+	room.SignedIn(w, signedIn)
+	return r.Notify(w, "/account/", browser.Notice{What: noticePassword})
+}
+
+// passwordRefused shows the page again with what is wrong.
+func (room *Room) passwordRefused(w http.ResponseWriter, r *browser.Request, status int, which wrong, problem ui.Words) error {
+	view := room.passwordView(r)
+	field := "new"
+	if which == currentPassword {
+		field = "current"
+	}
+	view.Failed, view.Wrong, view.Failures = true, which, ui.Failures{{Field: field, Text: problem}}
+	return room.Show(w, r.Request, status, passwordPage.With(view))
+}

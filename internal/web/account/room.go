@@ -1,0 +1,155 @@
+// Package account is the pages about the person who is signed in: the start page, their account, what they connected, their password.
+package account
+
+import (
+	"cmp"
+	"context"
+	"embed"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/internal/audit"
+	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/client"
+	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/gatehouse-auth/gatehouse/internal/team"
+	"github.com/gatehouse-auth/gatehouse/internal/web/access"
+	"github.com/gatehouse-auth/gatehouse/internal/web/browser"
+	"github.com/gatehouse-auth/gatehouse/internal/web/route"
+	"github.com/gatehouse-auth/gatehouse/internal/web/ui"
+)
+
+//go:embed *.html
+var files embed.FS
+
+// Room is the pages.
+type Room struct {
+	*browser.Pages
+	Authz *authz.Server
+	Store Store
+}
+
+// Store has what people have connected.
+type Store interface {
+	access.GrantStore
+	client.Reader
+}
+
+// Routes is the table of the room's pages. The start page is also for people who are not signed in.
+func (room *Room) Routes() []route.Route {
+	return append(room.Room("account.label", []browser.Page{
+		{Path: "/account/", Title: "account.title", Tab: "account.tab", Get: room.account},
+		{Path: "/account/applications/", Title: "account_applications.title", Tab: "account_applications.tab", Get: room.applications, Post: room.endGrant},
+		{Path: "/account/password/", Title: "password.title", Tab: "password.tab", Get: room.askPassword, Post: room.changePassword},
+	}), route.Route{Path: "/", Get: room.home})
+}
+
+// notice is what the person has just done, in words; nil when the page's address does not say.
+func (room *Room) notice(r *browser.Request) *ui.Notice {
+	n := r.Notice("")
+	if n == nil {
+		return nil
+	}
+	notice := &ui.Notice{Lost: access.Lost(room.Authz, n.Scope)}
+	switch n.What {
+	case noticeEnded:
+		notice.Text = ui.Text("account_applications.ended", "application", ui.Strong(n.Application), "team", ui.Strong(n.Team))
+	case noticePassword:
+		notice.Text = ui.Text("password.changed")
+	default: // from a newer server
+		return nil
+	}
+	return notice
+}
+
+// What was done.
+const (
+	noticeEnded    = "ended"
+	noticePassword = "password"
+)
+
+const replayWindow = 30 * 24 * time.Hour
+
+// replays are alerts about the person's connections: a code or a refresh token was used twice lately.
+func (room *Room) replays(ctx context.Context, user team.UserID, memberships []team.Membership) ([]ui.Alert, error) {
+	events, err := room.events(ctx, audit.Filter{User: string(user), Since: room.Now().Add(-replayWindow)}, audit.RefreshReplayed, audit.CodeReplayed)
+	if err != nil {
+		return nil, err
+	}
+	var alerts []ui.Alert
+	for _, e := range events {
+		application, err := room.applicationName(ctx, oauth.ClientID(e.Client))
+		if err != nil {
+			return nil, err
+		}
+		alerts = append(alerts, replayAlert(e, application, teamOf(memberships, team.ID(e.Team)).Name))
+	}
+	return alerts, nil
+}
+
+// replayAlert puts a replay in words. The names are "" when the application was removed, or the person has left the team.
+func replayAlert(e audit.Event, application, in string) ui.Alert {
+	var who any = ui.Name(application)
+	if application == "" {
+		who = ui.Text("replay.some_application")
+	}
+	arguments := []any{"time", ui.OnDate(e.At), "application", who}
+	code := e.Kind == audit.CodeReplayed
+	switch {
+	case code && in != "":
+		return ui.Alert{Text: ui.Text("replay.code_in_team", append(arguments, "team", ui.Name(in))...), More: ui.Text("replay.code_more")}
+	case code:
+		return ui.Alert{Text: ui.Text("replay.code", arguments...), More: ui.Text("replay.code_more")}
+	case in != "":
+		return ui.Alert{Text: ui.Text("replay.token_in_team", append(arguments, "team", ui.Name(in))...), More: ui.Text("replay.token_more")}
+	}
+	return ui.Alert{Text: ui.Text("replay.token", arguments...), More: ui.Text("replay.token_more")}
+}
+
+// applicationName is "" when the application was removed.
+func (room *Room) applicationName(ctx context.Context, id oauth.ClientID) (string, error) {
+	if id == "" {
+		return "", nil
+	}
+	found, err := room.Store.Client(ctx, id)
+	if err != nil && !errors.Is(err, client.ErrNoClient) {
+		return "", err
+	}
+	return found.Name, nil
+}
+
+// teamOf is the person's team of an id; the zero Team when they are no member any more.
+func teamOf(memberships []team.Membership, id team.ID) team.Team {
+	i := slices.IndexFunc(memberships, func(m team.Membership) bool { return m.Team.ID == id })
+	if i < 0 {
+		return team.Team{}
+	}
+	return memberships[i].Team
+}
+
+// events are the events of several kinds, the newest first.
+func (room *Room) events(ctx context.Context, f audit.Filter, kinds ...audit.Kind) ([]audit.Event, error) {
+	if room.Audit == nil {
+		return nil, nil
+	}
+	var all []audit.Event
+	for _, f.Kind = range kinds {
+		events, err := room.Audit.Events(ctx, f)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, events...)
+	}
+	slices.SortFunc(all, func(a, b audit.Event) int { return cmp.Compare(b.ID, a.ID) })
+	return all, nil
+}
+
+// ownTeams are the teams of a person's memberships.
+func ownTeams(account string, memberships []team.Membership) ui.OwnTeams {
+	own := ui.OwnTeams{Account: account}
+	for _, m := range memberships {
+		own.Teams = append(own.Teams, ui.OwnTeam{Name: m.Team.Name, Slug: m.Team.Slug, Admin: m.Role == team.Admin})
+	}
+	return own
+}

@@ -1,0 +1,97 @@
+package browser
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/gatehouse-auth/gatehouse/internal/authn"
+	"github.com/gatehouse-auth/gatehouse/internal/web/route"
+	"github.com/gatehouse-auth/gatehouse/internal/web/ui"
+)
+
+// Page is one page of a room: a row of the room's table.
+type Page struct {
+	Path  string // with its trailing slash; may have wildcards as http.ServeMux has them
+	Title string // the key of its title
+	Tab   string // the key of its name among the room's pages, or ""
+	Get   Handler
+	Post  Handler
+}
+
+// Handler answers a request of a person who is signed in.
+type Handler func(w http.ResponseWriter, r *Request) error
+
+// Request is a request for a page, of a person who is signed in. What the person does in its context is recorded as theirs.
+type Request struct {
+	*http.Request
+	Session *authn.Session
+	pages   *Pages
+	page    Page
+	tabs    ui.Tabs
+}
+
+// Room makes routes of a room's pages. label is the key of what they are about. A person who is not signed in is asked to, and then
+// brought to the page.
+func (p *Pages) Room(label string, pages []Page) []route.Route {
+	var routes []route.Route
+	for _, page := range pages {
+		rt := route.Route{Path: page.Path}
+		if page.Get != nil {
+			rt.Get = p.personal(page, label, pages, page.Get)
+		}
+		if page.Post != nil {
+			rt.Post = p.SameOrigin(p.personal(page, label, pages, page.Post))
+		}
+		routes = append(routes, rt)
+	}
+	return routes
+}
+
+func (p *Pages) personal(page Page, label string, room []Page, h Handler) route.Handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		session, err := p.Session(r)
+		if err != nil {
+			return err
+		}
+		if session == nil {
+			askToSignIn(w, r)
+			return nil
+		}
+		return h(w, &Request{
+			Request: r.WithContext(As(r, session)), Session: session, pages: p, page: page, tabs: tabs(r, page, label, room),
+		})
+	}
+}
+
+// tabs are the links to a room's pages, with the wildcards of the request in place.
+func tabs(r *http.Request, current Page, label string, room []Page) ui.Tabs {
+	t := ui.Tabs{Label: ui.Text(label)}
+	for _, page := range room {
+		if page.Tab == "" {
+			continue
+		}
+		t.Items = append(t.Items, ui.Tab{Href: fill(r, page.Path), Text: ui.Text(page.Tab), Current: page.Path == current.Path})
+	}
+	return t
+}
+
+// fill puts the request's values in place of the wildcards of a path.
+func fill(r *http.Request, path string) string {
+	parts := strings.Split(path, "/")
+	for i, part := range parts {
+		if name, wildcard := strings.CutPrefix(part, "{"); wildcard {
+			parts[i] = r.PathValue(strings.TrimSuffix(name, "}"))
+		}
+	}
+	return strings.Join(parts, "/")
+}
+
+// Address is the address of the page.
+func (r *Request) Address() string { return fill(r.Request, r.page.Path) }
+
+// Frame is what the page has around its content. The arguments are those of its title.
+func (r *Request) Frame(arguments ...any) ui.Frame {
+	f := r.pages.Frame(r.Request, r.Session, ui.Text(r.page.Title, arguments...))
+	f.Tabs = r.tabs
+	return f
+}

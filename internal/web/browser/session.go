@@ -1,0 +1,89 @@
+package browser
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+
+	"github.com/gatehouse-auth/gatehouse/internal/audit"
+	"github.com/gatehouse-auth/gatehouse/internal/authn"
+	"github.com/gatehouse-auth/gatehouse/internal/team"
+	"github.com/gatehouse-auth/gatehouse/internal/web/route"
+)
+
+// Session is the session of the browser, nil when nobody is signed in.
+func (p *Pages) Session(r *http.Request) (*authn.Session, error) {
+	cookie := p.Cookie(r, SessionCookie)
+	if cookie == "" {
+		return nil, nil
+	}
+	session, err := p.Authn.Session(r.Context(), cookie)
+	if errors.Is(err, authn.ErrNoSession) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	route.TraceOf(r.Context()).Account = session.User.Email
+	return &session, nil
+}
+
+// As is the context of what the signed-in person does, for the audit trail.
+func As(r *http.Request, session *authn.Session) context.Context {
+	ctx := r.Context()
+	if session == nil {
+		return ctx
+	}
+	origin := audit.OriginFrom(ctx)
+	origin.Actor = string(session.User.ID)
+	return audit.WithOrigin(ctx, origin)
+}
+
+// SignInRequest is an attempt to sign in at this browser.
+func (p *Pages) SignInRequest(r *http.Request, email, password string) authn.SignInRequest {
+	return authn.SignInRequest{
+		Email: email, Password: password, Address: route.TraceOf(r.Context()).Address,
+		Browser: p.Cookie(r, DeviceCookie), Replaces: p.Cookie(r, SessionCookie),
+	}
+}
+
+// SignedIn gives the browser the cookies of a sign-in.
+func (p *Pages) SignedIn(w http.ResponseWriter, signedIn authn.SignedIn) {
+	p.setCookie(w, SessionCookie, signedIn.Cookie.Reveal(), signedIn.Session.ExpiresAt.Sub(p.Now()))
+	p.setCookie(w, DeviceCookie, signedIn.Browser, deviceCookieLifetime)
+}
+
+// SignOut ends the browser's session. The device cookie stays, so that signing in again is not throttled with strangers.
+func (p *Pages) SignOut(w http.ResponseWriter, r *http.Request, session *authn.Session) error {
+	if err := p.Authn.SignOut(As(r, session), p.Cookie(r, SessionCookie)); err != nil {
+		return err
+	}
+	p.setCookie(w, SessionCookie, "", 0)
+	return nil
+}
+
+// RecordFailure records that somebody failed to sign in. What was typed is not kept: it may be a password in the wrong field. An unknown
+// e-mail leaves a row too, which the limits bound: without it, the time that writing takes would tell which e-mails are known.
+func (p *Pages) RecordFailure(r *http.Request, email string) error {
+	if p.Audit == nil {
+		return nil
+	}
+	user, err := p.Directory.People.UserByEmail(r.Context(), team.NormalizeEmail(email)) // its error does not quote the e-mail
+	if err != nil && !errors.Is(err, team.ErrNoUser) {
+		return err
+	}
+	t := route.TraceOf(r.Context())
+	return p.Audit.Record(r.Context(), audit.Event{
+		At: p.Now(), Kind: audit.SignInFailed, User: string(user.ID), Address: t.From, RequestID: t.ID,
+	})
+}
+
+// askToSignIn sends the browser to the sign-in page, which leads back here.
+func askToSignIn(w http.ResponseWriter, r *http.Request) {
+	target := r.URL.EscapedPath()
+	if r.Method != http.MethodPost && r.URL.RawQuery != "" {
+		target += "?" + r.URL.RawQuery
+	}
+	route.SeeOther(w, "/login/?next="+url.QueryEscape(target))
+}

@@ -1,0 +1,71 @@
+package browser
+
+import (
+	"bytes"
+	"net/http"
+	"strconv"
+
+	"github.com/gatehouse-auth/gatehouse/internal/authn"
+	"github.com/gatehouse-auth/gatehouse/internal/web/route"
+	"github.com/gatehouse-auth/gatehouse/internal/web/ui"
+)
+
+// Frame is what a page has around its content; session may be nil.
+func (p *Pages) Frame(r *http.Request, session *authn.Session, title ui.Words) ui.Frame {
+	f := ui.Frame{Title: title, ServerName: p.ServerName, RequestID: route.TraceOf(r.Context()).ID}
+	if session != nil {
+		f.Account = session.User.Email
+	}
+	return f
+}
+
+// Show writes a page. formTargets are the origins, besides ours, where its form may lead in the end: browsers apply form-action to every
+// redirect that follows a form, so that even the sign-in page has to name the application's.
+func (p *Pages) Show(w http.ResponseWriter, r *http.Request, status int, page ui.Content, formTargets ...string) error {
+	return p.Write(w, r, status, page, Policy("", append([]string{"'self'"}, formTargets...)...))
+}
+
+// Write writes a page under a Content-Security-Policy.
+func (p *Pages) Write(w http.ResponseWriter, r *http.Request, status int, page ui.Content, policy string) error {
+	// Forms need it: with no-referrer browsers send "Origin: null", which says nothing about where a form came from.
+	return write(w, r, status, page, policy, func(header http.Header) { header.Set("Referrer-Policy", "same-origin") })
+}
+
+// ShowError writes an error page, which has no form.
+func (p *Pages) ShowError(w http.ResponseWriter, r *http.Request, status int, page ui.Content) error {
+	return write(w, r, status, page, Policy("", "'self'"), func(http.Header) {})
+}
+
+func write(w http.ResponseWriter, r *http.Request, status int, page ui.Content, policy string, more func(http.Header)) error {
+	var body bytes.Buffer
+	if err := page.Render(&body); err != nil {
+		return err
+	}
+	header := w.Header()
+	header.Set("Content-Type", "text/html; charset=utf-8")
+	header.Set("Content-Security-Policy", policy)
+	more(header)
+	header.Set("Cache-Control", "no-store")
+	header.Set("Content-Length", strconv.Itoa(body.Len()))
+	w.WriteHeader(status)
+	if r.Method != http.MethodHead {
+		w.Write(body.Bytes()) // an error means that the browser has hung up
+	}
+	return nil
+}
+
+// Policy is the Content-Security-Policy of a page: our own styles and images, scripts only from scripts ("" for none), forms only to
+// formTargets, and no frame of another site around it.
+func Policy(scripts string, formTargets ...string) string {
+	policy := "default-src 'none'; "
+	if scripts != "" {
+		policy += "script-src " + scripts + "; "
+	}
+	policy += "style-src 'self'; img-src 'self'; form-action"
+	for _, target := range formTargets {
+		if target != "" {
+			policy += " " + target
+		}
+	}
+	return policy + "; frame-ancestors 'none'; base-uri 'none'"
+}

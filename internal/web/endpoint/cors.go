@@ -1,0 +1,121 @@
+package endpoint
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/gatehouse-auth/gatehouse/internal/web/route"
+)
+
+// originsFresh is how long the origins of public clients are cached.
+const originsFresh = 10 * time.Second
+
+// originCache has the origins of pages that may call the token, revocation and UserInfo endpoints: those of the public clients' redirect URIs.
+type originCache struct {
+	mu    sync.Mutex
+	known map[string]bool
+	until time.Time
+}
+
+// ClientCORS lets pages of public clients read an endpoint's answers. The endpoints use no cookies, so no credentials are allowed.
+func (s *Server) ClientCORS(h route.Handler) route.Handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		w.Header()["Vary"] = varyOrigin
+		s.allowOrigin(w, r)
+		return h(w, r)
+	}
+}
+
+// ClientPreflight answers what a browser asks before it sends the request (Fetch Standard §3.2).
+func (s *Server) ClientPreflight(methods string) route.Handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		w.Header().Add("Vary", "Origin")
+		if s.allowOrigin(w, r) {
+			allowRequest(w.Header(), methods)
+		}
+		w.WriteHeader(http.StatusNoContent)
+		return nil
+	}
+}
+
+// OpenPreflight answers the preflight of a document that any page may read.
+func OpenPreflight(w http.ResponseWriter, _ *http.Request) error {
+	openToAll(w.Header())
+	allowRequest(w.Header(), http.MethodGet)
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// openToAll lets any page read the answer, except its request id, because these answers are cached.
+func openToAll(header http.Header) { header["Access-Control-Allow-Origin"] = anyOrigin }
+
+// allowRequest admits any header, because no header that a page sets has an effect here. The wildcard does not cover Authorization.
+func allowRequest(header http.Header, methods string) {
+	header.Set("Access-Control-Allow-Methods", methods)
+	header.Set("Access-Control-Allow-Headers", "*, Authorization, DPoP")
+	header.Set("Access-Control-Max-Age", "600")
+}
+
+// allowOrigin names the request's origin in the answer if a public client lives there.
+func (s *Server) allowOrigin(w http.ResponseWriter, r *http.Request) bool {
+	received := r.Header.Get("Origin")
+	if received == "" { // programs send none
+		return false
+	}
+	origin := originOf(received)
+	if origin == "" || !s.publicOrigins(r.Context())[origin] {
+		return false
+	}
+	w.Header().Set("Access-Control-Allow-Origin", received)
+	w.Header().Set("Access-Control-Expose-Headers", "DPoP-Nonce, Retry-After, WWW-Authenticate, X-Request-Id")
+	return true
+}
+
+// publicOrigins are the origins of public clients' redirect URIs, at most originsFresh old.
+func (s *Server) publicOrigins(ctx context.Context) map[string]bool {
+	c := &s.origins
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := s.Now()
+	if now.Before(c.until) {
+		return c.known
+	}
+	uris, err := s.Store.PublicRedirectURIs(ctx)
+	if err != nil {
+		// The request is still answered, without CORS headers.
+		s.Log.LogAttrs(ctx, slog.LevelError, "load the origins of public clients",
+			slog.String("request_id", route.TraceOf(ctx).ID), slog.String("error", err.Error()))
+		return nil
+	}
+	c.known = make(map[string]bool, len(uris))
+	for _, uri := range uris {
+		if origin := originOf(uri); origin != "" {
+			c.known[origin] = true
+		}
+	}
+	c.until = now.Add(originsFresh)
+	return c.known
+}
+
+// originOf is the origin of a URI as browsers write it (RFC 6454 §6.1), or "" when no page can have it. A loopback origin loses its port,
+// because a loopback redirect URI stands for all ports (RFC 8252 §7.3).
+func originOf(uri string) string {
+	u, err := url.Parse(uri)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		return ""
+	}
+	host, port := strings.ToLower(u.Hostname()), u.Port()
+	if u.Scheme == "http" && oauth.IsLoopback(host) {
+		return "http://" + host
+	}
+	if port == "443" && u.Scheme == "https" || port == "80" && u.Scheme == "http" || port == "" {
+		return u.Scheme + "://" + host
+	}
+	return u.Scheme + "://" + host + ":" + port
+}

@@ -1,0 +1,159 @@
+package flow
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+
+	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/gatehouse-auth/gatehouse/internal/scope"
+	"github.com/gatehouse-auth/gatehouse/internal/team"
+	"github.com/gatehouse-auth/gatehouse/internal/web/access"
+	"github.com/gatehouse-auth/gatehouse/internal/web/browser"
+	"github.com/gatehouse-auth/gatehouse/internal/web/route"
+	"github.com/gatehouse-auth/gatehouse/internal/web/ui"
+)
+
+var consentPage = ui.NewPage[consentView](files, "consent.html")
+
+// consentView asks whether an application may work in a team.
+type consentView struct {
+	ui.Frame
+	Sealed         string
+	Application    string
+	Owner          string // the organisation that registered the application
+	Person         ui.Person
+	Teams          []consentTeam
+	Fixed          bool // the team is stated, not chosen: Teams has exactly one
+	ui.Permissions      // what it asks for
+	Destination    string
+	Problem        ui.Words // for example that no team was chosen
+}
+
+// consentTeam is one team to choose, or the one that is stated.
+type consentTeam struct {
+	ID, Name, Slug string
+	Blocked        string   // the admin's reason: cannot be chosen
+	Before         bool     // something was granted here before
+	New            []string // what is new since, in words; empty when nothing is or nothing was granted
+	Checked        bool
+}
+
+// Open reports whether there is a team that can be authorized.
+func (v consentView) Open() bool {
+	return slices.ContainsFunc(v.Teams, func(t consentTeam) bool { return t.Blocked == "" })
+}
+
+// Choice reports whether the person has a team to choose.
+func (v consentView) Choice() bool { return !v.Fixed && len(v.Teams) > 1 }
+
+// Many reports whether the teams need a list that scrolls.
+func (v consentView) Many() bool { return len(v.Teams) > 8 }
+
+// OnDevice reports whether the redirect leads to a program on the same device: loopback or a private-use scheme (RFC 8252 §7).
+func (v consentView) OnDevice() bool {
+	u, err := url.Parse(v.Destination)
+	if err != nil {
+		return false
+	}
+	if u.Scheme != "http" && u.Scheme != "https" {
+		return u.Scheme != ""
+	}
+	return oauth.IsLoopback(u.Hostname())
+}
+
+// Decide is the person's answer on the consent page, or Cancel on a page that offers nothing else.
+func (f *Flow) Decide(w http.ResponseWriter, r *http.Request) error {
+	sent, err := route.Fields(r, "request", "team", "decision")
+	if err != nil {
+		return err
+	}
+	sealed, chosen, decision := sent[0], team.ID(sent[1]), sent[2]
+	request, err := f.authz.Open(sealed)
+	if err != nil {
+		return err
+	}
+	switch decision {
+	case "authorize":
+		return f.approve(w, r, request, chosen)
+	case "cancel":
+		return f.cancel(w, r, request)
+	}
+	return oauth.InvalidRequest.Errorf("decision must be authorize or cancel")
+}
+
+func (f *Flow) approve(w http.ResponseWriter, r *http.Request, request authz.Request, chosen team.ID) error {
+	session, err := f.Session(r)
+	if err != nil {
+		return err
+	}
+	next, err := f.authz.Approve(browser.As(r, session), request, session, chosen)
+	if err != nil {
+		return err
+	}
+	problem := ui.Text("consent.changed")
+	if chosen == "" && !next.Fixed {
+		problem = ui.Text("consent.choose_first")
+	}
+	for i := range next.Teams {
+		if next.Teams[i].Team.ID == chosen && next.Teams[i].Blocked != "" {
+			problem = ui.Text("consent.not_allowed_there")
+		}
+	}
+	return f.showNext(w, r, next, problem)
+}
+
+// cancel tells the application that the person did not agree. The request is sealed, so its client and redirect URI were verified.
+func (f *Flow) cancel(w http.ResponseWriter, r *http.Request, request authz.Request) error {
+	route.TraceOf(r.Context()).Client = request.ClientID
+	session, err := f.Session(r)
+	if err != nil {
+		return err
+	}
+	response, err := f.authz.Cancel(browser.As(r, session), request)
+	if err != nil {
+		return err
+	}
+	return f.respond(w, r, response)
+}
+
+// consentPage is the question.
+func (f *Flow) consentPage(r *http.Request, next authz.Next, sealed string, problem ui.Words) ui.Content {
+	user := next.Session.User
+	view := consentView{
+		Frame: f.quietFrame(r, &next.Session, ui.Text("consent.title", "application", ui.Name(next.Client.Name))), Sealed: sealed,
+		Application: next.Client.Name, Owner: next.Client.Owner, Person: ui.Person{Name: user.Name, Email: user.Email},
+		Fixed: next.Fixed, Destination: oauth.RedirectOrigin(next.Request.RedirectURI), Permissions: access.Describe(next.Asked), Problem: problem,
+	}
+	view.Failed = len(problem) > 0
+	open := 0
+	for _, choice := range next.Teams {
+		view.Teams = append(view.Teams, teamOnPage(choice, next.Asked))
+		if choice.Blocked == "" {
+			open++
+		}
+	}
+	for i := range view.Teams {
+		// The only possible team is checked already; between several, only the person chooses.
+		view.Teams[i].Checked = open == 1 && view.Teams[i].Blocked == ""
+	}
+	return consentPage.With(view)
+}
+
+// teamOnPage is one team with what is new there since the last consent.
+func teamOnPage(choice authz.TeamChoice, asked []scope.Info) consentTeam {
+	t := consentTeam{
+		ID: string(choice.Team.ID), Name: choice.Team.Name, Slug: choice.Team.Slug,
+		Blocked: choice.Blocked, Before: len(choice.Granted) > 0,
+	}
+	if !t.Before {
+		return t
+	}
+	for _, info := range asked {
+		if !choice.Granted.Contains(info.Name) {
+			t.New = append(t.New, info.Description)
+		}
+	}
+	return t
+}

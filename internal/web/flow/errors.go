@@ -1,0 +1,132 @@
+package flow
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/limit"
+	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/gatehouse-auth/gatehouse/internal/token"
+	"github.com/gatehouse-auth/gatehouse/internal/web/route"
+	"github.com/gatehouse-auth/gatehouse/internal/web/ui"
+	"github.com/gatehouse-auth/gatehouse/internal/words"
+)
+
+var errorPage = ui.NewPage[errorView](files, "error.html")
+
+// errorView is an error page.
+type errorView struct {
+	ui.Frame
+	Status    int
+	Sentence  ui.Words        // what happened
+	Advice    ui.Words        // what the person can do
+	Developer []developerFact // exactly what was wrong, folded away
+}
+
+// developerFact is a line for the developer of the application. Value is shown character for character.
+type developerFact struct {
+	Label ui.Words
+	Value string
+}
+
+// Fail writes the error page. An error that may travel to the redirect URI goes there instead.
+func (f *Flow) Fail(w http.ResponseWriter, r *http.Request, err error) {
+	if redirect, ok := errors.AsType[*authz.RedirectError](err); ok {
+		if err = f.respond(w, r, redirect.Response); err == nil {
+			return
+		}
+		f.Errors.Report(r, err)
+	}
+	view := errorOnPage(err)
+	if throttled, ok := errors.AsType[*limit.ThrottledError](err); ok {
+		w.Header().Set("Retry-After", route.RetryAfter(throttled.Wait))
+	}
+	view.Frame = f.Frame(r, nil, titleOf(view.Status))
+	view.Account, view.Failed = f.account(r, view.Status), true
+	if err := f.ShowError(w, r, view.Status, errorPage.With(view)); err != nil {
+		f.Errors.Report(r, err)
+		http.Error(w, words.English.Text("error.plain", "request_id", route.TraceOf(r.Context()).ID), http.StatusInternalServerError)
+	}
+}
+
+// account is the e-mail of the person who is signed in. When the server failed, it is known only if the session was read before: the
+// database may be what failed.
+func (f *Flow) account(r *http.Request, status int) string {
+	trace := route.TraceOf(r.Context())
+	if status < 500 && trace.Account == "" {
+		if _, err := f.Session(r); err != nil { // it sets the account
+			f.Errors.Report(r, err)
+		}
+	}
+	return trace.Account
+}
+
+func titleOf(status int) ui.Words {
+	switch {
+	case status == http.StatusNotFound:
+		return ui.Text("error.title_not_found")
+	case status == http.StatusForbidden:
+		return ui.Text("error.title_forbidden")
+	case status == http.StatusTooManyRequests:
+		return ui.Text("error.title_throttled")
+	case status >= 500:
+		return ui.Text("error.title_server")
+	}
+	return ui.Text("error.title_request")
+}
+
+// errorOnPage is what the error page says.
+func errorOnPage(err error) errorView {
+	if p, ok := errors.AsType[*route.Problem](err); ok {
+		return errorView{Status: p.Status, Sentence: ui.Text(p.Words, p.Arguments...), Advice: ui.Text(p.Words + ".advice")}
+	}
+	if p, ok := errors.AsType[*authz.PageError](err); ok {
+		return refusedRequest(p)
+	}
+	if throttled, ok := errors.AsType[*limit.ThrottledError](err); ok {
+		return errorView{
+			Status: http.StatusTooManyRequests, Sentence: ui.Text("error.throttled"),
+			Advice: ui.Text("error.throttled.advice", "wait", words.English.Wait(throttled.Wait)),
+		}
+	}
+	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return errorView{
+			Status: http.StatusRequestEntityTooLarge, Sentence: ui.Text("error.too_large"), Advice: ui.Text("error.too_large.advice"),
+			Developer: []developerFact{{ui.Text("error.body_limit"), ui.Plain(ui.Text("error.bytes", "count", int(tooLarge.Limit)))}},
+		}
+	}
+	code, description := oauth.Outside(err)
+	if code == oauth.ServerError {
+		return errorView{Status: http.StatusInternalServerError, Sentence: ui.Text("error.server"), Advice: ui.Text("error.server.advice")}
+	}
+	return errorView{
+		Status: http.StatusBadRequest, Sentence: ui.Text("error.request"), Advice: ui.Text("error.request.advice"),
+		Developer: protocolError(code, description),
+	}
+}
+
+// refusedRequest is the page for a request that must not be redirected. The person learns that the application made a mistake, the
+// developer exactly which one.
+func refusedRequest(p *authz.PageError) errorView {
+	view := errorView{Status: http.StatusBadRequest, Sentence: ui.Text("error.refused"), Advice: ui.Text("error.refused.advice")}
+	if p.Client != "" {
+		view.Sentence = ui.Text("error.refused_application", "application", ui.Name(p.Client))
+	}
+	if errors.Is(p, token.ErrExpired) || errors.Is(p, token.ErrNotOurs) {
+		view.Sentence, view.Advice = ui.Text("error.expired"), ui.Text("error.expired.advice")
+	}
+	view.Developer = protocolError(oauth.Outside(p.Err))
+	if p.Client != "" {
+		view.Developer = append(view.Developer, developerFact{ui.Text("error.application"), p.Client})
+	}
+	if p.Received != "" {
+		view.Developer = append(view.Developer, developerFact{ui.Text("error.received"), p.Received})
+	}
+	return view
+}
+
+// protocolError is the error as the protocol's parameters, whose names are not translated.
+func protocolError(code oauth.Code, description string) []developerFact {
+	return []developerFact{{ui.Text("error.parameter", "name", "error"), string(code)}, {ui.Text("error.parameter", "name", "error_description"), description}}
+}

@@ -1,0 +1,52 @@
+// Package flow is a person's way through one request of an application: authorize, sign in, choose an account, consent, and sign out.
+// It also writes the error pages, because some errors go back to the application.
+//
+// What comes next is decided by authz; this package shows it.
+package flow
+
+import (
+	"embed"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/gatehouse-auth/gatehouse/internal/authn"
+	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/gatehouse-auth/gatehouse/internal/web/browser"
+	"github.com/gatehouse-auth/gatehouse/internal/web/ui"
+)
+
+//go:embed *.html
+var files embed.FS
+
+// Flow is the pages of an application's request.
+type Flow struct {
+	*browser.Pages
+	authz *authz.Server
+}
+
+// New makes the Flow of a server.
+func New(pages *browser.Pages, server *authz.Server) *Flow { return &Flow{pages, server} }
+
+// quietFrame is the frame of a page whose bar must not lead away from the request.
+func (f *Flow) quietFrame(r *http.Request, session *authn.Session, title ui.Words) ui.Frame {
+	frame := f.Frame(r, session, title)
+	frame.Quiet = true
+	return frame
+}
+
+// stepURL is a page of ours for a sealed request.
+func stepURL(path, sealed string) string {
+	return path + "?" + url.Values{"request": {sealed}}.Encode()
+}
+
+// formTarget is the origin of a redirect URI as a source in a Content-Security-Policy. It cannot name an IPv6 address, so for [::1] it is
+// the scheme.
+func formTarget(redirectURI string) string {
+	origin := oauth.RedirectOrigin(redirectURI)
+	if scheme, _, ipv6 := strings.Cut(origin, "//["); ipv6 {
+		return scheme
+	}
+	return origin
+}

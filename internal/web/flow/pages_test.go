@@ -1,0 +1,252 @@
+package flow
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/gatehouse-auth/gatehouse/internal/web/ui"
+	"github.com/gatehouse-auth/gatehouse/internal/web/ui/uitest"
+)
+
+const sealed = "gh_sealed_request-0123456789_ABCDEF"
+
+var (
+	readScopes = []ui.Permission{
+		{Name: "chatbot:read", Description: "See the team’s chatbots"},
+		{Name: "session:read", Description: "See the team’s sessions and their messages"},
+	}
+	writeScopes = []ui.Permission{
+		{Name: "chatbot:interact", Description: "Send messages to the team’s chatbots"},
+		{Name: "session:write", Description: "Start sessions"},
+	}
+	identityScopes = []ui.Permission{
+		{Name: "openid", Description: "Sign you in and recognise you by an identifier"},
+		{Name: "email", Description: "See your e-mail address"},
+		{Name: "offline_access", Description: "Stay connected while you are away"},
+	}
+	ada = ui.Person{Name: "Ada Obi", Email: "ada@example.com"}
+)
+
+func frame(account string, title ui.Words) ui.Frame {
+	return ui.Frame{Title: title, Quiet: true, ServerName: "Gatehouse", Account: account, RequestID: "7RNQ4M2XW5KZ3B6A"}
+}
+
+func manyTeams() []consentTeam {
+	teams := make([]consentTeam, 60)
+	for i := range teams {
+		n := strconv.Itoa(i + 1)
+		teams[i] = consentTeam{ID: "t" + n, Name: "Regional office " + n, Slug: "office-" + n}
+	}
+	return teams
+}
+
+func consent(change func(*consentView)) ui.Content {
+	v := consentView{
+		Sealed: sealed, Application: "Weekly Report", Owner: "Ferris Analytics", Person: ada,
+		Teams:       []consentTeam{{ID: "t1", Name: "Clinic North", Slug: "clinic-north"}},
+		Permissions: ui.Permissions{Read: readScopes, Write: writeScopes},
+		Destination: "https://report.example",
+	}
+	change(&v)
+	v.Frame = frame("ada@example.com", ui.Text("consent.title", "application", ui.Name(v.Application)))
+	v.Failed = len(v.Problem) > 0
+	return consentPage.With(v)
+}
+
+var samples = uitest.Samples{
+	"login":         signInPage.With(signInView{Frame: frame("", ui.Text("sign_in.title")), Next: "/"}),
+	"login_request": signInPage.With(signInView{Frame: frame("", ui.Text("sign_in.title")), Sealed: sealed, Application: "Weekly Report"}),
+	"login_again": signInPage.With(signInView{
+		Frame: frame("ada@example.com", ui.Text("sign_in.title")), Sealed: sealed, Application: "Weekly Report", Email: "ada@example.com", Again: true,
+	}),
+	"login_error": signInPage.With(signInView{
+		Frame: failed(frame("", ui.Text("sign_in.title"))), Sealed: sealed, Application: "Weekly Report", Email: "ada@example.com",
+		Failures: ui.Failures{{Field: "email", Text: ui.Text("sign_in.wrong")}},
+	}),
+	"select_account": selectAccountPage.With(selectAccountView{
+		Frame: frame("ada@example.com", ui.Text("select_account.title")), Sealed: sealed, Application: "Weekly Report", Name: "Ada Obi", Email: "ada@example.com",
+	}),
+	"consent_one": consent(func(*consentView) {}),
+	"consent_fixed": consent(func(v *consentView) {
+		v.Fixed = true
+		v.Write = nil
+		v.Teams[0].Before = true
+		v.Teams[0].New = []string{"See the team’s sessions and their messages"}
+		v.Destination = "http://127.0.0.1:52100"
+	}),
+	"consent_teams": consent(func(v *consentView) {
+		v.Teams = []consentTeam{
+			{ID: "t1", Name: "Clinic North", Slug: "clinic-north"},
+			{ID: "t2", Name: "Field trial", Slug: "field-trial", Before: true, New: []string{"Start sessions"}},
+			{ID: "t3", Name: "Headquarters", Slug: "hq", Blocked: "Reports go through our own warehouse."},
+			{ID: "t4", Name: "Training", Slug: "training", Before: true},
+		}
+	}),
+	"consent_error": consent(func(v *consentView) {
+		v.Teams = []consentTeam{{ID: "t1", Name: "Clinic North", Slug: "clinic-north"}, {ID: "t2", Name: "Field trial", Slug: "field-trial", Checked: true}}
+		v.Problem = ui.Text("consent.choose_first")
+	}),
+	"consent_blocked": consent(func(v *consentView) { v.Teams[0].Blocked = "Reports go through our own warehouse." }),
+	"consent_many":    consent(func(v *consentView) { v.Teams = manyTeams() }),
+	"consent_hostile": consent(func(v *consentView) {
+		v.Sealed = uitest.Markup
+		v.Application, v.Owner, v.Person = uitest.Backwards, uitest.Markup, ui.Person{Name: uitest.Persian, Email: uitest.Endless + "@example.com"}
+		v.Teams = []consentTeam{
+			{ID: uitest.Markup, Name: uitest.Markup, Slug: uitest.Endless, Before: true, New: []string{uitest.Markup}},
+			{ID: "t2", Name: uitest.Covering, Slug: "covering", Blocked: uitest.Markup + uitest.Backwards},
+			{ID: "t3", Name: uitest.Persian, Slug: "persian"},
+			{ID: "t4", Name: " \u3164\u200D ", Slug: "nothing"},
+		}
+		v.Read = []ui.Permission{{Name: "read:" + strings.Repeat("very-long-", 12), Description: uitest.Endless + " " + uitest.Endless}}
+		v.Write = []ui.Permission{{Name: uitest.Markup, Description: uitest.Markup}}
+		v.Destination = "https://xn--pple-43d.example." + strings.Repeat("long", 15) + ".example"
+	}),
+	"consent_identity": consent(func(v *consentView) { v.You = identityScopes }),
+	"consent_nothing":  consent(func(v *consentView) { v.Read, v.Write, v.Owner, v.Destination = nil, nil, "", "com.example.report:" }),
+	"refusal_noteam": refusalPage.With(refusalView{
+		Frame: frame("ada@example.com", ui.Text("refusal.no_team_title")), Sealed: sealed, Application: "Weekly Report",
+		Person: ui.Person{Email: "ada@example.com"}, NoTeam: true,
+	}),
+	"refusal_access": refusalPage.With(refusalView{
+		Frame: frame("ada@example.com", ui.Text("refusal.no_access_title")), Sealed: sealed, Application: "Weekly Report",
+		Person: ui.Person{Email: "ada@example.com"}, Team: "clinic-south",
+	}),
+	"refusal_hostile": refusalPage.With(refusalView{
+		Frame: frame("ada@example.com", ui.Text("refusal.no_access_title")), Sealed: uitest.Markup, Application: uitest.Markup,
+		Person: ui.Person{Email: uitest.Markup}, Team: uitest.Markup + uitest.Backwards,
+	}),
+	"error": errorPage.With(errorView{
+		Frame: failed(frame("", titleOf(404))), Status: 404, Sentence: ui.Text("problem.not_found"), Advice: ui.Text("problem.not_found.advice"),
+	}),
+	"error_developer": errorPage.With(errorView{
+		Frame: failed(frame("", titleOf(400))), Status: 400, Sentence: ui.Text("error.refused_application", "application", ui.Name(uitest.Backwards)),
+		Advice: ui.Text("error.refused.advice"),
+		Developer: []developerFact{
+			{ui.Text("error.parameter", "name", "error_description"), "redirect_uri is not registered for this client; it is compared byte for byte"},
+			{ui.Text("error.received"), "https://repоrt.example/callback /\u200B?next=%2F\u202Egpj"},
+			{ui.Text("error.parameter", "name", "client_id"), ""},
+			{ui.Text("error.application"), uitest.Markup},
+		},
+	}),
+	"logout":     signOutPage.With(signOutView{Frame: frame("ada@example.com", ui.Text("sign_out.title"))}),
+	"signed_out": signedOutPage.With(signedOutView{frame("", ui.Text("signed_out.title"))}),
+	"logout_application": signOutPage.With(signOutView{
+		Frame: frame("ada@example.com", ui.Text("sign_out.title")), Sealed: sealed, Application: "Weekly Report",
+	}),
+	"logout_hostile": signOutPage.With(signOutView{
+		Frame: frame(uitest.Markup, ui.Text("sign_out.title")), Sealed: uitest.Markup, Application: uitest.Markup + uitest.Backwards,
+	}),
+	"form_post": formPostPage.With(formPostView{
+		Frame: frame("", ui.Text("form_post.title")), Target: "https://report.example/back?team=1&x=%20y", Origin: "https://report.example",
+		Fields: []ui.Hidden{{Name: "code", Value: "gh_ac_sealed"}, {Name: "state", Value: uitest.Markup + " é+%20"}, {Name: "iss", Value: "https://gatehouse.example"}},
+	}),
+}
+
+func failed(f ui.Frame) ui.Frame {
+	f.Failed = true
+	return f
+}
+
+func TestPages(t *testing.T) { uitest.Check(t, samples) }
+
+func TestTitlesSayErrorFirst(t *testing.T) {
+	uitest.Titles(t, samples, map[string]string{
+		"login":           "Sign in · Gatehouse",
+		"login_error":     "Error: Sign in · Gatehouse",
+		"consent_one":     "Authorize Weekly Report · Gatehouse",
+		"consent_error":   "Error: Authorize Weekly Report · Gatehouse",
+		"error":           "Error: Page not found · Gatehouse",
+		"consent_hostile": "Authorize Bank moc.elgoog (official) · Gatehouse",
+	})
+}
+
+// A link with a fragment puts the focus on the element of that id, through every redirect. If that were a control of the consent form, a
+// person who is tricked into holding Enter would agree without reading.
+func TestConsentHasNoControlThatALinkCanFocus(t *testing.T) {
+	for name, page := range samples {
+		if _, ok := page.View().(consentView); !ok {
+			continue
+		}
+		for _, e := range uitest.Elements(t, uitest.HTML(t, page)) {
+			_, id := e.Attrs["id"]
+			_, auto := e.Attrs["autofocus"]
+			if (id || auto) && slices.Contains([]string{"input", "button", "a", "select", "textarea", "summary", "label"}, e.Name) {
+				t.Errorf("%s: <%s %v>", name, e.Name, e.Attrs)
+			}
+		}
+	}
+}
+
+func TestConsentDecision(t *testing.T) {
+	for name, page := range samples {
+		v, ok := page.View().(consentView)
+		if !ok {
+			continue
+		}
+		var got []string
+		for _, e := range uitest.Elements(t, uitest.HTML(t, page)) {
+			if e.Name != "button" {
+				continue
+			}
+			got = append(got, e.Attrs["value"])
+			if e.Attrs["class"] != "choice" || e.Attrs["name"] != "decision" {
+				t.Errorf("%s: button %v", name, e.Attrs)
+			}
+			if _, can := e.Attrs["formnovalidate"]; can != (e.Attrs["value"] == "cancel") {
+				t.Errorf("%s: only Cancel works without a team: %v", name, e.Attrs)
+			}
+		}
+		want := []string{"authorize", "cancel"}
+		if !v.Open() {
+			want = []string{"cancel"}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: decisions %q, want %q", name, got, want)
+		}
+	}
+}
+
+func TestConsentTeams(t *testing.T) {
+	type input struct {
+		kind, team        string
+		checked, disabled bool
+	}
+	for name, want := range map[string][]input{
+		"consent_one":     {{kind: "hidden", team: "t1"}},
+		"consent_fixed":   {{kind: "hidden", team: "t1"}},
+		"consent_blocked": nil,
+		"consent_teams":   {{kind: "radio", team: "t1"}, {kind: "radio", team: "t2"}, {kind: "radio", team: "t3", disabled: true}, {kind: "radio", team: "t4"}},
+		"consent_error":   {{kind: "radio", team: "t1"}, {kind: "radio", team: "t2", checked: true}},
+	} {
+		var got []input
+		for _, e := range uitest.Elements(t, uitest.HTML(t, samples[name])) {
+			if e.Attrs["name"] == "team" {
+				_, checked := e.Attrs["checked"]
+				_, disabled := e.Attrs["disabled"]
+				got = append(got, input{e.Attrs["type"], e.Attrs["value"], checked, disabled})
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: teams %v, want %v", name, got, want)
+		}
+	}
+}
+
+func TestConsentSaysWhenTheBrowserStaysOnTheDevice(t *testing.T) {
+	for destination, want := range map[string]bool{
+		"https://report.example":     false,
+		"http://127.0.0.1:8001":      true,
+		"http://[::1]:8001":          true,
+		"http://localhost":           true,
+		"com.example.report:":        true,
+		"https://127.0.0.1.example":  false,
+		"https://localhost.example/": false,
+		"":                           false,
+	} {
+		if got := (consentView{Destination: destination}).OnDevice(); got != want {
+			t.Errorf("OnDevice of %q = %t", destination, got)
+		}
+	}
+}

@@ -1,0 +1,175 @@
+package flow
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+	"unicode"
+
+	"github.com/gatehouse-auth/gatehouse/internal/authn"
+	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/limit"
+	"github.com/gatehouse-auth/gatehouse/internal/web/route"
+	"github.com/gatehouse-auth/gatehouse/internal/web/ui"
+	"github.com/gatehouse-auth/gatehouse/internal/words"
+)
+
+// maxHint is the longest e-mail address that can be (RFC 5321 §4.5.3.1).
+const maxHint = 254
+
+var signInPage = ui.NewPage[signInView](files, "sign_in.html")
+
+// signInView is the sign-in page.
+type signInView struct {
+	ui.Frame
+	Sealed      string // the pending request, or ""
+	Next        string // a relative target, or ""
+	Email       string // as typed before
+	Failures    ui.Failures
+	Application string // the application that waits, or ""
+	Again       bool   // the application asked for a fresh sign-in
+}
+
+// Fields are the fields of the form.
+func (v signInView) Fields() []ui.Field {
+	return []ui.Field{
+		{
+			ID: "email", Name: "email", Kind: ui.Email, Label: ui.Text("sign_in.email"), Value: v.Email,
+			Autocomplete: "username", Failed: v.Failed,
+		},
+		{
+			ID: "password", Name: "password", Kind: ui.Password, Label: ui.Text("sign_in.password"),
+			Autocomplete: "current-password", Failed: v.Failed,
+		},
+	}
+}
+
+// AskSignIn is the sign-in page, for an authorization request that waits, or for a page of ours.
+func (f *Flow) AskSignIn(w http.ResponseWriter, r *http.Request) error {
+	values, err := route.Query(r)
+	if err != nil {
+		return err
+	}
+	sealed, err := route.Field(values, "request")
+	if err != nil {
+		return err
+	}
+	target, err := route.Field(values, "next")
+	if err != nil {
+		return err
+	}
+	view, redirectURI, err := f.signInPage(r, sealed, target)
+	if err != nil {
+		return err
+	}
+	if values.Get("switch") != "" { // the person asked for this page, not the application
+		view.Again, view.Email = false, ""
+	}
+	return f.Show(w, r, http.StatusOK, signInPage.With(view), formTarget(redirectURI))
+}
+
+// signInPage is the sign-in page before anything was typed, and the redirect URI of the request that waits.
+func (f *Flow) signInPage(r *http.Request, sealed, target string) (signInView, string, error) {
+	session, err := f.Session(r)
+	if err != nil {
+		return signInView{}, "", err
+	}
+	view := signInView{Frame: f.quietFrame(r, session, ui.Text("sign_in.title")), Sealed: sealed, Next: relative(target)}
+	if sealed == "" {
+		return view, "", nil
+	}
+	request, err := f.authz.Open(sealed)
+	if err != nil {
+		return signInView{}, "", err
+	}
+	next, err := f.authz.Next(r.Context(), request, session)
+	if err != nil {
+		return signInView{}, "", err
+	}
+	route.TraceOf(r.Context()).Client = string(next.Client.ID)
+	view.Application = next.Client.Name
+	view.Email = hintedEmail(request.LoginHint)
+	// id_token_hint may name another person than the one who is signed in.
+	another := session != nil && request.Hinted != "" && request.Hinted != session.User.ID
+	if session != nil && next.Step == authz.SignIn && !another {
+		view.Again, view.Email = true, session.User.Email
+	}
+	return view, request.RedirectURI, nil
+}
+
+// hintedEmail is a login_hint as the first value of the e-mail field, when it looks like an e-mail (OpenID Connect Core §3.1.2.1). It is a
+// suggestion of the application and decides nothing.
+func hintedEmail(hint string) string {
+	if len(hint) > maxHint || !strings.Contains(hint, "@") || strings.ContainsFunc(hint, func(r rune) bool { return !unicode.IsGraphic(r) }) {
+		return ""
+	}
+	return hint
+}
+
+// SignIn checks a password, and continues to where the person wanted to go.
+func (f *Flow) SignIn(w http.ResponseWriter, r *http.Request) error {
+	sent, err := route.Fields(r, "email", "password", "request", "next")
+	if err != nil {
+		return err
+	}
+	email, password, sealed, target := sent[0], sent[1], sent[2], sent[3]
+	if sealed != "" {
+		// Say that a request has expired before the password is checked, not after.
+		if _, err := f.authz.Open(sealed); err != nil {
+			return err
+		}
+	}
+	signedIn, err := f.Authn.SignIn(r.Context(), f.SignInRequest(r, email, password))
+	if err != nil {
+		return f.signInFailed(w, r, err, email, sealed, target)
+	}
+	f.SignedIn(w, signedIn)
+	switch target := relative(target); {
+	case sealed != "":
+		route.SeeOther(w, stepURL("/o/consent/", sealed))
+	case target != "":
+		route.SeeOther(w, target)
+	default:
+		route.SeeOther(w, "/")
+	}
+	return nil
+}
+
+// signInFailed shows the page again. It says the same about an unknown e-mail and a wrong password.
+func (f *Flow) signInFailed(w http.ResponseWriter, r *http.Request, err error, email, sealed, target string) error {
+	throttled, tooMany := errors.AsType[*limit.ThrottledError](err)
+	if !tooMany && !errors.Is(err, authn.ErrSignInFailed) {
+		return err
+	}
+	view, redirectURI, pageErr := f.signInPage(r, sealed, target)
+	if pageErr != nil {
+		return pageErr
+	}
+	view.Email, view.Failed = email, true
+	status := http.StatusUnprocessableEntity
+	if tooMany {
+		f.Errors.Report(r, err)
+		w.Header().Set("Retry-After", route.RetryAfter(throttled.Wait))
+		view.Failures = ui.Failures{{Text: ui.Text("sign_in.throttled", "wait", words.English.Wait(throttled.Wait))}}
+		status = http.StatusTooManyRequests
+	} else {
+		if err := f.RecordFailure(r, email); err != nil {
+			return err
+		}
+		view.Failures = ui.Failures{{Field: "email", Text: ui.Text("sign_in.wrong")}}
+	}
+	return f.Show(w, r, status, signInPage.With(view), formTarget(redirectURI))
+}
+
+// relative is target when it is a place on this server, else "". To a browser, "//" and "/\" begin the address of another host.
+func relative(target string) string {
+	if !strings.HasPrefix(target, "/") || strings.HasPrefix(target, "//") || strings.ContainsRune(target, '\\') ||
+		strings.ContainsFunc(target, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return ""
+	}
+	if _, err := url.Parse(target); err != nil {
+		return ""
+	}
+	return target
+}

@@ -1,0 +1,73 @@
+package flow
+
+import (
+	"net/http"
+
+	"github.com/gatehouse-auth/gatehouse/internal/authn"
+	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/gatehouse-auth/gatehouse/internal/web/route"
+	"github.com/gatehouse-auth/gatehouse/internal/web/ui"
+)
+
+var (
+	signOutPage   = ui.NewPage[signOutView](files, "sign_out.html")
+	signedOutPage = ui.NewPage[signedOutView](files, "signed_out.html")
+)
+
+// signOutView asks before the person is signed out.
+type signOutView struct {
+	ui.Frame
+	Sealed      string // the application's logout request that waits, or ""
+	Application string // the application that sent it, or ""
+}
+
+// Confirmation is the form of the page.
+func (v signOutView) Confirmation() ui.Confirmation {
+	c := ui.Confirmation{
+		Action: "/logout/", Text: ui.Text("sign_out.applications_keep"), Button: ui.Button{Text: ui.Text("sign_out.button")},
+		Stay: ui.Text("sign_out.stay"), Back: "/",
+	}
+	if v.Sealed != "" {
+		c.Action, c.Hidden = oauth.PathEndSession, []ui.Hidden{{Name: "request", Value: v.Sealed}}
+		c.Button.Name, c.Button.Value = "decision", "sign_out"
+	}
+	return c
+}
+
+// signedOutView says that the person is signed out.
+type signedOutView struct{ ui.Frame }
+
+func (f *Flow) signOutPage(r *http.Request, session *authn.Session, sealed, application string) ui.Content {
+	return signOutPage.With(signOutView{f.quietFrame(r, session, ui.Text("sign_out.title")), sealed, application})
+}
+
+func (f *Flow) signedOutPage(r *http.Request) ui.Content {
+	return signedOutPage.With(signedOutView{f.quietFrame(r, nil, ui.Text("signed_out.title"))})
+}
+
+// AskSignOut asks first: a GET must not sign anybody out.
+func (f *Flow) AskSignOut(w http.ResponseWriter, r *http.Request) error {
+	session, err := f.Session(r)
+	if err != nil {
+		return err
+	}
+	if session == nil {
+		return f.Show(w, r, http.StatusOK, f.signedOutPage(r))
+	}
+	return f.Show(w, r, http.StatusOK, f.signOutPage(r, session, "", ""))
+}
+
+// SignOut ends the session on the server.
+func (f *Flow) SignOut(w http.ResponseWriter, r *http.Request) error {
+	if err := route.NoForm(r); err != nil {
+		return err
+	}
+	session, err := f.Session(r)
+	if err != nil {
+		return err
+	}
+	if err := f.Pages.SignOut(w, r, session); err != nil {
+		return err
+	}
+	return f.Show(w, r, http.StatusOK, f.signedOutPage(r))
+}

@@ -1,0 +1,105 @@
+package teams
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/gatehouse-auth/gatehouse/internal/audit"
+	"github.com/gatehouse-auth/gatehouse/internal/web/ui"
+	"github.com/gatehouse-auth/gatehouse/internal/words"
+)
+
+// actorCommandLine is the actor of an event that an operator caused on the command line (audit.Event).
+const actorCommandLine = "command line"
+
+// kinds are the kinds of events that can happen in a team, in the order of the list to choose from. The words for a kind are
+// "event.KIND" and, in that list, "event.KIND.label".
+var kinds = []audit.Kind{
+	audit.ConsentGiven, audit.ConsentDenied, audit.GrantRevoked, audit.TokenIssued, audit.TokenRefreshed, audit.TokenRevoked,
+	audit.MachineToken, audit.RefreshReplayed, audit.CodeReplayed, audit.RefreshRefused, audit.CodeRefused, audit.ClientAuthFailed,
+	audit.ClientBlocked, audit.ClientUnblocked, audit.ClientAdded, audit.ClientUpdated, audit.SecretRotated, audit.ClientDisabled,
+	audit.ClientEnabled, audit.ClientRemoved, audit.MemberAdded, audit.MemberRemoved, audit.TeamAdded, audit.TeamRenamed, audit.TeamRemoved,
+}
+
+// alarms are the kinds of events that should not happen.
+var alarms = []audit.Kind{audit.RefreshReplayed, audit.CodeReplayed, audit.ClientAuthFailed, audit.SignInFailed}
+
+// knownKind is a kind that can be chosen, else "": any.
+func knownKind(kind string) audit.Kind {
+	if slices.Contains(kinds, audit.Kind(kind)) {
+		return audit.Kind(kind)
+	}
+	return ""
+}
+
+// filterOf is the form that chooses a kind.
+func filterOf(page string, chosen audit.Kind) ui.Filter {
+	f := ui.Filter{
+		Action: page, Name: "kind", Label: ui.Text("history.show"), Everything: ui.Text("history.everything"), ButtonLabel: ui.Text("history.show"),
+	}
+	for _, kind := range kinds {
+		f.Choices = append(f.Choices, ui.Choice{Value: string(kind), Label: ui.Text("event." + string(kind) + ".label"), Chosen: kind == chosen})
+	}
+	return f
+}
+
+// sentence is an event in words, with the names of the people and applications. An event of a kind that is newer than this server is
+// its kind.
+func (n *names) sentence(ctx context.Context, e audit.Event) (ui.Words, error) {
+	key := "event." + string(e.Kind)
+	if e.Kind == audit.GrantRevoked && e.Actor == e.User {
+		key = "event.grant.revoked.own" // the person is not named twice
+	}
+	if !words.English.Has(key) {
+		return ui.Text("event.unknown", "kind", string(e.Kind)), nil
+	}
+	var arguments []any
+	for i, piece := range words.English.Message(key, 0) {
+		if piece.Kind != words.Argument {
+			continue
+		}
+		name, err := n.who(ctx, piece.Text, e, i == 0)
+		if err != nil {
+			return nil, err
+		}
+		arguments = append(arguments, piece.Text, name)
+	}
+	return ui.Text(key, arguments...), nil
+}
+
+// who is the actor, user or client of an event: a name, or words for somebody without one. At the start of a sentence the words begin
+// with a capital letter.
+func (n *names) who(ctx context.Context, role string, e audit.Event, starts bool) (any, error) {
+	find, id, otherwise := n.user, e.User, "history.somebody_gone"
+	switch role {
+	case "client":
+		find, id, otherwise = n.client, e.Client, "history.application_gone"
+	case "actor":
+		client, isClient := strings.CutPrefix(e.Actor, "client:")
+		switch {
+		case e.Actor == actorCommandLine:
+			return inSentence("history.operator", starts), nil
+		case isClient:
+			find, id, otherwise = n.client, client, "history.application_gone"
+		default:
+			id = e.Actor
+		}
+	}
+	if id == "" {
+		return inSentence("history.somebody_unknown", starts), nil
+	}
+	name, err := find(ctx, id)
+	if err != nil || name != "" {
+		return ui.Strong(name), err
+	}
+	return inSentence(otherwise, starts), nil
+}
+
+// inSentence are words in the middle of a sentence, or at its start.
+func inSentence(key string, starts bool) ui.Words {
+	if starts {
+		return ui.Text(key + ".first")
+	}
+	return ui.Text(key)
+}

@@ -1,0 +1,47 @@
+package teams
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/gatehouse-auth/gatehouse/internal/audit"
+	"github.com/gatehouse-auth/gatehouse/internal/words"
+)
+
+// concernNoTeam are the kinds of events that no team's history has.
+var concernNoTeam = []audit.Kind{
+	audit.SignedIn, audit.SignInFailed, audit.SignedOut, audit.PasswordSet, audit.UserAdded, audit.UserDisabled, audit.UserEnabled,
+	audit.KeysRotated, audit.MasterKeyReplaced,
+}
+
+func TestEveryKindOfEventHasWords(t *testing.T) {
+	for _, kind := range audit.Kinds() {
+		key := "event." + string(kind)
+		if !words.English.Has(key) {
+			t.Errorf("no words for %s", kind)
+			continue
+		}
+		for _, piece := range words.English.Message(key, 0) {
+			if piece.Kind == words.Argument && !slices.Contains([]string{"actor", "user", "client"}, piece.Text) {
+				t.Errorf("%s: nothing stands for {%s}", kind, piece.Text)
+			}
+		}
+		listed := slices.Contains(kinds, kind)
+		if listed == slices.Contains(concernNoTeam, kind) {
+			t.Errorf("%s is in the list of a team: %t", kind, listed)
+		}
+		if label := words.English.Has(key + ".label"); label != listed {
+			t.Errorf("%s has a label: %t, want %t", kind, label, listed)
+		}
+	}
+}
+
+func TestEventOfALaterVersionIsCalledByItsKind(t *testing.T) {
+	sentence, err := (&names{}).sentence(t.Context(), audit.Event{Kind: "something.new"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := words.English.Text(sentence[0].(string), sentence[1:]...); got != "something.new" {
+		t.Errorf("it is called %q, want its kind", got)
+	}
+}

@@ -1,0 +1,113 @@
+// Package teams is the pages of a team, for its admins: which applications reach its data, and its history.
+package teams
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"net/http"
+	"slices"
+
+	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/client"
+	"github.com/gatehouse-auth/gatehouse/internal/govern"
+	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/gatehouse-auth/gatehouse/internal/team"
+	"github.com/gatehouse-auth/gatehouse/internal/web/access"
+	"github.com/gatehouse-auth/gatehouse/internal/web/browser"
+	"github.com/gatehouse-auth/gatehouse/internal/web/route"
+	"github.com/gatehouse-auth/gatehouse/internal/web/ui"
+)
+
+//go:embed *.html
+var files embed.FS
+
+// Room is the pages.
+type Room struct {
+	*browser.Pages
+	Authz *authz.Server
+	Store Store
+}
+
+// Store has what a team's members have connected, and what the team blocks.
+type Store interface {
+	access.GrantStore
+	client.Reader
+	Clients(ctx context.Context) ([]client.Client, error)
+	govern.Store
+}
+
+// Routes is the table of the room's pages.
+func (room *Room) Routes() []route.Route {
+	return room.Room("team.label", []browser.Page{
+		{
+			Path: "/teams/{slug}/applications/", Title: "team_applications.title", Tab: "team_applications.tab",
+			Get: room.forAdmins(room.applications), Post: room.forAdmins(room.govern),
+		},
+		{Path: "/teams/{slug}/audit/", Title: "history.title", Tab: "history.tab", Get: room.forAdmins(room.history)},
+	})
+}
+
+// request is a request of a team's admin for one of the team's pages.
+type request struct {
+	*browser.Request
+	team  team.Team
+	actor team.Actor
+}
+
+// frame is the frame of a team's page. The title names the team.
+func (r *request) frame() ui.Frame { return r.Frame("team", ui.Name(r.team.Name)) }
+
+// forAdmins is a page for the admins of the team in the address. To a person who does not belong to the team, it looks as if the team did
+// not exist.
+func (room *Room) forAdmins(h func(w http.ResponseWriter, r *request) error) browser.Handler {
+	return func(w http.ResponseWriter, r *browser.Request) error {
+		memberships, err := room.Directory.Teams.Memberships(r.Context(), r.Session.User.ID)
+		if err != nil {
+			return err
+		}
+		i := slices.IndexFunc(memberships, func(m team.Membership) bool { return m.Team.Slug == r.PathValue("slug") })
+		if i < 0 {
+			return route.NotFound(w, r.Request)
+		}
+		if memberships[i].Role != team.Admin {
+			return &route.Problem{Status: http.StatusForbidden, Description: "the person is no admin of this team", Words: "problem.admins_only"}
+		}
+		return h(w, &request{r, memberships[i].Team, team.ActingUser(r.Session.User, memberships)})
+	}
+}
+
+// names finds the names for ids, each once. Something that was removed has the name "".
+type names struct {
+	room    *Room
+	users   map[string]string
+	clients map[string]string
+}
+
+func (room *Room) names() *names {
+	return &names{room: room, users: map[string]string{}, clients: map[string]string{}}
+}
+
+func (n *names) user(ctx context.Context, id string) (string, error) {
+	if name, known := n.users[id]; known || id == "" {
+		return name, nil
+	}
+	user, err := n.room.Directory.People.User(ctx, team.UserID(id))
+	if err != nil && !errors.Is(err, team.ErrNoUser) {
+		return "", err
+	}
+	n.users[id] = user.Name
+	return user.Name, nil
+}
+
+func (n *names) client(ctx context.Context, id string) (string, error) {
+	if name, known := n.clients[id]; known || id == "" {
+		return name, nil
+	}
+	found, err := n.room.Store.Client(ctx, oauth.ClientID(id))
+	if err != nil && !errors.Is(err, client.ErrNoClient) {
+		return "", err
+	}
+	n.clients[id] = found.Name
+	return found.Name, nil
+}

@@ -1,0 +1,46 @@
+package ui
+
+// Failures are what is wrong with a form, at its top. The browser puts the focus there, and each failure leads to its field.
+type Failures []Failure
+
+// Failure is one thing that is wrong.
+type Failure struct {
+	Field string // the id of the field, or "" when no field alone is wrong
+	Text  Words
+}
+
+// Field is one field of a form, with its label. A field keeps what was typed, except passwords.
+type Field struct {
+	ID, Name     string
+	Kind         Kind
+	Label        Words
+	Advice       Words // below the field, or empty
+	Value        string
+	Autocomplete string
+	MaxLength    int  // 0 for none
+	Failed       bool // Failures say why
+}
+
+// Kind is what a field is for, so that keyboards and password managers help.
+type Kind string
+
+// The kinds of fields.
+const (
+	Line       Kind = "line"
+	Email      Kind = "email"
+	Password   Kind = "password"
+	Identifier Kind = "identifier" // a client_id: no words of a language
+)
+
+// DescribedBy is the ids of the elements that explain the field.
+func (f Field) DescribedBy() string {
+	switch {
+	case len(f.Advice) > 0 && f.Failed:
+		return f.ID + "-advice problem"
+	case len(f.Advice) > 0:
+		return f.ID + "-advice"
+	case f.Failed:
+		return "problem"
+	}
+	return ""
+}

@@ -1,0 +1,37 @@
+package ui
+
+import "fmt"
+
+// Person is a person as other people see them, and as the page tells somebody who they are.
+type Person struct{ Name, Email string }
+
+// OwnTeams are the teams of the person who is signed in.
+type OwnTeams struct {
+	Account string // the e-mail to tell an admin, when there is no team
+	Teams   []OwnTeam
+}
+
+// OwnTeam is one of the person's teams.
+type OwnTeam struct {
+	Name, Slug string
+	Admin      bool
+}
+
+// Application is an application as every page shows it: its name, who registered it, and its marks.
+type Application struct {
+	HeadingID   string // the id of the heading, for aria-labelledby
+	Name, Owner string
+	Marks       []Mark
+}
+
+// Mark is a short fact about an application.
+type Mark struct {
+	Text   Words
+	Barred bool // something that keeps the application from working
+}
+
+// Use is when a connection was made and when it was last used. Used is zero when it never was.
+type Use struct{ Since, Used Moment }
+
+// HeadingID is the id of an application's heading, by its place in the list.
+func HeadingID(i int) string { return fmt.Sprint("application-", i) }
