@@ -99,6 +99,31 @@ func TestProofAtTheAPIWorksOnce(t *testing.T) {
 	}
 }
 
+// Another person's connection, or another application, has valid proofs of its own. They take only their share of the memory.
+func TestAttackProofsOfAnotherConnectionDoNotFreeMineForReplay(t *testing.T) {
+	i := newIssuer(t)
+	for name, stranger := range map[string]func(*token){"another person": claim("grant_id", "g2"), "another application": claim("client_id", "c2")} {
+		guard := i.guard(t, nil)
+		guard.RememberProofs(64)
+		raw := i.bound(t, clientKey.Public())
+		mine := i.proofFor("/data", raw)
+		if response := present(guard, "/data", "DPoP "+raw, mine); response.Code != http.StatusOK {
+			t.Fatalf("got %d %s", response.Code, response.Body)
+		}
+		i.advance(time.Second)
+		theirKey := newKey()
+		theirs := i.token(claim("cnf", map[string]string{"jkt": thumbprint(t, theirKey.Public())}), stranger)
+		for range 200 {
+			if response := present(guard, "/data", "DPoP "+theirs, i.proofFor("/data", theirs, provenBy(jose.ES256, theirKey))); response.Code != http.StatusOK {
+				t.Fatalf("%s: got %d %s", name, response.Code, response.Body)
+			}
+		}
+		if response := present(guard, "/data", "DPoP "+raw, mine); response.Code != http.StatusUnauthorized {
+			t.Errorf("%s: after a flood, my proof works again: %d", name, response.Code)
+		}
+	}
+}
+
 // The Host header is whatever a client says: a proof that was made for another API must not pass here.
 func TestHostHeaderDoesNotChooseTheURL(t *testing.T) {
 	i := newIssuer(t)

@@ -227,6 +227,21 @@ func TestProofKeyIsBounded(t *testing.T) {
 	}
 }
 
+// RFC 7518 §3.3.
+func TestShortestRSAKeyOfAProof(t *testing.T) {
+	for bits, accepted := range map[int]bool{2047: false, 2048: true} {
+		private, err := rsa.GenerateKey(rand.Reader, bits)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, alg := range []jose.SignatureAlgorithm{jose.RS256, jose.PS256} {
+			if _, err := check(nil, newProof(provenBy(alg, private))); (err == nil) != accepted {
+				t.Errorf("%s with %d bits: got %v, want acceptance: %v", alg, bits, err, accepted)
+			}
+		}
+	}
+}
+
 func jsonOf(v any) string {
 	text, err := json.Marshal(v)
 	if err != nil {

@@ -142,12 +142,18 @@ func newWorld(t testing.TB, databaseURL string) *world {
 // process is a server process of its own on the world's database.
 func (w *world) process() (*store.DB, *token.Keyring, *authz.Server) {
 	w.Helper()
-	db, err := store.Open(w.ctx(), w.databaseURL, store.Options{Observe: w.statements.observe, Now: w.clock.now, MachineTokenLifetime: time.Hour, Lease: 10 * time.Millisecond})
+	return w.processAt(w.clock.now)
+}
+
+// processAt is process with a clock of its own.
+func (w *world) processAt(now func() time.Time) (*store.DB, *token.Keyring, *authz.Server) {
+	w.Helper()
+	db, err := store.Open(w.ctx(), w.databaseURL, store.Options{Observe: w.statements.observe, Now: now, MachineTokenLifetime: time.Hour, Lease: 10 * time.Millisecond})
 	w.ok(err)
 	w.Cleanup(func() { w.ok(db.Close()) })
-	keys, err := token.OpenKeyring(w.ctx(), db, storetest.Keyed(w, db), w.clock.now)
+	keys, err := token.OpenKeyring(w.ctx(), db, storetest.Keyed(w, db), now)
 	w.ok(err)
-	return db, keys, authz.New(storetest.Stores(db), keys, w.clock.now, authz.Options{Issuer: issuer, Catalogue: catalogue, Audit: db})
+	return db, keys, authz.New(storetest.Stores(db), keys, now, authz.Options{Issuer: issuer, Catalogue: catalogue, Audit: db})
 }
 
 func (w *world) ctx() context.Context { return w.Context() }

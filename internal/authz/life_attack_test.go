@@ -33,6 +33,58 @@ func TestAttackRevokedTokenWithinTheLeewayOfItsExpiry(t *testing.T) {
 	})
 }
 
+// The clocks of two servers differ. A machine token by the faster server is dead when the slower server ends its client,
+// although its iat is later than the end, and it stays dead when the client comes back.
+func TestAttackMachineTokenOutlivesItsEndWhenClocksDiffer(t *testing.T) {
+	disable := func(w *world, m app) error { return w.db.DisableClient(w.ctx(), m.ID, w.clock.now()) }
+	enable := func(w *world, m app) error { return w.db.EnableClient(w.ctx(), m.ID) }
+	for name, tt := range map[string]struct{ end, restore func(w *world, m app) error }{
+		"disabled": {disable, enable},
+		"blocked": {
+			func(w *world, m app) error { return w.govern.Block(w.ctx(), team.CommandLine, w.red.ID, m.ID, "no") },
+			func(w *world, m app) error { return w.db.Unblock(w.ctx(), w.red.ID, m.ID) },
+		},
+		"removed": {
+			func(w *world, m app) error { return w.db.RemoveClient(w.ctx(), m.ID) },
+			func(w *world, m app) error { return w.db.AddClient(w.ctx(), m.Client) },
+		},
+		"team removed": {
+			func(w *world, _ app) error { return w.db.RemoveTeam(w.ctx(), w.red.ID) },
+			func(w *world, m app) error {
+				w.ok(w.db.AddTeam(w.ctx(), w.red))
+				return w.db.AddClient(w.ctx(), m.Client)
+			},
+		},
+		"disabled by the faster server, enabled, and disabled by the slower one": {
+			func(w *world, m app) error {
+				w.ok(w.db.DisableClient(w.ctx(), m.ID, w.clock.now().Add(3*time.Second)))
+				w.ok(enable(w, m))
+				return disable(w, m)
+			},
+			enable,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			onBoth(t, func(t *testing.T, w *world) {
+				machine, api := w.machine(), w.resourceServer(issuer)
+				_, _, faster := w.processAt(func() time.Time { return w.clock.now().Add(3 * time.Second) })
+				got, err := w.exchange(faster, form(machine, "", "grant_type", "client_credentials"))
+				w.ok(err)
+				w.wantLive(api, got.AccessToken, true)
+				issued := int64(w.claims(got.AccessToken)["iat"].(float64))
+
+				w.ok(tt.end(w, machine))
+				w.wantLive(api, got.AccessToken, false)
+				if said, _ := w.ended(w.server); said.Clients[string(machine.ID)] < issued {
+					t.Errorf("the list says that tokens until %d are dead, and the token is of %d", said.Clients[string(machine.ID)], issued)
+				}
+				w.ok(tt.restore(w, machine))
+				w.wantLive(api, got.AccessToken, false)
+			})
+		})
+	}
+}
+
 // RFC 8707: an audience that the operator takes away from a client is taken away from what it has.
 func TestAttackAudienceThatWasTakenAway(t *testing.T) {
 	const reports, billing = "https://reports.example/", "https://billing.example/"

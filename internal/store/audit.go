@@ -3,6 +3,7 @@ package store
 import (
 	"cmp"
 	"context"
+	"database/sql"
 	"errors"
 	"math"
 	"math/rand/v2"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
+	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/store/engine"
 )
 
@@ -43,11 +45,43 @@ func (db *DB) batch(ctx context.Context, name string, e audit.Event, s engine.St
 	return db.withEventID(e, func(id int64) (free bool, err error) {
 		s.Args = slices.Concat(args, eventArgs(id, e))
 		err = db.engine.Batch(ctx, name, s)
-		if engine.IsUnique(err) {
+		switch {
+		case engine.IsUnique(err):
 			return false, nil
+		case errors.Is(err, engine.ErrUnknown):
+			return true, db.lookUp(ctx, id, e, err)
 		}
 		return true, err
 	})
+}
+
+// errCommitted means that a unit of work whose commit was in doubt has happened. What it would have returned was lost with the answer.
+var errCommitted = errors.New("the unit of work was committed, and its answer was lost")
+
+// How long lookUp looks, and how often. Everything that waits for the database is answered within five seconds.
+const (
+	lookUpFor   = 5 * time.Second
+	lookUpEvery = 50 * time.Millisecond
+)
+
+// lookUp finds out whether a unit of work has happened whose commit is in doubt: its event has an id that no other attempt has.
+// Not finding it is no answer at first, because the old connection may still be committing.
+func (db *DB) lookUp(ctx context.Context, id int64, e audit.Event, doubt error) error {
+	ctx, cancel := context.WithTimeout(ctx, lookUpFor)
+	defer cancel()
+	scan := func(r engine.Row) (n int, err error) { return n, r.Scan(&n) }
+	for {
+		n, err := engine.One(ctx, db.engine, "LookUp", sql.ErrNoRows, scan,
+			`SELECT COUNT(*) FROM gh_audit WHERE id = $1 AND kind = $2 AND client_id = $3 AND family_id = $4`, id, string(e.Kind), e.Client, e.Family)
+		if err == nil && n > 0 {
+			return errCommitted
+		}
+		select {
+		case <-ctx.Done():
+			return oauth.TemporarilyUnavailable.Because(doubt, "the server could not reach its database; try again in a few seconds")
+		case <-time.After(lookUpEvery):
+		}
+	}
 }
 
 // completed is an event with its time, and with the actor, address and request of the context where it names none.

@@ -28,7 +28,9 @@ var (
 		publish: `INSERT INTO gh_endings (kind, id, at, expires_at)
 			SELECT 'grant', g.id, CAST($2 AS BIGINT), MAX(f.token_dead_at) FROM gh_grants g JOIN gh_families f ON f.grant_id = g.id
 			WHERE g.id = $1 AND f.ended_at = 0 AND f.token_dead_at > CAST($2 AS BIGINT) GROUP BY g.id
-			ON CONFLICT (kind, id) DO UPDATE SET at = excluded.at, expires_at = excluded.expires_at`,
+			ON CONFLICT (kind, id) DO UPDATE SET
+				at = CASE WHEN gh_endings.at > excluded.at THEN gh_endings.at ELSE excluded.at END,
+				expires_at = CASE WHEN gh_endings.expires_at > excluded.expires_at THEN gh_endings.expires_at ELSE excluded.expires_at END`,
 		remove: `DELETE FROM gh_grants WHERE id = $1`,
 	}
 	// endGrantsOfUser is all grants of a person.
@@ -38,7 +40,9 @@ var (
 		publish: `INSERT INTO gh_endings (kind, id, at, expires_at)
 			SELECT 'grant', g.id, CAST($2 AS BIGINT), MAX(f.token_dead_at) FROM gh_grants g JOIN gh_families f ON f.grant_id = g.id
 			WHERE g.user_id = $1 AND f.ended_at = 0 AND f.token_dead_at > CAST($2 AS BIGINT) GROUP BY g.id
-			ON CONFLICT (kind, id) DO UPDATE SET at = excluded.at, expires_at = excluded.expires_at`,
+			ON CONFLICT (kind, id) DO UPDATE SET
+				at = CASE WHEN gh_endings.at > excluded.at THEN gh_endings.at ELSE excluded.at END,
+				expires_at = CASE WHEN gh_endings.expires_at > excluded.expires_at THEN gh_endings.expires_at ELSE excluded.expires_at END`,
 		remove: `DELETE FROM gh_grants WHERE user_id = $1`,
 	}
 	// endGrantsOfMember is the grants of a person in a team.
@@ -48,7 +52,9 @@ var (
 		publish: `INSERT INTO gh_endings (kind, id, at, expires_at)
 			SELECT 'grant', g.id, CAST($3 AS BIGINT), MAX(f.token_dead_at) FROM gh_grants g JOIN gh_families f ON f.grant_id = g.id
 			WHERE g.user_id = $1 AND g.team_id = $2 AND f.ended_at = 0 AND f.token_dead_at > CAST($3 AS BIGINT) GROUP BY g.id
-			ON CONFLICT (kind, id) DO UPDATE SET at = excluded.at, expires_at = excluded.expires_at`,
+			ON CONFLICT (kind, id) DO UPDATE SET
+				at = CASE WHEN gh_endings.at > excluded.at THEN gh_endings.at ELSE excluded.at END,
+				expires_at = CASE WHEN gh_endings.expires_at > excluded.expires_at THEN gh_endings.expires_at ELSE excluded.expires_at END`,
 		remove: `DELETE FROM gh_grants WHERE user_id = $1 AND team_id = $2`,
 	}
 	// endGrantsOfTeam is all grants in a team.
@@ -58,7 +64,9 @@ var (
 		publish: `INSERT INTO gh_endings (kind, id, at, expires_at)
 			SELECT 'grant', g.id, CAST($2 AS BIGINT), MAX(f.token_dead_at) FROM gh_grants g JOIN gh_families f ON f.grant_id = g.id
 			WHERE g.team_id = $1 AND f.ended_at = 0 AND f.token_dead_at > CAST($2 AS BIGINT) GROUP BY g.id
-			ON CONFLICT (kind, id) DO UPDATE SET at = excluded.at, expires_at = excluded.expires_at`,
+			ON CONFLICT (kind, id) DO UPDATE SET
+				at = CASE WHEN gh_endings.at > excluded.at THEN gh_endings.at ELSE excluded.at END,
+				expires_at = CASE WHEN gh_endings.expires_at > excluded.expires_at THEN gh_endings.expires_at ELSE excluded.expires_at END`,
 		remove: `DELETE FROM gh_grants WHERE team_id = $1`,
 	}
 	// endGrantsOfClient is all grants of a client.
@@ -68,7 +76,9 @@ var (
 		publish: `INSERT INTO gh_endings (kind, id, at, expires_at)
 			SELECT 'grant', g.id, CAST($2 AS BIGINT), MAX(f.token_dead_at) FROM gh_grants g JOIN gh_families f ON f.grant_id = g.id
 			WHERE g.client_id = $1 AND f.ended_at = 0 AND f.token_dead_at > CAST($2 AS BIGINT) GROUP BY g.id
-			ON CONFLICT (kind, id) DO UPDATE SET at = excluded.at, expires_at = excluded.expires_at`,
+			ON CONFLICT (kind, id) DO UPDATE SET
+				at = CASE WHEN gh_endings.at > excluded.at THEN gh_endings.at ELSE excluded.at END,
+				expires_at = CASE WHEN gh_endings.expires_at > excluded.expires_at THEN gh_endings.expires_at ELSE excluded.expires_at END`,
 		remove: `DELETE FROM gh_grants WHERE client_id = $1`,
 	}
 	// endGrantsOfClientInTeam is the grants of a client in a team.
@@ -78,7 +88,9 @@ var (
 		publish: `INSERT INTO gh_endings (kind, id, at, expires_at)
 			SELECT 'grant', g.id, CAST($3 AS BIGINT), MAX(f.token_dead_at) FROM gh_grants g JOIN gh_families f ON f.grant_id = g.id
 			WHERE g.client_id = $1 AND g.team_id = $2 AND f.ended_at = 0 AND f.token_dead_at > CAST($3 AS BIGINT) GROUP BY g.id
-			ON CONFLICT (kind, id) DO UPDATE SET at = excluded.at, expires_at = excluded.expires_at`,
+			ON CONFLICT (kind, id) DO UPDATE SET
+				at = CASE WHEN gh_endings.at > excluded.at THEN gh_endings.at ELSE excluded.at END,
+				expires_at = CASE WHEN gh_endings.expires_at > excluded.expires_at THEN gh_endings.expires_at ELSE excluded.expires_at END`,
 		remove: `DELETE FROM gh_grants WHERE client_id = $1 AND team_id = $2`,
 	}
 )
@@ -99,10 +111,13 @@ func (t *tx) endGrants(at time.Time, end grantsEnd, which ...any) error {
 	return err
 }
 
-// saveEnding publishes an end. What ends twice has ended the last time: a client may be disabled, enabled and disabled again.
+// saveEnding publishes an end. What ends twice ended at the later of the two times, because the second end may be by a
+// server with a slower clock.
 func (t *tx) saveEnding(e authz.Ending) error {
 	_, err := t.Change(`INSERT INTO gh_endings (kind, id, at, expires_at) VALUES ($1, $2, $3, $4)
-		ON CONFLICT (kind, id) DO UPDATE SET at = excluded.at, expires_at = excluded.expires_at`,
+		ON CONFLICT (kind, id) DO UPDATE SET
+			at = CASE WHEN gh_endings.at > excluded.at THEN gh_endings.at ELSE excluded.at END,
+			expires_at = CASE WHEN gh_endings.expires_at > excluded.expires_at THEN gh_endings.expires_at ELSE excluded.expires_at END`,
 		e.Kind, e.ID, engine.Millis(e.At), engine.Millis(e.Expires))
 	return err
 }

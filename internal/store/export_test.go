@@ -31,9 +31,10 @@ func (db *DB) SQL() *sql.DB { return db.engine.SQL() }
 // Statements is every statement that this SQLite database has prepared. Call it only while nothing writes.
 func (db *DB) Statements() []string { return db.engine.Statements() }
 
-// Lists are the statements that list events and grants.
+// Lists are the statements that must find their rows by an index: the lists that can be narrowed, and the ends of machine clients.
 var Lists = map[string]string{
 	"eventsOfTeam": eventsOfTeam, "notableEventsOfTeam": notableEventsOfTeam, "notableEventsOfUser": notableEventsOfUser,
 	"machineEventsOfClient": machineEventsOfClient, "eventsFromNewest": eventsFromNewest,
+	"endMachine": endMachine, "endMachinesOfTeam": endMachinesOfTeam, "endMachineInTeam": endMachineInTeam,
 	"grantsOfUser": grantsOfUser, "grantsOfClient": grantsOfClient, "grantsOfTeam": grantsOfTeam,
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
@@ -59,7 +60,10 @@ func (db *DB) IssueMachine(ctx context.Context, client oauth.ClientID, at time.T
 			return t.happened(e)
 		})
 	}
-	if isNoRows(err) {
+	switch {
+	case errors.Is(err, errCommitted):
+		return nil
+	case isNoRows(err):
 		return authz.ErrNotLive
 	}
 	return err
@@ -102,27 +106,59 @@ func (db *DB) MachineLive(ctx context.Context, jti string, id oauth.ClientID, is
 		jti, id, engine.Millis(issued.Truncate(time.Second)))
 }
 
-// The ends of machine clients are published: everything that they were given until $2, or $3, is dead.
+// These statements publish the end of machine clients: a token that such a client was given at that time or before is dead.
+// The time is the ender's, or that of the client's latest token if that is later, because the clocks of servers differ.
+// An event's id begins with its time in microseconds (see eventBits), so id / 2048000 is that time in milliseconds.
 const (
-	endMachine = `INSERT INTO gh_endings (kind, id, at, expires_at)
-		SELECT 'client', c.id, CAST($2 AS BIGINT), CAST($3 AS BIGINT) FROM gh_clients c WHERE c.machine AND c.id = $1
-		ON CONFLICT (kind, id) DO UPDATE SET at = excluded.at, expires_at = excluded.expires_at`
+	endMachine = `
+INSERT INTO gh_endings (kind, id, at, expires_at)
+SELECT 'client', c.id,
+	CASE WHEN c.latest > CAST($2 AS BIGINT) THEN c.latest ELSE CAST($2 AS BIGINT) END,
+	CASE WHEN c.latest > CAST($2 AS BIGINT) THEN c.latest ELSE CAST($2 AS BIGINT) END + CAST($3 AS BIGINT)
+FROM (
+	SELECT id, machine, team_id,
+		(SELECT MAX(a.id) FROM gh_audit a WHERE a.kind = 'token.machine' AND a.client_id = gh_clients.id) / 2048000 AS latest
+	FROM gh_clients
+) AS c
+WHERE c.machine AND c.id = $1
+ON CONFLICT (kind, id) DO UPDATE SET
+	at = CASE WHEN gh_endings.at > excluded.at THEN gh_endings.at ELSE excluded.at END,
+	expires_at = CASE WHEN gh_endings.expires_at > excluded.expires_at THEN gh_endings.expires_at ELSE excluded.expires_at END`
 
-	endMachinesOfTeam = `INSERT INTO gh_endings (kind, id, at, expires_at)
-		SELECT 'client', c.id, CAST($2 AS BIGINT), CAST($3 AS BIGINT) FROM gh_clients c WHERE c.machine AND c.team_id = $1
-		ON CONFLICT (kind, id) DO UPDATE SET at = excluded.at, expires_at = excluded.expires_at`
+	endMachinesOfTeam = `
+INSERT INTO gh_endings (kind, id, at, expires_at)
+SELECT 'client', c.id,
+	CASE WHEN c.latest > CAST($2 AS BIGINT) THEN c.latest ELSE CAST($2 AS BIGINT) END,
+	CASE WHEN c.latest > CAST($2 AS BIGINT) THEN c.latest ELSE CAST($2 AS BIGINT) END + CAST($3 AS BIGINT)
+FROM (
+	SELECT id, machine, team_id,
+		(SELECT MAX(a.id) FROM gh_audit a WHERE a.kind = 'token.machine' AND a.client_id = gh_clients.id) / 2048000 AS latest
+	FROM gh_clients
+) AS c
+WHERE c.machine AND c.team_id = $1
+ON CONFLICT (kind, id) DO UPDATE SET
+	at = CASE WHEN gh_endings.at > excluded.at THEN gh_endings.at ELSE excluded.at END,
+	expires_at = CASE WHEN gh_endings.expires_at > excluded.expires_at THEN gh_endings.expires_at ELSE excluded.expires_at END`
 
-	endMachineInTeam = `INSERT INTO gh_endings (kind, id, at, expires_at)
-		SELECT 'client', c.id, CAST($3 AS BIGINT), CAST($4 AS BIGINT) FROM gh_clients c WHERE c.machine AND c.id = $1 AND c.team_id = $2
-		ON CONFLICT (kind, id) DO UPDATE SET at = excluded.at, expires_at = excluded.expires_at`
+	endMachineInTeam = `
+INSERT INTO gh_endings (kind, id, at, expires_at)
+SELECT 'client', c.id,
+	CASE WHEN c.latest > CAST($3 AS BIGINT) THEN c.latest ELSE CAST($3 AS BIGINT) END,
+	CASE WHEN c.latest > CAST($3 AS BIGINT) THEN c.latest ELSE CAST($3 AS BIGINT) END + CAST($4 AS BIGINT)
+FROM (
+	SELECT id, machine, team_id,
+		(SELECT MAX(a.id) FROM gh_audit a WHERE a.kind = 'token.machine' AND a.client_id = gh_clients.id) / 2048000 AS latest
+	FROM gh_clients
+) AS c
+WHERE c.machine AND c.id = $1 AND c.team_id = $2
+ON CONFLICT (kind, id) DO UPDATE SET
+	at = CASE WHEN gh_endings.at > excluded.at THEN gh_endings.at ELSE excluded.at END,
+	expires_at = CASE WHEN gh_endings.expires_at > excluded.expires_at THEN gh_endings.expires_at ELSE excluded.expires_at END`
 )
 
-// endMachines publishes the ends of machine clients by one of the statements above. The caller holds the rows that
-// IssueMachine locks. The time is asked for once more: a token that was issued while this waited for the lock is older.
+// endMachines publishes the end of machine clients with one of the statements above. The caller holds the rows that
+// IssueMachine locks, so no token is issued that the statement does not see.
 func (t *tx) endMachines(at time.Time, statement string, which ...any) error {
-	if now := t.db.now(); at.Before(now) {
-		at = now
-	}
-	_, err := t.Change(statement, append(which[:len(which):len(which)], engine.Millis(at), engine.Millis(at.Add(t.db.opts.MachineTokenLifetime)))...)
+	_, err := t.Change(statement, append(which[:len(which):len(which)], engine.Millis(at), t.db.opts.MachineTokenLifetime.Milliseconds())...)
 	return err
 }

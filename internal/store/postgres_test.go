@@ -70,7 +70,7 @@ func TestFailedBatchFailsOnlyTheUnitAtFault(t *testing.T) {
 	db := open(t, pgtest.URL(t))
 	g := oneGrant(t, db)
 	for _, statement := range []string{
-		`CREATE FUNCTION poison() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF NEW.id = 'f-poison' THEN RAISE 'poison'; END IF; RETURN NULL; END $$`,
+		`CREATE FUNCTION poison() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF NEW.id = 'f-poison' THEN RAISE 'poison' USING ERRCODE = 'check_violation'; END IF; RETURN NULL; END $$`,
 		`CREATE CONSTRAINT TRIGGER poison AFTER INSERT ON gh_families DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION poison()`,
 	} {
 		if _, err := db.SQL().Exec(statement); err != nil {
@@ -340,7 +340,7 @@ func TestFailedMachineTokenFailsAlone(t *testing.T) {
 	oneGrant(t, db)
 	addMachines(t, db, 2)
 	for _, statement := range []string{
-		`CREATE FUNCTION poison() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'poison'; END $$`,
+		`CREATE FUNCTION poison() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'poison' USING ERRCODE = 'check_violation'; END $$`,
 		`CREATE TRIGGER poison BEFORE INSERT ON gh_audit FOR EACH ROW WHEN (NEW.detail = 'poison') EXECUTE FUNCTION poison()`,
 	} {
 		if _, err := db.SQL().Exec(statement); err != nil {

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
@@ -77,6 +78,12 @@ func (db *DB) Redeem(ctx context.Context, f authz.Family) (live authz.Live, err 
 		})
 	}
 	switch {
+	case errors.Is(err, errCommitted):
+		c, err := db.Connection(ctx, f.ID, f.CreatedAt)
+		if errors.Is(err, authz.ErrNoFamily) {
+			return authz.Live{}, authz.ErrNotLive // it has ended since
+		}
+		return c.Live, err
 	case isNoRows(err):
 		if err := db.replayed(ctx, f); err != nil {
 			return authz.Live{}, err

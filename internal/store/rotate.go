@@ -100,7 +100,7 @@ func (db *DB) Rotate(ctx context.Context, r authz.Rotation) (rotated authz.Rotat
 			return t.happened(e)
 		})
 	}
-	if isNoRows(err) {
+	if isNoRows(err) || errors.Is(err, errCommitted) { // after a commit this is a retry within the grace
 		return db.notRotated(ctx, r)
 	}
 	if err != nil {

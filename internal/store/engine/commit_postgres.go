@@ -32,8 +32,21 @@ type Statement struct {
 	Also string
 }
 
+// ErrUnknown means that the connection broke before PostgreSQL said whether it has committed. The unit must not run again:
+// find out first whether it has happened.
+var ErrUnknown = errors.New("nobody knows whether the unit of work was committed")
+
+// errNotBegun means that the caller left the queue.
+var errNotBegun = errors.New("the unit of work was not begun")
+
+// notBegun reports that nothing of the unit was sent.
+func notBegun(err error) bool {
+	_, connecting := errors.AsType[*pgconn.ConnectError](err)
+	return connecting || errors.Is(err, errNotBegun) || errors.Is(err, ErrClosed) || pgconn.SafeToRetry(err)
+}
+
 // Batch runs a unit of work on PostgreSQL and returns when it is durable. The error is sql.ErrNoRows when it has not
-// happened. It counts as one statement, with its lock.
+// happened, and ErrUnknown when nobody knows. It counts as one statement, with its lock.
 func (db *DB) Batch(ctx context.Context, name string, s Statement) error {
 	return db.retry(ctx, func() error {
 		err := errors.Join(ctx.Err(), db.observe(name), db.injected(s.Also), db.injected("commit"))
@@ -42,6 +55,8 @@ func (db *DB) Batch(ctx context.Context, name string, s Statement) error {
 		}
 		happened, err := db.group.do(ctx, s)
 		switch {
+		case err != nil && !rolledBack(err) && !notBegun(err):
+			return fmt.Errorf("store: %s: %w: %w", name, ErrUnknown, err)
 		case err != nil:
 			return fmt.Errorf("store: %s: %w", name, err)
 		case !happened:
@@ -116,7 +131,7 @@ func (g *postgresWriter) do(ctx context.Context, s Statement) (happened bool, er
 	select {
 	case g.jobs <- j:
 	case <-ctx.Done():
-		return false, ctx.Err()
+		return false, fmt.Errorf("%w: %w", errNotBegun, ctx.Err())
 	case <-g.quit:
 		return false, ErrClosed
 	}
@@ -127,7 +142,7 @@ func (g *postgresWriter) do(ctx context.Context, s Statement) (happened bool, er
 	select {
 	case g.waiters <- struct{}{}:
 	case <-ctx.Done():
-		return false, ctx.Err()
+		return false, fmt.Errorf("%w: %w", errNotBegun, ctx.Err())
 	}
 	defer func() { <-g.waiters }()
 	err = g.attempt(g.shared, []*postgresJob{j})
@@ -149,13 +164,13 @@ func (g *postgresWriter) loop() {
 // commit runs a batch and answers every caller in it. When PostgreSQL refuses the batch, each unit runs by itself.
 func (g *postgresWriter) commit(batch []*postgresJob) {
 	err := g.attempt(g.batches, batch)
-	if refused(err) && len(batch) > 1 {
+	if rolledBack(err) && len(batch) > 1 {
 		for _, j := range batch {
 			g.commit([]*postgresJob{j})
 		}
 		return
 	}
-	if refused(err) {
+	if rolledBack(err) {
 		err = errRefused
 	}
 	for _, j := range batch {
@@ -166,7 +181,8 @@ func (g *postgresWriter) commit(batch []*postgresJob) {
 
 // attempt runs a batch as one transaction, for which pgx needs no BEGIN. Each statement sees what was committed before
 // it began.
-func (g *postgresWriter) attempt(pool *pgxpool.Pool, batch []*postgresJob) error {
+func (g *postgresWriter) attempt(pool *pgxpool.Pool, batch []*postgresJob) (err error) {
+	defer recovered(&err) // of reading a row: a panic here would end the process
 	// Cancelling a statement of PostgreSQL closes its connection. A browser that goes away must not cost one.
 	ctx, cancel := context.WithTimeout(context.Background(), writeTimeout)
 	defer cancel()
@@ -189,18 +205,26 @@ func (g *postgresWriter) attempt(pool *pgxpool.Pool, batch []*postgresJob) error
 			return err
 		})
 	}
-	err := pool.SendBatch(ctx, &statements).Close() // returns after the commit
+	err = pool.SendBatch(ctx, &statements).Close() // returns after the commit
 	if err == nil && slices.ContainsFunc(batch, func(j *postgresJob) bool { return j.happened }) {
 		g.count("commit")
 	}
 	return err
 }
 
-// refused reports that PostgreSQL has answered with an error and rolled back. When the connection broke instead, nobody
-// knows how far it came.
-func refused(err error) bool {
-	_, ok := errors.AsType[*pgconn.PgError](err)
-	return ok
+// rolledBack reports that PostgreSQL has rolled back for certain: the statement was refused (SQLSTATE classes 22, 23, 42), it met
+// another transaction (class 40), or it waited too long for a lock (55P03). Any other error says nothing about the commit: a pooler
+// reports a server that died as an error of PostgreSQL, and a server that shuts down may have committed before.
+func rolledBack(err error) bool {
+	code := postgresCode(err)
+	if len(code) != 5 {
+		return false
+	}
+	switch code[:2] {
+	case "22", "23", "40", "42":
+		return true
+	}
+	return code == "55P03" // lock_not_available
 }
 
 // close finishes the batches that are under way. It may be called twice.

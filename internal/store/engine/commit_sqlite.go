@@ -153,7 +153,7 @@ func (w *sqliteWriter) attempt(batch []*sqliteJob, run func(*sqliteJob) (failed,
 // even if the unit itself goes on.
 func (w *sqliteWriter) withoutSavepoint(j *sqliteJob) (failed, err error) {
 	t := newTx(j.ctx, w.db, j.name, w)
-	failed = j.work(t)
+	failed = t.do(j.work)
 	if t.state.broken || failed != nil && t.state.wrote {
 		return nil, errNeedsSavepoints
 	}
@@ -165,7 +165,7 @@ func (w *sqliteWriter) withSavepoint(j *sqliteJob) (failed, err error) {
 	if err := w.raw(j.ctx, "SAVEPOINT unit"); err != nil {
 		return nil, err
 	}
-	failed = j.work(newTx(j.ctx, w.db, j.name, w))
+	failed = newTx(j.ctx, w.db, j.name, w).do(j.work)
 	if failed != nil {
 		// When SQLite has given up the whole transaction (a full disk), the savepoint is gone. Then this fails too,
 		// and the batch with it.

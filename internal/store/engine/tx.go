@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"runtime/debug"
 	"time"
 )
 
@@ -118,6 +119,28 @@ func (t *Tx) failed(err error) error {
 	return fmt.Errorf("store: %s: %w", t.name, err)
 }
 
+// do runs the work of a unit. A panic in it is the unit's error.
+func (t *Tx) do(work Work) (err error) {
+	defer func() {
+		if err != nil && errors.Is(err, errPanic) {
+			t.state.broken = true // it may have left something behind
+		}
+	}()
+	defer recovered(&err)
+	return work(t)
+}
+
+// errPanic is what a panic becomes.
+var errPanic = errors.New("panic")
+
+// recovered turns a panic into an error with the stack, for the log. On a goroutine of ours a panic would end the process, and
+// everything else that is under way with it.
+func recovered(err *error) {
+	if p := recover(); p != nil {
+		*err = fmt.Errorf("store: %w: %v\n%s", errPanic, p, debug.Stack())
+	}
+}
+
 // Write runs a unit of work. When it returns nil, the work is durable. When it returns an error, nothing of it remains.
 // A ctx that ends stops the unit before it begins, not midway.
 func (db *DB) Write(ctx context.Context, name string, work Work) error {
@@ -161,7 +184,7 @@ func (db *DB) transact(ctx context.Context, name string, work Work) error {
 		return fmt.Errorf("store: %s: begin: %w", name, err)
 	}
 	defer begun.Rollback()
-	if err := work(newTx(ctx, db, name, postgresSession{begun})); err != nil {
+	if err := newTx(ctx, db, name, postgresSession{begun}).do(work); err != nil {
 		return err
 	}
 	if err := db.observe("commit"); err != nil {

@@ -47,9 +47,12 @@ func testEndFamily(k *kit) {
 
 // The end of a grant is published if its access tokens may still be believed, and only then.
 func testEndingsOfGrants(k *kit) {
-	// A method that is given no time takes db.now, which is now.
-	for _, ender := range enders() {
+	for i := range 2 * len(k.enders()) {
 		k := k.empty()
+		ender, db := k.enders()[i/2], k.db
+		if i%2 == 1 {
+			db = k.second()
+		}
 		k.populate()
 		believed := k.granted("g1", ada, global, acme, "read")
 		k.redeemed("f1", believed)
@@ -68,14 +71,14 @@ func testEndingsOfGrants(k *kit) {
 		k.ok(err)
 		k.granted("g3", bob, global, acme, "read") // never used
 
-		k.ok(ender.do(k.ctx, k.db))
+		k.ok(ender.do(k.ctx, db))
 		var got []authz.Ending
 		for _, e := range must[[]authz.Ending](k)(k.db.Endings(k.ctx, now)) {
 			if e.Kind == "grant" {
 				got = append(got, e)
 			}
 		}
-		equal(k, "what ended with "+ender.name, got, []authz.Ending{{Kind: "grant", ID: "g1", At: now, Expires: now.Add(45 * time.Minute)}})
+		equal(k, "what ended with "+ender.name, got, []authz.Ending{{Kind: "grant", ID: "g1", At: k.at(db), Expires: now.Add(45 * time.Minute)}})
 		equal(k, "grants", k.rows("gh_grants", "id = 'g1'"), 0)
 	}
 }
@@ -134,20 +137,14 @@ func testEndingsOfNobodyElse(k *kit) {
 }
 
 func testEndingsOfMachines(k *kit) {
-	enders := map[string]func() error{
-		"DisableClient": func() error { return k.db.DisableClient(k.ctx, acmes.ID, now) },
-		"RemoveClient":  func() error { return k.db.RemoveClient(k.ctx, acmes.ID) },
-		"RemoveTeam":    func() error { return k.db.RemoveTeam(k.ctx, acme.ID) },
-		"Block": func() error {
-			return k.db.Block(k.ctx, govern.Block{Team: acme.ID, Client: acmes.ID, CreatedAt: now})
-		},
-	}
-	for name, end := range enders {
-		fresh := k.empty()
-		k.db, k.other = fresh.db, nil
+	for i := range 2 * len(k.machineEnders()) {
+		k := k.empty()
+		ender, db := k.machineEnders()[i/2], k.db
+		if i%2 == 1 {
+			db = k.second()
+		}
 		k.populate()
-		want := acmes
-		equal(k, "MachineLive", must[client.Client](k)(k.db.MachineLive(k.ctx, "m.1", acmes.ID, now)), want)
+		equal(k, "MachineLive", must[client.Client](k)(k.db.MachineLive(k.ctx, "m.1", acmes.ID, now)), acmes)
 		for _, c := range []client.Client{global, public, {ID: "nothing"}} {
 			_, err := k.db.MachineLive(k.ctx, "m.1", c.ID, now)
 			k.is(err, authz.ErrNotLive)
@@ -156,9 +153,9 @@ func testEndingsOfMachines(k *kit) {
 		k.ok(k.db.DisableClient(k.ctx, global.ID, now))                                        // no machine: nothing to tell
 		equal(k, "endings", k.rows("gh_endings", "1 = 1"), 0)
 
-		k.ok(end())
-		equal(k, "what ended with "+name, must[[]authz.Ending](k)(k.db.Endings(k.ctx, now)), []authz.Ending{
-			{Kind: "client", ID: "c-acme", At: now, Expires: now.Add(24 * time.Hour)},
+		k.ok(ender.do(k.ctx, db))
+		equal(k, "what ended with "+ender.name, must[[]authz.Ending](k)(k.db.Endings(k.ctx, now)), []authz.Ending{
+			{Kind: "client", ID: "c-acme", At: k.at(db), Expires: k.at(db).Add(24 * time.Hour)},
 		})
 		_, err := k.db.MachineLive(k.ctx, "m.1", acmes.ID, now)
 		k.is(err, authz.ErrNotLive)
@@ -166,7 +163,7 @@ func testEndingsOfMachines(k *kit) {
 
 	// Enabling it again revives no token.
 	fresh := k.empty()
-	k.db = fresh.db
+	k.db, k.other = fresh.db, fresh.other
 	k.populate()
 	k.ok(k.db.DisableClient(k.ctx, acmes.ID, now))
 	k.ok(k.db.EnableClient(k.ctx, acmes.ID))
@@ -175,6 +172,49 @@ func testEndingsOfMachines(k *kit) {
 	equal(k, "a token of afterwards", must[client.Client](k)(k.db.MachineLive(k.ctx, "m.2", acmes.ID, now.Add(time.Second))), acmes)
 	k.ok(k.db.DisableClient(k.ctx, acmes.ID, now.Add(time.Hour)))
 	equal(k, "the ending", k.rows("gh_endings", "kind = 'client' AND at = $1", now.Add(time.Hour).UnixMilli()), 1)
+}
+
+// testEndingsWhenClocksDiffer: the process whose clock is behind ends what the other one issued or ended. The end is not
+// before the latest token of this client, and what is noted never moves back.
+func testEndingsWhenClocksDiffer(k *kit) {
+	for i := range k.machineEnders() {
+		k := k.empty()
+		ender := k.machineEnders()[i]
+		k.populate()
+		other := acmes
+		other.ID, other.Name = "c-other", "Another machine of Acme"
+		k.ok(k.db.AddClient(k.ctx, other))
+		for _, at := range []time.Time{now.Add(-time.Minute), now, now.Add(-time.Second)} {
+			k.ok(k.db.IssueMachine(k.ctx, acmes.ID, at, nil))
+		}
+		k.ok(k.open().IssueMachine(k.ctx, other.ID, now.Add(time.Second), nil)) // by a third process
+		k.ok(ender.do(k.ctx, k.second()))
+		want := []authz.Ending{{Kind: "client", ID: "c-acme", At: now, Expires: now.Add(24 * time.Hour)}}
+		if ender.name == "RemoveTeam" {
+			want = append(want, authz.Ending{Kind: "client", ID: "c-other", At: now.Add(time.Second), Expires: now.Add(24*time.Hour + time.Second)})
+		}
+		equal(k, "what ended with "+ender.name, must[[]authz.Ending](k)(k.db.Endings(k.ctx, now)), want)
+	}
+	for i := range 2 {
+		k := k.empty()
+		ender := k.machineEnders()[i]
+		k.populate()
+		k.ok(k.db.DisableClient(k.ctx, acmes.ID, now))
+		k.ok(k.db.EnableClient(k.ctx, acmes.ID))
+		k.ok(ender.do(k.ctx, k.second()))
+		equal(k, "what ended twice, at last with "+ender.name, must[[]authz.Ending](k)(k.db.Endings(k.ctx, now)), []authz.Ending{
+			{Kind: "client", ID: "c-acme", At: now, Expires: now.Add(24 * time.Hour)},
+		})
+	}
+	fresh := k.empty()
+	fresh.populate()
+	fresh.ok(fresh.db.EndToken(k.ctx, "m.1", acmes.ID, now, now.Add(time.Hour)))
+	fresh.ok(fresh.second().EndToken(k.ctx, "m.1", acmes.ID, now.Add(-behind), now.Add(time.Hour-behind)))
+	equal(fresh, "the token", must[[]authz.Ending](fresh)(fresh.db.Endings(k.ctx, now)), []authz.Ending{
+		{Kind: "token", ID: "m.1", At: now, Expires: now.Add(time.Hour)},
+	})
+	_, err := fresh.db.MachineLive(k.ctx, "m.1", acmes.ID, now)
+	fresh.is(err, authz.ErrNotLive)
 }
 
 // The client was alive when it authenticated. It may have ended when its token is issued.
@@ -213,24 +253,31 @@ func testIssueMachineCosts(k *kit) {
 	equal(k, "records and commits of a refusal", k.count.get("audit")+k.count.get("commit"), 0)
 }
 
-// testNoMachineTokenAfterTheEnd issues tokens to a machine without a pause, on both handles, while it ends. What begins after
-// the end has returned is refused. The published end is not before the last token, so all tokens are dead, even if the
-// machine may come back.
+// testNoMachineTokenAfterTheEnd issues tokens to a machine without a pause, on both processes, while one of them ends it.
+// A request after the end has returned is refused. The end is not before the latest token, so all tokens are dead, and
+// they stay dead when the machine comes back.
 func testNoMachineTokenAfterTheEnd(k *kit) {
-	var looks atomic.Int64 // every look at the clock gives a later time
+	var looks atomic.Int64 // each look at the clock sees a later time
 	clock := func() time.Time { return now.Add(time.Duration(looks.Add(1)) * time.Millisecond) }
-	k.db, k.other = k.openAt(clock), k.openAt(clock)
+	late := func() time.Time { return clock().Add(-behind) }
+	k.db, k.other = k.openAt(clock), k.openAt(late)
+	at := func(db *store.DB) time.Time {
+		if db == k.other {
+			return late()
+		}
+		return clock()
+	}
 	k.populate()
 	addClient := func(db *store.DB) error { return db.AddClient(k.ctx, acmes) }
 	for name, ender := range map[string]struct{ end, restore func(db *store.DB) error }{
 		"Block": {
 			func(db *store.DB) error {
-				return db.Block(k.ctx, govern.Block{Team: acme.ID, Client: acmes.ID, CreatedAt: clock()})
+				return db.Block(k.ctx, govern.Block{Team: acme.ID, Client: acmes.ID, CreatedAt: at(db)})
 			},
 			func(db *store.DB) error { return db.Unblock(k.ctx, acme.ID, acmes.ID) },
 		},
 		"DisableClient": {
-			func(db *store.DB) error { return db.DisableClient(k.ctx, acmes.ID, clock()) },
+			func(db *store.DB) error { return db.DisableClient(k.ctx, acmes.ID, at(db)) },
 			func(db *store.DB) error { return db.EnableClient(k.ctx, acmes.ID) },
 		},
 		"RemoveClient": {func(db *store.DB) error { return db.RemoveClient(k.ctx, acmes.ID) }, addClient},
@@ -239,13 +286,13 @@ func testNoMachineTokenAfterTheEnd(k *kit) {
 			func(db *store.DB) error { return errors.Join(db.AddTeam(k.ctx, acme), addClient(db)) },
 		},
 	} {
-		for range 10 {
+		for round := range 10 {
 			var over atomic.Bool
 			var last atomic.Int64
 			begun := make(chan struct{})
 			begin := sync.OnceFunc(func() { close(begun) })
 			k.together(7, func(i int, db *store.DB) {
-				if i == 0 {
+				if i == round%2 { // on either process
 					<-begun
 					if err := ender.end(db); err != nil {
 						k.Errorf("%s: %v", name, err)
@@ -255,7 +302,7 @@ func testNoMachineTokenAfterTheEnd(k *kit) {
 				}
 				defer begin()
 				for {
-					after, at := over.Load(), clock()
+					after, at := over.Load(), at(db)
 					if err := db.IssueMachine(k.ctx, acmes.ID, at, nil); err != nil {
 						if !errors.Is(err, authz.ErrNotLive) {
 							k.Errorf("%s: %v", name, err)

@@ -21,7 +21,8 @@ type step struct {
 	may  error
 }
 
-// A meeting is two units of work at the same time, and what must be true when both have returned, in whichever order they ran.
+// A meeting is two units of work at the same time, and what must be so when both have returned, whichever was first.
+// The first process does a, and the second, whose clock is behind, does b.
 type meeting struct {
 	a, b  step
 	check func(k *kit)
@@ -33,13 +34,14 @@ func testInterleavings(k *kit) {
 	if k.h.Waiting == nil {
 		k.Skip("units of work do not overlap on this database")
 	}
-	for _, m := range meetings() {
-		k.interleave(m.a, m.b, m.check)
-		k.interleave(m.b, m.a, m.check)
+	for _, m := range k.meetings() {
+		k.interleave(m.a, k.db, m.b, k.second(), m.check)
+		k.interleave(m.b, k.second(), m.a, k.db, m.check)
 	}
 }
 
-func (k *kit) interleave(outer, inner step, check func(k *kit)) {
+// interleave lets inner begin on innerDB at each statement of outer on outerDB.
+func (k *kit) interleave(outer step, outerDB *store.DB, inner step, innerDB *store.DB, check func(k *kit)) {
 	k.Helper()
 	for point := 1; ; point++ {
 		k.wipe()
@@ -48,18 +50,18 @@ func (k *kit) interleave(outer, inner step, check func(k *kit)) {
 		var innerErr error
 		innerDone := make(chan struct{})
 		reached := 0
-		k.h.Fail(k.db, func(string) error {
+		k.h.Fail(outerDB, func(string) error {
 			if reached++; reached == point {
 				go func() {
 					defer close(innerDone)
-					innerErr = inner.do(k.ctx, k.second())
+					innerErr = inner.do(k.ctx, innerDB)
 				}()
 				k.untilDoneOrWaiting(innerDone)
 			}
 			return nil
 		})
-		outerErr := outer.do(k.ctx, k.db)
-		k.h.Fail(k.db, nil)
+		outerErr := outer.do(k.ctx, outerDB)
+		k.h.Fail(outerDB, nil)
 		if reached < point {
 			return
 		}
@@ -99,8 +101,8 @@ func (k *kit) wipe() {
 	}
 }
 
-// meetings is the pairs of units of work that must wait for each other.
-func meetings() []meeting {
+// meetings is the pairs of units of work that must not slip past each other.
+func (k *kit) meetings() []meeting {
 	save := step{"SaveGrant", func(ctx context.Context, db *store.DB) error {
 		_, err := db.SaveGrant(ctx, grant("g-new", ada, global, acme, "write"))
 		return err
@@ -129,8 +131,8 @@ func meetings() []meeting {
 		return err
 	}, authz.ErrNoFamily}
 
-	list := []meeting{rotateTwice(rotate), rotateMeetsEndFamily(rotate)}
-	for _, end := range enders() {
+	list := []meeting{rotateTwice(rotate), k.rotateMeetsEndFamily(rotate)}
+	for _, end := range k.enders() {
 		nothingLeft := func(k *kit) {
 			k.Helper()
 			equal(k, "grants that outlive "+end.name, k.rows("gh_grants", "1 = 1"), 0)
@@ -147,13 +149,13 @@ func meetings() []meeting {
 			list = append(list, meeting{save, end, nothingLeft})
 		}
 	}
-	for _, end := range enders()[:3] {
+	for _, end := range k.enders()[:3] {
 		list = append(list, meeting{first, end, func(k *kit) {
 			k.Helper()
 			equal(k, "grants that outlive "+end.name, k.rows("gh_grants", "1 = 1"), 0)
 		}})
 	}
-	return append(append(list, machineMeetings()...), meeting{burn, revoke, func(k *kit) {
+	return append(append(list, k.machineMeetings()...), meeting{burn, revoke, func(k *kit) {
 		k.Helper()
 		equal(k, "families of a grant that has ended", k.rows("gh_families", "1 = 1"), 0)
 	}},
@@ -166,35 +168,43 @@ func meetings() []meeting {
 
 var revoke = step{"RevokeGrant", func(ctx context.Context, db *store.DB) error { return db.RevokeGrant(ctx, "g1") }, nil}
 
-// enders is each way to end Ada's grant to the global client in Acme. The first three end Bob's too.
-func enders() []step {
+// enders is everything that ends Ada's grant of the global client in Acme, at the time of the process that does it. The first three end Bob's too.
+func (k *kit) enders() []step {
 	return []step{
-		{"DisableClient", func(ctx context.Context, db *store.DB) error { return db.DisableClient(ctx, global.ID, now) }, nil},
+		{"DisableClient", func(ctx context.Context, db *store.DB) error { return db.DisableClient(ctx, global.ID, k.at(db)) }, nil},
 		{"Block", func(ctx context.Context, db *store.DB) error {
-			return db.Block(ctx, govern.Block{Team: acme.ID, Client: global.ID, CreatedAt: now})
+			return db.Block(ctx, govern.Block{Team: acme.ID, Client: global.ID, CreatedAt: k.at(db)})
 		}, nil},
 		{"RemoveTeam", func(ctx context.Context, db *store.DB) error { return db.RemoveTeam(ctx, acme.ID) }, nil},
 		{"RemoveClient", func(ctx context.Context, db *store.DB) error { return db.RemoveClient(ctx, global.ID) }, nil},
-		{"DisableUser", func(ctx context.Context, db *store.DB) error { return db.DisableUser(ctx, ada.ID, now) }, nil},
+		{"DisableUser", func(ctx context.Context, db *store.DB) error { return db.DisableUser(ctx, ada.ID, k.at(db)) }, nil},
 		{"RemoveMember", func(ctx context.Context, db *store.DB) error { return db.RemoveMember(ctx, acme.ID, ada.ID) }, nil},
 		revoke,
 	}
 }
 
-// machineMeetings is a machine's token and each way to end the machine. The end is published in either order.
-func machineMeetings() (list []meeting) {
-	issue := step{"IssueMachine", func(ctx context.Context, db *store.DB) error { return db.IssueMachine(ctx, acmes.ID, now, nil) }, authz.ErrNotLive}
-	for _, end := range []step{
-		{"DisableClient of a machine", func(ctx context.Context, db *store.DB) error { return db.DisableClient(ctx, acmes.ID, now) }, nil},
-		{"Block of a machine", func(ctx context.Context, db *store.DB) error {
-			return db.Block(ctx, govern.Block{Team: acme.ID, Client: acmes.ID, CreatedAt: now})
+// machineEnders is everything that ends Acme's machine, at the time of the process that does it. After the first two the client is still there.
+func (k *kit) machineEnders() []step {
+	return []step{
+		{"DisableClient", func(ctx context.Context, db *store.DB) error { return db.DisableClient(ctx, acmes.ID, k.at(db)) }, nil},
+		{"Block", func(ctx context.Context, db *store.DB) error {
+			return db.Block(ctx, govern.Block{Team: acme.ID, Client: acmes.ID, CreatedAt: k.at(db)})
 		}, nil},
-		{"RemoveClient of a machine", func(ctx context.Context, db *store.DB) error { return db.RemoveClient(ctx, acmes.ID) }, nil},
-		{"RemoveTeam of a machine", func(ctx context.Context, db *store.DB) error { return db.RemoveTeam(ctx, acme.ID) }, nil},
-	} {
+		{"RemoveClient", func(ctx context.Context, db *store.DB) error { return db.RemoveClient(ctx, acmes.ID) }, nil},
+		{"RemoveTeam", func(ctx context.Context, db *store.DB) error { return db.RemoveTeam(ctx, acme.ID) }, nil},
+	}
+}
+
+// machineMeetings is a machine's token and everything that ends the machine. The end is published in either order, and it is not before the token.
+func (k *kit) machineMeetings() (list []meeting) {
+	issue := step{"IssueMachine", func(ctx context.Context, db *store.DB) error { return db.IssueMachine(ctx, acmes.ID, now, nil) }, authz.ErrNotLive}
+	for _, end := range k.machineEnders() {
+		end.name += " of a machine"
 		list = append(list, meeting{issue, end, func(k *kit) {
 			k.Helper()
 			equal(k, "endings of the machine", k.rows("gh_endings", "kind = 'client' AND id = 'c-acme'"), 1)
+			equal(k, "endings of the machine that are not before its token", k.rows("gh_endings", "kind = 'client' AND at >= $1", now.UnixMilli()),
+				k.rows("gh_audit", "kind = 'token.machine'"))
 			k.is(k.db.IssueMachine(k.ctx, acmes.ID, now, nil), authz.ErrNotLive)
 		}})
 	}
@@ -209,9 +219,9 @@ func rotateTwice(rotate step) meeting {
 	}}
 }
 
-func rotateMeetsEndFamily(rotate step) meeting {
+func (k *kit) rotateMeetsEndFamily(rotate step) meeting {
 	end := step{"EndFamily", func(ctx context.Context, db *store.DB) error {
-		_, err := db.EndFamily(ctx, "f-old", global.ID, now)
+		_, err := db.EndFamily(ctx, "f-old", global.ID, k.at(db))
 		return err
 	}, nil}
 	return meeting{rotate, end, func(k *kit) {

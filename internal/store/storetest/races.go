@@ -41,7 +41,7 @@ func (c *counter) reset() {
 	c.n = nil
 }
 
-// together runs n functions at the same time, on two handles in turn, as two processes would. It returns when all are done.
+// together runs n functions at the same time and returns when all are done. Even ones run on the first process, odd ones on the second.
 func (k *kit) together(n int, f func(i int, db *store.DB)) {
 	k.Helper()
 	handles := []*store.DB{k.db, k.second()}
@@ -57,10 +57,10 @@ func (k *kit) together(n int, f func(i int, db *store.DB)) {
 	done.Wait()
 }
 
-// second is the other process, opened once.
+// second is the other process, opened once. Its clock is behind.
 func (k *kit) second() *store.DB {
 	if k.other == nil {
-		k.other = k.open()
+		k.other = k.openAt(func() time.Time { return now.Add(-behind) })
 	}
 	return k.other
 }
@@ -101,16 +101,16 @@ func testConsentRace(k *kit) {
 	}
 }
 
-// testEndRaces lets grants and redemptions race with what ends them. When both have returned, nothing may be left.
+// testEndRaces lets grants and redemptions race with what ends them, which either process does: when both have returned, nothing may be left.
 func testEndRaces(k *kit) {
 	k.populate()
 	enders := map[string]struct{ end, restore func(db *store.DB) error }{
 		"DisableUser": {
-			func(db *store.DB) error { return db.DisableUser(k.ctx, ada.ID, now) },
+			func(db *store.DB) error { return db.DisableUser(k.ctx, ada.ID, k.at(db)) },
 			func(db *store.DB) error { return db.EnableUser(k.ctx, ada.ID) },
 		},
 		"DisableClient": {
-			func(db *store.DB) error { return db.DisableClient(k.ctx, global.ID, now) },
+			func(db *store.DB) error { return db.DisableClient(k.ctx, global.ID, k.at(db)) },
 			func(db *store.DB) error { return db.EnableClient(k.ctx, global.ID) },
 		},
 		"RemoveMember": {
@@ -118,7 +118,9 @@ func testEndRaces(k *kit) {
 			func(db *store.DB) error { return db.AddMember(k.ctx, membership) },
 		},
 		"Block": {
-			func(db *store.DB) error { return db.Block(k.ctx, govern.Block{Team: acme.ID, Client: global.ID}) },
+			func(db *store.DB) error {
+				return db.Block(k.ctx, govern.Block{Team: acme.ID, Client: global.ID, CreatedAt: k.at(db)})
+			},
 			func(db *store.DB) error { return db.Unblock(k.ctx, acme.ID, global.ID) },
 		},
 	}
@@ -129,7 +131,7 @@ func testEndRaces(k *kit) {
 				var err error
 				switch i % 3 {
 				case 0:
-					if i == 0 {
+					if i == round%2*3 { // 0 is on the first process, 3 on the second
 						err = ender.end(db)
 					}
 				case 1:

@@ -239,18 +239,18 @@ func testNoRefreshAfterTheEnd(k *kit) {
 	for name, end := range map[string]func(db *store.DB) error{
 		"RemoveMember": func(db *store.DB) error { return db.RemoveMember(k.ctx, acme.ID, ada.ID) },
 		"RevokeGrant":  func(db *store.DB) error { return db.RevokeGrant(k.ctx, "RevokeGrant") },
-		"DisableUser":  func(db *store.DB) error { return db.DisableUser(k.ctx, ada.ID, now) },
+		"DisableUser":  func(db *store.DB) error { return db.DisableUser(k.ctx, ada.ID, k.at(db)) },
 	} {
 		g := k.granted(name, ada, global, acme, "read")
-		for i := range 4 {
-			k.redeemed(fmt.Sprint(name, i+1), g)
+		for i := range 5 {
+			k.redeemed(fmt.Sprint(name, i), g)
 		}
 		var over atomic.Bool
 		var lastDeath atomic.Int64
 		begun := make(chan struct{})
 		begin := sync.OnceFunc(func() { close(begun) })
 		k.together(5, func(i int, db *store.DB) {
-			if i == 0 {
+			if i == 1 { // on the second process
 				<-begun
 				if err := end(db); err != nil {
 					k.Error(err)
@@ -281,7 +281,7 @@ func testNoRefreshAfterTheEnd(k *kit) {
 			k.ok(k.db.AddMember(k.ctx, membership))
 		}
 		k.ok(k.db.EnableUser(k.ctx, ada.ID))
-		_, err := k.db.Rotate(k.ctx, rotation(authz.FamilyID(name+"1"), global.ID, 0, now)) // neither rejoining nor enabling revives anything
+		_, err := k.db.Rotate(k.ctx, rotation(authz.FamilyID(name+"2"), global.ID, 0, now)) // neither rejoining nor enabling revives anything
 		k.is(err, authz.ErrNoFamily)
 	}
 }

@@ -54,6 +54,8 @@ func Run(t *testing.T, h Harness) {
 		{"Sessions", testSessions},
 		{"Throttle", testThrottle},
 		{"Clients", testClients},
+		{"ChangesAreNotLost", testChangesAreNotLost},
+		{"PanicIsOneUnitsError", testPanicIsOneUnitsError},
 		{"ClientSecrets", testClientSecrets},
 		{"ClientsEverywhere", testClientsEverywhere},
 		{"VisitorsAreCached", testVisitorsAreCached},
@@ -89,6 +91,7 @@ func Run(t *testing.T, h Harness) {
 		{"EndingsOfGrants", testEndingsOfGrants},
 		{"EndingsOfNobodyElse", testEndingsOfNobodyElse},
 		{"EndingsOfMachines", testEndingsOfMachines},
+		{"EndingsWhenClocksDiffer", testEndingsWhenClocksDiffer},
 		{"IssueMachine", testIssueMachine},
 		{"IssueMachineCosts", testIssueMachineCosts},
 		{"EndToken", testEndToken},
@@ -143,7 +146,7 @@ type kit struct {
 	ctx   context.Context
 	db    *store.DB
 	count *counter
-	other *store.DB
+	other *store.DB     // see second
 	lease time.Duration // so short that hardly anything is cached, and nobody waits
 
 	filler int // see filled
@@ -153,6 +156,17 @@ type kit struct {
 func (k *kit) open() *store.DB {
 	k.Helper()
 	return k.openAt(func() time.Time { return now })
+}
+
+// behind is how far the clock of the second process is behind that of the first.
+const behind = 15 * time.Second
+
+// at is what a process takes for the current time.
+func (k *kit) at(db *store.DB) time.Time {
+	if db == k.other {
+		return now.Add(-behind)
+	}
+	return now
 }
 
 // openAt is open with a clock.
