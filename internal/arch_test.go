@@ -79,7 +79,9 @@ var arrows = map[string][]string{
 	"internal/store/storetest": with("internal/store", "internal/store/pgtest"),
 	"e2e":                      with("internal/app", "internal/store/pgtest", "examples", "resourceserver"),
 
+	"internal/testkit":       {},
 	"internal/web/ui/uitest": {"internal/web/ui"},
+	"internal/web/webtest":   with("internal/web", "internal/store", "internal/store/storetest", "internal/testkit"),
 
 	// A module of its own, so that ours does not depend on what they need.
 	"e2e/strangers": {"e2e/strangers"},
@@ -107,7 +109,7 @@ var kept = map[string][]string{
 	"go.yaml.in/yaml/":            {"internal/app"},
 	"github.com/wneessen/go-mail": {"internal/app"},
 	"code.dny.dev/ssrf":           {"internal/app"},
-	"github.com/go-jose/go-jose/": {"internal/token", "internal/client", "internal/authz", "internal/app", "resourceserver"}, // the keys of clients
+	"github.com/go-jose/go-jose/": {"internal/token", "internal/client", "internal/authz", "internal/app", "internal/web/webtest", "resourceserver"}, // the keys of clients
 }
 
 // strangers says what a package must not import from outside, because it is not its business. What ends in / stands for all below it.
@@ -165,6 +167,8 @@ func TestForbiddenImportsAreFound(t *testing.T) {
 		{"internal/web/web.go", module + "internal/store", "may not"},
 		{"internal/web/web.go", module + "internal/web/flow", ""},
 		{"internal/web/web.go", module + "internal/web/ui/uitest", "may not"},
+		{"internal/web/web.go", module + "internal/web/webtest", "may not"},
+		{"internal/web/flow/authorize_test.go", module + "internal/web/webtest", ""},
 		{"internal/web/route/route.go", module + "internal/oauth", ""},
 		{"internal/web/route/route.go", module + "internal/audit", "may not"},
 		{"internal/web/ui/text.go", module + "internal/words", ""},

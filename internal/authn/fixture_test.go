@@ -4,7 +4,6 @@ import (
 	"errors"
 	"net/netip"
 	"path/filepath"
-	"sync"
 	"testing"
 	"time"
 
@@ -14,6 +13,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/store/pgtest"
 	"github.com/gatehouse-auth/gatehouse/internal/store/storetest"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
+	"github.com/gatehouse-auth/gatehouse/internal/testkit"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 )
 
@@ -24,29 +24,11 @@ const (
 
 var home = netip.MustParseAddr("192.0.2.7")
 
-// clock is a clock that tests move.
-type clock struct {
-	mu sync.Mutex
-	at time.Time
-}
-
-func (c *clock) now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.at
-}
-
-func (c *clock) advance(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.at = c.at.Add(d)
-}
-
 // house is a database with ada in it, who has a password.
 type house struct {
 	t     *testing.T
 	url   string
-	clock *clock
+	clock *testkit.Clock
 	db    *store.DB
 	auth  *authn.Authenticator
 	ada   team.User
@@ -65,7 +47,7 @@ func onBoth(t *testing.T, test func(t *testing.T, h *house)) {
 func newHouseOn(t *testing.T, url string) *house {
 	h := &house{
 		t: t, url: url,
-		clock: &clock{at: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)},
+		clock: testkit.NewClock(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)),
 	}
 	h.db, h.auth = h.open()
 	h.ada = h.addUser("ada@example.com", "Ada Lovelace")
@@ -92,16 +74,16 @@ func (h *house) open() (*store.DB, *authn.Authenticator) {
 
 func (h *house) authenticator(s dataStore, opts authn.Options) *authn.Authenticator {
 	h.t.Helper()
-	keys, err := token.OpenKeyring(h.t.Context(), s, storetest.Keyed(h.t, s), h.clock.now)
+	keys, err := token.OpenKeyring(h.t.Context(), s, storetest.Keyed(h.t, s), h.clock.Now)
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	return authn.New(s, keys, h.clock.now, opts)
+	return authn.New(s, keys, h.clock.Now, opts)
 }
 
 func (h *house) addUser(email, name string) team.User {
 	h.t.Helper()
-	d := team.Service{People: h.db, Teams: h.db, Now: h.clock.now}
+	d := team.Service{People: h.db, Teams: h.db, Now: h.clock.Now}
 	u, err := d.AddUser(h.t.Context(), team.CommandLine, email, name, false)
 	if err != nil {
 		h.t.Fatal(err)

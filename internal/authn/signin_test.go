@@ -24,17 +24,17 @@ func TestSignInStartsSession(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got.User.ID != h.ada.ID || !got.AuthTime.Equal(h.clock.now()) || !slices.Equal(got.Methods, []string{"pwd"}) {
+	if got.User.ID != h.ada.ID || !got.AuthTime.Equal(h.clock.Now()) || !slices.Equal(got.Methods, []string{"pwd"}) {
 		t.Errorf("got session %+v, want ada's, from now, by pwd", got)
 	}
 	if got.ID == in.Cookie.Reveal() || !in.Cookie.Matches(got.ID) {
 		t.Error("the session's id is not the hash of its cookie")
 	}
-	h.clock.advance(14*24*time.Hour - time.Second)
+	h.clock.Advance(14*24*time.Hour - time.Second)
 	if !h.alive(in.Cookie) {
 		t.Error("the session ended before its time")
 	}
-	h.clock.advance(time.Second)
+	h.clock.Advance(time.Second)
 	if h.alive(in.Cookie) {
 		t.Error("the session outlived its time")
 	}
@@ -45,7 +45,7 @@ func TestSignInFailuresAreAlike(t *testing.T) {
 	h.addUser("grace@example.com", "Grace Hopper") // has no password
 	bob := h.addUser("bob@example.com", "Bob")
 	h.setPassword(bob, right)
-	if err := h.db.DisableUser(t.Context(), bob.ID, h.clock.now()); err != nil {
+	if err := h.db.DisableUser(t.Context(), bob.ID, h.clock.Now()); err != nil {
 		t.Fatal(err)
 	}
 	for name, r := range map[string]authn.SignInRequest{
@@ -164,7 +164,7 @@ func TestWeakPasswordChangesNothing(t *testing.T) {
 func TestDisablingEndsSessionsForGood(t *testing.T) {
 	h := newHouse(t)
 	in := h.signIn(ask(right))
-	if err := h.db.DisableUser(t.Context(), h.ada.ID, h.clock.now()); err != nil {
+	if err := h.db.DisableUser(t.Context(), h.ada.ID, h.clock.Now()); err != nil {
 		t.Fatal(err)
 	}
 	if h.alive(in.Cookie) {
@@ -193,7 +193,7 @@ func TestSignInLosesAgainstWhatHappensMeanwhile(t *testing.T) {
 	for name, happens := range map[string]func(h *house){
 		"password replaced": func(h *house) { h.setPassword(h.ada, wrong) },
 		"person disabled": func(h *house) {
-			if err := h.db.DisableUser(h.t.Context(), h.ada.ID, h.clock.now()); err != nil {
+			if err := h.db.DisableUser(h.t.Context(), h.ada.ID, h.clock.Now()); err != nil {
 				h.t.Fatal(err)
 			}
 		},
@@ -209,7 +209,7 @@ func TestSignInLosesAgainstWhatHappensMeanwhile(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, id := range started {
-				if _, err := h.db.Session(t.Context(), id, h.clock.now()); !errors.Is(err, authn.ErrNoSession) {
+				if _, err := h.db.Session(t.Context(), id, h.clock.Now()); !errors.Is(err, authn.ErrNoSession) {
 					t.Errorf("the session of the old password is alive: %v", err)
 				}
 			}

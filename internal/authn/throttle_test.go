@@ -46,7 +46,7 @@ func testParallelGuessesStopAtLimit(t *testing.T, h *house) {
 	if wait <= 0 || wait > 15*time.Minute {
 		t.Errorf("told to wait %v, want up to 15 minutes", wait)
 	}
-	h.clock.advance(wait)
+	h.clock.Advance(wait)
 	h.signIn(ask(right))
 }
 
@@ -144,7 +144,7 @@ func TestBrowserIsForgottenAfterAYear(t *testing.T) {
 	h := newHouse(t)
 	r := ask(right)
 	r.Browser = h.signIn(r).Browser
-	h.clock.advance(366 * 24 * time.Hour)
+	h.clock.Advance(366 * 24 * time.Hour)
 	h.strangers()
 	h.throttled(h.auth, r)
 }

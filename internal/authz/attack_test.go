@@ -177,7 +177,7 @@ func TestAttackCodeReplayAfterItExpired(t *testing.T) {
 	w := onSQLite(t)
 	redeemed, untouched := w.connect(w.app, w.red), w.connect(w.app, w.blue)
 	w.mustRedeem(w.app, redeemed)
-	w.clock.advance(2 * time.Minute)
+	w.clock.Advance(2 * time.Minute)
 
 	for _, changes := range [][]string{{"code_verifier", otherVerifier}, {"redirect_uri", "https://app.example/other"}, {"client_id", string(w.redOnly.ID), "client_secret", w.redOnly.secret}} {
 		_, err := w.redeem(w.app, redeemed, changes...)
@@ -256,7 +256,7 @@ func TestAttackTellingCodesApart(t *testing.T) {
 	try(foreign)
 	try(dead)
 	try(w.used())
-	w.clock.advance(time.Hour)
+	w.clock.Advance(time.Hour)
 	try(expired)
 	if len(answers) != 1 {
 		t.Errorf("the answers differ: %v", answers)
@@ -281,9 +281,9 @@ func TestAttackCodeOutlivesItsReason(t *testing.T) {
 			_, err = w.directory.EnableUser(w.ctx(), team.CommandLine, w.ada.Email)
 			return err
 		}, oauth.InvalidGrant},
-		"client disabled": {func(w *world) error { return w.db.DisableClient(w.ctx(), w.app.ID, w.clock.now()) }, oauth.InvalidClient},
+		"client disabled": {func(w *world) error { return w.db.DisableClient(w.ctx(), w.app.ID, w.clock.Now()) }, oauth.InvalidClient},
 		"client disabled and enabled": {func(w *world) error {
-			w.ok(w.db.DisableClient(w.ctx(), w.app.ID, w.clock.now()))
+			w.ok(w.db.DisableClient(w.ctx(), w.app.ID, w.clock.Now()))
 			return w.db.EnableClient(w.ctx(), w.app.ID)
 		}, oauth.InvalidGrant},
 		"client removed": {func(w *world) error { return w.db.RemoveClient(w.ctx(), w.app.ID) }, oauth.InvalidClient},

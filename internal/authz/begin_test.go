@@ -24,7 +24,7 @@ func TestBeginResolvesTheRequest(t *testing.T) {
 	if r.ClientID != string(w.app.ID) || r.RedirectURI != callback || r.State != "st&te" || r.Team != "blue" || r.Nonce != "n1" || r.CodeChallenge != challenge {
 		t.Errorf("the request is %+v", r)
 	}
-	if want := w.clock.now().Truncate(time.Millisecond); !r.IssuedAt.Equal(want) {
+	if want := w.clock.Now().Truncate(time.Millisecond); !r.IssuedAt.Equal(want) {
 		t.Errorf("issued at %v, want %v: sessions are kept to the millisecond", r.IssuedAt, want)
 	}
 	if r.ShownTo != "" || r.SelectedUser != "" {
@@ -36,7 +36,7 @@ func TestBeginResolvesTheRequest(t *testing.T) {
 func TestBeginRefusesOnAPage(t *testing.T) {
 	w := onSQLite(t)
 	disabled := w.register(client.Registration{Name: "Disabled", RedirectURIs: []string{callback}})
-	w.ok(w.db.DisableClient(w.ctx(), disabled.ID, w.clock.now()))
+	w.ok(w.db.DisableClient(w.ctx(), disabled.ID, w.clock.Now()))
 	machine := w.register(client.Registration{Name: "Machine", Machine: true, Team: w.red})
 	unknown := app{Client: client.Client{ID: "nobody"}}
 	other := "https://app.example/callback/"
@@ -165,11 +165,11 @@ func TestOpenRefusesWhatIsNotOurs(t *testing.T) {
 			t.Errorf("%s: error %v, want a *PageError because it is not ours", name, err)
 		}
 	}
-	w.clock.advance(time.Hour - time.Millisecond)
+	w.clock.Advance(time.Hour - time.Millisecond)
 	if _, err := w.server.Open(sealed); err != nil {
 		t.Errorf("just within the hour: %v", err)
 	}
-	w.clock.advance(time.Millisecond)
+	w.clock.Advance(time.Millisecond)
 	if _, err := w.server.Open(sealed); !errors.Is(err, token.ErrExpired) {
 		t.Errorf("after the hour: %v, want ErrExpired", err)
 	}
@@ -178,7 +178,7 @@ func TestOpenRefusesWhatIsNotOurs(t *testing.T) {
 // TestSealedRequestIsCheckedAgain changes the client while a person takes their time.
 func TestSealedRequestIsCheckedAgain(t *testing.T) {
 	for name, change := range map[string]func(w *world) error{
-		"disabled": func(w *world) error { return w.db.DisableClient(w.ctx(), w.app.ID, w.clock.now()) },
+		"disabled": func(w *world) error { return w.db.DisableClient(w.ctx(), w.app.ID, w.clock.Now()) },
 		"removed":  func(w *world) error { return w.db.RemoveClient(w.ctx(), w.app.ID) },
 		"another redirect URI": func(w *world) error {
 			_, err := w.registry.UpdateClient(w.ctx(), team.CommandLine, w.app.ID, client.Change{RedirectURIs: []string{"https://app.example/new"}})
@@ -203,7 +203,7 @@ func TestSealedRequestIsCheckedAgain(t *testing.T) {
 		w := onSQLite(t)
 		session, r := w.session(w.ada), w.begin(params(w.app))
 		r.ShownTo = w.ada.ID
-		w.ok(w.db.DisableClient(w.ctx(), w.app.ID, w.clock.now()))
+		w.ok(w.db.DisableClient(w.ctx(), w.app.ID, w.clock.Now()))
 		var page *authz.PageError
 		if n, err := w.server.Approve(w.ctx(), r, session, w.red.ID); !errors.As(err, &page) {
 			t.Errorf("step %v, error %v, want a *PageError", n.Step, err)

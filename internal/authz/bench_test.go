@@ -111,7 +111,7 @@ func BenchmarkEndedList(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		w.clock.advance(time.Second)
+		w.clock.Advance(time.Second)
 		if _, _, err := w.server.EndedList(w.ctx()); err != nil {
 			b.Fatal(err)
 		}

@@ -92,7 +92,7 @@ func TestConsentAddsToTheGrant(t *testing.T) {
 	w.connect(w.app, w.blue, "scope", "chatbot:read")
 	before, err := w.db.Grants(w.ctx(), authz.GrantFilter{})
 	w.ok(err)
-	w.clock.advance(time.Minute)
+	w.clock.Advance(time.Minute)
 	w.connect(w.app, w.blue, "scope", "session:write")
 	after, err := w.db.Grants(w.ctx(), authz.GrantFilter{})
 	w.ok(err)
@@ -150,7 +150,7 @@ func TestApprovalWithoutConsentToThis(t *testing.T) {
 		{"signed in too long ago meanwhile", []string{"max_age", "60"}, func(w *world, n authz.Next) authz.Next {
 			session := w.session(w.ada)
 			session.AuthTime = session.AuthTime.Add(-time.Second)
-			w.clock.advance(time.Minute)
+			w.clock.Advance(time.Minute)
 			return w.approve(n.Request, session, w.blue.ID)
 		}, authz.SignIn},
 	}
@@ -241,7 +241,7 @@ func TestApprovalLosesTheRaceAgainstTheEnd(t *testing.T) {
 	page := w.page(params(w.app, "team", "blue"), session)
 	stores := storetest.Stores(w.db)
 	stores.Grants = leaveBeforeSave{w.db, w}
-	racing := authz.New(stores, w.keys, w.clock.now, authz.Options{Issuer: issuer, Catalogue: catalogue})
+	racing := authz.New(stores, w.keys, w.clock.Now, authz.Options{Issuer: issuer, Catalogue: catalogue})
 	n, err := racing.Approve(w.ctx(), w.sealed(page.Request), session, "")
 	w.ok(err)
 	if n.Step != authz.NoAccess {
@@ -259,7 +259,7 @@ func TestCancel(t *testing.T) {
 // RFC 9700 §4.11: a redirect URI that was taken away, or whose client was, receives nothing from then on, also not the error of a person who cancels.
 func TestAttackOpenRedirectionByCancel(t *testing.T) {
 	for name, end := range map[string]func(w *world) error{
-		"client disabled": func(w *world) error { return w.db.DisableClient(w.ctx(), w.app.ID, w.clock.now()) },
+		"client disabled": func(w *world) error { return w.db.DisableClient(w.ctx(), w.app.ID, w.clock.Now()) },
 		"client removed":  func(w *world) error { return w.db.RemoveClient(w.ctx(), w.app.ID) },
 		"redirect URI replaced": func(w *world) error {
 			_, err := w.registry.UpdateClient(w.ctx(), team.CommandLine, w.app.ID, client.Change{RedirectURIs: []string{"https://app.example/other"}})
@@ -292,7 +292,7 @@ func TestPromptNoneErrorsTravel(t *testing.T) {
 func TestLoginPromptIsSatisfiedByANewSignIn(t *testing.T) {
 	w := onSQLite(t)
 	before := w.session(w.ada)
-	w.clock.advance(time.Millisecond)
+	w.clock.Advance(time.Millisecond)
 	r := w.sealed(w.begin(params(w.app, "prompt", "login", "max_age", "0")))
 	if n := w.next(r, before); n.Step != authz.SignIn {
 		t.Errorf("with the session of before: %v, want SignIn", n.Step)
@@ -300,7 +300,7 @@ func TestLoginPromptIsSatisfiedByANewSignIn(t *testing.T) {
 	if n := w.next(r, w.session(w.ada)); n.Step != authz.Consent {
 		t.Errorf("after a sign-in in the same millisecond: %v, want Consent", n.Step)
 	}
-	w.clock.advance(10 * time.Minute)
+	w.clock.Advance(10 * time.Minute)
 	if n := w.next(r, w.session(w.ada)); n.Step != authz.Consent {
 		t.Errorf("after a sign-in: %v, want Consent", n.Step)
 	}

@@ -27,7 +27,7 @@ func (w *world) ended(server *authz.Server) (said endedSaid, etag string) {
 	text, etag, err := server.EndedList(w.ctx())
 	w.ok(err)
 	header, claims := w.verified(string(text), jose.ES256)
-	now := float64(w.clock.now().Unix())
+	now := float64(w.clock.Now().Unix())
 	if header.ExtraHeaders["typ"] != "ended-tokens+jwt" || claims["iss"] != issuer || claims["iat"].(float64) > now || claims["exp"] != claims["iat"].(float64)+60 {
 		w.Errorf("typ %v, claims %v", header.ExtraHeaders["typ"], claims)
 	}
@@ -57,14 +57,14 @@ func TestEndedListSaysWhatHasEnded(t *testing.T) {
 		w.ok(w.server.Revoke(w.ctx(), w.app.asks(family.RefreshToken)))
 		w.ok(w.directory.RemoveMember(w.ctx(), team.CommandLine, "blue", w.ada.Email))
 		w.ok(w.server.Revoke(w.ctx(), machine.asks(token.AccessToken)))
-		w.ok(w.db.DisableClient(w.ctx(), dead.ID, w.clock.now()))
+		w.ok(w.db.DisableClient(w.ctx(), dead.ID, w.clock.Now()))
 		opened, err := w.keys.OpenRefreshToken(family.RefreshToken)
 		w.ok(err)
 		want := endedSaid{
 			Grants: []string{w.claims(grant.AccessToken)["grant_id"].(string)}, Families: []string{opened.Family},
-			Tokens: []string{w.jti(token.AccessToken)}, Clients: map[string]int64{string(dead.ID): w.clock.now().Unix()},
+			Tokens: []string{w.jti(token.AccessToken)}, Clients: map[string]int64{string(dead.ID): w.clock.Now().Unix()},
 		}
-		w.clock.advance(time.Second)
+		w.clock.Advance(time.Second)
 		for _, server := range w.servers() { // each process says the same
 			said, after := w.ended(server)
 			if diff := cmp.Diff(want, said); diff != "" {
@@ -75,7 +75,7 @@ func TestEndedListSaysWhatHasEnded(t *testing.T) {
 			}
 		}
 		// Once all that they were issued has expired, nobody believes it any more.
-		w.clock.advance(2 * time.Hour)
+		w.clock.Advance(2 * time.Hour)
 		if said, _ := w.ended(w.server); cmp.Diff(nothing, said) != "" {
 			t.Errorf("in the end (-want +got):\n%s", cmp.Diff(nothing, said))
 		}
@@ -91,10 +91,10 @@ func TestETagOfTheEndedListConfirmsNoneThatIsAboutToExpire(t *testing.T) {
 	for range 180 {
 		_, etag := w.ended(w.server)
 		if etag != kept {
-			kept, since = etag, w.clock.now()
+			kept, since = etag, w.clock.Now()
 		}
-		ages = append(ages, w.clock.now().Sub(since))
-		w.clock.advance(time.Second)
+		ages = append(ages, w.clock.Now().Sub(since))
+		w.clock.Advance(time.Second)
 	}
 	if oldest := slices.Max(ages); oldest < 20*time.Second || oldest > 40*time.Second {
 		t.Errorf("a list that expires after a minute is confirmed for %v, want about half of it", oldest)
@@ -119,15 +119,15 @@ func TestEndedListIsMadeOnceASecond(t *testing.T) {
 	if got := ask()["Endings"]; got != 1 {
 		t.Errorf("twenty at once: %d queries, want 1", got)
 	}
-	w.clock.advance(time.Second - time.Millisecond)
+	w.clock.Advance(time.Second - time.Millisecond)
 	if got := ask()["Endings"]; got != 0 {
 		t.Errorf("within the second: %d queries, want none", got)
 	}
-	w.clock.advance(time.Millisecond)
+	w.clock.Advance(time.Millisecond)
 	if got := ask()["Endings"]; got != 1 {
 		t.Errorf("after a second: %d queries, want 1", got)
 	}
-	w.clock.advance(-time.Hour)
+	w.clock.Advance(-time.Hour)
 	if got := ask()["Endings"]; got != 1 {
 		t.Errorf("after the clock was set back: %d queries, want 1", got)
 	}
@@ -146,7 +146,7 @@ func TestEndedListHoldsNobodyWhileTheDatabaseIsSilent(t *testing.T) {
 	w := onSQLite(t)
 	stores := storetest.Stores(w.db)
 	stores.Families = silentEndings{w.db}
-	server := authz.New(stores, w.keys, w.clock.now, authz.Options{Issuer: issuer, Catalogue: catalogue})
+	server := authz.New(stores, w.keys, w.clock.Now, authz.Options{Issuer: issuer, Catalogue: catalogue})
 	hungUp, hangUp := context.WithCancel(w.ctx())
 	hangUp()
 	for range 3 {

@@ -19,8 +19,8 @@ import (
 func TestExchangeAnswersWithATokenForTheTeam(t *testing.T) {
 	w := onSQLite(t)
 	code := w.connect(w.app, w.red)
-	signedIn := w.clock.now()
-	w.clock.advance(30 * time.Second)
+	signedIn := w.clock.Now()
+	w.clock.Advance(30 * time.Second)
 	got := w.mustRedeem(w.app, code)
 
 	claims := w.claims(got.AccessToken)
@@ -37,7 +37,7 @@ func TestExchangeAnswersWithATokenForTheTeam(t *testing.T) {
 	}
 	grants, err := w.db.Grants(w.ctx(), authz.GrantFilter{})
 	w.ok(err)
-	now := w.clock.now().Unix()
+	now := w.clock.Now().Unix()
 	delete(claims, "jti")
 	want := map[string]any{
 		"iss": issuer, "aud": issuer, "sub": string(w.ada.ID), "client_id": string(w.app.ID), "scope": "chatbot:read session:read",
@@ -51,11 +51,11 @@ func TestExchangeAnswersWithATokenForTheTeam(t *testing.T) {
 
 func TestOptionsShapeTheToken(t *testing.T) {
 	w := onSQLite(t)
-	server := authz.New(storetest.Stores(w.db), w.keys, w.clock.now, authz.Options{Issuer: issuer, Audience: "https://api.example", Catalogue: catalogue, AccessTokenLifetime: 5 * time.Minute})
+	server := authz.New(storetest.Stores(w.db), w.keys, w.clock.Now, authz.Options{Issuer: issuer, Audience: "https://api.example", Catalogue: catalogue, AccessTokenLifetime: 5 * time.Minute})
 	got, err := w.exchange(server, form(w.app, w.connect(w.app, w.red)))
 	w.ok(err)
 	claims := w.claims(got.AccessToken)
-	if claims["aud"] != "https://api.example" || claims["exp"] != float64(w.clock.now().Add(5*time.Minute).Unix()) || got.ExpiresIn != 300 {
+	if claims["aud"] != "https://api.example" || claims["exp"] != float64(w.clock.Now().Add(5*time.Minute).Unix()) || got.ExpiresIn != 300 {
 		t.Errorf("aud %v, exp %v, expires_in %v", claims["aud"], claims["exp"], got.ExpiresIn)
 	}
 }
@@ -64,14 +64,14 @@ func TestOptionsShapeTheToken(t *testing.T) {
 func TestClientAuthentication(t *testing.T) {
 	w := onSQLite(t)
 	disabled := w.register(client.Registration{Name: "Disabled", RedirectURIs: []string{callback}})
-	w.ok(w.db.DisableClient(w.ctx(), disabled.ID, w.clock.now()))
+	w.ok(w.db.DisableClient(w.ctx(), disabled.ID, w.clock.Now()))
 	disabledPublic := w.register(client.Registration{Name: "Disabled", RedirectURIs: []string{callback}, Public: true})
-	w.ok(w.db.DisableClient(w.ctx(), disabledPublic.ID, w.clock.now()))
+	w.ok(w.db.DisableClient(w.ctx(), disabledPublic.ID, w.clock.Now()))
 	expiring := w.register(client.Registration{Name: "Expiring", RedirectURIs: []string{callback}})
-	expiring.Secrets[0].ExpiresAt = w.clock.now()
+	expiring.Secrets[0].ExpiresAt = w.clock.Now()
 	stores := storetest.Stores(w.db)
 	stores.Clients = oneClient{w.db, expiring.Client}
-	expired := authz.New(stores, w.keys, w.clock.now, authz.Options{Issuer: issuer, Catalogue: catalogue})
+	expired := authz.New(stores, w.keys, w.clock.Now, authz.Options{Issuer: issuer, Catalogue: catalogue})
 	code := w.connect(w.app, w.red)
 
 	tests := []struct {
@@ -179,9 +179,9 @@ func TestCodeLivesAMinute(t *testing.T) {
 	if !strings.HasPrefix(good, "gh_ac_") {
 		t.Errorf("the code %q has not the prefix that secret scanners know", good)
 	}
-	w.clock.advance(time.Minute - 2*time.Millisecond)
+	w.clock.Advance(time.Minute - 2*time.Millisecond)
 	w.mustRedeem(w.app, good)
-	w.clock.advance(2 * time.Millisecond)
+	w.clock.Advance(2 * time.Millisecond)
 	_, err := w.redeem(w.app, late)
 	wantCode(t, err, oauth.InvalidGrant)
 }
@@ -190,12 +190,12 @@ func TestCodeLivesAMinute(t *testing.T) {
 func TestRedemptionIsRememberedAsLongAsItMatters(t *testing.T) {
 	for _, lifetime := range []time.Duration{time.Second, time.Hour} {
 		w := onSQLite(t)
-		server := authz.New(storetest.Stores(w.db), w.keys, w.clock.now, authz.Options{Issuer: issuer, Catalogue: catalogue, AccessTokenLifetime: lifetime})
+		server := authz.New(storetest.Stores(w.db), w.keys, w.clock.Now, authz.Options{Issuer: issuer, Catalogue: catalogue, AccessTokenLifetime: lifetime})
 		code := w.connect(w.app, w.red)
 		_, err := w.exchange(server, form(w.app, code))
 		w.ok(err)
-		w.clock.advance(max(lifetime, time.Minute) - time.Millisecond)
-		_, err = w.db.Prune(w.ctx(), w.clock.now(), 100)
+		w.clock.Advance(max(lifetime, time.Minute) - time.Millisecond)
+		_, err = w.db.Prune(w.ctx(), w.clock.Now(), 100)
 		w.ok(err)
 		if got := w.family(code); got != "live" {
 			t.Errorf("with a lifetime of %v, the family is %q after pruning, want live", lifetime, got)

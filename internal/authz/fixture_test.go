@@ -18,6 +18,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/store"
 	"github.com/gatehouse-auth/gatehouse/internal/store/storetest"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
+	"github.com/gatehouse-auth/gatehouse/internal/testkit"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 )
 
@@ -28,24 +29,6 @@ const (
 	verifier  = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
 	challenge = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
 )
-
-// clock is a time that only tests move.
-type clock struct {
-	mu sync.Mutex
-	at time.Time
-}
-
-func (c *clock) now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.at
-}
-
-func (c *clock) advance(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.at = c.at.Add(d)
-}
 
 // statements counts what the store does, by name.
 type statements struct {
@@ -94,7 +77,7 @@ type world struct {
 	databaseURL string
 	db          *store.DB
 	keys        *token.Keyring
-	clock       *clock
+	clock       *testkit.Clock
 	statements  *statements
 	server      *authz.Server
 	registry    *client.Registry
@@ -122,12 +105,12 @@ func newWorld(t testing.TB, databaseURL string) *world {
 	t.Helper()
 	w := &world{
 		TB: t, databaseURL: databaseURL, statements: &statements{counts: map[string]int{}},
-		clock: &clock{at: time.Date(2026, 3, 1, 12, 0, 0, 123_456_789, time.UTC)},
+		clock: testkit.NewClock(time.Date(2026, 3, 1, 12, 0, 0, 123_456_789, time.UTC)),
 	}
 	w.db, w.keys, w.server = w.process()
-	w.registry = &client.Registry{Store: w.db, Catalogue: catalogue, Now: w.clock.now}
-	w.govern = &govern.Service{Store: w.db, Clients: w.db, Now: w.clock.now}
-	w.directory = &team.Service{People: w.db, Teams: w.db, Now: w.clock.now}
+	w.registry = &client.Registry{Store: w.db, Catalogue: catalogue, Now: w.clock.Now}
+	w.govern = &govern.Service{Store: w.db, Clients: w.db, Now: w.clock.Now}
+	w.directory = &team.Service{People: w.db, Teams: w.db, Now: w.clock.Now}
 	w.ada, w.bob = w.addUser("ada@example.org", "Ada"), w.addUser("bob@example.org", "Bob")
 	w.red, w.blue = w.addTeam("red", "Red Cross"), w.addTeam("blue", "Blue Note")
 	w.join("red", w.ada)
@@ -142,7 +125,7 @@ func newWorld(t testing.TB, databaseURL string) *world {
 // process is a server process of its own on the world's database.
 func (w *world) process() (*store.DB, *token.Keyring, *authz.Server) {
 	w.Helper()
-	return w.processAt(w.clock.now)
+	return w.processAt(w.clock.Now)
 }
 
 // processAt is process with a clock of its own.
@@ -194,7 +177,7 @@ func (w *world) register(r client.Registration) app {
 
 // session is a sign-in of u, now.
 func (w *world) session(u team.User) *authn.Session {
-	return &authn.Session{ID: "session of " + u.Email, User: u, AuthTime: w.clock.now().Truncate(time.Millisecond), Methods: []string{"pwd"}}
+	return &authn.Session{ID: "session of " + u.Email, User: u, AuthTime: w.clock.Now().Truncate(time.Millisecond), Methods: []string{"pwd"}}
 }
 
 // params is a good authorization request of a client, with changes: name, value, name, value. An empty value takes the parameter out.

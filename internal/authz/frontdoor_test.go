@@ -46,13 +46,13 @@ func TestPushedRequestIsTheRequest(t *testing.T) {
 		if asked["commit"] != 0 || answer.ExpiresIn != 90 || !strings.HasPrefix(answer.RequestURI, "urn:ietf:params:oauth:request_uri:") {
 			t.Errorf("statements %v, answer %v", asked, answer.ExpiresIn)
 		}
-		w.clock.advance(89 * time.Second)
+		w.clock.Advance(89 * time.Second)
 		// What else the address says is ignored.
 		request := w.begin(arriving(client, answer.RequestURI, "scope", "session:write", "redirect_uri", "https://evil.example/", "state", "other"))
 		if request.Scope.String() != "chatbot:read session:read" || request.RedirectURI != callback || request.State != "st&te" || request.Team != "red" {
 			t.Errorf("the request is %+v", request.AuthorizationRequest)
 		}
-		if !request.IssuedAt.Equal(w.clock.now().Truncate(time.Millisecond)) {
+		if !request.IssuedAt.Equal(w.clock.Now().Truncate(time.Millisecond)) {
 			t.Errorf("the person's time began at %v, want now", request.IssuedAt)
 		}
 		session := w.session(w.ada)
@@ -104,12 +104,12 @@ func TestAttackRequestURI(t *testing.T) {
 			t.Errorf("%s: error %v, want a *PageError", name, err)
 		}
 	}
-	w.clock.advance(90 * time.Second)
+	w.clock.Advance(90 * time.Second)
 	_, err = w.server.Begin(w.ctx(), arriving(w.app, good.RequestURI))
 	wantRedirect(t, err, oauth.InvalidRequestURI)
 	late, err := w.pushed(w.app, "")
 	w.ok(err)
-	w.ok(w.db.DisableClient(w.ctx(), w.app.ID, w.clock.now()))
+	w.ok(w.db.DisableClient(w.ctx(), w.app.ID, w.clock.Now()))
 	if _, err := w.server.Begin(w.ctx(), arriving(w.app, late.RequestURI)); !errors.Is(err, oauth.InvalidClient) {
 		t.Errorf("of a client disabled meanwhile: %v", err)
 	}
@@ -278,7 +278,7 @@ func (s signer) jwks(t testing.TB) string {
 func (s signer) assertion(w *world, client app, changes map[string]any) oauth.ClientAuthentication {
 	w.Helper()
 	claims := map[string]any{
-		"iss": client.ID, "sub": client.ID, "aud": issuer, "jti": rand.Text(), "iat": w.clock.now().Unix(), "exp": w.clock.now().Add(time.Minute).Unix(),
+		"iss": client.ID, "sub": client.ID, "aud": issuer, "jti": rand.Text(), "iat": w.clock.Now().Unix(), "exp": w.clock.Now().Add(time.Minute).Unix(),
 	}
 	for name, value := range changes {
 		claims[name] = value
@@ -356,7 +356,7 @@ func TestClientKeysAreFetched(t *testing.T) {
 		t.Errorf("a server that fetches no keys: error %v, want invalid_client", err)
 	}
 	reachable := true
-	server := authz.New(storetest.Stores(w.db), w.keys, w.clock.now, authz.Options{Issuer: issuer, Catalogue: catalogue, FetchJWKS: func(_ context.Context, at, kid string) (jose.JSONWebKeySet, error) {
+	server := authz.New(storetest.Stores(w.db), w.keys, w.clock.Now, authz.Options{Issuer: issuer, Catalogue: catalogue, FetchJWKS: func(_ context.Context, at, kid string) (jose.JSONWebKeySet, error) {
 		if !reachable || at != uri || kid != "k1" {
 			return jose.JSONWebKeySet{}, errors.New("unreachable")
 		}
@@ -389,9 +389,9 @@ func TestAttackClientAssertion(t *testing.T) {
 			"another endpoint":           key.assertion(w, client, map[string]any{"aud": issuer + "/o/par/"}),
 			"another subject":            key.assertion(w, client, map[string]any{"sub": w.app.ID}),
 			"another issuer":             key.assertion(w, client, map[string]any{"iss": w.app.ID}),
-			"expired":                    key.assertion(w, client, map[string]any{"exp": w.clock.now().Add(-time.Hour).Unix()}),
+			"expired":                    key.assertion(w, client, map[string]any{"exp": w.clock.Now().Add(-time.Hour).Unix()}),
 			"without an end":             key.assertion(w, client, map[string]any{"exp": nil}),
-			"for too long":               key.assertion(w, client, map[string]any{"exp": w.clock.now().Add(24 * time.Hour).Unix()}),
+			"for too long":               key.assertion(w, client, map[string]any{"exp": w.clock.Now().Add(24 * time.Hour).Unix()}),
 			"without an id":              key.assertion(w, client, map[string]any{"jti": nil}),
 			"no assertion":               bare,
 			"a secret":                   byPost,
@@ -404,7 +404,7 @@ func TestAttackClientAssertion(t *testing.T) {
 		if events := w.events(audit.ClientAuthFailed); len(events) != 14 || events[0].Detail == "" || events[0].Actor != "" {
 			t.Errorf("recorded %d failures, want 14 by nobody in particular: %+v", len(events), events)
 		}
-		w.ok(w.db.DisableClient(w.ctx(), client.ID, w.clock.now()))
+		w.ok(w.db.DisableClient(w.ctx(), client.ID, w.clock.Now()))
 		if err := w.believed(w.server, key.assertion(w, client, nil)); !errors.Is(err, oauth.InvalidClient) {
 			t.Errorf("disabled: error %v, want invalid_client", err)
 		}

@@ -38,10 +38,10 @@ func TestIntrospectionOfARefreshToken(t *testing.T) {
 	w := onSQLite(t)
 	api := w.resourceServer(issuer)
 	first := w.mustConnect(w.app, w.red)
-	w.clock.advance(time.Hour)
+	w.clock.Advance(time.Hour)
 	second := w.mustRefresh(w.app, first.RefreshToken)
 	i := w.introspect(w.app, second.RefreshToken)
-	if !i.Active || i.TokenType != "refresh_token" || i.IssuedAt != w.clock.now().Unix() || i.Expires != w.clock.now().Add(30*day).Unix() || i.Subject != string(w.ada.ID) || i.Team != "red" {
+	if !i.Active || i.TokenType != "refresh_token" || i.IssuedAt != w.clock.Now().Unix() || i.Expires != w.clock.Now().Add(30*day).Unix() || i.Subject != string(w.ada.ID) || i.Team != "red" {
 		t.Errorf("the current one: %+v", i)
 	}
 	for name, i := range map[string]oauth.Introspection{
@@ -124,13 +124,13 @@ func TestRevocationEndsTheConnection(t *testing.T) {
 			w := onSQLite(t)
 			first := w.mustConnect(w.app, w.red, "scope", "chatbot:read openid")
 			other := w.mustConnect(w.app, w.red)
-			w.clock.advance(time.Minute)
+			w.clock.Advance(time.Minute)
 			second := w.mustRefresh(w.app, first.RefreshToken)
 			text := map[string]string{
 				"access token": second.AccessToken, "refresh token": second.RefreshToken, "used refresh token": first.RefreshToken, "expired access token": first.AccessToken,
 			}[which]
 			if which == "expired access token" {
-				w.clock.advance(time.Hour)
+				w.clock.Advance(time.Hour)
 			}
 			for range 2 {
 				w.ok(w.server.Revoke(w.ctx(), w.app.asks(text)))
@@ -192,7 +192,7 @@ func TestUserInfoNeedsOpenID(t *testing.T) {
 		}
 	}
 	got := w.mustConnect(w.app, w.red, "scope", "openid")
-	w.clock.advance(time.Hour)
+	w.clock.Advance(time.Hour)
 	_, err := w.server.UserInfo(w.ctx(), got.AccessToken, "")
 	wantCode(t, err, oauth.InvalidToken)
 }

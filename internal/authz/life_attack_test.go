@@ -25,7 +25,7 @@ func TestAttackRevokedTokenWithinTheLeewayOfItsExpiry(t *testing.T) {
 		w.ok(w.server.Revoke(w.ctx(), machine.asks(single.AccessToken)))
 		w.ok(w.db.RevokeGrant(w.ctx(), authz.GrantID(w.claims(grant.AccessToken)["grant_id"].(string))))
 
-		w.clock.advance(time.Hour + token.ClockLeeway - 2*time.Second)
+		w.clock.Advance(time.Hour + token.ClockLeeway - 2*time.Second)
 		said, _ := w.ended(w.server)
 		if len(said.Families) != 2 || len(said.Grants) != 1 || !slices.Equal(said.Tokens, []string{w.jti(single.AccessToken)}) {
 			t.Errorf("shortly after the tokens' expiry the list says %+v, want all of what was ended", said)
@@ -36,7 +36,7 @@ func TestAttackRevokedTokenWithinTheLeewayOfItsExpiry(t *testing.T) {
 // The clocks of two servers differ. A machine token by the faster server is dead when the slower server ends its client,
 // although its iat is later than the end, and it stays dead when the client comes back.
 func TestAttackMachineTokenOutlivesItsEndWhenClocksDiffer(t *testing.T) {
-	disable := func(w *world, m app) error { return w.db.DisableClient(w.ctx(), m.ID, w.clock.now()) }
+	disable := func(w *world, m app) error { return w.db.DisableClient(w.ctx(), m.ID, w.clock.Now()) }
 	enable := func(w *world, m app) error { return w.db.EnableClient(w.ctx(), m.ID) }
 	for name, tt := range map[string]struct{ end, restore func(w *world, m app) error }{
 		"disabled": {disable, enable},
@@ -57,7 +57,7 @@ func TestAttackMachineTokenOutlivesItsEndWhenClocksDiffer(t *testing.T) {
 		},
 		"disabled by the faster server, enabled, and disabled by the slower one": {
 			func(w *world, m app) error {
-				w.ok(w.db.DisableClient(w.ctx(), m.ID, w.clock.now().Add(3*time.Second)))
+				w.ok(w.db.DisableClient(w.ctx(), m.ID, w.clock.Now().Add(3*time.Second)))
 				w.ok(enable(w, m))
 				return disable(w, m)
 			},
@@ -67,7 +67,7 @@ func TestAttackMachineTokenOutlivesItsEndWhenClocksDiffer(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			onBoth(t, func(t *testing.T, w *world) {
 				machine, api := w.machine(), w.resourceServer(issuer)
-				_, _, faster := w.processAt(func() time.Time { return w.clock.now().Add(3 * time.Second) })
+				_, _, faster := w.processAt(func() time.Time { return w.clock.Now().Add(3 * time.Second) })
 				got, err := w.exchange(faster, form(machine, "", "grant_type", "client_credentials"))
 				w.ok(err)
 				w.wantLive(api, got.AccessToken, true)
@@ -118,8 +118,8 @@ func TestAttackBurntCodesPileUp(t *testing.T) {
 	wantCode(t, err, oauth.InvalidGrant)
 	_, err = w.redeem(w.app, code)
 	wantCode(t, err, oauth.InvalidGrant)
-	w.clock.advance(time.Minute + token.ClockLeeway)
-	_, err = w.db.Prune(w.ctx(), w.clock.now(), 100)
+	w.clock.Advance(time.Minute + token.ClockLeeway)
+	_, err = w.db.Prune(w.ctx(), w.clock.Now(), 100)
 	w.ok(err)
 	w.wantFamily(code, "none")
 	_, err = w.redeem(w.app, code)
@@ -156,13 +156,13 @@ func TestAttackEndedConnectionsPileUp(t *testing.T) {
 		w.ok(w.server.Revoke(w.ctx(), w.app.asks(w.mustRedeem(w.app, code).RefreshToken)))
 		prune := func() {
 			t.Helper()
-			_, err := w.db.Prune(w.ctx(), w.clock.now(), 100)
+			_, err := w.db.Prune(w.ctx(), w.clock.Now(), 100)
 			w.ok(err)
 		}
-		w.clock.advance(time.Hour + time.Minute)
+		w.clock.Advance(time.Hour + time.Minute)
 		prune()
 		w.wantFamily(code, "ended")
-		w.clock.advance(time.Hour)
+		w.clock.Advance(time.Hour)
 		prune()
 		w.wantFamily(code, "none")
 	})
@@ -184,9 +184,9 @@ func TestAttackAssertionReplayedWhereTheClockIsBehind(t *testing.T) {
 	w := onSQLite(t)
 	key := newSigner(t, "k1")
 	client := w.register(client.Registration{Name: "K", RedirectURIs: []string{callback}, JWKS: key.jwks(t)})
-	used := key.assertion(w, client, map[string]any{"exp": w.clock.now().Add(time.Minute).Unix()})
+	used := key.assertion(w, client, map[string]any{"exp": w.clock.Now().Add(time.Minute).Unix()})
 	w.ok(w.believed(w.server, used))
-	_, err := w.db.Prune(w.ctx(), w.clock.now().Add(time.Minute+30*time.Second), 100) // by the server that is ahead
+	_, err := w.db.Prune(w.ctx(), w.clock.Now().Add(time.Minute+30*time.Second), 100) // by the server that is ahead
 	w.ok(err)
 	if err := w.believed(w.server, used); err == nil {
 		t.Error("the assertion works twice")

@@ -33,7 +33,7 @@ func TestMachineTokenIsForTheClientInItsTeam(t *testing.T) {
 		t.Errorf("jti %q, want m. and something random", jti)
 	}
 	delete(claims, "jti")
-	now := float64(w.clock.now().Unix())
+	now := float64(w.clock.Now().Unix())
 	want := map[string]any{
 		"iss": issuer, "aud": issuer, "sub": string(machine.ID), "client_id": string(machine.ID), "scope": "chatbot:read session:read session:write",
 		"iat": now, "exp": now + 3600, "team": "red", "team_id": string(w.red.ID),
@@ -101,9 +101,9 @@ func TestStatementsOfAMachineToken(t *testing.T) {
 func TestMachineTokenDiesWithItsReason(t *testing.T) {
 	tests := map[string]func(w *world, machine app, accessToken string) error{
 		"revoked":         func(w *world, m app, text string) error { return w.server.Revoke(w.ctx(), m.asks(text)) },
-		"client disabled": func(w *world, m app, _ string) error { return w.db.DisableClient(w.ctx(), m.ID, w.clock.now()) },
+		"client disabled": func(w *world, m app, _ string) error { return w.db.DisableClient(w.ctx(), m.ID, w.clock.Now()) },
 		"client disabled and enabled": func(w *world, m app, _ string) error {
-			w.ok(w.db.DisableClient(w.ctx(), m.ID, w.clock.now()))
+			w.ok(w.db.DisableClient(w.ctx(), m.ID, w.clock.Now()))
 			return w.db.EnableClient(w.ctx(), m.ID)
 		},
 		"client removed": func(w *world, m app, _ string) error { return w.db.RemoveClient(w.ctx(), m.ID) },
@@ -114,7 +114,7 @@ func TestMachineTokenDiesWithItsReason(t *testing.T) {
 		"blocked": func(w *world, m app, _ string) error {
 			return w.govern.Block(w.ctx(), team.CommandLine, w.red.ID, m.ID, "no")
 		},
-		"expired": func(w *world, _ app, _ string) error { w.clock.advance(time.Hour); return nil },
+		"expired": func(w *world, _ app, _ string) error { w.clock.Advance(time.Hour); return nil },
 	}
 	for name, end := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -151,7 +151,7 @@ func TestRevokedMachineTokenCostsOneRow(t *testing.T) {
 	if i := w.introspect(machine, other.AccessToken); !i.Active {
 		t.Error("another client revoked the token")
 	}
-	w.clock.advance(time.Hour)
+	w.clock.Advance(time.Hour)
 	w.ok(w.server.Revoke(w.ctx(), machine.asks(other.AccessToken)))
 	if n := w.count("SELECT COUNT(*) FROM gh_endings"); n != 1 {
 		t.Errorf("an expired token was revoked: %d rows, want 1", n)

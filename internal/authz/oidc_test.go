@@ -40,11 +40,11 @@ func TestIDTokenSaysWhoSignedIn(t *testing.T) {
 	es256 := w.register(client.Registration{Name: "ES", RedirectURIs: []string{callback}, IDTokenAlgorithm: "ES256"})
 	for client, algorithm := range map[*app]jose.SignatureAlgorithm{&w.app: jose.RS256, &es256: jose.ES256} {
 		code := w.connect(*client, w.red, "scope", "openid profile email", "nonce", "n-0S6")
-		signedIn := w.clock.now()
-		w.clock.advance(5 * time.Second)
+		signedIn := w.clock.Now()
+		w.clock.Advance(5 * time.Second)
 		got := w.mustRedeem(*client, code)
 		_, claims := w.verified(got.IDToken, algorithm)
-		now := w.clock.now().Unix()
+		now := w.clock.Now().Unix()
 		want := map[string]any{
 			"iss": issuer, "sub": string(w.ada.ID), "aud": string(client.ID), "iat": float64(now), "exp": float64(now + 3600), "auth_time": float64(signedIn.Unix()),
 			"nonce": "n-0S6", "acr": "pwd", "amr": []any{"pwd"}, "at_hash": token.HalfHash(got.AccessToken), "sid": w.session(w.ada).SID(),
@@ -71,7 +71,7 @@ func TestIDTokenOnlyWithOpenID(t *testing.T) {
 
 func TestServerChoosesTheIDTokenAlgorithm(t *testing.T) {
 	w := onSQLite(t)
-	server := authz.New(storetest.Stores(w.db), w.keys, w.clock.now, authz.Options{Issuer: issuer, Catalogue: catalogue, IDTokenAlgorithm: "ES256"})
+	server := authz.New(storetest.Stores(w.db), w.keys, w.clock.Now, authz.Options{Issuer: issuer, Catalogue: catalogue, IDTokenAlgorithm: "ES256"})
 	got, err := w.exchange(server, form(w.app, w.connect(w.app, w.red, "scope", "openid")))
 	w.ok(err)
 	w.verified(got.IDToken, jose.ES256)
@@ -99,7 +99,7 @@ func TestIdentityIsAskedForInWords(t *testing.T) {
 func TestHintAtAnotherPerson(t *testing.T) {
 	w := onSQLite(t)
 	hint := w.mustConnect(w.app, w.blue, "scope", "openid").IDToken
-	w.clock.advance(48 * time.Hour) // a hint may have expired
+	w.clock.Advance(48 * time.Hour) // a hint may have expired
 	request := w.begin(params(w.app, "scope", "openid", "team", "blue", "id_token_hint", hint))
 	if request.IDTokenHint != "" {
 		t.Error("the hint travels on, although it has been understood")
@@ -164,7 +164,7 @@ func TestSignOutRequest(t *testing.T) {
 	client := w.register(client.Registration{Name: "C", RedirectURIs: []string{callback}, PostLogoutRedirectURIs: []string{after}})
 	hint := w.mustConnect(client, w.red, "scope", "openid").IDToken
 	ada, bob := w.session(w.ada), w.session(w.bob)
-	w.clock.advance(24 * time.Hour)
+	w.clock.Advance(24 * time.Hour)
 
 	got, err := w.server.BeginSignOut(w.ctx(), signOut("id_token_hint", hint, "post_logout_redirect_uri", after, "state", "a&b"), ada)
 	w.ok(err)
@@ -202,7 +202,7 @@ func TestAttackOpenRedirectionAfterSignOut(t *testing.T) {
 	leaver := w.register(client.Registration{Name: "C", RedirectURIs: []string{callback}, PostLogoutRedirectURIs: []string{after}})
 	got := w.mustConnect(leaver, w.red, "scope", "openid")
 	disabled := w.register(client.Registration{Name: "D", RedirectURIs: []string{callback}, PostLogoutRedirectURIs: []string{after}})
-	w.ok(w.db.DisableClient(w.ctx(), disabled.ID, w.clock.now()))
+	w.ok(w.db.DisableClient(w.ctx(), disabled.ID, w.clock.Now()))
 	for name, p := range map[string]oauth.Params{
 		"a disabled client's":     signOut("client_id", string(disabled.ID), "post_logout_redirect_uri", after),
 		"unregistered":            signOut("client_id", string(leaver.ID), "post_logout_redirect_uri", "https://evil.example/"),
@@ -230,7 +230,7 @@ func TestLogoutTokenTellsTheClient(t *testing.T) {
 	text, to, err := w.server.LogoutToken(w.ctx(), notice)
 	w.ok(err)
 	header, claims := w.verified(text, jose.RS256)
-	now := float64(w.clock.now().Unix())
+	now := float64(w.clock.Now().Unix())
 	want := map[string]any{
 		"iss": issuer, "aud": string(listener.ID), "sub": string(w.ada.ID), "sid": "sid", "iat": now, "exp": now + 120, "jti": "n1",
 		"events": map[string]any{"http://schemas.openid.net/event/backchannel-logout": map[string]any{}},

@@ -20,7 +20,7 @@ func TestAttackRefreshTokenReplay(t *testing.T) {
 	onBoth(t, func(t *testing.T, w *world) {
 		first := w.mustConnect(w.app, w.red, "scope", "chatbot:read openid")
 		second := w.mustRefresh(w.app, first.RefreshToken)
-		w.clock.advance(10*time.Second + time.Millisecond)
+		w.clock.Advance(10*time.Second + time.Millisecond)
 		_, err := w.refresh(w.app, first.RefreshToken)
 		wantCode(t, err, oauth.InvalidGrant)
 		if !errors.Is(err, authz.ErrReused) {
@@ -57,7 +57,7 @@ func TestAttackReplayBehindAnotherMistake(t *testing.T) {
 		w := onSQLite(t)
 		first := w.mustConnect(w.app, w.red)
 		w.mustRefresh(w.app, first.RefreshToken)
-		w.clock.advance(time.Minute)
+		w.clock.Advance(time.Minute)
 		_, err := w.refresh(w.app, first.RefreshToken, changes...)
 		wantCode(t, err, oauth.InvalidGrant)
 		w.wantConnection(first.RefreshToken, "ended")
@@ -69,7 +69,7 @@ func TestAttackRefreshByAnotherClient(t *testing.T) {
 	w := onSQLite(t)
 	first := w.mustConnect(w.app, w.red)
 	second := w.mustRefresh(w.app, first.RefreshToken)
-	w.clock.advance(time.Minute)
+	w.clock.Advance(time.Minute)
 	for name, thief := range map[string]app{"confidential": w.redOnly, "public": w.public} {
 		for _, stolen := range []string{first.RefreshToken, second.RefreshToken} {
 			for _, changes := range [][]string{nil, {"scope", "chatbot:read"}, {"scope", "session:write"}} {
@@ -95,7 +95,7 @@ func TestAttackTellingRefreshTokensApart(t *testing.T) {
 	w := onSQLite(t)
 	used, foreign, dead := w.mustConnect(w.app, w.red).RefreshToken, w.mustConnect(w.public, w.red).RefreshToken, w.mustConnect(w.app, w.blue).RefreshToken
 	w.mustRefresh(w.app, used)
-	w.clock.advance(time.Minute)
+	w.clock.Advance(time.Minute)
 	w.ok(w.directory.RemoveMember(w.ctx(), team.CommandLine, "blue", w.ada.Email))
 	opened, err := w.keys.OpenRefreshToken(used)
 	w.ok(err)
@@ -140,9 +140,9 @@ func TestAttackConnectionOutlivesItsReason(t *testing.T) {
 			_, err = w.directory.EnableUser(w.ctx(), team.CommandLine, w.ada.Email)
 			return err
 		}, oauth.InvalidGrant},
-		"client disabled": {func(w *world) error { return w.db.DisableClient(w.ctx(), w.app.ID, w.clock.now()) }, authn},
+		"client disabled": {func(w *world) error { return w.db.DisableClient(w.ctx(), w.app.ID, w.clock.Now()) }, authn},
 		"client disabled and enabled": {func(w *world) error {
-			w.ok(w.db.DisableClient(w.ctx(), w.app.ID, w.clock.now()))
+			w.ok(w.db.DisableClient(w.ctx(), w.app.ID, w.clock.Now()))
 			return w.db.EnableClient(w.ctx(), w.app.ID)
 		}, oauth.InvalidGrant},
 		"client removed":           {func(w *world) error { return w.db.RemoveClient(w.ctx(), w.app.ID) }, authn},
@@ -207,7 +207,7 @@ func TestAttackCodeReplayEndsTheRefreshTokens(t *testing.T) {
 		w := onSQLite(t)
 		code := w.connect(w.app, w.red)
 		got := w.mustRedeem(w.app, code)
-		w.clock.advance(later)
+		w.clock.Advance(later)
 		_, err := w.redeem(w.app, code)
 		wantCode(t, err, oauth.InvalidGrant)
 		_, err = w.refresh(w.app, got.RefreshToken)
@@ -222,7 +222,7 @@ func TestAttackCodeReplayEndsTheRefreshTokens(t *testing.T) {
 func TestLateCodeIsNoReplay(t *testing.T) {
 	w := onSQLite(t)
 	code := w.connect(w.app, w.red)
-	w.clock.advance(2 * time.Minute)
+	w.clock.Advance(2 * time.Minute)
 	_, err := w.redeem(w.app, code)
 	wantCode(t, err, oauth.InvalidGrant)
 	if replays, refusals := w.events(audit.CodeReplayed), w.events(audit.CodeRefused); len(replays) != 0 || len(refusals) != 1 {
@@ -244,7 +244,7 @@ func TestAttackStolenBoundRefreshToken(t *testing.T) {
 	}
 	second, err := refresh(first.RefreshToken, "key of the client")
 	w.ok(err)
-	w.clock.advance(time.Minute)
+	w.clock.Advance(time.Minute)
 	_, err = refresh(first.RefreshToken, "key of the thief") // not even a replay: without the key it is no one's
 	wantCode(t, err, oauth.InvalidGrant)
 	w.wantConnection(first.RefreshToken, "live")

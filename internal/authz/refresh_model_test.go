@@ -40,12 +40,12 @@ func (m *connectionModel) newConnection() {
 	m.issued(got)
 }
 
-func (m *connectionModel) now() time.Time { return m.w.clock.now().Truncate(time.Millisecond) }
+func (m *connectionModel) now() time.Time { return m.w.clock.Now().Truncate(time.Millisecond) }
 
 func (m *connectionModel) alive() bool { return !m.ended && m.member && m.now().Before(m.expires) }
 
 func (m *connectionModel) issued(got oauth.TokenResponse) {
-	m.access, m.accessEnd = got.AccessToken, m.w.clock.now().Add(time.Duration(got.ExpiresIn)*time.Second)
+	m.access, m.accessEnd = got.AccessToken, m.w.clock.Now().Add(time.Duration(got.ExpiresIn)*time.Second)
 }
 
 // refresh presents a generation, and checks the answer against what the model says.
@@ -94,7 +94,7 @@ func (m *connectionModel) check(t *rapid.T) {
 	if got := m.w.introspect(m.w.app, newest).Active; got != m.alive() {
 		t.Fatalf("the newest refresh token is active: %v, want %v", got, m.alive())
 	}
-	want := m.alive() && m.w.clock.now().Before(m.accessEnd.Truncate(time.Second))
+	want := m.alive() && m.w.clock.Now().Before(m.accessEnd.Truncate(time.Second))
 	if got := m.w.introspect(m.w.app, m.access).Active; got != want {
 		t.Fatalf("the newest access token is active: %v, want %v", got, want)
 	}
@@ -122,9 +122,9 @@ func TestRefreshFollowsTheModel(t *testing.T) {
 					wantRefused(t, err)
 				}
 			},
-			"a moment passes": func(*rapid.T) { w.clock.advance(4 * time.Second) },
-			"time passes":     func(*rapid.T) { w.clock.advance(11 * time.Second) },
-			"a week passes":   func(*rapid.T) { w.clock.advance(7*day + 1234*time.Millisecond) },
+			"a moment passes": func(*rapid.T) { w.clock.Advance(4 * time.Second) },
+			"time passes":     func(*rapid.T) { w.clock.Advance(11 * time.Second) },
+			"a week passes":   func(*rapid.T) { w.clock.Advance(7*day + 1234*time.Millisecond) },
 			"revoke": func(t *rapid.T) {
 				if rapid.IntRange(0, 3).Draw(t, "one in four") == 0 {
 					w.ok(w.server.Revoke(w.ctx(), w.app.asks(m.tokens[rapid.IntRange(0, len(m.tokens)-1).Draw(t, "generation")])))

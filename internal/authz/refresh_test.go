@@ -20,7 +20,7 @@ func TestRefreshRotatesAndKeepsTheTeam(t *testing.T) {
 	w := onSQLite(t)
 	first := w.mustConnect(w.app, w.red)
 	w.connect(w.app, w.blue) // another connection of the same person does not matter
-	w.clock.advance(time.Hour)
+	w.clock.Advance(time.Hour)
 	second := w.mustRefresh(w.app, first.RefreshToken)
 	if second.RefreshToken == first.RefreshToken || second.RefreshToken == "" || second.AccessToken == first.AccessToken {
 		t.Error("the refresh did not make new tokens")
@@ -46,7 +46,7 @@ func TestRefreshRetryWithinTheGraceGetsTheSameSuccessor(t *testing.T) {
 	onBoth(t, func(t *testing.T, w *world) {
 		first := w.mustConnect(w.app, w.red)
 		successor := w.mustRefresh(w.app, first.RefreshToken)
-		w.clock.advance(10 * time.Second)
+		w.clock.Advance(10 * time.Second)
 		retries := w.statements.during(func() {
 			for range 3 {
 				again := w.mustRefresh(w.app, first.RefreshToken)
@@ -84,10 +84,10 @@ func TestRefreshTokenExpiresWhenItIsNotUsed(t *testing.T) {
 	w := onSQLite(t)
 	token := w.mustConnect(w.app, w.red).RefreshToken
 	for range 3 {
-		w.clock.advance(30*day - time.Second)
+		w.clock.Advance(30*day - time.Second)
 		token = w.mustRefresh(w.app, token).RefreshToken
 	}
-	w.clock.advance(30 * day)
+	w.clock.Advance(30 * day)
 	_, err := w.refresh(w.app, token)
 	wantCode(t, err, oauth.InvalidGrant)
 }
@@ -96,17 +96,17 @@ func TestRefreshTokenExpiresWhenItIsNotUsed(t *testing.T) {
 func TestConnectionEndsAYearAfterConsent(t *testing.T) {
 	w := onSQLite(t)
 	token := w.mustConnect(w.app, w.red).RefreshToken
-	began := w.clock.now()
-	for w.clock.now().Sub(began) < 340*day {
-		w.clock.advance(20 * day)
+	began := w.clock.Now()
+	for w.clock.Now().Sub(began) < 340*day {
+		w.clock.Advance(20 * day)
 		token = w.mustRefresh(w.app, token).RefreshToken
 	}
-	w.clock.advance(365*day - 30*time.Minute - w.clock.now().Sub(began))
+	w.clock.Advance(365*day - 30*time.Minute - w.clock.Now().Sub(began))
 	last := w.mustRefresh(w.app, token)
 	if last.ExpiresIn != 30*60 {
 		t.Errorf("half an hour before its end, the connection gives a token for %d seconds", last.ExpiresIn)
 	}
-	w.clock.advance(30 * time.Minute)
+	w.clock.Advance(30 * time.Minute)
 	_, err := w.refresh(w.app, last.RefreshToken)
 	wantCode(t, err, oauth.InvalidGrant)
 	w.wantLive(w.app, last.AccessToken, false)
@@ -114,19 +114,19 @@ func TestConnectionEndsAYearAfterConsent(t *testing.T) {
 
 func TestLifetimesAreSettings(t *testing.T) {
 	w := onSQLite(t)
-	server := authz.New(storetest.Stores(w.db), w.keys, w.clock.now, authz.Options{
+	server := authz.New(storetest.Stores(w.db), w.keys, w.clock.Now, authz.Options{
 		Issuer: issuer, Catalogue: catalogue, AccessTokenLifetime: time.Minute,
 		RefreshIdleLifetime: time.Hour, RefreshAbsoluteLifetime: 90 * time.Minute, RefreshGrace: time.Second,
 	})
 	first, err := w.exchange(server, form(w.app, w.connect(w.app, w.red)))
 	w.ok(err)
-	w.clock.advance(time.Hour - time.Millisecond)
+	w.clock.Advance(time.Hour - time.Millisecond)
 	second, err := w.refreshAt(server, w.app, first.RefreshToken)
 	w.ok(err)
-	w.clock.advance(time.Second)
+	w.clock.Advance(time.Second)
 	_, err = w.refreshAt(server, w.app, first.RefreshToken)
 	w.ok(err)
-	w.clock.advance(30 * time.Minute)
+	w.clock.Advance(30 * time.Minute)
 	_, err = w.refreshAt(server, w.app, second.RefreshToken)
 	wantCode(t, err, oauth.InvalidGrant)
 }
@@ -212,7 +212,7 @@ func TestRefreshSaysWhatIsMissing(t *testing.T) {
 func TestRefreshedIDTokenIsAboutTheSameSignIn(t *testing.T) {
 	w := onSQLite(t)
 	first := w.mustConnect(w.app, w.red, "scope", "openid email", "nonce", "n-0S6")
-	w.clock.advance(time.Hour)
+	w.clock.Advance(time.Hour)
 	second := w.mustRefresh(w.app, first.RefreshToken)
 	before, after := w.claims(first.IDToken), w.claims(second.IDToken)
 	if before["nonce"] != "n-0S6" || after["nonce"] != nil {
@@ -246,15 +246,15 @@ func TestManyRefreshesLeaveOneRow(t *testing.T) {
 		t.Fatalf("before: %v, want one family", before)
 	}
 	for range 2000 {
-		w.clock.advance(time.Minute)
+		w.clock.Advance(time.Minute)
 		token = w.mustRefresh(w.app, token).RefreshToken
 	}
 	if diff := cmp.Diff(before, rows()); diff != "" {
 		t.Errorf("rows (-before +after 2000 refreshes):\n%s", diff)
 	}
-	w.clock.advance(366 * day)
+	w.clock.Advance(366 * day)
 	for {
-		n, err := w.db.Prune(w.ctx(), w.clock.now(), 1000)
+		n, err := w.db.Prune(w.ctx(), w.clock.Now(), 1000)
 		w.ok(err)
 		if n == 0 {
 			break

@@ -17,7 +17,7 @@ func TestAttackConnectionsWithoutNumber(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := onSQLite(t)
 			const keep = 5
-			server := authz.New(storetest.Stores(w.db), w.keys, w.clock.now, authz.Options{Issuer: issuer, Catalogue: catalogue, ConnectionsPerGrant: keep})
+			server := authz.New(storetest.Stores(w.db), w.keys, w.clock.Now, authz.Options{Issuer: issuer, Catalogue: catalogue, ConnectionsPerGrant: keep})
 			first := w.mustConnect(w.app, w.red)
 			session := w.session(w.ada)
 			code := func() string {
@@ -32,7 +32,7 @@ func TestAttackConnectionsWithoutNumber(t *testing.T) {
 			// untilTrimmed connects until a redemption has looked for connections that are too many.
 			untilTrimmed := func() {
 				for {
-					w.clock.advance(time.Millisecond)
+					w.clock.Advance(time.Millisecond)
 					next := code()
 					redeem(next)
 					if strings.HasSuffix(w.familyID(next), "A") {
@@ -46,17 +46,17 @@ func TestAttackConnectionsWithoutNumber(t *testing.T) {
 			}
 			untilTrimmed()
 			for range 300 {
-				w.clock.advance(time.Millisecond)
+				w.clock.Advance(time.Millisecond)
 				redeem(code())
 			}
-			w.clock.advance(50 * time.Second)
+			w.clock.Advance(50 * time.Second)
 			untilTrimmed()
 			for _, code := range kept {
 				redeem(code)
 			}
 			untilTrimmed()
-			w.clock.advance(2 * time.Minute)
-			settled := token.OrderedIDsFrom(w.clock.now())
+			w.clock.Advance(2 * time.Minute)
+			settled := token.OrderedIDsFrom(w.clock.Now())
 			for range 3 {
 				untilTrimmed()
 			}

@@ -89,7 +89,7 @@ func rsaKey(t testing.TB, bits int) *rsa.PrivateKey {
 }
 
 func TestClientAssertionOfEachAlgorithm(t *testing.T) {
-	now := newClock().now()
+	now := newClock().Now()
 	r, e := rsaKey(t, 2048), ecKey(t, elliptic.P256())
 	_, d, _ := ed25519.GenerateKey(rand.Reader)
 	set := keySet(t, jose.JSONWebKey{Key: r.Public(), KeyID: "r"}, jose.JSONWebKey{Key: e.Public(), KeyID: "e"}, jose.JSONWebKey{Key: d.Public(), KeyID: "d"})
@@ -145,7 +145,7 @@ func signEd25519(t testing.TB, key ed25519.PrivateKey, claims map[string]any) st
 
 // The caller's list decides, whatever alg the client's key names.
 func TestClientAssertionOfTheAllowedAlgorithms(t *testing.T) {
-	now := newClock().now()
+	now := newClock().Now()
 	r, e := rsaKey(t, 2048), ecKey(t, elliptic.P256())
 	set := keySet(t, jose.JSONWebKey{Key: r.Public(), KeyID: "rs", Algorithm: "RS256"}, jose.JSONWebKey{Key: r.Public(), KeyID: "any"}, jose.JSONWebKey{Key: e.Public(), KeyID: "e"})
 	for _, tt := range []struct {
@@ -167,7 +167,7 @@ func TestClientAssertionOfTheAllowedAlgorithms(t *testing.T) {
 
 // RFC 7523bis, FAPI 2.0: an assertion for anything but the issuer may have been made for a malicious server, which sends it here.
 func TestAudienceOfClientAssertions(t *testing.T) {
-	now := newClock().now()
+	now := newClock().Now()
 	key := ecKey(t, elliptic.P256())
 	set := keySet(t, jose.JSONWebKey{Key: key.Public()})
 	for _, tt := range []struct {
@@ -210,7 +210,7 @@ func TestAudienceOfClientAssertions(t *testing.T) {
 }
 
 func TestClaimsOfClientAssertions(t *testing.T) {
-	now := newClock().now()
+	now := newClock().Now()
 	key := ecKey(t, elliptic.P256())
 	set := keySet(t, jose.JSONWebKey{Key: key.Public()})
 	at := now.Unix()
@@ -265,7 +265,7 @@ func TestClaimsOfClientAssertions(t *testing.T) {
 
 // RFC 8725 §3.1: which keys may have signed is not the assertion's to say.
 func TestKeysOfClientAssertions(t *testing.T) {
-	now := newClock().now()
+	now := newClock().Now()
 	e, p384, weak := ecKey(t, elliptic.P256()), ecKey(t, elliptic.P384()), weakRSAKey(t)
 	good := sign(t, jose.ES256, e, "k", assertionClaims(now))
 	public, _ := e.PublicKey.Bytes()
@@ -323,7 +323,7 @@ func withOwnKey(t *testing.T, key *ecdsa.PrivateKey, now time.Time) string {
 }
 
 func TestClientAssertionCannotBeAltered(t *testing.T) {
-	now := newClock().now()
+	now := newClock().Now()
 	key := ecKey(t, elliptic.P256())
 	set := keySet(t, jose.JSONWebKey{Key: key.Public()})
 	good := sign(t, jose.ES256, key, "", assertionClaims(now))
@@ -350,7 +350,7 @@ func TestClientAssertionCannotBeAltered(t *testing.T) {
 }
 
 func FuzzVerifyClientAssertion(f *testing.F) {
-	now := newClock().now()
+	now := newClock().Now()
 	key := ecKey(f, elliptic.P256())
 	set := keySet(f, jose.JSONWebKey{Key: key.Public(), KeyID: "k"})
 	good := sign(f, jose.ES256, key, "k", assertionClaims(now))
@@ -367,7 +367,7 @@ func FuzzVerifyClientAssertion(f *testing.F) {
 }
 
 func TestAssertionKeyID(t *testing.T) {
-	now := newClock().now()
+	now := newClock().Now()
 	key := ecKey(t, elliptic.P256())
 	good := sign(t, jose.ES256, key, "k", assertionClaims(now))
 	for text, want := range map[string]string{

@@ -35,7 +35,7 @@ func TestSecretHashIsComparedToItsLastCharacter(t *testing.T) {
 func TestSignatureWithAByteTooMany(t *testing.T) {
 	c := newClock()
 	keys := openKeyring(t, openStore(t), token.NewMasterKey(), c)
-	signed, err := keys.SignAccessToken(claims(c.now()))
+	signed, err := keys.SignAccessToken(claims(c.Now()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +64,7 @@ func TestLongestFamilyOfARefreshToken(t *testing.T) {
 }
 
 func TestLongestAssertionAndJTI(t *testing.T) {
-	now := newClock().now()
+	now := newClock().Now()
 	key := ecKey(t, elliptic.P256())
 	set := keySet(t, jose.JSONWebKey{Key: key.Public()})
 	verify := func(change map[string]any, kid string) (length int, err error) {
@@ -102,7 +102,7 @@ func TestLongestAssertionAndJTI(t *testing.T) {
 
 // RFC 7518 §3.3: "A key of size 2048 bits or larger MUST be used with these algorithms."
 func TestShortestRSAKeyOfAnAssertion(t *testing.T) {
-	now := newClock().now()
+	now := newClock().Now()
 	for bits, accepted := range map[int]bool{2047: false, 2048: true} {
 		key := rsaKey(t, bits)
 		_, err := verifyAssertion(sign(t, jose.RS256, key, "k", assertionClaims(now)), keySet(t, jose.JSONWebKey{Key: key.Public(), KeyID: "k"}), now)
@@ -120,11 +120,11 @@ func TestMACKeyLivesAsLongAsOtherKeys(t *testing.T) {
 	if err := keys.Rotate(t.Context(), token.RotationOverlap{Publish: time.Hour, Retire: 2 * time.Hour, Refresh: time.Minute}); err != nil {
 		t.Fatal(err)
 	}
-	c.advance(3*time.Hour - time.Millisecond)
+	c.Advance(3*time.Hour - time.Millisecond)
 	if _, err := keys.OpenRefreshToken(text); err != nil {
 		t.Errorf("just before the end: %v", err)
 	}
-	c.advance(time.Millisecond)
+	c.Advance(time.Millisecond)
 	if _, err := keys.OpenRefreshToken(text); !errors.Is(err, token.ErrNotOurs) {
 		t.Errorf("at the end: got %v, want ErrNotOurs", err)
 	}

@@ -32,7 +32,7 @@ func TestIDToken(t *testing.T) {
 	c := newClock()
 	keys := openKeyring(t, openStore(t), token.NewMasterKey(), c)
 	for _, algorithm := range []jose.SignatureAlgorithm{jose.RS256, jose.ES256} {
-		signed, err := keys.SignIDToken(idClaims(c.now()), string(algorithm))
+		signed, err := keys.SignIDToken(idClaims(c.Now()), string(algorithm))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -52,19 +52,19 @@ func TestIDToken(t *testing.T) {
 		if diff := cmp.Diff(want, string(payload)); diff != "" {
 			t.Errorf("%s: payload (-want +got):\n%s", algorithm, diff)
 		}
-		c.advance(24 * time.Hour)
+		c.Advance(24 * time.Hour)
 		got, err := keys.VerifyIDToken(signed)
 		if err != nil || got.Subject != "u1" || got.Audience != "c1" || got.SessionID != "s1" {
 			t.Errorf("%s: as a hint after a day: %v, %v", algorithm, got, err)
 		}
-		c.advance(-24 * time.Hour)
+		c.Advance(-24 * time.Hour)
 	}
 }
 
 func TestIDTokenHintCannotBeAltered(t *testing.T) {
 	c := newClock()
 	keys := openKeyring(t, openStore(t), token.NewMasterKey(), c)
-	signed, _ := keys.SignIDToken(idClaims(c.now()), "RS256")
+	signed, _ := keys.SignIDToken(idClaims(c.Now()), "RS256")
 	refused := func(altered string) {
 		t.Helper()
 		if got, err := keys.VerifyIDToken(altered); !errors.Is(err, token.ErrNotOurs) || got.Subject != "" {
@@ -76,15 +76,15 @@ func TestIDTokenHintCannotBeAltered(t *testing.T) {
 		refused(signed[:i])
 	}
 	parts := strings.Split(signed, ".")
-	es256, _ := keys.SignIDToken(idClaims(c.now()), "ES256")
+	es256, _ := keys.SignIDToken(idClaims(c.Now()), "ES256")
 	refused(strings.Split(es256, ".")[0] + "." + parts[1] + "." + parts[2])
 	other := openKeyring(t, openStore(t), token.NewMasterKey(), c)
-	foreign, _ := other.SignIDToken(idClaims(c.now()), "RS256")
+	foreign, _ := other.SignIDToken(idClaims(c.Now()), "RS256")
 	refused(foreign)
 }
 
 func TestIDClaimsPrintWithoutNameAndEmail(t *testing.T) {
-	v := idClaims(newClock().now())
+	v := idClaims(newClock().Now())
 	var log strings.Builder
 	slog.New(slog.NewJSONHandler(&log, nil)).Info("x", "v", v)
 	for _, text := range []string{fmt.Sprint(v), fmt.Sprintf("%+v", v), fmt.Sprintf("%#v", v), fmt.Sprintf("%+v", struct{ V token.IDClaims }{v}), log.String()} {
@@ -101,7 +101,7 @@ func BenchmarkSignIDToken(b *testing.B) {
 		b.Run(algorithm, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := keys.SignIDToken(idClaims(c.now()), algorithm); err != nil {
+				if _, err := keys.SignIDToken(idClaims(c.Now()), algorithm); err != nil {
 					b.Fatal(err)
 				}
 			}

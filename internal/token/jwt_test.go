@@ -68,7 +68,7 @@ func TestSignaturesOfRFC7515(t *testing.T) {
 func TestAccessTokenIsVerified(t *testing.T) {
 	c := newClock()
 	keys := openKeyring(t, openStore(t), token.NewMasterKey(), c)
-	want := claims(c.now())
+	want := claims(c.Now())
 	want.Audience, want.Confirmation = token.Audience{"https://a.example", "https://b.example"}, &token.Confirmation{Thumbprint: "k"}
 	signed, err := keys.SignAccessToken(want)
 	if err != nil {
@@ -78,11 +78,11 @@ func TestAccessTokenIsVerified(t *testing.T) {
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Errorf("%v (-want +got):\n%s", err, diff)
 	}
-	c.advance(time.Hour - time.Second)
+	c.Advance(time.Hour - time.Second)
 	if _, err := keys.VerifyAccessToken(signed); err != nil {
 		t.Errorf("a second before it expires: %v", err)
 	}
-	c.advance(time.Second)
+	c.Advance(time.Second)
 	got, err = keys.VerifyAccessToken(signed)
 	if diff := cmp.Diff(want, got); !errors.Is(err, token.ErrExpired) || diff != "" {
 		t.Errorf("when it has expired: got %v, want ErrExpired, and the claims (-want +got):\n%s", err, diff)
@@ -92,7 +92,7 @@ func TestAccessTokenIsVerified(t *testing.T) {
 func TestAccessTokenCannotBeAltered(t *testing.T) {
 	c := newClock()
 	keys := openKeyring(t, openStore(t), token.NewMasterKey(), c)
-	signed, _ := keys.SignAccessToken(claims(c.now()))
+	signed, _ := keys.SignAccessToken(claims(c.Now()))
 	refused := func(altered string) {
 		t.Helper()
 		if got, err := keys.VerifyAccessToken(altered); !errors.Is(err, token.ErrNotOurs) || got.ID != "" {
@@ -126,7 +126,7 @@ func TestAccessTokenCannotBeAltered(t *testing.T) {
 		refused(encode([]byte(header)) + "." + parts[1] + ".")
 	}
 	other := openKeyring(t, openStore(t), token.NewMasterKey(), c)
-	foreign, _ := other.SignAccessToken(claims(c.now()))
+	foreign, _ := other.SignAccessToken(claims(c.Now()))
 	refused(foreign)
 }
 
@@ -134,12 +134,12 @@ func TestAccessTokenCannotBeAltered(t *testing.T) {
 func TestTokensAreOfOneKind(t *testing.T) {
 	c := newClock()
 	keys := openKeyring(t, openStore(t), token.NewMasterKey(), c)
-	access, _ := keys.SignAccessToken(claims(c.now()))
+	access, _ := keys.SignAccessToken(claims(c.Now()))
 	tokens := map[string]string{"access token": access}
 	for _, algorithm := range []string{"RS256", "ES256"} {
 		for name, sign := range map[string]func() (string, error){
-			"ID token":     func() (string, error) { return keys.SignIDToken(idClaims(c.now()), algorithm) },
-			"logout token": func() (string, error) { return keys.SignJWT("logout+jwt", idClaims(c.now()), algorithm) },
+			"ID token":     func() (string, error) { return keys.SignIDToken(idClaims(c.Now()), algorithm) },
+			"logout token": func() (string, error) { return keys.SignJWT("logout+jwt", idClaims(c.Now()), algorithm) },
 		} {
 			signed, err := sign()
 			if err != nil {
@@ -162,26 +162,26 @@ func TestVerificationFollowsTheKeys(t *testing.T) {
 	c, store, master := newClock(), openStore(t), token.NewMasterKey()
 	ahead := newClock()
 	keys, early := openKeyring(t, store, master, c), openKeyring(t, store, master, ahead)
-	long := claims(c.now())
+	long := claims(c.Now())
 	long.Expires += 1 << 30
 	old, _ := keys.SignAccessToken(long)
-	oldID, _ := keys.SignIDToken(idClaims(c.now()), "RS256")
+	oldID, _ := keys.SignIDToken(idClaims(c.Now()), "RS256")
 	if err := keys.Rotate(t.Context(), overlap); err != nil {
 		t.Fatal(err)
 	}
 	if err := early.Reload(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	ahead.advance(overlap.Publish)
+	ahead.Advance(overlap.Publish)
 	next, _ := early.SignAccessToken(long)
 	if _, err := keys.VerifyAccessToken(next); err != nil {
 		t.Errorf("by the next key, from a server whose clock is ahead: %v", err)
 	}
-	c.advance(overlap.Publish + overlap.Retire - time.Millisecond)
+	c.Advance(overlap.Publish + overlap.Retire - time.Millisecond)
 	if _, err := keys.VerifyAccessToken(old); err != nil {
 		t.Errorf("by a retired key: %v", err)
 	}
-	c.advance(time.Millisecond)
+	c.Advance(time.Millisecond)
 	if _, err := keys.VerifyAccessToken(old); !errors.Is(err, token.ErrNotOurs) {
 		t.Errorf("by a dead key: got %v, want ErrNotOurs", err)
 	}
@@ -229,7 +229,7 @@ func TestSignJWT(t *testing.T) {
 func FuzzVerifyAccessToken(f *testing.F) {
 	c := newClock()
 	keys := openKeyring(f, openStore(f), token.NewMasterKey(), c)
-	signed, _ := keys.SignAccessToken(claims(c.now()))
+	signed, _ := keys.SignAccessToken(claims(c.Now()))
 	header, rest, _ := strings.Cut(signed, ".")
 	digest := sha256.Sum256([]byte(signed))
 	for _, seed := range []string{signed, "", "..", header + "..", header + "." + rest + ".", header + ".e30." + base64.RawURLEncoding.EncodeToString(append(digest[:], digest[:]...))} {
@@ -251,7 +251,7 @@ func BenchmarkVerifyAccessToken(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		b.StopTimer()
-		signed, err := keys.SignAccessToken(claims(c.now()))
+		signed, err := keys.SignAccessToken(claims(c.Now()))
 		b.StartTimer()
 		if err == nil {
 			_, err = keys.VerifyAccessToken(signed)

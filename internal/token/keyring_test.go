@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/internal/testkit"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 	"github.com/go-jose/go-jose/v4"
 	"github.com/google/go-cmp/cmp"
@@ -27,7 +28,7 @@ func claims(at time.Time) token.AccessClaims {
 func TestAccessToken(t *testing.T) {
 	c := newClock()
 	keys := openKeyring(t, openStore(t), token.NewMasterKey(), c)
-	signed, err := keys.SignAccessToken(claims(c.now()))
+	signed, err := keys.SignAccessToken(claims(c.Now()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,7 +98,7 @@ func TestJWKSHasPublicHalvesOnly(t *testing.T) {
 func TestKeysSurviveReopening(t *testing.T) {
 	c, store, master := newClock(), openStore(t), token.NewMasterKey()
 	first := openKeyring(t, store, master, c)
-	sealed, _ := first.Seal(forTest, pending{"s", "c"}, c.now().Add(time.Minute))
+	sealed, _ := first.Seal(forTest, pending{"s", "c"}, c.Now().Add(time.Minute))
 	second := openKeyring(t, store, master, c)
 	var v pending
 	if err := second.Open(forTest, sealed, &v); err != nil {
@@ -112,7 +113,7 @@ func TestKeysSurviveReopening(t *testing.T) {
 func TestMissingKeysAreAddedToAnExistingDatabase(t *testing.T) {
 	c, master := newClock(), token.NewMasterKey()
 	full := openStore(t)
-	signed, _ := openKeyring(t, full, master, c).SignAccessToken(claims(c.now()))
+	signed, _ := openKeyring(t, full, master, c).SignAccessToken(claims(c.Now()))
 	stored, err := full.Keys(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -140,10 +141,10 @@ func TestMissingKeysAreAddedToAnExistingDatabase(t *testing.T) {
 func TestWrongMasterKey(t *testing.T) {
 	c, store := newClock(), openStore(t)
 	openKeyring(t, store, token.NewMasterKey(), c)
-	if _, err := token.OpenKeyring(t.Context(), store, token.NewMasterKey(), c.now); !errors.Is(err, token.ErrWrongMasterKey) {
+	if _, err := token.OpenKeyring(t.Context(), store, token.NewMasterKey(), c.Now); !errors.Is(err, token.ErrWrongMasterKey) {
 		t.Errorf("got %v, want ErrWrongMasterKey", err)
 	}
-	if _, err := token.OpenKeyring(t.Context(), openStore(t), token.MasterKey{}, c.now); err == nil {
+	if _, err := token.OpenKeyring(t.Context(), openStore(t), token.MasterKey{}, c.Now); err == nil {
 		t.Error("a keyring opens without a master key")
 	}
 }
@@ -169,7 +170,7 @@ func TestStoredKeyCannotBePassedOffAsAnother(t *testing.T) {
 		if err := other.AddKeys(t.Context(), []token.StoredKey{altered}); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := token.OpenKeyring(t.Context(), other, master, c.now); !errors.Is(err, token.ErrWrongMasterKey) {
+		if _, err := token.OpenKeyring(t.Context(), other, master, c.Now); !errors.Is(err, token.ErrWrongMasterKey) {
 			t.Errorf("%s altered: got %v, want ErrWrongMasterKey", name, err)
 		}
 	}
@@ -182,7 +183,7 @@ func TestServersStartingAtOnceAgreeOnTheKeys(t *testing.T) {
 	for i := range rings {
 		group.Go(func() {
 			var err error
-			if rings[i], err = token.OpenKeyring(t.Context(), store, master, c.now); err != nil {
+			if rings[i], err = token.OpenKeyring(t.Context(), store, master, c.Now); err != nil {
 				t.Error(err)
 			}
 		})
@@ -205,9 +206,9 @@ func TestRotationTimeline(t *testing.T) {
 	c := newClock()
 	keys := openKeyring(t, openStore(t), token.NewMasterKey(), c)
 	old := publishedKIDs(t, keys)[0]
-	sealedBefore, _ := keys.Seal(forTest, pending{"s", "c"}, c.now().Add(24*time.Hour))
+	sealedBefore, _ := keys.Seal(forTest, pending{"s", "c"}, c.Now().Add(24*time.Hour))
 	_, etagBefore := keys.JWKS()
-	c.advance(time.Second)
+	c.Advance(time.Second)
 	if err := keys.Rotate(t.Context(), overlap); err != nil {
 		t.Fatal(err)
 	}
@@ -230,7 +231,7 @@ func TestRotationTimeline(t *testing.T) {
 		{"just before the old one is dead", 2*time.Hour - time.Millisecond, next, []string{old, next}, "retired", "current", true},
 		{"when the old one is dead", time.Millisecond, next, []string{next}, "dead", "current", false},
 	} {
-		c.advance(step.wait)
+		c.Advance(step.wait)
 		if got := signingKID(t, keys, c); got != step.signs {
 			t.Errorf("%s: %s signs, want %s", step.name, got, step.signs)
 		}
@@ -260,7 +261,7 @@ func TestRotationInAHurryOvertakesAWaitingKey(t *testing.T) {
 	}
 	published := publishedKIDs(t, keys)
 	for _, wait := range []time.Duration{0, time.Hour, time.Hour} {
-		c.advance(wait)
+		c.Advance(wait)
 		if got := signingKID(t, keys, c); got != published[2] {
 			t.Errorf("%v later %s signs, want the newest, %s", wait, got, published[2])
 		}
@@ -312,7 +313,7 @@ func BenchmarkSignAccessToken(b *testing.B) {
 	keys := openKeyring(b, openStore(b), token.NewMasterKey(), c)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := keys.SignAccessToken(claims(c.now())); err != nil {
+		if _, err := keys.SignAccessToken(claims(c.Now())); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -341,9 +342,9 @@ func publishedKIDs(t *testing.T, keys *token.Keyring) []string {
 	return kids["ES256"]
 }
 
-func signingKID(t *testing.T, keys *token.Keyring, c *clock) string {
+func signingKID(t *testing.T, keys *token.Keyring, c *testkit.Clock) string {
 	t.Helper()
-	signed, err := keys.SignAccessToken(claims(c.now()))
+	signed, err := keys.SignAccessToken(claims(c.Now()))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -117,7 +117,7 @@ func TestRefreshTokensOutliveRotation(t *testing.T) {
 		{"just before the end", overlap.Refresh - overlap.Retire - time.Millisecond, true, true},
 		{"at the end", time.Millisecond, true, false},
 	} {
-		c.advance(step.wait)
+		c.Advance(step.wait)
 		got, err := keys.OpenRefreshToken(text)
 		if step.accepted && (err != nil || got != first) || !step.accepted && !errors.Is(err, token.ErrNotOurs) {
 			t.Errorf("%s: got %+v, %v, want acceptance: %v", step.name, got, err, step.accepted)
@@ -139,7 +139,7 @@ func TestMACKeysNeverDieUnlessToldWhen(t *testing.T) {
 	if err := keys.Rotate(t.Context(), token.RotationOverlap{Publish: time.Hour, Retire: time.Hour}); err != nil {
 		t.Fatal(err)
 	}
-	c.advance(100 * 365 * 24 * time.Hour)
+	c.Advance(100 * 365 * 24 * time.Hour)
 	if _, err := keys.OpenRefreshToken(text); err != nil {
 		t.Error(err)
 	}

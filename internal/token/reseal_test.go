@@ -5,20 +5,21 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/internal/testkit"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 )
 
 // issued is one of everything that a keyring makes.
 type issued struct{ access, id, refresh, sealed string }
 
-func issue(t *testing.T, keys *token.Keyring, c *clock) issued {
+func issue(t *testing.T, keys *token.Keyring, c *testkit.Clock) issued {
 	t.Helper()
 	var i issued
 	var err [4]error
-	i.access, err[0] = keys.SignAccessToken(claims(c.now()))
-	i.id, err[1] = keys.SignIDToken(idClaims(c.now()), "RS256")
+	i.access, err[0] = keys.SignAccessToken(claims(c.Now()))
+	i.id, err[1] = keys.SignIDToken(idClaims(c.Now()), "RS256")
 	i.refresh, err[2] = keys.RefreshToken(token.RefreshToken{Family: "F", Generation: 3})
-	i.sealed, err[3] = keys.Seal(forTest, pending{"s", "c"}, c.now().Add(time.Hour))
+	i.sealed, err[3] = keys.Seal(forTest, pending{"s", "c"}, c.Now().Add(time.Hour))
 	if err := errors.Join(err[:]...); err != nil {
 		t.Fatal(err)
 	}
@@ -45,7 +46,7 @@ func TestResealedKeysOpenUnderTheNewMasterKeyOnly(t *testing.T) {
 	if err := command.Reseal(t.Context(), master); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := token.OpenKeyring(t.Context(), store, old, c.now); !errors.Is(err, token.ErrWrongMasterKey) {
+	if _, err := token.OpenKeyring(t.Context(), store, old, c.Now); !errors.Is(err, token.ErrWrongMasterKey) {
 		t.Errorf("under the old master key: got %v, want ErrWrongMasterKey", err)
 	}
 	restarted := openKeyring(t, store, master, c)

@@ -25,7 +25,7 @@ func TestTokenIDNamesItsFamily(t *testing.T) {
 		body, _ := keys.JWKS()
 		w.Write(body)
 	})
-	guard, err := resourceserver.New(t.Context(), issuer.URL, resourceserver.Options{Now: c.now})
+	guard, err := resourceserver.New(t.Context(), issuer.URL, resourceserver.Options{Now: c.Now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,7 +40,7 @@ func TestTokenIDNamesItsFamily(t *testing.T) {
 	} {
 		claims := token.AccessClaims{
 			Issuer: issuer.URL, Subject: "u1", Audience: token.Audience{issuer.URL}, ClientID: "c1",
-			IssuedAt: c.now().Unix(), Expires: c.now().Add(time.Hour).Unix(), ID: tt.id, Team: "red", TeamID: "t1",
+			IssuedAt: c.Now().Unix(), Expires: c.Now().Add(time.Hour).Unix(), ID: tt.id, Team: "red", TeamID: "t1",
 		}
 		if claims.Machine() != tt.machine || !tt.machine && claims.Family() != tt.family {
 			t.Errorf("%s: got machine %v and the family %q, want %v and %q", tt.id, claims.Machine(), claims.Family(), tt.machine, tt.family)

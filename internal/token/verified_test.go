@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/internal/testkit"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 )
 
@@ -23,9 +24,9 @@ func (s *forgetful) Keys(ctx context.Context) ([]token.StoredKey, error) {
 }
 
 // seenToken is an access token of an hour that was verified already.
-func seenToken(t testing.TB, keys *token.Keyring, c *clock) string {
+func seenToken(t testing.TB, keys *token.Keyring, c *testkit.Clock) string {
 	t.Helper()
-	signed, err := keys.SignAccessToken(claims(c.now()))
+	signed, err := keys.SignAccessToken(claims(c.Now()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,13 +58,13 @@ func TestSeenAccessTokenIsNotVerifiedAgain(t *testing.T) {
 func TestSeenAccessTokenExpires(t *testing.T) {
 	c := newClock()
 	keys := openKeyring(t, openStore(t), token.NewMasterKey(), c)
-	want := claims(c.now())
+	want := claims(c.Now())
 	signed := seenToken(t, keys, c)
-	c.advance(time.Unix(want.Expires, 0).Sub(c.now()) - time.Second)
+	c.Advance(time.Unix(want.Expires, 0).Sub(c.Now()) - time.Second)
 	if _, err := keys.VerifyAccessToken(signed); err != nil {
 		t.Errorf("in its last second: %v", err)
 	}
-	c.advance(time.Second)
+	c.Advance(time.Second)
 	if got, err := keys.VerifyAccessToken(signed); !errors.Is(err, token.ErrExpired) || got.ID != want.ID {
 		t.Errorf("got %v and the claims of %q, want ErrExpired and those of %q", err, got.ID, want.ID)
 	}
@@ -82,7 +83,7 @@ func TestSeenAccessTokenDiesWithItsKey(t *testing.T) {
 			t.Errorf("seen %s: %v", at, err)
 		}
 	}
-	c.advance(2 * time.Minute)
+	c.Advance(2 * time.Minute)
 	if _, err := keys.VerifyAccessToken(signed); !errors.Is(err, token.ErrNotOurs) {
 		t.Errorf("after its key's end: got %v, want ErrNotOurs", err)
 	}

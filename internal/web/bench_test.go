@@ -10,6 +10,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/internal/store/storetest"
 	"github.com/gatehouse-auth/gatehouse/internal/web"
+	"github.com/gatehouse-auth/gatehouse/internal/web/webtest"
 	"github.com/prometheus/client_golang/prometheus"
 )
 
@@ -17,8 +18,8 @@ import (
 // there already, so that what is counted is the server's.
 type bench struct {
 	*testing.B
-	h       *house
-	browser *browser
+	h       *webtest.House
+	browser *webtest.Browser
 	handler http.Handler
 	answer  sink
 }
@@ -30,14 +31,16 @@ type sink struct {
 	body   []byte
 }
 
-func (s *sink) Header() http.Header         { return s.header }
-func (s *sink) WriteHeader(status int)      { s.status = status }
+func (s *sink) Header() http.Header { return s.header }
+
+func (s *sink) WriteHeader(status int) { s.status = status }
+
 func (s *sink) Write(p []byte) (int, error) { s.body = append(s.body, p...); return len(p), nil }
 
 func newBench(b *testing.B) *bench {
-	h := newHouse(b, storetest.SQLiteURL(b))
-	browser := h.signedIn(ben)
-	parts := h.parts
+	h := webtest.NewHouse(b, storetest.SQLiteURL(b))
+	browser := h.SignedIn(webtest.Ben)
+	parts := h.Parts
 	parts.Log = slog.New(slog.NewJSONHandler(io.Discard, nil))
 	parts.Metrics = prometheus.NewRegistry()
 	return &bench{B: b, h: h, browser: browser, handler: web.New(parts), answer: sink{header: http.Header{}}}
@@ -73,7 +76,7 @@ func (b *bench) get(target string, header http.Header, status int) {
 }
 
 // post measures a form that a client sends.
-func (b *bench) post(target string, client app, form url.Values) {
+func (b *bench) post(target string, client webtest.App, form url.Values) {
 	body, header := form.Encode(), asBasic(client)
 	b.ReportAllocs()
 	for b.Loop() {
@@ -82,31 +85,31 @@ func (b *bench) post(target string, client app, form url.Values) {
 }
 
 // asBasic is the header of a form from a client that authenticates by client_secret_basic.
-func asBasic(client app) http.Header {
-	return http.Header{"Content-Type": {"application/x-www-form-urlencoded"}, "Authorization": {basic(string(client.ID), client.secret)}}
+func asBasic(client webtest.App) http.Header {
+	return http.Header{"Content-Type": {"application/x-www-form-urlencoded"}, "Authorization": {webtest.Basic(string(client.ID), client.Secret)}}
 }
 
 // BenchmarkAuthorize is a request with remembered consent: nothing is asked and nothing written.
 func BenchmarkAuthorize(b *testing.B) {
 	t := newBench(b)
-	t.browser.connect(t.h.insight, t.h.atlas)
-	t.get("/o/authorize/?"+parameters(t.h.insight).Encode(), http.Header{"Cookie": {"gatehouse_session=" + t.browser.sessionOf()}}, http.StatusSeeOther)
+	t.browser.Connect(t.h.Insight, t.h.Atlas)
+	t.get("/o/authorize/?"+webtest.Parameters(t.h.Insight).Encode(), http.Header{"Cookie": {"gatehouse_session=" + t.browser.SessionOf()}}, http.StatusSeeOther)
 }
 
 // BenchmarkToken is the exchange of a code: one insert, one commit, one signature.
 func BenchmarkToken(b *testing.B) {
 	t := newBench(b)
-	t.browser.connect(t.h.insight, t.h.atlas)
-	target, cookie := "/o/authorize/?"+parameters(t.h.insight).Encode(), http.Header{"Cookie": {"gatehouse_session=" + t.browser.sessionOf()}}
-	header := asBasic(t.h.insight)
+	t.browser.Connect(t.h.Insight, t.h.Atlas)
+	target, cookie := "/o/authorize/?"+webtest.Parameters(t.h.Insight).Encode(), http.Header{"Cookie": {"gatehouse_session=" + t.browser.SessionOf()}}
+	header := asBasic(t.h.Insight)
 	b.ReportAllocs()
 	for b.Loop() {
 		b.StopTimer()
 		t.send(http.MethodGet, target, "", cookie, http.StatusSeeOther)
 		location, err := url.Parse(t.answer.header.Get("Location"))
-		t.h.ok(err)
-		form := tokenRequest(t.h.insight, location.Query().Get("code"))
-		body := without(form, "client_id", "client_secret").Encode()
+		t.h.OK(err)
+		form := webtest.TokenRequest(t.h.Insight, location.Query().Get("code"))
+		body := webtest.Without(form, "client_id", "client_secret").Encode()
 		b.StartTimer()
 		t.send(http.MethodPost, "/o/token/", body, header, http.StatusOK)
 	}
@@ -115,21 +118,21 @@ func BenchmarkToken(b *testing.B) {
 // BenchmarkRefresh is one use of a refresh token within the grace: a lookup and a signature, and nothing written.
 func BenchmarkRefresh(b *testing.B) {
 	t := newBench(b)
-	got := t.browser.connection(t.h.insight, t.h.atlas)
-	t.post("/o/token/", t.h.insight, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {got.RefreshToken}})
+	got := t.browser.Connection(t.h.Insight, t.h.Atlas)
+	t.post("/o/token/", t.h.Insight, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {got.RefreshToken}})
 }
 
 // BenchmarkClientCredentials is a token for a machine.
 func BenchmarkClientCredentials(b *testing.B) {
 	t := newBench(b)
-	t.post("/o/token/", t.h.newMachine(), url.Values{"grant_type": {"client_credentials"}})
+	t.post("/o/token/", t.h.NewMachine(), url.Values{"grant_type": {"client_credentials"}})
 }
 
 // BenchmarkIntrospect is an application that asks about its token again and again.
 func BenchmarkIntrospect(b *testing.B) {
 	t := newBench(b)
-	got := t.browser.connection(t.h.insight, t.h.atlas)
-	t.post("/o/introspect/", t.h.insight, url.Values{"token": {got.AccessToken}})
+	got := t.browser.Connection(t.h.Insight, t.h.Atlas)
+	t.post("/o/introspect/", t.h.Insight, url.Values{"token": {got.AccessToken}})
 	if !strings.Contains(string(t.answer.body), `"active":true`) {
 		b.Errorf("got %s", t.answer.body)
 	}
@@ -137,7 +140,7 @@ func BenchmarkIntrospect(b *testing.B) {
 
 func BenchmarkUserInfo(b *testing.B) {
 	t := newBench(b)
-	got := t.browser.connection(t.h.insight, t.h.atlas, "scope", "openid profile email")
+	got := t.browser.Connection(t.h.Insight, t.h.Atlas, "scope", "openid profile email")
 	t.get("/o/userinfo/", http.Header{"Authorization": {"Bearer " + got.AccessToken}}, http.StatusOK)
 }
 

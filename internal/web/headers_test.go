@@ -8,30 +8,31 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/web"
+	"github.com/gatehouse-auth/gatehouse/internal/web/webtest"
 )
 
 // TestNothingSecretIsStoredByCaches. Redirects with codes and answers of the token endpoint are checked in every test that gets one.
 func TestNothingSecretIsStoredByCaches(t *testing.T) {
-	onBoth(t, func(h *house) {
-		b := h.signedIn(ana)
-		refused := h.signedIn(cleo)
-		got := b.connection(h.insight, h.atlas, "scope", "openid")
-		plain := b.connection(h.insight, h.atlas, "scope", "chatbot:read")
-		for name, a := range map[string]*answer{
-			"to sign-in": h.browser().authorize(h.insight), "sign-in": h.browser().authorize(h.insight).follow(), "consent": b.authorize(h.insight),
-			"no team": refused.authorize(h.insight), "signed in": b.signIn(ana, nil), "wrong password": b.signIn(ana, url.Values{"password": {"wrong"}}),
-			"error page": b.authorize(h.insight, "client_id", ""), "home": b.get("/"), "posted": b.post("/o/authorize/", parameters(h.insight)),
-			"signed out": b.post("/logout/", nil), "404": b.get("/nowhere"),
-			"form_post":      b.authorize(h.insight, "response_mode", "form_post", "prompt", "none"),
-			"logout":         b.get("/o/logout/"),
-			"logout, posted": b.post("/o/logout/", pairs("state", "x")),
-			"no token":       b.get("/o/userinfo/"), "userinfo": h.userInfo(got.AccessToken), "no openid": h.userInfo(plain.AccessToken),
-			"introspection": h.call("/o/introspect/", h.insight, "token", got.AccessToken), "inactive": h.call("/o/introspect/", h.insight, "token", "x"),
-			"PAR": h.push(h.insight), "PAR refused": h.push(h.insight, "scope", "no"),
-			"refresh": h.refresh(h.insight, got.RefreshToken), "machine": h.machineToken(h.newMachine()),
-			"revoked": h.call("/o/revoke_token/", h.insight, "token", got.AccessToken), "not revoked": h.call("/o/revoke_token/", h.insight),
+	webtest.OnBoth(t, func(h *webtest.House) {
+		b := h.SignedIn(webtest.Ana)
+		refused := h.SignedIn(webtest.Cleo)
+		got := b.Connection(h.Insight, h.Atlas, "scope", "openid")
+		plain := b.Connection(h.Insight, h.Atlas, "scope", "chatbot:read")
+		for name, a := range map[string]*webtest.Answer{
+			"to sign-in": h.Browser().Authorize(h.Insight), "sign-in": h.Browser().Authorize(h.Insight).Follow(), "consent": b.Authorize(h.Insight),
+			"no team": refused.Authorize(h.Insight), "signed in": b.SignIn(webtest.Ana, nil), "wrong password": b.SignIn(webtest.Ana, url.Values{"password": {"wrong"}}),
+			"error page": b.Authorize(h.Insight, "client_id", ""), "home": b.Get("/"), "posted": b.Post("/o/authorize/", webtest.Parameters(h.Insight)),
+			"signed out": b.Post("/logout/", nil), "404": b.Get("/nowhere"),
+			"form_post":      b.Authorize(h.Insight, "response_mode", "form_post", "prompt", "none"),
+			"logout":         b.Get("/o/logout/"),
+			"logout, posted": b.Post("/o/logout/", webtest.Pairs("state", "x")),
+			"no token":       b.Get("/o/userinfo/"), "userinfo": h.UserInfo(got.AccessToken), "no openid": h.UserInfo(plain.AccessToken),
+			"introspection": h.Call("/o/introspect/", h.Insight, "token", got.AccessToken), "inactive": h.Call("/o/introspect/", h.Insight, "token", "x"),
+			"PAR": h.Push(h.Insight), "PAR refused": h.Push(h.Insight, "scope", "no"),
+			"refresh": h.Refresh(h.Insight, got.RefreshToken), "machine": h.MachineToken(h.NewMachine()),
+			"revoked": h.Call("/o/revoke_token/", h.Insight, "token", got.AccessToken), "not revoked": h.Call("/o/revoke_token/", h.Insight),
 		} {
-			if got := a.header.Get("Cache-Control"); got != "no-store" {
+			if got := a.Header.Get("Cache-Control"); got != "no-store" {
 				h.Errorf("%s: Cache-Control %q, want no-store", name, got)
 			}
 		}
@@ -39,41 +40,43 @@ func TestNothingSecretIsStoredByCaches(t *testing.T) {
 }
 
 func TestPagesHaveSecurityHeaders(t *testing.T) {
-	onBoth(t, func(h *house) {
-		b := h.signedIn(ana)
+	webtest.OnBoth(t, func(h *webtest.House) {
+		b := h.SignedIn(webtest.Ana)
 		policy := func(targets string) string {
 			return "default-src 'none'; style-src 'self'; img-src 'self'; form-action " + targets + "; frame-ancestors 'none'; base-uri 'none'"
 		}
-		pocket := func(uri string) *answer { return b.authorize(app{h.pocket.Client, "", uri}) }
+		pocket := func(uri string) *webtest.Answer {
+			return b.Authorize(webtest.App{Client: h.Pocket.Client, RedirectURI: uri})
+		}
 		for _, row := range []struct {
 			name     string
-			page     *answer
+			page     *webtest.Answer
 			targets  string
 			referrer string
 		}{
-			{"home", b.get("/"), "'self'", "same-origin"},
-			{"sign-in", b.get("/login/"), "'self'", "same-origin"},
-			{"sign-in for an application", h.browser().authorize(h.insight).follow(), "'self' https://insight.example", "same-origin"},
-			{"wrong password", b.signIn(ana, url.Values{"password": {"no"}, "request": {b.authorize(h.insight).sealed()}}), "'self' https://insight.example", "same-origin"},
-			{"consent", b.authorize(h.insight), "'self' https://insight.example", "same-origin"},
+			{"home", b.Get("/"), "'self'", "same-origin"},
+			{"sign-in", b.Get("/login/"), "'self'", "same-origin"},
+			{"sign-in for an application", h.Browser().Authorize(h.Insight).Follow(), "'self' https://insight.example", "same-origin"},
+			{"wrong password", b.SignIn(webtest.Ana, url.Values{"password": {"no"}, "request": {b.Authorize(h.Insight).Sealed()}}), "'self' https://insight.example", "same-origin"},
+			{"consent", b.Authorize(h.Insight), "'self' https://insight.example", "same-origin"},
 			{"consent for loopback", pocket("http://127.0.0.1:49152/cb"), "'self' http://127.0.0.1:49152", "same-origin"},
 			{"consent for IPv6 loopback", pocket("http://[::1]:49152/cb"), "'self' http:", "same-origin"},
 			{"consent for a private scheme", pocket("com.example.pocket:/cb"), "'self' com.example.pocket:", "same-origin"},
-			{"no team", h.signedIn(cleo).authorize(h.insight), "'self' https://insight.example", "same-origin"},
-			{"sign-out", b.get("/logout/"), "'self'", "same-origin"},
-			{"an application's sign-out", b.get("/o/logout/"), "'self'", "same-origin"},
-			{"error", b.authorize(h.insight, "redirect_uri", "https://evil.example"), "'self'", "no-referrer"},
-			{"404", b.get("/nowhere"), "'self'", "no-referrer"},
-			{"guide", b.get("/docs/guide/"), "'self'", "same-origin"},
+			{"no team", h.SignedIn(webtest.Cleo).Authorize(h.Insight), "'self' https://insight.example", "same-origin"},
+			{"sign-out", b.Get("/logout/"), "'self'", "same-origin"},
+			{"an application's sign-out", b.Get("/o/logout/"), "'self'", "same-origin"},
+			{"error", b.Authorize(h.Insight, "redirect_uri", "https://evil.example"), "'self'", "no-referrer"},
+			{"404", b.Get("/nowhere"), "'self'", "no-referrer"},
+			{"guide", b.Get("/docs/guide/"), "'self'", "same-origin"},
 		} {
-			got := row.page.header
+			got := row.page.Header
 			if got.Get("Content-Security-Policy") != policy(row.targets) {
 				h.Errorf("%s: CSP %q, want %q", row.name, got.Get("Content-Security-Policy"), policy(row.targets))
 			}
 			if got.Get("Referrer-Policy") != row.referrer || got.Get("X-Content-Type-Options") != "nosniff" || got.Get("Strict-Transport-Security") != "" {
 				h.Errorf("%s: headers are %v", row.name, got)
 			}
-			row.page.wantNothingOf("<script", " style=", " onclick=")
+			row.page.WantNothingOf("<script", " style=", " onclick=")
 		}
 	})
 }
@@ -82,12 +85,12 @@ func TestPagesHaveSecurityHeaders(t *testing.T) {
 func secure(p *web.Parts) { p.Issuer = "https://auth.example" }
 
 func TestHTTPSBringsHSTSAndHostCookies(t *testing.T) {
-	onBoth(t, func(h *house) {
-		a := h.browser().signIn(ana, nil).wantStatus(http.StatusSeeOther)
-		if got := a.header.Get("Strict-Transport-Security"); !strings.HasPrefix(got, "max-age=") {
+	webtest.OnBoth(t, func(h *webtest.House) {
+		a := h.Browser().SignIn(webtest.Ana, nil).WantStatus(http.StatusSeeOther)
+		if got := a.Header.Get("Strict-Transport-Security"); !strings.HasPrefix(got, "max-age=") {
 			h.Errorf("Strict-Transport-Security %q", got)
 		}
-		cookies := (&http.Response{Header: a.header}).Cookies()
+		cookies := (&http.Response{Header: a.Header}).Cookies()
 		if len(cookies) != 2 {
 			h.Fatalf("cookies are %v, want two", cookies)
 		}
@@ -100,8 +103,8 @@ func TestHTTPSBringsHSTSAndHostCookies(t *testing.T) {
 }
 
 func TestCORSAnswersTheOriginsOfPublicClients(t *testing.T) {
-	onBoth(t, func(h *house) {
-		code := h.signedIn(ana).connect(h.pocket, h.atlas)
+	webtest.OnBoth(t, func(h *webtest.House) {
+		code := h.SignedIn(webtest.Ana).Connect(h.Pocket, h.Atlas)
 		for _, row := range []struct {
 			origin string
 			ok     bool
@@ -120,43 +123,43 @@ func TestCORSAnswersTheOriginsOfPublicClients(t *testing.T) {
 			{"http://192.0.2.1:5173", false},
 			{"com.example.pocket:", false},
 		} {
-			preflight := h.program().do(http.MethodOptions, "/o/token/", "", "Origin", row.origin, "Access-Control-Request-Method", "POST").wantStatus(http.StatusNoContent)
-			asked := h.program().post("/o/token/", tokenRequest(h.pocket, "gh_ac_x"), "Origin", row.origin)
-			answers := map[string]*answer{"preflight": preflight, "answer": asked}
+			preflight := h.Program().Do(http.MethodOptions, "/o/token/", "", "Origin", row.origin, "Access-Control-Request-Method", "POST").WantStatus(http.StatusNoContent)
+			asked := h.Program().Post("/o/token/", webtest.TokenRequest(h.Pocket, "gh_ac_x"), "Origin", row.origin)
+			answers := map[string]*webtest.Answer{"preflight": preflight, "answer": asked}
 			for _, path := range []string{"/o/revoke_token/", "/o/userinfo/"} {
-				answers[path] = h.program().post(path, asClient(h.pocket, "token", "x"), "Origin", row.origin)
-				answers["preflight of "+path] = h.program().do(http.MethodOptions, path, "", "Origin", row.origin,
-					"Access-Control-Request-Method", "POST", "Access-Control-Request-Headers", "authorization,dpop").wantStatus(http.StatusNoContent)
+				answers[path] = h.Program().Post(path, webtest.AsClient(h.Pocket, "token", "x"), "Origin", row.origin)
+				answers["preflight of "+path] = h.Program().Do(http.MethodOptions, path, "", "Origin", row.origin,
+					"Access-Control-Request-Method", "POST", "Access-Control-Request-Headers", "authorization,dpop").WantStatus(http.StatusNoContent)
 			}
 			for what, a := range answers {
 				want := ""
 				if row.ok {
 					want = row.origin
 				}
-				if got := a.header.Get("Access-Control-Allow-Origin"); got != want || a.header.Get("Access-Control-Allow-Credentials") != "" || a.header.Get("Vary") != "Origin" {
-					h.Errorf("%s, %s: Access-Control-Allow-Origin %q, want %q; headers are %v", row.origin, what, got, want, a.header)
+				if got := a.Header.Get("Access-Control-Allow-Origin"); got != want || a.Header.Get("Access-Control-Allow-Credentials") != "" || a.Header.Get("Vary") != "Origin" {
+					h.Errorf("%s, %s: Access-Control-Allow-Origin %q, want %q; headers are %v", row.origin, what, got, want, a.Header)
 				}
 			}
-			if got := preflight.header.Get("Access-Control-Allow-Methods"); (got == "POST") != row.ok {
+			if got := preflight.Header.Get("Access-Control-Allow-Methods"); (got == "POST") != row.ok {
 				h.Errorf("%s: Access-Control-Allow-Methods %q", row.origin, got)
 			}
-			if got := answers["preflight of /o/userinfo/"].header; row.ok && (got.Get("Access-Control-Allow-Methods") != "GET, POST" || got.Get("Access-Control-Allow-Headers") != "*, Authorization, DPoP") {
+			if got := answers["preflight of /o/userinfo/"].Header; row.ok && (got.Get("Access-Control-Allow-Methods") != "GET, POST" || got.Get("Access-Control-Allow-Headers") != "*, Authorization, DPoP") {
 				h.Errorf("%s: userinfo's preflight has %v", row.origin, got)
 			}
-			if got := asked.header.Get("Access-Control-Expose-Headers"); row.ok != strings.Contains(got, "DPoP-Nonce") {
+			if got := asked.Header.Get("Access-Control-Expose-Headers"); row.ok != strings.Contains(got, "DPoP-Nonce") {
 				h.Errorf("%s: Access-Control-Expose-Headers %q", row.origin, got)
 			}
 		}
-		h.program().post("/o/token/", tokenRequest(h.pocket, code), "Origin", "https://pocket.example").wantTokens()
+		h.Program().Post("/o/token/", webtest.TokenRequest(h.Pocket, code), "Origin", "https://pocket.example").WantTokens()
 		// A change is known within ten seconds.
-		h.ok(h.db.DisableClient(h.Context(), h.pocket.ID, h.clock.now()))
-		h.clock.advance(10 * time.Second)
-		gone := h.program().do(http.MethodOptions, "/o/token/", "", "Origin", "https://pocket.example", "Access-Control-Request-Method", "POST")
-		if got := gone.header.Get("Access-Control-Allow-Origin"); got != "" {
+		h.OK(h.DB.DisableClient(h.Context(), h.Pocket.ID, h.Clock.Now()))
+		h.Clock.Advance(10 * time.Second)
+		gone := h.Program().Do(http.MethodOptions, "/o/token/", "", "Origin", "https://pocket.example", "Access-Control-Request-Method", "POST")
+		if got := gone.Header.Get("Access-Control-Allow-Origin"); got != "" {
 			h.Errorf("the client is disabled, Access-Control-Allow-Origin is %q", got)
 		}
 		for _, path := range []string{"/o/authorize/", "/o/consent/", "/o/introspect/", "/o/par/", "/o/logout/", "/login/", "/logout/", "/", "/docs/guide/"} {
-			for name := range h.browser().get(path, "Origin", "http://localhost:5173").header {
+			for name := range h.Browser().Get(path, "Origin", "http://localhost:5173").Header {
 				if strings.HasPrefix(name, "Access-Control-") {
 					h.Errorf("%s answers %s", path, name)
 				}

@@ -5,45 +5,47 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+
+	"github.com/gatehouse-auth/gatehouse/internal/web/webtest"
 )
 
 // TestNoSecretIsLoggedWhenTheDatabaseFails, also one that was sent in the wrong place: then errors of ours are logged whole, and must not quote what was received.
 func TestNoSecretIsLoggedWhenTheDatabaseFails(t *testing.T) {
-	onBoth(t, func(h *house) {
-		b := h.signedIn(ana)
-		code := b.connect(h.insight, h.atlas)
-		got := b.connection(h.insight, h.atlas, "scope", "openid chatbot:read")
-		page := b.authorize(h.insight, "prompt", "consent").wantConsent()
-		h.ok(h.db.Close())
-		before := len(h.log.String())
+	webtest.OnBoth(t, func(h *webtest.House) {
+		b := h.SignedIn(webtest.Ana)
+		code := b.Connect(h.Insight, h.Atlas)
+		got := b.Connection(h.Insight, h.Atlas, "scope", "openid chatbot:read")
+		page := b.Authorize(h.Insight, "prompt", "consent").WantConsent()
+		h.OK(h.DB.Close())
+		before := len(h.Logged.String())
 
-		secrets := []string{h.insight.secret, code, got.RefreshToken, got.AccessToken, got.IDToken, verifier, password, page.sealed()}
+		secrets := []string{h.Insight.Secret, code, got.RefreshToken, got.AccessToken, got.IDToken, webtest.Verifier, webtest.Password, page.Sealed()}
 		for _, misplaced := range secrets {
 			for _, name := range []string{"client_id", "redirect_uri", "scope", "team", "state", "login_hint", "id_token_hint", "request_uri"} {
-				b.authorize(h.insight, name, misplaced)
-				h.push(h.insight, name, misplaced)
+				b.Authorize(h.Insight, name, misplaced)
+				h.Push(h.Insight, name, misplaced)
 			}
 			for _, path := range []string{"/o/token/", "/o/revoke_token/", "/o/introspect/"} {
 				for _, name := range []string{"client_id", "client_secret", "token", "refresh_token", "scope"} {
-					form := asClient(h.insight, "grant_type", "refresh_token", "refresh_token", "x", "token", "x")
+					form := webtest.AsClient(h.Insight, "grant_type", "refresh_token", "refresh_token", "x", "token", "x")
 					form.Set(name, misplaced)
-					h.program().post(path, form)
+					h.Program().Post(path, form)
 				}
-				h.program().post(path, pairs("grant_type", "refresh_token", "token", "x"), "Authorization", basic(misplaced, misplaced))
+				h.Program().Post(path, webtest.Pairs("grant_type", "refresh_token", "token", "x"), "Authorization", webtest.Basic(misplaced, misplaced))
 			}
-			h.redeem(h.insight, code, "client_id", misplaced)
-			h.userInfo(misplaced)
-			h.browser().signIn(misplaced, url.Values{"password": {misplaced}})
-			h.browser().get(logoutURL("client_id", misplaced))
-			b.get("/", "Cookie", "gatehouse_session="+misplaced)
-			b.post("/account/password/", pairs("current", misplaced, "new", misplaced, "again", misplaced))
-			b.post("/account/applications/", pairs("grant", misplaced))
-			b.post("/teams/atlas/applications/", pairs("decision", "end", "grant", misplaced, "client", misplaced))
-			b.get("/teams/" + url.PathEscape("atlas") + "/audit/?kind=" + url.QueryEscape(misplaced))
+			h.Redeem(h.Insight, code, "client_id", misplaced)
+			h.UserInfo(misplaced)
+			h.Browser().SignIn(misplaced, url.Values{"password": {misplaced}})
+			h.Browser().Get(webtest.LogoutURL("client_id", misplaced))
+			b.Get("/", "Cookie", "gatehouse_session="+misplaced)
+			b.Post("/account/password/", webtest.Pairs("current", misplaced, "new", misplaced, "again", misplaced))
+			b.Post("/account/applications/", webtest.Pairs("grant", misplaced))
+			b.Post("/teams/atlas/applications/", webtest.Pairs("decision", "end", "grant", misplaced, "client", misplaced))
+			b.Get("/teams/" + url.PathEscape("atlas") + "/audit/?kind=" + url.QueryEscape(misplaced))
 		}
-		page.decide("authorize", h.atlas.ID).wantStatus(http.StatusInternalServerError)
+		page.Decide("authorize", h.Atlas.ID).WantStatus(http.StatusInternalServerError)
 
-		logged := h.log.String()[before:]
+		logged := h.Logged.String()[before:]
 		if !strings.Contains(logged, "closed") {
 			h.Errorf("nothing failed:\n%s", logged)
 		}

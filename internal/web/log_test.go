@@ -1,27 +1,23 @@
 package web_test
 
 import (
-	"bufio"
 	"encoding/json"
-	"fmt"
-	"net"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
-	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/web"
+	"github.com/gatehouse-auth/gatehouse/internal/web/webtest"
 	"github.com/prometheus/client_golang/prometheus"
 )
 
 // TestNoSecretIsEverLogged runs whole flows, with failures and with secrets in the wrong places, and looks for all of it in a log of every level.
 func TestNoSecretIsEverLogged(t *testing.T) {
-	onBoth(t, func(h *house) {
+	webtest.OnBoth(t, func(h *webtest.House) {
 		var secrets []string
 		secret := func(values ...string) {
 			for _, v := range values {
@@ -32,71 +28,71 @@ func TestNoSecretIsEverLogged(t *testing.T) {
 			}
 		}
 		const wrongPassword, otherVerifier = "not my password at all", "another-verifier-that-is-long-enough-for-43-chars"
-		header := basic(string(h.insight.ID), h.insight.secret)
-		secret(password, wrongPassword, verifier, otherVerifier, h.insight.secret, h.notes.secret, strings.TrimPrefix(header, "Basic "))
+		header := webtest.Basic(string(h.Insight.ID), h.Insight.Secret)
+		secret(webtest.Password, wrongPassword, webtest.Verifier, otherVerifier, h.Insight.Secret, h.Notes.Secret, strings.TrimPrefix(header, "Basic "))
 
-		b := h.browser()
-		login := b.authorize(h.insight).wantSignIn()
-		secret(login.sealed())
-		b.signIn(ana, url.Values{"password": {wrongPassword}, "request": {login.sealed()}}).wantStatus(http.StatusUnprocessableEntity)
-		b.signIn(wrongPassword, url.Values{"password": {ana}}).wantStatus(http.StatusUnprocessableEntity) // in the wrong field
+		b := h.Browser()
+		login := b.Authorize(h.Insight).WantSignIn()
+		secret(login.Sealed())
+		b.SignIn(webtest.Ana, url.Values{"password": {wrongPassword}, "request": {login.Sealed()}}).WantStatus(http.StatusUnprocessableEntity)
+		b.SignIn(wrongPassword, url.Values{"password": {webtest.Ana}}).WantStatus(http.StatusUnprocessableEntity) // in the wrong field
 		for range 11 {
-			h.browser().signIn(cleo, url.Values{"password": {wrongPassword}})
+			h.Browser().SignIn(webtest.Cleo, url.Values{"password": {wrongPassword}})
 		}
-		page := b.signIn(ana, url.Values{"request": {login.sealed()}}).follow().wantConsent()
-		for _, c := range b.client.Jar.Cookies(page.request.URL) {
+		page := b.SignIn(webtest.Ana, url.Values{"request": {login.Sealed()}}).Follow().WantConsent()
+		for _, c := range b.Client.Jar.Cookies(page.Request.URL) {
 			secret(c.Value)
 		}
-		code := page.decide("authorize", h.atlas.ID).wantCode(callback)
-		other, burned := b.connect(h.insight, h.atlas), b.connect(h.insight, h.borealis)
+		code := page.Decide("authorize", h.Atlas.ID).WantCode(webtest.Callback)
+		other, burned := b.Connect(h.Insight, h.Atlas), b.Connect(h.Insight, h.Borealis)
 		secret(code, other, burned)
 
-		h.redeem(h.insight, code, "client_secret", h.notes.secret).wantStatus(http.StatusUnauthorized)
-		h.redeem(h.notes, code).wantStatus(http.StatusBadRequest)
-		got := h.program().post("/o/token/", tokenRequest(h.insight, code, "client_id", "", "client_secret", ""), "Authorization", header).wantTokens()
+		h.Redeem(h.Insight, code, "client_secret", h.Notes.Secret).WantStatus(http.StatusUnauthorized)
+		h.Redeem(h.Notes, code).WantStatus(http.StatusBadRequest)
+		got := h.Program().Post("/o/token/", webtest.TokenRequest(h.Insight, code, "client_id", "", "client_secret", ""), "Authorization", header).WantTokens()
 		secret(got.AccessToken, strings.Split(got.AccessToken, ".")[2], got.RefreshToken)
-		connected := h.lifeOfAConnection(b, secret)
-		h.redeem(h.insight, code).wantStatus(http.StatusBadRequest)
-		h.redeem(h.insight, burned, "code_verifier", otherVerifier).wantStatus(http.StatusBadRequest)
+		connected := h.LifeOfAConnection(b, secret)
+		h.Redeem(h.Insight, code).WantStatus(http.StatusBadRequest)
+		h.Redeem(h.Insight, burned, "code_verifier", otherVerifier).WantStatus(http.StatusBadRequest)
 
 		// In the wrong places: everything that any parameter takes.
-		for _, misplaced := range []string{h.insight.secret, other, verifier, password, got.AccessToken, connected.RefreshToken, connected.IDToken} {
+		for _, misplaced := range []string{h.Insight.Secret, other, webtest.Verifier, webtest.Password, got.AccessToken, connected.RefreshToken, connected.IDToken} {
 			for _, name := range []string{
 				"client_id", "redirect_uri", "response_type", "code_challenge", "code_challenge_method", "scope", "team", "prompt", "max_age", "nonce", "state", "request",
 				"request_uri", "response_mode", "login_hint", "id_token_hint", "acr_values", "ui_locales", "dpop_jkt", "resource",
 			} {
-				b.authorize(h.insight, name, misplaced)
-				h.push(h.insight, name, misplaced)
+				b.Authorize(h.Insight, name, misplaced)
+				h.Push(h.Insight, name, misplaced)
 			}
 			for _, path := range []string{"/o/token/", "/o/revoke_token/", "/o/introspect/", "/o/par/"} {
 				for _, name := range []string{"token", "refresh_token", "client_id", "client_secret", "client_assertion", "client_assertion_type", "token_type_hint", "scope", "resource"} {
-					h.call(path, h.insight, "grant_type", "refresh_token", "refresh_token", "x", "token", "x", name, misplaced)
+					h.Call(path, h.Insight, "grant_type", "refresh_token", "refresh_token", "x", "token", "x", name, misplaced)
 				}
-				h.program().post(path, asClient(h.insight, "token", misplaced), "DPoP", misplaced)
+				h.Program().Post(path, webtest.AsClient(h.Insight, "token", misplaced), "DPoP", misplaced)
 			}
-			h.program().get("/o/userinfo/?access_token="+misplaced, "Authorization", "DPoP "+misplaced, "DPoP", misplaced)
-			h.userInfo(misplaced)
+			h.Program().Get("/o/userinfo/?access_token="+misplaced, "Authorization", "DPoP "+misplaced, "DPoP", misplaced)
+			h.UserInfo(misplaced)
 			for _, name := range []string{"id_token_hint", "client_id", "post_logout_redirect_uri", "state", "request"} {
-				b.get("/o/logout/?" + pairs(name, misplaced).Encode())
-				b.post("/o/logout/", pairs(name, misplaced))
+				b.Get("/o/logout/?" + webtest.Pairs(name, misplaced).Encode())
+				b.Post("/o/logout/", webtest.Pairs(name, misplaced))
 			}
 			for _, name := range []string{"grant_type", "code", "redirect_uri", "code_verifier", "client_id", "client_secret"} {
-				h.redeem(h.insight, other, name, misplaced)
+				h.Redeem(h.Insight, other, name, misplaced)
 			}
-			b.post("/o/token/?"+url.Values{"client_secret": {misplaced}}.Encode(), nil)
-			b.do(http.MethodPost, "/o/token/", `{"client_secret":"`+misplaced+`"}`, "Content-Type", "application/json")
-			b.post("/o/token/", tokenRequest(h.insight, other), "Authorization", "Bearer "+misplaced)
-			b.post("/o/consent/", url.Values{"request": {misplaced}, "team": {misplaced}, "decision": {misplaced}})
-			b.get("/?" + url.Values{"access_token": {misplaced}}.Encode())
-			b.get("/login/?" + url.Values{"next": {misplaced}, "request": {misplaced}}.Encode())
-			b.get("/", "Authorization", "Bearer "+misplaced, "X-Request-Id", misplaced, "Cookie", "gatehouse_session="+misplaced)
+			b.Post("/o/token/?"+url.Values{"client_secret": {misplaced}}.Encode(), nil)
+			b.Do(http.MethodPost, "/o/token/", `{"client_secret":"`+misplaced+`"}`, "Content-Type", "application/json")
+			b.Post("/o/token/", webtest.TokenRequest(h.Insight, other), "Authorization", "Bearer "+misplaced)
+			b.Post("/o/consent/", url.Values{"request": {misplaced}, "team": {misplaced}, "decision": {misplaced}})
+			b.Get("/?" + url.Values{"access_token": {misplaced}}.Encode())
+			b.Get("/login/?" + url.Values{"next": {misplaced}, "request": {misplaced}}.Encode())
+			b.Get("/", "Authorization", "Bearer "+misplaced, "X-Request-Id", misplaced, "Cookie", "gatehouse_session="+misplaced)
 		}
-		b.post("/logout/", nil)
+		b.Post("/logout/", nil)
 
-		logged := h.log.String()
-		events, err := h.db.Events(h.Context(), audit.Filter{Limit: 100_000})
-		h.ok(err)
-		trail := asJSON(h, events)
+		logged := h.Logged.String()
+		events, err := h.DB.Events(h.Context(), audit.Filter{Limit: 100_000})
+		h.OK(err)
+		trail := webtest.AsJSON(h, events)
 		for _, s := range secrets {
 			if i := strings.Index(logged, s); i >= 0 {
 				h.Errorf("the log has %q: %s", s, line(logged, i))
@@ -108,7 +104,7 @@ func TestNoSecretIsEverLogged(t *testing.T) {
 		if len(events) < 10 {
 			h.Errorf("there are only %d events", len(events))
 		}
-		for _, wanted := range []string{`"path":"/o/token/"`, `"path":"/login/"`, `"client_id":"` + string(h.insight.ID) + `"`, `"error":"invalid_grant"`, `"cause":`} {
+		for _, wanted := range []string{`"path":"/o/token/"`, `"path":"/login/"`, `"client_id":"` + string(h.Insight.ID) + `"`, `"error":"invalid_grant"`, `"cause":`} {
 			if !strings.Contains(logged, wanted) {
 				h.Errorf("the log has no %s", wanted)
 			}
@@ -116,83 +112,38 @@ func TestNoSecretIsEverLogged(t *testing.T) {
 	})
 }
 
-// lifeOfAConnection is all that can be done with a connection and beside it, well and badly. secret hears of every secret on the way.
-func (h *house) lifeOfAConnection(b *browser, secret func(...string)) tokens {
-	h.Helper()
-	got := b.connection(h.insight, h.atlas, "scope", "openid email chatbot:read", "nonce", "a-nonce-of-the-client")
-	secret(got.AccessToken, got.RefreshToken, got.IDToken, "a-nonce-of-the-client")
-	next := h.refresh(h.insight, got.RefreshToken).wantTokens()
-	secret(next.AccessToken, next.RefreshToken, next.IDToken)
-	h.userInfo(next.AccessToken).wantStatus(http.StatusOK)
-	h.refresh(h.notes, next.RefreshToken).wantStatus(http.StatusBadRequest)
-	h.introspect(h.insight, next.AccessToken)
-	h.introspect(h.notes, next.RefreshToken)
-	h.clock.advance(time.Minute)
-	h.refresh(h.insight, got.RefreshToken).wantStatus(http.StatusBadRequest) // a replay
-	h.userInfo(next.AccessToken).wantStatus(http.StatusUnauthorized)
-	h.call("/o/revoke_token/", h.insight, "token", next.RefreshToken).wantOK()
-
-	keyed := h.newKeyed(client.Registration{Name: "Keyed job", Machine: true, Team: h.atlas})
-	assertion := keyed.assertion(h, nil)
-	secret(assertion)
-	machine := h.program().post("/o/token/", by(assertion, pairs("grant_type", "client_credentials"))).wantTokens()
-	h.program().post("/o/token/", by(assertion, pairs("grant_type", "client_credentials"))).wantStatus(http.StatusUnauthorized)
-	secret(machine.AccessToken)
-	h.program().post("/o/revoke_token/", by(keyed.assertion(h, nil), pairs("token", machine.AccessToken))).wantOK()
-
-	requestURI := h.push(h.insight).wantRequestURI()
-	secret(strings.TrimPrefix(requestURI, "urn:ietf:params:oauth:request_uri:"))
-	b.authorizePushed(h.insight, requestURI)
-	b.authorizePushed(h.notes, requestURI)
-
-	p := h.newProver()
-	bound := p.post("/o/token/", tokenRequest(h.insight, b.connect(h.insight, h.atlas, "scope", "openid"))).wantTokensOfType("DPoP")
-	secret(bound.AccessToken, bound.RefreshToken, bound.IDToken, p.proof(http.MethodPost, "/o/token/", nil))
-	p.userInfo(bound.AccessToken).wantStatus(http.StatusOK)
-	h.userInfo(bound.AccessToken).wantStatus(http.StatusUnauthorized)
-
-	posted := b.authorize(h.insight, "response_mode", "form_post", "team", "atlas").wantFormPost(callback)
-	secret(posted.Get("code"))
-	fresh := h.redeem(h.insight, posted.Get("code")).wantTokens()
-	secret(fresh.AccessToken, fresh.RefreshToken)
-	last := b.connection(h.insight, h.atlas, "scope", "openid")
-	secret(last.AccessToken, last.RefreshToken, last.IDToken)
-	h.browser().get(logoutURL("id_token_hint", last.IDToken)).wantStatus(http.StatusOK)
-	return last
-}
-
 // TestAuditTrailSaysWhoFromWhereAndInWhichRequest.
 func TestAuditTrailSaysWhoFromWhereAndInWhichRequest(t *testing.T) {
-	onBoth(t, func(h *house) {
-		person, err := h.directory.UserByEmail(h.Context(), team.CommandLine, ben)
-		h.ok(err)
-		b := h.browser()
-		requests := map[audit.Kind]*answer{audit.SignedIn: b.signIn(ben, nil)}
-		requests[audit.SignInFailed] = h.browser().signIn(ben, url.Values{"password": {"wrong"}})
-		requests[audit.ConsentDenied] = b.authorize(h.insight).wantConsent().decide("cancel", "")
-		given := b.authorize(h.insight).wantConsent().decide("authorize", h.atlas.ID)
+	webtest.OnBoth(t, func(h *webtest.House) {
+		person, err := h.Directory.UserByEmail(h.Context(), team.CommandLine, webtest.Ben)
+		h.OK(err)
+		b := h.Browser()
+		requests := map[audit.Kind]*webtest.Answer{audit.SignedIn: b.SignIn(webtest.Ben, nil)}
+		requests[audit.SignInFailed] = h.Browser().SignIn(webtest.Ben, url.Values{"password": {"wrong"}})
+		requests[audit.ConsentDenied] = b.Authorize(h.Insight).WantConsent().Decide("cancel", "")
+		given := b.Authorize(h.Insight).WantConsent().Decide("authorize", h.Atlas.ID)
 		requests[audit.ConsentGiven] = given
-		requests[audit.TokenIssued] = h.redeem(h.insight, given.wantCode(callback))
-		got := requests[audit.TokenIssued].wantTokens()
-		requests[audit.TokenRefreshed] = h.refresh(h.insight, got.RefreshToken)
-		requests[audit.CodeReplayed] = h.redeem(h.insight, given.wantCode(callback))
-		requests[audit.MachineToken] = h.machineToken(h.newMachine())
-		requests[audit.ClientAuthFailed] = h.refresh(h.insight, "x", "client_secret", "gh_cs_wrong")
-		other := b.connection(h.notes, h.atlas)
-		requests[audit.TokenRevoked] = h.call("/o/revoke_token/", h.notes, "token", other.AccessToken)
-		requests[audit.SignedOut] = b.post("/logout/", nil)
+		requests[audit.TokenIssued] = h.Redeem(h.Insight, given.WantCode(webtest.Callback))
+		got := requests[audit.TokenIssued].WantTokens()
+		requests[audit.TokenRefreshed] = h.Refresh(h.Insight, got.RefreshToken)
+		requests[audit.CodeReplayed] = h.Redeem(h.Insight, given.WantCode(webtest.Callback))
+		requests[audit.MachineToken] = h.MachineToken(h.NewMachine())
+		requests[audit.ClientAuthFailed] = h.Refresh(h.Insight, "x", "client_secret", "gh_cs_wrong")
+		other := b.Connection(h.Notes, h.Atlas)
+		requests[audit.TokenRevoked] = h.Call("/o/revoke_token/", h.Notes, "token", other.AccessToken)
+		requests[audit.SignedOut] = b.Post("/logout/", nil)
 		actors := map[audit.Kind]string{
 			audit.SignedIn: string(person.ID), audit.SignInFailed: "", audit.ConsentDenied: string(person.ID), audit.ConsentGiven: string(person.ID),
-			audit.TokenIssued: "client:" + string(h.insight.ID), audit.TokenRefreshed: "client:" + string(h.insight.ID), audit.CodeReplayed: "client:" + string(h.insight.ID),
-			audit.TokenRevoked: "client:" + string(h.notes.ID), audit.ClientAuthFailed: "", audit.SignedOut: string(person.ID),
+			audit.TokenIssued: "client:" + string(h.Insight.ID), audit.TokenRefreshed: "client:" + string(h.Insight.ID), audit.CodeReplayed: "client:" + string(h.Insight.ID),
+			audit.TokenRevoked: "client:" + string(h.Notes.ID), audit.ClientAuthFailed: "", audit.SignedOut: string(person.ID),
 		}
 		for kind, a := range requests {
-			events, err := h.db.Events(h.Context(), audit.Filter{Kind: kind})
-			h.ok(err)
-			id := a.header.Get("X-Request-Id")
+			events, err := h.DB.Events(h.Context(), audit.Filter{Kind: kind})
+			h.OK(err)
+			id := a.Header.Get("X-Request-Id")
 			i := slices.IndexFunc(events, func(e audit.Event) bool { return e.RequestID == id })
 			if i < 0 {
-				h.Errorf("%s: none of %d events is of the request (status %d)", kind, len(events), a.status)
+				h.Errorf("%s: none of %d events is of the request (status %d)", kind, len(events), a.Status)
 				continue
 			}
 			if want, known := actors[kind]; events[i].Address != "127.0.0.1" || known && events[i].Actor != want {
@@ -211,16 +162,16 @@ func line(text string, i int) string {
 
 // TestAccessLogSaysWhoWhatAndHowItEnded.
 func TestAccessLogSaysWhoWhatAndHowItEnded(t *testing.T) {
-	onBoth(t, func(h *house) {
-		code := h.signedIn(ana).connect(h.insight, h.atlas)
-		a := h.redeem(h.insight, code)
+	webtest.OnBoth(t, func(h *webtest.House) {
+		code := h.SignedIn(webtest.Ana).Connect(h.Insight, h.Atlas)
+		a := h.Redeem(h.Insight, code)
 		var last map[string]any
-		lines := strings.Split(strings.TrimSpace(h.log.String()), "\n")
-		h.ok(json.Unmarshal([]byte(lines[len(lines)-1]), &last))
+		lines := strings.Split(strings.TrimSpace(h.Logged.String()), "\n")
+		h.OK(json.Unmarshal([]byte(lines[len(lines)-1]), &last))
 		delete(last, "time")
 		for name, want := range map[string]any{
-			"level": "INFO", "msg": "request", "request_id": a.header.Get("X-Request-Id"), "method": "POST", "path": "/o/token/", "status": 200.0,
-			"duration": 0.0, "bytes": float64(len(a.body)), "address": "127.0.0.1", "client_id": string(h.insight.ID),
+			"level": "INFO", "msg": "request", "request_id": a.Header.Get("X-Request-Id"), "method": "POST", "path": "/o/token/", "status": 200.0,
+			"duration": 0.0, "bytes": float64(len(a.Body)), "address": "127.0.0.1", "client_id": string(h.Insight.ID),
 		} {
 			if last[name] != want {
 				h.Errorf("%s is %v, want %v", name, last[name], want)
@@ -235,51 +186,36 @@ func TestAccessLogSaysWhoWhatAndHowItEnded(t *testing.T) {
 
 // TestMistakesOfStrangersAreNoErrorsOfOurs: nobody can wake the operator from outside.
 func TestMistakesOfStrangersAreNoErrorsOfOurs(t *testing.T) {
-	onBoth(t, func(h *house) {
-		h.browser().get("/o/userinfo/").wantStatus(http.StatusUnauthorized)
-		h.browser().get("/o/userinfo/", "Authorization", "Bearer x").wantStatus(http.StatusUnauthorized)
-		h.browser().get("/o/userinfo/", "Authorization", "DPoP x").wantStatus(http.StatusUnauthorized)
+	webtest.OnBoth(t, func(h *webtest.House) {
+		h.Browser().Get("/o/userinfo/").WantStatus(http.StatusUnauthorized)
+		h.Browser().Get("/o/userinfo/", "Authorization", "Bearer x").WantStatus(http.StatusUnauthorized)
+		h.Browser().Get("/o/userinfo/", "Authorization", "DPoP x").WantStatus(http.StatusUnauthorized)
 		for path, status := range map[string]int{
 			"/logout/": http.StatusBadRequest, "/login/": http.StatusBadRequest, "/o/token/": http.StatusBadRequest, "/o/userinfo/": http.StatusBadRequest,
 		} {
-			if got := h.cutOff(path); got != status {
+			if got := h.CutOff(path); got != status {
 				h.Errorf("POST %s with half a body: status %d, want %d", path, got, status)
 			}
 		}
-		if log := h.log.String(); strings.Contains(log, `"level":"ERROR"`) {
+		if log := h.Logged.String(); strings.Contains(log, `"level":"ERROR"`) {
 			h.Errorf("the log says\n%s", log)
 		}
 	})
 }
 
-// cutOff is the status of a POST whose body ends too early.
-func (h *house) cutOff(path string) int {
-	h.Helper()
-	conn, err := net.Dial("tcp", h.server.Listener.Addr().String())
-	h.ok(err)
-	defer conn.Close()
-	_, err = fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 10\r\n\r\na=", path)
-	h.ok(err)
-	h.ok(conn.(*net.TCPConn).CloseWrite())
-	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
-	h.ok(err)
-	defer response.Body.Close()
-	return response.StatusCode
-}
-
 // TestMetricsHaveFewLabels, whatever strangers ask for.
 func TestMetricsHaveFewLabels(t *testing.T) {
 	registry := prometheus.NewRegistry()
-	onBoth(t, func(h *house) {
-		b := h.signedIn(ana)
-		h.redeem(h.insight, b.connect(h.insight, h.atlas)).wantTokens()
+	webtest.OnBoth(t, func(h *webtest.House) {
+		b := h.SignedIn(webtest.Ana)
+		h.Redeem(h.Insight, b.Connect(h.Insight, h.Atlas)).WantTokens()
 		for _, path := range []string{"/a", "/b", "/docs/guide", "/docs/x", "/docs/y/", "/static/z", "/o/token", "/o/token/"} {
-			b.get(path)
-			b.do("BREW", path, "")
+			b.Get(path)
+			b.Do("BREW", path, "")
 		}
 		routes, methods, token := map[string]bool{}, map[string]bool{}, false
 		families, err := registry.Gather()
-		h.ok(err)
+		h.OK(err)
 		for _, family := range families {
 			for _, metric := range family.GetMetric() {
 				labels := map[string]string{}

@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+
+	"github.com/gatehouse-auth/gatehouse/internal/web/webtest"
 )
 
 // parameterNames is every parameter that an endpoint or a page reads.
@@ -18,17 +20,17 @@ var parameterNames = []string{
 
 // TestNonsenseIsNeverA500: whatever is put where, in any combination of what is right, wrong and somebody else's, the answer is about the request.
 func TestNonsenseIsNeverA500(t *testing.T) {
-	onBoth(t, func(h *house) {
+	webtest.OnBoth(t, func(h *webtest.House) {
 		random := rand.New(rand.NewPCG(9700, 6749)) // the same nonsense each time
-		b := h.admin("atlas")
-		got := b.connection(h.insight, h.atlas, "scope", "openid chatbot:read")
-		page := b.authorize(h.insight, "prompt", "consent").wantConsent()
+		b := h.Admin("atlas")
+		got := b.Connection(h.Insight, h.Atlas, "scope", "openid chatbot:read")
+		page := b.Authorize(h.Insight, "prompt", "consent").WantConsent()
 		values := []string{
 			"", " ", "x", "\x00", "\xff", "0", "-1", "9223372036854775808", "é\u202e", strings.Repeat("x", 5000), "a b", "%", "%00", "'; --", `{"a":[]}`, "<b>", "\r\n",
-			string(h.insight.ID), string(h.notes.ID), h.insight.secret, callback, "http://127.0.0.1:1/cb", "https://evil.example/", "code", "S256", challenge, verifier,
+			string(h.Insight.ID), string(h.Notes.ID), h.Insight.Secret, webtest.Callback, "http://127.0.0.1:1/cb", "https://evil.example/", "code", "S256", webtest.Challenge, webtest.Verifier,
 			"authorization_code", "refresh_token", "client_credentials", "none", "login consent", "openid", "chatbot:read", "atlas", "cobalt", "form_post", "query",
-			got.AccessToken, got.RefreshToken, got.IDToken, page.sealed(), b.connect(h.insight, h.atlas), h.push(h.insight).wantRequestURI(), string(h.atlas.ID),
-			ana, password, "authorize", "cancel", "end", "block", "continue", "another", "sign_out", assertionType, "urn:ietf:params:oauth:request_uri:", "2026-03-01",
+			got.AccessToken, got.RefreshToken, got.IDToken, page.Sealed(), b.Connect(h.Insight, h.Atlas), h.Push(h.Insight).WantRequestURI(), string(h.Atlas.ID),
+			webtest.Ana, webtest.Password, "authorize", "cancel", "end", "block", "continue", "another", "sign_out", webtest.AssertionType, "urn:ietf:params:oauth:request_uri:", "2026-03-01",
 		}
 		pick := func(of []string) string { return of[random.IntN(len(of))] }
 		targets := []string{"/account/applications/", "/account/password/", "/teams/atlas/applications/", "/teams/atlas/audit/", "/teams/x/audit/", "/"}
@@ -38,7 +40,7 @@ func TestNonsenseIsNeverA500(t *testing.T) {
 		for range 1500 {
 			form := url.Values{}
 			if random.IntN(2) == 0 { // half of it begins with what is right
-				form = parameters(h.insight, "client_secret", h.insight.secret, "grant_type", "refresh_token", "token", got.AccessToken, "decision", "cancel", "request", "")
+				form = webtest.Parameters(h.Insight, "client_secret", h.Insight.Secret, "grant_type", "refresh_token", "token", got.AccessToken, "decision", "cancel", "request", "")
 			}
 			for range random.IntN(6) {
 				form.Add(pick(parameterNames), pick(values))
@@ -47,22 +49,22 @@ func TestNonsenseIsNeverA500(t *testing.T) {
 			if random.IntN(3) == 0 {
 				headers = append(headers, pick([]string{"Authorization", "DPoP", "Origin", "Cookie"}), strings.Map(printableOnly, pick([]string{"Basic ", "Bearer ", "DPoP ", ""})+pick(values)))
 			}
-			from := map[string]*browser{"somebody": b.browser, "nobody": h.browser()}[who]
-			var a *answer
+			from := map[string]*webtest.Browser{"somebody": b.Browser, "nobody": h.Browser()}[who]
+			var a *webtest.Answer
 			if random.IntN(2) == 0 {
-				a = from.get(target+"?"+form.Encode(), headers...)
+				a = from.Get(target+"?"+form.Encode(), headers...)
 			} else {
-				a = from.post(target, form, headers...)
+				a = from.Post(target, form, headers...)
 			}
-			if a.status >= 500 {
-				h.Fatalf("%s %s with %v by %s: status %d: %s", a.request.Method, target, form, who, a.status, a.body)
+			if a.Status >= 500 {
+				h.Fatalf("%s %s with %v by %s: status %d: %s", a.Request.Method, target, form, who, a.Status, a.Body)
 			}
 		}
-		if strings.Contains(h.log.String(), `"level":"ERROR"`) {
-			i := strings.Index(h.log.String(), `"level":"ERROR"`)
-			h.Errorf("an error of ours: %s", line(h.log.String(), i))
+		if strings.Contains(h.Logged.String(), `"level":"ERROR"`) {
+			i := strings.Index(h.Logged.String(), `"level":"ERROR"`)
+			h.Errorf("an error of ours: %s", line(h.Logged.String(), i))
 		}
-		h.browser().get("/").wantStatus(http.StatusOK)
+		h.Browser().Get("/").WantStatus(http.StatusOK)
 	})
 }
 

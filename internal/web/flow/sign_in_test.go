@@ -1,0 +1,182 @@
+package flow_test
+
+import (
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/internal/authn"
+	"github.com/gatehouse-auth/gatehouse/internal/team"
+	"github.com/gatehouse-auth/gatehouse/internal/web"
+	"github.com/gatehouse-auth/gatehouse/internal/web/webtest"
+)
+
+func TestUnknownEMailAndWrongPasswordGetTheSameAnswer(t *testing.T) {
+	webtest.OnBoth(t, func(h *webtest.House) {
+		_, err := h.Directory.DisableUser(h.Context(), team.CommandLine, webtest.Ben)
+		h.OK(err)
+		pages := map[string]bool{}
+		for _, form := range []url.Values{
+			{"email": {webtest.Ana}, "password": {"wrong"}},
+			{"email": {"nobody@example.org"}, "password": {webtest.Password}},
+			{"email": {webtest.Ben}, "password": {webtest.Password}},
+			{"email": {webtest.Ana}, "password": {""}},
+			{"email": {""}, "password": {""}},
+		} {
+			a := h.Browser().Post("/login/", form).WantPage(http.StatusUnprocessableEntity, "e-mail address or the password is wrong")
+			if cookies := a.Header.Values("Set-Cookie"); len(cookies) > 0 {
+				h.Errorf("%q got the cookies %q", form.Get("email"), cookies)
+			}
+			email := form.Get("email")
+			if email == "" {
+				email = "\x00"
+			}
+			page := webtest.Neutral(a, email)
+			pages[strings.ReplaceAll(page, `value=""`, `value="VARIES"`)] = true
+		}
+		if len(pages) != 1 {
+			h.Errorf("there are %d different pages", len(pages))
+		}
+	})
+}
+
+func TestEverySignInHasANewSession(t *testing.T) {
+	webtest.OnBoth(t, func(h *webtest.House) {
+		b := h.Browser()
+		b.SetSession("gh_se_fixed-by-a-stranger-before-the-sign-in-000000")
+		b.SignIn(webtest.Ana, nil).WantStatus(http.StatusSeeOther)
+		first := b.SessionOf()
+		b.Get("/").WantPage(http.StatusOK, "Ana Anders", "Atlas Research", "Borealis")
+		b.SignIn(webtest.Ana, nil).WantStatus(http.StatusSeeOther)
+		second := b.SessionOf()
+		if first == second || !strings.HasPrefix(first, "gh_se_") || !strings.HasPrefix(second, "gh_se_") {
+			h.Errorf("the sessions are %q and %q", first, second)
+		}
+		// The session that was replaced has ended on the server.
+		b.SetSession(first)
+		b.Get("/").WantPage(http.StatusOK).WantNothingOf(webtest.Ana)
+		b.SetSession(second)
+		b.Get("/").WantPage(http.StatusOK, webtest.Ana)
+	})
+}
+
+func TestSignInIsThrottledWithoutLockingThePersonOut(t *testing.T) {
+	proxied := func(p *web.Parts) { webtest.TrustLoopback(p) }
+	webtest.OnBoth(t, func(h *webtest.House) {
+		known := h.SignedIn(webtest.Ana) // a browser that Ana has used before
+		from := func(b *webtest.Browser, address, email, typed string) *webtest.Answer {
+			return b.Post("/login/", url.Values{"email": {email}, "password": {typed}}, "X-Forwarded-For", address)
+		}
+		// Per account and address: the eleventh wrong password, and then the right one too, in words and with Retry-After.
+		for range 10 {
+			from(h.Browser(), "203.0.113.1", webtest.Ana, "wrong").WantStatus(http.StatusUnprocessableEntity)
+		}
+		for _, typed := range []string{"wrong", webtest.Password} {
+			a := from(h.Browser(), "203.0.113.1", webtest.Ana, typed).WantPage(http.StatusTooManyRequests, "too many attempts", "minutes")
+			if seconds, err := strconv.Atoi(a.Header.Get("Retry-After")); err != nil || seconds < 1 {
+				h.Errorf("Retry-After %q", a.Header.Get("Retry-After"))
+			}
+		}
+		// Another node and a restart know it; another address does not suffer, nor does her own browser at the same address.
+		second := h.Serve(proxied)
+		from(h.BrowserAt(second.URL), "203.0.113.1", webtest.Ana, webtest.Password).WantStatus(http.StatusTooManyRequests)
+		from(h.Browser(), "203.0.113.2", webtest.Ana, webtest.Password).WantStatus(http.StatusSeeOther)
+		from(known, "203.0.113.1", webtest.Ana, webtest.Password).WantStatus(http.StatusSeeOther)
+
+		// Per address, whatever the account: fifty in all.
+		last := 0
+		for i := range 41 {
+			last = from(h.Browser(), "203.0.113.1", "guess"+strconv.Itoa(i)+"@example.org", "wrong").Status
+		}
+		if last != http.StatusTooManyRequests {
+			h.Errorf("the fifty-first failure of an address: status %d, want 429", last)
+		}
+		h.Clock.Advance(15 * time.Minute)
+		from(h.Browser(), "203.0.113.1", webtest.Ana, webtest.Password).WantStatus(http.StatusSeeOther)
+	}, proxied)
+}
+
+// TestSignInLimitsAreSettable.
+func TestSignInLimitsAreSettable(t *testing.T) {
+	webtest.OnBoth(t, func(h *webtest.House) {
+		h.Parts.Authn = authn.New(h.DB, h.Keys, h.Clock.Now, authn.Options{InsecureFastHashing: true, FailuresPerPair: 1})
+		server := h.Serve(func(p *web.Parts) { p.Authn = h.Parts.Authn })
+		wrong := func() int {
+			return h.BrowserAt(server.URL).SignIn(webtest.Ana, url.Values{"password": {"wrong"}}).Status
+		}
+		if first, second := wrong(), wrong(); first != http.StatusUnprocessableEntity || second != http.StatusTooManyRequests {
+			h.Errorf("statuses are %d and %d, want 422 and 429", first, second)
+		}
+	})
+}
+
+func TestOnlyRelativeTargetsAfterSignIn(t *testing.T) {
+	webtest.OnBoth(t, func(h *webtest.House) {
+		for target, want := range map[string]string{
+			"/docs/guide/": "/docs/guide/", "/docs/guide/?a=b#c": "/docs/guide/?a=b#c", "/": "/", "": "/",
+			"//evil.example": "/", `/\evil.example`: "/", `\\evil.example`: "/", "https://evil.example/": "/", "evil.example": "/", "javascript:alert(1)": "/",
+			"/\t/evil.example": "/", "/\n/evil.example": "/", " /x": "/", "///evil.example": "/", "/%zz": "/", "/é": "/", `/x\y`: "/", "?x": "/",
+		} {
+			if got := h.Browser().SignIn(webtest.Ana, url.Values{"next": {target}}).WantStatus(http.StatusSeeOther).Location(); got != want {
+				h.Errorf("next=%q leads to %q, want %q", target, got, want)
+			}
+		}
+		h.Browser().Get("/login/?next=/docs/guide/").WantPage(http.StatusOK, `name="next" value="/docs/guide/"`)
+		h.Browser().Get("/login/?next=//evil.example").WantPage(http.StatusOK).WantNothingOf("evil.example")
+	})
+}
+
+func TestSignOutEndsTheSessionOnTheServer(t *testing.T) {
+	webtest.OnBoth(t, func(h *webtest.House) {
+		b := h.SignedIn(webtest.Ana)
+		session := b.SessionOf()
+		b.Get("/logout/").WantPage(http.StatusOK, "Sign out", webtest.Ana, `method="post"`)
+		b.Get("/").WantPage(http.StatusOK, webtest.Ana) // a GET only asks
+		b.Post("/logout/", nil).WantPage(http.StatusOK, "signed out")
+		if got := b.SessionOf(); got != "" {
+			h.Errorf("the browser still has the session %q", got)
+		}
+		b.SetSession(session)
+		b.Get("/").WantPage(http.StatusOK).WantNothingOf(webtest.Ana)
+		b.Authorize(h.Insight).WantSignIn()
+		h.Browser().Post("/logout/", nil).WantPage(http.StatusOK, "signed out") // nobody was
+	})
+}
+
+// TestSessionEndsWithItsTimeAndItsPerson.
+func TestSessionEndsWithItsTimeAndItsPerson(t *testing.T) {
+	webtest.OnBoth(t, func(h *webtest.House) {
+		b := h.SignedIn(webtest.Ana)
+		h.Clock.Advance(14*24*time.Hour - time.Second)
+		b.Authorize(h.Insight).WantConsent()
+		h.Clock.Advance(time.Second)
+		b.Authorize(h.Insight).WantSignIn()
+
+		b = h.SignedIn(webtest.Ben)
+		_, err := h.Directory.DisableUser(h.Context(), team.CommandLine, webtest.Ben)
+		h.OK(err)
+		b.Authorize(h.Insight).WantSignIn()
+		_, err = h.Directory.EnableUser(h.Context(), team.CommandLine, webtest.Ben)
+		h.OK(err)
+		b.Authorize(h.Insight).WantSignIn()
+		for _, forged := range []string{"x", "gh_se_", strings.Repeat("g", 5000), "gh_se_" + strings.Repeat("A", 43)} {
+			b.SetSession(forged)
+			b.Authorize(h.Insight).WantSignIn()
+		}
+	})
+}
+
+// TestSignInKeepsThePendingRequestThroughAWrongPassword, and says which application waits.
+func TestSignInKeepsThePendingRequestThroughAWrongPassword(t *testing.T) {
+	webtest.OnBoth(t, func(h *webtest.House) {
+		b := h.Browser()
+		login := b.Authorize(h.Insight).WantSignIn()
+		wrong := b.SignIn(webtest.Ana, url.Values{"request": {login.Sealed()}, "password": {"wrong"}}).WantPage(http.StatusUnprocessableEntity, "Insight", webtest.Ana).WantNothingOf(webtest.Password)
+		b.SignIn(webtest.Ana, url.Values{"request": {wrong.Sealed()}}).Follow().WantConsent()
+		h.Clock.Advance(time.Hour)
+		b.SignIn(webtest.Ana, url.Values{"request": {wrong.Sealed()}}).WantPage(http.StatusBadRequest, "no longer valid")
+	})
+}

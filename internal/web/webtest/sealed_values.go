@@ -1,0 +1,94 @@
+package webtest
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/gatehouse-auth/gatehouse/internal/token"
+)
+
+// ValuesOfEveryKind makes a good value for each purpose, and of each kind of token and secret.
+func (h *House) ValuesOfEveryKind() map[string]string {
+	h.Helper()
+	b := h.SignedIn(Ana)
+	got := b.Connection(h.Insight, h.Atlas, "scope", "openid chatbot:read")
+	b.Connect(h.Notes, h.Atlas)
+	done, err := url.Parse(b.EndOwn(h.GrantOf(Ana, h.Notes, h.Atlas)).WantStatus(http.StatusSeeOther).Location())
+	h.OK(err)
+	prover := h.NewProver()
+	prover.Post("/o/token/", AsClient(h.Machine, "grant_type", "client_credentials")).WantStatus(http.StatusOK)
+	return map[string]string{
+		token.PurposeRequest.String():    b.Authorize(h.Insight, "prompt", "consent").Follow().Sealed(),
+		token.PurposePushed.String():     strings.TrimPrefix(h.Push(h.Insight, "prompt", "consent").WantRequestURI(), oauth.RequestURIPrefix),
+		token.PurposeCode.String():       b.Connect(h.Insight, h.Borealis),
+		token.PurposeBrowser.String():    b.cookie("gatehouse_browser"),
+		token.PurposeDone.String():       done.Query().Get("done"),
+		token.PurposeEndSession.String(): b.Get("/o/logout/?state=s").Follow().Sealed(),
+		token.PurposeNonce.String():      prover.Nonce,
+
+		"access token": got.AccessToken, "refresh token": got.RefreshToken, "ID token": got.IDToken,
+		"session": b.SessionOf(), "client secret": h.Insight.Secret,
+	}
+}
+
+// cookie is the value of one of the browser's cookies, or "".
+func (b *Browser) cookie(name string) string {
+	u, err := url.Parse(b.base)
+	b.OK(err)
+	for _, c := range b.Client.Jar.Cookies(u) {
+		if c.Name == name {
+			return c.Value
+		}
+	}
+	return ""
+}
+
+// PlaceForValues is a parameter, header or cookie of a request.
+type PlaceForValues struct {
+	Takes   string // the kind of value that belongs there
+	Present func(value string) *Answer
+}
+
+// PlacesForValues is every place where a value is read that has an answer of its own. That the browser cookie is read as such
+// shows only in whose failures count, and is tested in authn.
+func (h *House) PlacesForValues() map[string]PlaceForValues {
+	request, secret := token.PurposeRequest.String(), "client secret"
+	api := h.ResourceServer(h.Parts.Issuer)
+	sealed := func(path string, more ...string) func(string) *Answer {
+		return func(v string) *Answer {
+			return h.SignedIn(Ana).Post(path, Pairs(append([]string{"request", v}, more...)...))
+		}
+	}
+	return map[string]PlaceForValues{
+		"the token endpoint, code":          {token.PurposeCode.String(), func(v string) *Answer { return h.Redeem(h.Insight, v) }},
+		"the token endpoint, refresh_token": {"refresh token", func(v string) *Answer { return h.Refresh(h.Insight, v) }},
+		"the token endpoint, client_secret": {secret, func(v string) *Answer {
+			return h.Program().Post("/o/token/", Pairs("grant_type", "refresh_token", "refresh_token", "x", "client_id", string(h.Insight.ID), "client_secret", v))
+		}},
+		"a DPoP proof, nonce": {token.PurposeNonce.String(), func(v string) *Answer {
+			p := h.NewProver()
+			return h.Program().Post("/o/token/", AsClient(h.Machine, "grant_type", "client_credentials"), "DPoP", p.Proof("POST", "/o/token/", map[string]any{"nonce": v}))
+		}},
+		"userinfo":               {"access token", func(v string) *Answer { return h.UserInfo(v) }},
+		"introspection":          {"access token", func(v string) *Answer { return h.Call("/o/introspect/", api, "token", v) }},
+		"the consent page":       {request, func(v string) *Answer { return h.SignedIn(Ana).Get("/o/consent/?" + Pairs("request", v).Encode()) }},
+		"the consent form":       {request, sealed("/o/consent/", "decision", "cancel")},
+		"the sign-in page":       {request, func(v string) *Answer { return h.Browser().Get("/login/?" + Pairs("request", v).Encode()) }},
+		"the account selection":  {request, sealed("/o/select-account/", "decision", "continue")},
+		"the sign-out form":      {token.PurposeEndSession.String(), sealed("/o/logout/", "decision", "sign_out")},
+		"authorize, request_uri": {token.PurposePushed.String(), func(v string) *Answer { return h.SignedIn(Ana).AuthorizePushed(h.Insight, oauth.RequestURIPrefix+v) }},
+		"authorize, id_token_hint": {"ID token", func(v string) *Answer {
+			return h.SignedIn(Ana).Authorize(h.Insight, "id_token_hint", v, "prompt", "none", "team", "atlas", "scope", "chatbot:read openid")
+		}},
+		"an account page, done": {token.PurposeDone.String(), func(v string) *Answer {
+			return h.SignedIn(Ana).Get("/account/applications/?" + Pairs("done", v).Encode())
+		}},
+		"the session cookie": {"session", func(v string) *Answer {
+			b := h.Browser()
+			b.SetSession(v)
+			return b.Get("/account/")
+		}},
+	}
+}
