@@ -118,6 +118,32 @@ func TestAudienceIsThisAPI(t *testing.T) {
 	}
 }
 
+// Clients ask for a token for the URL at which they know the API (RFC 8707), which need not be what its operator calls the audience.
+func TestTokenForTheResourceThatClientsKnow(t *testing.T) {
+	i := newIssuer(t)
+	behind := i.guard(t, func(o *resourceserver.Options) { o.PublicURL = "https://api.example/v1/" })
+	named := i.guard(t, func(o *resourceserver.Options) { o.Resource = "https://mcp.example/mcp" })
+	for _, tt := range []struct {
+		guard *resourceserver.Guard
+		aud   string
+		want  int
+	}{
+		{behind, "https://api.example/v1", 200},
+		{behind, i.URL, 200},
+		{behind, "https://api.example", 401},
+		{named, "https://mcp.example/mcp", 200},
+		{named, i.URL, 200},
+		{named, "https://mcp.example/mcp/", 401},
+	} {
+		if response := call(tt.guard, nil, "/", "Bearer "+i.token(claim("aud", tt.aud))); response.Code != tt.want {
+			t.Errorf("aud %s: got %d, want %d", tt.aud, response.Code, tt.want)
+		}
+	}
+	if _, err := resourceserver.New(t.Context(), i.URL, resourceserver.Options{Resource: "https://api.example/#a"}); err == nil {
+		t.Error("a resource with a fragment is accepted (RFC 9728 §1.2)")
+	}
+}
+
 // The authorization server compares resources in the same way, so a token has one spelling and the API another.
 func TestAudienceIsComparedAsAURL(t *testing.T) {
 	i := newIssuer(t)

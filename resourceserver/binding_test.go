@@ -124,7 +124,7 @@ func TestAttackProofsOfAnotherConnectionDoNotFreeMineForReplay(t *testing.T) {
 	}
 }
 
-// The Host header is whatever a client says: a proof that was made for another API must not pass here.
+// The client chooses the Host header, so a proof for another API must not pass because of it.
 func TestHostHeaderDoesNotChooseTheURL(t *testing.T) {
 	i := newIssuer(t)
 	guard := i.guard(t, nil)

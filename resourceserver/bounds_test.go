@@ -132,8 +132,13 @@ func TestNonceAtTheBoundsOfItsTime(t *testing.T) {
 		passes  bool
 		another bool // is handed out
 	}{
-		{150*time.Second - 1, true, false}, {150 * time.Second, true, true}, {300*time.Second - 1, true, true}, {300 * time.Second, false, true},
-		{-150*time.Second + 1, true, false}, {-300*time.Second + 1, true, true}, {-300 * time.Second, false, true}, // the clock was set back
+		{150*time.Second - 1, true, false},
+		{150 * time.Second, true, true},
+		{300*time.Second - 1, true, true},
+		{300 * time.Second, false, true},
+		{-150*time.Second + 1, true, false},
+		{-300*time.Second + 1, true, true},
+		{-300 * time.Second, false, true}, // the clock was set back
 	} {
 		i.set(func() { i.at = made.Add(tt.after) })
 		token := i.bound(t, clientKey.Public())

@@ -71,7 +71,7 @@ func wantStatus(t *testing.T, guard *resourceserver.Guard, raw string, want int)
 	}
 }
 
-// Whatever a token hangs on can end, and then the token is refused within the bound, although it was seen before and has not expired.
+// A token is refused within the bound when its grant, family or client ends, although it was seen before.
 func TestEndedTokenIsRefusedWithinTheBound(t *testing.T) {
 	for name, tt := range map[string]struct {
 		kind    string
@@ -143,8 +143,8 @@ func TestListIsPolledWhileRequestsCome(t *testing.T) {
 		t.Errorf("within two seconds: got %d polls, want 1", n)
 	}
 	i.advance(501 * time.Millisecond)
-	wantStatus(t, guard, raw, http.StatusOK) // goes on with what is known, and has the list fetched
-	// What was known is now too old to go on with, what was fetched is not; whoever comes while it is being fetched waits for it.
+	wantStatus(t, guard, raw, http.StatusOK) // uses the known list, and starts a fetch
+	// The first list is now too old, the fetched one is not; a request that comes during the fetch waits for it.
 	i.advance(1500 * time.Millisecond)
 	wantStatus(t, guard, raw, http.StatusUnauthorized)
 	i.advance(time.Hour)

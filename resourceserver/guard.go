@@ -37,7 +37,6 @@ import (
 // Options are the settings of a Guard. The zero value of each is its default.
 type Options struct {
 	Audience        string           // what a token's aud must contain, compared as a URL; the issuer
-	Resource        string           // the URL by which clients know this API (RFC 9728 §1.2): Metadata names it, and it may stand in aud instead of Audience; Audience if that is at PublicURL's origin, else PublicURL
 	Realm           string           // of WWW-Authenticate; Audience
 	Algorithms      []string         // accepted signature algorithms (RFC 7518 §3.1), asymmetric ones only: ES256
 	MetadataURL     string           // where the issuer's metadata is; the well-known place of RFC 8414 §3.1
@@ -49,11 +48,20 @@ type Options struct {
 	RevocationBound time.Duration    // how long a token may be accepted after its grant has ended: 5 s; at least 2 s
 	CachedTokens    int              // how many verified tokens are remembered: 10,000; none when negative
 	Log             *slog.Logger     // hears of fetches that failed: slog.Default()
-	PublicURL       string           // the part of this API's URL that requests do not tell: scheme, host, and the part of the path that a proxy takes away; the audience's scheme and host. DPoP needs it
-	NonceKey        []byte           // if set, DPoP proofs need a nonce: a proof that was made in advance works for five minutes at most, and the client's clock does not matter; at least 32 random bytes, the same in all replicas
 	Name            string           // of this API, for people (RFC 9728 §2); may be empty
 	Documentation   string           // the URL of this API's documentation; may be empty
-	InsecureHTTP    bool             // allows http:// to any host: an attacker on the network path can then make tokens that are accepted
+
+	// PublicURL is the part of this API's URL that requests do not tell: scheme, host, and the part of the path that a proxy
+	// takes away. By default it is the audience's scheme and host. DPoP needs it.
+	PublicURL string
+	// Resource is the URL by which clients know this API (RFC 9728 §1.2). Metadata names it, and it may stand in aud instead
+	// of Audience. By default it is Audience if that is at PublicURL's origin, else PublicURL.
+	Resource string
+	// NonceKey makes DPoP proofs need a nonce: a proof that was made in advance then works for five minutes at most, and the
+	// client's clock does not matter. It has at least 32 random bytes, the same in all replicas.
+	NonceKey []byte
+	// InsecureHTTP allows http:// to any host: an attacker on the network path can then make tokens that are accepted.
+	InsecureHTTP bool
 
 	// RequireEndedList answers 503 when the issuer publishes no list of what has ended. Without it, a warning is logged and
 	// revoked tokens are accepted until they expire.

@@ -118,7 +118,7 @@ func TestWithdrawnKeyEndsItsTokens(t *testing.T) {
 	call(guard, nil, "/", "Bearer "+seen)
 	i.publish("k2")
 	i.advance(10 * time.Minute)
-	// The keys are old: this request has them fetched, and goes on with what is known.
+	// The keys are old: this request starts a fetch and uses the known ones.
 	if response := call(guard, nil, "/", "Bearer "+seen); response.Code != http.StatusOK {
 		t.Fatalf("got %d, want 200 while the keys are fetched in the background", response.Code)
 	}
@@ -167,7 +167,7 @@ func TestMetadataOfAnIssuerWithAPath(t *testing.T) {
 	}
 }
 
-// everywhere takes every request to the issuer, whatever its host: what is refused is refused for its URL, not because nobody is there.
+// everywhere sends every request to the issuer, so that a URL is refused for what it is and not because nobody answers.
 type everywhere struct{ *issuer }
 
 func (e everywhere) RoundTrip(r *http.Request) (*http.Response, error) {

@@ -212,7 +212,7 @@ func TestProofsThatAreRefused(t *testing.T) {
 	}
 }
 
-// What it costs to verify is bounded before anything is verified.
+// A key that is slow to verify with is refused before it is used.
 func TestProofKeyIsBounded(t *testing.T) {
 	private, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
@@ -394,7 +394,7 @@ func TestProofWorksOnce(t *testing.T) {
 	if n := passed.Load(); n != 1 {
 		t.Errorf("%d of fifty passed, want 1: one refused for something else is not used up, and one that passed is", n)
 	}
-	// Until its time is over, whatever comes in between.
+	// It is remembered until it is too old, although others come in between.
 	for range 12 {
 		at = at.Add(10 * time.Second)
 		if _, err := check(once, p); err == nil {
