@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/app"
+	"github.com/gatehouse-auth/gatehouse/internal/config"
 )
 
 var (
@@ -103,7 +104,7 @@ type redemption struct {
 func newCrash(t *testing.T, rounds int, random *rand.Rand) *crash {
 	t.Helper()
 	dir := t.TempDir()
-	cfg := app.DefaultConfig()
+	cfg := config.Default()
 	cfg.PublicURL, cfg.DatabaseURL = installedURL, "sqlite:"+filepath.Join(dir, "gatehouse.db")
 	// Codes must outlive the rounds. An expired code would be refused anyway, so its replay would test nothing.
 	c := &crash{t: t, random: random, consents: map[string]bool{}, in: install(t, cfg.DatabaseURL, "GATEHOUSE_CODE_LIFETIME=10m")}
@@ -117,7 +118,7 @@ func newCrash(t *testing.T, rounds int, random *rand.Rand) *crash {
 }
 
 // furnish adds people and applications in this process, because a hundred commands would be slow.
-func (c *crash) furnish(cfg app.Config, apps int) {
+func (c *crash) furnish(cfg config.Config, apps int) {
 	c.t.Helper()
 	a, err := app.Open(c.t.Context(), cfg, app.Deps{InsecureFastHashing: true})
 	c.ok(err)

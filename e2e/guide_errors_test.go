@@ -23,6 +23,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/examples/chatapi/api"
 	"github.com/gatehouse-auth/gatehouse/internal/app"
 	"github.com/gatehouse-auth/gatehouse/internal/client"
+	"github.com/gatehouse-auth/gatehouse/internal/config"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/resourceserver"
@@ -292,7 +293,7 @@ func TestGuideListsEveryErrorThatIsAnswered(t *testing.T) {
 		authorizationErrors: answeredByRedirect, exchangeErrors: answeredToExchange, callErrors: answeredToCalls,
 	} {
 		t.Run(heading, func(t *testing.T) {
-			h := newHouse(t, func(cfg *app.Config) { cfg.Limits.ClientFailures = 1 })
+			h := newHouse(t, func(cfg *config.Config) { cfg.ClientFailures = 1 })
 			listed, answered := errorRows(guide, heading), answers(h)
 			for _, e := range listed {
 				if !slices.Contains(answered, e) {

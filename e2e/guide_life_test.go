@@ -8,7 +8,7 @@ import (
 
 	"golang.org/x/oauth2"
 
-	"github.com/gatehouse-auth/gatehouse/internal/app"
+	"github.com/gatehouse-auth/gatehouse/internal/config"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 )
 
@@ -118,13 +118,13 @@ func TestGuideLeadsThroughAPushedRequest(t *testing.T) {
 
 // The lifetimes that the guide names are the defaults.
 func TestGuideNumbersAreTheDefaults(t *testing.T) {
-	cfg := app.DefaultConfig()
+	cfg := config.Default()
 	for what, hours := range map[string][2]float64{
-		"refresh_idle_lifetime":     {cfg.RefreshIdleLifetime.Hours(), 30 * 24},
-		"refresh_absolute_lifetime": {cfg.RefreshAbsolute.Hours(), 365 * 24},
-		"refresh_grace":             {cfg.RefreshGrace.Hours() * 3600, 10},
-		"access_token_lifetime":     {cfg.AccessTokenLifetime.Hours(), 1},
-		"code_lifetime":             {cfg.CodeLifetime.Hours() * 3600, 60},
+		"refresh_idle_lifetime":     {cfg.Authz.RefreshIdleLifetime.Hours(), 30 * 24},
+		"refresh_absolute_lifetime": {cfg.Authz.RefreshAbsoluteLifetime.Hours(), 365 * 24},
+		"refresh_grace":             {cfg.Authz.RefreshGrace.Hours() * 3600, 10},
+		"access_token_lifetime":     {cfg.Authz.AccessTokenLifetime.Hours(), 1},
+		"code_lifetime":             {cfg.Authz.CodeLifetime.Hours() * 3600, 60},
 	} {
 		if hours[0] != hours[1] {
 			t.Errorf("%s is %v, and the guide says %v", what, hours[0], hours[1])

@@ -17,7 +17,7 @@ import (
 
 	"golang.org/x/oauth2"
 
-	"github.com/gatehouse-auth/gatehouse/internal/app"
+	"github.com/gatehouse-auth/gatehouse/internal/config"
 )
 
 const guidePath = "docs/guide.md"
@@ -239,7 +239,7 @@ func TestServedGuideHasTheServersOwnAddresses(t *testing.T) {
 		"API unknown":   {func(string) string { return "" }, func(issuer string) string { return issuer }},
 	} {
 		t.Run(name, func(t *testing.T) {
-			h := newHouse(t, func(cfg *app.Config) { cfg.APIDocsURL = tt.docs(cfg.PublicURL) })
+			h := newHouse(t, func(cfg *config.Config) { cfg.APIDocsURL = tt.docs(cfg.PublicURL) })
 			response, err := h.server.Client().Get(h.url + "/docs/guide/")
 			h.ok(err)
 			defer response.Body.Close()

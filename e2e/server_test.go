@@ -15,6 +15,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/examples/chatapi/api"
 	"github.com/gatehouse-auth/gatehouse/internal/app"
 	"github.com/gatehouse-auth/gatehouse/internal/client"
+	"github.com/gatehouse-auth/gatehouse/internal/config"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/resourceserver"
 )
@@ -37,11 +38,11 @@ type house struct {
 }
 
 // newHouse starts a house. changes can alter its configuration.
-func newHouse(t *testing.T, changes ...func(*app.Config)) *house {
+func newHouse(t *testing.T, changes ...func(*config.Config)) *house {
 	t.Helper()
 	server := httptest.NewUnstartedServer(nil)
 	h := &house{t: t, server: server, url: "http://" + server.Listener.Addr().String()}
-	cfg := app.DefaultConfig()
+	cfg := config.Default()
 	cfg.PublicURL = h.url
 	cfg.APIDocsURL = h.url + "/api/docs/"
 	cfg.DatabaseURL = "sqlite:" + filepath.Join(t.TempDir(), "gatehouse.db")

@@ -21,6 +21,7 @@ var domain = []string{
 	"internal/oauth",
 	"internal/audit",
 	"internal/flight",
+	"internal/outbox",
 	"internal/limit",
 	"internal/token",
 	"internal/scope",
@@ -41,19 +42,21 @@ var room = with("internal/words", "internal/web/route", "internal/web/browser", 
 // one without any may import nothing of ours. Tests may import what they need.
 var arrows = map[string][]string{
 	// Leaves.
-	"internal/oauth":  {},
-	"internal/audit":  {},
-	"internal/flight": {},
-	"internal/limit":  {},
-	"internal/token":  {"internal/oauth"},
-	"internal/words":  {},
-	"internal/scope":  {"internal/oauth"},
-	"internal/team":   {"internal/oauth", "internal/token", "internal/audit"},
-	"internal/authn":  {"internal/team", "internal/token", "internal/oauth", "internal/audit", "internal/limit"},
-	"internal/client": {"internal/team", "internal/token", "internal/oauth", "internal/scope", "internal/audit", "internal/limit"},
-	"internal/govern": {"internal/client", "internal/team", "internal/scope", "internal/oauth", "internal/audit"},
+	"internal/oauth":    {},
+	"internal/audit":    {},
+	"internal/flight":   {},
+	"internal/limit":    {},
+	"internal/outbox":   {"internal/audit"},
+	"internal/token":    {"internal/oauth"},
+	"internal/words":    {},
+	"internal/outbound": {},
+	"internal/scope":    {"internal/oauth"},
+	"internal/team":     {"internal/oauth", "internal/token", "internal/audit"},
+	"internal/authn":    {"internal/team", "internal/token", "internal/oauth", "internal/audit", "internal/limit"},
+	"internal/client":   {"internal/team", "internal/token", "internal/oauth", "internal/scope", "internal/audit", "internal/limit", "internal/outbound"},
+	"internal/govern":   {"internal/client", "internal/team", "internal/scope", "internal/oauth", "internal/audit"},
 	"internal/authz": {
-		"internal/govern", "internal/client", "internal/authn", "internal/team", "internal/token", "internal/oauth", "internal/scope", "internal/audit", "internal/limit",
+		"internal/govern", "internal/client", "internal/authn", "internal/team", "internal/token", "internal/oauth", "internal/scope", "internal/audit", "internal/outbox", "internal/limit",
 		"internal/flight",
 	},
 	"internal/store": with("internal/store/engine"),
@@ -68,8 +71,11 @@ var arrows = map[string][]string{
 	"internal/web/account":  room,
 	"internal/web/teams":    room,
 	"internal/web/docs":     slices.Concat(room, []string{"docs"}),
-	"internal/app":          with("internal/web", "internal/store"),
-	"cmd/gatehouse":         with("internal/app"),
+	"internal/mail":         with("internal/words"),
+	"internal/events":       with("internal/outbound"),
+	"internal/config":       with("internal/mail", "internal/outbound"),
+	"internal/app":          with("internal/web", "internal/store", "internal/config", "internal/mail", "internal/events", "internal/outbound"),
+	"cmd/gatehouse":         with("internal/app", "internal/config"),
 
 	// What the store is built on.
 	"internal/store/engine": {},
@@ -77,7 +83,7 @@ var arrows = map[string][]string{
 	// What tests are made of: only tests import it, and each other.
 	"internal/store/pgtest":    {"internal/store"},
 	"internal/store/storetest": with("internal/store", "internal/store/pgtest"),
-	"e2e":                      with("internal/app", "internal/store/pgtest", "examples", "resourceserver"),
+	"e2e":                      with("internal/app", "internal/config", "internal/store/pgtest", "examples", "resourceserver"),
 
 	"internal/testkit":       {},
 	"internal/web/ui/uitest": {"internal/web/ui"},
@@ -95,8 +101,9 @@ var arrows = map[string][]string{
 	"docs":           {},
 }
 
-// demo is what cmd/gatehouse/demo*.go may import besides: the demo plays the operator of an API, and a third party.
-var demo = []string{"examples", "resourceserver"}
+// demo is what cmd/gatehouse/demo*.go may import besides: the demo plays the operator of an API, and a third party, and
+// prints mails instead of sending them.
+var demo = []string{"examples", "resourceserver", "internal/mail"}
 
 // kept says who alone may import a package of others. What ends in / stands for all below it.
 var kept = map[string][]string{
@@ -106,10 +113,10 @@ var kept = map[string][]string{
 	"github.com/getkin/":          {"examples/chatapi"},
 	"github.com/spf13/cobra":      {"cmd/gatehouse"},
 	"github.com/chromedp/":        {"e2e"},
-	"go.yaml.in/yaml/":            {"internal/app"},
-	"github.com/wneessen/go-mail": {"internal/app"},
-	"code.dny.dev/ssrf":           {"internal/app"},
-	"github.com/go-jose/go-jose/": {"internal/token", "internal/client", "internal/authz", "internal/app", "internal/web/webtest", "resourceserver"}, // the keys of clients
+	"go.yaml.in/yaml/":            {"internal/config"},
+	"github.com/wneessen/go-mail": {"internal/mail"},
+	"code.dny.dev/ssrf":           {"internal/outbound"},
+	"github.com/go-jose/go-jose/": {"internal/token", "internal/client", "internal/authz", "internal/web/webtest", "resourceserver"}, // the keys of clients
 }
 
 // strangers says what a package must not import from outside, because it is not its business. What ends in / stands for all below it.
@@ -117,6 +124,10 @@ var strangers = map[string][]string{
 	"internal/oauth":  {"io", "io/fs", "os", "net", "net/http", "net/http/", "context", "database/sql", "crypto/rand", "math/rand", "math/rand/", "html/template"},
 	"internal/token":  {"net/http", "net/http/", "database/sql", "html/template", "os"},
 	"internal/words":  {"net/http", "net/http/", "database/sql", "html/template", "os"},
+	"internal/audit":  {"net/http", "net/http/", "database/sql", "html/template", "os"},
+	"internal/limit":  {"net/http", "net/http/", "database/sql", "html/template", "os"},
+	"internal/outbox": {"net/http", "net/http/", "database/sql", "html/template", "os"},
+	"internal/mail":   {"net/http", "net/http/", "database/sql", "html/template", "os"},
 	"internal/team":   {"net/http", "net/http/", "database/sql", "html/template", "os"},
 	"internal/authn":  {"net/http", "net/http/", "database/sql", "html/template", "os"},
 	"internal/scope":  {"net/http", "net/http/", "database/sql", "html/template", "os"},

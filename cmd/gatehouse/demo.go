@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/app"
+	"github.com/gatehouse-auth/gatehouse/internal/config"
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 )
@@ -132,8 +133,8 @@ func serveDemoApp(ctx context.Context, l net.Listener, h http.Handler) error {
 }
 
 // demoConfig is the default configuration, reachable from this machine only.
-func demoConfig(dir string, at demoAddresses) app.Config {
-	cfg := app.DefaultConfig()
+func demoConfig(dir string, at demoAddresses) config.Config {
+	cfg := config.Default()
 	cfg.PublicURL = at.url()
 	cfg.Listen = at.listen()
 	cfg.OpsListen = "off"

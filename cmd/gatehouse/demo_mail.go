@@ -6,7 +6,7 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/gatehouse-auth/gatehouse/internal/app"
+	"github.com/gatehouse-auth/gatehouse/internal/mail"
 )
 
 // mailMark starts each line of an e-mail, to tell it from the log.
@@ -26,7 +26,7 @@ func (l *lockedWriter) Write(p []byte) (int, error) {
 }
 
 // mail prints an e-mail instead of sending it.
-func (l *lockedWriter) mail(_ context.Context, m app.Mail) error {
+func (l *lockedWriter) mail(_ context.Context, m mail.Mail) error {
 	var b strings.Builder
 	for line := range strings.Lines(m.String()) {
 		b.WriteString(mailMark + line)

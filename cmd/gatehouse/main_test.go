@@ -18,6 +18,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/app"
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/config"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/store/pgtest"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
@@ -108,7 +109,7 @@ func opened(t *testing.T, ts *testscript.TestScript) *app.App {
 	for _, name := range []string{"GATEHOUSE_DATABASE_URL", "GATEHOUSE_MASTER_KEY"} {
 		environ = append(environ, name+"="+ts.Getenv(name))
 	}
-	cfg, err := app.LoadConfig("", environ)
+	cfg, err := config.Load("", environ)
 	ts.Check(err)
 	a, err := app.Open(t.Context(), cfg, app.Deps{})
 	ts.Check(err)

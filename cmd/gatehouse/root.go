@@ -14,6 +14,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/internal/app"
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
+	"github.com/gatehouse-auth/gatehouse/internal/config"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -120,7 +121,7 @@ func (e *env) group(use, short, long string, commands ...*cobra.Command) *cobra.
 }
 
 // config reads the configuration.
-func (e *env) config() (app.Config, error) { return app.LoadConfig(e.configPath, e.environ) }
+func (e *env) config() (config.Config, error) { return config.Load(e.configPath, e.environ) }
 
 // open opens the app of the configuration; the caller closes it. Warnings are logged to standard error.
 func (e *env) open(ctx context.Context) (*app.App, error) {

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/gatehouse-auth/gatehouse/internal/client"
+	"github.com/gatehouse-auth/gatehouse/internal/config"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/google/go-cmp/cmp"
 )
@@ -48,7 +49,7 @@ func TestTenThousandAbandonedSignInsLeaveNoRow(t *testing.T) {
 }
 
 // rowCounts is how many rows each table of an SQLite database has.
-func rowCounts(t *testing.T, cfg Config) map[string]int {
+func rowCounts(t *testing.T, cfg config.Config) map[string]int {
 	t.Helper()
 	db, err := sql.Open("sqlite", strings.TrimPrefix(cfg.DatabaseURL, "sqlite:"))
 	if err != nil {

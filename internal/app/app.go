@@ -1,4 +1,5 @@
-// Package app reads the configuration and puts the parts together, for the server, the command line and the tests.
+// Package app puts the parts together, for the server, the command line and the tests. It also keeps what a running server
+// needs besides its handlers: listeners, background tasks, the certificate, operations endpoints.
 //
 // It is the only package that knows all the others. It holds no rules of the protocol.
 package app
@@ -17,8 +18,11 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
 	"github.com/gatehouse-auth/gatehouse/internal/client"
+	"github.com/gatehouse-auth/gatehouse/internal/config"
 	"github.com/gatehouse-auth/gatehouse/internal/govern"
-	"github.com/gatehouse-auth/gatehouse/internal/limit"
+	"github.com/gatehouse-auth/gatehouse/internal/mail"
+	"github.com/gatehouse-auth/gatehouse/internal/outbound"
+	"github.com/gatehouse-auth/gatehouse/internal/outbox"
 	"github.com/gatehouse-auth/gatehouse/internal/store"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
@@ -31,8 +35,8 @@ type Deps struct {
 	Now func() time.Time // the system's clock when nil
 	API http.Handler     // App.API, where it is known before the App
 
-	// Mail sends an e-mail; when nil they go to the mail server of the configuration, or nowhere without one.
-	Mail func(context.Context, Mail) error
+	// Mail sends a mail. When nil, mails go to the mail server of the configuration; without one they are not sent.
+	Mail mail.Sender
 
 	// Observe is called as store.Options.Observe, for tests that count statements.
 	Observe func(statement string)
@@ -42,7 +46,7 @@ type Deps struct {
 
 // App is the parts of one Gatehouse on one database.
 type App struct {
-	Config   Config
+	Config   config.Config
 	Log      *slog.Logger
 	Store    *store.DB
 	Keys     *token.Keyring
@@ -54,8 +58,8 @@ type App struct {
 	API      http.Handler // mounted at /api/, for the demo; set it before Handler is called first
 
 	now      func() time.Time
-	mail     func(context.Context, Mail) error // nil: no e-mail is sent
-	outbound *http.Client                      // for URLs that applications registered
+	outbound *outbound.Client // for URLs that applications registered
+	outbox   outbox.Delivery
 	metrics  metrics
 	timeouts timeouts
 	sleep    func(time.Duration)
@@ -64,20 +68,16 @@ type App struct {
 }
 
 // Open opens the database of a configuration, brings it up to date, finds or makes the keys and puts the parts together. Close when done.
-func Open(ctx context.Context, cfg Config, deps Deps) (*App, error) {
-	var err error
-	if cfg.PublicURL, err = parsePublicURL(cfg.PublicURL); err != nil {
-		return nil, fmt.Errorf("public_url %w", err)
+func Open(ctx context.Context, cfg config.Config, deps Deps) (*App, error) {
+	cfg, err := cfg.Check()
+	if err != nil {
+		return nil, err
 	}
-	if problems := cfg.conflicts(func(string) string { return "" }); len(problems) > 0 {
-		return nil, errors.Join(problems...)
-	}
+	opts := cfg.Outbound
+	opts.ThisMachine = cfg.OnThisMachine()
 	a := &App{
-		Config: cfg, Log: deps.Log, API: deps.API, now: deps.Now, mail: deps.Mail, outbound: outbound(cfg),
+		Config: cfg, Log: deps.Log, API: deps.API, now: deps.Now, outbound: outbound.New(opts),
 		metrics: newMetrics(), timeouts: serverTimeouts, sleep: time.Sleep,
-	}
-	if a.mail == nil && cfg.SMTPURL.Set() {
-		a.mail = cfg.SMTPURL.mailer(cfg.MailFrom)
 	}
 	if a.Log == nil {
 		a.Log = slog.New(slog.DiscardHandler)
@@ -86,7 +86,8 @@ func Open(ctx context.Context, cfg Config, deps Deps) (*App, error) {
 		a.now = time.Now
 	}
 	a.Store, err = store.Open(ctx, cfg.DatabaseURL, store.Options{
-		Observe: a.observe(deps.Observe), Now: a.now, MachineTokenLifetime: cfg.AccessTokenLifetime + token.ClockLeeway, AuditRetention: cfg.AuditRetention,
+		Observe: a.observe(deps.Observe), Happened: a.metrics.happened, Now: a.now,
+		MachineTokenLifetime: cfg.Authz.AccessTokenLifetime + token.ClockLeeway, AuditRetention: cfg.AuditRetention,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)
@@ -99,7 +100,7 @@ func Open(ctx context.Context, cfg Config, deps Deps) (*App, error) {
 
 // assemble makes everything that stands on the store.
 func (a *App) assemble(ctx context.Context, deps Deps) error {
-	master, err := a.Config.masterKey(ctx, a.Store)
+	master, err := masterKey(ctx, a.Config, a.Store)
 	if err != nil {
 		return err
 	}
@@ -109,34 +110,16 @@ func (a *App) assemble(ctx context.Context, deps Deps) error {
 	}
 	cfg := a.Config
 	a.Team = &team.Service{People: a.Store, Teams: a.Store, Audit: a.Store, Now: a.now}
-	a.Registry = &client.Registry{Store: a.Store, Catalogue: cfg.Scopes, Now: a.now}
+	a.Registry = &client.Registry{Store: a.Store, Catalogue: cfg.Authz.Catalogue, Now: a.now}
 	a.Govern = &govern.Service{Store: a.Store, Clients: a.Store, Now: a.now}
-	a.Authn = authn.New(a.Store, a.Keys, a.now, authn.Options{
-		SessionLifetime:     cfg.SessionLifetime,
-		FailuresPerPair:     cfg.Limits.SignInFailuresPerPair,
-		FailuresPerAddress:  cfg.Limits.SignInFailuresPerAddress,
-		FailuresPerAccount:  cfg.Limits.SignInFailuresPerAccount,
-		ConcurrentHashes:    cfg.Limits.ConcurrentPasswordHashes,
-		InsecureFastHashing: deps.InsecureFastHashing,
-	})
+	cfg.Authn.InsecureFastHashing = deps.InsecureFastHashing
+	a.Authn = authn.New(a.Store, a.Keys, a.now, cfg.Authn)
+	cfg.Authz.Issuer = cfg.PublicURL
 	a.Authz = authz.New(authz.Stores{
 		Clients: a.Store, Assertions: a.Store, Grants: a.Store, Families: a.Store, Machines: a.Store,
-	}, a.Keys, a.now, authz.Options{
-		Issuer:              cfg.PublicURL,
-		Audience:            cfg.Audience,
-		Catalogue:           cfg.Scopes,
-		CodeLifetime:        cfg.CodeLifetime,
-		AccessTokenLifetime: cfg.AccessTokenLifetime,
-		RequestLifetime:     cfg.RequestLifetime,
-
-		RefreshIdleLifetime:     cfg.RefreshIdleLifetime,
-		RefreshAbsoluteLifetime: cfg.RefreshAbsolute,
-		RefreshGrace:            cfg.RefreshGrace,
-		ConnectionsPerGrant:     cfg.Limits.ConnectionsPerGrant,
-		IDTokenAlgorithm:        cfg.IDTokenAlgorithm,
-		FetchJWKS:               newJWKSCache(a.outbound, a.now).fetch,
-		Audit:                   boundedAudit{a.Store, cfg.Limits.ClientFailures, a.now},
-	})
+		Refusals: a.refusals(), FetchJWKS: client.NewKeyCache(a.outbound, a.now).Fetch,
+	}, a.Keys, a.now, cfg.Authz)
+	a.outbox = a.newOutbox(deps.Mail)
 	// Made when it is first asked for: commands need no pages.
 	a.handler = sync.OnceValue(a.newHandler)
 	return nil
@@ -157,8 +140,8 @@ func (a *App) newHandler() http.Handler {
 		Now:            a.now,
 		Metrics:        a.metrics.registry,
 		TrustedProxies: a.Config.TrustedProxies,
-		Failures:       limit.Limiter{Store: a.Store, Now: a.now},
-		ClientFailures: a.Config.Limits.ClientFailures,
+		Failures:       a.failures(),
+		ClientFailures: a.Config.ClientFailures,
 		API:            a.API,
 	})
 }
@@ -168,7 +151,7 @@ func (a *App) Handler() http.Handler { return a.handler() }
 
 // Close closes the database.
 func (a *App) Close() error {
-	a.outbound.CloseIdleConnections()
+	a.outbound.Close()
 	return a.Store.Close()
 }
 
@@ -183,7 +166,7 @@ func (a *App) observe(next func(string)) func(string) {
 }
 
 // NewLogger is the logger that a configuration asks for.
-func NewLogger(cfg Config, w io.Writer) *slog.Logger {
+func NewLogger(cfg config.Config, w io.Writer) *slog.Logger {
 	options := &slog.HandlerOptions{Level: cfg.LogLevel}
 	if cfg.LogFormat == "text" {
 		return slog.New(slog.NewTextHandler(w, options))

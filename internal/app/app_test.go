@@ -11,21 +11,22 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/internal/config"
 	"github.com/gatehouse-auth/gatehouse/internal/store/pgtest"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 )
 
 // testConfig is the default on a database in a directory of the test's own, with free ports.
-func testConfig(t *testing.T) Config {
+func testConfig(t *testing.T) config.Config {
 	t.Helper()
-	cfg := DefaultConfig()
+	cfg := config.Default()
 	cfg.DatabaseURL = "sqlite:" + filepath.Join(t.TempDir(), "gatehouse.db")
 	cfg.Listen, cfg.OpsListen = "127.0.0.1:0", "localhost:0"
 	return cfg
 }
 
-func open(t *testing.T, cfg Config, deps Deps) *App {
+func open(t *testing.T, cfg config.Config, deps Deps) *App {
 	t.Helper()
 	deps.InsecureFastHashing = true
 	if deps.Log == nil {
@@ -44,7 +45,7 @@ func open(t *testing.T, cfg Config, deps Deps) *App {
 }
 
 // reopen closes a and opens its configuration again.
-func reopen(t *testing.T, cfg Config) error {
+func reopen(t *testing.T, cfg config.Config) error {
 	t.Helper()
 	a, err := Open(t.Context(), cfg, Deps{})
 	if err != nil {
@@ -53,7 +54,7 @@ func reopen(t *testing.T, cfg Config) error {
 	return a.Close()
 }
 
-func masterKeyPath(cfg Config) string {
+func masterKeyPath(cfg config.Config) string {
 	return filepath.Join(filepath.Dir(strings.TrimPrefix(cfg.DatabaseURL, "sqlite:")), "master.key")
 }
 
@@ -152,9 +153,9 @@ func TestConfiguredMasterKeyNeedsNoFile(t *testing.T) {
 }
 
 func TestPostgreSQLWithoutMasterKeySaysHowToMakeOne(t *testing.T) {
-	cfg := DefaultConfig()
+	cfg := config.Default()
 	cfg.DatabaseURL = "postgres://gatehouse:hunter2@localhost/gatehouse"
-	_, err := cfg.masterKey(t.Context(), nil)
+	_, err := masterKey(t.Context(), cfg, nil)
 	if err == nil || !strings.Contains(err.Error(), "openssl rand -base64 32") || strings.Contains(err.Error(), "hunter2") {
 		t.Errorf("got %v", err)
 	}

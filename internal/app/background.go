@@ -27,7 +27,7 @@ func (a *App) background(ctx context.Context, wg *sync.WaitGroup, c *certificate
 	wg.Go(func() { every(ctx, pruneEvery, a.prune) })
 	wg.Go(func() { every(ctx, keysReloadEvery, a.reloadKeys) })
 	wg.Go(func() { every(ctx, keysRotateEvery, a.rotateWhenDue) })
-	wg.Go(func() { every(ctx, noticesEvery, a.deliver) })
+	wg.Go(func() { every(ctx, deliverEvery, a.deliver) })
 	wg.Go(func() { every(ctx, idleCheckEvery, new(idleness).check) })
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP) // before Serve calls ready: from then on the signal does not end the process

@@ -18,7 +18,7 @@ import (
 func TestPruningRemovesOnlyWhatHasExpired(t *testing.T) {
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	cfg := testConfig(t)
-	cfg.SessionLifetime = time.Hour
+	cfg.Authn.SessionLifetime = time.Hour
 	a := open(t, cfg, Deps{Now: func() time.Time { return now }})
 	cookie := signIn(t, a)
 	a.prune(t.Context())

@@ -15,10 +15,12 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/gatehouse-auth/gatehouse/internal/config"
 )
 
 // writeCertificate makes a self-signed certificate with a serial number and writes it to the files that cfg names.
-func writeCertificate(t *testing.T, cfg Config, serial int64) {
+func writeCertificate(t *testing.T, cfg config.Config, serial int64) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -43,7 +45,7 @@ func writeCertificate(t *testing.T, cfg Config, serial int64) {
 	}
 }
 
-func tlsConfig(t *testing.T) Config {
+func tlsConfig(t *testing.T) config.Config {
 	cfg := testConfig(t)
 	dir := t.TempDir()
 	cfg.PublicURL = "https://localhost"

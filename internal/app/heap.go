@@ -1,6 +1,8 @@
 package app
 
-import "runtime/debug"
+import (
+	"runtime/debug"
+)
 
 // spareHeap is how far the heap may grow, in bytes, before what is alive counts. What is alive is about 10 MB, and the runtime collects garbage when the heap is twice
 // that: many times a second under load. A higher GOGC would multiply the 20 MB of a password check as well, and a memory limit would collect without end once

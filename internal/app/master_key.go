@@ -7,27 +7,23 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 
+	"github.com/gatehouse-auth/gatehouse/internal/config"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 )
 
-const (
-	sqliteScheme  = "sqlite:"
-	masterKeyFile = "master.key"
-)
-
-// masterKey is the configured master key, or else, for SQLite, the one in the file beside the database, which is made when the database has no keys yet.
-func (c Config) masterKey(ctx context.Context, keys token.Store) (token.MasterKey, error) {
-	if c.MasterKey.Text() != "" {
-		return c.MasterKey, nil
+// masterKey is the configured master key. Without one, for SQLite, it is the key in the file beside the database, which is
+// made while the database has no keys yet.
+func masterKey(ctx context.Context, cfg config.Config, keys token.Store) (token.MasterKey, error) {
+	if cfg.MasterKey.Text() != "" {
+		return cfg.MasterKey, nil
 	}
-	database, isSQLite := strings.CutPrefix(c.DatabaseURL, sqliteScheme)
+	database, isSQLite := cfg.SQLite()
 	if !isSQLite {
 		return token.MasterKey{}, errors.New("master_key is required with PostgreSQL, the same on every server: make one with openssl rand -base64 32, " +
 			"keep it outside the database, and set GATEHOUSE_MASTER_KEY or GATEHOUSE_MASTER_KEY_FILE")
 	}
-	path := c.OwnMasterKey()
+	path := cfg.OwnMasterKey()
 	key, err := ReadMasterKey(path)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return key, err
@@ -40,15 +36,6 @@ func (c Config) masterKey(ctx context.Context, keys token.Store) (token.MasterKe
 		return token.MasterKey{}, fmt.Errorf("the master key %s is missing, and the keys in %s cannot be opened without it: bring the file back from a backup", path, database)
 	}
 	return makeMasterKey(path)
-}
-
-// OwnMasterKey is the file of the master key that was made beside an SQLite database; "" when the configuration names the master key.
-func (c Config) OwnMasterKey() string {
-	database, isSQLite := strings.CutPrefix(c.DatabaseURL, sqliteScheme)
-	if !isSQLite || c.MasterKey.Text() != "" {
-		return ""
-	}
-	return filepath.Join(filepath.Dir(database), masterKeyFile)
 }
 
 // ReadMasterKey reads a master key from a file, and refuses the file when others can read it.
@@ -71,16 +58,17 @@ func ReadMasterKey(path string) (token.MasterKey, error) {
 	return key, nil
 }
 
-// makeMasterKey makes the file. Of two processes that start at once, both end up with the first one's key: the link appears whole, or fails.
+// makeMasterKey makes the file. The link appears whole or fails, so of two processes that start at once both get the key of
+// the first.
 func makeMasterKey(path string) (token.MasterKey, error) {
 	key := token.NewMasterKey()
-	draft, err := os.CreateTemp(filepath.Dir(path), masterKeyFile+".*") // mode 0600
+	draft, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*") // mode 0600
 	if err != nil {
 		return token.MasterKey{}, fmt.Errorf("make the master key: %w", err)
 	}
 	defer os.Remove(draft.Name())
 	_, err = draft.WriteString(key.Text() + "\n")
-	// Keys sealed under a master key that a power cut takes away would be lost.
+	// If a power cut took the master key away, the keys that it sealed would be lost.
 	if err := errors.Join(err, draft.Sync(), draft.Close()); err != nil {
 		return token.MasterKey{}, fmt.Errorf("make the master key: %w", err)
 	}

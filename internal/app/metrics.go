@@ -1,6 +1,7 @@
 package app
 
 import (
+	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 )
@@ -12,6 +13,7 @@ type metrics struct {
 	pruned     prometheus.Counter
 	failures   *prometheus.CounterVec
 	notices    *prometheus.CounterVec
+	events     *prometheus.CounterVec
 }
 
 func newMetrics() metrics {
@@ -33,12 +35,22 @@ func newMetrics() metrics {
 			Name: "gatehouse_notices_total",
 			Help: "E-mails and back-channel logouts: delivered, failed (to be tried again), given up, moot (nobody to tell any more).",
 		}, []string{"kind", "outcome"}),
+		events: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "gatehouse_events_total",
+			Help: "Events that this server recorded in the audit trail, by kind.",
+		}, []string{"kind"}),
+	}
+	for _, kind := range audit.Kinds() { // a rate can be computed only from a counter that is there before the first event
+		m.events.WithLabelValues(string(kind))
 	}
 	m.registry.MustRegister(
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		collectors.NewBuildInfoCollector(),
-		m.statements, m.pruned, m.failures, m.notices,
+		m.statements, m.pruned, m.failures, m.notices, m.events,
 	)
 	return m
 }
+
+// happened counts an event of the audit trail.
+func (m metrics) happened(kind audit.Kind) { m.events.WithLabelValues(string(kind)).Inc() }

@@ -10,8 +10,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-const opsOff = "off"
-
 // readyTimeout is how long the database may take to show that it is there.
 const readyTimeout = 2 * time.Second
 

@@ -5,14 +5,15 @@ import (
 	"testing"
 
 	"github.com/gatehouse-auth/gatehouse/internal/app"
+	"github.com/gatehouse-auth/gatehouse/internal/config"
 )
 
 func TestPasswordChecksHaveThreadsOfTheirOwn(t *testing.T) {
 	before := runtime.GOMAXPROCS(0)
 	defer runtime.GOMAXPROCS(before)
-	cfg := app.DefaultConfig()
+	cfg := config.Default()
 	cfg.DatabaseURL = "sqlite:" + t.TempDir() + "/test.db"
-	cfg.Limits.ConcurrentPasswordHashes = 3
+	cfg.Authn.ConcurrentHashes = 3
 	a, err := app.Open(t.Context(), cfg, app.Deps{})
 	if err != nil {
 		t.Fatal(err)

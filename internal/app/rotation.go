@@ -15,8 +15,7 @@ const (
 	// keyMargin is added to the life of what a key signed, for clocks that differ.
 	keyMargin = 10 * time.Minute
 
-	keysRotateEvery  = 10 * time.Minute // how often servers look whether it is time
-	leastKeyRotation = 24 * time.Hour
+	keysRotateEvery = 10 * time.Minute // how often servers look whether it is time
 )
 
 // ErrKeysWaiting means that new keys are waiting to take over already.
@@ -38,11 +37,11 @@ func (a *App) RotateKeys(ctx context.Context) error {
 
 // keyOverlap is how long keys live beside each other. A key is believed until the longest-lived of what it signed or sealed has expired.
 func (a *App) keyOverlap() token.RotationOverlap {
-	cfg := a.Config
+	cfg := a.Config.Authz
 	return token.RotationOverlap{
 		Publish: keyPublish,
 		Retire:  max(cfg.AccessTokenLifetime, cfg.RequestLifetime, cfg.CodeLifetime) + keyMargin,
-		Refresh: cfg.RefreshAbsolute + keyMargin,
+		Refresh: cfg.RefreshAbsoluteLifetime + keyMargin,
 	}
 }
 

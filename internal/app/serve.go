@@ -12,6 +12,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/gatehouse-auth/gatehouse/internal/config"
 )
 
 // timeouts bound what a slow client can hold.
@@ -133,7 +135,7 @@ func (a *App) certificate() (*certificate, error) {
 }
 
 func (a *App) listenOps(ctx context.Context) (net.Listener, error) {
-	if a.Config.OpsListen == opsOff {
+	if a.Config.OpsListen == config.Off {
 		return nil, nil
 	}
 	return a.listen(ctx, "ops_listen", a.Config.OpsListen)

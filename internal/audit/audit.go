@@ -52,16 +52,6 @@ const (
 	MasterKeyReplaced Kind = "keys.resealed"
 )
 
-// Kinds is every kind there is.
-func Kinds() []Kind {
-	return []Kind{
-		SignedIn, SignInFailed, SignedOut, PasswordSet, UserAdded, UserDisabled, UserEnabled, TeamAdded, TeamRenamed, TeamRemoved,
-		MemberAdded, MemberRemoved, ClientAdded, ClientUpdated, ClientDisabled, ClientEnabled, ClientRemoved, ClientBlocked,
-		ClientUnblocked, SecretRotated, ClientAuthFailed, ConsentGiven, ConsentDenied, GrantRevoked, TokenIssued, TokenRefreshed,
-		MachineToken, TokenRevoked, CodeRefused, CodeReplayed, RefreshRefused, RefreshReplayed, KeysRotated, MasterKeyReplaced,
-	}
-}
-
 // Event is one thing that happened. Fields that do not apply are empty.
 type Event struct {
 	ID        int64     `json:"id,string"` // grows with time on one database
@@ -121,6 +111,10 @@ type Store interface {
 type Recorder struct {
 	Store Store // nil: nothing is recorded
 	Now   func() time.Time
+
+	// Admit reports whether one more event may be recorded; nil admits all. Anyone can cause a refusal with a request that
+	// has no other effect, so without a limit strangers could fill the disk.
+	Admit func(ctx context.Context, e Event) (bool, error)
 }
 
 // Record appends an event with the time and the origin of the call.
@@ -130,10 +124,19 @@ func (r Recorder) Record(ctx context.Context, e Event) error {
 	}
 	origin := OriginFrom(ctx)
 	e.At, e.Actor, e.Address, e.RequestID = r.Now(), origin.Actor, origin.Address, origin.RequestID
-	if err := r.Store.Record(ctx, e); err != nil {
+	if err := r.record(ctx, e); err != nil {
 		return fmt.Errorf("record %s: %w", e.Kind, err)
 	}
 	return nil
+}
+
+func (r Recorder) record(ctx context.Context, e Event) error {
+	if r.Admit != nil {
+		if ok, err := r.Admit(ctx, e); err != nil || !ok {
+			return err
+		}
+	}
+	return r.Store.Record(ctx, e)
 }
 
 // Refused records a refusal and returns it. When it cannot be recorded the answer stays the same, and the log hears of both.

@@ -53,23 +53,24 @@ type WeakPasswordError struct{ Advice string }
 
 func (e *WeakPasswordError) Error() string { return e.Advice }
 
-// Options are the settings of an Authenticator. The zero value of each is its default.
+// Options are the settings of an Authenticator. Defaults has their defaults; a zero is a zero.
 type Options struct {
-	SessionLifetime     time.Duration // 14 days
-	FailuresPerPair     int           // per account and address, in 15 minutes: 10
-	FailuresPerAddress  int           // per address, in 15 minutes: 50
-	FailuresPerAccount  int           // per account from browsers that it has not signed in from, in an hour: 100
-	ConcurrentHashes    int           // argon2id at once: the number of processors, half of them where the process may not use them all
-	InsecureFastHashing bool          // for tests only: makes passwords cheap to guess if the database leaks
+	SessionLifetime     time.Duration
+	FailuresPerPair     int  // per account and address, in 15 minutes
+	FailuresPerAddress  int  // per address, in 15 minutes
+	FailuresPerAccount  int  // per account from browsers that it has not signed in from, in an hour
+	ConcurrentHashes    int  // argon2id at once; 0 is the number of processors, or half of them where the process may not use all
+	InsecureFastHashing bool // for tests only: makes passwords cheap to guess if the database leaks
 }
 
-func (o Options) withDefaults() Options {
-	o.SessionLifetime = cmp.Or(o.SessionLifetime, 14*24*time.Hour)
-	o.FailuresPerPair = cmp.Or(o.FailuresPerPair, 10)
-	o.FailuresPerAddress = cmp.Or(o.FailuresPerAddress, 50)
-	o.FailuresPerAccount = cmp.Or(o.FailuresPerAccount, 100)
-	o.ConcurrentHashes = cmp.Or(o.ConcurrentHashes, concurrentHashes(runtime.GOMAXPROCS(0), Limited()))
-	return o
+// Defaults is the options of an Authenticator that is told nothing.
+func Defaults() Options {
+	return Options{
+		SessionLifetime:    14 * 24 * time.Hour,
+		FailuresPerPair:    10,
+		FailuresPerAddress: 50,
+		FailuresPerAccount: 100,
+	}
 }
 
 // Limited reports whether this process may use fewer processors than the machine has: a quota, or GOMAXPROCS.
@@ -94,7 +95,7 @@ type Authenticator struct {
 
 // New is an Authenticator. keys seals the cookie by which a browser is recognised.
 func New(store Store, keys *token.Keyring, now func() time.Time, opts Options) *Authenticator {
-	opts = opts.withDefaults()
+	opts.ConcurrentHashes = cmp.Or(opts.ConcurrentHashes, concurrentHashes(runtime.GOMAXPROCS(0), Limited()))
 	cost := standardCost
 	if opts.InsecureFastHashing {
 		cost = insecureCost
@@ -105,7 +106,7 @@ func New(store Store, keys *token.Keyring, now func() time.Time, opts Options) *
 }
 
 // ConcurrentHashes is how many passwords are hashed at once, at most.
-func (a *Authenticator) ConcurrentHashes() int { return cap(a.hasher.slots) }
+func (a *Authenticator) ConcurrentHashes() int { return a.hasher.pool.size }
 
 // now is the time as the store keeps it, to the millisecond, so that what is returned equals what is read back.
 func (a *Authenticator) now() time.Time { return a.clock().UTC().Truncate(time.Millisecond) }

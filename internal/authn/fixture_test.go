@@ -69,7 +69,14 @@ func (h *house) open() (*store.DB, *authn.Authenticator) {
 		h.t.Fatal(err)
 	}
 	h.t.Cleanup(func() { db.Close() })
-	return db, h.authenticator(db, authn.Options{InsecureFastHashing: true})
+	return db, h.authenticator(db, options())
+}
+
+// options are the defaults with cheap hashes.
+func options() authn.Options {
+	opts := authn.Defaults()
+	opts.InsecureFastHashing = true
+	return opts
 }
 
 func (h *house) authenticator(s dataStore, opts authn.Options) *authn.Authenticator {

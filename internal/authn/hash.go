@@ -8,21 +8,19 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync/atomic"
-	"time"
 
-	"github.com/gatehouse-auth/gatehouse/internal/limit"
 	"golang.org/x/crypto/argon2"
 )
 
-// cost is what one guess costs whoever has the database.
+// cost is what one guess costs an attacker who has the database.
 type cost struct {
 	memory  uint32 // KiB
 	passes  uint32
 	threads uint8
 }
 
-// standardCost is OWASP's second choice for argon2id: it needs a quarter of the memory of RFC 9106 §4's second, so that a burst of sign-ins does not exhaust a small machine.
+// standardCost is OWASP's second choice for argon2id. It takes a quarter of the memory of RFC 9106 §4's second choice, so
+// that a burst of sign-ins does not exhaust a small machine.
 var (
 	standardCost = cost{memory: 19 * 1024, passes: 2, threads: 1}
 	insecureCost = cost{memory: 8, passes: 1, threads: 1}
@@ -35,51 +33,33 @@ const (
 	// What a stored hash may ask for at most, so that a damaged one cannot exhaust the server.
 	maxMemory = 1 << 20 // KiB
 	maxPasses = 64
-
-	queuePerSlot = 32          // callers that may wait for one slot
-	busyWait     = time.Second // what those are told who find the queue full
 )
 
 // hasher computes argon2id hashes, a few at a time: each takes memory and a processor.
 type hasher struct {
 	cost        cost
-	slots       chan struct{}
-	waiting     atomic.Int64
-	unmatchable string // a hash of no password, for those who have none
+	pool        *pool
+	unmatchable string // a hash that no password has, for people without a password
 }
 
 func newHasher(c cost, concurrent int) *hasher {
 	random := make([]byte, saltBytes+hashBytes)
 	rand.Read(random) // never fails
-	return &hasher{cost: c, slots: make(chan struct{}, concurrent), unmatchable: encodePHC(c, random[:saltBytes], random[saltBytes:])}
-}
-
-// acquire waits for a slot. When too many wait already, it is *limit.ThrottledError at once: piling up would make everyone late.
-func (h *hasher) acquire(ctx context.Context) error {
-	if h.waiting.Add(1) > int64(cap(h.slots)*queuePerSlot) {
-		h.waiting.Add(-1)
-		return &limit.ThrottledError{Wait: busyWait}
-	}
-	defer h.waiting.Add(-1)
-	select {
-	case h.slots <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
+	return &hasher{
+		cost: c, pool: newPool(concurrent, c != insecureCost),
+		unmatchable: encodePHC(c, random[:saltBytes], random[saltBytes:]),
 	}
 }
-
-func (h *hasher) release() { <-h.slots }
 
 // hash is a new hash of the password in the PHC string format.
 func (h *hasher) hash(ctx context.Context, password string) (string, error) {
-	if err := h.acquire(ctx); err != nil {
-		return "", err
-	}
-	defer h.release()
 	salt := make([]byte, saltBytes)
 	rand.Read(salt) // never fails
-	return encodePHC(h.cost, salt, aside(func() []byte { return h.cost.argon2id(password, salt, hashBytes) })), nil
+	hash, err := h.argon2id(ctx, h.cost, password, salt, hashBytes)
+	if err != nil {
+		return "", err
+	}
+	return encodePHC(h.cost, salt, hash), nil
 }
 
 // verify reports whether the password has the hash.
@@ -88,22 +68,24 @@ func (h *hasher) verify(ctx context.Context, password, phc string) (bool, error)
 	if err != nil {
 		return false, fmt.Errorf("read password hash: %w", err)
 	}
-	if err := h.acquire(ctx); err != nil {
+	got, err := h.argon2id(ctx, c, password, salt, uint32(len(want)))
+	if err != nil {
 		return false, err
 	}
-	defer h.release()
-	got := aside(func() []byte { return c.argon2id(password, salt, uint32(len(want))) })
 	return subtle.ConstantTimeCompare(got, want) == 1, nil
+}
+
+func (h *hasher) argon2id(ctx context.Context, c cost, password string, salt []byte, length uint32) (hash []byte, err error) {
+	err = h.pool.run(ctx, func() {
+		hash = argon2.IDKey([]byte(password), salt, c.passes, c.memory, c.threads, length)
+	})
+	return hash, err
 }
 
 // current reports whether a hash has today's cost.
 func (h *hasher) current(phc string) bool {
 	c, _, _, err := decodePHC(phc)
 	return err == nil && c == h.cost
-}
-
-func (c cost) argon2id(password string, salt []byte, length uint32) []byte {
-	return argon2.IDKey([]byte(password), salt, c.passes, c.memory, c.threads, length)
 }
 
 func encodePHC(c cost, salt, hash []byte) string {

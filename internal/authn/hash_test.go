@@ -3,10 +3,14 @@ package authn
 import (
 	"context"
 	"errors"
-	"github.com/gatehouse-auth/gatehouse/internal/limit"
+	"runtime"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
+
+	"github.com/gatehouse-auth/gatehouse/internal/limit"
 )
 
 // Made by the reference implementation of Argon2 (its test.c), in the PHC string format.
@@ -81,39 +85,82 @@ func TestDamagedHashIsAnError(t *testing.T) {
 
 func TestHashingIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHasher(insecureCost, 1)
-		if err := h.acquire(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		p := newPool(1, false)
+		p.begun.Store(1) // the test is the only worker
+		work := func() { (<-p.jobs)() }
 		ctx, cancel := context.WithCancel(t.Context())
-		waited := make(chan error, queuePerSlot)
-		for range queuePerSlot {
-			go func() { waited <- h.acquire(ctx) }()
+		ended := make(chan error, queuePerWorker)
+		for range queuePerWorker {
+			go func() { ended <- p.run(ctx, func() {}) }()
 		}
 		synctest.Wait()
-		if len(waited) > 0 {
-			t.Fatalf("got %v although the only slot is taken", <-waited)
+		if len(ended) > 0 {
+			t.Fatalf("got %v although no worker is free", <-ended)
 		}
-		err := h.acquire(t.Context())
+		err := p.run(t.Context(), func() { t.Error("was run although the queue was full") })
 		if _, ok := errors.AsType[*limit.ThrottledError](err); !ok {
 			t.Errorf("with the queue full: got %v, want *limit.ThrottledError", err)
 		}
-		h.release()
+		work()
 		synctest.Wait()
-		if len(waited) != 1 || <-waited != nil {
-			t.Error("a free slot did not go to one who waited")
+		if len(ended) != 1 || <-ended != nil {
+			t.Error("a free worker did not take the function of a caller that waited")
 		}
 		cancel()
 		synctest.Wait()
-		for range queuePerSlot - 1 {
-			if err := <-waited; !errors.Is(err, context.Canceled) {
+		for range queuePerWorker - 1 {
+			if err := <-ended; !errors.Is(err, context.Canceled) {
 				t.Errorf("a caller who gave up: got %v, want context.Canceled", err)
 			}
 		}
-		h.release()
-		if err := h.acquire(t.Context()); err != nil {
+		go work()
+		if err := p.run(t.Context(), func() {}); err != nil {
 			t.Errorf("after everyone left: %v", err)
 		}
+	})
+}
+
+func TestNoMorePasswordsAreHashedAtOnceThanThereAreWorkers(t *testing.T) {
+	const size = 3
+	p := newPool(size, false)
+	var running, most atomic.Int64
+	var all sync.WaitGroup
+	for range 10 * size {
+		all.Go(func() {
+			err := p.run(t.Context(), func() {
+				n := running.Add(1)
+				for old := most.Load(); n > old && !most.CompareAndSwap(old, n); old = most.Load() {
+				}
+				runtime.Gosched()
+				running.Add(-1)
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if got := most.Load(); got > size {
+		t.Errorf("%d functions ran at once, want at most %d", got, size)
+	}
+	if got := p.begun.Load(); got > size {
+		t.Errorf("%d workers have begun, want at most %d", got, size)
+	}
+}
+
+func TestWorkersBeginWhenTheyAreNeeded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPool(1024, false)
+		for range 5 {
+			if err := p.run(t.Context(), func() {}); err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+		}
+		if got := p.begun.Load(); got != 1 {
+			t.Errorf("%d workers have begun for one function at a time, want 1", got)
+		}
+		close(p.jobs) // workers never end; this one must, for the test to end
 	})
 }
 

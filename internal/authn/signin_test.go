@@ -74,7 +74,7 @@ func TestSignInFailuresAreAlike(t *testing.T) {
 // The time of a sign-in is that of its hash, and a hash cannot be had without its memory, which can be counted where time cannot.
 func TestUnknownEmailCostsAHash(t *testing.T) {
 	h := newHouse(t)
-	h.auth = h.authenticator(h.db, authn.Options{})
+	h.auth = h.authenticator(h.db, authn.Defaults())
 	h.setPassword(h.ada, right)
 	h.addUser("grace@example.com", "Grace Hopper")
 	const hash = 19 << 20 // bytes of argon2id
@@ -201,7 +201,7 @@ func TestSignInLosesAgainstWhatHappensMeanwhile(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			h := newHouse(t)
 			var started []string
-			racing := h.authenticator(spy{meanwhile{h.db, func() { happens(h) }}, &started}, authn.Options{InsecureFastHashing: true})
+			racing := h.authenticator(spy{meanwhile{h.db, func() { happens(h) }}, &started}, options())
 			if _, err := racing.SignIn(t.Context(), ask(right)); err != authn.ErrSignInFailed {
 				t.Errorf("got %v, want ErrSignInFailed", err)
 			}
@@ -234,7 +234,7 @@ func (s spy) StartSession(ctx context.Context, session authn.Session, replaces s
 func TestSignInRenewsOldHash(t *testing.T) {
 	h := newHouse(t)
 	elsewhere := h.signIn(ask(right))
-	h.auth = h.authenticator(h.db, authn.Options{})
+	h.auth = h.authenticator(h.db, authn.Defaults())
 	_, before, err := h.db.Password(t.Context(), h.ada.Email)
 	if err != nil {
 		t.Fatal(err)

@@ -172,7 +172,9 @@ func testThrottleIsSharedBetweenServers(t *testing.T, h *house) {
 
 func TestLimitsAreSettings(t *testing.T) {
 	h := newHouse(t)
-	strict := h.authenticator(h.db, authn.Options{InsecureFastHashing: true, FailuresPerPair: 2})
+	opts := options()
+	opts.FailuresPerPair = 2
+	strict := h.authenticator(h.db, opts)
 	h.fail(strict, ask(wrong), 2)
 	h.throttled(strict, ask(right))
 }

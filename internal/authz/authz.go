@@ -13,10 +13,12 @@ import (
 	"errors"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
+	"github.com/go-jose/go-jose/v4"
 )
 
 // GrantID and FamilyID are opaque identifiers, kept apart by their types.
@@ -132,20 +134,6 @@ type Ending struct {
 	Expires time.Time
 }
 
-// Notice is something to tell someone outside, saved in the transaction of what it tells about and delivered later: an e-mail, or a back-channel logout.
-type Notice struct {
-	ID        string
-	Kind      string // "mail.connected", "mail.replayed", "backchannel_logout"
-	User      team.UserID
-	Client    oauth.ClientID
-	Team      team.ID
-	SessionID string
-	CreatedAt time.Time
-	Tries     int
-	NextTry   time.Time
-	ExpiresAt time.Time
-}
-
 // Live is who and what a redemption or a refresh is for, as they are now: as much as tokens and claims say of them.
 type Live struct {
 	User  team.UserID
@@ -171,6 +159,11 @@ type Stores struct {
 	Grants     GrantStore
 	Families   FamilyStore
 	Machines   MachineStore
+
+	// Refusals records what was refused. The zero Recorder records nothing.
+	Refusals audit.Recorder
+	// FetchJWKS is as in client.Authenticator. Without it, clients with a jwks_uri cannot authenticate.
+	FetchJWKS func(ctx context.Context, uri, kid string) (jose.JSONWebKeySet, error)
 }
 
 // GrantStore keeps what people allowed, and answers who is at the browser.
@@ -225,14 +218,4 @@ type MachineStore interface {
 	// MachineLive is the client of a machine token with its team, when token, client and team are alive, and the client has not been disabled or
 	// blocked since the token was issued (its iat); ErrNotLive otherwise. Without secrets and redirect URIs. One query.
 	MachineLive(ctx context.Context, jti string, client oauth.ClientID, issued time.Time) (client.Client, error)
-}
-
-// NoticeStore keeps messages that must be delivered.
-type NoticeStore interface {
-	// DueNotices takes up to limit notices that are due and postpones each until retry, so that no other process delivers it too.
-	DueNotices(ctx context.Context, now, retry time.Time, limit int) ([]Notice, error)
-	// Postpone leaves a notice that could not be delivered for another time.
-	Postpone(ctx context.Context, id string, until time.Time) error
-	// Delivered removes a notice.
-	Delivered(ctx context.Context, id string) error
 }

@@ -241,7 +241,7 @@ func TestApprovalLosesTheRaceAgainstTheEnd(t *testing.T) {
 	page := w.page(params(w.app, "team", "blue"), session)
 	stores := storetest.Stores(w.db)
 	stores.Grants = leaveBeforeSave{w.db, w}
-	racing := authz.New(stores, w.keys, w.clock.Now, authz.Options{Issuer: issuer, Catalogue: catalogue})
+	racing := authz.New(stores, w.keys, w.clock.Now, options())
 	n, err := racing.Approve(w.ctx(), w.sealed(page.Request), session, "")
 	w.ok(err)
 	if n.Step != authz.NoAccess {

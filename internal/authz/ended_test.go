@@ -146,7 +146,7 @@ func TestEndedListHoldsNobodyWhileTheDatabaseIsSilent(t *testing.T) {
 	w := onSQLite(t)
 	stores := storetest.Stores(w.db)
 	stores.Families = silentEndings{w.db}
-	server := authz.New(stores, w.keys, w.clock.Now, authz.Options{Issuer: issuer, Catalogue: catalogue})
+	server := authz.New(stores, w.keys, w.clock.Now, options())
 	hungUp, hangUp := context.WithCancel(w.ctx())
 	hangUp()
 	for range 3 {

@@ -51,7 +51,9 @@ func TestExchangeAnswersWithATokenForTheTeam(t *testing.T) {
 
 func TestOptionsShapeTheToken(t *testing.T) {
 	w := onSQLite(t)
-	server := authz.New(storetest.Stores(w.db), w.keys, w.clock.Now, authz.Options{Issuer: issuer, Audience: "https://api.example", Catalogue: catalogue, AccessTokenLifetime: 5 * time.Minute})
+	server := authz.New(storetest.Stores(w.db), w.keys, w.clock.Now, options(func(o *authz.Options) {
+		o.Audience, o.AccessTokenLifetime = "https://api.example", 5*time.Minute
+	}))
 	got, err := w.exchange(server, form(w.app, w.connect(w.app, w.red)))
 	w.ok(err)
 	claims := w.claims(got.AccessToken)
@@ -71,7 +73,7 @@ func TestClientAuthentication(t *testing.T) {
 	expiring.Secrets[0].ExpiresAt = w.clock.Now()
 	stores := storetest.Stores(w.db)
 	stores.Clients = oneClient{w.db, expiring.Client}
-	expired := authz.New(stores, w.keys, w.clock.Now, authz.Options{Issuer: issuer, Catalogue: catalogue})
+	expired := authz.New(stores, w.keys, w.clock.Now, options())
 	code := w.connect(w.app, w.red)
 
 	tests := []struct {
@@ -190,7 +192,7 @@ func TestCodeLivesAMinute(t *testing.T) {
 func TestRedemptionIsRememberedAsLongAsItMatters(t *testing.T) {
 	for _, lifetime := range []time.Duration{time.Second, time.Hour} {
 		w := onSQLite(t)
-		server := authz.New(storetest.Stores(w.db), w.keys, w.clock.Now, authz.Options{Issuer: issuer, Catalogue: catalogue, AccessTokenLifetime: lifetime})
+		server := authz.New(storetest.Stores(w.db), w.keys, w.clock.Now, options(func(o *authz.Options) { o.AccessTokenLifetime = lifetime }))
 		code := w.connect(w.app, w.red)
 		_, err := w.exchange(server, form(w.app, code))
 		w.ok(err)
@@ -215,7 +217,7 @@ func TestRenameReachesTheToken(t *testing.T) {
 }
 
 func TestMetadataIsWhatIsAccepted(t *testing.T) {
-	m := authz.New(authz.Stores{}, nil, nil, authz.Options{Issuer: issuer, Catalogue: catalogue}).Metadata()
+	m := authz.New(authz.Stores{}, nil, nil, options()).Metadata()
 	confidential := []oauth.AuthMethod{"client_secret_basic", "client_secret_post", "private_key_jwt"}
 	algorithms := []string{"ES256", "PS256", "EdDSA", "Ed25519", "RS256"}
 	want := oauth.Metadata{

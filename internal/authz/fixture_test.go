@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
 	"github.com/gatehouse-auth/gatehouse/internal/client"
@@ -136,7 +137,19 @@ func (w *world) processAt(now func() time.Time) (*store.DB, *token.Keyring, *aut
 	w.Cleanup(func() { w.ok(db.Close()) })
 	keys, err := token.OpenKeyring(w.ctx(), db, storetest.Keyed(w, db), now)
 	w.ok(err)
-	return db, keys, authz.New(storetest.Stores(db), keys, now, authz.Options{Issuer: issuer, Catalogue: catalogue, Audit: db})
+	stores := storetest.Stores(db)
+	stores.Refusals = audit.Recorder{Store: db, Now: now}
+	return db, keys, authz.New(stores, keys, now, options())
+}
+
+// options are the defaults, with changes.
+func options(changes ...func(*authz.Options)) authz.Options {
+	opts := authz.Defaults()
+	opts.Issuer, opts.Catalogue = issuer, catalogue
+	for _, change := range changes {
+		change(&opts)
+	}
+	return opts
 }
 
 func (w *world) ctx() context.Context { return w.Context() }

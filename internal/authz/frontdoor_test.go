@@ -356,12 +356,14 @@ func TestClientKeysAreFetched(t *testing.T) {
 		t.Errorf("a server that fetches no keys: error %v, want invalid_client", err)
 	}
 	reachable := true
-	server := authz.New(storetest.Stores(w.db), w.keys, w.clock.Now, authz.Options{Issuer: issuer, Catalogue: catalogue, FetchJWKS: func(_ context.Context, at, kid string) (jose.JSONWebKeySet, error) {
+	stores := storetest.Stores(w.db)
+	stores.FetchJWKS = func(_ context.Context, at, kid string) (jose.JSONWebKeySet, error) {
 		if !reachable || at != uri || kid != "k1" {
 			return jose.JSONWebKeySet{}, errors.New("unreachable")
 		}
 		return key.set(), nil
-	}})
+	}
+	server := authz.New(stores, w.keys, w.clock.Now, options())
 	w.ok(w.believed(server, key.assertion(w, client, nil)))
 	reachable = false
 	if err := w.believed(server, key.assertion(w, client, nil)); !errors.Is(err, oauth.InvalidClient) {

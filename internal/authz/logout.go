@@ -10,6 +10,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/gatehouse-auth/gatehouse/internal/outbox"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 )
 
@@ -125,26 +126,26 @@ type logoutClaims struct {
 	Events    map[string]struct{} `json:"events"`
 }
 
-// LogoutToken is the signed logout token for a back-channel logout notice (OpenID Connect Back-Channel Logout 1.0 §2.4), and where to send it.
-// ErrNoClient when the client is gone, disabled, or no longer wants to hear.
-func (s *Server) LogoutToken(ctx context.Context, n Notice) (token string, to *url.URL, err error) {
-	c, err := s.clients.Clients.Client(ctx, n.Client)
+// LogoutToken is the signed logout token for a back-channel logout (OpenID Connect Back-Channel Logout 1.0 §2.4), and where
+// to send it. client.ErrNoClient when the client is gone, is disabled, or no longer has a back-channel logout URI.
+func (s *Server) LogoutToken(ctx context.Context, m outbox.Message) (token string, to *url.URL, err error) {
+	c, err := s.clients.Clients.Client(ctx, oauth.ClientID(m.Client))
 	if err != nil {
-		return "", nil, fmt.Errorf("load client %q: %w", n.Client, err)
+		return "", nil, fmt.Errorf("load client %q: %w", m.Client, err)
 	}
 	if c.BackchannelLogoutURI == "" || !c.DisabledAt.IsZero() {
-		return "", nil, fmt.Errorf("client %q has no back-channel logout: %w", n.Client, client.ErrNoClient)
+		return "", nil, fmt.Errorf("client %q has no back-channel logout: %w", m.Client, client.ErrNoClient)
 	}
 	if to, err = url.Parse(c.BackchannelLogoutURI); err != nil {
-		return "", nil, fmt.Errorf("back-channel logout URI of client %q: %w", n.Client, err)
+		return "", nil, fmt.Errorf("back-channel logout URI of client %q: %w", m.Client, err)
 	}
 	now := s.now()
 	token, err = s.keys.SignJWT(logoutType, logoutClaims{
-		Issuer: s.opts.Issuer, Subject: string(n.User), Audience: string(n.Client), IssuedAt: now.Unix(), Expires: now.Add(logoutLifetime).Unix(),
-		ID: n.ID, SessionID: n.SessionID, Events: map[string]struct{}{logoutEvent: {}},
+		Issuer: s.opts.Issuer, Subject: m.User, Audience: m.Client, IssuedAt: now.Unix(), Expires: now.Add(logoutLifetime).Unix(),
+		ID: m.ID, SessionID: m.SessionID, Events: map[string]struct{}{logoutEvent: {}},
 	}, s.idTokenAlgorithm(c))
 	if err != nil {
-		return "", nil, fmt.Errorf("sign the logout token %s: %w", n.ID, err)
+		return "", nil, fmt.Errorf("sign the logout token %s: %w", m.ID, err)
 	}
 	return token, to, nil
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
 	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/gatehouse-auth/gatehouse/internal/outbox"
 	"github.com/gatehouse-auth/gatehouse/internal/store/storetest"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 	"github.com/go-jose/go-jose/v4"
@@ -71,7 +72,7 @@ func TestIDTokenOnlyWithOpenID(t *testing.T) {
 
 func TestServerChoosesTheIDTokenAlgorithm(t *testing.T) {
 	w := onSQLite(t)
-	server := authz.New(storetest.Stores(w.db), w.keys, w.clock.Now, authz.Options{Issuer: issuer, Catalogue: catalogue, IDTokenAlgorithm: "ES256"})
+	server := authz.New(storetest.Stores(w.db), w.keys, w.clock.Now, options(func(o *authz.Options) { o.IDTokenAlgorithm = "ES256" }))
 	got, err := w.exchange(server, form(w.app, w.connect(w.app, w.red, "scope", "openid")))
 	w.ok(err)
 	w.verified(got.IDToken, jose.ES256)
@@ -226,7 +227,7 @@ func TestLogoutTokenTellsTheClient(t *testing.T) {
 	w := onSQLite(t)
 	const hear = "https://app.example/backchannel"
 	listener := w.register(client.Registration{Name: "C", RedirectURIs: []string{callback}, BackchannelLogoutURI: hear})
-	notice := authz.Notice{ID: "n1", Kind: "backchannel_logout", User: w.ada.ID, Client: listener.ID, SessionID: "sid"}
+	notice := outbox.Message{ID: "n1", Kind: outbox.BackchannelLogout, User: string(w.ada.ID), Client: string(listener.ID), SessionID: "sid"}
 	text, to, err := w.server.LogoutToken(w.ctx(), notice)
 	w.ok(err)
 	header, claims := w.verified(text, jose.RS256)
@@ -238,14 +239,14 @@ func TestLogoutTokenTellsTheClient(t *testing.T) {
 	if diff := cmp.Diff(want, claims); diff != "" || to.String() != hear || header.ExtraHeaders["typ"] != "logout+jwt" {
 		t.Errorf("to %s, typ %v, claims (-want +got):\n%s", to, header.ExtraHeaders["typ"], diff)
 	}
-	notice.Client = w.app.ID
+	notice.Client = string(w.app.ID)
 	if _, _, err := w.server.LogoutToken(w.ctx(), notice); !errors.Is(err, client.ErrNoClient) {
 		t.Errorf("a client that does not listen: error %v, want ErrNoClient", err)
 	}
 }
 
 func TestOpenIDConfigurationIsWhatIsAccepted(t *testing.T) {
-	server := authz.New(authz.Stores{}, nil, nil, authz.Options{Issuer: issuer, Catalogue: catalogue})
+	server := authz.New(authz.Stores{}, nil, nil, options())
 	want := oauth.OpenIDConfiguration{
 		Metadata:                          server.Metadata(),
 		UserInfoEndpoint:                  issuer + "/o/userinfo/",

@@ -114,10 +114,10 @@ func TestConnectionEndsAYearAfterConsent(t *testing.T) {
 
 func TestLifetimesAreSettings(t *testing.T) {
 	w := onSQLite(t)
-	server := authz.New(storetest.Stores(w.db), w.keys, w.clock.Now, authz.Options{
-		Issuer: issuer, Catalogue: catalogue, AccessTokenLifetime: time.Minute,
-		RefreshIdleLifetime: time.Hour, RefreshAbsoluteLifetime: 90 * time.Minute, RefreshGrace: time.Second,
-	})
+	server := authz.New(storetest.Stores(w.db), w.keys, w.clock.Now, options(func(o *authz.Options) {
+		o.AccessTokenLifetime, o.RefreshGrace = time.Minute, time.Second
+		o.RefreshIdleLifetime, o.RefreshAbsoluteLifetime = time.Hour, 90*time.Minute
+	}))
 	first, err := w.exchange(server, form(w.app, w.connect(w.app, w.red)))
 	w.ok(err)
 	w.clock.Advance(time.Hour - time.Millisecond)

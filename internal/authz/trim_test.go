@@ -17,7 +17,7 @@ func TestAttackConnectionsWithoutNumber(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := onSQLite(t)
 			const keep = 5
-			server := authz.New(storetest.Stores(w.db), w.keys, w.clock.Now, authz.Options{Issuer: issuer, Catalogue: catalogue, ConnectionsPerGrant: keep})
+			server := authz.New(storetest.Stores(w.db), w.keys, w.clock.Now, options(func(o *authz.Options) { o.ConnectionsPerGrant = keep }))
 			first := w.mustConnect(w.app, w.red)
 			session := w.session(w.ada)
 			code := func() string {

@@ -12,12 +12,29 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/gatehouse-auth/gatehouse/internal/outbox"
 	"github.com/gatehouse-auth/gatehouse/internal/store/engine"
 )
 
-// happened ends a unit of work: it appends the event, and saves the messages that it leads to.
-func (t *tx) happened(e audit.Event, messages ...message) error {
+// happened ends a unit of work: it appends the event, and saves the messages that the outbox's rules have for it.
+func (t *tx) happened(e audit.Event) error { return t.happenedWith(e, outbox.Facts{}) }
+
+// happenedWith is happened for an event whose messages depend on more than the event.
+func (t *tx) happenedWith(e audit.Event, facts outbox.Facts) error {
 	e = t.db.completed(t.Context(), e)
+	if err := t.record(e); err != nil {
+		return err
+	}
+	for _, rule := range outbox.For(e.Kind, facts) {
+		if err := t.tell(e, rule, facts.Session); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// record appends an event that is complete.
+func (t *tx) record(e audit.Event) error {
 	err := t.db.withEventID(e, func(id int64) (free bool, err error) {
 		// Counted under a name of its own, so that a method's statements are those of its noun.
 		n, err := t.Named("audit").Change(`INSERT INTO gh_audit (id, at, kind, actor, client_id, family_id, address, request_id, detail, user_id, team_id, grant_id)
@@ -25,15 +42,10 @@ func (t *tx) happened(e audit.Event, messages ...message) error {
 			append(eventArgs(id, e), e.User, e.Team, e.Grant)...)
 		return n == 1, err
 	})
-	if err != nil {
-		return err
+	if err == nil {
+		t.kinds = append(t.kinds, e.Kind)
 	}
-	for _, m := range messages {
-		if err := t.tell(e, m); err != nil {
-			return err
-		}
-	}
-	return nil
+	return err
 }
 
 // batch runs a unit of work that is one statement of PostgreSQL and that records its event too. The parameters of the
@@ -49,7 +61,10 @@ func (db *DB) batch(ctx context.Context, name string, e audit.Event, s engine.St
 		case engine.IsUnique(err):
 			return false, nil
 		case errors.Is(err, engine.ErrUnknown):
-			return true, db.lookUp(ctx, id, e, err)
+			err = db.lookUp(ctx, id, e, err)
+		}
+		if err == nil || errors.Is(err, errCommitted) {
+			db.opts.Happened(e.Kind)
 		}
 		return true, err
 	})
@@ -126,9 +141,9 @@ func (db *DB) nextEventID(least int64) int64 {
 	}
 }
 
-// Record appends an event that belongs to no other unit of work. One without a time happens now.
+// Record appends an event that belongs to no other unit of work. An event without a time happens now. It tells nobody.
 func (db *DB) Record(ctx context.Context, e audit.Event) error {
-	return db.write(ctx, "Record", func(t *tx) error { return t.happened(e) })
+	return db.write(ctx, "Record", func(t *tx) error { return t.record(db.completed(ctx, e)) })
 }
 
 // firstEventID is the smallest id that an event of this time can have.
@@ -183,12 +198,7 @@ ORDER BY id DESC LIMIT $8`
 
 // eventsQuery is the statement whose index serves a filter best.
 func eventsQuery(f audit.Filter) string {
-	var notable bool
-	switch f.Kind {
-	case "", audit.TokenIssued, audit.TokenRefreshed, audit.MachineToken:
-	default:
-		notable = true
-	}
+	notable := f.Kind != "" && f.Kind.Traits().Notable
 	switch {
 	case f.Client != "" && f.Kind == audit.MachineToken:
 		return machineEventsOfClient

@@ -5,6 +5,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/outbox"
 	"github.com/gatehouse-auth/gatehouse/internal/store/engine"
 )
 
@@ -33,7 +34,7 @@ func (db *DB) SaveGrant(ctx context.Context, g authz.Grant) (saved authz.Grant, 
 				return err
 			}
 			e.Grant = string(saved.ID)
-			return t.happened(e, mail("mail.connected", g.CreatedAt))
+			return t.happenedWith(e, outbox.Facts{NewGrant: true})
 		}
 		saved = before
 		saved.Scope = before.Scope.Union(g.Scope)

@@ -35,7 +35,7 @@ func (db *DB) SetPassword(ctx context.Context, user team.UserID, hash string, at
 		if _, err = t.Change(`DELETE FROM gh_sessions WHERE user_id = $1`, user); err != nil {
 			return err
 		}
-		return t.happened(audit.Event{At: at, Kind: audit.PasswordSet, User: string(user)}, signOut(""))
+		return t.happened(audit.Event{At: at, Kind: audit.PasswordSet, User: string(user)})
 	})
 }
 

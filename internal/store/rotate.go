@@ -196,5 +196,5 @@ func (t *tx) notRotated(r authz.Rotation, rotated *authz.Rotated) (reused bool, 
 		return false, authz.ErrNoFamily
 	}
 	e.Kind, e.Actor, e.Detail = audit.RefreshReplayed, actor(r.Client), "an old refresh token was used, so the connection was ended"
-	return true, t.happened(e, mail("mail.replayed", r.At))
+	return true, t.happened(e)
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
+	"github.com/gatehouse-auth/gatehouse/internal/outbox"
 	"github.com/gatehouse-auth/gatehouse/internal/store/engine"
 )
 
@@ -75,6 +76,6 @@ func (db *DB) EndSession(ctx context.Context, id string) error {
 			return err
 		}
 		e.Actor = e.User
-		return t.happened(e, signOut(sid))
+		return t.happenedWith(e, outbox.Facts{Session: sid})
 	})
 }

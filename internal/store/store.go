@@ -31,6 +31,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
 	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/govern"
+	"github.com/gatehouse-auth/gatehouse/internal/outbox"
 	"github.com/gatehouse-auth/gatehouse/internal/store/engine"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
@@ -47,7 +48,7 @@ var (
 	_ authz.GrantStore      = (*DB)(nil)
 	_ authz.FamilyStore     = (*DB)(nil)
 	_ authz.MachineStore    = (*DB)(nil)
-	_ authz.NoticeStore     = (*DB)(nil)
+	_ outbox.Store          = (*DB)(nil)
 	_ token.Store           = (*DB)(nil)
 	_ audit.Store           = (*DB)(nil)
 )
@@ -60,6 +61,9 @@ type Options struct {
 	// Observe is called once per statement with its name ("Redeem", …) and once per commit ("commit"), for metrics and
 	// for tests that count. It is called from several goroutines at once. May be nil.
 	Observe func(statement string)
+	// Happened is called once per event that was recorded, with its kind, after the commit. It is called from several
+	// goroutines at once. May be nil.
+	Happened func(audit.Kind)
 	// Now is the time of what happens without a time of its own. nil is time.Now.
 	Now func() time.Time
 	// MachineTokenLifetime is the longest lifetime of a machine client's access token. The end of such a client is
@@ -75,6 +79,9 @@ type Options struct {
 func (o Options) withDefaults() Options {
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.Happened == nil {
+		o.Happened = func(audit.Kind) {}
 	}
 	o.MachineTokenLifetime = cmp.Or(o.MachineTokenLifetime, 24*time.Hour)
 	o.AuditRetention = cmp.Or(o.AuditRetention, 365*24*time.Hour)
@@ -135,12 +142,24 @@ func (db *DB) now() time.Time { return db.opts.Now() }
 // tx is a unit of work in progress.
 type tx struct {
 	*engine.Tx
-	db *DB
+	db    *DB
+	kinds []audit.Kind // of the events so far
 }
 
 // write runs a unit of work. It may run more than once, so it must set everything that it hands out anew each time.
 func (db *DB) write(ctx context.Context, name string, work func(*tx) error) error {
-	return db.engine.Write(ctx, name, func(t *engine.Tx) error { return work(&tx{t, db}) })
+	var unit *tx
+	err := db.engine.Write(ctx, name, func(t *engine.Tx) error {
+		unit = &tx{Tx: t, db: db}
+		return work(unit)
+	})
+	if err != nil {
+		return err
+	}
+	for _, kind := range unit.kinds {
+		db.opts.Happened(kind)
+	}
+	return nil
 }
 
 func isNoRows(err error) bool { return errors.Is(err, sql.ErrNoRows) }

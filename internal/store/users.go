@@ -68,7 +68,7 @@ func (db *DB) DisableUser(ctx context.Context, id team.UserID, at time.Time) err
 			return err
 		}
 		// Before the grants end: their families say which clients to tell.
-		if err := t.happened(audit.Event{At: at, Kind: audit.UserDisabled, User: string(id)}, signOut("")); err != nil {
+		if err := t.happened(audit.Event{At: at, Kind: audit.UserDisabled, User: string(id)}); err != nil {
 			return err
 		}
 		return t.endGrants(at, endGrantsOfUser, id)

@@ -13,7 +13,6 @@
 package web
 
 import (
-	"cmp"
 	"context"
 	"log/slog"
 	"net/http"
@@ -40,7 +39,7 @@ import (
 // Parts is what the handlers call, and their settings.
 type Parts struct {
 	Issuer         string // the public URL, without a trailing slash
-	ServerName     string // on pages; "Gatehouse" when empty
+	ServerName     string // on pages
 	APIDocs        string // the URL of the API's documentation, linked from the guide; may be empty
 	Authz          *authz.Server
 	Authn          *authn.Authenticator
@@ -53,7 +52,7 @@ type Parts struct {
 	Metrics        prometheus.Registerer // may be nil
 	TrustedProxies []netip.Prefix        // whose X-Forwarded-For is believed; none by default
 	Failures       limit.Limiter         // counts the failures of clients
-	ClientFailures int                   // wrong client secrets per client and address in 15 minutes: 30 when zero
+	ClientFailures int                   // wrong client secrets per client and address in 15 minutes
 	API            http.Handler          // mounted at /api/ (the demo's); may be nil
 }
 
@@ -76,8 +75,6 @@ type server struct {
 
 // New is the public handler.
 func New(p Parts) http.Handler {
-	p.ServerName = cmp.Or(p.ServerName, "Gatehouse")
-	p.ClientFailures = cmp.Or(p.ClientFailures, 30)
 	if p.Log == nil {
 		p.Log = slog.New(slog.DiscardHandler)
 	}

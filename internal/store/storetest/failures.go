@@ -38,7 +38,7 @@ var events = map[string]audit.Kind{
 	"Redeem": audit.TokenIssued, "Redeem again": audit.CodeReplayed, "Burn": audit.CodeRefused,
 	"Rotate": audit.TokenRefreshed, "Rotate again": audit.RefreshReplayed, "EndFamily": audit.TokenRevoked, "EndToken": audit.TokenRevoked, "IssueMachine": audit.MachineToken,
 	"AddKeys": audit.KeysRotated, "ReplaceSealed": audit.MasterKeyReplaced, "Record": audit.SignInFailed,
-	"Rehash": "", "TrimFamilies": "", "Count": "", "Uncount": "", "UseAssertion": "", "DueNotices": "", "Postpone": "", "Delivered": "",
+	"Rehash": "", "TrimFamilies": "", "Count": "", "Uncount": "", "UseAssertion": "", "DueMessages": "", "Postpone": "", "Delivered": "",
 }
 
 // membership is Ada's in Acme.
@@ -138,8 +138,8 @@ var writes = []call{
 	{"IssueMachine", func(ctx context.Context, db *store.DB) error { return db.IssueMachine(ctx, acmes.ID, now, nil) }, nil},
 	{"EndToken", func(ctx context.Context, db *store.DB) error { return db.EndToken(ctx, "m.1", acmes.ID, now, later) }, nil},
 	{"UseAssertion", func(ctx context.Context, db *store.DB) error { return db.UseAssertion(ctx, global.ID, "jti", later) }, nil},
-	{"DueNotices", func(ctx context.Context, db *store.DB) error {
-		_, err := db.DueNotices(ctx, now, later, 10)
+	{"DueMessages", func(ctx context.Context, db *store.DB) error {
+		_, err := db.DueMessages(ctx, now, later, 10)
 		return err
 	}, nil},
 	{"Postpone", func(ctx context.Context, db *store.DB) error { return db.Postpone(ctx, logoutNotice, later) }, nil},

@@ -21,6 +21,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/govern"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/gatehouse-auth/gatehouse/internal/outbox"
 	"github.com/gatehouse-auth/gatehouse/internal/store"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
@@ -98,7 +99,7 @@ func Run(t *testing.T, h Harness) {
 		{"UseAssertion", testUseAssertion},
 		{"Mail", testMail},
 		{"BackchannelLogout", testBackchannelLogout},
-		{"DueNotices", testDueNotices},
+		{"DueMessages", testDueMessages},
 		{"Events", testEvents},
 		{"EventsSayWho", testEventsSayWho},
 		{"Keys", testKeys},
@@ -341,7 +342,7 @@ type Store interface {
 	authz.GrantStore
 	authz.FamilyStore
 	authz.MachineStore
-	authz.NoticeStore
+	outbox.Store
 	token.Store
 	audit.Store
 }

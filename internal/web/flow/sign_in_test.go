@@ -102,7 +102,9 @@ func TestSignInIsThrottledWithoutLockingThePersonOut(t *testing.T) {
 // TestSignInLimitsAreSettable.
 func TestSignInLimitsAreSettable(t *testing.T) {
 	webtest.OnBoth(t, func(h *webtest.House) {
-		h.Parts.Authn = authn.New(h.DB, h.Keys, h.Clock.Now, authn.Options{InsecureFastHashing: true, FailuresPerPair: 1})
+		opts := authn.Defaults()
+		opts.InsecureFastHashing, opts.FailuresPerPair = true, 1
+		h.Parts.Authn = authn.New(h.DB, h.Keys, h.Clock.Now, opts)
 		server := h.Serve(func(p *web.Parts) { p.Authn = h.Parts.Authn })
 		wrong := func() int {
 			return h.BrowserAt(server.URL).SignIn(webtest.Ana, url.Values{"password": {"wrong"}}).Status

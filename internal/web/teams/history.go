@@ -110,7 +110,7 @@ func (room *Room) eventLines(ctx context.Context, events []audit.Event) ([]event
 		}
 		lines = append(lines, eventLine{
 			At: ui.OnDate(e.At), Sentence: sentence, Detail: newDetail(e, sentence), Address: e.Address, RequestID: e.RequestID,
-			Alarm: slices.Contains(alarms, e.Kind),
+			Alarm: e.Kind.Traits().Alarm,
 		})
 	}
 	return lines, nil

@@ -22,9 +22,6 @@ var kinds = []audit.Kind{
 	audit.ClientEnabled, audit.ClientRemoved, audit.MemberAdded, audit.MemberRemoved, audit.TeamAdded, audit.TeamRenamed, audit.TeamRemoved,
 }
 
-// alarms are the kinds of events that should not happen.
-var alarms = []audit.Kind{audit.RefreshReplayed, audit.CodeReplayed, audit.ClientAuthFailed, audit.SignInFailed}
-
 // knownKind is a kind that can be chosen, else "": any.
 func knownKind(kind string) audit.Kind {
 	if slices.Contains(kinds, audit.Kind(kind)) {

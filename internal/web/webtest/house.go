@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
 	"github.com/gatehouse-auth/gatehouse/internal/client"
@@ -111,14 +112,20 @@ func (h *House) Serve(changes ...func(*web.Parts)) *httptest.Server {
 	issuer := "http://" + server.Listener.Addr().String()
 	parts := web.Parts{
 		Issuer: issuer, Directory: h.Directory, Store: h.DB, Audit: h.DB, Keys: h.Keys, Now: h.Clock.Now,
-		Log:      slog.New(slog.NewJSONHandler(h.Logged, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		Failures: limit.Limiter{Store: h.DB, Now: h.Clock.Now},
-		Authn:    authn.New(h.DB, h.Keys, h.Clock.Now, authn.Options{InsecureFastHashing: true}),
+		Log:        slog.New(slog.NewJSONHandler(h.Logged, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Failures:   limit.Limiter{Store: h.DB, Now: h.Clock.Now},
+		ServerName: "Gatehouse", ClientFailures: 30,
 	}
+	signIn := authn.Defaults()
+	signIn.InsecureFastHashing = true
+	parts.Authn = authn.New(h.DB, h.Keys, h.Clock.Now, signIn)
 	for _, change := range changes {
 		change(&parts)
 	}
-	parts.Authz = authz.New(storetest.Stores(h.DB), h.Keys, h.Clock.Now, authz.Options{Issuer: parts.Issuer, Catalogue: Catalogue, Audit: h.DB})
+	opts, stores := authz.Defaults(), storetest.Stores(h.DB)
+	opts.Issuer, opts.Catalogue = parts.Issuer, Catalogue
+	stores.Refusals = audit.Recorder{Store: h.DB, Now: h.Clock.Now}
+	parts.Authz = authz.New(stores, h.Keys, h.Clock.Now, opts)
 	h.Parts, h.authn, h.authz = parts, parts.Authn, parts.Authz
 	server.Config.Handler = web.New(parts)
 	server.Start()

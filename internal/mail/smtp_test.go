@@ -1,4 +1,4 @@
-package app
+package mail
 
 import (
 	"bufio"
@@ -8,7 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http/httptest"
-	"net/mail"
+	netmail "net/mail"
 	"net/url"
 	"strings"
 	"testing"
@@ -74,11 +74,10 @@ func converse(conn net.Conn) string {
 
 func TestMailIsSentBySMTP(t *testing.T) {
 	server := newMailServer(t, nil)
-	var cfg Config
-	if cfg.SMTPURL = (SMTPURL{&url.URL{Scheme: "smtp", Host: server.address}}); !cfg.SMTPURL.Set() {
-		t.Fatal("not set")
+	if (Options{}).Sender() != nil {
+		t.Error("mails are sent without a server")
 	}
-	send := cfg.SMTPURL.mailer("Gatehouse <no-reply@auth.example.com>")
+	send := Options{Server{&url.URL{Scheme: "smtp", Host: server.address}}, "Gatehouse <no-reply@auth.example.com>"}.Sender()
 	if err := send(t.Context(), Mail{To: "ann@example.com", Subject: "Grüße, Ann", Text: "Hello Ann,\n\na line\n.\nand a dot\n"}); err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +88,7 @@ func TestMailIsSentBySMTP(t *testing.T) {
 		}
 	}
 	_, message, _ := strings.Cut(said, "DATA\n")
-	m, err := mail.ReadMessage(strings.NewReader(message))
+	m, err := netmail.ReadMessage(strings.NewReader(message))
 	if err != nil {
 		t.Fatalf("%v in\n%s", err, message)
 	}
@@ -109,7 +108,7 @@ func TestMailIsSentBySMTP(t *testing.T) {
 // A name or an address cannot add headers or recipients.
 func TestMailCannotBeInjectedInto(t *testing.T) {
 	server := newMailServer(t, nil)
-	send := SMTPURL{&url.URL{Scheme: "smtp", Host: server.address}}.mailer("no-reply@auth.example.com")
+	send := Options{Server{&url.URL{Scheme: "smtp", Host: server.address}}, "no-reply@auth.example.com"}.Sender()
 	if err := send(t.Context(), Mail{To: "ann@example.com\r\nRCPT TO:<eve@example.com>", Subject: "x", Text: "x"}); err == nil {
 		t.Error("an address of two lines was taken")
 	}
@@ -127,8 +126,8 @@ func TestMailServerWithTLSFromTheStart(t *testing.T) {
 	certificate.StartTLS()
 	certificate.Close()
 	server := newMailServer(t, &tls.Config{Certificates: certificate.TLS.Certificates})
-	u := SMTPURL{&url.URL{Scheme: "smtps", User: url.UserPassword("us", "hunter2"), Host: server.address}}
-	if err := u.mailer("a@example.com")(t.Context(), Mail{To: "b@example.com"}); err == nil || !strings.Contains(err.Error(), "certificate") {
+	send := Options{Server{&url.URL{Scheme: "smtps", User: url.UserPassword("us", "hunter2"), Host: server.address}}, "a@example.com"}.Sender()
+	if err := send(t.Context(), Mail{To: "b@example.com"}); err == nil || !strings.Contains(err.Error(), "certificate") {
 		t.Errorf("a certificate of nobody: %v", err)
 	}
 	if said := <-server.received; said != "" {
@@ -143,7 +142,7 @@ func TestMailServerWithoutTLSGetsNothingFromAnotherMachine(t *testing.T) {
 		t.Fatal(err)
 	}
 	// 0.0.0.0 reaches this machine, and is not known to be it.
-	err = SMTPURL{&url.URL{Scheme: "smtp", User: url.UserPassword("us", "hunter2"), Host: "0.0.0.0:" + port}}.mailer("a@example.com")(t.Context(), Mail{To: "b@example.com"})
+	err = Options{Server{&url.URL{Scheme: "smtp", User: url.UserPassword("us", "hunter2"), Host: "0.0.0.0:" + port}}, "a@example.com"}.Sender()(t.Context(), Mail{To: "b@example.com"})
 	if err == nil || !strings.Contains(err.Error(), "STARTTLS") || strings.Contains(err.Error(), "hunter2") {
 		t.Errorf("got %v, want a failure for want of STARTTLS", err)
 	}
@@ -152,15 +151,15 @@ func TestMailServerWithoutTLSGetsNothingFromAnotherMachine(t *testing.T) {
 	}
 }
 
-func TestSMTPURLDoesNotPrint(t *testing.T) {
-	cfg := Config{SMTPURL: SMTPURL{&url.URL{Scheme: "smtp", User: url.UserPassword("us", "hunter2"), Host: "mail.example.com"}}}
-	text, err := json.Marshal(cfg.SMTPURL)
+func TestServerDoesNotPrint(t *testing.T) {
+	cfg := Options{Server: Server{&url.URL{Scheme: "smtp", User: url.UserPassword("us", "hunter2"), Host: "mail.example.com"}}}
+	text, err := json.Marshal(cfg.Server)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var logged strings.Builder
-	slog.New(slog.NewTextHandler(&logged, nil)).Info("x", "url", cfg.SMTPURL)
-	for _, printed := range []string{string(text), logged.String(), fmt.Sprint(cfg.SMTPURL), fmt.Sprintf("%v %+v %#v %s", cfg.SMTPURL, cfg, cfg.SMTPURL, cfg.SMTPURL)} {
+	slog.New(slog.NewTextHandler(&logged, nil)).Info("x", "url", cfg.Server)
+	for _, printed := range []string{string(text), logged.String(), fmt.Sprint(cfg.Server), fmt.Sprintf("%v %+v %#v %s", cfg.Server, cfg, cfg.Server, cfg.Server)} {
 		if strings.Contains(printed, "hunter2") {
 			t.Errorf("the password is in %s", printed)
 		}

@@ -12,11 +12,11 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
 )
 
-// Whoever sends nothing but garbage must not be able to fill the disk with the record of it.
+// A stranger who sends only garbage must not be able to fill the disk with the record of it.
 func TestStrangersCannotFillTheAuditTrail(t *testing.T) {
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	cfg := testConfig(t)
-	cfg.Limits.ClientFailures = 1
+	cfg.ClientFailures = 1
 	a := open(t, cfg, Deps{Now: func() time.Time { return now }})
 	attempts := 0
 	fail := func(address string, times int) {

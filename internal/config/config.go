@@ -1,103 +1,92 @@
-package app
+// Package config is the settings of Gatehouse: what each is called in the file and in the environment, what it means, what
+// it may be, and its default. docs/configuration.md is made from that.
+//
+// A setting is a row of the table in settings.go. A default stands once: in Default here, or in the Defaults of the package
+// whose options hold the setting.
+package config
 
 import (
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"net/url"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/internal/scope"
+	"github.com/gatehouse-auth/gatehouse/internal/authn"
+	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/mail"
+	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/gatehouse-auth/gatehouse/internal/outbound"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 	"go.yaml.in/yaml/v4"
 )
 
-// Config is every setting of Gatehouse. settings (settings.go) says what each is called in the file and in the environment, what it means and what it may be;
-// docs/configuration.md is made from that.
+// Config is every setting of Gatehouse. The settings of a package are its own Options, with its own defaults.
 type Config struct {
 	PublicURL             string // the issuer: scheme, host and port, without a trailing slash
 	InsecureHTTPPublicURL bool
 	ServerName            string
-	Audience              string          // the API's identifier; PublicURL when empty
 	APIDocsURL            string          // may be empty
-	Scopes                scope.Catalogue // every API scope there is
 	DatabaseURL           string          // sqlite:PATH or postgres://…; may hold a password
 	MasterKey             token.MasterKey // zero: the file beside an SQLite database
 	Listen                string          // host:port
-	OpsListen             string          // host:port; "off" for none
+	OpsListen             string          // host:port, or Off
 	OpsPprof              bool            // profiles on the operations listener
 	TLSCertFile           string          // both or neither
 	TLSKeyFile            string
 	TrustedProxies        []netip.Prefix // whose X-Forwarded-For is believed
-	ShutdownDelay         time.Duration  // between /readyz saying no and the listener closing
-	ShutdownTimeout       time.Duration  // the most that a running request is waited for
-	CodeLifetime          time.Duration
-	AccessTokenLifetime   time.Duration
-	RefreshIdleLifetime   time.Duration // without a refresh
-	RefreshAbsolute       time.Duration // since consent
-	RefreshGrace          time.Duration // in which a used refresh token gets the same successor
-	SessionLifetime       time.Duration
-	RequestLifetime       time.Duration // how long a person may take over sign-in and consent
-	IDTokenAlgorithm      string        // RS256 or ES256, of applications that ask for none
-	KeyRotationInterval   time.Duration // zero: by command only
+	ShutdownDelay         time.Duration  // between the moment when /readyz says no and the moment when the listener closes
+	ShutdownTimeout       time.Duration  // how long requests that have begun may take to end
+	KeyRotationInterval   time.Duration  // zero: by command only
 	AuditRetention        time.Duration
-	SMTPURL               SMTPURL // zero: no e-mail is sent
-	MailFrom              string
-	InternalNetworks      []netip.Prefix // that URLs of applications may lead to nevertheless
-	Limits                Limits
+	ClientFailures        int // wrong client secrets for one client from one address in 15 minutes
 	LogLevel              slog.Level
 	LogFormat             string // json or text
+
+	Authz    authz.Options // Issuer is left empty: it is PublicURL
+	Authn    authn.Options
+	Mail     mail.Options
+	Outbound outbound.Options // ThisMachine is left false: PublicURL decides it
 }
 
-// Limits bound those who guess. Each counts failures.
-type Limits struct {
-	SignInFailuresPerPair    int // of one account from one address, in 15 minutes
-	SignInFailuresPerAddress int // in 15 minutes
-	SignInFailuresPerAccount int // from browsers it has not been used from, in an hour
-	ClientFailures           int // wrong client secrets per client and address, in 15 minutes
-	ConnectionsPerGrant      int // of one person to one application in one team, that wait to be refreshed
-	ConcurrentPasswordHashes int // at once; the number of processors when 0
-}
+const (
+	sqliteScheme     = "sqlite:"
+	leastKeyRotation = 24 * time.Hour
+)
 
-// DefaultConfig is the configuration when nothing is said: an SQLite database in the working directory and http://localhost:8000.
-func DefaultConfig() Config {
-	return Config{
+// Off is the OpsListen of a server without an operations listener.
+const Off = "off"
+
+// Default is the configuration when nothing is said: an SQLite database in the working directory and http://localhost:8000.
+func Default() Config {
+	c := Config{
 		PublicURL:           "http://localhost:8000",
 		ServerName:          "Gatehouse",
-		Scopes:              defaultScopes(),
 		DatabaseURL:         "sqlite:gatehouse.db",
 		Listen:              "localhost:8000",
 		OpsListen:           "localhost:9464",
 		ShutdownTimeout:     25 * time.Second,
-		CodeLifetime:        time.Minute,
-		AccessTokenLifetime: time.Hour,
-		RefreshIdleLifetime: 30 * 24 * time.Hour,
-		RefreshAbsolute:     365 * 24 * time.Hour,
-		RefreshGrace:        10 * time.Second,
-		SessionLifetime:     14 * 24 * time.Hour,
-		RequestLifetime:     time.Hour,
-		IDTokenAlgorithm:    "RS256",
 		KeyRotationInterval: 90 * 24 * time.Hour,
 		AuditRetention:      365 * 24 * time.Hour,
-		Limits: Limits{
-			SignInFailuresPerPair:    10,
-			SignInFailuresPerAddress: 50,
-			SignInFailuresPerAccount: 100,
-			ClientFailures:           30,
-			ConnectionsPerGrant:      100,
-		},
-		LogLevel:  slog.LevelInfo,
-		LogFormat: "json",
+		ClientFailures:      30,
+		LogLevel:            slog.LevelInfo,
+		LogFormat:           "json",
+		Authz:               authz.Defaults(),
+		Authn:               authn.Defaults(),
 	}
+	c.Authz.Catalogue = defaultScopes()
+	return c
 }
 
-// LoadConfig reads the configuration: the defaults, then the YAML file at path ("" for none), then the GATEHOUSE_… variables of environ ("NAME=value", as os.Environ has them).
+// Load reads the configuration: the defaults, then the YAML file at path ("" for none), then the GATEHOUSE_… variables of environ ("NAME=value", as os.Environ has them).
 // What is wrong is reported all at once, each problem with the line or the variable it is in. Secrets are not repeated in errors.
-func LoadConfig(path string, environ []string) (Config, error) {
-	l := loader{config: DefaultConfig(), origin: map[string]string{}}
+func Load(path string, environ []string) (Config, error) {
+	l := loader{config: Default(), origin: map[string]string{}}
 	fromEnv := l.parseEnvironment(environ)
 	if path != "" {
 		l.loadFile(path, fromEnv)
@@ -261,6 +250,36 @@ func foreignVariable(name string) bool {
 		strings.HasPrefix(name, envPrefix+"PORT_") || strings.HasPrefix(name, envPrefix+"SERVICE_")
 }
 
+// Check puts a configuration that was made in code into its normal form, and finds what Load would find wrong.
+func (c Config) Check() (Config, error) {
+	var err error
+	if c.PublicURL, err = parsePublicURL(c.PublicURL); err != nil {
+		return Config{}, fmt.Errorf("public_url %w", err)
+	}
+	return c, errors.Join(c.conflicts(func(string) string { return "" })...)
+}
+
+// SQLite is the path of the database, when it is an SQLite database.
+func (c Config) SQLite() (path string, ok bool) {
+	return strings.CutPrefix(c.DatabaseURL, sqliteScheme)
+}
+
+// OwnMasterKey is the file of the master key that was made beside an SQLite database; "" when the configuration names the
+// master key.
+func (c Config) OwnMasterKey() string {
+	path, ok := c.SQLite()
+	if !ok || c.MasterKey.Text() != "" {
+		return ""
+	}
+	return filepath.Join(filepath.Dir(path), "master.key")
+}
+
+// OnThisMachine reports whether only this machine can reach PublicURL.
+func (c Config) OnThisMachine() bool {
+	u, err := url.Parse(c.PublicURL)
+	return err == nil && oauth.IsLoopback(u.Hostname())
+}
+
 // conflicts is what is wrong with settings that are each fine alone. where says where a setting comes from, for the beginning of a sentence.
 func (c Config) conflicts(where func(name string) string) []error {
 	var problems []error
@@ -268,7 +287,7 @@ func (c Config) conflicts(where func(name string) string) []error {
 		problems = append(problems, fmt.Errorf("%s%s %s", where(setting), setting, fmt.Sprintf(format, args...)))
 	}
 	plain := strings.HasPrefix(c.PublicURL, "http://")
-	if plain && !isLoopbackURL(c.PublicURL) && !c.InsecureHTTPPublicURL {
+	if plain && !c.OnThisMachine() && !c.InsecureHTTPPublicURL {
 		problem("public_url", "is %s: over plain HTTP everyone on the way can read passwords, codes and tokens. Use https, or, where that cannot matter, set insecure_http_public_url: true", c.PublicURL)
 	}
 	if (c.TLSCertFile == "") != (c.TLSKeyFile == "") {
@@ -277,7 +296,7 @@ func (c Config) conflicts(where func(name string) string) []error {
 	if plain && c.TLSCertFile != "" {
 		problem("tls_cert_file", "is set, so this server speaks https, but public_url is %s", c.PublicURL)
 	}
-	if c.SMTPURL.Set() && c.MailFrom == "" {
+	if c.Mail.Server.Set() && c.Mail.From == "" {
 		problem("mail_from", "is missing: smtp_url is set, and every e-mail has a sender")
 	}
 	if c.KeyRotationInterval > 0 && c.KeyRotationInterval < leastKeyRotation {

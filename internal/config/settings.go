@@ -1,4 +1,4 @@
-package app
+package config
 
 import (
 	"fmt"
@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/internal/mail"
 	"go.yaml.in/yaml/v4"
 )
 
@@ -58,7 +59,7 @@ var settings = []setting{
 	text("server_name", "text", "What pages call this server.",
 		func(c *Config) *string { return &c.ServerName }, parseServerName),
 	text("audience", "text", "The API's identifier, the aud of access tokens. public_url when left out.",
-		func(c *Config) *string { return &c.Audience }, parseAudience),
+		func(c *Config) *string { return &c.Authz.Audience }, parseAudience),
 	text("api_docs_url", "URL", "The API's own documentation; the guide links to it.",
 		func(c *Config) *string { return &c.APIDocsURL }, parseWebURL),
 	{
@@ -68,22 +69,22 @@ var settings = []setting{
 	},
 
 	duration("code_lifetime", "How long an application has to exchange an authorization code.",
-		func(c *Config) *time.Duration { return &c.CodeLifetime }, 5*time.Second, 10*time.Minute),
+		func(c *Config) *time.Duration { return &c.Authz.CodeLifetime }, 5*time.Second, 10*time.Minute),
 	duration("access_token_lifetime", "How long an access token is valid, and the longest that an API which only checks signatures can take to notice that a grant ended.",
-		func(c *Config) *time.Duration { return &c.AccessTokenLifetime }, 10*time.Second, 24*time.Hour),
+		func(c *Config) *time.Duration { return &c.Authz.AccessTokenLifetime }, 10*time.Second, 24*time.Hour),
 	duration("refresh_idle_lifetime", "A connection ends when it is not refreshed for this long.",
-		func(c *Config) *time.Duration { return &c.RefreshIdleLifetime }, time.Minute, 10*365*24*time.Hour),
+		func(c *Config) *time.Duration { return &c.Authz.RefreshIdleLifetime }, time.Minute, 10*365*24*time.Hour),
 	duration("refresh_absolute_lifetime", "A connection ends this long after the person agreed to it, however often it is refreshed.",
-		func(c *Config) *time.Duration { return &c.RefreshAbsolute }, time.Minute, 10*365*24*time.Hour),
+		func(c *Config) *time.Duration { return &c.Authz.RefreshAbsoluteLifetime }, time.Minute, 10*365*24*time.Hour),
 	duration("refresh_grace", "How long a refresh token that has been used still gets the same successor, for an application that lost the answer. Used later than that, it ends the connection.",
-		func(c *Config) *time.Duration { return &c.RefreshGrace }, time.Second, 5*time.Minute),
+		func(c *Config) *time.Duration { return &c.Authz.RefreshGrace }, time.Second, 5*time.Minute),
 	duration("session_lifetime", "How long a browser stays signed in.",
-		func(c *Config) *time.Duration { return &c.SessionLifetime }, time.Minute, 366*24*time.Hour),
+		func(c *Config) *time.Duration { return &c.Authn.SessionLifetime }, time.Minute, 366*24*time.Hour),
 	duration("request_lifetime", "How long a person may take over sign-in and consent.",
-		func(c *Config) *time.Duration { return &c.RequestLifetime }, time.Minute, 24*time.Hour),
+		func(c *Config) *time.Duration { return &c.Authz.RequestLifetime }, time.Minute, 24*time.Hour),
 
 	text("id_token_algorithm", "RS256 or ES256", "What signs the ID tokens of applications that asked for neither when they were registered. Every OpenID Connect client knows RS256; ES256 is smaller and faster.",
-		func(c *Config) *string { return &c.IDTokenAlgorithm }, oneOf("RS256", "ES256")),
+		func(c *Config) *string { return &c.Authz.IDTokenAlgorithm }, oneOf("RS256", "ES256")),
 	duration("key_rotation_interval", "How long a key signs before the servers replace it by themselves. The change takes an hour and no token becomes invalid. 0 means only when `gatehouse key rotate` is run; the least is 24h.",
 		func(c *Config) *time.Duration { return &c.KeyRotationInterval }, 0, 10*365*24*time.Hour),
 	duration("audit_retention", "How long the record of what happened is kept.",
@@ -95,25 +96,25 @@ var settings = []setting{
 		set: setSMTPURL, show: func(Config) string { return "" },
 	},
 	text("mail_from", "address", "The sender of e-mails, such as `Gatehouse <no-reply@auth.example.com>`. Required with smtp_url.",
-		func(c *Config) *string { return &c.MailFrom }, parseMailFrom),
+		func(c *Config) *string { return &c.Mail.From }, mail.ParseFrom),
 	{
 		name: "insecure_internal_networks", form: "list of networks",
 		doc: "Internal networks that the URLs which applications registered (jwks_uri, backchannel_logout_uri) may lead to. None by default: such URLs were chosen by others, and each network that is named here is one which they can make this server send requests into. This machine itself is allowed while public_url is on it.",
-		set: setInternalNetworks, show: func(c Config) string { return showPrefixes(c.InternalNetworks) },
+		set: setInternalNetworks, show: func(c Config) string { return showPrefixes(c.Outbound.InternalNetworks) },
 	},
 
 	number("limits.sign_in_failures_per_pair", "Wrong passwords for one account from one address in 15 minutes.",
-		func(c *Config) *int { return &c.Limits.SignInFailuresPerPair }, 1, 1_000_000),
+		func(c *Config) *int { return &c.Authn.FailuresPerPair }, 1, 1_000_000),
 	number("limits.sign_in_failures_per_address", "Wrong passwords from one address in 15 minutes. Raise it where many people share an address.",
-		func(c *Config) *int { return &c.Limits.SignInFailuresPerAddress }, 1, 1_000_000),
+		func(c *Config) *int { return &c.Authn.FailuresPerAddress }, 1, 1_000_000),
 	number("limits.sign_in_failures_per_account", "Wrong passwords for one account in an hour, from browsers it has not been used from. A browser that has signed in to the account before is not held up by it.",
-		func(c *Config) *int { return &c.Limits.SignInFailuresPerAccount }, 1, 1_000_000),
+		func(c *Config) *int { return &c.Authn.FailuresPerAccount }, 1, 1_000_000),
 	number("limits.client_failures", "Wrong client secrets for one client from one address in 15 minutes.",
-		func(c *Config) *int { return &c.Limits.ClientFailures }, 1, 1_000_000),
+		func(c *Config) *int { return &c.ClientFailures }, 1, 1_000_000),
 	number("limits.connections_per_grant", "Connections of one person to one application in one team; each code that is redeemed makes one. Once there are more than twice as many, only the newest are kept, and those of the last minutes: the others can be refreshed only until the access token expires that they have.",
-		func(c *Config) *int { return &c.Limits.ConnectionsPerGrant }, 1, 1_000_000),
+		func(c *Config) *int { return &c.Authz.ConnectionsPerGrant }, 1, 1_000_000),
 	number("limits.concurrent_password_hashes", "Passwords checked at the same time; each takes some memory and a processor. 0 means the number of processors, or half of it where a container has a quota of them.",
-		func(c *Config) *int { return &c.Limits.ConcurrentPasswordHashes }, 0, 1024),
+		func(c *Config) *int { return &c.Authn.ConcurrentHashes }, 0, 1024),
 
 	{
 		name: "log_level", form: "debug, info, warn or error", doc: "The least important level that is logged.",

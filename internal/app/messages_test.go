@@ -5,7 +5,9 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"flag"
 	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"os"
 	"strings"
@@ -16,7 +18,11 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
 	"github.com/gatehouse-auth/gatehouse/internal/client"
+	"github.com/gatehouse-auth/gatehouse/internal/config"
+	"github.com/gatehouse-auth/gatehouse/internal/mail"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/gatehouse-auth/gatehouse/internal/outbound"
+	"github.com/gatehouse-auth/gatehouse/internal/outbox"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 	"github.com/google/go-cmp/cmp"
@@ -25,19 +31,19 @@ import (
 // mailbox takes e-mails, or fails.
 type mailbox struct {
 	mu    sync.Mutex
-	mails []Mail
+	mails []mail.Mail
 	tries int
 	err   error
 }
 
-func (m *mailbox) send(_ context.Context, mail Mail) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.tries++
-	if m.err == nil {
-		m.mails = append(m.mails, mail)
+func (b *mailbox) send(_ context.Context, m mail.Mail) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.tries++
+	if b.err == nil {
+		b.mails = append(b.mails, m)
 	}
-	return m.err
+	return b.err
 }
 
 // connection is an application that a person connected to a team.
@@ -92,7 +98,7 @@ func (c connection) redeem(t *testing.T, a *App, sid string) authz.FamilyID {
 
 // The texts are reviewed as a diff: go test ./internal/app -update.
 func TestPeopleAreToldInPlainWords(t *testing.T) {
-	onEachDatabase(t, func(t *testing.T, cfg Config) {
+	onEachDatabase(t, func(t *testing.T, cfg config.Config) {
 		clock, box := newMovable(), &mailbox{}
 		cfg.PublicURL = "https://auth.example.com"
 		a := open(t, cfg, Deps{Now: clock.now, Mail: box.send})
@@ -123,6 +129,8 @@ func TestPeopleAreToldInPlainWords(t *testing.T) {
 	})
 }
 
+var update = flag.Bool("update", false, "write the golden files again")
+
 // golden compares with a file, or writes it with -update.
 func golden(t *testing.T, file, got string) {
 	t.Helper()
@@ -141,7 +149,7 @@ func golden(t *testing.T, file, got string) {
 }
 
 func TestMailThatFailsIsTriedAgainLaterAndLaterUntilItsTimeIsOver(t *testing.T) {
-	onEachDatabase(t, func(t *testing.T, cfg Config) {
+	onEachDatabase(t, func(t *testing.T, cfg config.Config) {
 		clock, box := newMovable(), &mailbox{err: errors.New("the mail server is down")}
 		a := open(t, cfg, Deps{Now: clock.now, Mail: box.send})
 		connect(t, a, client.Registration{})
@@ -172,14 +180,14 @@ func TestMailThatFailsIsTriedAgainLaterAndLaterUntilItsTimeIsOver(t *testing.T) 
 		if got := metricValue(t, a, "gatehouse_notices_total", "mail.connected"); got == 0 {
 			t.Error("nothing was counted")
 		}
-		if due, err := a.Store.DueNotices(t.Context(), clock.now().Add(100*24*time.Hour), clock.now(), 10); err != nil || len(due) > 0 {
+		if due, err := a.Store.DueMessages(t.Context(), clock.now().Add(100*24*time.Hour), clock.now(), 10); err != nil || len(due) > 0 {
 			t.Errorf("%d notices are left (%v)", len(due), err)
 		}
 	})
 }
 
 func TestMailIsSentOnceByTwoServers(t *testing.T) {
-	onEachDatabase(t, func(t *testing.T, cfg Config) {
+	onEachDatabase(t, func(t *testing.T, cfg config.Config) {
 		box := &mailbox{}
 		servers := []*App{open(t, cfg, Deps{Mail: box.send}), open(t, cfg, Deps{Mail: box.send})}
 		connect(t, servers[0], client.Registration{})
@@ -218,7 +226,7 @@ func TestWithoutAMailServerNoticesDoNotPileUp(t *testing.T) {
 func noNoticeIsLeft(t *testing.T, a *App) {
 	t.Helper()
 	later := a.now().Add(23 * time.Hour)
-	if due, err := a.Store.DueNotices(t.Context(), later, later, 10); err != nil || len(due) > 0 {
+	if due, err := a.Store.DueMessages(t.Context(), later, later, 10); err != nil || len(due) > 0 {
 		t.Errorf("notices are left: %v (%v)", due, err)
 	}
 }
@@ -234,7 +242,7 @@ type logoutEndpoint struct {
 func newLogoutEndpoint(t *testing.T) *logoutEndpoint {
 	t.Helper()
 	e := &logoutEndpoint{status: http.StatusOK}
-	e.url = listening(t, func(w http.ResponseWriter, r *http.Request) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		e.mu.Lock()
 		defer e.mu.Unlock()
 		if r.Method != http.MethodPost || r.Header.Get("Content-Type") != "application/x-www-form-urlencoded" || r.URL.RawQuery != "" {
@@ -242,12 +250,14 @@ func newLogoutEndpoint(t *testing.T) *logoutEndpoint {
 		}
 		e.tokens = append(e.tokens, r.PostFormValue("logout_token"))
 		w.WriteHeader(e.status)
-	}).URL + "/logout"
+	}))
+	t.Cleanup(server.Close)
+	e.url = server.URL + "/logout"
 	return e
 }
 
 // signedOut is a server on which a person signed in, connected an application that wants to know, and signed out.
-func signedOut(t *testing.T, cfg Config, clock *movable, endpoint *logoutEndpoint) (*App, connection, string) {
+func signedOut(t *testing.T, cfg config.Config, clock *movable, endpoint *logoutEndpoint) (*App, connection, string) {
 	t.Helper()
 	a := open(t, cfg, Deps{Now: clock.now})
 	c := connect(t, a, client.Registration{BackchannelLogoutURI: endpoint.url})
@@ -271,14 +281,14 @@ func signedOut(t *testing.T, cfg Config, clock *movable, endpoint *logoutEndpoin
 }
 
 func TestApplicationsAreToldThatAPersonSignedOut(t *testing.T) {
-	onEachDatabase(t, func(t *testing.T, cfg Config) {
+	onEachDatabase(t, func(t *testing.T, cfg config.Config) {
 		endpoint, clock := newLogoutEndpoint(t), newMovable()
 		a, c, sid := signedOut(t, cfg, clock, endpoint)
 		endpoint.status = http.StatusServiceUnavailable
 		a.deliver(t.Context())
 		a.deliver(t.Context()) // not due again yet
 		endpoint.status = http.StatusNoContent
-		clock.advance(noticeBackoff)
+		clock.advance(30 * time.Second)
 		a.deliver(t.Context())
 		a.deliver(t.Context())
 		if len(endpoint.tokens) != 2 {
@@ -310,14 +320,25 @@ func TestApplicationsAreToldThatAPersonSignedOut(t *testing.T) {
 func TestBackChannelLogoutStaysOutOfTheHouse(t *testing.T) {
 	endpoint, clock := newLogoutEndpoint(t), newMovable()
 	a, _, _ := signedOut(t, testConfig(t), clock, endpoint)
-	public := a.Config
-	public.PublicURL = "https://auth.example.com"
-	a.outbound = outbound(public)
+	a.outbound = outbound.New(outbound.Options{}) // as where public_url is on another machine
+	a.outbox = a.newOutbox(nil)
 	a.deliver(t.Context())
 	if len(endpoint.tokens) > 0 {
 		t.Error("an internal address was told")
 	}
 	if got := metricValue(t, a, "gatehouse_notices_total", "backchannel_logout"); got != 1 {
 		t.Errorf("%v failures are counted, want 1", got)
+	}
+}
+
+func TestEachKindOfMessageHasACourier(t *testing.T) {
+	a := open(t, testConfig(t), Deps{})
+	for _, kind := range outbox.Kinds() {
+		if a.outbox.Couriers[kind] == nil {
+			t.Errorf("nobody delivers %s", kind)
+		}
+	}
+	if got, want := len(a.outbox.Couriers), len(outbox.Kinds()); got != want {
+		t.Errorf("there are couriers for %d kinds of messages, want %d", got, want)
 	}
 }

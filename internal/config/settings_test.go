@@ -1,4 +1,4 @@
-package app
+package config
 
 import (
 	"flag"
@@ -28,22 +28,22 @@ func TestConfigurationDocumentIsCurrent(t *testing.T) {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(want, string(got)); diff != "" {
-		t.Errorf("docs/configuration.md is not what the code says; run go test ./internal/app -update\n%s", diff)
+		t.Errorf("docs/configuration.md is not what the code says; run go test ./internal/config -update\n%s", diff)
 	}
 }
 
 // Every default that the document shows has to be accepted as it is written there.
 func TestDocumentedDefaultsAreAccepted(t *testing.T) {
 	for _, s := range settings {
-		shown := s.show(DefaultConfig())
+		shown := s.show(Default())
 		if shown == "" || s.name == "scopes" {
 			continue
 		}
-		c, err := LoadConfig("", []string{s.variable() + "=" + shown})
+		c, err := Load("", []string{s.variable() + "=" + shown})
 		if err != nil {
 			t.Errorf("%s: %v", s.name, err)
 		}
-		if diff := cmp.Diff(DefaultConfig(), c, compareConfigs); diff != "" {
+		if diff := cmp.Diff(Default(), c, compareConfigs); diff != "" {
 			t.Errorf("%s: %s is not the default:\n%s", s.name, shown, diff)
 		}
 	}
@@ -64,7 +64,7 @@ func TestDocumentedExamplesAreAccepted(t *testing.T) {
 			if err := os.WriteFile(path, example[1], 0o600); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := LoadConfig(path, nil); err != nil {
+			if _, err := Load(path, nil); err != nil {
 				t.Errorf("%s: %v\n%s", file, err, example[1])
 			}
 		}
@@ -75,7 +75,7 @@ func configurationDocument() string {
 	var b strings.Builder
 	b.WriteString(`# Configuration
 
-<!-- Made from internal/app/settings.go by: go test ./internal/app -update -->
+<!-- Made from internal/config/settings.go by: go test ./internal/config -update -->
 
 Gatehouse runs without any configuration: an SQLite database in the working directory, on http://localhost:8000.
 What differs goes into one YAML file, given with ` + "`--config FILE`" + `, into environment variables, or both.
@@ -93,7 +93,7 @@ What differs goes into one YAML file, given with ` + "`--config FILE`" + `, into
 	for _, s := range settings {
 		fmt.Fprintf(&b, "### `%s`\n\n%s\n\n", s.name, s.doc)
 		fmt.Fprintf(&b, "%s · `%s`", s.form, s.variable())
-		if shown := s.show(DefaultConfig()); shown != "" {
+		if shown := s.show(Default()); shown != "" {
 			fmt.Fprintf(&b, " · default `%s`", shown)
 		}
 		b.WriteString("\n\n")

@@ -1,15 +1,15 @@
-package app
+package config
 
 import (
 	"log/slog"
 	"net/netip"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/internal/mail"
 	"github.com/gatehouse-auth/gatehouse/internal/scope"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 	"github.com/google/go-cmp/cmp"
@@ -30,7 +30,6 @@ func inDir(t *testing.T, files map[string]string) {
 var compareConfigs = cmp.Options{
 	cmpopts.EquateComparable(netip.Prefix{}),
 	cmp.Comparer(func(a, b token.MasterKey) bool { return a.Text() == b.Text() }),
-	cmp.Comparer(func(a, b SMTPURL) bool { return a.Set() == b.Set() && (!a.Set() || a.url.String() == b.url.String()) }),
 }
 
 func TestConfigWithoutAnythingIsTheDefault(t *testing.T) {
@@ -40,11 +39,11 @@ func TestConfigWithoutAnythingIsTheDefault(t *testing.T) {
 		if name == "no file" {
 			path = ""
 		}
-		got, err := LoadConfig(path, nil)
+		got, err := Load(path, nil)
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		if diff := cmp.Diff(DefaultConfig(), got, compareConfigs); diff != "" {
+		if diff := cmp.Diff(Default(), got, compareConfigs); diff != "" {
 			t.Errorf("%s: (-want +got)\n%s", name, diff)
 		}
 	}
@@ -85,11 +84,15 @@ scopes:
     access: write
 `,
 	})
-	got, err := LoadConfig("gatehouse.yaml", []string{"HOME=/", "GATEHOUSE_ACCESS_TOKEN_LIFETIME=15m"})
+	got, err := Load("gatehouse.yaml", []string{"HOME=/", "GATEHOUSE_ACCESS_TOKEN_LIFETIME=15m"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := DefaultConfig()
+	server, err := mail.ParseServer("smtps://us:hunter2@mail.example.com:2465")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Default()
 	want.PublicURL = "https://auth.example.com"
 	want.Listen = ":8443"
 	want.OpsListen = "off"
@@ -97,22 +100,22 @@ scopes:
 	want.DatabaseURL = "postgres://gatehouse@db/gatehouse"
 	want.MasterKey = key
 	want.ServerName = "Example"
-	want.Audience = "https://api.example.com"
+	want.Authz.Audience = "https://api.example.com"
 	want.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("::1/128")}
-	want.SessionLifetime = 12 * time.Hour
-	want.AccessTokenLifetime = 15 * time.Minute
-	want.RefreshGrace = 30 * time.Second
-	want.IDTokenAlgorithm = "ES256"
+	want.Authn.SessionLifetime = 12 * time.Hour
+	want.Authz.AccessTokenLifetime = 15 * time.Minute
+	want.Authz.RefreshGrace = 30 * time.Second
+	want.Authz.IDTokenAlgorithm = "ES256"
 	want.KeyRotationInterval = 0
-	want.SMTPURL = SMTPURL{&url.URL{Scheme: "smtps", User: url.UserPassword("us", "hunter2"), Host: "mail.example.com:2465"}}
-	want.MailFrom = "Gatehouse <no-reply@auth.example.com>"
-	want.InternalNetworks = []netip.Prefix{netip.MustParsePrefix("10.9.0.0/16")}
-	want.Limits.ClientFailures = 5
-	want.Limits.ConnectionsPerGrant = 7
-	want.Limits.ConcurrentPasswordHashes = 2
+	want.Mail.Server = server
+	want.Mail.From = "Gatehouse <no-reply@auth.example.com>"
+	want.Outbound.InternalNetworks = []netip.Prefix{netip.MustParsePrefix("10.9.0.0/16")}
+	want.ClientFailures = 5
+	want.Authz.ConnectionsPerGrant = 7
+	want.Authn.ConcurrentHashes = 2
 	want.LogLevel = slog.LevelWarn
 	want.LogFormat = "text"
-	want.Scopes = scope.Catalogue{
+	want.Authz.Catalogue = scope.Catalogue{
 		{Name: "bot:read", Description: "See bots", Access: scope.Read},
 		{Name: "bot:write", Description: "Change bots", Access: scope.Write},
 	}
@@ -128,7 +131,7 @@ func TestEnvironmentWinsOverFile(t *testing.T) {
 		"scopes.yaml":    "- {name: a, description: A, access: read}\n",
 	})
 	key := token.NewMasterKey()
-	got, err := LoadConfig("gatehouse.yaml", []string{
+	got, err := Load("gatehouse.yaml", []string{
 		"GATEHOUSE_LISTEN_FILE=listen",
 		"GATEHOUSE_MASTER_KEY=" + key.Text(),
 		"GATEHOUSE_CODE_LIFETIME=30s",
@@ -140,28 +143,28 @@ func TestEnvironmentWinsOverFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := DefaultConfig()
-	want.Listen, want.ServerName, want.MasterKey, want.CodeLifetime = ":3", "File", key, 30*time.Second
-	want.Scopes = scope.Catalogue{{Name: "a", Description: "A", Access: scope.Read}}
+	want := Default()
+	want.Listen, want.ServerName, want.MasterKey, want.Authz.CodeLifetime = ":3", "File", key, 30*time.Second
+	want.Authz.Catalogue = scope.Catalogue{{Name: "a", Description: "A", Access: scope.Read}}
 	want.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("10.0.0.1/32"), netip.MustParsePrefix("192.168.0.0/16")}
-	want.Limits.ClientFailures = 7
+	want.ClientFailures = 7
 	if diff := cmp.Diff(want, got, compareConfigs); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 }
 
 func TestConfigScopesFromVariableAsJSON(t *testing.T) {
-	got, err := LoadConfig("", []string{`GATEHOUSE_SCOPES=[{"name":"a:b","description":"A","access":"write"}]`})
+	got, err := Load("", []string{`GATEHOUSE_SCOPES=[{"name":"a:b","description":"A","access":"write"}]`})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(scope.Catalogue{{Name: "a:b", Description: "A", Access: scope.Write}}, got.Scopes); diff != "" {
+	if diff := cmp.Diff(scope.Catalogue{{Name: "a:b", Description: "A", Access: scope.Write}}, got.Authz.Catalogue); diff != "" {
 		t.Error(diff)
 	}
 }
 
 func TestConfigIgnoresVariablesOfKubernetes(t *testing.T) {
-	_, err := LoadConfig("", []string{"GATEHOUSE_SERVICE_HOST=10.0.0.1", "GATEHOUSE_PORT=tcp://10.0.0.1:80", "GATEHOUSE_PORT_80_TCP_ADDR=10.0.0.1", "GATEHOUSE_CONFIG=x"})
+	_, err := Load("", []string{"GATEHOUSE_SERVICE_HOST=10.0.0.1", "GATEHOUSE_PORT=tcp://10.0.0.1:80", "GATEHOUSE_PORT_80_TCP_ADDR=10.0.0.1", "GATEHOUSE_CONFIG=x"})
 	if err != nil {
 		t.Error(err)
 	}
@@ -234,7 +237,7 @@ func TestConfigErrorsNameTheLine(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			inDir(t, map[string]string{"g.yaml": tt.file})
-			_, err := LoadConfig("g.yaml", tt.env)
+			_, err := Load("g.yaml", tt.env)
 			if err == nil {
 				t.Fatal("no error")
 			}
@@ -261,7 +264,7 @@ func TestConfigScopesFileErrorsNameItsOwnLine(t *testing.T) {
 		"g.yaml":      "listen: :1\nscopes_file: scopes.yaml\n",
 		"scopes.yaml": "- {name: a, description: A, access: read}\n- {name: b, access: read}\n",
 	})
-	_, err := LoadConfig("g.yaml", nil)
+	_, err := Load("g.yaml", nil)
 	if err == nil || !strings.HasPrefix(err.Error(), `scopes.yaml:2: scopes has "b" without a description`) {
 		t.Errorf("got %v", err)
 	}
@@ -277,19 +280,19 @@ func TestConfigPublicURL(t *testing.T) {
 		"http://[::1]:8000":             "http://[::1]:8000",
 		"http://gatehouse.localhost":    "http://gatehouse.localhost",
 	} {
-		got, err := LoadConfig("", []string{"GATEHOUSE_PUBLIC_URL=" + in})
+		got, err := Load("", []string{"GATEHOUSE_PUBLIC_URL=" + in})
 		if err != nil || got.PublicURL != want {
 			t.Errorf("%s: got %q, %v; want %q", in, got.PublicURL, err, want)
 		}
 	}
-	_, err := LoadConfig("", []string{"GATEHOUSE_PUBLIC_URL=http://example.test", "GATEHOUSE_INSECURE_HTTP_PUBLIC_URL=true"})
+	_, err := Load("", []string{"GATEHOUSE_PUBLIC_URL=http://example.test", "GATEHOUSE_INSECURE_HTTP_PUBLIC_URL=true"})
 	if err != nil {
 		t.Errorf("insecure_http_public_url does not allow it: %v", err)
 	}
 }
 
 func TestConfigMissingFile(t *testing.T) {
-	_, err := LoadConfig(filepath.Join(t.TempDir(), "absent.yaml"), nil)
+	_, err := Load(filepath.Join(t.TempDir(), "absent.yaml"), nil)
 	if err == nil || !strings.Contains(err.Error(), "absent.yaml") {
 		t.Errorf("got %v", err)
 	}

@@ -1,15 +1,17 @@
-package app
+package client
 
 import (
 	"crypto/ed25519"
 	"encoding/json"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/internal/outbound"
 	"github.com/go-jose/go-jose/v4"
 )
 
@@ -26,13 +28,18 @@ func newKeyServer(t *testing.T, kids ...string) *keyServer {
 	s := &keyServer{}
 	s.code.Store(http.StatusOK)
 	s.serve(t, kids...)
-	s.url = listening(t, func(w http.ResponseWriter, _ *http.Request) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		s.asked.Add(1)
 		w.WriteHeader(int(s.code.Load()))
 		w.Write([]byte(*s.body.Load()))
-	}).URL
+	}))
+	t.Cleanup(server.Close)
+	s.url = server.URL
 	return s
 }
+
+// local is an HTTP client that may reach this machine.
+func local() *outbound.Client { return outbound.New(outbound.Options{ThisMachine: true}) }
 
 // serve changes the keys.
 func (s *keyServer) serve(t *testing.T, kids ...string) {
@@ -75,10 +82,10 @@ func (m *movable) advance(d time.Duration) {
 
 func TestClientKeysAreFetchedOnceInAWhile(t *testing.T) {
 	server, clock := newKeyServer(t, "a"), newMovable()
-	cache := newJWKSCache(outbound(DefaultConfig()), clock.now)
+	cache := NewKeyCache(local(), clock.now)
 	fetch := func(kid string, wantKeys int, wantAsked int64) {
 		t.Helper()
-		keys, err := cache.fetch(t.Context(), server.url, kid)
+		keys, err := cache.Fetch(t.Context(), server.url, kid)
 		if err != nil || len(keys.Key(kid)) != wantKeys || server.asked.Load() != wantAsked {
 			t.Errorf("key %s: %d of them, %v, after %d fetches; want %d after %d", kid, len(keys.Key(kid)), err, server.asked.Load(), wantKeys, wantAsked)
 		}
@@ -103,11 +110,11 @@ func TestClientKeysAreFetchedOnceInAWhile(t *testing.T) {
 
 func TestClientKeysAreFetchedOnceForManyWhoWait(t *testing.T) {
 	server := newKeyServer(t, "a")
-	cache := newJWKSCache(outbound(DefaultConfig()), newMovable().now)
+	cache := NewKeyCache(local(), newMovable().now)
 	var wg sync.WaitGroup
 	for range 20 {
 		wg.Go(func() {
-			if keys, err := cache.fetch(t.Context(), server.url, "a"); err != nil || len(keys.Keys) != 1 {
+			if keys, err := cache.Fetch(t.Context(), server.url, "a"); err != nil || len(keys.Keys) != 1 {
 				t.Errorf("%d keys, %v", len(keys.Keys), err)
 			}
 		})
@@ -121,9 +128,9 @@ func TestClientKeysAreFetchedOnceForManyWhoWait(t *testing.T) {
 func TestClientKeysThatCannotBeHadAreNotAskedForAtEveryRequest(t *testing.T) {
 	server, clock := newKeyServer(t, "a"), newMovable()
 	server.code.Store(http.StatusInternalServerError)
-	cache := newJWKSCache(outbound(DefaultConfig()), clock.now)
+	cache := NewKeyCache(local(), clock.now)
 	for range 3 {
-		if _, err := cache.fetch(t.Context(), server.url, "a"); err == nil || !strings.Contains(err.Error(), "answered 500") {
+		if _, err := cache.Fetch(t.Context(), server.url, "a"); err == nil || !strings.Contains(err.Error(), "answered 500") {
 			t.Errorf("got %v", err)
 		}
 	}
@@ -132,7 +139,7 @@ func TestClientKeysThatCannotBeHadAreNotAskedForAtEveryRequest(t *testing.T) {
 	}
 	server.code.Store(http.StatusOK)
 	clock.advance(jwksRetry)
-	if _, err := cache.fetch(t.Context(), server.url, "a"); err != nil {
+	if _, err := cache.Fetch(t.Context(), server.url, "a"); err != nil {
 		t.Errorf("when the server is back: %v", err)
 	}
 }
@@ -146,16 +153,16 @@ func TestClientKeysAreBounded(t *testing.T) {
 	} {
 		server := newKeyServer(t, "a")
 		server.body.Store(&body)
-		keys, err := newJWKSCache(outbound(DefaultConfig()), time.Now).fetch(t.Context(), server.url, "a")
+		keys, err := NewKeyCache(local(), time.Now).Fetch(t.Context(), server.url, "a")
 		if err == nil || len(keys.Keys) > 0 {
 			t.Errorf("%s: %d keys, %v", name, len(keys.Keys), err)
 		}
 	}
-	cache := newJWKSCache(outbound(DefaultConfig()), time.Now)
+	cache := NewKeyCache(local(), time.Now)
 	for i := range jwksMaxURLs + 10 {
-		cache.remember(strings.Repeat("x", i), fetchedJWKS{at: time.Now()})
+		cache.keep(strings.Repeat("x", i), fetchedKeys{at: time.Now()})
 	}
 	if len(cache.known) > jwksMaxURLs {
-		t.Errorf("%d URLs are remembered", len(cache.known))
+		t.Errorf("%d URLs are cached", len(cache.known))
 	}
 }

@@ -7,13 +7,14 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
 	"github.com/gatehouse-auth/gatehouse/internal/client"
+	"github.com/gatehouse-auth/gatehouse/internal/outbox"
 	"github.com/gatehouse-auth/gatehouse/internal/store"
 )
 
 // due takes every notice that is due.
-func (k *kit) due(at, retry time.Time) []authz.Notice {
+func (k *kit) due(at, retry time.Time) []outbox.Message {
 	k.Helper()
-	return must[[]authz.Notice](k)(k.db.DueNotices(k.ctx, at, retry, 100))
+	return must[[]outbox.Message](k)(k.db.DueMessages(k.ctx, at, retry, 100))
 }
 
 func testMail(k *kit) {
@@ -22,8 +23,8 @@ func testMail(k *kit) {
 	k.granted("g2", ada, global, acme, "read", "write") // the same connection, wider
 	got := k.due(now, later)
 	equal(k, "notices", len(got), 1)
-	equal(k, "the notice", got[0], authz.Notice{
-		ID: got[0].ID, Kind: "mail.connected", User: ada.ID, Client: global.ID, Team: acme.ID,
+	equal(k, "the notice", got[0], outbox.Message{
+		ID: got[0].ID, Kind: outbox.MailConnected, User: string(ada.ID), Client: string(global.ID), Team: string(acme.ID),
 		CreatedAt: now, Tries: 1, NextTry: later, ExpiresAt: now.Add(72 * time.Hour),
 	})
 }
@@ -57,8 +58,8 @@ func testBackchannelLogout(k *kit) {
 	k.ok(k.db.EndSession(k.ctx, "unknown"))
 	equal(k, "notices of a session that was not there", len(k.due(now, later)), 0)
 	k.ok(k.db.EndSession(k.ctx, "s1"))
-	logout := authz.Notice{
-		Kind: "backchannel_logout", User: ada.ID, Client: listener.ID, SessionID: sid, CreatedAt: now, Tries: 1, NextTry: later, ExpiresAt: now.Add(24 * time.Hour),
+	logout := outbox.Message{
+		Kind: outbox.BackchannelLogout, User: string(ada.ID), Client: string(listener.ID), SessionID: sid, CreatedAt: now, Tries: 1, NextTry: later, ExpiresAt: now.Add(24 * time.Hour),
 	}
 	got := k.due(now, later)
 	equal(k, "notices after EndSession", len(got), 1)
@@ -79,19 +80,19 @@ func testBackchannelLogout(k *kit) {
 	k.ok(k.db.SetPassword(k.ctx, bob.ID, "hash", now))
 	got = k.due(now, later)
 	equal(k, "notices after SetPassword", len(got), 1)
-	logout.ID, logout.User, logout.SessionID = got[0].ID, bob.ID, "sid of bob's"
+	logout.ID, logout.User, logout.SessionID = got[0].ID, string(bob.ID), "sid of bob's"
 	equal(k, "the notice", got[0], logout)
 }
 
-func testDueNotices(k *kit) {
+func testDueMessages(k *kit) {
 	k.populate()
 	for _, t := range []time.Duration{3 * time.Minute, time.Minute, 2 * time.Minute} {
 		g := grant("g-"+t.String(), ada, global, acme, "read")
-		g.CreatedAt = now.Add(t)
+		g.CreatedAt, g.UpdatedAt = now.Add(t), now.Add(t)
 		must[authz.Grant](k)(k.db.SaveGrant(k.ctx, g))
 		k.ok(k.db.RevokeGrant(k.ctx, g.ID))
 	}
-	at := func(list []authz.Notice) (minutes []int) {
+	at := func(list []outbox.Message) (minutes []int) {
 		for _, n := range list {
 			minutes = append(minutes, int(n.CreatedAt.Sub(now).Minutes()))
 		}
@@ -99,7 +100,7 @@ func testDueNotices(k *kit) {
 	}
 	equal(k, "before any is due", at(k.due(now, later)), nil)
 	retry := now.Add(time.Hour)
-	equal(k, "the first", at(must[[]authz.Notice](k)(k.db.DueNotices(k.ctx, now.Add(3*time.Minute), retry, 1))), []int{1})
+	equal(k, "the first", at(must[[]outbox.Message](k)(k.db.DueMessages(k.ctx, now.Add(3*time.Minute), retry, 1))), []int{1})
 	equal(k, "the rest", at(k.due(now.Add(3*time.Minute), retry)), []int{2, 3})
 	equal(k, "until the retry", at(k.due(retry.Add(-time.Millisecond), retry)), nil)
 	again := k.due(retry, retry.Add(time.Hour))
@@ -123,7 +124,7 @@ func testNoticeRace(k *kit) {
 	var mu sync.Mutex
 	taken := map[string]int{}
 	k.together(10, func(_ int, db *store.DB) {
-		list, err := db.DueNotices(k.ctx, now, later, 15)
+		list, err := db.DueMessages(k.ctx, now, later, 15)
 		if err != nil {
 			k.Error(err)
 		}

@@ -1,4 +1,4 @@
-package app
+package config
 
 import (
 	"errors"
@@ -12,7 +12,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/gatehouse-auth/gatehouse/internal/mail"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 	"go.yaml.in/yaml/v4"
 )
@@ -205,15 +205,6 @@ func parsePublicURL(s string) (string, error) {
 	return u.Scheme + "://" + host, nil
 }
 
-// isLoopbackURL reports whether the URL names this machine, as seen from this machine.
-func isLoopbackURL(s string) bool {
-	u, err := url.Parse(s)
-	if err != nil {
-		return false
-	}
-	return oauth.IsLoopback(u.Hostname())
-}
-
 func parseWebURL(s string) (string, error) {
 	u, err := url.Parse(s)
 	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" {
@@ -235,8 +226,8 @@ func parseListen(s string) (string, error) {
 
 func parseOpsListen(s string) (string, error) {
 	// YAML 1.1 tools write the word off as false.
-	if s == opsOff || s == "false" {
-		return opsOff, nil
+	if s == Off || s == "false" {
+		return Off, nil
 	}
 	return parseListen(s)
 }
@@ -296,7 +287,7 @@ func setTrustedProxies(c *Config, n *yaml.Node) (err error) {
 }
 
 func setInternalNetworks(c *Config, n *yaml.Node) (err error) {
-	c.InternalNetworks, err = parsePrefixes(n)
+	c.Outbound.InternalNetworks, err = parsePrefixes(n)
 	return err
 }
 
@@ -337,4 +328,14 @@ func showPrefixes(prefixes []netip.Prefix) string {
 		words = append(words, p.String())
 	}
 	return strings.Join(words, ", ")
+}
+
+// setSMTPURL never repeats the value in its error.
+func setSMTPURL(c *Config, n *yaml.Node) error {
+	s, err := scalar(n)
+	if err != nil {
+		return err
+	}
+	c.Mail.Server, err = mail.ParseServer(s)
+	return err
 }

@@ -1,4 +1,4 @@
-package app
+package config
 
 import (
 	"errors"
@@ -36,7 +36,7 @@ func setScopes(c *Config, n *yaml.Node) error {
 		}
 		catalogue = append(catalogue, info)
 	}
-	c.Scopes = catalogue
+	c.Authz.Catalogue = catalogue
 	return nil
 }
 
@@ -81,7 +81,7 @@ func parseScopeInfo(item *yaml.Node) (scope.Info, error) {
 
 func showScopes(c Config) string {
 	var names []string
-	for _, s := range c.Scopes {
+	for _, s := range c.Authz.Catalogue {
 		names = append(names, s.Name)
 	}
 	return strings.Join(names, ", ")

@@ -1,0 +1,41 @@
+package app
+
+import (
+	"context"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/internal/events"
+	"github.com/gatehouse-auth/gatehouse/internal/mail"
+	"github.com/gatehouse-auth/gatehouse/internal/outbox"
+)
+
+const deliverEvery = 2 * time.Second
+
+// newOutbox gives each kind of message its courier.
+func (a *App) newOutbox(send mail.Sender) outbox.Delivery {
+	cfg := a.Config
+	if send == nil {
+		send = cfg.Mail.Sender()
+	}
+	mails := &mail.Courier{
+		Grants: a.Store, Describe: a.Authz.Describe, Send: send, ServerName: cfg.ServerName, PublicURL: cfg.PublicURL,
+	}
+	logouts := &events.Courier{HTTP: a.outbound, LogoutToken: a.Authz.LogoutToken}
+	couriers := map[outbox.Kind]outbox.Courier{outbox.BackchannelLogout: logouts.Deliver}
+	for _, kind := range mail.Kinds() {
+		couriers[kind] = mails.Deliver
+	}
+	return outbox.Delivery{
+		Store: a.Store, Couriers: couriers, Now: a.now, Log: a.Log,
+		Observe: func(kind outbox.Kind, outcome outbox.Outcome) {
+			a.metrics.notices.WithLabelValues(string(kind), string(outcome)).Inc()
+		},
+	}
+}
+
+// deliver tells everything that is due.
+func (a *App) deliver(ctx context.Context) {
+	if err := a.outbox.Run(ctx); err != nil {
+		a.failed(ctx, "deliver notices", err)
+	}
+}

@@ -1,0 +1,36 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/internal/audit"
+	"github.com/gatehouse-auth/gatehouse/internal/limit"
+)
+
+// How many refusals of a kind are recorded of one address and client, as a multiple of limits.client_failures, and in which time.
+const (
+	refusalsRecorded = 10
+	refusalWindow    = 15 * time.Minute
+)
+
+// refusals records refusals, up to a limit. The answers beyond the limit are the same; the refusals that were recorded show
+// that there were too many.
+func (a *App) refusals() audit.Recorder {
+	return audit.Recorder{Store: a.Store, Now: a.now, Admit: func(ctx context.Context, e audit.Event) (bool, error) {
+		address, _ := netip.ParseAddr(e.Address) // all unknown addresses share a bucket
+		err := a.failures().Count(ctx, limit.Bucket{
+			Key:   limit.Key("audit", string(e.Kind), e.Client, limit.Network(address).String()),
+			Limit: refusalsRecorded * a.Config.ClientFailures, Window: refusalWindow,
+		})
+		if _, tooMany := errors.AsType[*limit.ThrottledError](err); tooMany {
+			return false, nil
+		}
+		return err == nil, err
+	}}
+}
+
+// failures counts failures in the database.
+func (a *App) failures() limit.Limiter { return limit.Limiter{Store: a.Store, Now: a.now} }

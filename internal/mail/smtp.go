@@ -1,0 +1,148 @@
+package mail
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	netmail "net/mail"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	gomail "github.com/wneessen/go-mail"
+)
+
+// Options are the settings of mail.
+type Options struct {
+	Server Server // zero: no mail is sent
+	From   string // the sender; required with Server
+}
+
+// Sender sends by the mail server of the options; nil without one.
+func (o Options) Sender() Sender {
+	if !o.Server.Set() {
+		return nil
+	}
+	return func(ctx context.Context, m Mail) error { return o.Server.send(ctx, o.From, m) }
+}
+
+// Server is a mail server, with the password to it. It prints as [secret].
+type Server struct{ url *url.URL } // a pointer, so that no printing reaches the password
+
+// ParseServer reads smtp://USER:PASSWORD@HOST:PORT or smtps://…. It never repeats the text in its error, which may hold a
+// password, and the error begins with a verb: the caller puts the name of the setting before it.
+func ParseServer(s string) (Server, error) {
+	u, err := url.Parse(s)
+	if err != nil || (u.Scheme != "smtp" && u.Scheme != "smtps") || u.Hostname() == "" || u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.Fragment != "" {
+		return Server{}, errors.New("has to be smtp://HOST, smtps://HOST or smtp://USER:PASSWORD@HOST:PORT, with what is special in the password written as %XX")
+	}
+	if port := u.Port(); port != "" {
+		if n, err := strconv.Atoi(port); err != nil || n < 1 || n > 65535 {
+			return Server{}, errors.New("has a port that is no number from 1 to 65535")
+		}
+	}
+	return Server{u}, nil
+}
+
+// Equal reports whether both are the same server with the same password.
+func (s Server) Equal(other Server) bool {
+	return s.Set() == other.Set() && (!s.Set() || s.url.String() == other.url.String())
+}
+
+// Set reports whether there is a mail server.
+func (s Server) Set() bool { return s.url != nil }
+
+// String hides the URL.
+func (s Server) String() string { return "[secret]" }
+
+// Format hides the URL from every verb of fmt.
+func (s Server) Format(f fmt.State, _ rune) { io.WriteString(f, s.String()) }
+
+// LogValue hides the URL from slog.
+func (s Server) LogValue() slog.Value { return slog.StringValue(s.String()) }
+
+// MarshalText hides the URL from encoding/json and the like.
+func (s Server) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// ParseFrom checks the sender of mails. Its error begins as that of ParseServer.
+func ParseFrom(s string) (string, error) {
+	if _, err := netmail.ParseAddress(s); err != nil {
+		return "", fmt.Errorf("is %q; it has to be an address such as no-reply@auth.example.com or Gatehouse <no-reply@auth.example.com>", s)
+	}
+	return s, nil
+}
+
+// smtpTimeout bounds the connection to the mail server.
+const smtpTimeout = 15 * time.Second
+
+// send sends a mail by SMTP.
+func (s Server) send(ctx context.Context, from string, m Mail) error {
+	message := gomail.NewMsg()
+	if err := errors.Join(message.From(from), message.To(m.To)); err != nil {
+		return fmt.Errorf("address a mail: %w", err)
+	}
+	message.Subject(m.Subject)
+	message.SetDate()
+	message.SetMessageID()
+	message.SetBodyString(gomail.TypeTextPlain, m.Text)
+	// The library leaves the connection open when the server does not offer what it asks for.
+	var conn net.Conn
+	defer func() {
+		if conn != nil {
+			conn.Close()
+		}
+	}()
+	dial := func(ctx context.Context, network, address string) (_ net.Conn, err error) {
+		conn, err = s.dial(ctx, network, address)
+		return conn, err
+	}
+	client, err := gomail.NewClient(s.url.Hostname(), append(s.options(), gomail.WithDialContextFunc(dial))...)
+	if err != nil {
+		return fmt.Errorf("set up the mail client: %w", err)
+	}
+	if err := client.DialAndSendWithContext(ctx, message); err != nil {
+		return fmt.Errorf("send a mail by %s: %w", s.url.Host, err)
+	}
+	return nil
+}
+
+// dial connects, with TLS from the start for smtps.
+func (s Server) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	dialer := net.Dialer{Timeout: smtpTimeout}
+	if s.url.Scheme != "smtps" {
+		return dialer.DialContext(ctx, network, address)
+	}
+	secure := tls.Dialer{NetDialer: &dialer, Config: &tls.Config{ServerName: s.url.Hostname(), MinVersion: tls.VersionTLS12}}
+	return secure.DialContext(ctx, network, address)
+}
+
+// smtpAuth is the ways to prove the password, the best first. The library refuses those that show the password to the
+// server when there is no TLS.
+var smtpAuth = []gomail.SMTPAuthType{gomail.SMTPAuthSCRAMSHA256, gomail.SMTPAuthSCRAMSHA1, gomail.SMTPAuthPlain, gomail.SMTPAuthLogin}
+
+// options are the options of the mail library. Without TLS nothing is sent, except to this machine, so a password never
+// travels in the clear.
+func (s Server) options() []gomail.Option {
+	port, policy := 587, gomail.TLSMandatory
+	options := []gomail.Option{gomail.WithTimeout(smtpTimeout)}
+	if oauth.IsLoopback(s.url.Hostname()) {
+		policy = gomail.TLSOpportunistic
+	}
+	if s.url.Scheme == "smtps" {
+		port, policy = 465, gomail.NoTLS // dial has done it
+	}
+	if given, err := strconv.Atoi(s.url.Port()); err == nil {
+		port = given
+	}
+	options = append(options, gomail.WithTLSPolicy(policy), gomail.WithPort(port))
+	if s.url.User != nil {
+		password, _ := s.url.User.Password()
+		options = append(options, gomail.WithOpportunisticSMTPAuth(smtpAuth...), gomail.WithUsername(s.url.User.Username()), gomail.WithPassword(password))
+	}
+	return options
+}

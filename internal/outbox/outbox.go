@@ -1,0 +1,54 @@
+// Package outbox delivers messages that must not be lost: mails to people, and back-channel logouts to clients.
+//
+// The store writes a message in the transaction of the event that causes it, so there is never one without the other.
+// Which event causes which messages is the table in rules.go. A server takes the messages that are due and gives each to
+// the courier of its kind, until one attempt succeeds or the message expires.
+//
+// It does not know how a message is delivered. The couriers are in the packages mail and events.
+package outbox
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// Kind says what a message tells. The database keeps these words, so they must not change.
+type Kind string
+
+// The kinds of messages.
+const (
+	MailConnected     Kind = "mail.connected"     // to a person: a new connection was made
+	MailReplayed      Kind = "mail.replayed"      // to a person: a used refresh token was presented again
+	BackchannelLogout Kind = "backchannel_logout" // to a client: a sign-in has ended (OpenID Connect Back-Channel Logout 1.0)
+)
+
+// Kinds is every kind of message.
+func Kinds() []Kind { return []Kind{MailConnected, MailReplayed, BackchannelLogout} }
+
+// Message is something that has to be told to someone outside. Fields that do not apply are empty.
+type Message struct {
+	ID        string
+	Kind      Kind
+	User      string
+	Client    string
+	Team      string
+	SessionID string // the sid of the sign-in that ended
+	CreatedAt time.Time
+	Tries     int // with the one that is being made
+	NextTry   time.Time
+	ExpiresAt time.Time // when delivery is given up
+}
+
+// ErrObsolete is what a courier returns when there is nothing to tell any more, or nobody to tell it to.
+var ErrObsolete = errors.New("the message is obsolete")
+
+// Store keeps messages. Each method is one unit of work.
+type Store interface {
+	// DueMessages takes up to limit messages that are due and postpones each until retry, so that no other process delivers it too.
+	DueMessages(ctx context.Context, now, retry time.Time, limit int) ([]Message, error)
+	// Postpone leaves a message that could not be delivered for another time.
+	Postpone(ctx context.Context, id string, until time.Time) error
+	// Delivered removes a message.
+	Delivered(ctx context.Context, id string) error
+}

@@ -1,0 +1,62 @@
+package outbox
+
+import (
+	"slices"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/internal/audit"
+)
+
+// Recipients says who gets a message.
+type Recipients string
+
+// The recipients that a rule can name.
+const (
+	ThePerson       Recipients = "the person"         // the user of the event
+	SessionsClients Recipients = "clients of session" // clients with a back-channel logout URI that were connected in the session that ended
+	PersonsClients  Recipients = "clients of person"  // the same clients, of every session of the user
+)
+
+// Rule says that an event causes messages of a kind.
+type Rule struct {
+	Kind     Kind
+	To       Recipients
+	Lifetime time.Duration // how long delivery is tried
+
+	newGrantOnly bool
+}
+
+// After a day, a person who should have been signed out has been in for a day anyway.
+const (
+	mailLifetime   = 72 * time.Hour
+	logoutLifetime = 24 * time.Hour
+)
+
+// rules is the whole table of who is told what. An event that is not in it tells nobody: the events of the hot path
+// (sign-in, codes, tokens) must stay out of it, because a message costs a row.
+var rules = map[audit.Kind][]Rule{
+	audit.ConsentGiven:    {{Kind: MailConnected, To: ThePerson, Lifetime: mailLifetime, newGrantOnly: true}},
+	audit.RefreshReplayed: {{Kind: MailReplayed, To: ThePerson, Lifetime: mailLifetime}},
+	audit.SignedOut:       {{Kind: BackchannelLogout, To: SessionsClients, Lifetime: logoutLifetime}},
+	audit.PasswordSet:     {{Kind: BackchannelLogout, To: PersonsClients, Lifetime: logoutLifetime}},
+	audit.UserDisabled:    {{Kind: BackchannelLogout, To: PersonsClients, Lifetime: logoutLifetime}},
+}
+
+// Facts is what messages depend on besides the event, and what the audit trail does not keep.
+type Facts struct {
+	NewGrant bool   // consent made a grant; consent to more scopes only widens one
+	Session  string // the sid of the sign-in that ended
+}
+
+// For is the rules for an event of a kind.
+func For(kind audit.Kind, f Facts) []Rule {
+	return slices.DeleteFunc(slices.Clone(rules[kind]), func(r Rule) bool { return r.newGrantOnly && !f.NewGrant })
+}
+
+// Message is the message to the person of an event.
+func (r Rule) Message(id string, e audit.Event) Message {
+	return Message{
+		ID: id, Kind: r.Kind, User: e.User, Client: e.Client, Team: e.Team,
+		CreatedAt: e.At, NextTry: e.At, ExpiresAt: e.At.Add(r.Lifetime),
+	}
+}

@@ -1,0 +1,56 @@
+package outbox
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/internal/audit"
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+)
+
+// Every kind of event stands here with what it tells to whom, so that a new kind has to be decided.
+func TestEachEventTellsWhomItShould(t *testing.T) {
+	const day = 24 * time.Hour
+	mail := func(kind Kind) []Rule { return []Rule{{Kind: kind, To: ThePerson, Lifetime: 3 * day}} }
+	logout := func(to Recipients) []Rule { return []Rule{{Kind: BackchannelLogout, To: to, Lifetime: day}} }
+	tells := map[audit.Kind][]Rule{
+		audit.ConsentGiven:    mail(MailConnected),
+		audit.RefreshReplayed: mail(MailReplayed),
+		audit.SignedOut:       logout(SessionsClients),
+		audit.PasswordSet:     logout(PersonsClients),
+		audit.UserDisabled:    logout(PersonsClients),
+	}
+	tellsNobody := []audit.Kind{
+		audit.SignedIn, audit.SignInFailed, audit.UserAdded, audit.UserEnabled, audit.TeamAdded, audit.TeamRenamed, audit.TeamRemoved,
+		audit.MemberAdded, audit.MemberRemoved, audit.ClientAdded, audit.ClientUpdated, audit.ClientDisabled, audit.ClientEnabled,
+		audit.ClientRemoved, audit.ClientBlocked, audit.ClientUnblocked, audit.SecretRotated, audit.ClientAuthFailed, audit.ConsentDenied,
+		audit.GrantRevoked, audit.TokenIssued, audit.TokenRefreshed, audit.MachineToken, audit.TokenRevoked, audit.CodeRefused,
+		audit.CodeReplayed, audit.RefreshRefused, audit.KeysRotated, audit.MasterKeyReplaced,
+	}
+	for _, kind := range audit.Kinds() {
+		want, tells := tells[kind]
+		if tells == slices.Contains(tellsNobody, kind) {
+			t.Errorf("%s: this test does not say whether it tells anybody", kind)
+		}
+		if diff := cmp.Diff(want, For(kind, Facts{NewGrant: true}), cmpopts.IgnoreUnexported(Rule{}), cmpopts.EquateEmpty()); diff != "" {
+			t.Errorf("%s (-want +got)\n%s", kind, diff)
+		}
+	}
+	if got := For(audit.ConsentGiven, Facts{}); len(got) > 0 {
+		t.Errorf("consent to more scopes tells %v", got)
+	}
+	if got := For(audit.RefreshReplayed, Facts{}); len(got) != 1 {
+		t.Errorf("a replay makes no grant and tells %v", got)
+	}
+}
+
+func TestMessageToThePersonSaysWhatTheEventDoes(t *testing.T) {
+	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	e := audit.Event{At: at, Kind: audit.RefreshReplayed, User: "u", Client: "c", Team: "t", Family: "f"}
+	want := Message{ID: "id", Kind: MailReplayed, User: "u", Client: "c", Team: "t", CreatedAt: at, NextTry: at, ExpiresAt: at.Add(72 * time.Hour)}
+	if diff := cmp.Diff(want, For(e.Kind, Facts{})[0].Message("id", e)); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
