@@ -2,6 +2,7 @@ package authz
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/gatehouse-auth/gatehouse/internal/team"
@@ -23,6 +24,9 @@ func (s *Server) Grants(ctx context.Context, actor team.Actor, f GrantFilter) ([
 // that does not exist: ErrNoGrant.
 func (s *Server) EndGrant(ctx context.Context, actor team.Actor, id GrantID) (GrantDetail, error) {
 	grant, err := s.grants.Grant(ctx, id)
+	if errors.Is(err, ErrNoGrant) {
+		return GrantDetail{}, ErrNoGrant // in the same words as below
+	}
 	if err != nil {
 		return GrantDetail{}, fmt.Errorf("load grant %q: %w", id, err)
 	}
