@@ -25,7 +25,7 @@ func (s *Server) Grants(ctx context.Context, actor team.Actor, f GrantFilter) ([
 func (s *Server) EndGrant(ctx context.Context, actor team.Actor, among GrantFilter, id GrantID) (GrantDetail, error) {
 	grant, err := s.grants.Grant(ctx, id)
 	if errors.Is(err, ErrNoGrant) {
-		return GrantDetail{}, ErrNoGrant
+		return GrantDetail{}, ErrNoGrant // in the same words as below
 	}
 	if err != nil {
 		return GrantDetail{}, fmt.Errorf("load grant %q: %w", id, err)
