@@ -3,6 +3,7 @@ package app
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -13,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"code.dny.dev/ssrf"
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/config"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
@@ -215,7 +217,7 @@ func (p *place) keysDie() string {
 // reachesThisMachine reports whether a URL that an application registered may lead to this machine.
 func (p *place) reachesThisMachine() string {
 	_, err := p.outbound.Get(p.Context(), "http://"+listening(p.T)+"/", "*/*", 1)
-	return fmt.Sprint(err == nil || strings.Contains(err.Error(), "EOF"))
+	return fmt.Sprint(!errors.Is(err, ssrf.ErrProhibitedIP))
 }
 
 // recordedAddress is where a sign-in came from, as it is recorded.
