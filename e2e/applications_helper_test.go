@@ -171,15 +171,3 @@ func (h *house) apache(client registered, base string) {
 	h.ok(os.WriteFile(filepath.Join(dir, "httpd.conf"), []byte(config), 0o600))
 	h.serve(host, exec.CommandContext(h.t.Context(), "/usr/sbin/apache2", "-d", dir, "-f", "httpd.conf", "-DFOREGROUND"))
 }
-
-// oauth2Proxy is oauth2-proxy before an application.
-func (h *house) oauth2Proxy(client registered, base string) {
-	h.t.Helper()
-	h.serve(strings.TrimPrefix(base, "http://"), exec.CommandContext(h.t.Context(), h.goStranger("oauth2-proxy"),
-		"--provider=oidc", "--oidc-issuer-url="+h.url, "--client-id="+client.id, "--client-secret="+client.secret,
-		"--http-address="+strings.TrimPrefix(base, "http://"), "--redirect-url="+base+"/oauth2/callback",
-		"--upstream="+h.unaware("X-Forwarded-User", "X-Forwarded-Email", "X-Forwarded-Access-Token"), "--pass-access-token",
-		"--scope=openid profile email offline_access chatbot:read", "--code-challenge-method=S256", "--email-domain=*",
-		"--cookie-secret=0123456789abcdef0123456789abcdef", "--cookie-secure=false", "--cookie-refresh=1ms", "--skip-provider-button",
-		"--whitelist-domain=127.0.0.1:*", "--request-logging=false", "--auth-logging=false"))
-}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"text/tabwriter"
 
+	"github.com/gatehouse-auth/gatehouse/internal/api/types"
 	"github.com/gatehouse-auth/gatehouse/internal/app"
 	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
@@ -14,48 +15,19 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// clientJSON is an application on the command line. The member names are those of RFC 7591 §2 and the standards that extend it, if they have one.
-type clientJSON struct {
-	ID           oauth.ClientID `json:"client_id"`
-	Secret       string         `json:"client_secret,omitempty"` // only when it was just made
-	Name         string         `json:"client_name"`
-	Owner        string         `json:"owner,omitempty"`
-	Team         string         `json:"team,omitempty"` // absent: global
-	Public       bool           `json:"public"`
-	Machine      bool           `json:"machine"`
-	RedirectURIs []string       `json:"redirect_uris"`
-	Scope        string         `json:"scope"` // all that it may ask for
-	AuthMethod   string         `json:"token_endpoint_auth_method"`
-
-	ResourceServer         string          `json:"resource_server,omitempty"`
-	Resources              []string        `json:"resources,omitempty"`
-	JWKS                   json.RawMessage `json:"jwks,omitempty"`
-	JWKSURI                string          `json:"jwks_uri,omitempty"`
-	IDTokenAlgorithm       string          `json:"id_token_signed_response_alg,omitempty"`
-	PostLogoutRedirectURIs []string        `json:"post_logout_redirect_uris,omitempty"`
-	BackchannelLogoutURI   string          `json:"backchannel_logout_uri,omitempty"`
-	RequirePAR             bool            `json:"require_pushed_authorization_requests,omitempty"`
-	RequireDPoP            bool            `json:"dpop_bound_access_tokens,omitempty"`
-	// InsecureAssertionAudience is ours.
-	InsecureAssertionAudience bool `json:"insecure_assertion_audience,omitempty"`
-
-	CreatedAt  instant `json:"created_at"`
-	DisabledAt instant `json:"disabled_at,omitzero"`
-}
-
 // clientOf lists every API scope of today for a client that may use all of them.
-func clientOf(a *app.App, c client.Client) clientJSON {
+func clientOf(a *app.App, c client.Client) types.Client {
 	scope := c.Scope
 	if len(scope) == 0 {
 		scope = a.Registry.Catalogue.Scope()
 	}
-	return clientJSON{
-		ID: c.ID, Name: c.Name, Owner: c.Owner, Team: c.Team.Slug, Public: c.Public, Machine: c.Machine,
+	return types.Client{
+		ID: string(c.ID), Name: c.Name, Owner: c.Owner, Team: c.Team.Slug, Public: c.Public, Machine: c.Machine,
 		RedirectURIs: append([]string{}, c.RedirectURIs...), Scope: scope.String(), AuthMethod: string(c.Method()),
 		ResourceServer: c.ResourceServer, Resources: c.Resources, JWKS: json.RawMessage(c.JWKS), JWKSURI: c.JWKSURI, IDTokenAlgorithm: c.IDTokenAlgorithm,
 		PostLogoutRedirectURIs: c.PostLogoutRedirectURIs, BackchannelLogoutURI: c.BackchannelLogoutURI, RequirePAR: c.RequirePAR, RequireDPoP: c.RequireDPoP,
 		InsecureAssertionAudience: c.InsecureAssertionAudience,
-		CreatedAt:                 instant(c.CreatedAt), DisabledAt: instant(c.DisabledAt),
+		CreatedAt:                 types.Instant(c.CreatedAt), DisabledAt: types.Instant(c.DisabledAt),
 	}
 }
 
@@ -137,7 +109,7 @@ scheme of its own such as com.example.app:/callback.
 }
 
 // writeSecret writes the client's id and secret.
-func writeSecret(t *tabwriter.Writer, c clientJSON) {
+func writeSecret(t *tabwriter.Writer, c types.Client) {
 	row(t, "client_id", string(c.ID))
 	if c.Secret != "" {
 		row(t, "client_secret", c.Secret)
@@ -155,7 +127,7 @@ func newClientList(e *env) *cobra.Command {
 			if err != nil {
 				return fmt.Errorf("list clients: %w", err)
 			}
-			out := make([]clientJSON, len(clients))
+			out := make([]types.Client, len(clients))
 			for i, c := range clients {
 				out[i] = clientOf(a, c)
 			}

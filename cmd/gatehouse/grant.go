@@ -6,30 +6,17 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/internal/api/types"
 	"github.com/gatehouse-auth/gatehouse/internal/app"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
-	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/spf13/cobra"
 )
 
-// grantJSON is a grant on the command line.
-type grantJSON struct {
-	ID         authz.GrantID  `json:"id"` // the grant_id of tokens
-	Email      string         `json:"email"`
-	ClientID   oauth.ClientID `json:"client_id"`
-	ClientName string         `json:"client_name"`
-	Team       string         `json:"team"`
-	Scope      string         `json:"scope"`
-	CreatedAt  instant        `json:"created_at"`
-	UpdatedAt  instant        `json:"updated_at"`
-	LastUsed   instant        `json:"last_used,omitzero"`
-}
-
-func grantOf(g authz.GrantDetail) grantJSON {
-	return grantJSON{
-		ID: g.ID, Email: g.User.Email, ClientID: g.Client.ID, ClientName: g.Client.Name, Team: g.Team.Slug, Scope: g.Scope.String(),
-		CreatedAt: instant(g.CreatedAt), UpdatedAt: instant(g.UpdatedAt), LastUsed: instant(g.LastUsed),
+func grantOf(g authz.GrantDetail) types.Grant {
+	return types.Grant{
+		ID: string(g.ID), Email: g.User.Email, ClientID: string(g.Client.ID), ClientName: g.Client.Name, Team: g.Team.Slug, Scope: g.Scope.String(),
+		CreatedAt: types.Instant(g.CreatedAt), UpdatedAt: types.Instant(g.UpdatedAt), LastUsed: types.Instant(g.LastUsed),
 	}
 }
 
@@ -62,7 +49,7 @@ refreshed a token under the grant. Calls of the API are not recorded.`,
 		if err != nil {
 			return fmt.Errorf("list grants: %w", err)
 		}
-		out := make([]grantJSON, len(grants))
+		out := make([]types.Grant, len(grants))
 		for i, g := range grants {
 			out[i] = grantOf(g)
 		}
@@ -108,7 +95,7 @@ team. The person can connect it again.`,
 		Args:    takes("ID"),
 		RunE: e.with(func(ctx context.Context, a *app.App, args []string) error {
 			id := authz.GrantID(args[0])
-			if _, err := a.Authz.EndGrant(ctx, team.CommandLine, id); err != nil {
+			if _, err := a.Authz.EndGrant(ctx, team.CommandLine, authz.GrantFilter{}, id); err != nil {
 				return fmt.Errorf("grant %q: %w", id, err)
 			}
 			return e.showf(struct {

@@ -4,19 +4,11 @@ import (
 	"context"
 	"text/tabwriter"
 
+	"github.com/gatehouse-auth/gatehouse/internal/api/types"
 	"github.com/gatehouse-auth/gatehouse/internal/app"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/spf13/cobra"
 )
-
-// memberJSON is a membership on the command line.
-type memberJSON struct {
-	Team      string    `json:"team"`
-	Email     string    `json:"email"`
-	Name      string    `json:"name,omitempty"`
-	Role      team.Role `json:"role,omitempty"`
-	CreatedAt instant   `json:"created_at,omitzero"`
-}
 
 func newMemberCommand(e *env) *cobra.Command {
 	return e.group("member", "Add, list and remove members of teams",
@@ -42,7 +34,7 @@ func newMemberAdd(e *env) *cobra.Command {
 			return err
 		}
 		email := team.NormalizeEmail(args[1])
-		return e.showf(memberJSON{Team: m.Team.Slug, Email: email, Role: m.Role, CreatedAt: instant(m.CreatedAt)}, "added %s to team %s as %s", email, m.Team.Slug, m.Role)
+		return e.showf(types.Member{Team: m.Team.Slug, Email: email, Role: string(m.Role), CreatedAt: types.Instant(m.CreatedAt)}, "added %s to team %s as %s", email, m.Team.Slug, m.Role)
 	})
 	return cmd
 }
@@ -58,9 +50,11 @@ func newMemberList(e *env) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			out := make([]memberJSON, len(people))
+			out := make([]types.Member, len(people))
 			for i, p := range people {
-				out[i] = memberJSON{args[0], p.User.Email, p.User.Name, p.Role, instant(p.CreatedAt)}
+				out[i] = types.Member{
+					Team: args[0], Email: p.User.Email, Name: p.User.Name, Role: string(p.Role), CreatedAt: types.Instant(p.CreatedAt),
+				}
 			}
 			return e.show(out, func(t *tabwriter.Writer) {
 				row(t, "EMAIL", "NAME", "ROLE", "STATE", "SINCE")
@@ -85,7 +79,7 @@ access at once. Their other teams do not change.`,
 				return err
 			}
 			email := team.NormalizeEmail(args[1])
-			return e.showf(memberJSON{Team: args[0], Email: email}, "removed %s from team %s", email, args[0])
+			return e.showf(types.Member{Team: args[0], Email: email}, "removed %s from team %s", email, args[0])
 		}),
 	}
 }

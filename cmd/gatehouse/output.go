@@ -43,17 +43,6 @@ func stamp(at time.Time) string {
 	return at.UTC().Format("2006-01-02 15:04")
 }
 
-// instant is a time in JSON: RFC 3339 in UTC, to the second; omitted when zero.
-type instant time.Time
-
-// IsZero is for omitzero.
-func (i instant) IsZero() bool { return time.Time(i).IsZero() }
-
-// MarshalJSON implements json.Marshaler.
-func (i instant) MarshalJSON() ([]byte, error) {
-	return []byte(`"` + time.Time(i).UTC().Format(time.RFC3339) + `"`), nil
-}
-
 // state returns "enabled" or "disabled".
 func state(disabledAt time.Time) string {
 	if disabledAt.IsZero() {

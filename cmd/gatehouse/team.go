@@ -5,28 +5,15 @@ import (
 	"fmt"
 	"text/tabwriter"
 
+	"github.com/gatehouse-auth/gatehouse/internal/api/types"
 	"github.com/gatehouse-auth/gatehouse/internal/app"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/spf13/cobra"
 )
 
-// teamJSON is a team on the command line.
-type teamJSON struct {
-	ID        team.ID `json:"id"` // the team_id of tokens
-	Slug      string  `json:"slug"`
-	Name      string  `json:"name"`
-	CreatedAt instant `json:"created_at"`
-}
-
-func teamOf(t team.Team) teamJSON { return teamJSON{t.ID, t.Slug, t.Name, instant(t.CreatedAt)} }
-
-// blockJSON is a blocked application on the command line.
-type blockJSON struct {
-	Team      string         `json:"team"`
-	ClientID  oauth.ClientID `json:"client_id"`
-	Reason    string         `json:"reason,omitempty"`
-	CreatedAt instant        `json:"created_at,omitzero"`
+func teamOf(t team.Team) types.Team {
+	return types.Team{ID: string(t.ID), Slug: t.Slug, Name: t.Name, CreatedAt: types.Instant(t.CreatedAt)}
 }
 
 func newTeamCommand(e *env) *cobra.Command {
@@ -68,7 +55,7 @@ func newTeamList(e *env) *cobra.Command {
 			if err != nil {
 				return fmt.Errorf("list teams: %w", err)
 			}
-			out := make([]teamJSON, len(teams))
+			out := make([]types.Team, len(teams))
 			for i, t := range teams {
 				out[i] = teamOf(t)
 			}
@@ -151,7 +138,7 @@ try to connect it see the reason. Blocking it again replaces the reason.`,
 		if err := a.Govern.Block(ctx, team.CommandLine, t.ID, id, reason); err != nil {
 			return err
 		}
-		return e.showf(blockJSON{Team: t.Slug, ClientID: id, Reason: reason}, "team %s blocks %s", t.Slug, id)
+		return e.showf(types.Block{Team: t.Slug, ClientID: string(id), Reason: reason}, "team %s blocks %s", t.Slug, id)
 	})
 	return cmd
 }
@@ -173,7 +160,7 @@ blocked do not come back.`,
 			if err := a.Govern.Unblock(ctx, team.CommandLine, t.ID, id); err != nil {
 				return fmt.Errorf("unblock %s in team %s: %w", id, t.Slug, err)
 			}
-			return e.showf(blockJSON{Team: t.Slug, ClientID: id}, "team %s no longer blocks %s", t.Slug, id)
+			return e.showf(types.Block{Team: t.Slug, ClientID: string(id)}, "team %s no longer blocks %s", t.Slug, id)
 		}),
 	}
 }
@@ -193,9 +180,9 @@ func newTeamBlocks(e *env) *cobra.Command {
 			if err != nil {
 				return fmt.Errorf("list blocks of team %s: %w", t.Slug, err)
 			}
-			out := make([]blockJSON, len(blocks))
+			out := make([]types.Block, len(blocks))
 			for i, b := range blocks {
-				out[i] = blockJSON{t.Slug, b.Client, b.Reason, instant(b.CreatedAt)}
+				out[i] = types.Block{Team: t.Slug, ClientID: string(b.Client), Reason: b.Reason, CreatedAt: types.Instant(b.CreatedAt)}
 			}
 			return e.show(out, func(w *tabwriter.Writer) {
 				row(w, "CLIENT_ID", "REASON", "SINCE")

@@ -9,24 +9,18 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"github.com/gatehouse-auth/gatehouse/internal/api/types"
 	"github.com/gatehouse-auth/gatehouse/internal/app"
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/spf13/cobra"
 )
 
-// userJSON is a person on the command line.
-type userJSON struct {
-	ID         team.UserID `json:"id"` // the sub of their tokens
-	Email      string      `json:"email"`
-	Name       string      `json:"name"`
-	Operator   bool        `json:"operator"`
-	CreatedAt  instant     `json:"created_at"`
-	DisabledAt instant     `json:"disabled_at,omitzero"`
-}
-
-func userOf(u team.User) userJSON {
-	return userJSON{u.ID, u.Email, u.Name, u.Operator, instant(u.CreatedAt), instant(u.DisabledAt)}
+func userOf(u team.User) types.User {
+	return types.User{
+		ID: string(u.ID), Email: u.Email, Name: u.Name, Operator: u.Operator,
+		CreatedAt: types.Instant(u.CreatedAt), DisabledAt: types.Instant(u.DisabledAt),
+	}
 }
 
 func newUserCommand(e *env) *cobra.Command {
@@ -91,7 +85,7 @@ func newUserList(e *env) *cobra.Command {
 			if err != nil {
 				return fmt.Errorf("list users: %w", err)
 			}
-			out := make([]userJSON, len(users))
+			out := make([]types.User, len(users))
 			for i, u := range users {
 				out[i] = userOf(u)
 			}

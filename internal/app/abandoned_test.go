@@ -15,7 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// Whoever comes to the sign-in page and goes away leaves nothing behind, however many they are.
+// People who open the sign-in page and go away leave no row behind, however many they are.
 func TestTenThousandAbandonedSignInsLeaveNoRow(t *testing.T) {
 	cfg := testConfig(t)
 	a := open(t, cfg, Deps{Log: slog.New(slog.DiscardHandler)})

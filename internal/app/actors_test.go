@@ -19,7 +19,7 @@ func TestDomainMethodsAskWhoActs(t *testing.T) {
 		for method, value := range v.Methods() {
 			takesActor := method.Type.NumIn() > 2 && method.Type.In(2) == actorType
 			if _, protocol := service.(*authz.Server); !takesActor {
-				if !protocol {
+				if !protocol && method.Name != "Acting" { // which makes one
 					t.Errorf("%T.%s takes no actor", service, method.Name)
 				}
 				continue

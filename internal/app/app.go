@@ -33,7 +33,7 @@ import (
 type Deps struct {
 	Log *slog.Logger     // nothing is logged when nil
 	Now func() time.Time // the system's clock when nil
-	API http.Handler     // App.API, where it is known before the App
+	API http.Handler     // see App.API
 
 	// Mail sends a mail. When nil, mails go to the mail server of the configuration; without one they are not sent.
 	Mail mail.Sender
@@ -67,7 +67,8 @@ type App struct {
 	handler  func() http.Handler
 }
 
-// Open opens the database of a configuration, brings it up to date, finds or makes the keys and puts the parts together. Close when done.
+// Open opens the database of a configuration, brings its schema up to date, finds or makes the keys, and puts the parts
+// together. Call Close at the end.
 func Open(ctx context.Context, cfg config.Config, deps Deps) (*App, error) {
 	cfg, err := cfg.Check()
 	if err != nil {
@@ -98,7 +99,7 @@ func Open(ctx context.Context, cfg config.Config, deps Deps) (*App, error) {
 	return a, nil
 }
 
-// assemble makes everything that stands on the store.
+// assemble makes everything that uses the store.
 func (a *App) assemble(ctx context.Context, deps Deps) error {
 	master, err := masterKey(ctx, a.Config, a.Store)
 	if err != nil {
@@ -120,7 +121,7 @@ func (a *App) assemble(ctx context.Context, deps Deps) error {
 		Refusals: a.refusals(), FetchJWKS: client.NewKeyCache(a.outbound, a.now).Fetch,
 	}, a.Keys, a.now, cfg.Authz)
 	a.outbox = a.newOutbox(deps.Mail)
-	// Made when it is first asked for: commands need no pages.
+	// Made at first use, because commands need no pages.
 	a.handler = sync.OnceValue(a.newHandler)
 	return nil
 }
@@ -133,7 +134,8 @@ func (a *App) newHandler() http.Handler {
 		Authz:          a.Authz,
 		Authn:          a.Authn,
 		Directory:      a.Team,
-		Store:          a.Store,
+		Govern:         a.Govern,
+		Clients:        a.Store,
 		Keys:           a.Keys,
 		Audit:          a.Store,
 		Log:            a.Log,

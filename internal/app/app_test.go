@@ -17,6 +17,9 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 )
 
+// noon is when the clocks of tests start.
+var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
 // testConfig is the default on a database in a directory of the test's own, with free ports.
 func testConfig(t *testing.T) config.Config {
 	t.Helper()

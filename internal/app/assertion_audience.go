@@ -7,7 +7,7 @@ import (
 )
 
 // logAssertionClients names the clients that authenticate by private_key_jwt. Their assertions have to name the issuer alone
-// as the audience, which earlier releases did not require: an operator who upgrades sees whom to ask.
+// as the audience, which earlier releases did not require: an operator who upgrades sees which clients have to change.
 func (a *App) logAssertionClients(ctx context.Context) {
 	clients, err := a.Store.Clients(ctx)
 	if err != nil {

@@ -12,17 +12,18 @@ import (
 	"time"
 )
 
-// What a server does by itself, and how often. Each waits up to a tenth more or less, so that servers on one database spread out.
+// How often a server does its background tasks. The intervals vary by a tenth, so that servers on one database do not all
+// work at the same moment.
 const (
 	pruneEvery              = time.Minute
 	pruneBatch              = 1000 // rows of each kind in one transaction
-	pruneBatches            = 200  // in a row, before requests get the database to themselves again
+	pruneBatches            = 200  // in a row; then requests have the database to themselves again
 	keysReloadEvery         = 30 * time.Second
 	certificateRefreshEvery = 10 * time.Second
 	idleCheckEvery          = 30 * time.Second
 )
 
-// background starts what the server does by itself. c is nil without TLS.
+// background starts the background tasks. c is nil without TLS.
 func (a *App) background(ctx context.Context, wg *sync.WaitGroup, c *certificate) {
 	wg.Go(func() { every(ctx, pruneEvery, a.prune) })
 	wg.Go(func() { every(ctx, keysReloadEvery, a.reloadKeys) })
@@ -37,7 +38,7 @@ func (a *App) background(ctx context.Context, wg *sync.WaitGroup, c *certificate
 	})
 }
 
-// watchFiles reads the certificate again when its files change, and everything that can change on SIGHUP.
+// watchFiles reads the certificate again when its files change. On SIGHUP it reads the keys and the certificate again.
 func (a *App) watchFiles(ctx context.Context, hangup <-chan os.Signal, c *certificate) {
 	ticker := time.NewTicker(certificateRefreshEvery)
 	defer ticker.Stop()
@@ -70,7 +71,7 @@ func every(ctx context.Context, interval time.Duration, task func(context.Contex
 	}
 }
 
-// prune removes what has expired, in bounded batches; what is left over waits for the next time.
+// prune removes expired rows in bounded batches. The rest waits for the next time.
 func (a *App) prune(ctx context.Context) {
 	for range pruneBatches {
 		n, err := a.Store.Prune(ctx, a.now(), pruneBatch)
@@ -85,18 +86,18 @@ func (a *App) prune(ctx context.Context) {
 	}
 }
 
-// reloadKeys makes known what a command or another server did to the keys.
+// reloadKeys reads the keys again: a command or another server may have changed them.
 func (a *App) reloadKeys(ctx context.Context) {
 	if err := a.Keys.Reload(ctx); err != nil {
 		a.failed(ctx, "reload keys", err)
 	}
 }
 
-// idleness gives memory back to the system once the server has nothing to do. The heap has grown by then, since each password check takes
-// some 20 MB for a moment, and left to itself the runtime keeps most of that for the next burst.
+// idleness gives memory back to the system while the server has nothing to do. Each password check takes about 20 MB for a
+// moment, and without this the runtime would keep most of that.
 type idleness struct {
-	collections uint64 // that the heap's growth had caused at the last check
-	returned    bool   // memory was given back since there was one
+	collections uint64 // garbage collections at the last check, without the forced ones
+	returned    bool   // memory was given back since the last collection
 }
 
 func (i *idleness) check(context.Context) {
@@ -119,7 +120,7 @@ func (a *App) refreshCertificate(ctx context.Context, c *certificate, force bool
 	}
 }
 
-// failed logs what went wrong in the background, unless the server is ending anyway.
+// failed logs what went wrong in the background, unless the server is stopping.
 func (a *App) failed(ctx context.Context, task string, err error) {
 	if ctx.Err() != nil {
 		return

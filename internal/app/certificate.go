@@ -15,7 +15,7 @@ type certificate struct {
 	seen              [2]fileVersion // of the files that current was read from; used by one goroutine
 }
 
-// fileVersion is enough of a file to notice that it was replaced.
+// fileVersion changes when a file is replaced.
 type fileVersion struct {
 	modified time.Time
 	size     int64
@@ -29,7 +29,7 @@ func loadCertificate(certFile, keyFile string) (*certificate, error) {
 	return c, nil
 }
 
-// refresh reads the files if they have changed, or if forced. While they cannot be used, the certificate before stays.
+// refresh reads the files if they have changed, or if forced. While they cannot be used, the old certificate stays.
 func (c *certificate) refresh(force bool) (changed bool, err error) {
 	var now [2]fileVersion
 	for i, path := range []string{c.certFile, c.keyFile} {
@@ -44,7 +44,7 @@ func (c *certificate) refresh(force bool) (changed bool, err error) {
 	}
 	pair, err := tls.LoadX509KeyPair(c.certFile, c.keyFile)
 	if err != nil {
-		// Also the moment in which only one of the two has been replaced; the next refresh sees both.
+		// Perhaps only one of the two files has been replaced yet. The next refresh sees both.
 		return false, fmt.Errorf("read the TLS certificate: %w", err)
 	}
 	c.current.Store(&pair)

@@ -24,6 +24,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/outbound"
 	"github.com/gatehouse-auth/gatehouse/internal/outbox"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
+	"github.com/gatehouse-auth/gatehouse/internal/testkit"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 	"github.com/google/go-cmp/cmp"
 )
@@ -99,23 +100,23 @@ func (c connection) redeem(t *testing.T, a *App, sid string) authz.FamilyID {
 // The texts are reviewed as a diff: go test ./internal/app -update.
 func TestPeopleAreToldInPlainWords(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, cfg config.Config) {
-		clock, box := newMovable(), &mailbox{}
+		clock, box := testkit.NewClock(noon), &mailbox{}
 		cfg.PublicURL = "https://auth.example.com"
-		a := open(t, cfg, Deps{Now: clock.now, Mail: box.send})
+		a := open(t, cfg, Deps{Now: clock.Now, Mail: box.send})
 		c := connect(t, a, client.Registration{})
 		a.deliver(t.Context())
 
 		family := c.redeem(t, a, "")
 		rotation := authz.Rotation{Family: family, Client: c.client.ID, Grace: time.Second, Idle: time.Hour, Absolute: time.Hour}
 		for _, generation := range []int64{0, 1} {
-			clock.advance(time.Minute)
-			rotation.Generation, rotation.At, rotation.TokenDeadAt = generation, clock.now(), clock.now().Add(time.Hour)
+			clock.Advance(time.Minute)
+			rotation.Generation, rotation.At, rotation.TokenDeadAt = generation, clock.Now(), clock.Now().Add(time.Hour)
 			if _, err := a.Store.Rotate(t.Context(), rotation); err != nil {
 				t.Fatal(err)
 			}
 		}
-		clock.advance(time.Minute)
-		rotation.Generation, rotation.At = 0, clock.now()
+		clock.Advance(time.Minute)
+		rotation.Generation, rotation.At = 0, clock.Now()
 		if _, err := a.Store.Rotate(t.Context(), rotation); !errors.Is(err, authz.ErrReused) {
 			t.Fatalf("replay: %v", err)
 		}
@@ -150,21 +151,21 @@ func golden(t *testing.T, file, got string) {
 
 func TestMailThatFailsIsTriedAgainLaterAndLaterUntilItsTimeIsOver(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, cfg config.Config) {
-		clock, box := newMovable(), &mailbox{err: errors.New("the mail server is down")}
-		a := open(t, cfg, Deps{Now: clock.now, Mail: box.send})
+		clock, box := testkit.NewClock(noon), &mailbox{err: errors.New("the mail server is down")}
+		a := open(t, cfg, Deps{Now: clock.Now, Mail: box.send})
 		connect(t, a, client.Registration{})
 		var waits []time.Duration
-		last := clock.now()
+		last := clock.Now()
 		step := 30 * time.Second
-		for began := clock.now(); clock.now().Sub(began) < 4*24*time.Hour; clock.advance(step) {
-			if clock.now().Sub(began) == 3*time.Hour {
+		for began := clock.Now(); clock.Now().Sub(began) < 4*24*time.Hour; clock.Advance(step) {
+			if clock.Now().Sub(began) == 3*time.Hour {
 				step = 30 * time.Minute
 			}
 			before := box.tries
 			a.deliver(t.Context())
 			if box.tries > before {
-				waits = append(waits, clock.now().Sub(last))
-				last = clock.now()
+				waits = append(waits, clock.Now().Sub(last))
+				last = clock.Now()
 			}
 		}
 		want := []time.Duration{0, 30 * time.Second, time.Minute, 2 * time.Minute, 4 * time.Minute, 8 * time.Minute, 16 * time.Minute, 32 * time.Minute, time.Hour}
@@ -180,7 +181,7 @@ func TestMailThatFailsIsTriedAgainLaterAndLaterUntilItsTimeIsOver(t *testing.T) 
 		if got := metricValue(t, a, "gatehouse_notices_total", "mail.connected"); got == 0 {
 			t.Error("nothing was counted")
 		}
-		if due, err := a.Store.DueMessages(t.Context(), clock.now().Add(100*24*time.Hour), clock.now(), 10); err != nil || len(due) > 0 {
+		if due, err := a.Store.DueMessages(t.Context(), clock.Now().Add(100*24*time.Hour), clock.Now(), 10); err != nil || len(due) > 0 {
 			t.Errorf("%d notices are left (%v)", len(due), err)
 		}
 	})
@@ -257,9 +258,9 @@ func newLogoutEndpoint(t *testing.T) *logoutEndpoint {
 }
 
 // signedOut is a server on which a person signed in, connected an application that wants to know, and signed out.
-func signedOut(t *testing.T, cfg config.Config, clock *movable, endpoint *logoutEndpoint) (*App, connection, string) {
+func signedOut(t *testing.T, cfg config.Config, clock *testkit.Clock, endpoint *logoutEndpoint) (*App, connection, string) {
 	t.Helper()
-	a := open(t, cfg, Deps{Now: clock.now})
+	a := open(t, cfg, Deps{Now: clock.Now})
 	c := connect(t, a, client.Registration{BackchannelLogoutURI: endpoint.url})
 	const password = "a long and quiet passphrase"
 	if err := a.Authn.SetPassword(t.Context(), c.user, password); err != nil {
@@ -282,13 +283,13 @@ func signedOut(t *testing.T, cfg config.Config, clock *movable, endpoint *logout
 
 func TestApplicationsAreToldThatAPersonSignedOut(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, cfg config.Config) {
-		endpoint, clock := newLogoutEndpoint(t), newMovable()
+		endpoint, clock := newLogoutEndpoint(t), testkit.NewClock(noon)
 		a, c, sid := signedOut(t, cfg, clock, endpoint)
 		endpoint.status = http.StatusServiceUnavailable
 		a.deliver(t.Context())
 		a.deliver(t.Context()) // not due again yet
 		endpoint.status = http.StatusNoContent
-		clock.advance(30 * time.Second)
+		clock.Advance(30 * time.Second)
 		a.deliver(t.Context())
 		a.deliver(t.Context())
 		if len(endpoint.tokens) != 2 {
@@ -316,9 +317,9 @@ func TestApplicationsAreToldThatAPersonSignedOut(t *testing.T) {
 	})
 }
 
-// A stranger's URL cannot make the server speak to what is inside the house.
+// A URL that a stranger registered cannot make the server send requests into the internal network.
 func TestBackChannelLogoutStaysOutOfTheHouse(t *testing.T) {
-	endpoint, clock := newLogoutEndpoint(t), newMovable()
+	endpoint, clock := newLogoutEndpoint(t), testkit.NewClock(noon)
 	a, _, _ := signedOut(t, testConfig(t), clock, endpoint)
 	a.outbound = outbound.New(outbound.Options{}) // as where public_url is on another machine
 	a.outbox = a.newOutbox(nil)

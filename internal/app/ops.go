@@ -10,7 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// readyTimeout is how long the database may take to show that it is there.
+// readyTimeout is how long the database may take to answer.
 const readyTimeout = 2 * time.Second
 
 // OpsHandler is the operations endpoints: /healthz, /readyz, /metrics and, if configured, profiles.

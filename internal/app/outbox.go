@@ -33,7 +33,7 @@ func (a *App) newOutbox(send mail.Sender) outbox.Delivery {
 	}
 }
 
-// deliver tells everything that is due.
+// deliver delivers all messages that are due.
 func (a *App) deliver(ctx context.Context) {
 	if err := a.outbox.Run(ctx); err != nil {
 		a.failed(ctx, "deliver notices", err)

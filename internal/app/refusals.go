@@ -10,7 +10,8 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/limit"
 )
 
-// How many refusals of a kind are recorded of one address and client, as a multiple of limits.client_failures, and in which time.
+// How many refusals of a kind are recorded for one address and client in refusalWindow, as a multiple of
+// limits.client_failures.
 const (
 	refusalsRecorded = 10
 	refusalWindow    = 15 * time.Minute

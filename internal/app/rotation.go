@@ -10,19 +10,22 @@ import (
 )
 
 const (
-	// keyPublish is how long a new key is published before it signs: much longer than servers take to notice it (keysReloadEvery) and than APIs keep the key set.
+	// keyPublish is how long a new key is published before it signs. It is much longer than servers need to notice the key
+	// (keysReloadEvery), and than APIs cache the key set.
 	keyPublish = time.Hour
-	// keyMargin is added to the life of what a key signed, for clocks that differ.
+	// keyMargin is added to the lifetime of what a key signed, because clocks differ.
 	keyMargin = 10 * time.Minute
 
 	keysRotateEvery = 10 * time.Minute // how often servers look whether it is time
 )
 
-// ErrKeysWaiting means that new keys are waiting to take over already.
+// ErrKeysWaiting means that there are new keys which do not sign yet.
 var ErrKeysWaiting = errors.New("new keys are waiting to take over already")
 
-// RotateKeys gives every key a successor, which signs after an hour. ErrKeysWaiting when there is one that waits.
-// The keys are read again first: of two servers that find it is time, the second finds the successors of the first, and of two that do so at the same moment the store lets one win.
+// RotateKeys gives every key a successor, which signs after an hour. ErrKeysWaiting when there are successors already.
+//
+// It reads the keys again first, so that a second server finds the successors that the first one made. When two servers
+// rotate at the same moment, the store lets one of them win.
 func (a *App) RotateKeys(ctx context.Context) error {
 	if err := a.Keys.Reload(ctx); err != nil {
 		return err
@@ -35,7 +38,8 @@ func (a *App) RotateKeys(ctx context.Context) error {
 	return a.Keys.Rotate(ctx, a.keyOverlap())
 }
 
-// keyOverlap is how long keys live beside each other. A key is believed until the longest-lived of what it signed or sealed has expired.
+// keyOverlap is how long old and new keys are valid together. A key is valid until everything that it signed or sealed has
+// expired.
 func (a *App) keyOverlap() token.RotationOverlap {
 	cfg := a.Config.Authz
 	return token.RotationOverlap{
@@ -45,7 +49,8 @@ func (a *App) keyOverlap() token.RotationOverlap {
 	}
 }
 
-// rotateWhenDue rotates the keys when the oldest that signs has done so for the interval. The keys are read again before that is believed: another server may have been first.
+// rotateWhenDue rotates the keys when a key has signed for the whole interval. It reads the keys again before it does so,
+// because another server may have been first.
 func (a *App) rotateWhenDue(ctx context.Context) {
 	if !a.rotationDue() {
 		return
@@ -63,7 +68,7 @@ func (a *App) rotateWhenDue(ctx context.Context) {
 	}
 }
 
-// rotationDue reports whether, as far as this server knows, a key has signed long enough for its successor to be published.
+// rotationDue reports whether it is time to publish the successor of a key, as far as this server knows.
 func (a *App) rotationDue() bool {
 	interval, now := a.Config.KeyRotationInterval, a.now()
 	return interval > 0 && slices.ContainsFunc(a.Keys.Keys(), func(k token.KeyInfo) bool {

@@ -2,13 +2,13 @@ package app
 
 import (
 	"errors"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/config"
 	"github.com/gatehouse-auth/gatehouse/internal/store/pgtest"
+	"github.com/gatehouse-auth/gatehouse/internal/testkit"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 )
 
@@ -46,12 +46,13 @@ func signing(a *App) (current string, n int) {
 	return current, len(a.Keys.Keys())
 }
 
-// Two servers run for days. Whatever one issued, the other believes until it expires, and each key was published for long before it signed.
+// Two servers run for days. Each accepts the tokens of the other until they expire, and each key is published long before it
+// signs.
 func TestScheduledRotationRefusesNoValidTokenOnAnyServer(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, cfg config.Config) {
-		clock := newMovable()
+		clock := testkit.NewClock(noon)
 		cfg.KeyRotationInterval = 24 * time.Hour
-		servers := []*App{open(t, cfg, Deps{Now: clock.now}), open(t, cfg, Deps{Now: clock.now})}
+		servers := []*App{open(t, cfg, Deps{Now: clock.Now}), open(t, cfg, Deps{Now: clock.Now})}
 		type issued struct {
 			text  string
 			until time.Time
@@ -60,10 +61,10 @@ func TestScheduledRotationRefusesNoValidTokenOnAnyServer(t *testing.T) {
 		used := map[string]bool{}
 		const step = 10 * time.Minute
 		for i := range 3 * 24 * 6 { // three days
-			clock.advance(step)
-			now := clock.now()
+			clock.Advance(step)
+			now := clock.Now()
 			for j, s := range servers {
-				// One of the two has not heard of the latest yet: its turn is the next.
+				// One of the two does not know the newest keys yet. It reads them the next time.
 				if j == i%2 {
 					s.reloadKeys(t.Context())
 					s.rotateWhenDue(t.Context())
@@ -92,7 +93,7 @@ func TestScheduledRotationRefusesNoValidTokenOnAnyServer(t *testing.T) {
 	})
 }
 
-// A server that misses several readings in a row still knows a key before another signs with it.
+// A server that fails to read the keys several times still knows a key before another server signs with it.
 func TestKeysAreReadManyTimesBeforeTheySign(t *testing.T) {
 	if times := keyPublish / keysReloadEvery; times < 20 {
 		t.Errorf("keys are read %d times before they sign", times)
@@ -104,10 +105,10 @@ func TestKeysAreReadManyTimesBeforeTheySign(t *testing.T) {
 
 func TestOfTwoServersThatRotateAtOnceOneWins(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, cfg config.Config) {
-		clock := newMovable()
-		one, other := open(t, cfg, Deps{Now: clock.now}), open(t, cfg, Deps{Now: clock.now})
+		clock := testkit.NewClock(noon)
+		one, other := open(t, cfg, Deps{Now: clock.Now}), open(t, cfg, Deps{Now: clock.Now})
 		_, before := signing(one)
-		clock.advance(cfg.KeyRotationInterval)
+		clock.Advance(cfg.KeyRotationInterval)
 		done := make(chan struct{}, 2)
 		for _, a := range []*App{one, other} {
 			go func() {
@@ -132,12 +133,12 @@ func TestOfTwoServersThatRotateAtOnceOneWins(t *testing.T) {
 }
 
 func TestRotationByCommandOnly(t *testing.T) {
-	clock := newMovable()
+	clock := testkit.NewClock(noon)
 	cfg := testConfig(t)
 	cfg.KeyRotationInterval = 0
-	a := open(t, cfg, Deps{Now: clock.now})
+	a := open(t, cfg, Deps{Now: clock.Now})
 	_, before := signing(a)
-	clock.advance(10 * 365 * 24 * time.Hour)
+	clock.Advance(10 * 365 * 24 * time.Hour)
 	a.rotateWhenDue(t.Context())
 	if _, n := signing(a); n != before {
 		t.Errorf("%d keys, want %d", n, before)
@@ -150,11 +151,11 @@ func TestRotationByCommandOnly(t *testing.T) {
 	}
 }
 
-// What a server with the old master key adds after the keys were sealed anew would keep the servers with the new one from starting.
+// If a server with the old master key could still add keys after a reseal, servers with the new one could not start.
 func TestServerWithTheOldMasterKeyGoesOnAndRotatesNothing(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, cfg config.Config) {
-		clock := newMovable()
-		server, command := open(t, cfg, Deps{Now: clock.now}), open(t, cfg, Deps{Now: clock.now})
+		clock := testkit.NewClock(noon)
+		server, command := open(t, cfg, Deps{Now: clock.Now}), open(t, cfg, Deps{Now: clock.Now})
 		before := accessToken(t, server)
 		master := token.NewMasterKey()
 		if err := command.Keys.Reseal(t.Context(), master); err != nil {
@@ -167,8 +168,8 @@ func TestServerWithTheOldMasterKeyGoesOnAndRotatesNothing(t *testing.T) {
 			t.Errorf("start with the old master key: %v", err)
 		}
 		cfg.MasterKey = master
-		next := open(t, cfg, Deps{Now: clock.now})
-		// Until it is restarted, the old server and the new one believe each other.
+		next := open(t, cfg, Deps{Now: clock.Now})
+		// Until the old server is restarted, both accept the tokens of the other.
 		for name, check := range map[string]error{"new": verify(next, before), "old": verify(server, accessToken(t, next))} {
 			if check != nil {
 				t.Errorf("the %s server refuses: %v", name, check)
@@ -180,24 +181,4 @@ func TestServerWithTheOldMasterKeyGoesOnAndRotatesNothing(t *testing.T) {
 func verify(a *App, text string) error {
 	_, err := a.Keys.VerifyAccessToken(text)
 	return err
-}
-
-// movable is a clock that the test moves.
-type movable struct {
-	mu sync.Mutex
-	at time.Time
-}
-
-func newMovable() *movable { return &movable{at: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)} }
-
-func (m *movable) now() time.Time {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.at
-}
-
-func (m *movable) advance(d time.Duration) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.at = m.at.Add(d)
 }

@@ -25,14 +25,15 @@ type timeouts struct {
 var serverTimeouts = timeouts{
 	header: 10 * time.Second,
 	read:   30 * time.Second,
-	// Longer than reading: an answer may wait for its turn at a password hash or at a busy database.
+	// Longer than read, because an answer may wait for a password hash or for a busy database.
 	write: 90 * time.Second,
 	idle:  2 * time.Minute,
-	// net/http lets 4096 bytes more than it is told pass.
+	// net/http accepts 4096 bytes more than this.
 	headerBytes: 32<<10 - 4096,
 }
 
-// Serve answers on the public and the operations listener until ctx ends, then finishes the requests that have begun, for at most ShutdownTimeout.
+// Serve answers on the public and the operations listener until ctx ends. Then it finishes the requests that have begun, for at
+// most ShutdownTimeout.
 // ready is called once both listeners are open, with their addresses (opsAddr is empty when it is off).
 // The error is nil after an orderly end.
 func (a *App) Serve(ctx context.Context, ready func(publicAddr, opsAddr string)) error {
@@ -56,7 +57,7 @@ func (a *App) Serve(ctx context.Context, ready func(publicAddr, opsAddr string))
 	opsServer.ReadTimeout, opsServer.WriteTimeout = 0, 0 // a profile may take longer
 
 	defer runtime.KeepAlive(reserveHeap(os.Getenv))
-	// Background tasks and listeners end with running, which also ends when a listener fails.
+	// Background tasks and listeners end with this context. It also ends when a listener fails.
 	running, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	var wg sync.WaitGroup
@@ -84,12 +85,13 @@ func (a *App) Serve(ctx context.Context, ready func(publicAddr, opsAddr string))
 	return err
 }
 
-// shutdown turns /readyz first, then closes the public listener and waits for requests, and then ends operations.
+// shutdown makes /readyz say no, then closes the public listener and waits for requests, and then closes the operations
+// listener.
 func (a *App) shutdown(public, ops *http.Server) error {
 	a.stopping.Store(true)
 	a.Log.Info("shutting down")
 	a.sleep(a.Config.ShutdownDelay)
-	// Not the context of Serve: that has ended, and what has begun is to be finished.
+	// Not the context of Serve: that has ended, and the requests that have begun must be finished.
 	ctx, cancel := context.WithTimeout(context.Background(), a.Config.ShutdownTimeout)
 	defer cancel()
 	err := public.Shutdown(ctx)

@@ -13,8 +13,8 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 )
 
-// A state of 4 KiB comes back from the sign-in page although it travels sealed in an address, whose length is limited, and although what stands for
-// its characters there may be longer than they are.
+// A state of 4 KiB survives the sign-in page. It travels sealed in a URL, whose length is limited, and its characters may
+// become longer when they are encoded.
 func TestLongestStateComesBackWhateverItIsMadeOf(t *testing.T) {
 	a := open(t, testConfig(t), Deps{})
 	const callback = "https://app.example/callback"
@@ -44,7 +44,7 @@ func TestLongestStateComesBackWhateverItIsMadeOf(t *testing.T) {
 	}
 }
 
-// An application's sign-out keeps its state as well.
+// The state of a sign-out survives too.
 func TestLongestStateOfASignOutFitsAnAddress(t *testing.T) {
 	a := open(t, testConfig(t), Deps{})
 	const after = "https://app.example/bye"

@@ -1,4 +1,4 @@
-// Package authn knows who is at the browser: passwords, sessions, and the throttling of those who guess.
+// Package authn knows who is at the browser: passwords, sessions, and the limits on guessing.
 //
 // It does not know what a person may do (team) nor what applications ask for (authz).
 package authn
@@ -32,13 +32,14 @@ type Store interface {
 	Password(ctx context.Context, email string) (u team.User, hash string, err error)
 	// SetPassword replaces the password hash and ends the person's sessions in the same transaction. team.ErrNoUser.
 	SetPassword(ctx context.Context, user team.UserID, hash string, at time.Time) error
-	// Rehash replaces the hash of the same password, if it is still from: nobody is signed out, and a password set meanwhile stays. No error when it is not.
+	// Rehash replaces the hash from by another hash of the same password. It signs nobody out. When the hash is no longer
+	// from, because the password was changed meanwhile, it does nothing, and that is no error.
 	Rehash(ctx context.Context, user team.UserID, from, to string) error
 	// StartSession saves a session and ends the one it replaces (replaces may be empty). ErrSignInFailed when the person has been disabled meanwhile.
 	StartSession(ctx context.Context, s Session, replaces string) error
-	// Session is a session with its person as they are now. ErrNoSession when it is unknown, expired at now, or the person is disabled.
+	// Session is a session with its user, read fresh. ErrNoSession when it is unknown, expired at now, or the user is disabled.
 	Session(ctx context.Context, id string, now time.Time) (Session, error)
-	// EndSession ends a session; ending one that is not there is no error.
+	// EndSession ends a session. It is no error when there is no such session.
 	EndSession(ctx context.Context, id string) error
 }
 
@@ -73,7 +74,7 @@ func Defaults() Options {
 	}
 }
 
-// Limited reports whether this process may use fewer processors than the machine has: a quota, or GOMAXPROCS.
+// Limited reports whether this process may use fewer processors than the machine has, because of a quota or GOMAXPROCS.
 func Limited() bool { return runtime.GOMAXPROCS(0) < runtime.NumCPU() }
 
 func concurrentHashes(processors int, limited bool) int {
@@ -108,5 +109,5 @@ func New(store Store, keys *token.Keyring, now func() time.Time, opts Options) *
 // ConcurrentHashes is how many passwords are hashed at once, at most.
 func (a *Authenticator) ConcurrentHashes() int { return a.hasher.pool.size }
 
-// now is the time as the store keeps it, to the millisecond, so that what is returned equals what is read back.
+// now is the time to the millisecond, as the store keeps it, so that a returned value equals the stored one.
 func (a *Authenticator) now() time.Time { return a.clock().UTC().Truncate(time.Millisecond) }

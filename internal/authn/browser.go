@@ -14,16 +14,18 @@ import (
 const (
 	browserLifetime = 365 * 24 * time.Hour
 	maxBrowserUsers = 4    // people who share a browser
-	maxBrowser      = 2048 // bytes of a cookie that are worth opening
+	maxBrowser      = 2048 // bytes of a cookie; a longer one is not opened
 )
 
-// browser is the content of the browser cookie: who has signed in here. It opens no door; it only says whose failures are counted apart from strangers'.
+// browser is the content of the browser cookie: who has signed in with this browser. It proves nothing. It only decides which
+// failed sign-ins are counted apart from those of strangers.
 type browser struct {
 	ID    string        `json:"id"`
 	Users []browserUser `json:"users"` // the latest first
 }
 
-// browserUser is bound to the password of the time: who once knew an old password is a stranger to the new one.
+// browserUser is a user who has signed in. It is bound to the password: after a change of password, the browser is a
+// stranger again.
 type browserUser struct {
 	User     team.UserID `json:"user"`
 	Password string      `json:"password"` // a digest of its hash
@@ -33,7 +35,7 @@ func (b browser) knows(user team.UserID, hash string) bool {
 	return user != "" && hash != "" && slices.Contains(b.Users, browserUser{user, digest(hash)})
 }
 
-// openBrowser is a browser that knows nobody when the cookie is not ours or has expired.
+// openBrowser reads a browser cookie. When it is not ours or has expired, nobody has signed in with the browser.
 func (a *Authenticator) openBrowser(cookie string) browser {
 	var b browser
 	if cookie == "" || len(cookie) > maxBrowser {
@@ -45,7 +47,7 @@ func (a *Authenticator) openBrowser(cookie string) browser {
 	return b
 }
 
-// sealBrowser is the cookie of a browser at which the person has signed in just now.
+// sealBrowser is the cookie of a browser in which the user has just signed in.
 func (a *Authenticator) sealBrowser(b browser, user team.UserID, hash string) (string, error) {
 	if b.ID == "" {
 		b.ID = rand.Text()

@@ -5,8 +5,9 @@ import (
 	"fmt"
 )
 
-// ChangePassword replaces the password of whoever knows the current one, ends all of the person's sessions and starts a new one for the browser that asked. r is a sign-in
-// with the current password, and counts as one. The error is as for SignIn, or *WeakPasswordError, and then nothing has changed.
+// ChangePassword replaces a password. It ends all sessions of the user, and starts a new one for the browser that asked. r is
+// a sign-in with the current password, and is limited like one. The error is that of SignIn, or *WeakPasswordError; then
+// nothing has changed.
 func (a *Authenticator) ChangePassword(ctx context.Context, r SignInRequest, next string) (SignedIn, error) {
 	p, err := a.prove(ctx, r)
 	if err != nil {
@@ -19,6 +20,6 @@ func (a *Authenticator) ChangePassword(ctx context.Context, r SignInRequest, nex
 	if err != nil {
 		return SignedIn{}, fmt.Errorf("load password: %w", err)
 	}
-	r.Password, r.Replaces = next, "" // that session has ended with the others
+	r.Password, r.Replaces = next, "" // the session of the request has ended with the others
 	return a.start(ctx, p.user, hash, r, p.browser)
 }

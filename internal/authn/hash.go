@@ -30,7 +30,7 @@ const (
 	saltBytes = 16 // RFC 9106 §3.1
 	hashBytes = 32
 
-	// What a stored hash may ask for at most, so that a damaged one cannot exhaust the server.
+	// The largest costs of a stored hash, so that a damaged one cannot exhaust the server.
 	maxMemory = 1 << 20 // KiB
 	maxPasses = 64
 )
@@ -82,7 +82,7 @@ func (h *hasher) argon2id(ctx context.Context, c cost, password string, salt []b
 	return hash, err
 }
 
-// current reports whether a hash has today's cost.
+// current reports whether a hash has the current cost.
 func (h *hasher) current(phc string) bool {
 	c, _, _, err := decodePHC(phc)
 	return err == nil && c == h.cost

@@ -16,10 +16,11 @@ const (
 	minPasswordRunes = 8
 	maxPasswordBytes = 256
 	minStrength      = 2  // of zxcvbn's 0 to 4: about a hundred million guesses
-	weighed          = 64 // bytes that the strength is judged by: judging takes the cube of the length
+	weighed          = 64 // bytes whose strength is judged: the time grows with the cube of the length
 )
 
-// CheckPassword is *WeakPasswordError when a password is too short (under 8 characters), too long (over 256 bytes) or too easy to guess, given words an attacker would try first.
+// CheckPassword is *WeakPasswordError when a password is too short (under 8 characters), too long (over 256 bytes) or too easy
+// to guess. words are what an attacker would try first.
 func CheckPassword(password string, words ...string) error {
 	switch {
 	case utf8.RuneCountInString(password) < minPasswordRunes:
@@ -41,7 +42,7 @@ func CheckPassword(password string, words ...string) error {
 	return &WeakPasswordError{"The password is too easy to guess" + advice(patterns)}
 }
 
-// guessable is the words and their parts: of ada.lovelace@example.com also ada, lovelace, example and com.
+// guessable is the words and their parts: for ada.lovelace@example.com also ada, lovelace, example and com.
 func guessable(words []string) []string {
 	out := []string{"gatehouse"}
 	for _, word := range words {
@@ -52,7 +53,7 @@ func guessable(words []string) []string {
 	return out
 }
 
-// advice ends the sentence with what makes the password weak and what to do, by the patterns that were found in it, most telling first.
+// advice is the end of the sentence: why the password is weak, and what to do. patterns are those that were found in it.
 func advice(patterns []string) string {
 	has := func(prefix string) bool {
 		return slices.ContainsFunc(patterns, func(p string) bool { return strings.HasPrefix(p, prefix) })
@@ -72,8 +73,8 @@ func advice(patterns []string) string {
 	return ". Make it longer: three or four words that do not belong together."
 }
 
-// SetPassword checks and stores a password, and ends the person's sessions. The error is *WeakPasswordError, *limit.ThrottledError when the server is busy
-// with other passwords, team.ErrNoUser, or a failure of the store.
+// SetPassword checks and stores a password, and ends the user's sessions. The error is *WeakPasswordError,
+// *limit.ThrottledError when the server is busy with other passwords, team.ErrNoUser, or a failure of the store.
 func (a *Authenticator) SetPassword(ctx context.Context, u team.User, password string) error {
 	if err := CheckPassword(password, u.Email, u.Name); err != nil {
 		return err

@@ -48,7 +48,7 @@ func TestCheckPassword(t *testing.T) {
 	}
 }
 
-// What people type must not make the judge of strength fall over, or take long.
+// No input may make the check of the strength panic or take long.
 func FuzzCheckPassword(f *testing.F) {
 	for _, seed := range []string{"password", "日本語のパスワードです", "aaa\x00bbb\xff", "2026-01-01", strings.Repeat("ab1", 80), "ÅÅÅÅÅÅÅÅÅÅ", "İİİİİİİİİ", "1.1.91"} {
 		f.Add(seed, "ada@example.com")

@@ -11,7 +11,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 )
 
-// maxCookie is longer than any session cookie of ours: what is longer is not worth a hash.
+// maxCookie is longer than any session cookie of ours, so a longer one is not hashed.
 const maxCookie = 128
 
 // Session is the session of a cookie, or ErrNoSession.
@@ -27,13 +27,14 @@ func (a *Authenticator) Session(ctx context.Context, cookie string) (Session, er
 	return s, err
 }
 
-// SID is an identifier of the sign-in that may leave the server: the sid of ID and logout tokens, 128 bits in base64url. Neither the cookie nor the session's ID can be found from it.
+// SID is the public identifier of the session, the sid of ID tokens and logout tokens: 128 bits in base64url. It reveals
+// neither the cookie nor the session's ID.
 func (s Session) SID() string {
 	sum := sha256.Sum256([]byte("gatehouse sid\x00" + s.ID))
 	return base64.RawURLEncoding.EncodeToString(sum[:16])
 }
 
-// SignOut ends the session of a cookie on the server. A cookie that is nobody's is no error.
+// SignOut ends the session of a cookie. A cookie without a session is no error.
 func (a *Authenticator) SignOut(ctx context.Context, cookie string) error {
 	id := SessionID(cookie)
 	if id == "" {

@@ -15,19 +15,19 @@ type SignInRequest struct {
 	Email    string
 	Password string
 	Address  netip.Addr
-	Browser  string // the browser cookie, or "": it tells a browser this account has used from a stranger's
-	Replaces string // the session cookie that the browser sent, or "": that session ends
+	Browser  string // the browser cookie, or ""; it shows whether this account has signed in with the browser before
+	Replaces string // the session cookie that the browser sent, or ""; that session ends
 }
 
 // SignedIn is a new session with the secrets for the browser's cookies.
 type SignedIn struct {
 	Session Session
 	Cookie  token.Secret
-	Browser string // to be kept long; says that this browser has signed in to this account
+	Browser string // the browser cookie, to be kept for long
 }
 
-// SignIn checks a password and starts a session with a new id. The error is ErrSignInFailed, *limit.ThrottledError, or a failure of the store.
-// An unknown e-mail costs the same time as a wrong password.
+// SignIn checks a password and starts a session with a new id. The error is ErrSignInFailed, *limit.ThrottledError, or a
+// failure of the store. An unknown e-mail takes the same time as a wrong password.
 func (a *Authenticator) SignIn(ctx context.Context, r SignInRequest) (SignedIn, error) {
 	p, err := a.prove(ctx, r)
 	if err != nil {
@@ -36,7 +36,7 @@ func (a *Authenticator) SignIn(ctx context.Context, r SignInRequest) (SignedIn, 
 	return a.start(ctx, p.user, p.hash, r, p.browser)
 }
 
-// proved is who knows the password that an attempt gave.
+// proved is the user of an attempt whose password was right.
 type proved struct {
 	user    team.User
 	hash    string
@@ -52,7 +52,8 @@ func (a *Authenticator) prove(ctx context.Context, r SignInRequest) (proved, err
 	}
 	browser := a.openBrowser(r.Browser)
 
-	// The failure is counted before it is known to be one: parallel guesses cannot pass the limit together while their hashes are computed.
+	// A failure is counted before the password is checked. Otherwise parallel guesses could pass the limit together while their
+	// hashes are computed.
 	buckets := a.buckets(email, user, hash, r.Address, browser)
 	if err := a.failures.Count(ctx, buckets...); err != nil {
 		return proved{}, err
@@ -61,7 +62,7 @@ func (a *Authenticator) prove(ctx context.Context, r SignInRequest) (proved, err
 	if err == nil && !ok {
 		return proved{}, ErrSignInFailed
 	}
-	// Whatever happens from here on, it was no wrong guess.
+	// From here on, nothing is a wrong guess.
 	if err := a.failures.Uncount(context.WithoutCancel(ctx), buckets...); err != nil {
 		return proved{}, err
 	}
@@ -71,7 +72,8 @@ func (a *Authenticator) prove(ctx context.Context, r SignInRequest) (proved, err
 	return proved{user, hash, browser}, nil
 }
 
-// verify reports whether the password is the person's. Where nothing can match, it computes a hash all the same.
+// verify reports whether the password is the user's. It computes a hash even where nothing can match, so that the time does
+// not reveal which accounts exist.
 func (a *Authenticator) verify(ctx context.Context, user team.User, hash, password string) (bool, error) {
 	mayPass := hash != "" && user.DisabledAt.IsZero()
 	if !mayPass {
@@ -101,8 +103,8 @@ func (a *Authenticator) start(ctx context.Context, user team.User, hash string, 
 	return SignedIn{Session: s, Cookie: cookie, Browser: sealed}, nil
 }
 
-// recheck ends a session whose person was disabled, or whose password was replaced, while the old one was being verified. What ended the person's
-// sessions came too early to see this one.
+// recheck ends a session whose user was disabled, or whose password was replaced, while the old password was being verified:
+// the user's sessions were ended before this one was saved.
 func (a *Authenticator) recheck(ctx context.Context, s Session, hash string) error {
 	user, current, err := a.store.Password(ctx, s.User.Email)
 	if err == nil && user.ID == s.User.ID && current == hash && user.DisabledAt.IsZero() {
@@ -117,7 +119,7 @@ func (a *Authenticator) recheck(ctx context.Context, s Session, hash string) err
 	return ErrSignInFailed
 }
 
-// rehash brings a hash up to today's cost and returns the one that holds now. It is housekeeping: when it fails, the next sign-in tries again.
+// rehash brings a hash up to the current cost, and returns the stored one. When it fails, the next sign-in tries again.
 func (a *Authenticator) rehash(ctx context.Context, user team.User, hash, password string) string {
 	if a.hasher.current(hash) {
 		return hash

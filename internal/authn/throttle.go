@@ -8,7 +8,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 )
 
-// How far back failures count.
+// How long a failure counts.
 const (
 	pairWindow    = 15 * time.Minute
 	addressWindow = 15 * time.Minute

@@ -102,7 +102,7 @@ func testStrangersCannotLockOutOwnersBrowser(t *testing.T, h *house) {
 
 	h.throttled(h.auth, ask(right)) // a browser that ada never used
 	stolen := ask(right)
-	stolen.Browser = evesBrowser // knows eve, and is no key to ada
+	stolen.Browser = evesBrowser // of eve, who is not ada
 	h.throttled(h.auth, stolen)
 	forged := ask(right)
 	forged.Browser = owner.Browser[:len(owner.Browser)-4] + "AAAA"
@@ -116,7 +116,7 @@ func testStrangersCannotLockOutOwnersBrowser(t *testing.T, h *house) {
 	known.Password = wrong
 	h.fail(h.auth, known, 10)
 	known.Password = right
-	h.throttled(h.auth, known) // whoever sits at a known browser may guess no more than others
+	h.throttled(h.auth, known) // a known browser does not allow more guesses
 }
 
 func TestBrowserRemembersSeveralPeople(t *testing.T) {

@@ -2,6 +2,7 @@ package authz
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/gatehouse-auth/gatehouse/internal/team"
@@ -19,18 +20,26 @@ func (s *Server) Grants(ctx context.Context, actor team.Actor, f GrantFilter) ([
 	return grants, nil
 }
 
-// EndGrant ends a grant and everything issued under it, and returns what ended. A grant that is not the actor's to end is like one
-// that does not exist: ErrNoGrant.
-func (s *Server) EndGrant(ctx context.Context, actor team.Actor, id GrantID) (GrantDetail, error) {
+// EndGrant ends a grant and everything issued under it, and returns what ended. A grant that is not among those of the filter, or not the
+// actor's to end, is like one that does not exist: ErrNoGrant.
+func (s *Server) EndGrant(ctx context.Context, actor team.Actor, among GrantFilter, id GrantID) (GrantDetail, error) {
 	grant, err := s.grants.Grant(ctx, id)
+	if errors.Is(err, ErrNoGrant) {
+		return GrantDetail{}, ErrNoGrant // in the same words as below
+	}
 	if err != nil {
 		return GrantDetail{}, fmt.Errorf("load grant %q: %w", id, err)
 	}
-	if team.May(actor, team.EndConnection, team.On{Team: grant.Team.ID, User: grant.User.ID}) != nil {
+	if !among.lets(grant) || team.May(actor, team.EndConnection, team.On{Team: grant.Team.ID, User: grant.User.ID}) != nil {
 		return GrantDetail{}, ErrNoGrant
 	}
 	if err := s.grants.RevokeGrant(ctx, id); err != nil {
 		return GrantDetail{}, fmt.Errorf("end grant %q: %w", id, err)
 	}
 	return grant, nil
+}
+
+// lets reports whether a filter lets a grant through.
+func (f GrantFilter) lets(g GrantDetail) bool {
+	return (f.User == "" || f.User == g.User.ID) && (f.Team == "" || f.Team == g.Team.ID) && (f.Client == "" || f.Client == g.Client.ID)
 }

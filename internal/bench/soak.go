@@ -122,7 +122,7 @@ func (s *soaking) rotate(ctx context.Context) error {
 	s.rotated = append(s.rotated, now)
 	earlier := (time.Hour - keysTakeOver).Milliseconds()
 	return s.server.database.run(ctx, []string{fmt.Sprintf(
-		"UPDATE keyring SET signs_from = signs_from - %d, predecessor_dead_at = predecessor_dead_at - %[1]d WHERE signs_from > %d", earlier, now.Add(keysTakeOver).UnixMilli())})
+		"UPDATE gh_keyring SET signs_from = signs_from - %d, predecessor_dead_at = predecessor_dead_at - %[1]d WHERE signs_from > %d", earlier, now.Add(keysTakeOver).UnixMilli())})
 }
 
 // write writes what came of it.

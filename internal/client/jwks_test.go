@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/outbound"
+	"github.com/gatehouse-auth/gatehouse/internal/testkit"
 	"github.com/go-jose/go-jose/v4"
 )
 
@@ -60,29 +61,9 @@ func (s *keyServer) serve(t *testing.T, kids ...string) {
 	s.body.Store(&body)
 }
 
-// movable is a clock that the test moves.
-type movable struct {
-	mu sync.Mutex
-	at time.Time
-}
-
-func newMovable() *movable { return &movable{at: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)} }
-
-func (m *movable) now() time.Time {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.at
-}
-
-func (m *movable) advance(d time.Duration) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.at = m.at.Add(d)
-}
-
 func TestClientKeysAreFetchedOnceInAWhile(t *testing.T) {
-	server, clock := newKeyServer(t, "a"), newMovable()
-	cache := NewKeyCache(local(), clock.now)
+	server, clock := newKeyServer(t, "a"), testkit.NewClock(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC))
+	cache := NewKeyCache(local(), clock.Now)
 	fetch := func(kid string, wantKeys int, wantAsked int64) {
 		t.Helper()
 		keys, err := cache.Fetch(t.Context(), server.url, kid)
@@ -91,26 +72,26 @@ func TestClientKeysAreFetchedOnceInAWhile(t *testing.T) {
 		}
 	}
 	fetch("a", 1, 1)
-	clock.advance(jwksLifetime - time.Second)
+	clock.Advance(jwksLifetime - time.Second)
 	fetch("a", 1, 1)
-	clock.advance(time.Second)
+	clock.Advance(time.Second)
 	fetch("a", 1, 2) // a key that was withdrawn is not believed for longer
 
 	// A new key is found at once, and one that does not exist is not looked for each time it is named.
 	server.serve(t, "a", "b")
-	clock.advance(jwksRetry)
+	clock.Advance(jwksRetry)
 	fetch("b", 1, 3)
 	for range 10 {
 		fetch("none", 0, 3)
 	}
-	clock.advance(jwksRetry)
+	clock.Advance(jwksRetry)
 	fetch("none", 0, 4)
 	fetch("none", 0, 4)
 }
 
 func TestClientKeysAreFetchedOnceForManyWhoWait(t *testing.T) {
 	server := newKeyServer(t, "a")
-	cache := NewKeyCache(local(), newMovable().now)
+	cache := NewKeyCache(local(), testkit.NewClock(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)).Now)
 	var wg sync.WaitGroup
 	for range 20 {
 		wg.Go(func() {
@@ -126,9 +107,9 @@ func TestClientKeysAreFetchedOnceForManyWhoWait(t *testing.T) {
 }
 
 func TestClientKeysThatCannotBeHadAreNotAskedForAtEveryRequest(t *testing.T) {
-	server, clock := newKeyServer(t, "a"), newMovable()
+	server, clock := newKeyServer(t, "a"), testkit.NewClock(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC))
 	server.code.Store(http.StatusInternalServerError)
-	cache := NewKeyCache(local(), clock.now)
+	cache := NewKeyCache(local(), clock.Now)
 	for range 3 {
 		if _, err := cache.Fetch(t.Context(), server.url, "a"); err == nil || !strings.Contains(err.Error(), "answered 500") {
 			t.Errorf("got %v", err)
@@ -138,7 +119,7 @@ func TestClientKeysThatCannotBeHadAreNotAskedForAtEveryRequest(t *testing.T) {
 		t.Errorf("%d fetches, want 1", got)
 	}
 	server.code.Store(http.StatusOK)
-	clock.advance(jwksRetry)
+	clock.Advance(jwksRetry)
 	if _, err := cache.Fetch(t.Context(), server.url, "a"); err != nil {
 		t.Errorf("when the server is back: %v", err)
 	}

@@ -39,7 +39,7 @@ type Config struct {
 	OpsPprof              bool            // profiles on the operations listener
 	TLSCertFile           string          // both or neither
 	TLSKeyFile            string
-	TrustedProxies        []netip.Prefix // whose X-Forwarded-For is believed
+	TrustedProxies        []netip.Prefix // proxies whose X-Forwarded-For counts
 	ShutdownDelay         time.Duration  // between the moment when /readyz says no and the moment when the listener closes
 	ShutdownTimeout       time.Duration  // how long requests that have begun may take to end
 	KeyRotationInterval   time.Duration  // zero: by command only
@@ -83,8 +83,9 @@ func Default() Config {
 	return c
 }
 
-// Load reads the configuration: the defaults, then the YAML file at path ("" for none), then the GATEHOUSE_… variables of environ ("NAME=value", as os.Environ has them).
-// What is wrong is reported all at once, each problem with the line or the variable it is in. Secrets are not repeated in errors.
+// Load reads the configuration: the defaults, then the YAML file at path ("" for none), then the GATEHOUSE_… variables of
+// environ ("NAME=value", as in os.Environ). It reports all problems at once, each with its line or variable. Errors repeat no
+// secrets.
 func Load(path string, environ []string) (Config, error) {
 	l := loader{config: Default(), origin: map[string]string{}}
 	fromEnv := l.parseEnvironment(environ)
@@ -103,7 +104,7 @@ func Load(path string, environ []string) (Config, error) {
 // loader gathers values and problems.
 type loader struct {
 	config   Config
-	origin   map[string]string // setting name → where it was set, for problems that show only later
+	origin   map[string]string // setting name → where it was set, for conflicts
 	problems []error
 }
 
@@ -165,7 +166,7 @@ func (l *loader) loadFile(path string, overridden []value) {
 	l.walk(path, "", root, skip, map[string]int{})
 }
 
-// walk applies the fields of a mapping whose names begin with prefix. seen has the line of every setting met so far.
+// walk applies the fields of a mapping whose names begin with prefix. seen has the line of every setting so far.
 func (l *loader) walk(path, prefix string, mapping *yaml.Node, skip map[string]bool, seen map[string]int) {
 	for i := 0; i+1 < len(mapping.Content); i += 2 {
 		key, node := mapping.Content[i], resolve(mapping.Content[i+1])
@@ -243,8 +244,8 @@ func (l *loader) parseEnvironment(environ []string) []value {
 	return values
 }
 
-// foreignVariable reports whether a variable only looks like ours: the one by which the command line finds the file, and
-// those that Kubernetes sets in every container for a Service that is called gatehouse.
+// foreignVariable reports whether a variable is no setting although its name begins like one: GATEHOUSE_CONFIG names the file,
+// and Kubernetes sets the others in every container when a Service is called gatehouse.
 func foreignVariable(name string) bool {
 	return name == envPrefix+"CONFIG" || name == envPrefix+"PORT" ||
 		strings.HasPrefix(name, envPrefix+"PORT_") || strings.HasPrefix(name, envPrefix+"SERVICE_")
@@ -280,7 +281,8 @@ func (c Config) OnThisMachine() bool {
 	return err == nil && oauth.IsLoopback(u.Hostname())
 }
 
-// conflicts is what is wrong with settings that are each fine alone. where says where a setting comes from, for the beginning of a sentence.
+// conflicts is the problems of settings that contradict each other. where is the beginning of a message: where a setting comes
+// from.
 func (c Config) conflicts(where func(name string) string) []error {
 	var problems []error
 	problem := func(setting, format string, args ...any) {

@@ -170,7 +170,7 @@ func TestConfigIgnoresVariablesOfKubernetes(t *testing.T) {
 	}
 }
 
-// What is wrong has to be found where it is: each error begins with the file and line, or the variable.
+// Each error begins with the place of the problem: the file and line, or the variable.
 func TestConfigErrorsNameTheLine(t *testing.T) {
 	tests := []struct {
 		name, file string

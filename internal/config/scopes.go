@@ -40,7 +40,7 @@ func setScopes(c *Config, n *yaml.Node) error {
 	return nil
 }
 
-// identityScopes are the standard's own (OpenID Connect Core §5.4, §11); an API cannot redefine them.
+// identityScopes are the scopes of OpenID Connect (Core §5.4, §11). An API cannot define them.
 var identityScopes = []string{"openid", "profile", "email", "address", "phone", "offline_access"}
 
 func parseScopeInfo(item *yaml.Node) (scope.Info, error) {

@@ -13,7 +13,7 @@ import (
 
 const envPrefix = "GATEHOUSE_"
 
-// setting is one field of the configuration: the file, the environment and docs/configuration.md all follow from it.
+// setting is one field of the configuration. The file, the environment and docs/configuration.md use this table.
 type setting struct {
 	name string // in the file; a dot means that it is inside a group
 	form string // what it looks like, for the documentation
@@ -124,7 +124,8 @@ var settings = []setting{
 		func(c *Config) *string { return &c.LogFormat }, oneOf("json", "text")),
 }
 
-// lookup finds a setting by its name in the file. isFile means that the name has the suffix _file: the value is the content of that file.
+// lookup finds a setting by its name in the file. isFile means that the name ends in _file, so the value is the content of a
+// file.
 func lookup(name string) (s *setting, isFile bool) {
 	if s := byName(name); s != nil {
 		return s, false
@@ -211,7 +212,7 @@ func (s *setting) fromFile(path, origin string) (value, error) {
 	return value{setting: s, node: orEmpty(node), file: path, origin: origin}, nil
 }
 
-// suggestion is "; did you mean …?" when a known name is within two edits.
+// suggestion is "; did you mean …?" when a known name differs by at most two characters.
 func suggestion(name string, known []string) string {
 	best, distance := "", 3
 	for _, k := range known {
@@ -225,7 +226,7 @@ func suggestion(name string, known []string) string {
 	return fmt.Sprintf("; did you mean %s?", best)
 }
 
-// editDistance is the least number of insertions, deletions and substitutions of bytes that makes b of a.
+// editDistance is the least number of inserted, deleted and replaced bytes that turns a into b.
 func editDistance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {

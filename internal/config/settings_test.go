@@ -32,7 +32,7 @@ func TestConfigurationDocumentIsCurrent(t *testing.T) {
 	}
 }
 
-// Every default that the document shows has to be accepted as it is written there.
+// Every default in the document must be accepted as it is written there.
 func TestDocumentedDefaultsAreAccepted(t *testing.T) {
 	for _, s := range settings {
 		shown := s.show(Default())

@@ -17,7 +17,7 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// lineError is a problem inside a value that has lines of its own.
+// lineError is a problem in one line of a value with several lines.
 type lineError struct {
 	line int
 	err  error
@@ -182,7 +182,8 @@ func oneOf(allowed ...string) func(string) (string, error) {
 	}
 }
 
-// parsePublicURL puts a public URL in its normal form: lower case, no default port, no trailing slash. Clients compare the issuer byte for byte (RFC 9207 §2.4).
+// parsePublicURL puts a public URL in its normal form: lower case, no default port, no trailing slash. Clients compare the
+// issuer byte for byte (RFC 9207 §2.4).
 func parsePublicURL(s string) (string, error) {
 	u, err := url.Parse(s)
 	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Hostname() == "" || u.Opaque != "" {
@@ -225,7 +226,7 @@ func parseListen(s string) (string, error) {
 }
 
 func parseOpsListen(s string) (string, error) {
-	// YAML 1.1 tools write the word off as false.
+	// Tools for YAML 1.1 write the word off as false.
 	if s == Off || s == "false" {
 		return Off, nil
 	}
@@ -291,7 +292,7 @@ func setInternalNetworks(c *Config, n *yaml.Node) (err error) {
 	return err
 }
 
-// parsePrefixes takes a list, or one text with commas or spaces between.
+// parsePrefixes takes a list, or one text with commas or spaces between its items.
 func parsePrefixes(n *yaml.Node) ([]netip.Prefix, error) {
 	var prefixes []netip.Prefix
 	items := []*yaml.Node{n}

@@ -19,7 +19,7 @@ import (
 
 var now = time.Date(2030, 4, 5, 6, 7, 8, 0, time.UTC)
 
-// onBoth runs a benchmark on each database, with one grant. PostgreSQL's figures are those of a server that does not wait for its disk.
+// onBoth runs a benchmark on each database, with one grant. The PostgreSQL server does not wait for its disk.
 func onBoth(b *testing.B, bench func(b *testing.B, db *store.DB, grant authz.Grant)) {
 	for _, on := range []struct {
 		name string
@@ -47,7 +47,7 @@ func onBoth(b *testing.B, bench func(b *testing.B, db *store.DB, grant authz.Gra
 	}
 }
 
-// processorTime is what this process has used: it says more than the clock on a machine that does other things too. PostgreSQL's own is not in it.
+// processorTime is the CPU time of this process, without PostgreSQL's. On a busy machine it says more than the clock.
 func processorTime(b *testing.B) time.Duration {
 	b.Helper()
 	var used syscall.Rusage
@@ -108,7 +108,7 @@ func BenchmarkRedeem(b *testing.B) {
 	})
 }
 
-// BenchmarkIssueMachine has a client for each who asks: a machine asks for itself.
+// BenchmarkIssueMachine has a client of its own for each goroutine.
 func BenchmarkIssueMachine(b *testing.B) {
 	issue := func(b *testing.B, db *store.DB, client oauth.ClientID) {
 		if err := db.IssueMachine(b.Context(), client, now, []string{"chatbot:read", "session:read"}); err != nil {

@@ -10,81 +10,81 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 )
 
-func TestWhatWasReadBeforeAChangeIsNotRememberedAfterIt(t *testing.T) {
+func TestEntryReadBeforeAChangeIsNotCached(t *testing.T) {
 	now := time.Now()
 	c := cache{lease: time.Hour}
 	c.setRevision(revision{clients: 7}, now)
-	_, _, generation, _ := c.client("id", now)
+	_, _, emptied, _ := c.client("id", now)
 	c.setRevision(revision{clients: 8}, now)
-	c.putClient(client.Client{ID: "id"}, generation)
-	c.putVisitor(visit{"s", "id"}, authz.Visitor{}, generation)
-	if client, known, _, fresh := c.client("id", now); known || !fresh {
-		t.Errorf("got %+v, known %t, fresh %t; want it unknown", client, known, fresh)
+	c.putClient(client.Client{ID: "id"}, emptied)
+	c.putVisitor(visit{"s", "id"}, authz.Visitor{}, emptied)
+	if got, cached, _, trusted := c.client("id", now); cached || !trusted {
+		t.Errorf("got %+v, cached %t, trusted %t; want a trusted cache without the client", got, cached, trusted)
 	}
-	if _, known := c.visitor(visit{"s", "id"}, now); known {
-		t.Error("the visitor is known")
+	if _, cached := c.visitor(visit{"s", "id"}, now); cached {
+		t.Error("the visitor is cached")
 	}
 }
 
-func TestNothingIsGoneByLongerThanTheLease(t *testing.T) {
+func TestCacheIsNotTrustedLongerThanTheLease(t *testing.T) {
 	const lease = 50 * time.Millisecond
 	c := cache{lease: lease}
 	now := time.Now()
-	if _, _, _, fresh := c.client("id", now); fresh {
-		t.Error("an empty memory needs no look at the revision")
+	if _, _, _, trusted := c.client("id", now); trusted {
+		t.Error("an empty cache is trusted")
 	}
 	c.setRevision(revision{clients: 7}, now)
-	_, _, generation, _ := c.client("id", now)
-	c.putClient(client.Client{ID: "id"}, generation)
-	c.putVisitor(visit{"s", "id"}, authz.Visitor{}, generation)
+	_, _, emptied, _ := c.client("id", now)
+	c.putClient(client.Client{ID: "id"}, emptied)
+	c.putVisitor(visit{"s", "id"}, authz.Visitor{}, emptied)
 	c.setRevision(revision{clients: 7}, now.Add(lease/2))
-	c.setRevision(revision{clients: 6}, now) // by somebody who is late
-	if _, known, _, _ := c.client("id", now.Add(lease)); !known {
-		t.Error("it was looked at half a lease ago, and is not known")
+	c.setRevision(revision{clients: 6}, now) // read earlier, and answered later
+	if _, cached, _, _ := c.client("id", now.Add(lease)); !cached {
+		t.Error("the revision was read half a lease ago, and the client is not cached")
 	}
-	if _, known := c.visitor(visit{"s", "id"}, now.Add(lease)); !known {
-		t.Error("it was looked at half a lease ago, and the visitor is not known")
+	if _, cached := c.visitor(visit{"s", "id"}, now.Add(lease)); !cached {
+		t.Error("the revision was read half a lease ago, and the visitor is not cached")
 	}
-	if _, known := c.visitor(visit{"s", "id"}, now.Add(lease/2+lease)); known {
-		t.Error("nobody has looked at the revision for a whole lease, and the visitor is still gone by")
+	if _, cached := c.visitor(visit{"s", "id"}, now.Add(lease/2+lease)); cached {
+		t.Error("the visitor is trusted a whole lease after the revision was read")
 	}
-	if _, known, _, fresh := c.client("id", now.Add(lease/2+lease)); known || fresh {
-		t.Error("nobody has looked at the revision for a whole lease, and the client is still gone by")
+	if _, cached, _, trusted := c.client("id", now.Add(lease/2+lease)); cached || trusted {
+		t.Error("the client is trusted a whole lease after the revision was read")
 	}
 }
 
-// What a database has lost, or what somebody has changed by hand, made no other revision.
-func TestNothingIsRememberedForLongerThanAMinute(t *testing.T) {
+// The revision says nothing of changes that were made by hand, or that the database has lost.
+func TestNothingIsCachedLongerThanAMinute(t *testing.T) {
 	c := cache{lease: time.Second}
 	begun := time.Now()
 	c.setRevision(revision{clients: 7}, begun)
 	c.putClient(client.Client{ID: "id"}, c.clientsEmptied)
 	c.putVisitor(visit{"s", "id"}, authz.Visitor{}, c.visitorReading())
 	for _, tt := range []struct {
-		after time.Duration
-		known bool
+		after  time.Duration
+		cached bool
 	}{{59 * time.Second, true}, {time.Minute, false}} {
 		now := begun.Add(tt.after)
 		c.setRevision(revision{clients: 7}, now)
-		if _, known, _, _ := c.client("id", now); known != tt.known {
-			t.Errorf("after %s the client is known: %t, want %t", tt.after, known, tt.known)
+		if _, cached, _, _ := c.client("id", now); cached != tt.cached {
+			t.Errorf("after %s the client is cached: %t, want %t", tt.after, cached, tt.cached)
 		}
-		if _, known := c.visitor(visit{"s", "id"}, now); known != tt.known {
-			t.Errorf("after %s the visitor is known: %t, want %t", tt.after, known, tt.known)
+		if _, cached := c.visitor(visit{"s", "id"}, now); cached != tt.cached {
+			t.Errorf("after %s the visitor is cached: %t, want %t", tt.after, cached, tt.cached)
 		}
 	}
 }
 
 // A clock that is being corrected runs up to a tenth too fast, or too slow.
-func TestAChangeIsWaitedForWhateverClocksDo(t *testing.T) {
+func TestChangeWaitsLongerThanAnyLease(t *testing.T) {
 	c := cache{lease: 50 * time.Millisecond}
 	shortest, longest := float64(c.wait())/1.1, float64(c.lease)/0.9
 	if shortest < longest {
-		t.Errorf("a change is waited for %s, and gone by what was before it for %s", time.Duration(shortest), time.Duration(longest))
+		t.Errorf("a change waits %s, and a process may trust its cache for %s", time.Duration(shortest), time.Duration(longest))
 	}
 }
 
-func TestWhatIsRememberedIsBounded(t *testing.T) {
+func TestCacheIsBounded(t *testing.T) {
 	var c cache
 	c.setRevision(revision{clients: 7}, time.Now())
 	for i := range 3*maxClients + 1 {
@@ -92,14 +92,14 @@ func TestWhatIsRememberedIsBounded(t *testing.T) {
 		c.putVisitor(visit{session: strconv.Itoa(i)}, authz.Visitor{}, c.visitorReading())
 	}
 	if n := len(c.clients); n > maxClients {
-		t.Errorf("%d clients are remembered, want at most %d", n, maxClients)
+		t.Errorf("%d clients are cached, want at most %d", n, maxClients)
 	}
 	if n := len(c.visitors); n > maxVisitors {
-		t.Errorf("%d visitors are remembered, want at most %d", n, maxVisitors)
+		t.Errorf("%d visitors are cached, want at most %d", n, maxVisitors)
 	}
 	c = cache{}
 	c.putVisitor(visit{}, authz.Visitor{Standings: make([]authz.Standing, maxVisitorTeams+1)}, c.visitorReading())
 	if len(c.visitors) > 0 {
-		t.Error("somebody who belongs to many teams takes the place of many")
+		t.Error("a visitor of many teams takes the place of many visitors")
 	}
 }

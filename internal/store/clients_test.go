@@ -10,8 +10,8 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/store/storetest"
 )
 
-// A database that answers more slowly than a lease is asked no more often for that.
-func TestAClientIsFoundHoweverSlowTheDatabase(t *testing.T) { synctest.Test(t, findSlowly) }
+// When the database answers more slowly than a lease lasts, the revision is still read once for each question.
+func TestClientOnASlowDatabase(t *testing.T) { synctest.Test(t, findSlowly) }
 
 func findSlowly(t *testing.T) {
 	var looks int

@@ -14,8 +14,8 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 )
 
-// TestLivenessIsLookedUp: whoever ends something ends its grants as well, but nothing that is issued or believed relies on that. Here the rows are changed
-// by hand, as by a program that knows less, and the grant stays.
+// TestLivenessIsLookedUp: ending something also ends its grants, but nothing that is issued or believed relies on that.
+// Here the rows are changed by hand, and the grant stays.
 func TestLivenessIsLookedUp(t *testing.T) {
 	for name, change := range map[string]string{
 		"the person is disabled":             `UPDATE gh_users SET disabled_at = 1 WHERE id = 'u'`,
@@ -53,7 +53,7 @@ func TestLivenessIsLookedUp(t *testing.T) {
 	}
 }
 
-// TestLivenessOfMachinesIsLookedUp: what a machine was given is believed, and given again, only as long as the client may have it.
+// TestLivenessOfMachinesIsLookedUp: a machine's tokens are issued and believed only while its client and team are alive.
 func TestLivenessOfMachinesIsLookedUp(t *testing.T) {
 	for name, change := range map[string]string{
 		"the client is disabled":     `UPDATE gh_clients SET disabled_at = 1 WHERE id = 'm'`,
@@ -84,7 +84,7 @@ func TestLivenessOfMachinesIsLookedUp(t *testing.T) {
 	}
 }
 
-// lived is a database with one connection.
+// lived is a database with one connection of one person.
 type lived struct {
 	db     *store.DB
 	grant  authz.Grant
@@ -121,7 +121,7 @@ func livesOn(t *testing.T, url string) lived {
 	return h
 }
 
-// changeByHand changes a database beside the store.
+// changeByHand changes a database without the store.
 func changeByHand(t *testing.T, url, statement string) {
 	t.Helper()
 	driver, dsn := "pgx", url

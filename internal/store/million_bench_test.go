@@ -13,8 +13,8 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/store/storetest"
 )
 
-// BenchmarkMillionRefreshes refreshes one connection a million times, or as often as eight minutes allow, which it says, and fails if a table but the audit
-// trail has a row more than before; the trail is pruned by age. It takes minutes, so it has to be asked for:
+// BenchmarkMillionRefreshes refreshes one connection a million times, or as often as eight minutes allow. It fails if any
+// table but the audit trail, which is pruned by age, has a row more than before. It takes minutes, so it has to be asked for:
 //
 //	GATEHOUSE_TEST_MILLION=1 TMPDIR=/dev/shm go test ./internal/store -run '^$' -bench MillionRefreshes -benchtime 1x -timeout 15m
 func BenchmarkMillionRefreshes(b *testing.B) {

@@ -20,10 +20,10 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 )
 
-// errDeadlock is what PostgreSQL tells the one whom it chose to break a deadlock.
+// errDeadlock is what PostgreSQL answers to the transaction that it rolls back to break a deadlock.
 var errDeadlock = &pgconn.PgError{Code: "40P01", Message: "deadlock detected"}
 
-func TestADeadlockIsTriedAgain(t *testing.T) {
+func TestDeadlockIsRetried(t *testing.T) {
 	db := open(t, pgtest.URL(t))
 	for _, at := range []string{"UpdateTeam", "commit"} {
 		if err := db.AddTeam(t.Context(), team.Team{ID: team.ID(at), Slug: at}); err != nil {
@@ -47,7 +47,7 @@ func TestADeadlockIsTriedAgain(t *testing.T) {
 	}
 }
 
-func TestADeadlockThatDoesNotEndIsAnswered(t *testing.T) {
+func TestRepeatedDeadlockIsReported(t *testing.T) {
 	db := open(t, pgtest.URL(t))
 	db.Fail(func(string) error { return errDeadlock })
 	if err := db.AddTeam(t.Context(), team.Team{ID: "t", Slug: "t"}); !errors.Is(err, errDeadlock) {
@@ -55,8 +55,9 @@ func TestADeadlockThatDoesNotEndIsAnswered(t *testing.T) {
 	}
 }
 
-// A server that stops in the middle of a unit of work, or is cut off, must not hold up all who wait for the same row, and must let go before they give up.
-func TestAServerThatStopsMidwayLosesItsTransaction(t *testing.T) {
+// A server that stops in the middle of a unit of work, or is cut off, must lose its locks before those who wait for them
+// give up.
+func TestIdleTransactionTimesOut(t *testing.T) {
 	db := open(t, pgtest.URL(t))
 	var timeout string
 	if err := db.SQL().QueryRowContext(t.Context(), "SHOW idle_in_transaction_session_timeout").Scan(&timeout); err != nil || timeout != "10s" {
@@ -64,8 +65,8 @@ func TestAServerThatStopsMidwayLosesItsTransaction(t *testing.T) {
 	}
 }
 
-// A batch is answered after its commit, and one that fails there has happened for none; then each is on its own.
-func TestAFailedCommitOfManyFailsOnlyWhomItMust(t *testing.T) {
+// A batch that fails at its commit has happened for none of its units. Then each runs by itself.
+func TestFailedBatchFailsOnlyTheUnitAtFault(t *testing.T) {
 	db := open(t, pgtest.URL(t))
 	g := oneGrant(t, db)
 	for _, statement := range []string{
@@ -101,8 +102,8 @@ func TestAFailedCommitOfManyFailsOnlyWhomItMust(t *testing.T) {
 	}
 }
 
-// Whoever has to wait for a lock makes nobody else wait, however many they are.
-func TestAUnitThatWaitsForALockHoldsUpNobody(t *testing.T) {
+// Even many units that wait for a lock do not make other units wait.
+func TestUnitThatWaitsForALockDoesNotDelayOthers(t *testing.T) {
 	db := open(t, pgtest.URL(t))
 	g := oneGrant(t, db)
 	redeem := func(id string) error {
@@ -143,8 +144,8 @@ func TestAUnitThatWaitsForALockHoldsUpNobody(t *testing.T) {
 	}
 }
 
-// Whoever hangs up while all places are taken by those who wait for a lock leaves, and nothing happens for them.
-func TestWhoHangsUpLeavesTheQueueForALock(t *testing.T) {
+// A caller whose context ends while it waits for its turn to wait for a lock leaves, and nothing happens for it.
+func TestCancelledCallerLeavesTheQueueForALock(t *testing.T) {
 	db := open(t, pgtest.URL(t)+"&pool_max_conns=4")
 	g := oneGrant(t, db)
 	redeem := func(ctx context.Context, id string) error {
@@ -183,7 +184,7 @@ func TestWhoHangsUpLeavesTheQueueForALock(t *testing.T) {
 			t.Errorf("got the error %v, want the end of the context", err)
 		}
 	case <-time.After(2 * time.Second):
-		t.Error("whoever hung up is still waiting")
+		t.Error("the caller that hung up is still waiting")
 	}
 	if err := locked.Rollback(); err != nil {
 		t.Error(err)
@@ -191,13 +192,13 @@ func TestWhoHangsUpLeavesTheQueueForALock(t *testing.T) {
 	waiting.Wait()
 	var gone int
 	if err := db.SQL().QueryRow(`SELECT COUNT(*) FROM gh_families WHERE id = 'f-gone'`).Scan(&gone); err != nil || gone != 0 {
-		t.Errorf("got %d families of who hung up before anything happened (%v)", gone, err)
+		t.Errorf("got %d families of the caller that hung up (%v)", gone, err)
 	}
 }
 
-// A machine's token waits for whoever ends the machine, and sees what they have committed: that its team blocks it is in no row for which it could have waited.
-// It sees so in a batch, which waits shortly, and by itself.
-func TestAMachineTokenSeesTheEndForWhichItWaited(t *testing.T) {
+// A machine's token waits for the lock of a unit that ends the machine, and sees what that unit has committed, even a block,
+// which is in no row that it could have waited for. This holds in a batch, which waits for 5 ms, and outside one.
+func TestMachineTokenSeesTheEndThatItWaitedFor(t *testing.T) {
 	for name, end := range map[string]string{
 		"blocked":       `WITH held AS (UPDATE gh_teams SET name = name WHERE id = 't' RETURNING id) INSERT INTO gh_team_blocks (team_id, client_id, reason, created_at) SELECT id, 'm0', '', 0 FROM held`,
 		"disabled":      `UPDATE gh_clients SET disabled_at = 1 WHERE id = 'm0'`,
@@ -228,8 +229,8 @@ func TestAMachineTokenSeesTheEndForWhichItWaited(t *testing.T) {
 	}
 }
 
-// Whoever ends a machine waits for the token that was first, and takes the time of the end after that.
-func TestWhoeverEndsAMachineWaitsForItsToken(t *testing.T) {
+// Ending a machine waits for a token that is being issued, and takes the time of the end after that.
+func TestEndOfAMachineWaitsForItsToken(t *testing.T) {
 	for name, end := range map[string]func(db *store.DB) error{
 		"Block": func(db *store.DB) error {
 			return db.Block(t.Context(), govern.Block{Team: "t", Client: "m0", CreatedAt: now})
@@ -242,10 +243,11 @@ func TestWhoeverEndsAMachineWaitsForItsToken(t *testing.T) {
 			db := open(t, pgtest.URL(t))
 			oneGrant(t, db)
 			addMachines(t, db, 1)
-			// The token is held up where it is recorded, after all else. Not in a batch, which does not wait, so that it has its locks once it is seen to wait.
+			// The token is held up where its event is recorded, after everything else, and only outside a batch: there it holds
+			// its locks while it waits.
 			for _, statement := range []string{
 				`CREATE FUNCTION hold_up() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-					IF current_setting('lock_timeout') <> '0' THEN RAISE 'by itself'; END IF;
+					IF current_setting('lock_timeout') <> '0' THEN RAISE 'by itself' USING ERRCODE = 'lock_not_available'; END IF;
 					PERFORM pg_advisory_xact_lock(1);
 					RETURN NEW;
 				END $$`,
@@ -271,8 +273,9 @@ func TestWhoeverEndsAMachineWaitsForItsToken(t *testing.T) {
 	}
 }
 
-// A token that waits for whoever removes the team has nothing yet of what they need: otherwise one of them would be the victim of a deadlock.
-func TestAMachineTokenLocksTheTeamFirst(t *testing.T) {
+// A token that waits for the removal of its team must not hold the lock on its client yet: removing the team needs it too,
+// and that would be a deadlock.
+func TestMachineTokenLocksTheTeamFirst(t *testing.T) {
 	db := open(t, pgtest.URL(t))
 	oneGrant(t, db)
 	addMachines(t, db, 1)
@@ -291,8 +294,8 @@ func TestAMachineTokenLocksTheTeamFirst(t *testing.T) {
 	}
 }
 
-// A machine whose row somebody has makes no other machine wait for longer than a batch waits, and whoever has the row nobody fail.
-func TestALockedMachineHoldsUpNoOther(t *testing.T) {
+// While the row of one machine is locked, another machine waits no longer than a batch does, and no token fails.
+func TestLockedMachineDoesNotDelayOthers(t *testing.T) {
 	db := open(t, pgtest.URL(t))
 	oneGrant(t, db)
 	addMachines(t, db, 2)
@@ -331,8 +334,8 @@ func TestALockedMachineHoldsUpNoOther(t *testing.T) {
 	}
 }
 
-// Of those who ask together one fails, and nobody else: not another machine, and not the same one.
-func TestAFailedMachineTokenFailsAlone(t *testing.T) {
+// One failed token fails no other token of its batch, neither of another machine nor of the same one.
+func TestFailedMachineTokenFailsAlone(t *testing.T) {
 	db := open(t, pgtest.URL(t))
 	oneGrant(t, db)
 	addMachines(t, db, 2)
@@ -365,7 +368,7 @@ func TestAFailedMachineTokenFailsAlone(t *testing.T) {
 	}
 }
 
-// begin is a transaction beside the store that has run a statement and goes on, until the test ends at the latest.
+// begin is a transaction without the store that has run a statement. It ends with the test at the latest.
 func begin(t *testing.T, db *store.DB, statement string) *sql.Tx {
 	t.Helper()
 	tx, err := db.SQL().BeginTx(context.WithoutCancel(t.Context()), nil)
@@ -379,7 +382,7 @@ func begin(t *testing.T, db *store.DB, statement string) *sql.Tx {
 	return tx
 }
 
-// untilWaiting returns when as many wait for a lock, each of them for some time already. The test fails when they do not.
+// untilWaiting returns when as many transactions wait for a lock, each of them for some time already.
 func untilWaiting(t *testing.T, db *store.DB, want int, since time.Duration) {
 	t.Helper()
 	for began := time.Now(); time.Since(began) < 10*time.Second; {
@@ -393,7 +396,7 @@ func untilWaiting(t *testing.T, db *store.DB, want int, since time.Duration) {
 			return
 		}
 	}
-	t.Fatalf("nobody waits, or less than %d", want)
+	t.Fatalf("less than %d transactions wait for a lock", want)
 }
 
 func rename(ctx context.Context, db *store.DB, id team.ID, slug, name string) error {

@@ -15,7 +15,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/store/storetest"
 )
 
-// BenchmarkRotate refreshes one connection over and over. "families" is how many rows that made: one, and with -benchtime 1000000x it is still one.
+// BenchmarkRotate refreshes one connection over and over. "families" is how many rows there are then: always one.
 func BenchmarkRotate(b *testing.B) {
 	onBoth(b, func(b *testing.B, db *store.DB, g authz.Grant) {
 		f := newFamily(g)
@@ -49,8 +49,9 @@ func newFamily(g authz.Grant) authz.Family {
 	}
 }
 
-// BenchmarkRedeemWhilePruning redeems while a hundred thousand rows of each kind that grows with traffic are pruned in the batches of the server. "max-ms" is
-// the longest that a redemption took, and must stay below 50 on a machine with nothing else to do; "alone-max-ms" is that of as many without pruning.
+// BenchmarkRedeemWhilePruning redeems codes while a hundred thousand rows of each kind that grows with traffic are pruned.
+// "max-ms" is the longest time that a redemption took. It must stay below 50 on a machine with nothing else to do.
+// "alone-max-ms" is the same without pruning.
 func BenchmarkRedeemWhilePruning(b *testing.B) {
 	for name, url := range map[string]func(testing.TB) string{"SQLite": storetest.SQLiteURL, "PostgreSQL": pgtest.URL} {
 		b.Run(name, func(b *testing.B) {

@@ -236,6 +236,15 @@ func (s *Service) All(ctx context.Context, actor Actor) ([]Team, error) {
 	return s.Teams.Teams(ctx)
 }
 
+// Acting is a person as an actor, with their memberships by team name. Pages ask it once for each request.
+func (s *Service) Acting(ctx context.Context, u User) (Actor, []Membership, error) {
+	memberships, err := s.Teams.Memberships(ctx, u.ID)
+	if err != nil {
+		return Actor{}, nil, fmt.Errorf("load the memberships of %s: %w", u.ID, err)
+	}
+	return ActingUser(u, memberships), memberships, nil
+}
+
 // History is what happened, newest first. People see what concerns themselves, the admins of a team see what happened in it.
 func (s *Service) History(ctx context.Context, actor Actor, f audit.Filter) ([]audit.Event, error) {
 	if err := May(actor, SeeHistory, On{Team: ID(f.Team), User: UserID(f.User)}); err != nil {

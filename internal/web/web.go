@@ -23,6 +23,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/govern"
 	"github.com/gatehouse-auth/gatehouse/internal/limit"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
@@ -44,7 +45,8 @@ type Parts struct {
 	Authz          *authz.Server
 	Authn          *authn.Authenticator
 	Directory      *team.Service
-	Store          Store
+	Govern         *govern.Service
+	Clients        Clients
 	Keys           *token.Keyring
 	Audit          audit.Store  // what pages show of what happened; nothing when nil
 	Log            *slog.Logger // nothing is logged when nil
@@ -56,9 +58,9 @@ type Parts struct {
 	API            http.Handler          // mounted at /api/ (the demo's); may be nil
 }
 
-// Store has what people have connected, what teams block, and the origins of public clients.
-type Store interface {
-	teams.Store
+// Clients has the names of applications, and the origins of public ones.
+type Clients interface {
+	teams.Clients
 	endpoint.Store
 }
 
@@ -88,11 +90,11 @@ func New(p Parts) http.Handler {
 	s := &server{
 		Parts: p, errors: errors,
 		endpoints: endpoint.New(endpoint.Options{
-			Issuer: p.Issuer, Authz: p.Authz, Store: p.Store, Keys: p.Keys, Log: p.Log, Now: p.Now, Failures: p.Failures, ClientFailures: p.ClientFailures,
+			Issuer: p.Issuer, Authz: p.Authz, Store: p.Clients, Keys: p.Keys, Log: p.Log, Now: p.Now, Failures: p.Failures, ClientFailures: p.ClientFailures,
 		}),
 		flow:    flow.New(pages, p.Authz),
-		account: &account.Room{Pages: pages, Authz: p.Authz, Store: p.Store},
-		teams:   &teams.Room{Pages: pages, Authz: p.Authz, Store: p.Store},
+		account: &account.Room{Pages: pages, Authz: p.Authz, Clients: p.Clients},
+		teams:   &teams.Room{Pages: pages, Authz: p.Authz, Govern: p.Govern, Clients: p.Clients},
 		docs:    docs.New(pages, p.APIDocs),
 	}
 	observer := &route.Observer{

@@ -188,7 +188,6 @@ func (g *postgresWriter) attempt(pool *pgxpool.Pool, batch []*postgresJob) (err 
 	defer cancel()
 	var statements pgx.Batch
 	for _, j := range batch {
-		j.happened = false
 		if j.Lock != "" {
 			statements.Queue(j.Lock, j.LockArgs...).QueryRow(func(row pgx.Row) error {
 				if err := row.Scan(new(int)); !errors.Is(err, pgx.ErrNoRows) {

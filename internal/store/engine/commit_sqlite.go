@@ -19,7 +19,8 @@ var ErrClosed = errors.New("the database is closed")
 // savepoints at first. When one does, the batch is rolled back and runs again with a savepoint for each unit.
 // Failed units are answered after the commit too: what they saw may have been written by a neighbour whose commit fails.
 //
-// A long unit holds up all writers. Units that touch many rows are therefore split (see Prune in package store).
+// A long unit holds up all writers. Prune and TrimFamilies in package store therefore work in units of 100 and 200 rows.
+// Only ending a person, client or team has no such bound: it deletes all their grants in one unit.
 type sqliteWriter struct {
 	db    *DB
 	conn  *sql.Conn

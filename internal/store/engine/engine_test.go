@@ -1,9 +1,11 @@
 package engine
 
 import (
+	"errors"
 	"path/filepath"
 	"testing"
 	"testing/fstest"
+	"testing/synctest"
 )
 
 // openSQLite opens a database with one table, until the end of the test.
@@ -30,5 +32,45 @@ func TestSQLiteIsSetUp(t *testing.T) {
 	}
 	if _, err := db.SQL().Exec("INSERT INTO things (id) VALUES ('x')"); err == nil {
 		t.Error("a connection that reads can write")
+	}
+}
+
+// A unit that fails after it has written is rolled back, however it has written, and the rest of its batch is not.
+func TestFailedUnitLeavesNoTrace(t *testing.T) {
+	errRefused := errors.New("refused")
+	for name, write := range map[string]func(*Tx) error{
+		"Change": func(tx *Tx) error { _, err := tx.Change(`INSERT INTO things (id) VALUES ('failed')`); return err },
+		"ChangeGet": func(tx *Tx) error {
+			return tx.ChangeGet([]any{new(string)}, `INSERT INTO things (id) VALUES ('failed') RETURNING id`)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				db := openSQLite(t)
+				held := make(chan struct{})
+				go db.Write(t.Context(), "first", func(*Tx) error { <-held; return nil })
+				synctest.Wait()
+				failed, saved := make(chan error, 1), make(chan error, 1)
+				go func() {
+					failed <- db.Write(t.Context(), "failed", func(tx *Tx) error { return errors.Join(write(tx), errRefused) })
+				}()
+				synctest.Wait()
+				go func() {
+					saved <- db.Write(t.Context(), "saved", func(tx *Tx) error { _, err := tx.Change(`INSERT INTO things (id) VALUES ('saved')`); return err })
+				}()
+				synctest.Wait()
+				close(held)
+				if err := <-failed; !errors.Is(err, errRefused) {
+					t.Errorf("the unit that fails: %v", err)
+				}
+				if err := <-saved; err != nil {
+					t.Errorf("its neighbour: %v", err)
+				}
+				scan := func(r Row) (id string, err error) { return id, r.Scan(&id) }
+				if ids, err := All(t.Context(), db, "all", scan, `SELECT id FROM things`); err != nil || len(ids) != 1 || ids[0] != "saved" {
+					t.Errorf("the table holds %q, %v", ids, err)
+				}
+			})
+		})
 	}
 }

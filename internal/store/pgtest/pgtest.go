@@ -1,4 +1,5 @@
-// Package pgtest gives each test a PostgreSQL database of its own, on a server that the test binary starts when it first needs one.
+// Package pgtest gives each test a PostgreSQL database of its own, on a server that the test binary starts when it first
+// needs one.
 //
 // The server listens on a Unix socket in a temporary directory and nowhere else. It ends, and its files go, when the test binary ends, however that
 // ends: a shell waits for the end of a pipe whose other end only the test binary holds.
@@ -99,7 +100,8 @@ func startServer() (*server, error) {
 	return s, nil
 }
 
-// parent is where the server's directory is made: in memory, if there is room, because a database is copied there in a twentieth of the time.
+// parent is where the server's directory is made: in memory, if there is room. Copying a database there takes a twentieth of
+// the time.
 // It is not $TMPDIR: the path of a Unix socket must be short, and postgres, who is not root, must get there.
 func parent() string {
 	const memory, room = "/dev/shm", 2 << 30
@@ -140,7 +142,7 @@ func programs() (string, error) {
 	return "", errors.New("PostgreSQL's server programs (initdb, postgres) are not installed; scripts/setup installs what the tests need")
 }
 
-// watch runs the server until its standard input ends, and cleans up. The server's data is worth nothing then, so it is not asked to finish.
+// watch runs the server until its standard input ends, and cleans up. The data is worth nothing then, so the server is killed.
 const watch = `"$1/postgres" -D "$2/data" -c listen_addresses= -c unix_socket_directories="$2" -c max_connections=300 \
 	-c fsync=off -c full_page_writes=off -c max_wal_size=128MB -c autovacuum=off >"$2/log" 2>&1 &
 server=$!

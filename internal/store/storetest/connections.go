@@ -61,7 +61,7 @@ func testClientSecrets(k *kit) {
 		k.Helper()
 		k.ok(k.db.AddClientSecret(k.ctx, global.ID, client.Secret{Hash: hash, CreatedAt: at, ExpiresAt: expires}, keep))
 	}
-	// All in one millisecond: the order is that of their making.
+	// All are made in one millisecond. They keep the order in which they were made.
 	add("hash-2", now, time.Time{}, 1)
 	hashes("hash-1", "hash-2")
 	add("hash-3", now, now.Add(time.Hour), 1)

@@ -45,7 +45,7 @@ func testEndFamily(k *kit) {
 	equal(k, "all endings", k.rows("gh_endings", "1 = 1"), 2)
 }
 
-// Whatever ends a grant tells of it if its access tokens may still be believed, and only then.
+// The end of a grant is published if its access tokens may still be believed, and only then.
 func testEndingsOfGrants(k *kit) {
 	for i := range 2 * len(k.enders()) {
 		k := k.empty()
@@ -80,6 +80,59 @@ func testEndingsOfGrants(k *kit) {
 		}
 		equal(k, "what ended with "+ender.name, got, []authz.Ending{{Kind: "grant", ID: "g1", At: k.at(db), Expires: now.Add(45 * time.Minute)}})
 		equal(k, "grants", k.rows("gh_grants", "id = 'g1'"), 0)
+	}
+}
+
+// Each way to end grants ends the ones that it is about and publishes their ends. It leaves all others alone.
+func testEndingsOfNobodyElse(k *kit) {
+	for _, tt := range []struct {
+		end      func(db *store.DB) error
+		grants   string // those that end
+		machines string
+	}{
+		{func(db *store.DB) error { return db.DisableClient(k.ctx, global.ID, now) }, "ada-global-acme ada-global-beta bob-global-acme", ""},
+		{func(db *store.DB) error { return db.RemoveClient(k.ctx, global.ID) }, "ada-global-acme ada-global-beta bob-global-acme", ""},
+		{func(db *store.DB) error {
+			return db.Block(k.ctx, govern.Block{Team: acme.ID, Client: global.ID, CreatedAt: now})
+		}, "ada-global-acme bob-global-acme", ""},
+		{func(db *store.DB) error { return db.RemoveTeam(k.ctx, acme.ID) }, "ada-global-acme ada-public-acme bob-global-acme", "c-acme"},
+		{func(db *store.DB) error { return db.DisableUser(k.ctx, ada.ID, now) }, "ada-global-acme ada-global-beta ada-public-acme", ""},
+		{func(db *store.DB) error { return db.RemoveMember(k.ctx, acme.ID, ada.ID) }, "ada-global-acme ada-public-acme", ""},
+		{func(db *store.DB) error { return db.RevokeGrant(k.ctx, "ada-global-acme") }, "ada-global-acme", ""},
+		{func(db *store.DB) error { return db.DisableClient(k.ctx, acmes.ID, now) }, "", "c-acme"},
+		{func(db *store.DB) error { return db.RemoveClient(k.ctx, acmes.ID) }, "", "c-acme"},
+		{func(db *store.DB) error {
+			return db.Block(k.ctx, govern.Block{Team: acme.ID, Client: acmes.ID, CreatedAt: now})
+		}, "", "c-acme"},
+		{func(db *store.DB) error {
+			return db.Block(k.ctx, govern.Block{Team: beta.ID, Client: acmes.ID, CreatedAt: now})
+		}, "", ""},
+	} {
+		k := k.empty()
+		k.populate()
+		betas := acmes
+		betas.ID, betas.Team = "c-beta", beta
+		k.ok(k.db.AddClient(k.ctx, betas))
+		living := map[string]bool{}
+		for _, g := range []authz.Grant{
+			grant("ada-global-acme", ada, global, acme), grant("ada-global-beta", ada, global, beta),
+			grant("ada-public-acme", ada, public, acme), grant("bob-global-acme", bob, global, acme),
+		} {
+			k.redeemed("of "+string(g.ID), must[authz.Grant](k)(k.db.SaveGrant(k.ctx, g)))
+			living[string(g.ID)] = true
+		}
+		k.ok(tt.end(k.db))
+		ended := map[string][]string{}
+		for _, e := range must[[]authz.Ending](k)(k.db.Endings(k.ctx, now)) {
+			ended[e.Kind] = append(ended[e.Kind], e.ID)
+			delete(living, e.ID)
+		}
+		equal(k, "the grants whose end is published", strings.Join(ended[authz.EndedGrant], " "), tt.grants)
+		equal(k, "the machine clients whose end is published", strings.Join(ended[authz.EndedClient], " "), tt.machines)
+		equal(k, "the grants that are left", k.rows("gh_grants", "1 = 1"), len(living))
+		for id := range living {
+			equal(k, "the family of "+id, k.rows("gh_families", "grant_id = $1 AND ended_at = 0", id), 1)
+		}
 	}
 }
 
@@ -164,7 +217,7 @@ func testEndingsWhenClocksDiffer(k *kit) {
 	fresh.is(err, authz.ErrNotLive)
 }
 
-// What is checked when the client authenticates may be over when the token is made.
+// The client was alive when it authenticated. It may have ended when its token is issued.
 func testIssueMachine(k *kit) {
 	k.populate()
 	k.ok(k.db.IssueMachine(k.ctx, acmes.ID, now, []string{"read", "write"}))
@@ -180,13 +233,13 @@ func testIssueMachine(k *kit) {
 	k.is(k.db.IssueMachine(k.ctx, acmes.ID, now, nil), authz.ErrNotLive)
 	k.ok(k.db.Unblock(k.ctx, acme.ID, acmes.ID))
 	k.ok(k.db.IssueMachine(k.ctx, acmes.ID, now, nil))
-	// The end of the client was asked for some time before it came about: a token of meanwhile is dead, too.
+	// The client is disabled as of some time ago. A token that was issued since then is dead too.
 	k.ok(k.db.DisableClient(k.ctx, acmes.ID, now.Add(-5*time.Second)))
 	equal(k, "the end that is told", k.rows("gh_endings", "kind = 'client' AND at = $1", now.UnixMilli()), 1)
 	k.is(k.db.IssueMachine(k.ctx, acmes.ID, now, nil), authz.ErrNotLive)
 }
 
-// A machine's token costs one look, its record and one commit. The lock that goes before them is sent along with them.
+// A machine's token costs one read, its event and one commit. The lock before them is in the same round trip.
 func testIssueMachineCosts(k *kit) {
 	k.populate()
 	k.count.reset()
@@ -278,7 +331,7 @@ func raise(n *atomic.Int64, least int64) {
 	}
 }
 
-// Machines that ask at the same time share commits, and none of them suffers for another.
+// Machines that ask at the same time share commits, and one that is refused does not fail another.
 func testMachineRace(k *kit) {
 	k.populate()
 	blocked := acmes

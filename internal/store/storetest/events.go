@@ -59,7 +59,7 @@ func testEvents(k *kit) {
 	equal(k, "an event without a time", list[0].At, now)
 }
 
-// Who is behind a unit of work is what the context says; the units know better who signed in and which client got a token.
+// The context says who acts. A sign-in and a token know it better: the person, and the client.
 func testEventsSayWho(k *kit) {
 	k.populate()
 	ctx := audit.WithOrigin(k.ctx, audit.Origin{Actor: "u-admin", Address: "192.0.2.7", RequestID: "r-7"})

@@ -26,7 +26,7 @@ type call struct {
 	want error // what it answers when nothing fails
 }
 
-// events is what each unit of work puts on record, in the order of writes. Nothing is put on record of what counts, retries and delivers.
+// events is the event of each unit of work, in the order of writes. Counting, retrying and delivering have none.
 var events = map[string]audit.Kind{
 	"AddUser": audit.UserAdded, "DisableUser": audit.UserDisabled, "EnableUser": audit.UserEnabled,
 	"AddTeam": audit.TeamAdded, "UpdateTeam": audit.TeamRenamed, "RemoveTeam": audit.TeamRemoved,
@@ -236,8 +236,8 @@ func (k *kit) furnish() {
 	k.ok(k.db.Block(k.ctx, govern.Block{Team: beta.ID, Client: public.ID, Reason: "no", CreatedAt: now}))
 }
 
-// testFailures fails each statement and the commit of each unit of work in turn: nothing of the unit remains. Then it lets the unit happen.
-// A unit that is run again after its nth step has failed fails at its nth step again.
+// testFailures fails each statement and the commit of each unit of work in turn. Nothing of the unit may remain. Then it lets
+// the unit happen. A unit that runs again after its nth step has failed fails at its nth step again.
 func testFailures(k *kit) {
 	k.allMethodsAreNamed()
 	errInjected := errors.New("injected")

@@ -14,7 +14,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 )
 
-// live is what a redemption says of a person and a team.
+// live is what a redemption returns of a person and a team.
 func live(u team.User, t team.Team) authz.Live {
 	return authz.Live{User: u.ID, Email: u.Email, Name: u.Name, Team: t.ID, Slug: t.Slug}
 }
@@ -45,7 +45,7 @@ func testRedeem(k *kit) {
 	equal(k, "other families", k.rows("gh_families", "id = 'f2' AND ended_at = 0"), 1)
 }
 
-// A redemption costs one look, one change, its record and one commit.
+// A redemption costs one read, one change, its event and one commit.
 func testRedeemCosts(k *kit) {
 	k.populate()
 	g := k.granted("g1", ada, global, acme, "read")
@@ -122,7 +122,7 @@ func testTrimFamilies(k *kit) {
 	equal(k, "one that has ended keeps its time: it tells replays", k.rows("gh_families", "id = 'f6' AND expires_at = $1", full.UnixMilli()), 1)
 }
 
-// Those that have ended are no connections: they let nobody go.
+// Families that have ended do not count as connections: they cause no trimming.
 func testTrimCountsTheLiving(k *kit) {
 	k.populate()
 	g := k.granted("g1", ada, global, acme, "read")
@@ -137,14 +137,14 @@ func testTrimCountsTheLiving(k *kit) {
 	equal(k, "connections that wait", k.rows("gh_families", "ended_at = 0 AND expires_at > token_dead_at"), 2)
 }
 
-// As many as there are, since fewer may have been allowed only since today.
+// All that are too many are trimmed, even if the limit was lowered only today.
 func testTrimLetsGoOfAll(k *kit) {
 	k.populate()
 	g := k.granted("g1", ada, global, acme, "read")
 	for n := range 450 {
 		k.redeemed(fmt.Sprintf("f-%03d", n), g)
 	}
-	// Whoever waits for it hangs up meanwhile.
+	// The caller hangs up meanwhile.
 	ctx, cancel := context.WithCancel(k.ctx)
 	var statements int
 	k.h.Fail(k.db, func(statement string) error {
@@ -249,10 +249,10 @@ func testPrune(k *kit) {
 func testPing(k *kit) {
 	k.ok(k.db.Ping(k.ctx))
 	k.populate()
-	must[client.Client](k)(k.db.Client(k.ctx, global.ID)) // remembered
+	must[client.Client](k)(k.db.Client(k.ctx, global.ID)) // cached
 	k.ok(k.db.Close())
 	if _, err := k.db.Client(k.ctx, global.ID); err == nil {
-		k.Fatal("a closed database remembers")
+		k.Fatal("a closed database answers from its cache")
 	}
 	if err := k.db.Ping(k.ctx); err == nil {
 		k.Fatal("a closed database answers")

@@ -28,8 +28,8 @@ type meeting struct {
 	check func(k *kit)
 }
 
-// testInterleavings lets each of two units of work begin before every statement and before the commit of the other. It needs row locks:
-// where there is one writer, units of work do not overlap.
+// testInterleavings starts one unit of work before each statement of another, and before its commit; then the other way
+// round. It needs row locks: with a single writer, units of work do not overlap.
 func testInterleavings(k *kit) {
 	if k.h.Waiting == nil {
 		k.Skip("units of work do not overlap on this database")

@@ -9,8 +9,8 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 )
 
-// Keyed gives a new database the keys of a first start and returns the master key that they are sealed under. They are made once for all
-// databases, on the first day of 2026, because an RSA key takes longer than most tests.
+// Keyed gives a new database the keys of a first start, and returns the master key that seals them. They are made once for
+// all databases, on the first day of 2026, because making an RSA key takes longer than most tests.
 func Keyed(t testing.TB, db token.Store) token.MasterKey {
 	t.Helper()
 	keys, err := firstKeys()

@@ -7,7 +7,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/store/pgtest"
 )
 
-// OnBoth runs a test on an empty SQLite database and on an empty PostgreSQL database, each for this test alone. url is for store.Open.
+// OnBoth runs a test on an empty SQLite database and on an empty PostgreSQL database of its own. url is for store.Open.
 func OnBoth(t *testing.T, test func(t *testing.T, url string)) {
 	t.Helper()
 	t.Run("SQLite", func(t *testing.T) { test(t, SQLiteURL(t)) })

@@ -14,7 +14,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 )
 
-// counter counts statements and commits, whoever causes them.
+// counter counts statements and commits of all handles.
 type counter struct {
 	mu sync.Mutex
 	n  map[string]int

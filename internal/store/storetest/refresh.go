@@ -163,7 +163,7 @@ func testRotateCosts(k *kit) {
 	equal(k, "statements of Connection", k.count.get("Connection"), 1)
 }
 
-// However often a connection is refreshed, it is one row: a million times as well as these three thousand.
+// A connection is one row, even after thousands of refreshes.
 func testRefreshingAddsNoRow(k *kit) {
 	f := k.connected()
 	const connections, refreshes = 30, 100

@@ -1,5 +1,5 @@
-// Package storetest is the definition of a store: what every method does, what it refuses, what ends with what, who wins a race, and that a unit of
-// work that fails leaves no trace. It runs on each database.
+// Package storetest is the definition of a store: what every method does, what it refuses, what ends with what, who wins a
+// race, and that a unit of work that fails leaves no trace. It runs on each database.
 package storetest
 
 import (
@@ -30,12 +30,12 @@ import (
 // Harness is how the tests reach into a store.
 type Harness struct {
 	URL  func(t testing.TB) string                           // an empty database for one test
-	Fail func(db *store.DB, at func(statement string) error) // makes those statements and commits fail for which at returns an error
+	Fail func(db *store.DB, at func(statement string) error) // makes a statement or commit fail when at returns an error for its name
 	SQL  func(db *store.DB) *sql.DB                          // to look at what is stored
 
 	// Waiting reports whether a unit of work waits for a lock. nil where units of work do not overlap.
 	Waiting func(db *sql.DB) bool
-	// Done is told of each database on which a method has been run whole. May be nil.
+	// Done is called with each database on which a method has run to its end. May be nil.
 	Done func(db *store.DB)
 }
 
@@ -59,12 +59,12 @@ func Run(t *testing.T, h Harness) {
 		{"PanicIsOneUnitsError", testPanicIsOneUnitsError},
 		{"ClientSecrets", testClientSecrets},
 		{"ClientsEverywhere", testClientsEverywhere},
-		{"VisitorsAreRemembered", testVisitorsAreRemembered},
-		{"NothingIsRememberedThatHasChanged", testNothingIsRememberedThatHasChanged},
-		{"WhatWasAnsweredIsTrueElsewhere", testWhatWasAnsweredIsTrueElsewhere},
-		{"WhatWasBegunBeforeAChange", testWhatWasBegunBeforeAChange},
-		{"SignOutsForgetNoClient", testSignOutsForgetNoClient},
-		{"NothingLeftToChange", testNothingLeftToChange},
+		{"VisitorsAreCached", testVisitorsAreCached},
+		{"ChangedVisitorsLeaveTheCache", testChangedVisitorsLeaveTheCache},
+		{"AnsweredChangesAreTrueInEveryProcess", testAnsweredChangesAreTrueInEveryProcess},
+		{"ReadsBegunBeforeAChangeAreNotCached", testReadsBegunBeforeAChange},
+		{"SignOutsDoNotEmptyTheClientCache", testSignOutsKeepClients},
+		{"CallersWithNothingToChangeWaitToo", testNothingToChange},
 		{"DisableClient", testDisableClient},
 		{"RemoveClient", testRemoveClient},
 		{"PublicRedirectURIs", testPublicRedirectURIs},
@@ -90,6 +90,7 @@ func Run(t *testing.T, h Harness) {
 		{"Connection", testConnection},
 		{"EndFamily", testEndFamily},
 		{"EndingsOfGrants", testEndingsOfGrants},
+		{"EndingsOfNobodyElse", testEndingsOfNobodyElse},
 		{"EndingsOfMachines", testEndingsOfMachines},
 		{"EndingsWhenClocksDiffer", testEndingsWhenClocksDiffer},
 		{"IssueMachine", testIssueMachine},
@@ -214,7 +215,8 @@ func must[T any](k *kit) func(T, error) T {
 	}
 }
 
-// statements is how many of its own n statements a unit of work sends one by one: where they can be sent together, they are one, record and commit included.
+// statements is how many statements a unit of work sends that consists of n. On PostgreSQL they are one, together with the
+// event and the commit.
 func (k *kit) statements(n int) int {
 	if k.h.Waiting != nil {
 		return 1

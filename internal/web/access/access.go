@@ -3,7 +3,6 @@
 package access
 
 import (
-	"context"
 	"errors"
 	"slices"
 	"strings"
@@ -44,28 +43,6 @@ func Permissions(server *authz.Server, granted oauth.Scope) ui.Permissions {
 		}
 	}
 	return Describe(known)
-}
-
-// GrantStore is what ending a grant needs.
-type GrantStore interface {
-	Grants(ctx context.Context, f authz.GrantFilter) ([]authz.GrantDetail, error)
-	RevokeGrant(ctx context.Context, id authz.GrantID) error
-}
-
-// EndGrant ends a grant if it is among those of a filter: the person who asks may end these and no others. Any other grant is not found.
-func EndGrant(ctx context.Context, store GrantStore, among authz.GrantFilter, id authz.GrantID) (authz.GrantDetail, error) {
-	grants, err := store.Grants(ctx, among)
-	if err != nil {
-		return authz.GrantDetail{}, err
-	}
-	i := slices.IndexFunc(grants, func(g authz.GrantDetail) bool { return g.ID == id })
-	if i < 0 {
-		return authz.GrantDetail{}, browser.NoConnection
-	}
-	if err := store.RevokeGrant(ctx, id); err != nil {
-		return authz.GrantDetail{}, Gone(err)
-	}
-	return grants[i], nil
 }
 
 // Gone makes the store's error that something no longer exists the answer NoConnection.

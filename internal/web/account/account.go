@@ -39,28 +39,28 @@ func (room *Room) account(w http.ResponseWriter, r *browser.Request) error {
 	view := accountView{
 		Frame: r.Frame(), Notice: room.notice(r), Person: ui.Person{Name: user.Name, Email: user.Email}, Since: ui.Ago(r.Session.AuthTime, room.Now()),
 	}
-	memberships, err := room.Directory.Teams.Memberships(ctx, user.ID)
+	actor, memberships, err := room.Directory.Acting(ctx, user)
 	if err != nil {
 		return err
 	}
 	view.Teams = ownTeams(user.Email, memberships)
-	grants, err := room.Store.Grants(ctx, authz.GrantFilter{User: user.ID})
+	grants, err := room.Authz.Grants(ctx, actor, authz.GrantFilter{User: user.ID})
 	if err != nil {
 		return err
 	}
 	view.Grants = len(grants)
-	if view.Replays, err = room.replays(ctx, user.ID, memberships); err != nil {
+	if view.Replays, err = room.replays(ctx, actor, memberships); err != nil {
 		return err
 	}
-	if view.Attempts, err = room.attempts(ctx, user.ID); err != nil {
+	if view.Attempts, err = room.attempts(ctx, actor); err != nil {
 		return err
 	}
 	return room.Show(w, r.Request, http.StatusOK, accountPage.With(view))
 }
 
 // attempts are the newest sign-ins to the account, failures included: only the person knows which were theirs.
-func (room *Room) attempts(ctx context.Context, user team.UserID) ([]signInAttempt, error) {
-	events, err := room.events(ctx, audit.Filter{User: string(user), Limit: shownAttempts}, audit.SignedIn, audit.SignInFailed)
+func (room *Room) attempts(ctx context.Context, actor team.Actor) ([]signInAttempt, error) {
+	events, err := room.events(ctx, actor, audit.Filter{User: string(actor.User), Limit: shownAttempts}, audit.SignedIn, audit.SignInFailed)
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/web/access"
 	"github.com/gatehouse-auth/gatehouse/internal/web/browser"
 	"github.com/gatehouse-auth/gatehouse/internal/web/route"
@@ -43,16 +44,16 @@ type connection struct {
 
 func (room *Room) applications(w http.ResponseWriter, r *browser.Request) error {
 	ctx, user := r.Context(), r.Session.User
-	grants, err := room.Store.Grants(ctx, authz.GrantFilter{User: user.ID})
+	actor, memberships, err := room.Directory.Acting(ctx, user)
 	if err != nil {
 		return err
 	}
-	memberships, err := room.Directory.Teams.Memberships(ctx, user.ID)
+	grants, err := room.Authz.Grants(ctx, actor, authz.GrantFilter{User: user.ID})
 	if err != nil {
 		return err
 	}
 	view := applicationsView{Frame: r.Frame(), Notice: room.notice(r), Applications: room.connected(grants)}
-	if view.Replays, err = room.replays(ctx, user.ID, memberships); err != nil {
+	if view.Replays, err = room.replays(ctx, actor, memberships); err != nil {
 		return err
 	}
 	return room.Show(w, r.Request, http.StatusOK, applicationsPage.With(view))
@@ -87,9 +88,10 @@ func (room *Room) endGrant(w http.ResponseWriter, r *browser.Request) error {
 	if err != nil {
 		return err
 	}
-	ended, err := access.EndGrant(r.Context(), room.Store, authz.GrantFilter{User: r.Session.User.ID}, authz.GrantID(sent[0]))
+	user := r.Session.User
+	ended, err := room.Authz.EndGrant(r.Context(), team.ActingUser(user, nil), authz.GrantFilter{User: user.ID}, authz.GrantID(sent[0]))
 	if err != nil {
-		return err
+		return access.Gone(err)
 	}
 	return r.Notify(w, r.Address(), browser.Notice{
 		What: noticeEnded, Application: ended.Client.Name, Team: ended.Team.Name, Scope: ended.Scope,

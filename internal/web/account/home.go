@@ -24,12 +24,12 @@ func (room *Room) home(w http.ResponseWriter, r *http.Request) error {
 	view := homeView{Frame: room.Frame(r, session, ui.Text("home.title"))}
 	if session != nil {
 		view.Name = session.User.Name
-		memberships, err := room.Directory.Teams.Memberships(r.Context(), session.User.ID)
+		actor, memberships, err := room.Directory.Acting(r.Context(), session.User)
 		if err != nil {
 			return err
 		}
 		view.Teams = ownTeams(session.User.Email, memberships)
-		replays, err := room.replays(r.Context(), session.User.ID, memberships)
+		replays, err := room.replays(r.Context(), actor, memberships)
 		if err != nil {
 			return err
 		}

@@ -26,14 +26,8 @@ var files embed.FS
 // Room is the pages.
 type Room struct {
 	*browser.Pages
-	Authz *authz.Server
-	Store Store
-}
-
-// Store has what people have connected.
-type Store interface {
-	access.GrantStore
-	client.Reader
+	Authz   *authz.Server
+	Clients client.Reader // the names of applications
 }
 
 // Routes is the table of the room's pages. The start page is also for people who are not signed in.
@@ -72,8 +66,8 @@ const (
 const replayWindow = 30 * 24 * time.Hour
 
 // replays are alerts about the person's connections: a code or a refresh token was used twice lately.
-func (room *Room) replays(ctx context.Context, user team.UserID, memberships []team.Membership) ([]ui.Alert, error) {
-	events, err := room.events(ctx, audit.Filter{User: string(user), Since: room.Now().Add(-replayWindow)}, audit.RefreshReplayed, audit.CodeReplayed)
+func (room *Room) replays(ctx context.Context, actor team.Actor, memberships []team.Membership) ([]ui.Alert, error) {
+	events, err := room.events(ctx, actor, audit.Filter{User: string(actor.User), Since: room.Now().Add(-replayWindow)}, audit.RefreshReplayed, audit.CodeReplayed)
 	if err != nil {
 		return nil, err
 	}
@@ -112,7 +106,7 @@ func (room *Room) applicationName(ctx context.Context, id oauth.ClientID) (strin
 	if id == "" {
 		return "", nil
 	}
-	found, err := room.Store.Client(ctx, id)
+	found, err := room.Clients.Client(ctx, id)
 	if err != nil && !errors.Is(err, client.ErrNoClient) {
 		return "", err
 	}
@@ -129,13 +123,10 @@ func teamOf(memberships []team.Membership, id team.ID) team.Team {
 }
 
 // events are the events of several kinds, the newest first.
-func (room *Room) events(ctx context.Context, f audit.Filter, kinds ...audit.Kind) ([]audit.Event, error) {
-	if room.Audit == nil {
-		return nil, nil
-	}
+func (room *Room) events(ctx context.Context, actor team.Actor, f audit.Filter, kinds ...audit.Kind) ([]audit.Event, error) {
 	var all []audit.Event
 	for _, f.Kind = range kinds {
-		events, err := room.Audit.Events(ctx, f)
+		events, err := room.Directory.History(ctx, actor, f)
 		if err != nil {
 			return nil, err
 		}

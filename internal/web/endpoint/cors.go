@@ -6,22 +6,15 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"sync"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/internal/flight"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/web/route"
 )
 
 // originsFresh is how long the origins of public clients are cached.
 const originsFresh = 10 * time.Second
-
-// originCache has the origins of pages that may call the token, revocation and UserInfo endpoints: those of the public clients' redirect URIs.
-type originCache struct {
-	mu    sync.Mutex
-	known map[string]bool
-	until time.Time
-}
 
 // ClientCORS lets pages of public clients read an endpoint's answers. The endpoints use no cookies, so no credentials are allowed.
 func (s *Server) ClientCORS(h route.Handler) route.Handler {
@@ -77,30 +70,34 @@ func (s *Server) allowOrigin(w http.ResponseWriter, r *http.Request) bool {
 	return true
 }
 
-// publicOrigins are the origins of public clients' redirect URIs, at most originsFresh old.
+// publicOrigins are the origins of pages that may call the token, revocation and UserInfo endpoints: those of public clients' redirect URIs.
 func (s *Server) publicOrigins(ctx context.Context) map[string]bool {
-	c := &s.origins
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	now := s.Now()
-	if now.Before(c.until) {
-		return c.known
-	}
-	uris, err := s.Store.PublicRedirectURIs(ctx)
+	known, err := s.origins.Get(ctx)
 	if err != nil {
 		// The request is still answered, without CORS headers.
 		s.Log.LogAttrs(ctx, slog.LevelError, "load the origins of public clients",
 			slog.String("request_id", route.TraceOf(ctx).ID), slog.String("error", err.Error()))
-		return nil
 	}
-	c.known = make(map[string]bool, len(uris))
+	return known
+}
+
+// newOrigins loads them once for all who ask, at most every ten seconds. While the database does not answer, the last ones are used.
+func (s *Server) newOrigins() *flight.Value[map[string]bool] {
+	return &flight.Value[map[string]bool]{Load: s.loadOrigins, Now: s.Now, Fresh: originsFresh, Keep: time.Hour}
+}
+
+func (s *Server) loadOrigins(ctx context.Context) (map[string]bool, error) {
+	uris, err := s.Store.PublicRedirectURIs(ctx)
+	if err != nil {
+		return nil, err
+	}
+	known := make(map[string]bool, len(uris))
 	for _, uri := range uris {
 		if origin := originOf(uri); origin != "" {
-			c.known[origin] = true
+			known[origin] = true
 		}
 	}
-	c.until = now.Add(originsFresh)
-	return c.known
+	return known, nil
 }
 
 // originOf is the origin of a URI as browsers write it (RFC 6454 §6.1), or "" when no page can have it. A loopback origin loses its port,

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/flight"
 	"github.com/gatehouse-auth/gatehouse/internal/limit"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
@@ -39,8 +40,8 @@ type Store interface {
 // Server is the endpoints.
 type Server struct {
 	Options
-	origins  originCache
-	proofs   resourceserver.ProofReplays // DPoP proofs that were used
+	origins  *flight.Value[map[string]bool] // of public clients
+	proofs   resourceserver.ProofReplays    // DPoP proofs that were used
 	metadata func() document
 	openID   func() document
 }
@@ -48,6 +49,7 @@ type Server struct {
 // New makes the endpoints of a server.
 func New(o Options) *Server {
 	s := &Server{Options: o}
+	s.origins = s.newOrigins()
 	s.metadata = once(func() any { return s.Authz.Metadata() })
 	s.openID = once(func() any { return s.Authz.OpenIDConfiguration() })
 	return s

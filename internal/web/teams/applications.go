@@ -2,7 +2,6 @@ package teams
 
 import (
 	"cmp"
-	"context"
 	"net/http"
 	"slices"
 
@@ -11,7 +10,6 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/govern"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
-	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/web/access"
 	"github.com/gatehouse-auth/gatehouse/internal/web/ui"
 )
@@ -63,23 +61,24 @@ func (room *Room) applications(w http.ResponseWriter, r *request) error {
 }
 
 func (room *Room) applicationsView(r *request) (applicationsView, error) {
-	applications, err := room.applicationsOf(r.Context(), r.team)
+	applications, err := room.applicationsOf(r)
 	return applicationsView{
 		Frame: r.frame(), Team: r.team.Name, Slug: r.team.Slug, Notice: room.notice(r), Applications: applications,
 	}, err
 }
 
 // applicationsOf is what a team's members have connected, what was registered for the team, and what it blocks.
-func (room *Room) applicationsOf(ctx context.Context, t team.Team) ([]application, error) {
-	grants, err := room.Store.Grants(ctx, authz.GrantFilter{Team: t.ID})
+func (room *Room) applicationsOf(r *request) ([]application, error) {
+	ctx, t := r.Context(), r.team
+	grants, err := room.Authz.Grants(ctx, r.actor, authz.GrantFilter{Team: t.ID})
 	if err != nil {
 		return nil, err
 	}
-	blocks, err := room.Store.Blocks(ctx, t.ID)
+	blocks, err := room.Govern.Blocks(ctx, r.actor, t.ID)
 	if err != nil {
 		return nil, err
 	}
-	clients, err := room.Store.Clients(ctx)
+	clients, err := room.Clients.Clients(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -96,7 +95,7 @@ func (room *Room) applicationsOf(ctx context.Context, t team.Team) ([]applicatio
 		}
 		a.Marks = marks(own, c.Machine, !c.DisabledAt.IsZero(), a.Blocked)
 		if a.Machine {
-			if err := room.describeMachine(ctx, &a, c); err != nil {
+			if err := room.describeMachine(r, &a, c); err != nil {
 				return nil, err
 			}
 		}
@@ -144,16 +143,13 @@ func (room *Room) people(grants []authz.GrantDetail, id oauth.ClientID) []member
 }
 
 // describeMachine adds what a client that acts for itself may do, and when it last got a token.
-func (room *Room) describeMachine(ctx context.Context, a *application, c client.Client) error {
+func (room *Room) describeMachine(r *request, a *application, c client.Client) error {
 	allowed := c.Scope
 	if len(allowed) == 0 {
 		allowed = room.Authz.Catalogue().Scope()
 	}
 	a.Permissions = access.Permissions(room.Authz, allowed)
-	if room.Audit == nil {
-		return nil
-	}
-	events, err := room.Audit.Events(ctx, audit.Filter{Client: a.ID, Kind: audit.MachineToken, Limit: 1})
+	events, err := room.Directory.History(r.Context(), r.actor, audit.Filter{Team: string(r.team.ID), Client: a.ID, Kind: audit.MachineToken, Limit: 1})
 	if err != nil {
 		return err
 	}

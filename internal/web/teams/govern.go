@@ -65,9 +65,9 @@ func (room *Room) govern(w http.ResponseWriter, r *request) error {
 	decision, grant, id, reason := sent[0], authz.GrantID(sent[1]), oauth.ClientID(sent[2]), sent[3]
 	switch decision {
 	case "end":
-		ended, err := access.EndGrant(r.Context(), room.Store, authz.GrantFilter{Team: r.team.ID}, grant)
+		ended, err := room.Authz.EndGrant(r.Context(), r.actor, authz.GrantFilter{Team: r.team.ID}, grant)
 		if err != nil {
-			return err
+			return access.Gone(err)
 		}
 		return r.notify(w, browser.Notice{What: noticeEnded, Application: ended.Client.Name, Person: ended.User.Name, Scope: ended.Scope})
 	case "block":
@@ -93,8 +93,7 @@ func (room *Room) block(w http.ResponseWriter, r *request, id oauth.ClientID, re
 		form.reasonIsRejected = true
 		return room.blockRefused(w, r, form, "reason", reasonProblem(reason))
 	}
-	service := govern.Service{Store: room.Store, Clients: room.Store, Now: room.Now}
-	if err := service.Block(r.Context(), r.actor, r.team.ID, id, reason); err != nil {
+	if err := room.Govern.Block(r.Context(), r.actor, r.team.ID, id, reason); err != nil {
 		return access.Gone(err)
 	}
 	return r.notify(w, browser.Notice{What: noticeBlocked, Application: found.Name})
@@ -110,7 +109,7 @@ func reasonProblem(reason string) ui.Words {
 
 // blockable is the client of an id, if it can act in this team; else browser.NoConnection. Another team's client is like none.
 func (room *Room) blockable(r *request, id oauth.ClientID) (client.Client, error) {
-	found, err := room.Store.Client(r.Context(), id)
+	found, err := room.Clients.Client(r.Context(), id)
 	if err != nil {
 		return client.Client{}, access.Gone(err)
 	}
@@ -141,11 +140,11 @@ func (room *Room) blockRefused(w http.ResponseWriter, r *request, form blockForm
 
 // unblock lets an application be connected again.
 func (room *Room) unblock(w http.ResponseWriter, r *request, id oauth.ClientID) error {
-	found, err := room.Store.Client(r.Context(), id)
+	found, err := room.Clients.Client(r.Context(), id)
 	if err != nil {
 		return access.Gone(err)
 	}
-	if err := room.Store.Unblock(r.Context(), r.team.ID, id); err != nil {
+	if err := room.Govern.Unblock(r.Context(), r.actor, r.team.ID, id); err != nil {
 		return access.Gone(err)
 	}
 	return r.notify(w, browser.Notice{What: noticeUnblocked, Application: found.Name})

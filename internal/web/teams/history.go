@@ -64,11 +64,9 @@ func (room *Room) history(w http.ResponseWriter, r *request) error {
 			return oauth.InvalidRequest.Errorf("before must be the number of an event")
 		}
 	}
-	var events []audit.Event
-	if room.Audit != nil {
-		if events, err = room.Audit.Events(r.Context(), filter); err != nil {
-			return err
-		}
+	events, err := room.Directory.History(r.Context(), r.actor, filter)
+	if err != nil {
+		return err
 	}
 	view := historyView{Frame: r.frame(), Team: r.team.Name, Filter: filterOf(r.Address(), filter.Kind)}
 	if filter.Before != 0 {

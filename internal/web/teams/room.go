@@ -13,7 +13,6 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/govern"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
-	"github.com/gatehouse-auth/gatehouse/internal/web/access"
 	"github.com/gatehouse-auth/gatehouse/internal/web/browser"
 	"github.com/gatehouse-auth/gatehouse/internal/web/route"
 	"github.com/gatehouse-auth/gatehouse/internal/web/ui"
@@ -25,16 +24,15 @@ var files embed.FS
 // Room is the pages.
 type Room struct {
 	*browser.Pages
-	Authz *authz.Server
-	Store Store
+	Authz   *authz.Server
+	Govern  *govern.Service
+	Clients Clients
 }
 
-// Store has what a team's members have connected, and what the team blocks.
-type Store interface {
-	access.GrantStore
+// Clients has the names and kinds of applications.
+type Clients interface {
 	client.Reader
 	Clients(ctx context.Context) ([]client.Client, error)
-	govern.Store
 }
 
 // Routes is the table of the room's pages.
@@ -62,7 +60,7 @@ func (r *request) frame() ui.Frame { return r.Frame("team", ui.Name(r.team.Name)
 // not exist.
 func (room *Room) forAdmins(h func(w http.ResponseWriter, r *request) error) browser.Handler {
 	return func(w http.ResponseWriter, r *browser.Request) error {
-		memberships, err := room.Directory.Teams.Memberships(r.Context(), r.Session.User.ID)
+		actor, memberships, err := room.Directory.Acting(r.Context(), r.Session.User)
 		if err != nil {
 			return err
 		}
@@ -73,7 +71,7 @@ func (room *Room) forAdmins(h func(w http.ResponseWriter, r *request) error) bro
 		if memberships[i].Role != team.Admin {
 			return &route.Problem{Status: http.StatusForbidden, Description: "the person is no admin of this team", Words: "problem.admins_only"}
 		}
-		return h(w, &request{r, memberships[i].Team, team.ActingUser(r.Session.User, memberships)})
+		return h(w, &request{r, memberships[i].Team, actor})
 	}
 }
 
@@ -104,7 +102,7 @@ func (n *names) client(ctx context.Context, id string) (string, error) {
 	if name, known := n.clients[id]; known || id == "" {
 		return name, nil
 	}
-	found, err := n.room.Store.Client(ctx, oauth.ClientID(id))
+	found, err := n.room.Clients.Client(ctx, oauth.ClientID(id))
 	if err != nil && !errors.Is(err, client.ErrNoClient) {
 		return "", err
 	}

@@ -97,7 +97,7 @@ func NewHouse(t testing.TB, url string, changes ...func(*web.Parts)) *House {
 	var err error
 	h.Keys, err = token.OpenKeyring(t.Context(), h.DB, storetest.Keyed(t, h.DB), h.Clock.Now)
 	h.OK(err)
-	h.Directory = &team.Service{People: h.DB, Teams: h.DB, Now: h.Clock.Now}
+	h.Directory = &team.Service{People: h.DB, Teams: h.DB, Audit: h.DB, Now: h.Clock.Now}
 	h.Registry = &client.Registry{Store: h.DB, Catalogue: Catalogue, Now: h.Clock.Now}
 	h.Govern = &govern.Service{Store: h.DB, Clients: h.DB, Now: h.Clock.Now}
 	h.Server = h.Serve(changes...)
@@ -111,7 +111,7 @@ func (h *House) Serve(changes ...func(*web.Parts)) *httptest.Server {
 	server := httptest.NewUnstartedServer(nil)
 	issuer := "http://" + server.Listener.Addr().String()
 	parts := web.Parts{
-		Issuer: issuer, Directory: h.Directory, Store: h.DB, Audit: h.DB, Keys: h.Keys, Now: h.Clock.Now,
+		Issuer: issuer, Directory: h.Directory, Govern: h.Govern, Clients: h.DB, Audit: h.DB, Keys: h.Keys, Now: h.Clock.Now,
 		Log:        slog.New(slog.NewJSONHandler(h.Logged, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Failures:   limit.Limiter{Store: h.DB, Now: h.Clock.Now},
 		ServerName: "Gatehouse", ClientFailures: 30,

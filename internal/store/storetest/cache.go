@@ -15,9 +15,9 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 )
 
-// What has been answered about a client is true on every process, although each remembers the clients that it was asked for.
+// A change of a client that was answered is true in every process, although each caches the clients that it was asked for.
 func testClientsEverywhere(k *kit) {
-	k.remember()
+	k.useCache()
 	k.populate()
 	other := k.open()
 	k.count.reset()
@@ -57,15 +57,15 @@ func testClientsEverywhere(k *kit) {
 	k.is(err, client.ErrNoClient)
 }
 
-// remember opens the database anew, so that what is known is remembered for as long as a statement takes, and longer.
-func (k *kit) remember() {
+// useCache opens the database anew with a lease that lasts longer than a statement.
+func (k *kit) useCache() {
 	k.Helper()
 	k.lease = 20 * time.Millisecond
 	k.db = k.open()
 }
 
-// remembers asks a database for a visitor until it remembers them.
-func (k *kit) remembers(db *store.DB, session string, c oauth.ClientID) {
+// cached asks a database for a visitor until it is cached.
+func (k *kit) cached(db *store.DB, session string, c oauth.ClientID) {
 	k.Helper()
 	for range 100 {
 		must[client.Client](k)(db.Client(k.ctx, c))
@@ -74,17 +74,17 @@ func (k *kit) remembers(db *store.DB, session string, c oauth.ClientID) {
 			return
 		}
 	}
-	k.Fatalf("the visitor %s of %s is never remembered", session, c)
+	k.Fatalf("the visitor %s of %s is never cached", session, c)
 }
 
-// A visitor who is asked for again costs no query, for as long as the session lives and somebody looks whether anything has changed.
-func testVisitorsAreRemembered(k *kit) {
-	k.remember()
+// A visitor who is asked for again costs no query while the session lives and the cache is trusted.
+func testVisitorsAreCached(k *kit) {
+	k.useCache()
 	k.populate()
 	k.granted("g1", ada, global, acme, "read")
 	k.ok(k.db.StartSession(k.ctx, session("s-ada", ada), ""))
 	want := must[authz.Visitor](k)(k.db.Visitor(k.ctx, "s-ada", global.ID, now))
-	k.remembers(k.db, "s-ada", global.ID)
+	k.cached(k.db, "s-ada", global.ID)
 	k.count.reset()
 	got, known := k.db.RememberedVisitor("s-ada", global.ID, now)
 	for range 100 { // until it is asked within the lease
@@ -102,24 +102,24 @@ func testVisitorsAreRemembered(k *kit) {
 		}
 	}
 	if _, known := k.db.RememberedVisitor("s-ada", global.ID, want.Session.ExpiresAt); known {
-		k.Error("a session is remembered that has expired")
+		k.Error("a session that has expired is cached")
 	}
 }
 
-// Whatever happens, nobody is remembered as they were before it; but for grants that were given and blocks that were lifted.
-func testNothingIsRememberedThatHasChanged(k *kit) {
+// No change leaves a visitor in the cache as they were before it, except for grants that were given and blocks that were lifted.
+func testChangedVisitorsLeaveTheCache(k *kit) {
 	for _, w := range writes {
 		k := k.empty()
 		k.furnish()
 		k.ok(k.db.StartSession(k.ctx, session("s-bob", bob), ""))
-		k.remember()
+		k.useCache()
 		clients := []oauth.ClientID{global.ID, public.ID}
 		sessions := []string{"s1", "s-bob"}
 		other := k.open()
 		for _, db := range []*store.DB{k.db, other} {
 			for _, session := range sessions {
 				for _, client := range clients {
-					k.remembers(db, session, client)
+					k.cached(db, session, client)
 				}
 			}
 		}
@@ -133,9 +133,9 @@ func testNothingIsRememberedThatHasChanged(k *kit) {
 				for _, db := range []*store.DB{k.db, other} {
 					for range 2 {
 						if got, known := db.RememberedVisitor(session, client, now); known && (err != nil || !cmp.Equal(got, want, cmpopts.EquateEmpty())) {
-							k.Fatalf("after %s the visitor %s of %s is remembered as %+v; that is %+v now, with the error %v", w.name, session, client, got, want, err)
+							k.Fatalf("after %s the visitor %s of %s is cached as %+v; that is %+v now, with the error %v", w.name, session, client, got, want, err)
 						}
-						_, _ = db.Client(k.ctx, client) // looks whether anything has changed; the client may be gone
+						_, _ = db.Client(k.ctx, client) // reads the revision; the client may be gone
 					}
 				}
 			}
@@ -143,25 +143,25 @@ func testNothingIsRememberedThatHasChanged(k *kit) {
 	}
 }
 
-// What has been answered is true on every process, although others were going by what they remember a moment ago.
-func testWhatWasAnsweredIsTrueElsewhere(k *kit) {
-	k.remember()
+// When a sign-out was answered, no other process trusts the session that it had cached a moment ago.
+func testAnsweredChangesAreTrueInEveryProcess(k *kit) {
+	k.useCache()
 	k.populate()
 	other := k.open()
 	for n := range 10 {
 		id := fmt.Sprint("s-", n)
 		k.ok(k.db.StartSession(k.ctx, session(id, ada), ""))
-		k.remembers(other, id, global.ID)
+		k.cached(other, id, global.ID)
 		k.ok(k.db.EndSession(k.ctx, id))
 		if _, known := other.RememberedVisitor(id, global.ID, now); known {
-			k.Fatal("a session that has ended is gone by on another process")
+			k.Fatal("another process trusts a session that has ended")
 		}
 	}
 }
 
-// What somebody began to read before a change is not remembered after it: nobody can tell what they saw.
-func testWhatWasBegunBeforeAChange(k *kit) {
-	k.remember()
+// What was being read while something changed is not cached: it may be the old or the new value.
+func testReadsBegunBeforeAChange(k *kit) {
+	k.useCache()
 	k.populate()
 	k.ok(k.db.StartSession(k.ctx, session("s-ada", ada), ""))
 	other := k.open()
@@ -172,7 +172,7 @@ func testWhatWasBegunBeforeAChange(k *kit) {
 		}, nil},
 		{"Client", func(ctx context.Context, db *store.DB) error { _, err := db.Client(ctx, acmes.ID); return err }, nil},
 	} {
-		must[client.Client](k)(k.db.Client(k.ctx, public.ID)) // looks at the revision
+		must[client.Client](k)(k.db.Client(k.ctx, public.ID)) // reads the revision
 		meanwhile := false
 		k.h.Fail(k.db, func(statement string) error {
 			if statement != read.name || meanwhile {
@@ -180,14 +180,14 @@ func testWhatWasBegunBeforeAChange(k *kit) {
 			}
 			meanwhile = true
 			k.ok(renameTeam(k.ctx, other, beta.ID, fmt.Sprint("beta-", n), "Beta"))
-			_, err := k.db.Client(k.ctx, public.ID) // looks again, and sees that something has changed
+			_, err := k.db.Client(k.ctx, public.ID) // reads it again, and it has changed
 			return err
 		})
 		k.ok(read.do(k.ctx, k.db))
 		k.h.Fail(k.db, nil)
 		equal(k, "something has changed meanwhile", meanwhile, true)
 		if _, known := k.db.RememberedVisitor("s-ada", global.ID, now); known {
-			k.Error("the visitor is remembered")
+			k.Error("the visitor is cached")
 		}
 	}
 	k.count.reset()
@@ -195,9 +195,9 @@ func testWhatWasBegunBeforeAChange(k *kit) {
 	equal(k, "reads of the client", k.count.get("Client"), 1)
 }
 
-// Whoever signs out costs no other request its client: people come and go all the time.
-func testSignOutsForgetNoClient(k *kit) {
-	k.remember()
+// Sign-ins and sign-outs do not empty the client cache.
+func testSignOutsKeepClients(k *kit) {
+	k.useCache()
 	k.populate()
 	k.ok(k.db.StartSession(k.ctx, session("s-ada", ada), ""))
 	must[client.Client](k)(k.db.Client(k.ctx, global.ID))
@@ -207,9 +207,9 @@ func testSignOutsForgetNoClient(k *kit) {
 	equal(k, "reads of a client", k.count.get("Client"), 0)
 }
 
-// testNothingLeftToChange: whoever finds that there is nothing to change may have been a moment late, and is told so only when it is true everywhere that there is
-// nothing: the one who made the change still waits for that.
-func testNothingLeftToChange(k *kit) {
+// testNothingToChange: a caller whose change was already made is told so only when it is true in every process. The caller
+// that made the change a moment ago is still waiting for that.
+func testNothingToChange(k *kit) {
 	k.lease = 200 * time.Millisecond // as long as a database may need to let the second one in
 	k.db = k.open()
 	k.populate()
@@ -225,7 +225,7 @@ func testNothingLeftToChange(k *kit) {
 		{"RemoveTeam", func(ctx context.Context, db *store.DB) error { return db.RemoveTeam(ctx, beta.ID) }, team.ErrNoTeam},
 		{"EndSession", func(ctx context.Context, db *store.DB) error { return db.EndSession(ctx, "s-bob") }, nil},
 	} {
-		k.remembers(other, "s-bob", global.ID)
+		k.cached(other, "s-bob", global.ID)
 		late := make(chan error, 1)
 		k.h.Fail(k.db, func(statement string) error {
 			if statement == "commit" {
@@ -237,7 +237,7 @@ func testNothingLeftToChange(k *kit) {
 		go func() { first <- change.do(k.ctx, k.db) }()
 		k.is(<-late, change.want)
 		if _, known := other.RememberedVisitor("s-bob", global.ID, now); known {
-			k.Errorf("%s: the second was told that there is nothing to do, and another process goes by what was before the first", change.name)
+			k.Errorf("%s: the second caller was told that there is nothing to do, and another process still trusts what was before the first", change.name)
 		}
 		k.ok(<-first)
 		k.h.Fail(k.db, nil)

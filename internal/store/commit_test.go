@@ -13,8 +13,8 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 )
 
-// A queue is an SQLite store whose writer is held up in a unit of work, so that what is sent meanwhile waits and makes one batch. It lives in a
-// synctest bubble, where one can tell that everybody waits.
+// A queue is an SQLite store whose writer is held up in a unit of work, so that the units that are sent meanwhile make one
+// batch. It lives in a synctest bubble, which tells when all of them wait.
 type queue struct {
 	t    *testing.T
 	db   *store.DB
@@ -58,7 +58,7 @@ func (q *queue) observe(statement string) {
 	}
 }
 
-// An answer is what a caller gets, once they get it.
+// An answer is what a caller gets.
 type answer struct {
 	given bool
 	err   error
@@ -111,7 +111,7 @@ func (q *queue) wantsTeams(want ...string) {
 	}
 }
 
-func TestThoseWhoWaitShareOneCommit(t *testing.T) {
+func TestWaitingUnitsShareOneCommit(t *testing.T) {
 	holdUp(t, nil, func(q *queue) {
 		var answers []*answer
 		for _, id := range []string{"a", "b", "c", "d"} {
@@ -128,7 +128,7 @@ func TestThoseWhoWaitShareOneCommit(t *testing.T) {
 	})
 }
 
-func TestAUnitThatFailsHurtsNoNeighbour(t *testing.T) {
+func TestFailedUnitDoesNotFailItsBatch(t *testing.T) {
 	holdUp(t, nil, func(q *queue) {
 		before, failing, after := q.addTeam("a", "same"), q.addTeam("b", "same"), q.addTeam("c", "c")
 		q.release()
@@ -139,7 +139,7 @@ func TestAUnitThatFailsHurtsNoNeighbour(t *testing.T) {
 	})
 }
 
-func TestAUnitThatRefusesAfterItHasWrittenLeavesNoTrace(t *testing.T) {
+func TestUnitThatFailsAfterWritingLeavesNoTrace(t *testing.T) {
 	errRefused := errors.New("refused")
 	holdUp(t, nil, func(q *queue) {
 		before := q.addTeam("a", "a")
@@ -156,7 +156,7 @@ func TestAUnitThatRefusesAfterItHasWrittenLeavesNoTrace(t *testing.T) {
 	})
 }
 
-func TestAFailedCommitFailsAll(t *testing.T) {
+func TestFailedCommitFailsTheWholeBatch(t *testing.T) {
 	errCommit := errors.New("injected")
 	commits := 0
 	fail := func(statement string) error {
@@ -169,7 +169,7 @@ func TestAFailedCommitFailsAll(t *testing.T) {
 		return nil
 	}
 	holdUp(t, fail, func(q *queue) {
-		// The second fails because of the first, of which nothing will remain: it must not be told so.
+		// The second would fail because of the first. But nothing of the first remains, so the second must not get that error.
 		first, second := q.addTeam("a", "same"), q.addTeam("b", "same")
 		q.release()
 		q.wants(first, errCommit)
@@ -207,7 +207,7 @@ func TestNoAnswerBeforeItsCommit(t *testing.T) {
 	})
 }
 
-func TestACallerWhoGivesUpHurtsNobody(t *testing.T) {
+func TestCancelledCallerLeavesTheQueue(t *testing.T) {
 	holdUp(t, nil, func(q *queue) {
 		ctx, cancel := context.WithCancel(q.t.Context())
 		before := q.addTeam("a", "a")
@@ -223,7 +223,7 @@ func TestACallerWhoGivesUpHurtsNobody(t *testing.T) {
 	})
 }
 
-func TestAUnitThatHasBegunIsFinished(t *testing.T) {
+func TestUnitThatHasBegunIgnoresCancellation(t *testing.T) {
 	var cancel context.CancelFunc
 	fail := func(statement string) error {
 		if statement == "AddTeam" {
@@ -241,7 +241,7 @@ func TestAUnitThatHasBegunIsFinished(t *testing.T) {
 	})
 }
 
-func TestATransactionThatSQLiteGaveUpFailsAll(t *testing.T) {
+func TestTransactionThatSQLiteRolledBackFailsTheWholeBatch(t *testing.T) {
 	holdUp(t, nil, func(q *queue) {
 		before := q.addTeam("a", "a")
 		broken := q.send(func(ctx context.Context) error { return q.db.GiveUp(ctx) }, q.t.Context())
@@ -258,7 +258,7 @@ func TestATransactionThatSQLiteGaveUpFailsAll(t *testing.T) {
 	})
 }
 
-func TestCloseAnswersEveryone(t *testing.T) {
+func TestCloseAnswersWaitingCallers(t *testing.T) {
 	holdUp(t, nil, func(q *queue) {
 		waiting := q.addTeam("a", "a")
 		closing := q.send(func(context.Context) error { return q.db.Close() }, q.t.Context())

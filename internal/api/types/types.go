@@ -1,0 +1,98 @@
+// Package types is the JSON of the nouns: what the command line prints with --json, and what the management API answers.
+//
+// It is a leaf. Ids are plain strings here, because the readers are programs outside. A member whose comment does not say
+// otherwise has the name that a standard gives it: RFC 7591 for clients, and the standards that extend it.
+package types
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Client is a registered application.
+type Client struct {
+	ID           string   `json:"client_id"`
+	Secret       string   `json:"client_secret,omitempty"` // only when it was just made
+	Name         string   `json:"client_name"`
+	Owner        string   `json:"owner,omitempty"` // ours
+	Team         string   `json:"team,omitempty"`  // ours: the slug; absent for a global client
+	Public       bool     `json:"public"`          // ours
+	Machine      bool     `json:"machine"`         // ours
+	RedirectURIs []string `json:"redirect_uris"`
+	Scope        string   `json:"scope"` // all that it may ask for
+	AuthMethod   string   `json:"token_endpoint_auth_method"`
+
+	ResourceServer         string          `json:"resource_server,omitempty"` // ours
+	Resources              []string        `json:"resources,omitempty"`       // ours
+	JWKS                   json.RawMessage `json:"jwks,omitempty"`
+	JWKSURI                string          `json:"jwks_uri,omitempty"`
+	IDTokenAlgorithm       string          `json:"id_token_signed_response_alg,omitempty"`
+	PostLogoutRedirectURIs []string        `json:"post_logout_redirect_uris,omitempty"`
+	BackchannelLogoutURI   string          `json:"backchannel_logout_uri,omitempty"`
+	RequirePAR             bool            `json:"require_pushed_authorization_requests,omitempty"`
+	RequireDPoP            bool            `json:"dpop_bound_access_tokens,omitempty"`
+
+	InsecureAssertionAudience bool `json:"insecure_assertion_audience,omitempty"` // ours
+
+	CreatedAt  Instant `json:"created_at"`           // ours
+	DisabledAt Instant `json:"disabled_at,omitzero"` // ours
+}
+
+// Grant is what one person lets one application do in one team.
+type Grant struct {
+	ID         string  `json:"id"` // the grant_id of tokens
+	Email      string  `json:"email"`
+	ClientID   string  `json:"client_id"`
+	ClientName string  `json:"client_name"`
+	Team       string  `json:"team"` // the slug
+	Scope      string  `json:"scope"`
+	CreatedAt  Instant `json:"created_at"`
+	UpdatedAt  Instant `json:"updated_at"`
+	LastUsed   Instant `json:"last_used,omitzero"`
+}
+
+// User is a person.
+type User struct {
+	ID         string  `json:"id"` // the sub of their tokens
+	Email      string  `json:"email"`
+	Name       string  `json:"name"`
+	Operator   bool    `json:"operator"`
+	CreatedAt  Instant `json:"created_at"`
+	DisabledAt Instant `json:"disabled_at,omitzero"`
+}
+
+// Team is a tenant.
+type Team struct {
+	ID        string  `json:"id"` // the team_id of tokens
+	Slug      string  `json:"slug"`
+	Name      string  `json:"name"`
+	CreatedAt Instant `json:"created_at"`
+}
+
+// Member is a person in a team.
+type Member struct {
+	Team      string  `json:"team"` // the slug
+	Email     string  `json:"email"`
+	Name      string  `json:"name,omitempty"`
+	Role      string  `json:"role,omitempty"`
+	CreatedAt Instant `json:"created_at,omitzero"`
+}
+
+// Block is an application that a team blocked.
+type Block struct {
+	Team      string  `json:"team"` // the slug
+	ClientID  string  `json:"client_id"`
+	Reason    string  `json:"reason,omitempty"`
+	CreatedAt Instant `json:"created_at,omitzero"`
+}
+
+// Instant is a time in RFC 3339, in UTC, to the second.
+type Instant time.Time
+
+// IsZero is for omitzero.
+func (i Instant) IsZero() bool { return time.Time(i).IsZero() }
+
+// MarshalJSON implements json.Marshaler.
+func (i Instant) MarshalJSON() ([]byte, error) {
+	return []byte(`"` + time.Time(i).UTC().Format(time.RFC3339) + `"`), nil
+}
