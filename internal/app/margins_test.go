@@ -11,6 +11,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
+	"github.com/gatehouse-auth/gatehouse/internal/testkit"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 )
 
@@ -32,21 +33,21 @@ func TestOldTLSIsRefused(t *testing.T) {
 
 // A person who connected one application in two teams is told of each team by its name.
 func TestMailIsAboutItsTeam(t *testing.T) {
-	clock, box := newMovable(), &mailbox{}
-	a := open(t, testConfig(t), Deps{Now: clock.now, Mail: box.send})
+	clock, box := testkit.NewClock(noon), &mailbox{}
+	a := open(t, testConfig(t), Deps{Now: clock.Now, Mail: box.send})
 	c := connect(t, a, client.Registration{})
-	other := team.Team{ID: "t-zenith", Slug: "zenith", Name: "Zenith", CreatedAt: clock.now()}
-	clock.advance(time.Minute)
+	other := team.Team{ID: "t-zenith", Slug: "zenith", Name: "Zenith", CreatedAt: clock.Now()}
+	clock.Advance(time.Minute)
 	for _, err := range []error{
 		a.Store.AddTeam(t.Context(), other),
-		a.Store.AddMember(t.Context(), team.Membership{User: c.user.ID, Team: other, Role: team.Member, CreatedAt: clock.now()}),
+		a.Store.AddMember(t.Context(), team.Membership{User: c.user.ID, Team: other, Role: team.Member, CreatedAt: clock.Now()}),
 	} {
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
 	if _, err := a.Store.SaveGrant(t.Context(), authz.Grant{
-		ID: authz.GrantID(token.NewID()), User: c.user.ID, Client: c.client.ID, Team: other.ID, Scope: oauth.Scope{"chatbot:read"}, CreatedAt: clock.now(), UpdatedAt: clock.now(),
+		ID: authz.GrantID(token.NewID()), User: c.user.ID, Client: c.client.ID, Team: other.ID, Scope: oauth.Scope{"chatbot:read"}, CreatedAt: clock.Now(), UpdatedAt: clock.Now(),
 	}); err != nil {
 		t.Fatal(err)
 	}

@@ -102,8 +102,8 @@ func (p *place) settle() {
 	p.settled = true
 	ann := addUser(p.T, p.App, "ann@example.com", passphrase)
 	p.ok(p.Store.AddTeam(p.Context(), acme))
-	p.ok(p.Store.AddMember(p.Context(), team.Membership{User: ann.ID, Team: acme, Role: team.Member, CreatedAt: p.clock.now()}))
-	p.ok(p.Store.AddClient(p.Context(), client.Client{ID: weather, Name: "Weather Bot", Public: true, RedirectURIs: []string{callback}, CreatedAt: p.clock.now()}))
+	p.ok(p.Store.AddMember(p.Context(), team.Membership{User: ann.ID, Team: acme, Role: team.Member, CreatedAt: p.clock.Now()}))
+	p.ok(p.Store.AddClient(p.Context(), client.Client{ID: weather, Name: "Weather Bot", Public: true, RedirectURIs: []string{callback}, CreatedAt: p.clock.Now()}))
 }
 
 func (p *place) ok(err error) {
@@ -118,7 +118,7 @@ func (p *place) addClient(machine bool) (id, secret string) {
 	p.Helper()
 	p.settle()
 	made := token.NewSecret(token.PrefixClientSecret)
-	c := client.Client{ID: "c-machine", Name: "Machine", Machine: machine, Team: acme, Secrets: []client.Secret{{Hash: made.Hash(), CreatedAt: p.clock.now()}}, CreatedAt: p.clock.now()}
+	c := client.Client{ID: "c-machine", Name: "Machine", Machine: machine, Team: acme, Secrets: []client.Secret{{Hash: made.Hash(), CreatedAt: p.clock.Now()}}, CreatedAt: p.clock.Now()}
 	p.ok(p.Store.AddClient(p.Context(), c))
 	return string(c.ID), made.Reveal()
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/config"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/gatehouse-auth/gatehouse/internal/testkit"
 )
 
 // wired is a setting with two values that must look different from outside. When Open forgets to pass a value on, the
@@ -32,7 +33,7 @@ type wired struct {
 type place struct {
 	*testing.T
 	*App
-	clock   *movable
+	clock   *testkit.Clock
 	dir     string
 	mails   chan string // the lines of mails
 	settled bool        // the people and applications are there
@@ -97,8 +98,8 @@ func (w wired) look(t *testing.T, name, value string) string {
 	if err != nil {
 		return "not accepted: " + strings.ReplaceAll(err.Error(), dir, "DIR")
 	}
-	clock := newMovable()
-	return w.see(&place{T: t, App: open(t, cfg, Deps{Now: clock.now}), clock: clock, dir: dir, mails: mails})
+	clock := testkit.NewClock(noon)
+	return w.see(&place{T: t, App: open(t, cfg, Deps{Now: clock.Now}), clock: clock, dir: dir, mails: mails})
 }
 
 // settingsWired has a row for each setting, and more where a setting goes to more than one place: "name: place".
@@ -128,8 +129,8 @@ var settingsWired = map[string]wired{
 	"access_token_lifetime": {values: [2]string{"10m", "20m"}, see: func(p *place) string { return fmt.Sprint(p.machine()["expires_in"]) }},
 	"access_token_lifetime: what has ended": {values: [2]string{"10m", "30m"}, see: func(p *place) string {
 		id, _ := p.addClient(true)
-		p.ok(p.Store.DisableClient(p.Context(), oauth.ClientID(id), p.clock.now()))
-		p.clock.advance(20 * time.Minute)
+		p.ok(p.Store.DisableClient(p.Context(), oauth.ClientID(id), p.clock.Now()))
+		p.clock.Advance(20 * time.Minute)
 		return fmt.Sprint(p.claims(p.page("/.well-known/ended-tokens.jwt"))["ended"])
 	}},
 	"access_token_lifetime: keys":     {values: [2]string{"2h", "3h"}, see: (*place).keysDie},
@@ -144,7 +145,7 @@ var settingsWired = map[string]wired{
 	"id_token_algorithm":              {values: [2]string{"RS256", "ES256"}, see: func(p *place) string { return fmt.Sprint(p.header(p.redeem(p.code())["id_token"])["alg"]) }},
 	"code_lifetime": {values: [2]string{"10s", "5m"}, see: func(p *place) string {
 		code := p.code()
-		p.clock.advance(time.Minute)
+		p.clock.Advance(time.Minute)
 		return outcome(p.redeem(code))
 	}},
 	"refresh_idle_lifetime": {values: [2]string{"1h", "5h"}, see: func(p *place) string { return p.refreshAfter(2 * time.Hour) }},
@@ -154,30 +155,30 @@ var settingsWired = map[string]wired{
 	"refresh_grace": {values: [2]string{"1s", "60s"}, see: func(p *place) string {
 		first := p.redeem(p.code())["refresh_token"]
 		p.refresh(first)
-		p.clock.advance(10 * time.Second)
+		p.clock.Advance(10 * time.Second)
 		return outcome(p.refresh(first))
 	}},
 	"session_lifetime": {values: [2]string{"1h", "3h"}, see: func(p *place) string {
 		b := p.signedIn()
-		p.clock.advance(2 * time.Hour)
+		p.clock.Advance(2 * time.Hour)
 		return b.get("/account/").status()
 	}},
 	"request_lifetime": {values: [2]string{"10m", "3h"}, see: func(p *place) string {
 		b := p.signedIn()
 		request := b.consent()
-		p.clock.advance(time.Hour)
+		p.clock.Advance(time.Hour)
 		return b.agree(request).status()
 	}},
 	"limits.connections_per_grant": {values: [2]string{"1", "1000"}, see: (*place).oldestOfMany},
 
 	"key_rotation_interval": {values: [2]string{"24h", "48h"}, see: func(p *place) string {
-		p.clock.advance(30 * time.Hour)
+		p.clock.Advance(30 * time.Hour)
 		p.rotateWhenDue(p.Context())
 		return fmt.Sprint(strings.Count(p.page("/.well-known/jwks.json"), `"kid"`))
 	}},
 	"audit_retention": {values: [2]string{"24h", "1000h"}, see: func(p *place) string {
 		p.signedIn()
-		p.clock.advance(100 * time.Hour)
+		p.clock.Advance(100 * time.Hour)
 		p.prune(p.Context())
 		events, err := p.Store.Events(p.Context(), audit.Filter{Limit: 10})
 		return fmt.Sprint(len(events) > 0, err)
@@ -208,7 +209,7 @@ func (p *place) keysDie() string {
 	var dead []string
 	for _, k := range p.Keys.Keys() {
 		if !k.DeadAt.IsZero() {
-			dead = append(dead, k.Algorithm+" "+k.DeadAt.Sub(p.clock.now()).String())
+			dead = append(dead, k.Algorithm+" "+k.DeadAt.Sub(p.clock.Now()).String())
 		}
 	}
 	return strings.Join(dead, ", ")
@@ -343,7 +344,7 @@ func outcome(response map[string]any) string {
 func (p *place) refreshAfter(waits ...time.Duration) string {
 	response := p.redeem(p.code())
 	for _, wait := range waits {
-		p.clock.advance(wait)
+		p.clock.Advance(wait)
 		response = p.refresh(response["refresh_token"])
 	}
 	return outcome(response)
@@ -355,14 +356,14 @@ func (p *place) oldestOfMany() string {
 	b := p.signedIn()
 	first := p.redeem(b.code())
 	for range 3 {
-		p.clock.advance(time.Second) // ids are in the order of time
+		p.clock.Advance(time.Second) // ids are in the order of time
 		p.redeem(b.code())
 	}
-	p.clock.advance(10 * time.Minute)
+	p.clock.Advance(10 * time.Minute)
 	for range 350 {
 		p.redeem(b.code())
 	}
-	p.clock.advance(2 * time.Hour)
+	p.clock.Advance(2 * time.Hour)
 	return outcome(p.refresh(first["refresh_token"]))
 }
 

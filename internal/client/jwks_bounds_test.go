@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/gatehouse-auth/gatehouse/internal/testkit"
 )
 
 // A document of keys is read up to its bound and not beyond it, and one that is remembered is trusted until its time is over.
@@ -19,17 +21,17 @@ func TestClientKeysAtTheirBounds(t *testing.T) {
 		}
 	}
 
-	clock, server := newMovable(), newKeyServer(t, "a")
-	cache := NewKeyCache(local(), clock.now)
+	clock, server := testkit.NewClock(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)), newKeyServer(t, "a")
+	cache := NewKeyCache(local(), clock.Now)
 	if _, err := cache.Fetch(t.Context(), server.url, "a"); err != nil {
 		t.Fatal(err)
 	}
 	server.code.Store(http.StatusNotFound)
-	clock.advance(jwksLifetime - time.Millisecond)
+	clock.Advance(jwksLifetime - time.Millisecond)
 	if keys, err := cache.Fetch(t.Context(), server.url, "a"); err != nil || len(keys.Key("a")) == 0 {
 		t.Errorf("just before its time is over: %v", err)
 	}
-	clock.advance(time.Millisecond)
+	clock.Advance(time.Millisecond)
 	if keys, err := cache.Fetch(t.Context(), server.url, "a"); err == nil || len(keys.Keys) > 0 {
 		t.Errorf("when its time is over: a key that was withdrawn is still trusted")
 	}
