@@ -48,6 +48,7 @@ const (
 	CodeReplayed      Kind = "code.replayed" // its family has been ended
 	RefreshRefused    Kind = "refresh.refused"
 	RefreshReplayed   Kind = "refresh.replayed" // its family has been ended
+	RefreshRetried    Kind = "refresh.retried"  // long after its token was replaced (authz.LateRetry)
 	KeysRotated       Kind = "keys.rotated"
 	MasterKeyReplaced Kind = "keys.resealed"
 )
