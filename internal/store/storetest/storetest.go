@@ -99,6 +99,7 @@ func Run(t *testing.T, h Harness) {
 		{"UseAssertion", testUseAssertion},
 		{"Mail", testMail},
 		{"BackchannelLogout", testBackchannelLogout},
+		{"EndOfMembershipIsTold", testEndOfMembershipIsTold},
 		{"DueMessages", testDueMessages},
 		{"Events", testEvents},
 		{"EventsSayWho", testEventsSayWho},
