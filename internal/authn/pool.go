@@ -23,7 +23,7 @@ type pool struct {
 	size    int
 	threads bool // each worker has a thread of its own
 	jobs    chan func()
-	begun   atomic.Int64 // workers
+	started atomic.Int64 // workers
 	waiting atomic.Int64 // callers of run whose function no worker has taken yet
 }
 
@@ -64,10 +64,10 @@ func (p *pool) queue(ctx context.Context, f func()) error {
 		return nil
 	default: // no worker is free
 	}
-	if p.begun.Add(1) <= int64(p.size) {
+	if p.started.Add(1) <= int64(p.size) {
 		go p.work()
 	} else {
-		p.begun.Add(-1)
+		p.started.Add(-1)
 	}
 	select {
 	case p.jobs <- f:

@@ -31,7 +31,7 @@ const (
 	Sent     Outcome = "delivered"
 	Failed   Outcome = "failed" // to be tried again
 	GivenUp  Outcome = "given up"
-	Obsolete Outcome = "moot"
+	Obsolete Outcome = "obsolete"
 )
 
 // Delivery delivers the messages of a store.
