@@ -35,4 +35,6 @@ func (a *App) refusals() audit.Recorder {
 }
 
 // failures counts failures in the database.
-func (a *App) failures() limit.Limiter { return limit.Limiter{Store: a.Store, Now: a.now, MAC: a.Keys.LimitMAC} }
+func (a *App) failures() limit.Limiter {
+	return limit.Limiter{Store: a.Store, Now: a.now, MAC: a.Keys.LimitMAC}
+}

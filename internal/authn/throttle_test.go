@@ -237,9 +237,14 @@ func TestAddressLimitCountsWiderNetworksToo(t *testing.T) {
 		return answered
 	}
 	for _, step := range []struct{ subnet, want int }{
-		{0x0000, 50}, {0x0001, 50}, {0x0002, 0}, // a /64 has 50, and a /56 twice as many
-		{0x0100, 50}, {0x0101, 50}, {0x0102, 0},
-		{0x0200, 0}, {0xff00, 0}, // a /48 has four times as many
+		{0x0000, 50},
+		{0x0001, 50},
+		{0x0002, 0}, // a /64 has 50, and a /56 twice as many
+		{0x0100, 50},
+		{0x0101, 50},
+		{0x0102, 0},
+		{0x0200, 0},
+		{0xff00, 0}, // a /48 has four times as many
 	} {
 		if got := try(step.subnet, 60); got != step.want {
 			t.Errorf("subnet %04x: %d of 60 guesses were answered, want %d", step.subnet, got, step.want)
