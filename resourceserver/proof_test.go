@@ -356,6 +356,19 @@ func TestNonceReplacesTheClockOfTheClient(t *testing.T) {
 	}
 }
 
+// An API that lets its nonces work for longer gets an hour: proofs are remembered for no longer than that.
+func TestNoNonceWorksForMoreThanAnHour(t *testing.T) {
+	for after, want := range map[time.Duration]error{time.Hour - time.Millisecond: nil, time.Hour: resourceserver.ErrProofNonce} {
+		_, err := check(func(c *resourceserver.ProofCheck) {
+			c.Now = proofTime.Add(after)
+			c.Nonce = func(string) (time.Time, time.Time) { return proofTime, proofTime.Add(2 * time.Hour) }
+		}, newProof(proves("nonce", "n1")))
+		if !errors.Is(err, want) {
+			t.Errorf("%v after it was made: got %v, want %v", after, err, want)
+		}
+	}
+}
+
 func TestProofIsLimitedToTheAllowedAlgorithms(t *testing.T) {
 	private, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
