@@ -116,7 +116,9 @@ func TestWithdrawnKeyEndsItsTokens(t *testing.T) {
 		"withdrawn": func(i *issuer) { i.publish("k2") },
 		"for another algorithm": func(i *issuer) {
 			i.publish("k2")
-			i.set(func() { i.others = []jose.JSONWebKey{{Key: i.keys["k1"].Public(), KeyID: "k1", Algorithm: "ES384", Use: "sig"}} })
+			i.set(func() {
+				i.others = []jose.JSONWebKey{{Key: i.keys["k1"].Public(), KeyID: "k1", Algorithm: "ES384", Use: "sig"}}
+			})
 		},
 	} {
 		i := newIssuer(t)

@@ -270,6 +270,7 @@ func TestProofURLIsNormalised(t *testing.T) {
 		{"https://api.example/a//b", "https://api.example/a/b", false},
 		{"https://api.example/a", "https://api.example/a%3Fb", false},
 		{"https://api.example/a", "https://api.example/a/", false},
+		{"https://api.example/a", "https://evil.example@api.example/a", false},
 		{"ftp://api.example/a", "ftp://api.example/a", false},
 		{"", "", false},
 	} {
