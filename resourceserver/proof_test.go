@@ -453,7 +453,7 @@ func TestAttackFloodOfValidProofsDoesNotFreeOthersForReplay(t *testing.T) {
 	}
 	var mine []string
 	for range 10 {
-		mine = append(mine, newProof(proves("iat", proofTime.Unix()-50)))
+		mine = append(mine, newProof(proves("iat", proofTime.Unix()-60))) // this is the last moment in which they work
 		if _, err := check(by("victim"), mine[len(mine)-1]); err != nil {
 			t.Fatal(err)
 		}
@@ -499,6 +499,39 @@ func TestAttackForgottenProofWithANonceDoesNotWork(t *testing.T) {
 		}
 		if err := send(party, n, p); err == nil {
 			t.Errorf("proof %d works a second time", n)
+		}
+	}
+}
+
+// What is known about forgotten proofs is kept for as long as any nonce works.
+func TestAttackForgottenProofDoesNotWorkInTheLastMomentOfItsNonce(t *testing.T) {
+	replays := resourceserver.ProofReplays{Max: 32}
+	now := proofTime
+	send := func(party, p string) error {
+		_, err := check(func(c *resourceserver.ProofCheck) {
+			c.Replays, c.Party, c.Now = &replays, party, now
+			c.Nonce = func(string) (made, until time.Time) {
+				if party == "late" {
+					return now, now.Add(time.Hour)
+				}
+				return proofTime, proofTime.Add(time.Hour)
+			}
+		}, p)
+		return err
+	}
+	flood := func(party string) (sent []string) {
+		for range 100 {
+			sent = append(sent, newProof(proves("nonce", "n")))
+			send(party, sent[len(sent)-1])
+		}
+		return sent
+	}
+	mine := flood("early")
+	now = proofTime.Add(time.Hour - time.Millisecond)
+	flood("late")
+	for n, p := range mine {
+		if send("early", p) == nil {
+			t.Fatalf("proof %d works a second time", n)
 		}
 	}
 }
