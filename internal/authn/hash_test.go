@@ -148,6 +148,16 @@ func TestNoMorePasswordsAreHashedAtOnceThanThereAreWorkers(t *testing.T) {
 	}
 }
 
+func TestPanicOnAWorkerIsItsCallersError(t *testing.T) {
+	p := newPool(1, false)
+	if err := p.run(t.Context(), func() { panic("broken") }); err == nil || !strings.Contains(err.Error(), "broken") {
+		t.Errorf("got %v, want the panic", err)
+	}
+	if err := p.run(t.Context(), func() {}); err != nil {
+		t.Errorf("the worker is gone: %v", err)
+	}
+}
+
 func TestWorkersBeginWhenTheyAreNeeded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPool(1024, false)

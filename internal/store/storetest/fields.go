@@ -186,7 +186,7 @@ func testFieldsOfConnections(k *kit) {
 		k.Fatalf("the notice %+v is due after its time", n)
 	}
 	for _, n := range k.due(now.Add(time.Hour), later) { // of the connection
-		n.SessionID = "of no sign-in"
+		n.SessionID, n.TeamName, n.Applications = "of no sign-in", "read at delivery", []string{"read at delivery"}
 		k.isFilled(n)
 	}
 }
