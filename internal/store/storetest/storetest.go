@@ -108,6 +108,7 @@ func Run(t *testing.T, h Harness) {
 		{"Keys", testKeys},
 		{"ReplaceSealed", testReplaceSealed},
 		{"Prune", testPrune},
+		{"PruneCounters", testPruneCounters},
 		{"KeptUntil", testKeptUntil},
 		{"EndedFamilyIsKept", testEndedFamilyIsKept},
 		{"TimesAtTheirBound", testTimesAtTheirBound},
