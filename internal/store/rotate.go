@@ -77,12 +77,12 @@ func (db *DB) Rotate(ctx context.Context, r authz.Rotation) (rotated authz.Rotat
 	if r.Keep {
 		newest = r.Generation
 	}
-	f, live := &rotated.Family, &rotated.Live
+	f, subject := &rotated.Family, &rotated.Subject
 	f.ID, f.Client, f.Generation, f.UsedAt, f.DPoPKey = r.Family, r.Client, newest, r.At, r.DPoPKey
 	found := []any{
-		&live.User, &live.Team, &f.Grant,
+		&subject.User, &subject.Team, &f.Grant,
 		engine.WordsTo(&f.Scope), engine.TimeTo(&f.AuthTime), engine.TimeTo(&f.CreatedAt), &f.Nonce, engine.WordsTo(&f.Methods), &f.SessionID, engine.WordsTo(&f.Resource),
-		&live.Email, &live.Name, &live.Slug,
+		&subject.Email, &subject.Name, &subject.Slug,
 	}
 	changed := changedTimes(f)
 	at, tokenDeadAt, idleEnd, absolute := engine.Millis(r.At), engine.Millis(r.TokenDeadAt), engine.Millis(r.At.Add(r.Rule.Idle)), r.Rule.Absolute.Milliseconds()
@@ -101,7 +101,7 @@ func (db *DB) Rotate(ctx context.Context, r authz.Rotation) (rotated authz.Rotat
 			if err := t.ChangeGet(changed, rotateChangeSQLite, r.Family, r.Generation, at, tokenDeadAt, idleEnd, absolute, newest); err != nil {
 				return err
 			}
-			e.User, e.Team, e.Grant = string(live.User), string(live.Team), string(f.Grant)
+			e.User, e.Team, e.Grant = string(subject.User), string(subject.Team), string(f.Grant)
 			return t.happened(e)
 		})
 	}
@@ -147,13 +147,13 @@ func (db *DB) notRotated(ctx context.Context, r authz.Rotation) (rotated authz.R
 // while the swap waited for a lock. The generation of a family that lives only grows: a token that is too old now stays
 // too old, so ending its family needs no lock.
 func (t *tx) notRotated(r authz.Rotation, rotated *authz.Rotated) (reused bool, err error) {
-	f, live := &rotated.Family, &rotated.Live
+	f, subject := &rotated.Family, &rotated.Subject
 	var alive bool
 	err = t.Get(append([]any{
 		&f.ID, &f.Grant, engine.WordsTo(&f.Scope), engine.TimeTo(&f.AuthTime), engine.TimeTo(&f.CreatedAt),
 		&f.Generation, engine.TimeTo(&f.UsedAt), engine.TimeTo(&f.EndedAt),
 		&f.Nonce, engine.WordsTo(&f.Methods), &f.SessionID, engine.WordsTo(&f.Resource), &f.DPoPKey,
-		&live.Email, &live.Name, &live.Slug, &live.User, &live.Team, &f.Client, &alive,
+		&subject.Email, &subject.Name, &subject.Slug, &subject.User, &subject.Team, &f.Client, &alive,
 	}, changedTimes(f)...), `
 		SELECT f.id, f.grant_id, f.scope, f.auth_time, f.created_at,
 			f.generation, f.used_at, f.ended_at, f.nonce, f.methods, f.session_id, f.resource, f.dpop_key,
@@ -219,7 +219,7 @@ func (t *tx) retriedLate(r authz.Rotation, rotated *authz.Rotated) (reused bool,
 	}
 	f.UsedAt = r.At
 	return false, t.happened(audit.Event{
-		At: r.At, Kind: audit.RefreshRetried, Actor: actor(r.Client), User: string(rotated.Live.User), Team: string(rotated.Live.Team),
+		At: r.At, Kind: audit.RefreshRetried, Actor: actor(r.Client), User: string(rotated.Subject.User), Team: string(rotated.Subject.Team),
 		Client: string(r.Client), Grant: string(f.Grant), Family: string(f.ID),
 	})
 }

@@ -29,7 +29,7 @@ func testKeptToken(k *kit) {
 			k.count.reset()
 			got := must[authz.Rotated](k)(db.Rotate(k.ctx, kept(at)))
 			f.UsedAt, f.ExpiresAt, f.TokenDeadAt = at, at.Add(2*time.Hour), at.Add(30*time.Minute+grace)
-			equal(k, "the answer", got, authz.Rotated{Family: f, Live: live(ada, acme)})
+			equal(k, "the answer", got, authz.Rotated{Family: f, Subject: subject(ada, acme)})
 			equal(k, "statements", k.count.get("Rotate"), k.statements(2))
 		}
 	}
@@ -95,9 +95,9 @@ func testLateRetry(k *kit) {
 	got := k.rotated(lateRotation(f.ID, 0, late))
 	f.Generation, f.RotatedAt, f.UsedAt, f.ExpiresAt, f.TokenDeadAt = 1, late, late, late.Add(2*time.Hour), late.Add(30*time.Minute+grace)
 	f.LateRetryAt, f.LateRetryGeneration = late, 1
-	equal(k, "the answer", got, authz.Rotated{Family: f, Live: live(ada, acme), Retry: true})
+	equal(k, "the answer", got, authz.Rotated{Family: f, Subject: subject(ada, acme), Retry: true})
 	equal(k, "the family", must[authz.Connection](k)(k.db.Connection(k.ctx, f.ID, late)).Family, f)
-	event := must[[]audit.Event](k)(k.db.Events(k.ctx, audit.Filter{Kind: audit.RefreshRetried}))[0]
+	event := must[[]audit.Entry](k)(k.db.Events(k.ctx, audit.Filter{Kind: audit.RefreshRetried}))[0].Event
 	event.ID = 0
 	equal(k, "the event", event, audit.Event{
 		At: late, Kind: audit.RefreshRetried, Actor: "client:c-global", User: "u-ada", Team: "t-acme", Client: "c-global", Grant: "g1", Family: "f1",
@@ -158,7 +158,7 @@ func testLateRetryRace(k *kit) {
 		switch got, err := db.Rotate(k.ctx, r); {
 		case err != nil:
 			k.Error(err)
-		case !got.Retry || got.Family.Generation != 1 || got.Live.User != ada.ID:
+		case !got.Retry || got.Family.Generation != 1 || got.Subject.User != ada.ID:
 			k.Errorf("got %+v, want the one successor", got)
 		default:
 			raise(&late, got.Family.LateRetryAt.UnixMilli())
