@@ -51,7 +51,7 @@ func (s *Server) check(client client.Client, p oauth.Params) (Request, error) {
 	if err := checkRedirectURI(client, redirectURI); err != nil {
 		return Request{}, err
 	}
-	r, err := oauth.ParseAuthorizationRequest(p)
+	r, err := oauth.ParseAuthorizationRequest(p, client.PKCE)
 	r.ClientID, r.RedirectURI = string(client.ID), redirectURI
 	admitted := Request{AuthorizationRequest: r}
 	if err == nil {
@@ -136,6 +136,9 @@ func (s *Server) recheck(ctx context.Context, r Request) (client.Client, error) 
 	}
 	if _, err = c.ResolveScope(s.opts.Catalogue, r.Scope); err == nil {
 		_, err = asRegistered(r.Resource, s.resources(c))
+	}
+	if err == nil {
+		err = r.CheckPKCE(c.PKCE)
 	}
 	if err != nil {
 		return c, s.redirect(r.AuthorizationRequest, err)
