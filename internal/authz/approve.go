@@ -16,46 +16,46 @@ import (
 // When what the person saw is no longer so (another session, a team they left, a block), the answer is what Next says instead, with Step not Answer.
 func (s *Server) Approve(ctx context.Context, r Request, session *authn.Session, chosen team.ID) (Next, error) {
 	r.client = nil // consent is for the client as it is now
-	o, err := s.look(ctx, r, session)
+	e, err := s.look(ctx, r, session)
 	if err != nil {
 		return Next{}, err
 	}
-	standing, ok := o.approved(chosen)
+	status, ok := e.approved(chosen)
 	if !ok {
-		return s.ask(o), nil
+		return s.ask(e), nil
 	}
 	now := s.now()
 	grant, err := s.grants.SaveGrant(ctx, Grant{
-		ID: GrantID(token.NewID()), User: session.User.ID, Client: o.client.ID, Team: standing.Team.ID,
+		ID: GrantID(token.NewID()), User: session.User.ID, Client: e.client.ID, Team: status.Team.ID,
 		Scope: r.Scope, CreatedAt: now, UpdatedAt: now,
 	})
 	if errors.Is(err, ErrNotLive) {
-		if o, err = s.look(ctx, r, session); err != nil {
+		if e, err = s.look(ctx, r, session); err != nil {
 			return Next{}, err
 		}
-		return s.ask(o), nil
+		return s.ask(e), nil
 	}
 	if err != nil {
-		return Next{}, fmt.Errorf("save the grant of %s to %s in %s: %w", session.User.ID, o.client.ID, standing.Team.ID, err)
+		return Next{}, fmt.Errorf("save the grant of %s to %s in %s: %w", session.User.ID, e.client.ID, status.Team.ID, err)
 	}
-	return s.answer(o, grant)
+	return s.answer(e, grant)
 }
 
 // approved is the team that the consent is for; false when this is not what this person was shown.
-func (o outlook) approved(chosen team.ID) (Standing, bool) {
-	if o.step != Consent && o.step != Answer || o.request.ShownTo != o.session.User.ID {
-		return Standing{}, false
+func (e evaluation) approved(chosen team.ID) (TeamStatus, bool) {
+	if e.step != Consent && e.step != Answer || e.request.ShownTo != e.session.User.ID {
+		return TeamStatus{}, false
 	}
-	if o.request.ShownTeam != "" {
+	if e.request.ShownTeam != "" {
 		// The page left no choice. A slug that has come to mean another team is not what was agreed to, nor is a form that was edited.
-		chosen = o.request.ShownTeam
+		chosen = e.request.ShownTeam
 	}
-	for _, standing := range o.teams {
-		if standing.Team.ID == chosen {
-			return standing, standing.Blocked == ""
+	for _, status := range e.teams {
+		if status.Team.ID == chosen {
+			return status, status.Blocked == ""
 		}
 	}
-	return Standing{}, false
+	return TeamStatus{}, false
 }
 
 // Cancel is the answer of a person who does not agree. A client or a redirect URI that is no longer what Begin found is a *PageError:

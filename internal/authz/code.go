@@ -122,7 +122,7 @@ func (s *Server) exchangeCode(ctx context.Context, client client.Client, r oauth
 		return oauth.TokenResponse{}, err
 	}
 	now := s.now()
-	family := s.family(c, client, r.DPoPKey, now)
+	family := s.newFamily(c, client, r.DPoPKey, now)
 	switch proved := c.proves(x.CodeVerifier); {
 	case expired && proved:
 		return oauth.TokenResponse{}, s.endExpired(ctx, client, c, family)
@@ -142,7 +142,7 @@ func (s *Server) exchangeCode(ctx context.Context, client client.Client, r oauth
 		}
 	}
 	// The insert decides, then the token is signed: see docs/adr/0001-redeem-before-signing.md.
-	live, err := s.families.Redeem(ctx, family)
+	subject, err := s.families.Redeem(ctx, family)
 	switch {
 	case errors.Is(err, ErrReplayed): // the store has recorded it, with the end of the family
 		return oauth.TokenResponse{}, errBadCode(err)
@@ -151,8 +151,8 @@ func (s *Server) exchangeCode(ctx context.Context, client client.Client, r oauth
 	case err != nil:
 		return oauth.TokenResponse{}, fmt.Errorf("redeem code %s: %w", c.ID, err)
 	}
-	return s.respond(issue{
-		client: client, family: family, live: live, scope: c.Scope, aud: aud, dpopKey: r.DPoPKey, nonce: c.Nonce,
+	return s.respond(tokenSet{
+		client: client, family: family, subject: subject, scope: c.Scope, aud: aud, dpopKey: r.DPoPKey, nonce: c.Nonce,
 		refresh: token.RefreshToken{Family: string(c.ID)},
 	}, now)
 }
@@ -170,8 +170,8 @@ func (s *Server) codeRefused(ctx context.Context, client client.Client, c code, 
 	return s.refusals.Refused(ctx, event, refusal, cause)
 }
 
-// family is the row that redeeming the code makes. It outlives the access token and the code, so that a replay finds it as long as there is something to end.
-func (s *Server) family(c code, client client.Client, dpopKey string, now time.Time) Family {
+// newFamily is the row that redeeming the code makes. It outlives the access token and the code, so that a replay finds it as long as there is something to end.
+func (s *Server) newFamily(c code, client client.Client, dpopKey string, now time.Time) Family {
 	lifetime := max(min(s.opts.RefreshIdleLifetime, s.opts.RefreshAbsoluteLifetime), s.opts.AccessTokenLifetime+s.opts.CodeLifetime)
 	return Family{
 		ID: c.ID, Grant: c.Grant, Client: c.Client, Scope: c.Scope, AuthTime: time.UnixMilli(c.AuthTime), CreatedAt: now,

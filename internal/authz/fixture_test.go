@@ -52,7 +52,7 @@ func (s *statements) during(f func()) map[string]int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	counts := maps.Clone(s.counts)
-	// Clients are remembered by the store, and how often it looks whether one has changed depends on the time.
+	// The store caches clients, and how often it checks that none has changed depends on the time.
 	delete(counts, "Client")
 	delete(counts, "Revision")
 	return counts

@@ -58,13 +58,13 @@ type TeamChoice struct {
 // decision is what next decides: the step, and the teams that the request is open to.
 type decision struct {
 	step  Step
-	teams []Standing // Consent and Answer
+	teams []TeamStatus // Consent and Answer
 }
 
 // next decides what happens next. It is the only place that does, for pages and prompt=none alike; its error is for the redirect URI: prompt=none gets one
 // instead of a page, and so does a hint at someone who did not come.
-func next(r Request, client client.Client, session *authn.Session, standings []Standing, now time.Time) (decision, error) {
-	d := decide(r, client, session, standings, now)
+func next(r Request, client client.Client, session *authn.Session, teams []TeamStatus, now time.Time) (decision, error) {
+	d := decide(r, client, session, teams, now)
 	switch {
 	case r.Prompt.None && d.step != Answer:
 		return decision{}, d.step.unprompted()
@@ -75,7 +75,7 @@ func next(r Request, client client.Client, session *authn.Session, standings []S
 	return d, nil
 }
 
-func decide(r Request, client client.Client, session *authn.Session, standings []Standing, now time.Time) decision {
+func decide(r Request, client client.Client, session *authn.Session, teams []TeamStatus, now time.Time) decision {
 	if session == nil {
 		return decision{step: SignIn}
 	}
@@ -90,7 +90,7 @@ func decide(r Request, client client.Client, session *authn.Session, standings [
 	if r.Prompt.SelectAccount && !fresh && r.SelectedUser != session.User.ID {
 		return decision{step: SelectAccount}
 	}
-	open, fixed := openTeams(r, client, standings)
+	open, fixed := openTeams(r, client, teams)
 	switch {
 	case len(open) == 0 && fixed:
 		return decision{step: NoAccess}
@@ -113,23 +113,23 @@ func (r Request) wrong(session *authn.Session) bool {
 }
 
 // openTeams is the person's teams that the request may be for, and whether client or request name the team.
-func openTeams(r Request, client client.Client, standings []Standing) (open []Standing, fixed bool) {
-	for _, standing := range standings {
+func openTeams(r Request, client client.Client, teams []TeamStatus) (open []TeamStatus, fixed bool) {
+	for _, status := range teams {
 		switch {
 		case !client.Global():
-			if standing.Team.ID != client.Team.ID {
+			if status.Team.ID != client.Team.ID {
 				continue
 			}
-		case r.Team != "" && standing.Team.Slug != r.Team:
+		case r.Team != "" && status.Team.Slug != r.Team:
 			continue
 		}
-		open = append(open, standing)
+		open = append(open, status)
 	}
 	return open, !client.Global() || r.Team != ""
 }
 
 // covers reports whether the team's remembered consent is enough for scope.
-func (s Standing) covers(scope oauth.Scope) bool {
+func (s TeamStatus) covers(scope oauth.Scope) bool {
 	return s.Blocked == "" && s.Grant != nil && s.Grant.Scope.Covers(scope)
 }
 
@@ -147,11 +147,11 @@ func (s Step) unprompted() error {
 
 // Next decides what happens next for a request and the session of the browser (nil when not signed in), and does nothing else. Errors that prompt=none asks for are *RedirectError.
 func (s *Server) Next(ctx context.Context, r Request, session *authn.Session) (Next, error) {
-	o, err := s.look(ctx, r, session)
+	e, err := s.look(ctx, r, session)
 	if err != nil {
 		return Next{}, err
 	}
-	return s.step(o)
+	return s.step(e)
 }
 
 // Arrive is Next for a browser of which no more is known than the ID of its session, "" for none: one query finds who that is and where they stand, or none.
@@ -160,40 +160,40 @@ func (s *Server) Arrive(ctx context.Context, r Request, session string) (Next, e
 	if err != nil {
 		return Next{}, err
 	}
-	// A visitor who is remembered is enough for an answer without a page. All else is decided by what is true now: they may have agreed since.
-	if visitor, known := s.grants.RememberedVisitor(session, client.ID, s.now()); known {
-		o := outlook{request: r, client: client, session: &visitor.Session}
-		if err := s.decide(&o, visitor.Standings); err == nil && o.step == Answer {
-			return s.step(o)
+	// A cached user is enough for an answer without a page. A page needs the user as they are now: they may have agreed since.
+	if user, known := s.grants.CachedSignedInUser(session, client.ID, s.now()); known {
+		e := evaluation{request: r, client: client, session: &user.Session}
+		if err := s.decide(&e, user.Teams); err == nil && e.step == Answer {
+			return s.step(e)
 		}
 	}
-	o := outlook{request: r, client: client}
-	var standings []Standing
+	e := evaluation{request: r, client: client}
+	var teams []TeamStatus
 	if session != "" {
-		visitor, err := s.grants.Visitor(ctx, session, client.ID, s.now())
+		user, err := s.grants.SignedInUser(ctx, session, client.ID, s.now())
 		switch {
 		case err == nil:
-			o.session, standings = &visitor.Session, visitor.Standings
+			e.session, teams = &user.Session, user.Teams
 		case !errors.Is(err, authn.ErrNoSession):
 			return Next{}, fmt.Errorf("load a session and its person's teams: %w", err)
 		}
 	}
-	if err := s.decide(&o, standings); err != nil {
+	if err := s.decide(&e, teams); err != nil {
 		return Next{}, err
 	}
-	return s.step(o)
+	return s.step(e)
 }
 
-// step is what an outlook leads to.
-func (s *Server) step(o outlook) (Next, error) {
-	if o.step == Answer {
-		return s.answer(o, *o.teams[0].Grant)
+// step is what an evaluation leads to.
+func (s *Server) step(e evaluation) (Next, error) {
+	if e.step == Answer {
+		return s.answer(e, *e.teams[0].Grant)
 	}
-	return s.ask(o), nil
+	return s.ask(e), nil
 }
 
-// outlook is a request with everything that bears on it, as it is now, and the decision.
-type outlook struct {
+// evaluation is a request with everything that bears on it, as it is now, and the decision.
+type evaluation struct {
 	request Request
 	client  client.Client
 	session *authn.Session
@@ -201,20 +201,20 @@ type outlook struct {
 }
 
 // look loads what bears on the request and decides.
-func (s *Server) look(ctx context.Context, r Request, session *authn.Session) (outlook, error) {
+func (s *Server) look(ctx context.Context, r Request, session *authn.Session) (evaluation, error) {
 	client, err := s.client(ctx, r)
 	if err != nil {
-		return outlook{}, err
+		return evaluation{}, err
 	}
-	o := outlook{request: r, client: client, session: session}
-	var standings []Standing
+	e := evaluation{request: r, client: client, session: session}
+	var teams []TeamStatus
 	if session != nil {
-		standings, err = s.grants.Standings(ctx, session.User.ID, client.ID)
+		teams, err = s.grants.TeamStatuses(ctx, session.User.ID, client.ID)
 		if err != nil {
-			return outlook{}, fmt.Errorf("load the teams of %s: %w", session.User.ID, err)
+			return evaluation{}, fmt.Errorf("load the teams of %s: %w", session.User.ID, err)
 		}
 	}
-	return o, s.decide(&o, standings)
+	return e, s.decide(&e, teams)
 }
 
 // client is the request's: the one that Begin has just loaded, or as it is now.
@@ -226,33 +226,33 @@ func (s *Server) client(ctx context.Context, r Request) (client.Client, error) {
 }
 
 // decide fills in the decision. Its error is for the redirect URI.
-func (s *Server) decide(o *outlook, standings []Standing) (err error) {
-	o.request.client = nil
-	if o.decision, err = next(o.request, o.client, o.session, standings, s.now()); err != nil {
-		return s.redirect(o.request.AuthorizationRequest, err)
+func (s *Server) decide(e *evaluation, teams []TeamStatus) (err error) {
+	e.request.client = nil
+	if e.decision, err = next(e.request, e.client, e.session, teams, s.now()); err != nil {
+		return s.redirect(e.request.AuthorizationRequest, err)
 	}
 	return nil
 }
 
-// ask is the page of an outlook. What could be answered without one is asked for all the same.
-func (s *Server) ask(o outlook) Next {
-	n := o.present()
+// ask is the page of an evaluation. What could be answered without one is asked for all the same.
+func (s *Server) ask(e evaluation) Next {
+	n := e.present()
 	if n.Step == Answer {
 		n.Step = Consent
 	}
 	if n.Step != Consent {
 		return n
 	}
-	n.Request.ShownTo, n.Request.ShownTeam = o.session.User.ID, ""
-	n.Fixed = len(o.teams) == 1
+	n.Request.ShownTo, n.Request.ShownTeam = e.session.User.ID, ""
+	n.Fixed = len(e.teams) == 1
 	if n.Fixed {
-		n.Request.ShownTeam = o.teams[0].Team.ID
+		n.Request.ShownTeam = e.teams[0].Team.ID
 	}
-	n.Asked = s.opts.Catalogue.Describe(o.request.Scope)
-	for _, standing := range o.teams {
-		choice := TeamChoice{Team: standing.Team, Blocked: standing.Blocked}
-		if standing.Grant != nil {
-			choice.Granted = slices.Clone(standing.Grant.Scope)
+	n.Asked = s.opts.Catalogue.Describe(e.request.Scope)
+	for _, status := range e.teams {
+		choice := TeamChoice{Team: status.Team, Blocked: status.Blocked}
+		if status.Grant != nil {
+			choice.Granted = slices.Clone(status.Grant.Scope)
 		}
 		n.Teams = append(n.Teams, choice)
 	}
@@ -260,28 +260,28 @@ func (s *Server) ask(o outlook) Next {
 }
 
 // answer is the response with a code for a grant.
-func (s *Server) answer(o outlook, g Grant) (Next, error) {
-	code, err := s.issueCode(o.request, *o.session, g)
+func (s *Server) answer(e evaluation, g Grant) (Next, error) {
+	code, err := s.issueCode(e.request, *e.session, g)
 	if err != nil {
 		return Next{}, err
 	}
-	n := o.present()
+	n := e.present()
 	n.Step = Answer
-	n.Response = s.response(o.request.AuthorizationRequest)
+	n.Response = s.response(e.request.AuthorizationRequest)
 	n.Response.Code = code
 	return n, nil
 }
 
 // present is what every step has.
-func (o outlook) present() Next {
-	n := Next{Step: o.step, Request: o.request, Client: o.client}
+func (e evaluation) present() Next {
+	n := Next{Step: e.step, Request: e.request, Client: e.client}
 	n.Client.Secrets = nil
-	if len(o.teams) == 0 {
+	if len(e.teams) == 0 {
 		// Whose client it is must not be told to those who are not of that team.
-		n.Client.Team = team.Team{ID: o.client.Team.ID}
+		n.Client.Team = team.Team{ID: e.client.Team.ID}
 	}
-	if o.session != nil {
-		n.Session = *o.session
+	if e.session != nil {
+		n.Session = *e.session
 	}
 	return n
 }

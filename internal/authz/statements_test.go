@@ -9,8 +9,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestStatementsOfARememberedFlow counts what the database is asked for. The client is remembered, and who is at the browser is asked for with where they stand.
-func TestStatementsOfARememberedFlow(t *testing.T) {
+// TestStatementsOfRememberedConsent counts the queries of a flow with remembered consent. The client is cached; one query finds the user and their teams.
+func TestStatementsOfRememberedConsent(t *testing.T) {
 	onBoth(t, func(t *testing.T, w *world) {
 		w.connect(w.app, w.red)
 		session := w.session(w.ada)
@@ -25,11 +25,11 @@ func TestStatementsOfARememberedFlow(t *testing.T) {
 			}
 			code = n.Response.Code
 		})
-		if diff := cmp.Diff(map[string]int{"Visitor": 1}, authorize); diff != "" {
+		if diff := cmp.Diff(map[string]int{"SignedInUser": 1}, authorize); diff != "" {
 			t.Errorf("authorize: it reads once and writes nothing (-want +got):\n%s", diff)
 		}
 		again := w.statements.during(func() {
-			for range 100 { // some within the time for which what is remembered is gone by
+			for range 100 { // some within the time for which the cache is trusted
 				n, err := w.server.Arrive(w.ctx(), w.begin(params(w.app, "team", "red")), session.ID)
 				w.ok(err)
 				if n.Step != authz.Answer {
@@ -37,8 +37,8 @@ func TestStatementsOfARememberedFlow(t *testing.T) {
 				}
 			}
 		})
-		if again["Visitor"] > 50 {
-			t.Errorf("somebody who came 100 times was asked for %d times, want them remembered", again["Visitor"])
+		if again["SignedInUser"] > 50 {
+			t.Errorf("a user who came 100 times was queried %d times, want them cached", again["SignedInUser"])
 		}
 		exchange := w.statements.during(func() { w.mustRedeem(w.app, code) })
 		if diff := cmp.Diff(map[string]int{"Redeem": w.statementsOf(2), "audit": 1, "commit": 1}, exchange); diff != "" {

@@ -71,6 +71,8 @@ type Options struct {
 	MachineTokenLifetime time.Duration
 	// AuditRetention is how long events are kept. 0 is 365 days.
 	AuditRetention time.Duration
+	// Counters is how many counters of failures are kept at most, until the next Prune. 0 is a million.
+	Counters int
 	// Lease is how long a process trusts its cache after it last read the revision (see cache). A change of something
 	// cached is answered a little later than that. Processes that share a database must have the same lease. 0 is 50 ms.
 	Lease time.Duration
@@ -85,6 +87,7 @@ func (o Options) withDefaults() Options {
 	}
 	o.MachineTokenLifetime = cmp.Or(o.MachineTokenLifetime, 24*time.Hour)
 	o.AuditRetention = cmp.Or(o.AuditRetention, 365*24*time.Hour)
+	o.Counters = cmp.Or(o.Counters, 1_000_000)
 	o.Lease = cmp.Or(o.Lease, 50*time.Millisecond)
 	return o
 }

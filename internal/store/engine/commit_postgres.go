@@ -36,13 +36,13 @@ type Statement struct {
 // find out first whether it has happened.
 var ErrUnknown = errors.New("nobody knows whether the unit of work was committed")
 
-// errNotBegun means that the caller left the queue.
-var errNotBegun = errors.New("the unit of work was not begun")
+// errNotStarted means that the caller left the queue.
+var errNotStarted = errors.New("the unit of work was not started")
 
 // notBegun reports that nothing of the unit was sent.
 func notBegun(err error) bool {
 	_, connecting := errors.AsType[*pgconn.ConnectError](err)
-	return connecting || errors.Is(err, errNotBegun) || errors.Is(err, ErrClosed) || pgconn.SafeToRetry(err)
+	return connecting || errors.Is(err, errNotStarted) || errors.Is(err, ErrClosed) || pgconn.SafeToRetry(err)
 }
 
 // Batch runs a unit of work on PostgreSQL and returns when it is durable. The error is sql.ErrNoRows when it has not
@@ -131,7 +131,7 @@ func (g *postgresWriter) do(ctx context.Context, s Statement) (happened bool, er
 	select {
 	case g.jobs <- j:
 	case <-ctx.Done():
-		return false, fmt.Errorf("%w: %w", errNotBegun, ctx.Err())
+		return false, fmt.Errorf("%w: %w", errNotStarted, ctx.Err())
 	case <-g.quit:
 		return false, ErrClosed
 	}
@@ -142,7 +142,7 @@ func (g *postgresWriter) do(ctx context.Context, s Statement) (happened bool, er
 	select {
 	case g.waiters <- struct{}{}:
 	case <-ctx.Done():
-		return false, fmt.Errorf("%w: %w", errNotBegun, ctx.Err())
+		return false, fmt.Errorf("%w: %w", errNotStarted, ctx.Err())
 	}
 	defer func() { <-g.waiters }()
 	err = g.attempt(g.shared, []*postgresJob{j})

@@ -179,18 +179,18 @@ func (db *DB) transact(ctx context.Context, name string, work Work) error {
 	// Cancelling a statement of PostgreSQL closes its connection. A browser that goes away must not cost one.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
 	defer cancel()
-	begun, err := conn.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelReadCommitted})
+	tx, err := conn.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelReadCommitted})
 	if err != nil {
 		return fmt.Errorf("store: %s: begin: %w", name, err)
 	}
-	defer begun.Rollback()
-	if err := newTx(ctx, db, name, postgresSession{begun}).do(work); err != nil {
+	defer tx.Rollback()
+	if err := newTx(ctx, db, name, postgresSession{tx}).do(work); err != nil {
 		return err
 	}
 	if err := db.observe("commit"); err != nil {
 		return err
 	}
-	if err := begun.Commit(); err != nil {
+	if err := tx.Commit(); err != nil {
 		return fmt.Errorf("store: %s: commit: %w", name, err)
 	}
 	return nil

@@ -164,12 +164,12 @@ var reads = []call{
 	{"Client", func(ctx context.Context, db *store.DB) error { _, err := db.Client(ctx, global.ID); return err }, nil},
 	{"Clients", func(ctx context.Context, db *store.DB) error { _, err := db.Clients(ctx); return err }, nil},
 	{"PublicRedirectURIs", func(ctx context.Context, db *store.DB) error { _, err := db.PublicRedirectURIs(ctx); return err }, nil},
-	{"Standings", func(ctx context.Context, db *store.DB) error {
-		_, err := db.Standings(ctx, ada.ID, global.ID)
+	{"TeamStatuses", func(ctx context.Context, db *store.DB) error {
+		_, err := db.TeamStatuses(ctx, ada.ID, global.ID)
 		return err
 	}, nil},
-	{"Visitor", func(ctx context.Context, db *store.DB) error {
-		_, err := db.Visitor(ctx, "s1", global.ID, now)
+	{"SignedInUser", func(ctx context.Context, db *store.DB) error {
+		_, err := db.SignedInUser(ctx, "s1", global.ID, now)
 		return err
 	}, nil},
 	{"Grants", func(ctx context.Context, db *store.DB) error {

@@ -87,11 +87,11 @@ func testNoMachineTokenAfterTheEnd(k *kit) {
 		for round := range 10 {
 			var over atomic.Bool
 			var last atomic.Int64
-			begun := make(chan struct{})
-			begin := sync.OnceFunc(func() { close(begun) })
+			started := make(chan struct{})
+			begin := sync.OnceFunc(func() { close(started) })
 			k.together(7, func(i int, db *store.DB) {
 				if i == round%2 { // on either process
-					<-begun
+					<-started
 					if err := ender.end(db); err != nil {
 						k.Errorf("%s: %v", name, err)
 					}
