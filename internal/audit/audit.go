@@ -99,6 +99,13 @@ func OriginFrom(ctx context.Context) Origin {
 	return o
 }
 
+// By is a context in which events are recorded as this person's.
+func By(ctx context.Context, actor string) context.Context {
+	o := OriginFrom(ctx)
+	o.Actor = actor
+	return WithOrigin(ctx, o)
+}
+
 // Store appends and reads events.
 type Store interface {
 	// Record appends an event that belongs to no other unit of work: a failure, a refusal.

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/internal/authz"
 	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
@@ -31,7 +32,7 @@ func TestAttackPKCEDowngrade(t *testing.T) {
 		{"code_challenge", ""}, {"code_challenge_method", ""}, {"code_challenge_method", "plain"}, {"code_challenge", "", "code_challenge_method", ""}, stripped(),
 	} {
 		for name, client := range map[string]app{"confidential": w.app, "public": w.public} {
-			_, err := w.server.Begin(w.ctx(), params(client, changes...))
+			_, err := w.server.Begin(w.ctx(), params(client, changes...), authz.Browser{})
 			wantRedirect(t, err, oauth.InvalidRequest)
 			_, err = w.pushed(client, "", changes...)
 			if !errors.Is(err, oauth.InvalidRequest) {
@@ -62,7 +63,7 @@ func TestAttackPKCEDowngradeWhereANonceIsEnough(t *testing.T) {
 		{"code_challenge", ""}, // its method shows that it was there
 		stripped("code_challenge_method", "S256"), stripped("nonce", ""), stripped("scope", "chatbot:read"), stripped("scope", ""),
 	} {
-		_, err := w.server.Begin(w.ctx(), params(client, changes...))
+		_, err := w.server.Begin(w.ctx(), params(client, changes...), authz.Browser{})
 		wantRedirect(t, err, oauth.InvalidRequest)
 		if _, err := w.pushed(client, "", changes...); !errors.Is(err, oauth.InvalidRequest) {
 			t.Errorf("pushed with %q: error %v, want invalid_request", changes, err)
@@ -115,7 +116,7 @@ func TestNonceInPlaceOfPKCE(t *testing.T) {
 	pushed, err := w.pushed(client, "", stripped()...)
 	w.ok(err)
 	session := w.session(w.ada)
-	code = w.approve(w.page(arriving(client, pushed.RequestURI), session).Request, session, w.red.ID).Response.Code
+	code = w.approve(w.page(arriving(client, pushed.RequestURI), session).Sealed, session, w.red.ID).Response.Code
 	_, err = w.redeem(client, code, "code_verifier", "")
 	w.ok(err)
 }
@@ -127,8 +128,12 @@ func TestAttackRequestsOutliveThePermissionToDoWithoutPKCE(t *testing.T) {
 	code := w.connect(client, w.red, stripped()...)
 	pushed, err := w.pushed(client, "", stripped()...)
 	w.ok(err)
+	session := w.session(w.ada)
+	asked := w.page(params(client, stripped("prompt", "consent")...), session)
 	w.setPKCE(client, oauth.PKCERequired)
-	_, err = w.server.Begin(w.ctx(), arriving(client, pushed.RequestURI))
+	_, err = w.server.Approve(w.ctx(), asked.Sealed, w.browser(session), w.red.ID)
+	wantRedirect(t, err, oauth.InvalidRequest)
+	_, err = w.server.Begin(w.ctx(), arriving(client, pushed.RequestURI), authz.Browser{})
 	wantRedirect(t, err, oauth.InvalidRequest)
 	_, err = w.redeem(client, code, "code_verifier", "")
 	wantCode(t, err, oauth.InvalidGrant)
@@ -146,7 +151,7 @@ func (w *world) setPKCE(changed app, pkce oauth.PKCE) {
 // What people read who have never heard of PKCE.
 func TestAMissingChallengeNamesTheSettingOfCommonClients(t *testing.T) {
 	w := onSQLite(t)
-	_, err := w.server.Begin(w.ctx(), params(w.app, "code_challenge", ""))
+	_, err := w.server.Begin(w.ctx(), params(w.app, "code_challenge", ""), authz.Browser{})
 	_, description := oauth.Outside(err)
 	for _, setting := range []string{"OIDCPKCEMethod S256", "--code-challenge-method=S256", "pkce: true", "state: true", "guide"} {
 		if !strings.Contains(description, setting) {

@@ -2,7 +2,6 @@ package authz_test
 
 import (
 	"testing"
-	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
 	"github.com/gatehouse-auth/gatehouse/internal/client"
@@ -13,12 +12,10 @@ import (
 func TestStatementsOfRememberedConsent(t *testing.T) {
 	onBoth(t, func(t *testing.T, w *world) {
 		w.connect(w.app, w.red)
-		session := w.session(w.ada)
-		session.ExpiresAt = session.AuthTime.Add(time.Hour)
-		w.ok(w.db.StartSession(w.ctx(), *session, ""))
+		browser := w.browser(w.session(w.ada))
 		var code string
 		authorize := w.statements.during(func() {
-			n, err := w.server.Arrive(w.ctx(), w.begin(params(w.app, "team", "red")), session.ID)
+			n, err := w.server.Begin(w.ctx(), params(w.app, "team", "red"), browser)
 			w.ok(err)
 			if n.Step != authz.Answer {
 				t.Fatalf("next is %v, want Answer", n.Step)
@@ -30,7 +27,7 @@ func TestStatementsOfRememberedConsent(t *testing.T) {
 		}
 		again := w.statements.during(func() {
 			for range 100 { // some within the time for which the cache is trusted
-				n, err := w.server.Arrive(w.ctx(), w.begin(params(w.app, "team", "red")), session.ID)
+				n, err := w.server.Begin(w.ctx(), params(w.app, "team", "red"), browser)
 				w.ok(err)
 				if n.Step != authz.Answer {
 					t.Fatalf("next is %v, want Answer", n.Step)
