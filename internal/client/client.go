@@ -52,6 +52,12 @@ type Secret struct {
 	ExpiresAt time.Time // zero: does not expire
 }
 
+// Used is a client with the last time that it got a token for itself; zero when it never did.
+type Used struct {
+	Client
+	LastToken time.Time
+}
+
 // Method is how the client has to authenticate; a client with a secret may use Basic or the body.
 func (c Client) Method() oauth.AuthMethod {
 	switch {
@@ -100,6 +106,9 @@ var (
 type Store interface {
 	Reader
 	Clients(ctx context.Context) ([]Client, error) // by name, with redirect URIs, without secrets
+	// TeamClients is the clients that a team has to do with, in the same way: its own, those that a member connected to it, and those that
+	// it blocks.
+	TeamClients(ctx context.Context, id team.ID) ([]Used, error)
 	AddClient(ctx context.Context, c Client) error // team.ErrNoTeam when c.Team.ID is set and gone
 	// UpdateClient reads the client under a lock, and saves what change makes of it. change must be pure: it may run twice. Its error is
 	// returned, and then nothing is saved. What a client is, its team and its secrets cannot be changed this way. ErrNoClient.

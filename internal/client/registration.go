@@ -130,6 +130,14 @@ func replace[T any](field, change *T) {
 	}
 }
 
+// TeamClients is the clients that a team has to do with, by name: its own, those that a member connected to it, and those that it blocks.
+func (r *Registry) TeamClients(ctx context.Context, actor team.Actor, id team.ID) ([]Used, error) {
+	if err := team.May(actor, team.GovernApplications, team.On{Team: id}); err != nil {
+		return nil, err
+	}
+	return r.Store.TeamClients(ctx, id)
+}
+
 // UpdateClient replaces what change has. It decides under the client's lock, so two changes at once are both kept.
 // The error is ErrNoClient, or says what is wrong with the change.
 func (r *Registry) UpdateClient(ctx context.Context, actor team.Actor, id oauth.ClientID, change Change) (Client, error) {

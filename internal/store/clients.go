@@ -73,6 +73,34 @@ func (db *DB) Clients(ctx context.Context) ([]client.Client, error) {
 	return clients, err
 }
 
+// TeamClients is the clients that a team has to do with, by name, without their secrets: its own, those that a member connected to it,
+// and those that it blocks.
+func (db *DB) TeamClients(ctx context.Context, id team.ID) ([]client.Used, error) {
+	scan := func(r engine.Row) (c client.Used, err error) {
+		err = r.Scan(append(clientInto(&c.Client), engine.ListTo(&c.RedirectURIs), engine.TimeTo(&c.LastToken))...)
+		return c, err
+	}
+	clients, err := engine.All(ctx, db.engine, "TeamClients", scan, teamClients, id)
+	slices.SortFunc(clients, func(a, b client.Used) int { return byName(a.Name, string(a.ID), b.Name, string(b.ID)) })
+	return clients, err
+}
+
+// teamClients is the statement of TeamClients: $1 is the team.
+const teamClients = `
+SELECT c.id, c.name, c.owner, c.public, c.machine, c.scope, c.created_at, c.disabled_at,
+	c.resource_server, c.resources, c.jwks, c.jwks_uri, c.id_token_algorithm, c.post_logout_redirect_uris,
+	c.backchannel_logout_uri, c.require_par, c.require_dpop, c.insecure_assertion_audience,
+	COALESCE(t.id, ''), COALESCE(t.slug, ''), COALESCE(t.name, ''), COALESCE(t.created_at, 0),
+	c.redirect_uris,
+	COALESCE((SELECT a.at FROM gh_audit a WHERE a.client_id = c.id AND a.kind = 'token.machine' ORDER BY a.id DESC LIMIT 1), 0)
+FROM gh_clients c
+LEFT JOIN gh_teams t ON t.id = c.team_id
+WHERE c.id IN (
+	SELECT id FROM gh_clients WHERE team_id = $1
+	UNION SELECT client_id FROM gh_grants WHERE team_id = $1
+	UNION SELECT client_id FROM gh_team_blocks WHERE team_id = $1
+)`
+
 // AddClient saves a new client with its secrets. team.ErrNoTeam.
 func (db *DB) AddClient(ctx context.Context, c client.Client) error {
 	return db.write(ctx, "AddClient", func(t *tx) error {
