@@ -97,7 +97,7 @@ func testLateRetry(k *kit) {
 	f.LateRetryAt, f.LateRetryGeneration = late, 1
 	equal(k, "the answer", got, authz.Rotated{Family: f, Subject: subject(ada, acme), Retry: true})
 	equal(k, "the family", must[authz.Connection](k)(k.db.Connection(k.ctx, f.ID, late)).Family, f)
-	event := must[[]audit.Entry](k)(k.db.Events(k.ctx, audit.Filter{Kind: audit.RefreshRetried}))[0].Event
+	event := k.events(audit.Filter{Kind: audit.RefreshRetried})[0]
 	event.ID = 0
 	equal(k, "the event", event, audit.Event{
 		At: late, Kind: audit.RefreshRetried, Actor: "client:c-global", User: "u-ada", Team: "t-acme", Client: "c-global", Grant: "g1", Family: "f1",
