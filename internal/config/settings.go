@@ -52,7 +52,7 @@ var settings = []setting{
 		func(c *Config) *string { return &c.DatabaseURL }, parseDatabaseURL),
 	{
 		name: "master_key", form: "base64 of 32 bytes",
-		doc: "Seals the signing keys in the database; without it they, and every token, are lost. With SQLite it is made on first start, as the file master.key beside the database. With PostgreSQL it is required: make one with `openssl rand -base64 32`.",
+		doc: "Seals the signing keys in the database; without it they, and every token, are lost. With SQLite it is made with the database, as the file master.key beside the database. With PostgreSQL it is required: make one with `openssl rand -base64 32`.",
 		set: setMasterKey, show: func(Config) string { return "" },
 	},
 

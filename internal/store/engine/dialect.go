@@ -22,8 +22,8 @@ import (
 )
 
 // Open opens a database ("sqlite:PATH" or "postgres://…") and brings its schema up to date under a lock.
-// A missing SQLite file is made, readable by its owner only. A missing directory is an error, and so is a schema
-// that a newer release made.
+// A missing SQLite file is made, readable by its owner only, when opts.Making allows it. A missing directory is an error, and so
+// is a schema that a newer release made.
 func Open(ctx context.Context, dsn string, opts Options) (*DB, error) {
 	db := &DB{opts: opts}
 	var err error
@@ -78,6 +78,10 @@ func (db *DB) openSQLite(ctx context.Context, path string) (err error) {
 	if err != nil {
 		return wrap(err)
 	}
+	db.place = path
+	if err := db.mayOpenFile(path); err != nil {
+		return wrap(err)
+	}
 	// SQLite would make the file readable by everyone. The files that it adds beside it take this one's permissions.
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
@@ -93,7 +97,11 @@ func (db *DB) openSQLite(ctx context.Context, path string) (err error) {
 		return wrap(err)
 	}
 	db.handle.SetMaxOpenConns(1)
-	if err := db.migrate(ctx, goose.DialectSQLite3); err != nil {
+	err = db.mayMigrate(ctx, goose.DialectSQLite3, path)
+	if err == nil {
+		err = db.migrate(ctx, goose.DialectSQLite3)
+	}
+	if err != nil {
 		return wrap(errors.Join(err, db.handle.Close()))
 	}
 	db.sqlite, err = newSQLiteWriter(ctx, db)
@@ -134,9 +142,8 @@ func (db *DB) openPostgres(ctx context.Context, dsn string) error {
 	if err != nil {
 		return fmt.Errorf("read the database URL: %w", err)
 	}
-	wrap := func(err error) error {
-		return fmt.Errorf("open database %s on %s: %w", config.ConnConfig.Database, config.ConnConfig.Host, err)
-	}
+	db.place = config.ConnConfig.Database + " on " + config.ConnConfig.Host
+	wrap := func(err error) error { return fmt.Errorf("open database %s: %w", db.place, err) }
 	config.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
 		_, err := conn.Exec(ctx, fmt.Sprintf("SET idle_in_transaction_session_timeout = %d", idleTimeout.Milliseconds()))
 		return err
@@ -155,7 +162,10 @@ func (db *DB) openPostgres(ctx context.Context, dsn string) error {
 		pool.Close()
 		return err
 	}
-	err = db.migrate(ctx, goose.DialectPostgres)
+	err = db.mayMigrate(ctx, goose.DialectPostgres, "")
+	if err == nil {
+		err = db.migrate(ctx, goose.DialectPostgres)
+	}
 	if err == nil {
 		db.group, err = newPostgresWriter(ctx, pool, db.count)
 	}

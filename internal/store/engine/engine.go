@@ -37,6 +37,8 @@ type Options struct {
 	// Migrations. OldTable is a table of these, whose name no other program is likely to use.
 	OldMigrations fs.FS
 	OldTable      string
+	// Making says what Open does when there is no database yet.
+	Making Making
 	// Observe is called once per statement with the name of its unit of work, and once per commit with "commit".
 	// It is called from several goroutines at once. May be nil.
 	Observe func(name string)
@@ -44,7 +46,9 @@ type Options struct {
 
 // DB is an open database. It may be used from several goroutines at once.
 type DB struct {
-	opts Options
+	opts  Options
+	place string // see Place
+	made  bool   // see Made
 
 	handle *sql.DB         // PostgreSQL: everything. SQLite: the one connection that writes
 	reads  *sql.DB         // PostgreSQL: the same. SQLite: connections that cannot write

@@ -100,6 +100,25 @@ func up(ctx context.Context, provider *goose.Provider, dialect goose.Dialect) er
 // lockSchema is the key of an advisory lock of PostgreSQL. Only our own processes take it.
 const lockSchema = 0x67617465 // "gate"
 
+// tableExists is the question whether there is a table with a name.
+func tableExists(dialect goose.Dialect) string {
+	if dialect == goose.DialectPostgres {
+		return `SELECT EXISTS (SELECT 1 FROM pg_tables WHERE schemaname = current_schema() AND tablename = $1)`
+	}
+	return `SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = $1)`
+}
+
+// hasSchema reports whether a database has tables of ours, of this release or an earlier one.
+func (db *DB) hasSchema(ctx context.Context, dialect goose.Dialect) (bool, error) {
+	for _, table := range []string{db.opts.Prefix + "schema_version", db.opts.OldTable} {
+		var found bool
+		if err := db.handle.QueryRowContext(ctx, tableExists(dialect), table).Scan(&found); err != nil || found {
+			return found, err
+		}
+	}
+	return false, nil
+}
+
 // adoptOldSchema reports whether a database has tables without our prefix, and gives the table in which goose keeps the
 // schema's version our name. Other programs that share the database may have tables with these names too. They are ours
 // if there is Options.OldTable among them, and not yet under its new name.
@@ -112,9 +131,8 @@ func (db *DB) adoptOldSchema(ctx context.Context, dialect goose.Dialect) (old bo
 		return false, err
 	}
 	defer tx.Rollback()
-	exists := `SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = $1)`
+	exists := tableExists(dialect)
 	if dialect == goose.DialectPostgres {
-		exists = `SELECT EXISTS (SELECT 1 FROM pg_tables WHERE schemaname = current_schema() AND tablename = $1)`
 		if _, err := tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock($1)`, lockSchema); err != nil {
 			return false, err
 		}
