@@ -157,7 +157,7 @@ func (a *App) newHandler() http.Handler {
 		Authn:          a.Authn,
 		Directory:      a.Team,
 		Govern:         a.Govern,
-		Clients:        a.Store,
+		Registry:       a.Registry,
 		Keys:           a.Keys,
 		Audit:          a.Store,
 		Log:            a.Log,

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
@@ -267,6 +268,36 @@ func testSignedInUser(k *kit) {
 	absent("s-"+string(bob.ID), now)
 	k.ok(k.db.DisableUser(k.ctx, loner.ID, now))
 	absent("s-u-loner", now)
+}
+
+// What a team has to do with is its own, what a member connected to it, and what it blocks: in that team, and no other.
+func testTeamClients(k *kit) {
+	k.populate()
+	blocked, elsewhere := client.Client{ID: "c-blocked", Name: "Blocked", CreatedAt: now}, client.Client{ID: "c-elsewhere", Name: "Elsewhere", CreatedAt: now}
+	k.ok(k.db.AddClient(k.ctx, blocked))
+	k.ok(k.db.AddClient(k.ctx, elsewhere))
+	k.granted("g1", ada, global, acme, "read")
+	k.granted("g2", bob, global, acme, "read")
+	k.granted("g3", ada, elsewhere, beta, "read")
+	k.ok(k.db.Block(k.ctx, govern.Block{Team: acme.ID, Client: blocked.ID, Reason: "no", CreatedAt: now}))
+	for i := range 2 {
+		at := now.Add(time.Duration(i) * time.Minute)
+		k.ok(k.db.IssueMachine(k.ctx, acmes.ID, at, nil))
+	}
+	ids := func(t team.Team) (list []string) {
+		k.Helper()
+		for _, c := range must[[]client.Used](k)(k.db.TeamClients(k.ctx, t.ID)) {
+			list = append(list, fmt.Sprintf("%s %v %d", c.ID, c.LastToken.IsZero(), len(c.Secrets)))
+			if !c.LastToken.IsZero() {
+				equal(k, "the last token", c.LastToken, now.Add(time.Minute))
+			}
+		}
+		return list
+	}
+	equal(k, "clients of acme", ids(acme), []string{"c-acme false 0", "c-blocked true 0", "c-global true 0"})
+	equal(k, "clients of beta", ids(beta), []string{"c-elsewhere true 0"})
+	equal(k, "grants of ada", must[int](k)(k.db.CountGrants(k.ctx, ada.ID)), 2)
+	equal(k, "grants of bob", must[int](k)(k.db.CountGrants(k.ctx, bob.ID)), 1)
 }
 
 func testBlocks(k *kit) {

@@ -128,7 +128,7 @@ func testRotateReuse(k *kit) {
 		{Kind: "family", ID: "f1", At: late, Expires: at.Add(30*time.Minute + grace)},
 	})
 	equal(k, "the notice", k.rows("gh_notices", "kind = 'mail.replayed' AND user_id = 'u-ada' AND client_id = 'c-global' AND team_id = 't-acme'"), 1)
-	event := must[[]audit.Event](k)(k.db.Events(k.ctx, audit.Filter{Kind: audit.RefreshReplayed}))[0]
+	event := k.events(audit.Filter{Kind: audit.RefreshReplayed})[0]
 	event.ID, event.Detail = 0, ""
 	equal(k, "the event", event, audit.Event{
 		At: late, Kind: audit.RefreshReplayed, Actor: "client:c-global", User: "u-ada", Team: "t-acme", Client: "c-global", Grant: "g1", Family: "f1",
