@@ -142,22 +142,6 @@ func TestAttackCrossSiteRequestForgery(t *testing.T) {
 	}
 }
 
-// RFC 9700 §4.8: PKCE downgrade. There is no code without a challenge, and no redemption without its verifier.
-func TestAttackPKCEDowngrade(t *testing.T) {
-	w := onSQLite(t)
-	for _, changes := range [][]string{
-		{"code_challenge", ""}, {"code_challenge_method", ""}, {"code_challenge_method", "plain"}, {"code_challenge", "", "code_challenge_method", ""},
-	} {
-		_, err := w.server.Begin(w.ctx(), params(w.app, changes...), authz.Browser{})
-		wantRedirect(t, err, oauth.InvalidRequest)
-	}
-	code := w.connect(w.app, w.red)
-	for value, want := range map[string]oauth.Code{"": oauth.InvalidRequest, challenge: oauth.InvalidGrant} {
-		_, err := w.redeem(w.app, code, "code_verifier", value)
-		wantCode(t, err, want)
-	}
-}
-
 // RFC 6749 §10.5, RFC 9700 §4.3: code replay. It fails, and ends what the first one got.
 func TestAttackCodeReplay(t *testing.T) {
 	w := onSQLite(t)

@@ -72,7 +72,7 @@ func (s *Server) check(client client.Client, p oauth.Params) (Request, error) {
 	if err := checkRedirectURI(client, redirectURI); err != nil {
 		return Request{}, err
 	}
-	r, err := oauth.ParseAuthorizationRequest(p)
+	r, err := oauth.ParseAuthorizationRequest(p, client.PKCE)
 	r.ClientID, r.RedirectURI = string(client.ID), redirectURI
 	admitted := Request{AuthorizationRequest: r}
 	if err == nil {
@@ -165,7 +165,10 @@ func (s *Server) recheck(ctx context.Context, r Request) (client.Client, error) 
 	if err != nil {
 		return c, err
 	}
-	if _, err := s.admit(c, r.AuthorizationRequest); err != nil {
+	if _, err = s.admit(c, r.AuthorizationRequest); err == nil {
+		err = r.CheckPKCE(c.PKCE)
+	}
+	if err != nil {
 		return c, s.redirect(r.AuthorizationRequest, err)
 	}
 	return c, nil

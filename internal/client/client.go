@@ -36,6 +36,10 @@ type Client struct {
 	RequirePAR             bool // takes no authorization request that was not pushed (RFC 9126 §6)
 	RequireDPoP            bool // takes no bearer tokens (RFC 9449 §5.2: dpop_bound_access_tokens)
 
+	// PKCE is whether a request may have a nonce in place of a code_challenge. Then this server cannot tell whether the client compares
+	// the nonce, so only the operator may allow it.
+	PKCE oauth.PKCE
+
 	// InsecureAssertionAudience accepts assertions whose audience is the token endpoint, or an array of one, as OpenID Connect
 	// Core §9 has it. A malicious authorization server that the client also uses can then pass its assertions on to us.
 	InsecureAssertionAudience bool
@@ -67,6 +71,17 @@ func (c Client) Method() oauth.AuthMethod {
 
 // Global reports whether any team may connect the client.
 func (c Client) Global() bool { return c.Team.ID == "" }
+
+// Loosened names the settings that make the client less safe than the default. docs/security.md says what each costs.
+func (c Client) Loosened() (settings []string) {
+	if c.PKCE != oauth.PKCERequired {
+		settings = append(settings, "pkce "+c.PKCE.String())
+	}
+	if c.InsecureAssertionAudience {
+		settings = append(settings, "insecure_assertion_audience")
+	}
+	return settings
+}
 
 // MayUse reports whether the client may use a grant type.
 func (c Client) MayUse(g oauth.GrantType) bool {

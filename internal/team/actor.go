@@ -51,9 +51,11 @@ const (
 	ManageTeams        Act = "manage teams"        // add, find, rename and remove teams
 	ManageMembers      Act = "manage members"      // of one team
 	ManageClients      Act = "manage clients"      // register, show, change and remove applications
+	LoosenClients      Act = "loosen clients"      // switch on what makes an application less safe than the default
 	GovernApplications Act = "govern applications" // of one team: list, block and allow them
 	SeeConnections     Act = "see connections"     // of one person, or of one team
 	EndConnection      Act = "end a connection"    // of one person in one team
+	OperateServer      Act = "operate the server"  // back it up, examine it
 	SeeHistory         Act = "see history"         // of one person, or of one team
 )
 

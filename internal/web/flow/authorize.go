@@ -96,7 +96,7 @@ func (f *Flow) showNext(w http.ResponseWriter, r *http.Request, next authz.Next,
 		route.SeeOther(w, stepURL("/login/", next.Sealed))
 		return nil
 	}
-	return f.Show(w, r, status, page, formTarget(next.RedirectURI))
+	return f.ShowLeading(w, r, status, page)
 }
 
 // trace notes for the log whose request it is, and who is signed in.

@@ -58,28 +58,28 @@ func (f *Flow) AskSignIn(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	view, redirectURI, err := f.signInPage(r, sealed, target)
+	view, err := f.signInPage(r, sealed, target)
 	if err != nil {
 		return err
 	}
 	if values.Get("switch") != "" { // the person asked for this page, not the application
 		view.Again, view.Email = false, ""
 	}
-	return f.Show(w, r, http.StatusOK, signInPage.With(view), formTarget(redirectURI))
+	return f.ShowLeading(w, r, http.StatusOK, signInPage.With(view))
 }
 
-// signInPage is the sign-in page before anything was typed, and the redirect URI of the request that waits.
-func (f *Flow) signInPage(r *http.Request, sealed, target string) (signInView, string, error) {
+// signInPage is the sign-in page before anything was typed.
+func (f *Flow) signInPage(r *http.Request, sealed, target string) (signInView, error) {
 	if sealed == "" {
 		session, err := f.Session(r)
 		if err != nil {
-			return signInView{}, "", err
+			return signInView{}, err
 		}
-		return signInView{Frame: f.quietFrame(r, session, ui.Text("sign_in.title")), Next: relative(target)}, "", nil
+		return signInView{Frame: f.quietFrame(r, session, ui.Text("sign_in.title")), Next: relative(target)}, nil
 	}
 	next, err := f.authz.SignInPage(r.Context(), sealed, f.browser(r))
 	if err != nil {
-		return signInView{}, "", err
+		return signInView{}, err
 	}
 	trace(r, next)
 	view := signInView{
@@ -89,7 +89,7 @@ func (f *Flow) signInPage(r *http.Request, sealed, target string) (signInView, s
 	if view.Again {
 		view.Email = next.Session.User.Email
 	}
-	return view, next.RedirectURI, nil
+	return view, nil
 }
 
 // hintedEmail is a login_hint as the first value of the e-mail field, when it looks like an e-mail (OpenID Connect Core §3.1.2.1). It is a
@@ -136,7 +136,7 @@ func (f *Flow) signInFailed(w http.ResponseWriter, r *http.Request, err error, e
 	if !tooMany && !errors.Is(err, authn.ErrSignInFailed) {
 		return err
 	}
-	view, redirectURI, pageErr := f.signInPage(r, sealed, target)
+	view, pageErr := f.signInPage(r, sealed, target)
 	if pageErr != nil {
 		return pageErr
 	}
@@ -153,7 +153,7 @@ func (f *Flow) signInFailed(w http.ResponseWriter, r *http.Request, err error, e
 		}
 		view.Failures = ui.Failures{{Field: "email", Text: ui.Text("sign_in.wrong")}}
 	}
-	return f.Show(w, r, status, signInPage.With(view), formTarget(redirectURI))
+	return f.ShowLeading(w, r, status, signInPage.With(view))
 }
 
 // relative is target when it is a place on this server, else "". To a browser, "//" and "/\" begin the address of another host.
