@@ -16,7 +16,7 @@ const rotatePostgres = `
 WITH live AS (
 	SELECT g.user_id, g.team_id, g.id AS grant_id,
 		f.scope, f.auth_time, f.created_at, f.nonce, f.methods, f.session_id, f.resource,
-		u.email, u.name, t.slug
+		u.email, u.email_verified, u.name, t.slug
 	FROM gh_families f
 	JOIN gh_grants g ON g.id = f.grant_id
 	JOIN gh_users u ON u.id = g.user_id
@@ -41,7 +41,7 @@ WITH live AS (
 )
 SELECT live.user_id, live.team_id, live.grant_id,
 	live.scope, live.auth_time, live.created_at, live.nonce, live.methods, live.session_id, live.resource,
-	live.email, live.name, live.slug,
+	live.email, live.email_verified, live.name, live.slug,
 	rotated.rotated_at, rotated.token_dead_at, rotated.expires_at, rotated.late_retry_at, rotated.late_retry_generation
 FROM live, rotated, recorded`
 
@@ -50,7 +50,7 @@ const (
 	rotateFindSQLite = `
 SELECT g.user_id, g.team_id, g.id,
 	f.scope, f.auth_time, f.created_at, f.nonce, f.methods, f.session_id, f.resource,
-	u.email, u.name, t.slug
+	u.email, u.email_verified, u.name, t.slug
 FROM gh_families f
 JOIN gh_grants g ON g.id = f.grant_id
 JOIN gh_users u ON u.id = g.user_id
@@ -82,7 +82,7 @@ func (db *DB) Rotate(ctx context.Context, r authz.Rotation) (rotated authz.Rotat
 	found := []any{
 		&subject.User, &subject.Team, &f.Grant,
 		engine.WordsTo(&f.Scope), engine.TimeTo(&f.AuthTime), engine.TimeTo(&f.CreatedAt), &f.Nonce, engine.WordsTo(&f.Methods), &f.SessionID, engine.WordsTo(&f.Resource),
-		&subject.Email, &subject.Name, &subject.Slug,
+		&subject.Email, &subject.EmailVerified, &subject.Name, &subject.Slug,
 	}
 	changed := changedTimes(f)
 	at, tokenDeadAt, idleEnd, absolute := engine.Millis(r.At), engine.Millis(r.TokenDeadAt), engine.Millis(r.At.Add(r.Rule.Idle)), r.Rule.Absolute.Milliseconds()
@@ -153,11 +153,11 @@ func (t *tx) notRotated(r authz.Rotation, rotated *authz.Rotated) (reused bool, 
 		&f.ID, &f.Grant, engine.WordsTo(&f.Scope), engine.TimeTo(&f.AuthTime), engine.TimeTo(&f.CreatedAt),
 		&f.Generation, engine.TimeTo(&f.UsedAt), engine.TimeTo(&f.EndedAt),
 		&f.Nonce, engine.WordsTo(&f.Methods), &f.SessionID, engine.WordsTo(&f.Resource), &f.DPoPKey,
-		&subject.Email, &subject.Name, &subject.Slug, &subject.User, &subject.Team, &f.Client, &alive,
+		&subject.Email, &subject.EmailVerified, &subject.Name, &subject.Slug, &subject.User, &subject.Team, &f.Client, &alive,
 	}, changedTimes(f)...), `
 		SELECT f.id, f.grant_id, f.scope, f.auth_time, f.created_at,
 			f.generation, f.used_at, f.ended_at, f.nonce, f.methods, f.session_id, f.resource, f.dpop_key,
-			u.email, u.name, t.slug, g.user_id, g.team_id, g.client_id,
+			u.email, u.email_verified, u.name, t.slug, g.user_id, g.team_id, g.client_id,
 			u.disabled_at = 0 AND c.disabled_at = 0 AND (c.team_id IS NULL OR c.team_id = g.team_id)
 				AND NOT EXISTS (SELECT 1 FROM gh_team_blocks b WHERE b.team_id = g.team_id AND b.client_id = g.client_id),
 			f.rotated_at, f.token_dead_at, f.expires_at, f.late_retry_at, f.late_retry_generation
