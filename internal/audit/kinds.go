@@ -45,6 +45,7 @@ var table = []Traits{
 	{Kind: RefreshRefused, Notable: true},
 	{Kind: RefreshReplayed, Notable: true, Alarm: true},
 	{Kind: RefreshRetried, Notable: true},
+	{Kind: LimitReached, Notable: true, Alarm: true},
 	{Kind: KeysRotated, Notable: true},
 	{Kind: MasterKeyReplaced, Notable: true},
 }
