@@ -139,7 +139,7 @@ func (a *App) assemble(ctx context.Context, deps Deps) error {
 	a.Authn = authn.New(a.Store, a.Keys, a.now, cfg.Authn)
 	cfg.Authz.Issuer = cfg.PublicURL
 	a.Authz = authz.New(authz.Stores{
-		Clients: a.Store, Assertions: a.Store, Grants: a.Store, Families: a.Store, Machines: a.Store,
+		Clients: a.Store, Assertions: a.Store, Grants: a.Store, Families: a.Store, Machines: a.Store, Requests: a.Store,
 		Refusals: a.refusals(), FetchJWKS: client.NewKeyCache(a.outbound, a.now).Fetch,
 	}, a.Keys, a.now, cfg.Authz)
 	a.outbox = a.newOutbox(deps.Mail)

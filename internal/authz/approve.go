@@ -39,7 +39,7 @@ func (s *Server) Approve(ctx context.Context, sealed string, b Browser, chosen t
 	if err != nil {
 		return Next{}, fmt.Errorf("save the grant of %s to %s in %s: %w", user, client.ID, status.Team.ID, err)
 	}
-	return s.answer(e, grant)
+	return s.answer(ctx, e, grant)
 }
 
 // approved is the team that the consent is for; false when this is not what this person was shown.

@@ -154,6 +154,8 @@ var (
 	ErrNotLive  = errors.New("the grant, person, membership, team or client has ended")
 	ErrReused   = errors.New("the refresh token was used before and its grace is over; its family has been ended")
 	ErrNoFamily = errors.New("no such family, it has ended, or its time is over")
+
+	ErrRequestUsed = errors.New("a code was issued for this pushed request before")
 )
 
 // Stores is what a Server needs of the database, by noun. Each method of a store is one unit of work, named for what happens.
@@ -163,6 +165,7 @@ type Stores struct {
 	Grants     GrantStore
 	Families   FamilyStore
 	Machines   MachineStore
+	Requests   RequestStore
 
 	// Refusals records what was refused. The zero Recorder records nothing.
 	Refusals audit.Recorder
@@ -210,6 +213,14 @@ type FamilyStore interface {
 	EndFamily(ctx context.Context, id FamilyID, client oauth.ClientID, at time.Time) (bool, error)
 	// Endings is what has ended and might still be believed at now. One query.
 	Endings(ctx context.Context, now time.Time) ([]Ending, error)
+}
+
+// RequestStore keeps which pushed requests are used up.
+type RequestStore interface {
+	// UseRequest notes that a code is issued for a pushed request, until nobody can go on with it any more. ErrRequestUsed when one was issued before.
+	UseRequest(ctx context.Context, id string, until time.Time) error
+	// RequestUsed reports whether a code was issued for a pushed request. One query.
+	RequestUsed(ctx context.Context, id string) (bool, error)
 }
 
 // MachineStore keeps what machine clients were given, which have no grant.

@@ -171,7 +171,7 @@ func (s *Server) recheck(ctx context.Context, r Request) (client.Client, error) 
 	if err != nil {
 		return c, s.redirect(r.AuthorizationRequest, err)
 	}
-	return c, nil
+	return c, s.checkUnused(ctx, r)
 }
 
 // verify is the client of a request, if it and its redirect URI still are what they were. Without that, nothing may be redirected.

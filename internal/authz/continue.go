@@ -81,7 +81,7 @@ func (s *Server) proceed(ctx context.Context, r Request, client client.Client, b
 	// A cached user is enough for an answer without a page. A page needs the user as they are now: they may have agreed since.
 	if user, known := s.grants.CachedSignedInUser(b.Session, client.ID, s.now()); known {
 		if e, err := s.evaluate(r, client, &user); err == nil && e.step == Answer {
-			return s.answer(e, *e.teams[0].Grant)
+			return s.answer(ctx, e, *e.teams[0].Grant)
 		}
 	}
 	e, err := s.look(ctx, r, client, b)
@@ -89,7 +89,7 @@ func (s *Server) proceed(ctx context.Context, r Request, client client.Client, b
 		return Next{}, err
 	}
 	if e.step == Answer {
-		return s.answer(e, *e.teams[0].Grant)
+		return s.answer(ctx, e, *e.teams[0].Grant)
 	}
 	return s.ask(e)
 }
@@ -165,7 +165,10 @@ func (s *Server) askConsent(n *Next, e *evaluation) {
 }
 
 // answer is the response with a code for a grant.
-func (s *Server) answer(e evaluation, g Grant) (Next, error) {
+func (s *Server) answer(ctx context.Context, e evaluation, g Grant) (Next, error) {
+	if err := s.useUp(ctx, e.request); err != nil {
+		return Next{}, err
+	}
 	code, err := s.issueCode(e.request, *e.session, g)
 	if err != nil {
 		return Next{}, err

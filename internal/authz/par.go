@@ -15,8 +15,7 @@ import (
 const pushedLifetime = 90 * time.Second
 
 // Push checks a pushed authorization request as Begin would, after authenticating the client, and answers with a request_uri: a sealed value, so nothing is stored (RFC 9126 §2).
-//
-// Nothing stored also means that a request_uri can be used again in its 90 seconds. It gains nobody anything: each use asks the person, or finds their consent, as the first did.
+// What is stored is that a code was issued for it: a request_uri may be opened again until then, and leads to one code only (RFC 9126 §7.3).
 func (s *Server) Push(ctx context.Context, r oauth.PushedRequest) (oauth.PushedResponse, error) {
 	client, err := s.clients.Authenticate(ctx, r.Client)
 	if err != nil {
@@ -36,6 +35,7 @@ func (s *Server) Push(ctx context.Context, r oauth.PushedRequest) (oauth.PushedR
 	if request.DPoPKey, err = bindKey(request.DPoPKey, r.DPoPKey); err != nil {
 		return oauth.PushedResponse{}, err
 	}
+	request.PushedID = token.NewID()
 	sealed, err := s.sealRequest(token.PurposePushed, request, pushedLifetime)
 	if err != nil {
 		return oauth.PushedResponse{}, fmt.Errorf("seal a pushed request: %w", err)
@@ -84,4 +84,39 @@ func (s *Server) openPushed(ctx context.Context, p oauth.Params, reference strin
 		err = s.redirect(r.AuthorizationRequest, oauth.InvalidRequestURI.Errorf("the request_uri has expired; push the request again and redirect at once"))
 	}
 	return r, c, err
+}
+
+// errUsedUp is on its way to the redirect URI of a pushed request for which a code was issued.
+func (s *Server) errUsedUp(r Request) error {
+	return s.redirect(r.AuthorizationRequest, oauth.InvalidRequestURI.Errorf("a code was issued for this request_uri, so it is used up; push the request again"))
+}
+
+// checkUnused refuses a pushed request that is used up, in whatever browser.
+func (s *Server) checkUnused(ctx context.Context, r Request) error {
+	if r.PushedID == "" {
+		return nil
+	}
+	used, err := s.requests.RequestUsed(ctx, r.PushedID)
+	switch {
+	case err != nil:
+		return fmt.Errorf("look up whether a pushed request was used: %w", err)
+	case used:
+		return s.errUsedUp(r)
+	}
+	return nil
+}
+
+// useUp decides which of several answers to a pushed request gets the code.
+func (s *Server) useUp(ctx context.Context, r Request) error {
+	if r.PushedID == "" {
+		return nil
+	}
+	err := s.requests.UseRequest(ctx, r.PushedID, s.now().Add(pushedLifetime+s.opts.RequestLifetime+token.ClockLeeway))
+	switch {
+	case errors.Is(err, ErrRequestUsed):
+		return s.errUsedUp(r)
+	case err != nil:
+		return fmt.Errorf("use up a pushed request: %w", err)
+	}
+	return nil
 }

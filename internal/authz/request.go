@@ -37,6 +37,7 @@ type Request struct {
 	IssuedAt                   time.Time   // a sign-in before this does not satisfy prompt=login
 	Hinted                     team.UserID `json:",omitempty"` // whom id_token_hint is about: nobody else will do
 	SelectedUser               team.UserID `json:",omitempty"` // who was chosen when prompt=select_account asked
+	PushedID                   string      `json:",omitempty"` // of a pushed request, which leads to one code only; "" for others
 	ShownTo                    team.UserID `json:",omitempty"` // whom the consent page was shown to; only they can approve
 	ShownTeam                  team.ID     `json:",omitempty"` // the team that the consent page stated, when it left no choice; approval is for no other
 }
@@ -62,7 +63,11 @@ func (s *Server) openRequest(purpose token.Purpose, sealed string) (Request, err
 
 // seal is the request for a URL or a form.
 func (s *Server) seal(r Request) (string, error) {
-	return s.sealRequest(token.PurposeRequest, r, s.opts.RequestLifetime)
+	lifetime := s.opts.RequestLifetime
+	if r.PushedID != "" { // each step seals it anew, and it must be forgotten at some time whether it was used
+		lifetime -= s.now().Sub(r.IssuedAt)
+	}
+	return s.sealRequest(token.PurposeRequest, r, lifetime)
 }
 
 // open opens what seal made. A value that is not ours or has expired is a *PageError.

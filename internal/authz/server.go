@@ -44,6 +44,7 @@ type Server struct {
 	grants   GrantStore
 	families FamilyStore
 	machines MachineStore
+	requests RequestStore
 	clients  *client.Authenticator
 	refusals audit.Recorder
 	keys     *token.Keyring
@@ -56,7 +57,7 @@ type Server struct {
 func New(stores Stores, keys *token.Keyring, now func() time.Time, opts Options) *Server {
 	opts.Audience = cmp.Or(opts.Audience, opts.Issuer)
 	s := &Server{
-		grants: stores.Grants, families: stores.Families, machines: stores.Machines, refusals: stores.Refusals, keys: keys, now: now, opts: opts,
+		grants: stores.Grants, families: stores.Families, machines: stores.Machines, requests: stores.Requests, refusals: stores.Refusals, keys: keys, now: now, opts: opts,
 		clients: &client.Authenticator{
 			Clients: stores.Clients, Assertions: stores.Assertions, Refusals: stores.Refusals, Now: now, Issuer: opts.Issuer,
 			Algorithms: oauth.ClientAlgorithms(false), FetchJWKS: stores.FetchJWKS,

@@ -14,6 +14,7 @@ var pruneQueries = []string{
 	`DELETE FROM gh_sessions WHERE id IN (SELECT id FROM gh_sessions WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)`,
 	`DELETE FROM gh_endings WHERE (kind, id) IN (SELECT kind, id FROM gh_endings WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)`,
 	`DELETE FROM gh_assertions WHERE (client_id, jti) IN (SELECT client_id, jti FROM gh_assertions WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)`,
+	`DELETE FROM gh_used_requests WHERE id IN (SELECT id FROM gh_used_requests WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)`,
 	`DELETE FROM gh_notices WHERE id IN (SELECT id FROM gh_notices WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)`,
 }
 

@@ -49,6 +49,7 @@ var (
 	_ authz.GrantStore      = (*DB)(nil)
 	_ authz.FamilyStore     = (*DB)(nil)
 	_ authz.MachineStore    = (*DB)(nil)
+	_ authz.RequestStore    = (*DB)(nil)
 	_ outbox.Store          = (*DB)(nil)
 	_ token.Store           = (*DB)(nil)
 	_ audit.Store           = (*DB)(nil)

@@ -239,3 +239,27 @@ func testAssertionRace(k *kit) {
 	equal(k, "winners", won.Load(), 1)
 	equal(k, "others", used.Load(), 29)
 }
+
+func testUseRequest(k *kit) {
+	equal(k, "used", must[bool](k)(k.db.RequestUsed(k.ctx, "r")), false)
+	k.ok(k.db.UseRequest(k.ctx, "r", later))
+	k.is(k.db.UseRequest(k.ctx, "r", later), authz.ErrRequestUsed)
+	equal(k, "used", must[bool](k)(k.second().RequestUsed(k.ctx, "r")), true)
+	equal(k, "another is used", must[bool](k)(k.db.RequestUsed(k.ctx, "r2")), false)
+}
+
+func testRequestRace(k *kit) {
+	var won, used atomic.Int64
+	k.together(30, func(_ int, db *store.DB) {
+		switch err := db.UseRequest(k.ctx, "r", later); {
+		case err == nil:
+			won.Add(1)
+		case errors.Is(err, authz.ErrRequestUsed):
+			used.Add(1)
+		default:
+			k.Error(err)
+		}
+	})
+	equal(k, "winners", won.Load(), 1)
+	equal(k, "others", used.Load(), 29)
+}

@@ -38,7 +38,7 @@ var events = map[string]audit.Kind{
 	"Redeem": audit.TokenIssued, "Redeem again": audit.CodeReplayed, "Burn": audit.CodeRefused,
 	"Rotate": audit.TokenRefreshed, "Rotate again": audit.RefreshReplayed, "Rotate, a late retry": audit.RefreshRetried, "EndFamily": audit.TokenRevoked, "EndToken": audit.TokenRevoked, "IssueMachine": audit.MachineToken,
 	"AddKeys": audit.KeysRotated, "ReplaceSealed": audit.MasterKeyReplaced, "Record": audit.SignInFailed,
-	"Rehash": "", "TrimFamilies": "", "Count": "", "Uncount": "", "UseAssertion": "", "DueMessages": "", "Postpone": "", "Delivered": "",
+	"Rehash": "", "TrimFamilies": "", "Count": "", "Uncount": "", "UseAssertion": "", "UseRequest": "", "DueMessages": "", "Postpone": "", "Delivered": "",
 }
 
 // membership is Ada's in Acme.
@@ -143,6 +143,7 @@ var writes = []call{
 	{"IssueMachine", func(ctx context.Context, db *store.DB) error { return db.IssueMachine(ctx, acmes.ID, now, nil) }, nil},
 	{"EndToken", func(ctx context.Context, db *store.DB) error { return db.EndToken(ctx, "m.1", acmes.ID, now, later) }, nil},
 	{"UseAssertion", func(ctx context.Context, db *store.DB) error { return db.UseAssertion(ctx, global.ID, "jti", later) }, nil},
+	{"UseRequest", func(ctx context.Context, db *store.DB) error { return db.UseRequest(ctx, "r", later) }, nil},
 	{"DueMessages", func(ctx context.Context, db *store.DB) error {
 		_, err := db.DueMessages(ctx, now, later, 10)
 		return err
@@ -197,6 +198,7 @@ var reads = []call{
 		return err
 	}, nil},
 	{"TeamClients", func(ctx context.Context, db *store.DB) error { _, err := db.TeamClients(ctx, acme.ID); return err }, nil},
+	{"RequestUsed", func(ctx context.Context, db *store.DB) error { _, err := db.RequestUsed(ctx, "r"); return err }, nil},
 	{"Endings", func(ctx context.Context, db *store.DB) error { _, err := db.Endings(ctx, now); return err }, nil},
 	{"Events", func(ctx context.Context, db *store.DB) error {
 		for _, filter := range []audit.Filter{

@@ -99,7 +99,7 @@ func (k *kit) untilDoneOrWaiting(done <-chan struct{}) {
 // wipe removes everything. Only where k.h.SQL can write.
 func (k *kit) wipe() {
 	k.Helper()
-	for _, table := range []string{"gh_teams", "gh_clients", "gh_users", "gh_throttle", "gh_keyring", "gh_endings", "gh_assertions", "gh_notices", "gh_audit"} {
+	for _, table := range []string{"gh_teams", "gh_clients", "gh_users", "gh_throttle", "gh_keyring", "gh_endings", "gh_assertions", "gh_used_requests", "gh_notices", "gh_audit"} {
 		_, err := k.h.SQL(k.db).ExecContext(k.ctx, "DELETE FROM "+table)
 		k.ok(err)
 	}

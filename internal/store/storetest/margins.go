@@ -23,6 +23,7 @@ func testKeptUntil(k *kit) {
 	_, err := k.db.Count(k.ctx, []limit.Bucket{{Key: "a", Limit: 9, Window: 7 * time.Minute}}, now)
 	k.ok(err)
 	k.ok(k.db.UseAssertion(k.ctx, global.ID, "jti", now.Add(11*time.Minute)))
+	k.ok(k.db.UseRequest(k.ctx, "r", now.Add(12*time.Minute)))
 	k.ok(k.db.EndToken(k.ctx, "m.1", acmes.ID, now, now.Add(13*time.Minute)))
 	k.redeemed("f-ended", authz.Grant{ID: f.Grant, Client: f.Client, Scope: f.Scope})
 	must[bool](k)(k.db.EndFamily(k.ctx, "f-ended", f.Client, now))
@@ -38,6 +39,7 @@ func testKeptUntil(k *kit) {
 		{"gh_families", "id = 'f-burnt'", burnt.ExpiresAt},
 		{"gh_throttle", "bucket = 'a'", now.Add(7 * time.Minute)},
 		{"gh_assertions", "client_id = 'c-global'", now.Add(11 * time.Minute)},
+		{"gh_used_requests", "id = 'r'", now.Add(12 * time.Minute)},
 		{"gh_endings", "kind = 'token'", now.Add(13 * time.Minute)},
 		{"gh_endings", "id = 'f-ended'", now.Add(30 * time.Minute)},
 		{"gh_sessions", "id = 's1'", s.ExpiresAt},

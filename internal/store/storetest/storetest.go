@@ -104,6 +104,7 @@ func Run(t *testing.T, h Harness) {
 		{"IssueMachineCosts", testIssueMachineCosts},
 		{"EndToken", testEndToken},
 		{"UseAssertion", testUseAssertion},
+		{"UseRequest", testUseRequest},
 		{"Mail", testMail},
 		{"BackchannelLogout", testBackchannelLogout},
 		{"EndOfMembershipIsTold", testEndOfMembershipIsTold},
@@ -127,6 +128,7 @@ func Run(t *testing.T, h Harness) {
 		{"NoMachineTokenAfterTheEnd", testNoMachineTokenAfterTheEnd},
 		{"MachinesShareCommits", testMachineRace},
 		{"NoticesGoToOne", testNoticeRace},
+		{"RequestIsUsedOnce", testRequestRace},
 		{"AssertionWorksOnce", testAssertionRace},
 		{"EventsOfTwoProcesses", testEventRace},
 		{"ConsentsAddUp", testConsentRace},
@@ -244,7 +246,7 @@ func (k *kit) rows(table, condition string, args ...any) int {
 
 var tables = []string{
 	"gh_users", "gh_teams", "gh_memberships", "gh_clients", "gh_client_secrets", "gh_team_blocks", "gh_grants", "gh_families", "gh_sessions", "gh_throttle", "gh_keyring",
-	"gh_endings", "gh_assertions", "gh_notices", "gh_audit",
+	"gh_endings", "gh_assertions", "gh_used_requests", "gh_notices", "gh_audit",
 }
 
 // dump is everything that is stored.
@@ -352,6 +354,7 @@ type Store interface {
 	authz.GrantStore
 	authz.FamilyStore
 	authz.MachineStore
+	authz.RequestStore
 	outbox.Store
 	token.Store
 	audit.Store
@@ -361,5 +364,5 @@ var _ Store = (*store.DB)(nil)
 
 // Stores is a database as an authz.Server takes it.
 func Stores(db *store.DB) authz.Stores {
-	return authz.Stores{Clients: db, Assertions: db, Grants: db, Families: db, Machines: db}
+	return authz.Stores{Clients: db, Assertions: db, Grants: db, Families: db, Machines: db, Requests: db}
 }

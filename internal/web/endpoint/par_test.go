@@ -4,9 +4,12 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/internal/authz"
 	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/web/webtest"
 )
@@ -94,11 +97,79 @@ func TestRequestURIsThatWereNotPushedHere(t *testing.T) {
 		b.AuthorizePushed(h.Notes, requestURI).WantPage(http.StatusBadRequest, "another client")
 		b.Get("/o/authorize/?"+webtest.Pairs("request_uri", requestURI).Encode()).WantPage(http.StatusBadRequest, "client_id")
 
+		inTime := h.Push(h.Insight).WantRequestURI()
 		h.Clock.Advance(89 * time.Second)
-		b.AuthorizePushed(h.Insight, requestURI).WantCode(webtest.Callback)
-		b.AuthorizePushed(h.Insight, requestURI).WantCode(webtest.Callback) // a reload of the page is no attack
+		b.AuthorizePushed(h.Insight, inTime).WantCode(webtest.Callback)
 		h.Clock.Advance(time.Second)
 		b.AuthorizePushed(h.Insight, requestURI).WantError(webtest.Callback, "invalid_request_uri")
+	})
+}
+
+// TestRequestURIGivesOneCode (RFC 9126 §7.3): it may be opened again, in any browser, until a code was issued for it.
+func TestRequestURIGivesOneCode(t *testing.T) {
+	webtest.OnBoth(t, func(h *webtest.House) {
+		ana, ben := h.SignedIn(webtest.Ana), h.SignedIn(webtest.Ben)
+		requestURI := h.Push(h.Insight).WantRequestURI()
+		first := ana.AuthorizePushed(h.Insight, requestURI).WantConsent()
+		again, other := ana.AuthorizePushed(h.Insight, requestURI).WantConsent(), ben.AuthorizePushed(h.Insight, requestURI).WantConsent()
+		visitor := h.Browser()
+		login := visitor.AuthorizePushed(h.Insight, requestURI).WantSignIn()
+
+		again.Decide("authorize", h.Atlas.ID).WantCode(webtest.Callback)
+		for name, late := range map[string]func() *webtest.Answer{
+			"the same page again": func() *webtest.Answer { return again.Decide("authorize", h.Atlas.ID) },
+			"another page":        func() *webtest.Answer { return first.Decide("authorize", h.Atlas.ID) },
+			"another browser":     func() *webtest.Answer { return other.Decide("authorize", h.Atlas.ID) },
+			"opened again":        func() *webtest.Answer { return ana.AuthorizePushed(h.Insight, requestURI) },
+			"in another browser":  func() *webtest.Answer { return h.SignedIn(webtest.Ben).AuthorizePushed(h.Insight, requestURI) },
+			"without a session":   func() *webtest.Answer { return h.Browser().AuthorizePushed(h.Insight, requestURI) },
+			"after another's login": func() *webtest.Answer {
+				return visitor.SignIn(webtest.Ben, url.Values{"request": {login.Sealed()}}).Follow()
+			},
+		} {
+			h.Log(name)
+			if says := late().WantError(webtest.Callback, "invalid_request_uri"); !strings.Contains(says, "used up") {
+				h.Errorf("%q does not say why", says)
+			}
+		}
+		if grants, err := h.DB.Grants(h.Context(), authz.GrantFilter{Client: h.Insight.ID}); err != nil || len(grants) != 1 {
+			h.Errorf("%d grants, %v; want that of the one code", len(grants), err)
+		}
+
+		// Consent is remembered now, so each opening could be answered at once: one of them is.
+		requestURI = h.Push(h.Insight, "team", "atlas").WantRequestURI()
+		var codes, refusals atomic.Int64
+		var done sync.WaitGroup
+		for range 20 {
+			b := h.SignedIn(webtest.Ana)
+			done.Go(func() {
+				switch location := b.AuthorizePushed(h.Insight, requestURI).Location(); {
+				case strings.Contains(location, "code="):
+					codes.Add(1)
+				case strings.Contains(location, "error=invalid_request_uri"):
+					refusals.Add(1)
+				}
+			})
+		}
+		done.Wait()
+		if codes.Load() != 1 || refusals.Load() != 19 {
+			h.Errorf("%d codes and %d refusals, want 1 and 19", codes.Load(), refusals.Load())
+		}
+	})
+}
+
+// TestStepsDoNotProlongAPushedRequest: that it was used is remembered for a while only, so it must not live longer, whatever page its seal comes from.
+func TestStepsDoNotProlongAPushedRequest(t *testing.T) {
+	webtest.OnBoth(t, func(h *webtest.House) {
+		b := h.SignedIn(webtest.Ana)
+		late := func(page *webtest.Answer) *webtest.Answer {
+			h.Clock.Advance(50 * time.Minute)
+			page = b.Post("/o/select-account/", url.Values{"request": {page.Sealed()}, "decision": {"continue"}}).Follow().WantConsent()
+			h.Clock.Advance(11 * time.Minute)
+			return page.Decide("authorize", h.Atlas.ID)
+		}
+		late(b.AuthorizePushed(h.Insight, h.Push(h.Insight, "prompt", "select_account").WantRequestURI())).WantPage(http.StatusBadRequest, "too long ago")
+		late(b.Authorize(h.Insight, "prompt", "select_account consent")).WantCode(webtest.Callback)
 	})
 }
 
