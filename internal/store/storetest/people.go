@@ -25,6 +25,12 @@ func testUsers(k *kit) {
 
 	_, err := k.db.User(k.ctx, "nobody")
 	k.is(err, team.ErrNoUser)
+	typed := team.User{ID: "u-typed", Email: "J\u00d6rg@M\u00fcller.example", Name: "J", CreatedAt: now}
+	k.ok(k.db.AddUser(k.ctx, typed))
+	for _, email := range []string{typed.Email, "jo\u0308rg@mu\u0308ller.example", "j\u00f6rg@xn--mller-kva.example"} {
+		equal(k, "UserByEmail "+email, must[team.User](k)(k.db.UserByEmail(k.ctx, email)), typed)
+		k.is(k.db.AddUser(k.ctx, team.User{ID: "u-twice", Email: email, Name: "J", CreatedAt: now}), team.ErrUserTaken)
+	}
 	_, err = k.db.UserByEmail(k.ctx, "nobody@example.com")
 	k.is(err, team.ErrNoUser)
 }
