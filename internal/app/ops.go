@@ -37,7 +37,7 @@ func (a *App) readyz(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), readyTimeout)
 	defer cancel()
-	if err := a.Store.Ping(ctx); err != nil {
+	if err := a.Store.Ready(ctx); err != nil {
 		a.Log.WarnContext(ctx, "not ready", "error", err)
 		http.Error(w, "the database does not answer", http.StatusServiceUnavailable)
 		return

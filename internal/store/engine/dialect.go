@@ -10,12 +10,8 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
-	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgxpool"
-	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -107,7 +103,6 @@ func (db *DB) openSQLite(ctx context.Context, path string) (err error) {
 	readers := max(4, 2*runtime.GOMAXPROCS(0))
 	db.reads.SetMaxOpenConns(readers)
 	db.reads.SetMaxIdleConns(readers)
-	db.closed = func() error { return errors.Join(db.sqlite.close(), db.reads.Close(), db.handle.Close()) }
 	return nil
 }
 
@@ -123,44 +118,4 @@ func postgresCode(err error) string {
 		return e.Code
 	}
 	return ""
-}
-
-// idleTimeout is how long PostgreSQL waits for the next statement of a unit of work. A server that stopped midway, or was
-// cut off, holds its locks for no longer. It is less than the writeTimeout of those who wait for these locks.
-const idleTimeout = 10 * time.Second
-
-func (db *DB) openPostgres(ctx context.Context, dsn string) error {
-	config, err := pgxpool.ParseConfig(dsn) // its errors leave the password out
-	if err != nil {
-		return fmt.Errorf("read the database URL: %w", err)
-	}
-	wrap := func(err error) error {
-		return fmt.Errorf("open database %s on %s: %w", config.ConnConfig.Database, config.ConnConfig.Host, err)
-	}
-	config.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
-		_, err := conn.Exec(ctx, fmt.Sprintf("SET idle_in_transaction_session_timeout = %d", idleTimeout.Milliseconds()))
-		return err
-	}
-	pool, err := pgxpool.NewWithConfig(ctx, config)
-	if err != nil {
-		return wrap(err)
-	}
-	db.handle = stdlib.OpenDBFromPool(pool)
-	db.reads = db.handle
-	db.closed = func() error {
-		if db.group != nil {
-			db.group.close()
-		}
-		err := db.handle.Close()
-		pool.Close()
-		return err
-	}
-	err = db.migrate(ctx, goose.DialectPostgres)
-	if err == nil {
-		db.group, err = newPostgresWriter(ctx, pool, db.count)
-	}
-	if err != nil {
-		return wrap(errors.Join(err, db.Close()))
-	}
-	return nil
 }
