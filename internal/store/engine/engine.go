@@ -55,6 +55,7 @@ type DB struct {
 	stmts  sync.Map        // SQLite: query → *sql.Stmt on reads
 	sqlite *sqliteWriter   // nil on PostgreSQL
 	group  *postgresWriter // nil on SQLite
+	ended  atomic.Bool     // by Close
 
 	fault atomic.Pointer[func(name string) error] // see Fail
 }
@@ -72,6 +73,7 @@ func (db *DB) Text(sqlite, postgres string) string {
 
 // Close finishes the commit that is under way and closes the database. Later calls fail.
 func (db *DB) Close() error {
+	db.ended.Store(true)
 	if db.sqlite == nil {
 		return db.closePostgres()
 	}

@@ -39,7 +39,7 @@ func limited(ctx context.Context, limit time.Duration) (context.Context, context
 
 // told is what the caller is told about an error of the database.
 func (db *DB) told(err error) error {
-	if err != nil && db.opts.Unavailable != nil && unavailable(err) {
+	if err != nil && db.opts.Unavailable != nil && (db.ended.Load() || unavailable(err)) {
 		return db.opts.Unavailable(err)
 	}
 	return err

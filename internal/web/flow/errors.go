@@ -73,6 +73,8 @@ func titleOf(status int) ui.Words {
 		return ui.Text("error.title_forbidden")
 	case status == http.StatusTooManyRequests:
 		return ui.Text("error.title_throttled")
+	case status == http.StatusServiceUnavailable:
+		return ui.Text("error.title_unavailable")
 	case status >= 500:
 		return ui.Text("error.title_server")
 	}
