@@ -10,6 +10,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -36,6 +37,7 @@ func TestFailover(t *testing.T) {
 		}
 	}
 	f.finish()
+	f.stop()
 }
 
 // failover is two servers on a pair of databases, and what they confirmed.
@@ -67,7 +69,7 @@ const failoverConnections = 6
 
 func newFailover(t *testing.T) *failover {
 	f := &failover{t: t, pair: pgtest.NewPair(t)}
-	in := install(t, f.pair.URL(), masterKey)
+	in := install(t, f.pair.URL(), masterKey, "GATEHOUSE_SHUTDOWN_TIMEOUT=1s")
 	f.processes = []*process{in.start(), in.start()}
 	in.furnish()
 	f.app = in.register("Shop")
@@ -336,4 +338,32 @@ func (f *failover) finish() {
 	}
 	f.t.Log(fmt.Sprintf("%d answers, %d of 503; %d refreshes and %d codes confirmed; %d codes have to be asked for again; the slowest answer took %s",
 		f.answered.Load(), f.refused.Load(), refreshes, len(f.redeemed), f.unknown.Load(), f.slowest.Round(time.Millisecond)))
+}
+
+// stop asks the servers to shut down while the database is silent and requests wait for it. They do not wait longer than shutdown_timeout.
+func (f *failover) stop() {
+	f.t.Helper()
+	f.pair.Fail(pgtest.Hung)
+	var waiting sync.WaitGroup
+	defer waiting.Wait()
+	for _, p := range f.processes {
+		for range 8 {
+			waiting.Go(func() { ask(context.Background(), p.client(), http.MethodGet, f.url(), nil, "", nil) })
+		}
+	}
+	time.Sleep(100 * time.Millisecond) // until most of them wait; nothing depends on it
+	began := time.Now()
+	for _, p := range f.processes {
+		if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+			f.t.Fatal(err)
+		}
+	}
+	for _, p := range f.processes {
+		<-p.drained
+		p.cmd.Wait() // it reports that requests were cut off
+	}
+	f.t.Logf("with a silent database and shutdown_timeout 1s, the servers ended after %s", time.Since(began).Round(time.Millisecond))
+	if took := time.Since(began); took > answersAgain {
+		f.t.Errorf("the servers ended after %s", took)
+	}
 }

@@ -63,12 +63,8 @@ func (w *sqliteWriter) do(ctx context.Context, name string, work Work) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	select {
-	case w.jobs <- j:
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-w.quit:
-		return ErrClosed
+	if err := enter(ctx, w.jobs, j, w.quit); err != nil {
+		return err
 	}
 	<-j.done
 	return j.err

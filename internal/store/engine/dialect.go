@@ -74,6 +74,7 @@ func (db *DB) openSQLite(ctx context.Context, path string) (err error) {
 	if err != nil {
 		return wrap(err)
 	}
+	db.path = path
 	// SQLite would make the file readable by everyone. The files that it adds beside it take this one's permissions.
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
@@ -106,9 +107,10 @@ func (db *DB) openSQLite(ctx context.Context, path string) (err error) {
 	return nil
 }
 
-// sqliteDSN is a URI, so that a path may have any character in it.
+// sqliteDSN is a URI, so that a path may have any character in it. busy_timeout is how long a statement waits for another process.
 func sqliteDSN(path string, pragmas ...string) string {
-	q := url.Values{"_txlock": {"immediate"}, "_pragma": append([]string{"busy_timeout(10000)", "foreign_keys(1)"}, pragmas...)}
+	busy := fmt.Sprintf("busy_timeout(%d)", batchLimit.Milliseconds())
+	q := url.Values{"_txlock": {"immediate"}, "_pragma": append([]string{busy, "foreign_keys(1)"}, pragmas...)}
 	u := url.URL{Scheme: "file", Path: path, RawQuery: q.Encode()}
 	return u.String()
 }

@@ -50,6 +50,7 @@ type DB struct {
 	opts Options
 
 	pool   *pgxpool.Pool   // PostgreSQL: everything but batches
+	path   string          // SQLite: of the file
 	handle *sql.DB         // PostgreSQL: the pool, for migrations. SQLite: the one connection that writes
 	reads  *sql.DB         // PostgreSQL: the pool, for tests. SQLite: connections that cannot write
 	stmts  sync.Map        // SQLite: query → *sql.Stmt on reads
