@@ -47,6 +47,7 @@ type notes struct {
 	mu        sync.Mutex
 	problems  []string
 	documents []string // "200 http://…": every page, redirects not counted
+	endEarly  bool     // navigations may end early, which is then no problem
 }
 
 // open starts a browser for this test only.
@@ -101,6 +102,9 @@ func (n *notes) take(event any) {
 			problem("%s of %s answered %d", e.Type, e.Response.URL, e.Response.Status)
 		}
 	case *network.EventLoadingFailed:
+		if n.endEarly && e.ErrorText == "net::ERR_ABORTED" {
+			return
+		}
 		// The browser's inspector reads the page from the cache, and our pages are not cached.
 		if e.Type != network.ResourceTypeOther || e.ErrorText != "net::ERR_CACHE_MISS" {
 			problem("a %s failed: %s %s", e.Type, e.ErrorText, e.BlockedReason)

@@ -181,7 +181,7 @@ func TestOAuth2PackageGetsToken(t *testing.T) {
 		"params":     {oauth2.AuthStyleInParams, false},
 		"autodetect": {oauth2.AuthStyleAutoDetect, false},
 		"public":     {oauth2.AuthStyleInParams, true},
-		// The library tries Basic with an empty secret first. The code must survive that attempt.
+		// The library uses Basic with an empty secret.
 		"public autodetect": {oauth2.AuthStyleAutoDetect, true},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -125,7 +125,8 @@ func TestMachineTokenEndsAlone(t *testing.T) {
 		return i.token(claim("jti", jti), claim("grant_id", nil), claim("sub", "c1"), claim("auth_time", nil))
 	}
 	i.end("tokens", []string{"m.one"})
-	i.end("families", []string{"m"}) // no family has this id, and if one had, machine tokens would not be of it
+	i.end("families", []string{"m", ""}) // no family has such an id, and if one had, machine tokens would not be of it
+	i.end("grants", []string{""})
 	wantStatus(t, guard, machine("m.one"), http.StatusUnauthorized)
 	wantStatus(t, guard, machine("m.two"), http.StatusOK)
 }

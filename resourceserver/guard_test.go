@@ -1,6 +1,7 @@
 package resourceserver_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
@@ -146,8 +147,10 @@ func TestSettingsThatCannotWork(t *testing.T) {
 		"looks like loopback":   {"http://127.0.0.1.example", resourceserver.Options{}},
 		"ends like loopback":    {"http://evillocalhost", resourceserver.Options{}},
 		"loopback as user":      {"http://localhost@id.example", resourceserver.Options{}},
+		"credentials":           {"https://user:password@id.example", resourceserver.Options{}},
 		"query":                 {"https://id.example?x=1", resourceserver.Options{}},
 		"metadata over http":    {"https://id.example", resourceserver.Options{MetadataURL: "http://id.example/m"}},
+		"metadata with a user":  {"https://id.example", resourceserver.Options{MetadataURL: "https://user@id.example/m"}},
 		"alg none":              {"https://id.example", resourceserver.Options{Algorithms: []string{"none"}}},
 		"an HMAC":               {"https://id.example", resourceserver.Options{Algorithms: []string{"ES256", "HS256"}}},
 		"realm breaks a header": {"https://id.example", resourceserver.Options{Realm: `a", error="`}},
@@ -166,6 +169,28 @@ func TestSettingsThatCannotWork(t *testing.T) {
 		if _, err := resourceserver.New(t.Context(), issuer, resourceserver.Options{}); err != nil {
 			t.Errorf("%s: %v", issuer, err)
 		}
+	}
+}
+
+// A guard keeps its own copy of what it was given: a caller may use its slice again.
+func TestCallersMayUseTheirSlicesAgain(t *testing.T) {
+	i := newIssuer(t)
+	key, scopes := bytes.Repeat([]byte("k"), 32), []string{"chatbot:read"}
+	guard := i.guard(t, func(o *resourceserver.Options) { o.NonceKey = key })
+	protect := guard.Require(scopes...)
+	raw := i.bound(t, clientKey.Public())
+	nonce := present(guard, "/", "DPoP "+raw, i.proofFor("/", raw)).Header().Get("DPoP-Nonce")
+	clear(key)
+	scopes[0] = "session:read"
+	if response := present(guard, "/", "DPoP "+raw, i.proofFor("/", raw, proves("nonce", nonce))); response.Code != http.StatusOK {
+		t.Errorf("got %d %s after the caller cleared its key, want 200", response.Code, response.Body)
+	}
+	request := httptest.NewRequest(http.MethodGet, "/", nil)
+	request.Header.Set("Authorization", "Bearer "+i.token(claim("scope", "session:read")))
+	recorder := httptest.NewRecorder()
+	protect(http.NotFoundHandler()).ServeHTTP(recorder, request)
+	if recorder.Code != http.StatusForbidden {
+		t.Errorf("got %d after the caller changed its scopes, want 403", recorder.Code)
 	}
 }
 

@@ -36,7 +36,8 @@ func TestTokensOfOtherAlgorithms(t *testing.T) {
 		guard := i.guard(t, func(o *resourceserver.Options) { o.Algorithms = []string{string(alg)} })
 		raw := i.token(signedBy("other", alg, private))
 		wantStatus(t, guard, raw, http.StatusOK)
-		for _, at := range []int{len(raw) / 2, len(raw) - 10} { // in the claims, in the signature
+		wantStatus(t, i.guard(t, nil), raw, http.StatusUnauthorized) // by default, ES256 alone is accepted
+		for _, at := range []int{len(raw) / 2, len(raw) - 10} {      // in the claims, in the signature
 			altered := []byte(raw)
 			altered[at] ^= 1
 			wantStatus(t, guard, string(altered), http.StatusUnauthorized)

@@ -109,26 +109,37 @@ func TestKnownKeysOutliveAnOutage(t *testing.T) {
 	}
 }
 
-// A key that is withdrawn, perhaps because it was stolen, ends what it signed: tokens that were seen before, too.
+// A key that is withdrawn, perhaps because it was stolen, ends what it signed: tokens that were seen before, too. So does a key that
+// is published for another algorithm.
 func TestWithdrawnKeyEndsItsTokens(t *testing.T) {
-	i := newIssuer(t)
-	guard := i.guard(t, nil)
-	i.publish("k1", "k2")
-	seen := i.token()
-	call(guard, nil, "/", "Bearer "+seen)
-	i.publish("k2")
-	i.advance(10 * time.Minute)
-	// The keys are old: this request starts a fetch and uses the known ones.
-	if response := call(guard, nil, "/", "Bearer "+seen); response.Code != http.StatusOK {
-		t.Fatalf("got %d, want 200 while the keys are fetched in the background", response.Code)
-	}
-	// An unknown key waits for the fetch under way.
-	call(guard, nil, "/", "Bearer "+i.token(signedBy("unknown", jose.ES256, newKey())))
-	if response := call(guard, nil, "/", "Bearer "+seen); response.Code != http.StatusUnauthorized {
-		t.Errorf("a token that was seen before: got %d, want 401", response.Code)
-	}
-	if response := call(guard, nil, "/", "Bearer "+i.tokenOf("k2")); response.Code != http.StatusOK {
-		t.Errorf("a token of the key that stays: got %d, want 200", response.Code)
+	for name, withdraw := range map[string]func(*issuer){
+		"withdrawn": func(i *issuer) { i.publish("k2") },
+		"for another algorithm": func(i *issuer) {
+			i.publish("k2")
+			i.set(func() {
+				i.others = []jose.JSONWebKey{{Key: i.keys["k1"].Public(), KeyID: "k1", Algorithm: "ES384", Use: "sig"}}
+			})
+		},
+	} {
+		i := newIssuer(t)
+		guard := i.guard(t, nil)
+		i.publish("k1", "k2")
+		seen := i.token()
+		call(guard, nil, "/", "Bearer "+seen)
+		withdraw(i)
+		i.advance(10 * time.Minute)
+		// The keys are old: this request starts a fetch and uses the known ones.
+		if response := call(guard, nil, "/", "Bearer "+seen); response.Code != http.StatusOK {
+			t.Fatalf("%s: got %d, want 200 while the keys are fetched in the background", name, response.Code)
+		}
+		// An unknown key waits for the fetch under way.
+		call(guard, nil, "/", "Bearer "+i.token(signedBy("unknown", jose.ES256, newKey())))
+		if response := call(guard, nil, "/", "Bearer "+seen); response.Code != http.StatusUnauthorized {
+			t.Errorf("%s: a token that was seen before: got %d, want 401", name, response.Code)
+		}
+		if response := call(guard, nil, "/", "Bearer "+i.tokenOf("k2")); response.Code != http.StatusOK {
+			t.Errorf("%s: a token of the key that stays: got %d, want 200", name, response.Code)
+		}
 	}
 }
 

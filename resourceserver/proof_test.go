@@ -270,6 +270,7 @@ func TestProofURLIsNormalised(t *testing.T) {
 		{"https://api.example/a//b", "https://api.example/a/b", false},
 		{"https://api.example/a", "https://api.example/a%3Fb", false},
 		{"https://api.example/a", "https://api.example/a/", false},
+		{"https://api.example/a", "https://evil.example@api.example/a", false},
 		{"ftp://api.example/a", "ftp://api.example/a", false},
 		{"", "", false},
 	} {
@@ -356,6 +357,19 @@ func TestNonceReplacesTheClockOfTheClient(t *testing.T) {
 	}
 }
 
+// An API that lets its nonces work for longer gets an hour: proofs are remembered for no longer than that.
+func TestNoNonceWorksForMoreThanAnHour(t *testing.T) {
+	for after, want := range map[time.Duration]error{time.Hour - time.Millisecond: nil, time.Hour: resourceserver.ErrProofNonce} {
+		_, err := check(func(c *resourceserver.ProofCheck) {
+			c.Now = proofTime.Add(after)
+			c.Nonce = func(string) (time.Time, time.Time) { return proofTime, proofTime.Add(2 * time.Hour) }
+		}, newProof(proves("nonce", "n1")))
+		if !errors.Is(err, want) {
+			t.Errorf("%v after it was made: got %v, want %v", after, err, want)
+		}
+	}
+}
+
 func TestProofIsLimitedToTheAllowedAlgorithms(t *testing.T) {
 	private, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
@@ -439,7 +453,7 @@ func TestAttackFloodOfValidProofsDoesNotFreeOthersForReplay(t *testing.T) {
 	}
 	var mine []string
 	for range 10 {
-		mine = append(mine, newProof(proves("iat", proofTime.Unix()-50)))
+		mine = append(mine, newProof(proves("iat", proofTime.Unix()-60))) // this is the last moment in which they work
 		if _, err := check(by("victim"), mine[len(mine)-1]); err != nil {
 			t.Fatal(err)
 		}
@@ -485,6 +499,39 @@ func TestAttackForgottenProofWithANonceDoesNotWork(t *testing.T) {
 		}
 		if err := send(party, n, p); err == nil {
 			t.Errorf("proof %d works a second time", n)
+		}
+	}
+}
+
+// What is known about forgotten proofs is kept for as long as any nonce works.
+func TestAttackForgottenProofDoesNotWorkInTheLastMomentOfItsNonce(t *testing.T) {
+	replays := resourceserver.ProofReplays{Max: 32}
+	now := proofTime
+	send := func(party, p string) error {
+		_, err := check(func(c *resourceserver.ProofCheck) {
+			c.Replays, c.Party, c.Now = &replays, party, now
+			c.Nonce = func(string) (made, until time.Time) {
+				if party == "late" {
+					return now, now.Add(time.Hour)
+				}
+				return proofTime, proofTime.Add(time.Hour)
+			}
+		}, p)
+		return err
+	}
+	flood := func(party string) (sent []string) {
+		for range 100 {
+			sent = append(sent, newProof(proves("nonce", "n")))
+			send(party, sent[len(sent)-1])
+		}
+		return sent
+	}
+	mine := flood("early")
+	now = proofTime.Add(time.Hour - time.Millisecond)
+	flood("late")
+	for n, p := range mine {
+		if send("early", p) == nil {
+			t.Fatalf("proof %d works a second time", n)
 		}
 	}
 }

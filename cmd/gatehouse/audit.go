@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -63,25 +64,24 @@ export.`,
 			if lines {
 				out := json.NewEncoder(e.stdout)
 				out.SetEscapeHTML(false)
-				return eachEvent(ctx, a, filter, limit, func(event audit.Event) error { return out.Encode(event) })
+				return eachEvent(ctx, a, filter, limit, func(event audit.Entry) error { return out.Encode(event) })
 			}
-			events := []audit.Event{}
-			err = eachEvent(ctx, a, filter, limit, func(event audit.Event) error {
+			events := []audit.Entry{}
+			err = eachEvent(ctx, a, filter, limit, func(event audit.Entry) error {
 				events = append(events, event)
 				return nil
 			})
 			if err != nil {
 				return err
 			}
-			people := namesOf(ctx, a)
-			return e.show(events, func(t *tabwriter.Writer) { writeEvents(t, events, people) })
+			return e.show(events, func(t *tabwriter.Writer) { writeEvents(t, events) })
 		})(cmd, args)
 	})
 	return cmd
 }
 
 // eachEvent calls do for the newest matching events, up to a limit (0 for all). It reads a page at a time.
-func eachEvent(ctx context.Context, a *app.App, f audit.Filter, limit int, do func(audit.Event) error) error {
+func eachEvent(ctx context.Context, a *app.App, f audit.Filter, limit int, do func(audit.Entry) error) error {
 	for left := limit; limit == 0 || left > 0; {
 		f.Limit = auditPage
 		if limit > 0 {
@@ -166,46 +166,11 @@ func parseSince(s string, now time.Time) (time.Time, error) {
 	return time.Time{}, usagef("--since is %q; it must be a duration such as 24h or 7d, a day such as 2026-03-31, or a time such as 2026-03-31T12:00:00Z", s)
 }
 
-// directory maps ids to names, for everything that still exists.
-type directory struct{ users, teams, clients map[string]string }
-
-// name returns the name for an id, or the id itself if there is no name any more.
-func name(names map[string]string, id string) string {
-	if known, ok := names[id]; ok {
-		return known
-	}
-	return id
-}
-
-func namesOf(ctx context.Context, a *app.App) directory {
-	d := directory{map[string]string{}, map[string]string{}, map[string]string{}}
-	// Errors are ignored: events are useful without names.
-	users, _ := a.Team.Users(ctx, team.CommandLine)
-	for _, u := range users {
-		d.users[string(u.ID)] = u.Email
-	}
-	teams, _ := a.Team.All(ctx, team.CommandLine)
-	for _, t := range teams {
-		d.teams[string(t.ID)] = t.Slug
-	}
-	clients, _ := a.Registry.Clients(ctx, team.CommandLine)
-	for _, c := range clients {
-		d.clients[string(c.ID)] = c.Name
-	}
-	return d
-}
-
-// actor returns the name of who acted.
-func (d directory) actor(e audit.Event) string {
-	if id, ok := strings.CutPrefix(e.Actor, "client:"); ok {
-		return name(d.clients, id)
-	}
-	return name(d.users, e.Actor)
-}
-
-func writeEvents(t *tabwriter.Writer, events []audit.Event, d directory) {
+func writeEvents(t *tabwriter.Writer, events []audit.Entry) {
 	row(t, "AT", "KIND", "BY", "PERSON", "TEAM", "APPLICATION", "ADDRESS", "DETAIL")
 	for _, e := range events {
-		row(t, e.At.UTC().Format(time.DateTime), string(e.Kind), d.actor(e), name(d.users, e.User), name(d.teams, e.Team), name(d.clients, e.Client), e.Address, e.Detail)
+		// The id stands for somebody who is gone.
+		row(t, e.At.UTC().Format(time.DateTime), string(e.Kind), cmp.Or(e.ActorEmail, e.ActorName, strings.TrimPrefix(e.Actor, "client:")),
+			cmp.Or(e.UserEmail, e.User), cmp.Or(e.TeamSlug, e.Team), cmp.Or(e.ClientName, e.Client), e.Address, e.Detail)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/gatehouse-auth/gatehouse/internal/api/types"
@@ -26,8 +27,8 @@ func clientOf(a *app.App, c client.Client) types.Client {
 		RedirectURIs: append([]string{}, c.RedirectURIs...), Scope: scope.String(), AuthMethod: string(c.Method()),
 		ResourceServer: c.ResourceServer, Resources: c.Resources, JWKS: json.RawMessage(c.JWKS), JWKSURI: c.JWKSURI, IDTokenAlgorithm: c.IDTokenAlgorithm,
 		PostLogoutRedirectURIs: c.PostLogoutRedirectURIs, BackchannelLogoutURI: c.BackchannelLogoutURI, RequirePAR: c.RequirePAR, RequireDPoP: c.RequireDPoP,
-		InsecureAssertionAudience: c.InsecureAssertionAudience,
-		CreatedAt:                 types.Instant(c.CreatedAt), DisabledAt: types.Instant(c.DisabledAt),
+		PKCE: string(c.PKCE), InsecureAssertionAudience: c.InsecureAssertionAudience,
+		CreatedAt: types.Instant(c.CreatedAt), DisabledAt: types.Instant(c.DisabledAt),
 	}
 }
 
@@ -134,7 +135,11 @@ func newClientList(e *env) *cobra.Command {
 			return e.show(out, func(t *tabwriter.Writer) {
 				row(t, "CLIENT_ID", "NAME", "TEAM", "KIND", "STATE", "CREATED")
 				for _, c := range clients {
-					row(t, string(c.ID), c.Name, c.Team.Slug, kind(c), state(c.DisabledAt), stamp(c.CreatedAt))
+					what := kind(c)
+					if loosened := c.Loosened(); len(loosened) > 0 {
+						what += ", insecure (" + strings.Join(loosened, ", ") + ")"
+					}
+					row(t, string(c.ID), c.Name, c.Team.Slug, what, state(c.DisabledAt), stamp(c.CreatedAt))
 				}
 			})
 		}),
@@ -221,6 +226,9 @@ func writeClientOptions(t *tabwriter.Writer, c client.Client) {
 	}
 	if c.RequireDPoP {
 		row(t, "requires", "DPoP")
+	}
+	if c.PKCE != oauth.PKCERequired {
+		row(t, "insecure", "requests without PKCE are accepted if they have a nonce")
 	}
 	if c.InsecureAssertionAudience {
 		row(t, "insecure", "assertions whose audience is the token endpoint are accepted")

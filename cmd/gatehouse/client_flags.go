@@ -21,6 +21,7 @@ type clientFlags struct {
 	postLogoutRedirectURIs  []string
 	backchannelLogoutURI    string
 	requirePAR, requireDPoP bool
+	pkce                    string
 	insecureAudience        bool
 }
 
@@ -37,6 +38,7 @@ func (f *clientFlags) register(cmd *cobra.Command) {
 	flags.StringVar(&f.backchannelLogoutURI, "backchannel-logout-uri", "", "the `URI` to call when a person signs out")
 	flags.BoolVar(&f.requirePAR, "require-par", false, "accept only authorization requests that it pushed (RFC 9126)")
 	flags.BoolVar(&f.requireDPoP, "require-dpop", false, "issue only tokens bound to its DPoP key (RFC 9449)")
+	flags.StringVar(&f.pkce, "pkce", "", "`WORD`: required, or nonce for an application that cannot do PKCE but checks the nonce of the ID token; that is less safe (default: required)")
 	flags.BoolVar(&f.insecureAudience, "insecure-assertion-audience", false, "also accept assertions (private_key_jwt) for the token endpoint; a server for which one was made can then use it here")
 }
 
@@ -64,6 +66,11 @@ func (f *clientFlags) registration() (client.Registration, error) {
 		InsecureAssertionAudience: f.insecureAudience,
 	}
 	var err error
+	if f.pkce != "" {
+		if reg.PKCE, err = oauth.ParsePKCE(f.pkce); err != nil {
+			return reg, err
+		}
+	}
 	if reg.Scope, err = f.scope(); err != nil {
 		return reg, err
 	}
@@ -101,6 +108,13 @@ func (f *clientFlags) change(flags *pflag.FlagSet) (client.Change, error) {
 			value := flags.Lookup(name).Value.String()
 			*field = &value
 		}
+	}
+	if flags.Changed("pkce") {
+		pkce, err := oauth.ParsePKCE(f.pkce)
+		if err != nil {
+			return change, err
+		}
+		change.PKCE = &pkce
 	}
 	if flags.Changed("require-par") {
 		change.RequirePAR = &f.requirePAR

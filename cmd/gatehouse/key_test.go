@@ -24,6 +24,9 @@ func TestResealSaysHowToGoOn(t *testing.T) {
 		err := root.ExecuteContext(t.Context())
 		return stdout.String(), err
 	}
+	if _, err := command("init"); err != nil {
+		t.Fatal(err)
+	}
 	before, err := command("key", "list", "--json")
 	if err != nil {
 		t.Fatal(err)

@@ -65,7 +65,10 @@ func runScript(t *testing.T, file, database string) {
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("GATEHOUSE_DATABASE_URL", strings.Replace(database, "sqlite:", "sqlite:"+env.WorkDir+"/", 1))
 			env.Setenv("GATEHOUSE_MASTER_KEY", master)
-			return nil
+			if slices.Contains([]string{"init.txtar", "usage.txtar"}, filepath.Base(file)) {
+				return nil // they make their own
+			}
+			return initialize(t, env.Getenv("GATEHOUSE_DATABASE_URL"), master)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"status":  scriptStatus,
@@ -75,6 +78,19 @@ func runScript(t *testing.T, file, database string) {
 			"signin":  func(ts *testscript.TestScript, neg bool, args []string) { scriptSignIn(t, ts, neg, args) },
 		},
 	})
+}
+
+// initialize makes a database, because the commands make none.
+func initialize(t *testing.T, database, master string) error {
+	cfg, err := config.Load("", []string{"GATEHOUSE_DATABASE_URL=" + database, "GATEHOUSE_MASTER_KEY=" + master})
+	if err != nil {
+		return err
+	}
+	a, err := app.Open(t.Context(), cfg, app.Deps{})
+	if err != nil {
+		return err
+	}
+	return a.Close()
 }
 
 // scriptStatus runs a command that must end with an exit status: status 2 gatehouse user add.

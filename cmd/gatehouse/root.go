@@ -58,7 +58,7 @@ func newRootCommand(e *env) *cobra.Command {
 "gatehouse demo" starts everything with sample data. "gatehouse serve" runs the
 server. The other commands administer it. They open the database themselves, so
 they work whether the server runs or not.`,
-		newDemoCommand(e), newServeCommand(e),
+		newDemoCommand(e), newInitCommand(e), newServeCommand(e),
 		newUserCommand(e), newTeamCommand(e), newMemberCommand(e), newClientCommand(e), newGrantCommand(e), newKeyCommand(e), newAuditCommand(e),
 		newCompletionCommand(e), newManCommand(e), newVersionCommand(e))
 	root.SilenceErrors = true // report prints them
@@ -123,14 +123,17 @@ func (e *env) group(use, short, long string, commands ...*cobra.Command) *cobra.
 // config reads the configuration.
 func (e *env) config() (config.Config, error) { return config.Load(e.configPath, e.environ) }
 
-// open opens the app of the configuration; the caller closes it. Warnings are logged to standard error.
-func (e *env) open(ctx context.Context) (*app.App, error) {
+// open opens the app of the configuration; the caller closes it. Warnings are logged to standard error. It makes no database:
+// after a typo in its path, a command would work on an empty one.
+func (e *env) open(ctx context.Context) (*app.App, error) { return e.openAs(ctx, app.MakeNever) }
+
+func (e *env) openAs(ctx context.Context, making app.Making) (*app.App, error) {
 	cfg, err := e.config()
 	if err != nil {
 		return nil, err
 	}
 	log := slog.New(slog.NewTextHandler(e.stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	return app.Open(ctx, cfg, app.Deps{Log: log, Now: e.now})
+	return app.Open(ctx, cfg, app.Deps{Log: log, Now: e.now, Making: making})
 }
 
 // with returns the RunE of a command that needs the opened app.

@@ -16,7 +16,10 @@ requests. On SIGHUP it reads the TLS certificate and the keys again. The log is
 written to standard error.
 
 Without a configuration it listens on http://localhost:8000, and stores its data
-in gatehouse.db and its master key in master.key, both in the working directory.`,
+in gatehouse.db and its master key in master.key, both in the working directory.
+
+If there is no database, it makes one only in an empty directory, or in an empty
+PostgreSQL database, and says so in the log. Anywhere else, use "gatehouse init".`,
 		Example: `  gatehouse serve
   gatehouse serve --config /etc/gatehouse.yaml`,
 		Args: takes(),
@@ -26,11 +29,14 @@ in gatehouse.db and its master key in master.key, both in the working directory.
 		if err != nil {
 			return err
 		}
-		a, err := app.Open(cmd.Context(), cfg, app.Deps{Log: app.NewLogger(cfg, e.stderr), Now: e.now})
+		a, err := app.Open(cmd.Context(), cfg, app.Deps{Log: app.NewLogger(cfg, e.stderr), Now: e.now, Making: app.MakeInEmpty})
 		if err != nil {
 			return err
 		}
 		defer func() { err = errors.Join(err, a.Close()) }()
+		if a.Store.Made() {
+			a.Log.Warn("made a new database, because there was none and nothing else was there", "database", a.Store.Place(), "master_key", cfg.OwnMasterKey())
+		}
 		a.ShareProcessors()
 		return a.Serve(cmd.Context(), nil)
 	})

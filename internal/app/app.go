@@ -35,6 +35,9 @@ type Deps struct {
 	Now func() time.Time // the system's clock when nil
 	API http.Handler     // see App.API
 
+	// Making says what Open does when there is no database yet. The zero value makes one.
+	Making Making
+
 	// Mail sends a mail. When nil, mails go to the mail server of the configuration; without one they are not sent.
 	Mail mail.Sender
 
@@ -43,6 +46,15 @@ type Deps struct {
 	// InsecureFastHashing makes passwords cheap to check, and to guess if the database leaks. For tests only.
 	InsecureFastHashing bool
 }
+
+// Making says what Open does when there is no database yet.
+type Making = store.Making
+
+const (
+	MakeInEmpty = store.MakeInEmpty // makes one in an empty directory, or an empty PostgreSQL database
+	MakeNever   = store.MakeNever
+	MakeNew     = store.MakeNew // makes one; it is an error when there is one already
+)
 
 // App is the parts of one Gatehouse on one database.
 type App struct {
@@ -74,6 +86,9 @@ func Open(ctx context.Context, cfg config.Config, deps Deps) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := needsMasterKey(cfg); err != nil { // before a database is made
+		return nil, err
+	}
 	opts := cfg.Outbound
 	opts.ThisMachine = cfg.OnThisMachine()
 	a := &App{
@@ -88,8 +103,12 @@ func Open(ctx context.Context, cfg config.Config, deps Deps) (*App, error) {
 	}
 	a.Store, err = store.Open(ctx, cfg.DatabaseURL, store.Options{
 		Observe: a.observe(deps.Observe), Happened: a.metrics.happened, Now: a.now,
+		Making:               deps.Making,
 		MachineTokenLifetime: cfg.Authz.AccessTokenLifetime + token.ClockLeeway, AuditRetention: cfg.AuditRetention,
 	})
+	if errors.Is(err, store.ErrNoDatabase) {
+		err = fmt.Errorf("%w. Correct database_url, or make a new database with: gatehouse init", err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)
 	}
@@ -135,7 +154,7 @@ func (a *App) newHandler() http.Handler {
 		Authn:          a.Authn,
 		Directory:      a.Team,
 		Govern:         a.Govern,
-		Clients:        a.Store,
+		Registry:       a.Registry,
 		Keys:           a.Keys,
 		Audit:          a.Store,
 		Log:            a.Log,

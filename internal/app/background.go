@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"os/signal"
@@ -25,11 +26,11 @@ const (
 
 // background starts the background tasks. c is nil without TLS.
 func (a *App) background(ctx context.Context, wg *sync.WaitGroup, c *certificate) {
-	wg.Go(func() { every(ctx, pruneEvery, a.prune) })
-	wg.Go(func() { every(ctx, keysReloadEvery, a.reloadKeys) })
-	wg.Go(func() { every(ctx, keysRotateEvery, a.rotateWhenDue) })
-	wg.Go(func() { every(ctx, deliverEvery, a.deliver) })
-	wg.Go(func() { every(ctx, idleCheckEvery, new(idleness).check) })
+	wg.Go(func() { every(ctx, pruneEvery, a.surviving(a.prune)) })
+	wg.Go(func() { every(ctx, keysReloadEvery, a.surviving(a.reloadKeys)) })
+	wg.Go(func() { every(ctx, keysRotateEvery, a.surviving(a.rotateWhenDue)) })
+	wg.Go(func() { every(ctx, deliverEvery, a.surviving(a.deliver)) })
+	wg.Go(func() { every(ctx, idleCheckEvery, a.surviving(new(idleness).check)) })
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP) // before Serve calls ready: from then on the signal does not end the process
 	wg.Go(func() {
@@ -49,11 +50,11 @@ func (a *App) watchFiles(ctx context.Context, hangup <-chan os.Signal, c *certif
 			return
 		case <-hangup:
 			asked = true
-			a.reloadKeys(ctx)
+			a.surviving(a.reloadKeys)(ctx)
 		case <-ticker.C:
 		}
 		if c != nil {
-			a.refreshCertificate(ctx, c, asked)
+			a.surviving(func(ctx context.Context) { a.refreshCertificate(ctx, c, asked) })(ctx)
 		}
 	}
 }
@@ -68,6 +69,18 @@ func every(ctx context.Context, interval time.Duration, task func(context.Contex
 		case <-time.After(wait):
 			task(ctx)
 		}
+	}
+}
+
+// surviving is a background task whose panic is logged and counted, where it would otherwise end the process. The task runs again the next time.
+func (a *App) surviving(task func(context.Context)) func(context.Context) {
+	return func(ctx context.Context) {
+		defer func() {
+			if p := recover(); p != nil {
+				a.failed(ctx, "panic", fmt.Errorf("%v\n%s", p, debug.Stack()))
+			}
+		}()
+		task(ctx)
 	}
 }
 

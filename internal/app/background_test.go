@@ -10,8 +10,11 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
+	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/limit"
+	"github.com/gatehouse-auth/gatehouse/internal/outbox"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
+	"github.com/gatehouse-auth/gatehouse/internal/testkit"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 )
 
@@ -103,6 +106,41 @@ func TestEveryRepeatsAtAboutTheIntervalUntilTheEnd(t *testing.T) {
 			t.Error("there is no jitter")
 		}
 	})
+}
+
+// A panic in one of the server's own goroutines would end the process, and everybody's requests with it.
+func TestBackgroundTaskThatPanicsRunsAgain(t *testing.T) {
+	a := open(t, testConfig(t), Deps{})
+	calls := 0
+	task := a.surviving(func(context.Context) { calls++; panic("broken") })
+	task(t.Context())
+	task(t.Context())
+	if got := metricValue(t, a, "gatehouse_background_failures_total", "panic"); calls != 2 || got != 2 {
+		t.Errorf("%d calls, and %v counted panics; want 2 of each", calls, got)
+	}
+}
+
+func TestCourierThatPanicsDelaysOnlyItsMessage(t *testing.T) {
+	box := &mailbox{}
+	clock := testkit.NewClock(noon)
+	a := open(t, testConfig(t), Deps{Now: clock.Now, Mail: box.send})
+	c := connect(t, a, client.Registration{})
+	if _, err := a.Team.DisableUser(t.Context(), team.CommandLine, c.user.Email); err != nil {
+		t.Fatal(err)
+	}
+	deliver := a.outbox.Couriers[outbox.MailUserDisabled]
+	a.outbox.Couriers[outbox.MailUserDisabled] = func(context.Context, outbox.Message) error { panic("broken") }
+	a.deliver(t.Context())
+	if got := metricValue(t, a, "gatehouse_notices_total", "mail.user_disabled"); got != 1 {
+		t.Errorf("%v attempts are counted, want the one that panicked", got)
+	}
+	a.outbox.Couriers[outbox.MailUserDisabled] = deliver
+	clock.Advance(time.Minute)
+	a.deliver(t.Context())
+	if len(box.mails) != 1 {
+		t.Errorf("%d mails, want the one that was delayed", len(box.mails))
+	}
+	noNoticeIsLeft(t, a)
 }
 
 // signIn adds a person, signs them in and returns the session's cookie.

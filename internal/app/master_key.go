@@ -12,17 +12,22 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 )
 
+// needsMasterKey is the error of a configuration that has to name a master key, and does not.
+func needsMasterKey(cfg config.Config) error {
+	if _, isSQLite := cfg.SQLite(); isSQLite || cfg.MasterKey.Text() != "" {
+		return nil
+	}
+	return errors.New("master_key is required with PostgreSQL, the same on every server: make one with openssl rand -base64 32, " +
+		"keep it outside the database, and set GATEHOUSE_MASTER_KEY or GATEHOUSE_MASTER_KEY_FILE")
+}
+
 // masterKey is the configured master key. Without one, for SQLite, it is the key in the file beside the database, which is
 // made while the database has no keys yet.
 func masterKey(ctx context.Context, cfg config.Config, keys token.Store) (token.MasterKey, error) {
 	if cfg.MasterKey.Text() != "" {
 		return cfg.MasterKey, nil
 	}
-	database, isSQLite := cfg.SQLite()
-	if !isSQLite {
-		return token.MasterKey{}, errors.New("master_key is required with PostgreSQL, the same on every server: make one with openssl rand -base64 32, " +
-			"keep it outside the database, and set GATEHOUSE_MASTER_KEY or GATEHOUSE_MASTER_KEY_FILE")
-	}
+	database, _ := cfg.SQLite()
 	path := cfg.OwnMasterKey()
 	key, err := ReadMasterKey(path)
 	if !errors.Is(err, fs.ErrNotExist) {

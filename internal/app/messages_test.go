@@ -97,6 +97,30 @@ func (c connection) redeem(t *testing.T, a *App, sid string) authz.FamilyID {
 	return f.ID
 }
 
+// end removes another team of the person, removes them from their team, and disables them, and delivers what each tells.
+func (c connection) end(t *testing.T, a *App) {
+	t.Helper()
+	_, err := a.Team.AddTeam(t.Context(), team.CommandLine, "beta", "Beta")
+	if err == nil {
+		_, err = a.Team.AddMember(t.Context(), team.CommandLine, "beta", c.user.Email, team.Member)
+	}
+	if err == nil {
+		_, err = a.Team.RemoveTeam(t.Context(), team.CommandLine, "beta")
+	}
+	a.deliver(t.Context())
+	if err == nil {
+		err = a.Team.RemoveMember(t.Context(), team.CommandLine, c.team.Slug, c.user.Email)
+	}
+	a.deliver(t.Context())
+	if err == nil {
+		_, err = a.Team.DisableUser(t.Context(), team.CommandLine, c.user.Email)
+	}
+	a.deliver(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // The texts are reviewed as a diff: go test ./internal/app -update.
 func TestPeopleAreToldInPlainWords(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, cfg config.Config) {
@@ -122,6 +146,8 @@ func TestPeopleAreToldInPlainWords(t *testing.T) {
 		}
 		a.deliver(t.Context())
 		a.deliver(t.Context())
+
+		c.end(t, a)
 		var got strings.Builder
 		for _, m := range box.mails {
 			got.WriteString(m.String() + "\n========\n")
@@ -213,6 +239,26 @@ func TestNothingIsMailedAboutWhatIsOver(t *testing.T) {
 	a.deliver(t.Context())
 	if box.tries != 0 {
 		t.Errorf("%d e-mails about a connection that has ended", box.tries)
+	}
+	noNoticeIsLeft(t, a)
+}
+
+// Somebody who can sign in again by the time of delivery is not told that they cannot.
+func TestEnabledPersonIsNotToldThatTheyWereDisabled(t *testing.T) {
+	box := &mailbox{}
+	a := open(t, testConfig(t), Deps{Mail: box.send})
+	c := connect(t, a, client.Registration{})
+	a.deliver(t.Context())
+	before := box.tries
+	if _, err := a.Team.DisableUser(t.Context(), team.CommandLine, c.user.Email); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.Team.EnableUser(t.Context(), team.CommandLine, c.user.Email); err != nil {
+		t.Fatal(err)
+	}
+	a.deliver(t.Context())
+	if box.tries != before {
+		t.Error("a mail says that the account is disabled, which it is not")
 	}
 	noNoticeIsLeft(t, a)
 }

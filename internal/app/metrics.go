@@ -33,7 +33,7 @@ func newMetrics() metrics {
 		}, []string{"task"}),
 		notices: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "gatehouse_notices_total",
-			Help: "E-mails and back-channel logouts: delivered, failed (to be tried again), given up, moot (nobody to tell any more).",
+			Help: "E-mails and back-channel logouts: delivered, failed (to be tried again), given up, obsolete (nobody to tell any more).",
 		}, []string{"kind", "outcome"}),
 		events: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "gatehouse_events_total",

@@ -18,7 +18,7 @@ func (a *App) newOutbox(send mail.Sender) outbox.Delivery {
 		send = cfg.Mail.Sender()
 	}
 	mails := &mail.Courier{
-		Grants: a.Store, Describe: a.Authz.Describe, Send: send, ServerName: cfg.ServerName, PublicURL: cfg.PublicURL,
+		Grants: a.Store, People: a.Store, Describe: a.Authz.Describe, Send: send, ServerName: cfg.ServerName, PublicURL: cfg.PublicURL,
 	}
 	logouts := &events.Courier{HTTP: a.outbound, LogoutToken: a.Authz.LogoutToken}
 	couriers := map[outbox.Kind]outbox.Courier{outbox.BackchannelLogout: logouts.Deliver}

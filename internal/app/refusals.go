@@ -22,8 +22,9 @@ const (
 func (a *App) refusals() audit.Recorder {
 	return audit.Recorder{Store: a.Store, Now: a.now, Admit: func(ctx context.Context, e audit.Event) (bool, error) {
 		address, _ := netip.ParseAddr(e.Address) // all unknown addresses share a bucket
-		err := a.failures().Count(ctx, limit.Bucket{
-			Key:   limit.Key("audit", string(e.Kind), e.Client, limit.Network(address).String()),
+		failures := a.failures()
+		err := failures.Count(ctx, limit.Bucket{
+			Key:   failures.Key("audit", string(e.Kind), e.Client, limit.Customer(address).String()),
 			Limit: refusalsRecorded * a.Config.ClientFailures, Window: refusalWindow,
 		})
 		if _, tooMany := errors.AsType[*limit.ThrottledError](err); tooMany {
@@ -34,4 +35,6 @@ func (a *App) refusals() audit.Recorder {
 }
 
 // failures counts failures in the database.
-func (a *App) failures() limit.Limiter { return limit.Limiter{Store: a.Store, Now: a.now} }
+func (a *App) failures() limit.Limiter {
+	return limit.Limiter{Store: a.Store, Now: a.now, MAC: a.Keys.LimitMAC}
+}

@@ -153,12 +153,12 @@ func TestReadinessFollowsTheDatabase(t *testing.T) {
 }
 
 // blocking is an API whose request waits until it is released, or until its context ends.
-type blocking struct{ begun, release chan struct{} }
+type blocking struct{ started, release chan struct{} }
 
 func newBlocking() blocking { return blocking{make(chan struct{}, 1), make(chan struct{})} }
 
 func (b blocking) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	b.begun <- struct{}{}
+	b.started <- struct{}{}
 	select {
 	case <-b.release:
 		io.WriteString(w, "finished")
@@ -176,7 +176,7 @@ func TestShutdownFinishesWhatBeganAndRefusesWhatIsNew(t *testing.T) {
 		status, body, err := get(t, "http://"+r.public+"/api/slow")
 		answer <- fmt.Sprint(status, " ", body, " ", err)
 	}()
-	<-api.begun
+	<-api.started
 	r.stop()
 
 	deadline := time.Now().Add(patience)
@@ -249,7 +249,7 @@ func TestShutdownIsBounded(t *testing.T) {
 		_, _, err := get(t, "http://"+r.public+"/api/endless")
 		answer <- err
 	}()
-	<-api.begun
+	<-api.started
 	r.stop()
 	if err := r.wait(t); err == nil || !strings.Contains(err.Error(), "shutdown_timeout") {
 		t.Errorf("Serve: got %v", err)

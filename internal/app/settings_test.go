@@ -292,15 +292,15 @@ func (p *place) sleptAtTheEnd() string {
 
 // cutOff is how Serve ends while a request does not.
 func (p *place) cutOff() string {
-	begun, release := make(chan struct{}), make(chan struct{})
+	started, release := make(chan struct{}), make(chan struct{})
 	defer close(release)
 	p.API = http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
-		close(begun)
+		close(started)
 		<-release
 	})
 	r := p.serving()
 	go get(p.T, "http://"+r.public+"/api/")
-	<-begun
+	<-started
 	r.stop()
 	err := r.wait(p.T)
 	return regexp.MustCompile(`shutdown_timeout \(.*?\)`).FindString(fmt.Sprint(err))

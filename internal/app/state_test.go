@@ -26,7 +26,7 @@ func TestLongestStateComesBackWhateverItIsMadeOf(t *testing.T) {
 	sealed := regexp.MustCompile(`name="request" value="([^"]*)"`)
 	for _, unit := range []string{"x", "&", "<", `"`, "\x01", "é", "\u2028"} {
 		state := strings.Repeat(unit, 4096/len(unit))
-		b := newVisitor(t)
+		b := newBrowser(t)
 		page := b.get("http://" + r.public + "/o/authorize/?" + url.Values{
 			"response_type": {"code"}, "client_id": {string(client.ID)}, "redirect_uri": {callback}, "state": {state},
 			"nonce": {strings.Repeat("<", 1024)}, "code_challenge": {strings.Repeat("A", 43)}, "code_challenge_method": {"S256"},
@@ -57,7 +57,7 @@ func TestLongestStateOfASignOutFitsAnAddress(t *testing.T) {
 	r := start(t, a)
 	for _, unit := range []string{"x", "&", "<", "\x01"} {
 		state := strings.Repeat(unit, 4096)
-		b := newVisitor(t)
+		b := newBrowser(t)
 		answer := b.post("http://"+r.public+"/o/logout/", url.Values{
 			"client_id": {string(client.ID)}, "post_logout_redirect_uri": {after}, "state": {state},
 		})
@@ -74,24 +74,24 @@ func TestLongestStateOfASignOutFitsAnAddress(t *testing.T) {
 	}
 }
 
-// visitor is a browser that follows this server's redirects only.
-type visitor struct {
+// browser is a browser that follows this server's redirects only.
+type browser struct {
 	*testing.T
 	client *http.Client
 }
 
-type visited struct {
+type page struct {
 	status         int
 	location, body string
 }
 
-func newVisitor(t *testing.T) visitor {
+func newBrowser(t *testing.T) browser {
 	t.Helper()
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return visitor{t, &http.Client{Jar: jar, Timeout: patience, CheckRedirect: func(to *http.Request, from []*http.Request) error {
+	return browser{t, &http.Client{Jar: jar, Timeout: patience, CheckRedirect: func(to *http.Request, from []*http.Request) error {
 		if to.Method == http.MethodGet && to.URL.Host == from[0].URL.Host && from[0].Method == http.MethodGet {
 			return nil
 		}
@@ -99,27 +99,27 @@ func newVisitor(t *testing.T) visitor {
 	}}}
 }
 
-func (v visitor) get(address string) visited {
-	v.Helper()
-	response, err := v.client.Get(address)
-	return v.read(response, err)
+func (b browser) get(address string) page {
+	b.Helper()
+	response, err := b.client.Get(address)
+	return b.read(response, err)
 }
 
-func (v visitor) post(address string, form url.Values) visited {
-	v.Helper()
-	response, err := v.client.PostForm(address, form)
-	return v.read(response, err)
+func (b browser) post(address string, form url.Values) page {
+	b.Helper()
+	response, err := b.client.PostForm(address, form)
+	return b.read(response, err)
 }
 
-func (v visitor) read(response *http.Response, err error) visited {
-	v.Helper()
+func (b browser) read(response *http.Response, err error) page {
+	b.Helper()
 	if err != nil {
-		v.Fatal(err)
+		b.Fatal(err)
 	}
 	defer response.Body.Close()
 	body, err := io.ReadAll(response.Body)
 	if err != nil {
-		v.Fatal(err)
+		b.Fatal(err)
 	}
-	return visited{response.StatusCode, response.Header.Get("Location"), string(body)}
+	return page{response.StatusCode, response.Header.Get("Location"), string(body)}
 }

@@ -68,6 +68,17 @@ type Event struct {
 	Detail    string    `json:"detail,omitempty"` // a sentence or a value for people: a scope, a slug, the cause of a refusal
 }
 
+// Entry is an event in a list, with the names of those it names as they are now. A name is empty when there is nobody of that id any more.
+type Entry struct {
+	Event
+	ActorName  string `json:"-"` // of a person or a client
+	ActorEmail string `json:"-"`
+	UserName   string `json:"-"`
+	UserEmail  string `json:"-"`
+	TeamSlug   string `json:"-"`
+	ClientName string `json:"-"`
+}
+
 // Filter narrows a list of events; empty fields do not narrow. Newest first.
 type Filter struct {
 	Team   string
@@ -99,12 +110,19 @@ func OriginFrom(ctx context.Context) Origin {
 	return o
 }
 
+// By is a context in which events are recorded as this person's.
+func By(ctx context.Context, actor string) context.Context {
+	o := OriginFrom(ctx)
+	o.Actor = actor
+	return WithOrigin(ctx, o)
+}
+
 // Store appends and reads events.
 type Store interface {
 	// Record appends an event that belongs to no other unit of work: a failure, a refusal.
 	Record(ctx context.Context, e Event) error
 	// Events lists what a filter lets through, newest first.
-	Events(ctx context.Context, f Filter) ([]Event, error)
+	Events(ctx context.Context, f Filter) ([]Entry, error)
 }
 
 // Recorder records events that belong to no unit of work of the store.

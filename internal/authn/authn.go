@@ -94,7 +94,7 @@ type Authenticator struct {
 	failures limit.Limiter
 }
 
-// New is an Authenticator. keys seals the cookie by which a browser is recognised.
+// New is an Authenticator. keys seals the cookie by which a browser is recognised, and hides the names of counters.
 func New(store Store, keys *token.Keyring, now func() time.Time, opts Options) *Authenticator {
 	opts.ConcurrentHashes = cmp.Or(opts.ConcurrentHashes, concurrentHashes(runtime.GOMAXPROCS(0), Limited()))
 	cost := standardCost
@@ -102,7 +102,7 @@ func New(store Store, keys *token.Keyring, now func() time.Time, opts Options) *
 		cost = insecureCost
 	}
 	a := &Authenticator{store: store, keys: keys, clock: now, opts: opts, hasher: newHasher(cost, opts.ConcurrentHashes)}
-	a.failures = limit.Limiter{Store: store, Now: a.now}
+	a.failures = limit.Limiter{Store: store, Now: a.now, MAC: keys.LimitMAC}
 	return a
 }
 

@@ -86,7 +86,7 @@ func TestDamagedHashIsAnError(t *testing.T) {
 func TestHashingIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPool(1, false)
-		p.begun.Store(1) // the test is the only worker
+		p.started.Store(1) // the test is the only worker
 		work := func() { (<-p.jobs)() }
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, queuePerWorker)
@@ -143,8 +143,18 @@ func TestNoMorePasswordsAreHashedAtOnceThanThereAreWorkers(t *testing.T) {
 	if got := most.Load(); got > size {
 		t.Errorf("%d functions ran at once, want at most %d", got, size)
 	}
-	if got := p.begun.Load(); got > size {
-		t.Errorf("%d workers have begun, want at most %d", got, size)
+	if got := p.started.Load(); got > size {
+		t.Errorf("%d workers have started, want at most %d", got, size)
+	}
+}
+
+func TestPanicOnAWorkerIsItsCallersError(t *testing.T) {
+	p := newPool(1, false)
+	if err := p.run(t.Context(), func() { panic("broken") }); err == nil || !strings.Contains(err.Error(), "broken") {
+		t.Errorf("got %v, want the panic", err)
+	}
+	if err := p.run(t.Context(), func() {}); err != nil {
+		t.Errorf("the worker is gone: %v", err)
 	}
 }
 
@@ -157,8 +167,8 @@ func TestWorkersBeginWhenTheyAreNeeded(t *testing.T) {
 			}
 			synctest.Wait()
 		}
-		if got := p.begun.Load(); got != 1 {
-			t.Errorf("%d workers have begun for one function at a time, want 1", got)
+		if got := p.started.Load(); got != 1 {
+			t.Errorf("%d workers have started for one function at a time, want 1", got)
 		}
 		close(p.jobs) // workers never end; this one must, for the test to end
 	})

@@ -2,7 +2,9 @@ package authn
 
 import (
 	"context"
+	"fmt"
 	"runtime"
+	"runtime/debug"
 	"sync/atomic"
 	"time"
 
@@ -21,7 +23,7 @@ type pool struct {
 	size    int
 	threads bool // each worker has a thread of its own
 	jobs    chan func()
-	begun   atomic.Int64 // workers
+	started atomic.Int64 // workers
 	waiting atomic.Int64 // callers of run whose function no worker has taken yet
 }
 
@@ -31,12 +33,23 @@ func newPool(size int, threads bool) *pool {
 
 // run calls f on a worker and returns when f has returned. Once a worker has taken f, the end of ctx does not stop it.
 // When too many callers wait already, the error is *limit.ThrottledError at once: a longer queue would make everyone late.
+// A panic in f is an error too; on the worker it would end the process.
 func (p *pool) run(ctx context.Context, f func()) error {
-	done := make(chan struct{})
-	if err := p.queue(ctx, func() { f(); close(done) }); err != nil {
+	done := make(chan error, 1)
+	if err := p.queue(ctx, func() { done <- recovered(f) }); err != nil {
 		return err
 	}
-	<-done
+	return <-done
+}
+
+// recovered calls f and returns its panic as an error.
+func recovered(f func()) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	f()
 	return nil
 }
 
@@ -51,10 +64,10 @@ func (p *pool) queue(ctx context.Context, f func()) error {
 		return nil
 	default: // no worker is free
 	}
-	if p.begun.Add(1) <= int64(p.size) {
+	if p.started.Add(1) <= int64(p.size) {
 		go p.work()
 	} else {
-		p.begun.Add(-1)
+		p.started.Add(-1)
 	}
 	select {
 	case p.jobs <- f:

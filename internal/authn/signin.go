@@ -92,7 +92,7 @@ func (a *Authenticator) start(ctx context.Context, user team.User, hash string, 
 	} else if err != nil {
 		return SignedIn{}, fmt.Errorf("start session of user %s: %w", user.ID, err)
 	}
-	if err := a.recheck(ctx, s, hash); err != nil {
+	if err := a.endIfOutdated(ctx, s, hash); err != nil {
 		return SignedIn{}, err
 	}
 	hash = a.rehash(ctx, user, hash, r.Password)
@@ -103,9 +103,9 @@ func (a *Authenticator) start(ctx context.Context, user team.User, hash string, 
 	return SignedIn{Session: s, Cookie: cookie, Browser: sealed}, nil
 }
 
-// recheck ends a session whose user was disabled, or whose password was replaced, while the old password was being verified:
+// endIfOutdated ends a session whose user was disabled, or whose password was replaced, while the old password was being verified:
 // the user's sessions were ended before this one was saved.
-func (a *Authenticator) recheck(ctx context.Context, s Session, hash string) error {
+func (a *Authenticator) endIfOutdated(ctx context.Context, s Session, hash string) error {
 	user, current, err := a.store.Password(ctx, s.User.Email)
 	if err == nil && user.ID == s.User.ID && current == hash && user.DisabledAt.IsZero() {
 		return nil

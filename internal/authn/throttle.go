@@ -15,17 +15,20 @@ const (
 	accountWindow = time.Hour
 )
 
-// buckets is the counters that an attempt adds to. Guesses are limited per account and address, per address, and per account.
+// buckets is the counters that an attempt adds to. Guesses are limited per account and network, per network, and per account.
 // Strangers can fill the last two for the owner of the account, so a browser that has signed in to the account before has
 // a counter of its own.
+//
+// For one account, all networks of one customer count together. Otherwise a household with a /56 could fill the account's
+// counter by itself.
 func (a *Authenticator) buckets(email string, user team.User, hash string, address netip.Addr, b browser) []limit.Bucket {
+	key := a.failures.Key
 	if b.knows(user.ID, hash) {
-		return []limit.Bucket{{Key: limit.Key("browser", b.ID, string(user.ID)), Limit: a.opts.FailuresPerPair, Window: pairWindow}}
+		return []limit.Bucket{{Key: key("browser", b.ID, string(user.ID)), Limit: a.opts.FailuresPerPair, Window: pairWindow}}
 	}
-	network := limit.Network(address).String()
-	return []limit.Bucket{
-		{Key: limit.Key("pair", email, network), Limit: a.opts.FailuresPerPair, Window: pairWindow},
-		{Key: limit.Key("address", network), Limit: a.opts.FailuresPerAddress, Window: addressWindow},
-		{Key: limit.Key("account", email), Limit: a.opts.FailuresPerAccount, Window: accountWindow},
-	}
+	return append(
+		a.failures.PerNetwork("address", address, a.opts.FailuresPerAddress, addressWindow),
+		limit.Bucket{Key: key("pair", email, limit.Customer(address).String()), Limit: a.opts.FailuresPerPair, Window: pairWindow},
+		limit.Bucket{Key: key("account", email), Limit: a.opts.FailuresPerAccount, Window: accountWindow},
+	)
 }

@@ -10,11 +10,11 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 )
 
-// issue is what one answer of the token endpoint is made of.
-type issue struct {
+// tokenSet is what one answer of the token endpoint is made of.
+type tokenSet struct {
 	client  client.Client
 	family  Family
-	live    Live
+	subject Subject
 	scope   oauth.Scope // of this access token
 	aud     []string
 	dpopKey string // of the proof that came with the request; "" for a bearer token
@@ -23,32 +23,32 @@ type issue struct {
 }
 
 // respond signs the tokens of a family, with the person and the team as they are now.
-func (s *Server) respond(i issue, now time.Time) (oauth.TokenResponse, error) {
+func (s *Server) respond(set tokenSet, now time.Time) (oauth.TokenResponse, error) {
 	// The last access tokens of a connection end with it.
 	expires := now.Add(s.opts.AccessTokenLifetime)
-	if i.family.ExpiresAt.Before(expires) {
-		expires = i.family.ExpiresAt
+	if set.family.ExpiresAt.Before(expires) {
+		expires = set.family.ExpiresAt
 	}
 	response, err := s.signAccessToken(token.AccessClaims{
-		Subject:  string(i.live.User),
-		Audience: i.aud,
-		ClientID: string(i.client.ID),
-		Scope:    i.scope.String(),
-		ID:       token.NewFamilyTokenID(string(i.family.ID)),
-		AuthTime: i.family.AuthTime.Unix(),
-		ACR:      acr(i.family.Methods),
-		Team:     i.live.Slug,
-		TeamID:   string(i.live.Team),
-		GrantID:  string(i.family.Grant),
-	}, i.dpopKey, now, expires)
+		Subject:  string(set.subject.User),
+		Audience: set.aud,
+		ClientID: string(set.client.ID),
+		Scope:    set.scope.String(),
+		ID:       token.NewFamilyTokenID(string(set.family.ID)),
+		AuthTime: set.family.AuthTime.Unix(),
+		ACR:      acr(set.family.Methods),
+		Team:     set.subject.Slug,
+		TeamID:   string(set.subject.Team),
+		GrantID:  string(set.family.Grant),
+	}, set.dpopKey, now, expires)
 	if err != nil {
 		return oauth.TokenResponse{}, err
 	}
-	if response.RefreshToken, err = s.keys.RefreshToken(i.refresh); err != nil {
-		return oauth.TokenResponse{}, fmt.Errorf("make the refresh token of %s: %w", i.family.ID, err)
+	if response.RefreshToken, err = s.keys.RefreshToken(set.refresh); err != nil {
+		return oauth.TokenResponse{}, fmt.Errorf("make the refresh token of %s: %w", set.family.ID, err)
 	}
-	if i.scope.Contains(oauth.ScopeOpenID) {
-		response.IDToken, err = s.signIDToken(i, response.AccessToken, now)
+	if set.scope.Contains(oauth.ScopeOpenID) {
+		response.IDToken, err = s.signIDToken(set, response.AccessToken, now)
 	}
 	return response, err
 }

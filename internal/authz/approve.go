@@ -6,70 +6,92 @@ import (
 	"fmt"
 
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
-	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 )
 
 // Approve saves the grant and answers with a code. chosen is the team that the person picked; it is ignored when the request fixes the team.
-// When what the person saw is no longer so (another session, a team they left, a block), the answer is what Next says instead, with Step not Answer.
-func (s *Server) Approve(ctx context.Context, r Request, session *authn.Session, chosen team.ID) (Next, error) {
-	r.client = nil // consent is for the client as it is now
-	o, err := s.look(ctx, r, session)
+// When what the person saw is no longer so (another session, a team they left, a block), the answer is the page that comes next.
+func (s *Server) Approve(ctx context.Context, sealed string, b Browser, chosen team.ID) (Next, error) {
+	r, client, err := s.reopen(ctx, sealed)
 	if err != nil {
 		return Next{}, err
 	}
-	standing, ok := o.approved(chosen)
-	if !ok {
-		return s.ask(o), nil
+	e, err := s.look(ctx, r, client, b)
+	if err != nil {
+		return Next{}, err
 	}
-	now := s.now()
-	grant, err := s.grants.SaveGrant(ctx, Grant{
-		ID: GrantID(token.NewID()), User: session.User.ID, Client: o.client.ID, Team: standing.Team.ID,
-		Scope: r.Scope, CreatedAt: now, UpdatedAt: now,
+	status, ok := e.approved(chosen)
+	if !ok {
+		return s.ask(e)
+	}
+	user, now := e.session.User.ID, s.now()
+	grant, err := s.grants.SaveGrant(audit.By(ctx, string(user)), Grant{
+		ID: GrantID(token.NewID()), User: user, Client: client.ID, Team: status.Team.ID, Scope: r.Scope, CreatedAt: now, UpdatedAt: now,
 	})
 	if errors.Is(err, ErrNotLive) {
-		if o, err = s.look(ctx, r, session); err != nil {
+		if e, err = s.look(ctx, r, client, b); err != nil {
 			return Next{}, err
 		}
-		return s.ask(o), nil
+		return s.ask(e)
 	}
 	if err != nil {
-		return Next{}, fmt.Errorf("save the grant of %s to %s in %s: %w", session.User.ID, o.client.ID, standing.Team.ID, err)
+		return Next{}, fmt.Errorf("save the grant of %s to %s in %s: %w", user, client.ID, status.Team.ID, err)
 	}
-	return s.answer(o, grant)
+	return s.answer(e, grant)
 }
 
 // approved is the team that the consent is for; false when this is not what this person was shown.
-func (o outlook) approved(chosen team.ID) (Standing, bool) {
-	if o.step != Consent && o.step != Answer || o.request.ShownTo != o.session.User.ID {
-		return Standing{}, false
+func (e evaluation) approved(chosen team.ID) (TeamStatus, bool) {
+	if e.step != Consent && e.step != Answer || e.request.ShownTo != e.session.User.ID {
+		return TeamStatus{}, false
 	}
-	if o.request.ShownTeam != "" {
+	if e.request.ShownTeam != "" {
 		// The page left no choice. A slug that has come to mean another team is not what was agreed to, nor is a form that was edited.
-		chosen = o.request.ShownTeam
+		chosen = e.request.ShownTeam
 	}
-	for _, standing := range o.teams {
-		if standing.Team.ID == chosen {
-			return standing, standing.Blocked == ""
+	for _, status := range e.teams {
+		if status.Team.ID == chosen {
+			return status, status.Blocked == ""
 		}
 	}
-	return Standing{}, false
+	return TeamStatus{}, false
 }
 
 // Cancel is the answer of a person who does not agree. A client or a redirect URI that is no longer what Begin found is a *PageError:
-// nobody is sent there. A refusal of what a consent page showed is recorded; the error is that it could not be.
-func (s *Server) Cancel(ctx context.Context, r Request) (oauth.AuthorizationResponse, error) {
-	if _, err := s.verified(ctx, r); err != nil {
-		return oauth.AuthorizationResponse{}, err
+// nobody is sent there. A refusal of what a consent page showed is recorded.
+func (s *Server) Cancel(ctx context.Context, sealed string, b Browser) (Next, error) {
+	r, err := s.open(sealed)
+	if err != nil {
+		return Next{}, err
 	}
-	response := s.response(r.AuthorizationRequest)
-	response.Err = oauth.AccessDenied.Errorf("the person did not agree")
+	client, err := s.verify(ctx, r)
+	if err != nil {
+		return Next{}, err
+	}
+	if err := s.recordDenial(ctx, r, b); err != nil {
+		return Next{}, err
+	}
+	n := evaluation{request: r, client: client, decision: decision{step: Answer}}.present()
+	n.Response = s.response(r.AuthorizationRequest)
+	n.Response.Err = oauth.AccessDenied.Errorf("the person did not agree")
+	return n, nil
+}
+
+// recordDenial records that a person refused what a consent page showed.
+func (s *Server) recordDenial(ctx context.Context, r Request, b Browser) error {
 	if r.ShownTo == "" {
-		return response, nil
+		return nil
 	}
-	return response, s.refusals.Record(ctx, audit.Event{
+	user, err := s.signedInUser(ctx, b, oauth.ClientID(r.ClientID))
+	if err != nil {
+		return err
+	}
+	if user != nil {
+		ctx = audit.By(ctx, string(user.Session.User.ID))
+	}
+	return s.refusals.Record(ctx, audit.Event{
 		Kind: audit.ConsentDenied, User: string(r.ShownTo), Team: string(r.ShownTeam), Client: r.ClientID, Detail: r.Scope.String(),
 	})
 }

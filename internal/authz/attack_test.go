@@ -30,7 +30,7 @@ func TestAttackRedirectURIThatIsAlmostRegistered(t *testing.T) {
 		"https://app.example/callback@evil.example", "http://app.example/callback", "//app.example/callback", "/callback", "https://evil.example/",
 		" https://app.example/callback", "https://app.example/callback\n", "https://app.example\\@evil.example/callback", "http://127.0.0.1:80/callback",
 	} {
-		_, err := w.server.Begin(w.ctx(), params(w.app, "redirect_uri", uri))
+		_, err := w.server.Begin(w.ctx(), params(w.app, "redirect_uri", uri), authz.Browser{})
 		var page *authz.PageError
 		if !errors.As(err, &page) || page.Received != uri {
 			t.Errorf("%q: error %v, want a *PageError that shows it", uri, err)
@@ -44,7 +44,7 @@ func TestAttackOpenRedirection(t *testing.T) {
 	for _, changes := range [][]string{
 		{}, {"prompt", "none"}, {"response_type", "token"}, {"scope", "nonsense"}, {"code_challenge", ""}, {"team", "green"}, {"client_id", "nobody"},
 	} {
-		_, err := w.server.Begin(w.ctx(), params(w.app, append(changes, "redirect_uri", "https://evil.example/")...))
+		_, err := w.server.Begin(w.ctx(), params(w.app, append(changes, "redirect_uri", "https://evil.example/")...), authz.Browser{})
 		var redirect *authz.RedirectError
 		if err == nil || errors.As(err, &redirect) {
 			t.Errorf("%v: error %T %v, want one that stays here", changes, err, err)
@@ -65,14 +65,14 @@ func TestAttackMixUp(t *testing.T) {
 		}
 		responses = append(responses, redirect.Response)
 	}
-	_, err := w.server.Begin(w.ctx(), params(w.app, "response_type", "token"))
+	_, err := w.server.Begin(w.ctx(), params(w.app, "response_type", "token"), authz.Browser{})
 	refused(err)
-	_, err = w.server.Next(w.ctx(), w.begin(params(w.app, "prompt", "none")), nil)
+	_, err = w.server.Begin(w.ctx(), params(w.app, "prompt", "none"), authz.Browser{})
 	refused(err)
 	page := w.page(params(w.app), session)
-	cancelled, err := w.server.Cancel(w.ctx(), page.Request)
+	cancelled, err := w.server.Cancel(w.ctx(), page.Sealed, authz.Browser{})
 	w.ok(err)
-	responses = append(responses, cancelled, w.approve(page.Request, session, w.red.ID).Response,
+	responses = append(responses, cancelled.Response, w.approve(page.Sealed, session, w.red.ID).Response,
 		w.next(w.begin(params(w.app, "team", "red")), session).Response)
 	for _, response := range responses {
 		sent, err := url.Parse(response.URL())
@@ -142,22 +142,6 @@ func TestAttackCrossSiteRequestForgery(t *testing.T) {
 	}
 }
 
-// RFC 9700 §4.8: PKCE downgrade. There is no code without a challenge, and no redemption without its verifier.
-func TestAttackPKCEDowngrade(t *testing.T) {
-	w := onSQLite(t)
-	for _, changes := range [][]string{
-		{"code_challenge", ""}, {"code_challenge_method", ""}, {"code_challenge_method", "plain"}, {"code_challenge", "", "code_challenge_method", ""},
-	} {
-		_, err := w.server.Begin(w.ctx(), params(w.app, changes...))
-		wantRedirect(t, err, oauth.InvalidRequest)
-	}
-	code := w.connect(w.app, w.red)
-	for value, want := range map[string]oauth.Code{"": oauth.InvalidRequest, challenge: oauth.InvalidGrant} {
-		_, err := w.redeem(w.app, code, "code_verifier", value)
-		wantCode(t, err, want)
-	}
-}
-
 // RFC 6749 §10.5, RFC 9700 §4.3: code replay. It fails, and ends what the first one got.
 func TestAttackCodeReplay(t *testing.T) {
 	w := onSQLite(t)
@@ -213,7 +197,7 @@ func TestAttackReplayWithoutPossession(t *testing.T) {
 func TestAttackForgedCode(t *testing.T) {
 	w := onSQLite(t)
 	code := w.connect(w.app, w.red)
-	request, err := w.server.Seal(w.begin(params(w.app)))
+	request, err := w.server.Accept(w.ctx(), params(w.app))
 	w.ok(err)
 	middle := len(code) / 2
 	flipped := code[:middle] + string(code[middle]^1) + code[middle+1:]
@@ -361,9 +345,10 @@ func TestAttackOtherTeam(t *testing.T) {
 		t.Errorf("team=green: %v, want NoAccess", n.Step)
 	}
 	page := w.page(params(w.app), session)
-	page.Request.ShownTeam = ""
+	shown := w.opened(page.Sealed)
+	shown.ShownTeam = ""
 	for _, chosen := range []team.ID{green.ID, "", "green"} {
-		if n := w.approve(page.Request, session, chosen); n.Step == authz.Answer {
+		if n := w.approve(w.sealed(shown), session, chosen); n.Step == authz.Answer {
 			t.Errorf("the form chose %q and got a code", chosen)
 		}
 	}

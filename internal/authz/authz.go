@@ -56,18 +56,18 @@ type GrantFilter struct {
 	Team   team.ID
 }
 
-// Standing is one of a person's teams, as far as one client is concerned.
-type Standing struct {
+// TeamStatus is one of a person's teams, as far as one client is concerned.
+type TeamStatus struct {
 	Team    team.Team
 	Role    team.Role
 	Grant   *Grant // nil when nothing was granted
 	Blocked string // the reason of the team's admin; empty when not blocked
 }
 
-// Visitor is who is at the browser, and where they stand as far as one client is concerned.
-type Visitor struct {
-	Session   authn.Session // with its person
-	Standings []Standing    // by the team's name
+// SignedInUser is the user of a session, with their teams as far as one client is concerned.
+type SignedInUser struct {
+	Session authn.Session // with its person
+	Teams   []TeamStatus  // by the team's name
 }
 
 // Family is everything that came from one authorization code: its redemption, and what follows. One row.
@@ -106,16 +106,16 @@ type Rotation struct {
 
 // Rotated is what a refresh found.
 type Rotated struct {
-	Family Family // as it is now: Generation is the successor's
-	Live   Live
-	Retry  bool // the same generation was presented again within the grace: the successor is the same, nothing was written
+	Family  Family // as it is now: Generation is the successor's
+	Subject Subject
+	Retry   bool // the same generation was presented again within the grace: the successor is the same, nothing was written
 }
 
 // Connection is a family with everything that justifies it, as it is now.
 type Connection struct {
-	Family Family
-	Grant  Grant
-	Live   Live
+	Family  Family
+	Grant   Grant
+	Subject Subject
 }
 
 // The kinds of endings.
@@ -134,8 +134,8 @@ type Ending struct {
 	Expires time.Time
 }
 
-// Live is who and what a redemption or a refresh is for, as they are now: as much as tokens and claims say of them.
-type Live struct {
+// Subject is who and what a redemption or a refresh is for, as they are now: as much as tokens and claims say of them.
+type Subject struct {
 	User  team.UserID
 	Email string
 	Name  string
@@ -168,19 +168,20 @@ type Stores struct {
 
 // GrantStore keeps what people allowed, and answers who is at the browser.
 type GrantStore interface {
-	// Standings is each team that the person belongs to, by name, with what concerns the client. One query.
-	Standings(ctx context.Context, user team.UserID, client oauth.ClientID) ([]Standing, error)
-	// Visitor is who is at the browser: a session that is alive at now. authn.ErrNoSession. One query.
-	Visitor(ctx context.Context, session string, client oauth.ClientID, now time.Time) (Visitor, error)
-	// RememberedVisitor is an earlier answer of Visitor, if it is cached, without a query. It may lack a grant that was given or widened
+	// TeamStatuses is each team that the person belongs to, by name, with what concerns the client. One query.
+	TeamStatuses(ctx context.Context, user team.UserID, client oauth.ClientID) ([]TeamStatus, error)
+	// SignedInUser is the user of a session that is alive at now. authn.ErrNoSession. One query.
+	SignedInUser(ctx context.Context, session string, client oauth.ClientID, now time.Time) (SignedInUser, error)
+	// CachedSignedInUser is an earlier answer of SignedInUser, if it is cached, without a query. It may lack a grant that was given or widened
 	// since, and the end of a block, and nothing else.
-	RememberedVisitor(session string, client oauth.ClientID, now time.Time) (visitor Visitor, known bool)
+	CachedSignedInUser(session string, client oauth.ClientID, now time.Time) (user SignedInUser, known bool)
 	// SaveGrant creates the grant of (user, client, team), or adds g.Scope to the one there is, whose id and CreatedAt stay. It returns the grant as saved.
 	// ErrNotLive when the person is disabled or no member, the client disabled, gone or another team's, or blocked by the team.
 	SaveGrant(ctx context.Context, g Grant) (Grant, error)
 	Grant(ctx context.Context, id GrantID) (GrantDetail, error)       // ErrNoGrant
 	Grants(ctx context.Context, f GrantFilter) ([]GrantDetail, error) // newest first
-	RevokeGrant(ctx context.Context, id GrantID) error                // with its families; ErrNoGrant
+	CountGrants(ctx context.Context, user team.UserID) (int, error)
+	RevokeGrant(ctx context.Context, id GrantID) error // with its families; ErrNoGrant
 }
 
 // FamilyStore keeps what follows from authorization codes.
@@ -188,7 +189,7 @@ type FamilyStore interface {
 	// Redeem saves the family of a code that is redeemed: one atomic insert, which happens only if no family has this id and the grant covers
 	// f.Scope and it, its person, membership, team and client are alive and the team does not block the client. It returns who it is for.
 	// ErrReplayed when the code was redeemed before: the family is ended in the same transaction. ErrNotLive otherwise.
-	Redeem(ctx context.Context, f Family) (Live, error)
+	Redeem(ctx context.Context, f Family) (Subject, error)
 	// Burn makes a code unredeemable that was not redeemed: it saves its family as ended. It does nothing to a family that exists.
 	Burn(ctx context.Context, f Family) error
 	// TrimFamilies lets the older families of a grant expire with their access tokens, unless they are refreshed before: those whose ids are

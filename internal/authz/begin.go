@@ -12,34 +12,55 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 )
 
-// Begin checks an authorization request in the order of RFC 6749 §4.1.2.1: what is wrong with the client or the redirect URI is a *PageError, anything later a *RedirectError.
-// A request that was pushed has been checked before, and is opened.
-func (s *Server) Begin(ctx context.Context, p oauth.Params) (Request, error) {
-	reference, pushed, err := p.PushedRequest()
-	if err == nil && pushed {
-		return s.beginPushed(ctx, p, reference)
-	}
-	// A request_uri that cannot be read is found again below, once it is known where to send the error.
-	client, err := s.identify(ctx, p)
-	if err != nil {
-		return Request{}, err
-	}
-	r, err := s.check(client, p)
-	if err != nil {
-		return Request{}, err
-	}
-	if client.RequirePAR {
-		// RFC 9126 §6.
-		return Request{}, s.redirect(r.AuthorizationRequest, oauth.InvalidRequest.Errorf("this client has to push its authorization requests to %s first (RFC 9126)", s.opts.Issuer+oauth.PathPushed))
-	}
-	return s.begun(r, client), nil
+// Browser is the browser that a person uses.
+type Browser struct {
+	Session string // the ID of its session, whether or not that is still alive; "" when it has none
 }
 
-// begun is a checked request whose person is now at the browser. Sessions are kept to the millisecond; with finer time here, a sign-in in the same millisecond would
-// seem to be older than the request.
-func (s *Server) begun(r Request, client client.Client) Request {
-	r.IssuedAt, r.client = s.now().Truncate(time.Millisecond), &client
-	return r
+// Begin checks an authorization request in the order of RFC 6749 §4.1.2.1, and takes its first step: what is wrong with the client or the redirect URI is a *PageError,
+// anything later a *RedirectError.
+func (s *Server) Begin(ctx context.Context, p oauth.Params, b Browser) (Next, error) {
+	r, client, err := s.accept(ctx, p)
+	if err != nil {
+		return Next{}, err
+	}
+	return s.proceed(ctx, r, client, b)
+}
+
+// Accept checks a request as Begin does, and seals it for Continue. It is for a form of another site, which comes without our cookies: nothing shows who is at the browser.
+func (s *Server) Accept(ctx context.Context, p oauth.Params) (sealed string, err error) {
+	r, _, err := s.accept(ctx, p)
+	if err != nil {
+		return "", err
+	}
+	return s.seal(r)
+}
+
+// accept is the request of these parameters, with its client. A request that was pushed has been checked before, and is opened.
+func (s *Server) accept(ctx context.Context, p oauth.Params) (r Request, c client.Client, err error) {
+	if reference, pushed, unreadable := p.PushedRequest(); unreadable == nil && pushed {
+		r, c, err = s.openPushed(ctx, p, reference)
+	} else {
+		// A request_uri that cannot be read is found again by check, once it is known where to send the error.
+		r, c, err = s.checkSent(ctx, p)
+	}
+	// Sessions are kept to the millisecond. With finer time here, a sign-in in the same millisecond would seem to be older than the request.
+	r.IssuedAt = s.now().Truncate(time.Millisecond)
+	return r, c, err
+}
+
+// checkSent checks a request that the browser brought.
+func (s *Server) checkSent(ctx context.Context, p oauth.Params) (Request, client.Client, error) {
+	client, err := s.identify(ctx, p)
+	if err != nil {
+		return Request{}, client, err
+	}
+	r, err := s.check(client, p)
+	if err == nil && client.RequirePAR {
+		// RFC 9126 §6.
+		err = s.redirect(r.AuthorizationRequest, oauth.InvalidRequest.Errorf("this client has to push its authorization requests to %s first (RFC 9126)", s.opts.Issuer+oauth.PathPushed))
+	}
+	return r, client, err
 }
 
 // check checks everything but who the client is, beginning with the redirect URI. Until that is verified, nothing may be redirected (RFC 9700 §4.11), and errors are pages.
@@ -51,7 +72,7 @@ func (s *Server) check(client client.Client, p oauth.Params) (Request, error) {
 	if err := checkRedirectURI(client, redirectURI); err != nil {
 		return Request{}, err
 	}
-	r, err := oauth.ParseAuthorizationRequest(p)
+	r, err := oauth.ParseAuthorizationRequest(p, client.PKCE)
 	r.ClientID, r.RedirectURI = string(client.ID), redirectURI
 	admitted := Request{AuthorizationRequest: r}
 	if err == nil {
@@ -128,14 +149,24 @@ func (s *Server) hinted(client client.Client, hint string) (team.UserID, error) 
 	return team.UserID(claims.Subject), nil
 }
 
-// recheck is Begin's checks again, for a request that was sealed a while ago: its client may have been changed since.
+// reopen is a sealed request with its client, checked again: since Begin, the client may have been disabled or changed.
+func (s *Server) reopen(ctx context.Context, sealed string) (Request, client.Client, error) {
+	r, err := s.open(sealed)
+	if err != nil {
+		return Request{}, client.Client{}, err
+	}
+	c, err := s.recheck(ctx, r)
+	return r, c, err
+}
+
+// recheck makes Begin's checks again and returns the client as it is now.
 func (s *Server) recheck(ctx context.Context, r Request) (client.Client, error) {
-	c, err := s.verified(ctx, r)
+	c, err := s.verify(ctx, r)
 	if err != nil {
 		return c, err
 	}
-	if _, err = c.ResolveScope(s.opts.Catalogue, r.Scope); err == nil {
-		_, err = asRegistered(r.Resource, s.resources(c))
+	if _, err = s.admit(c, r.AuthorizationRequest); err == nil {
+		err = r.CheckPKCE(c.PKCE)
 	}
 	if err != nil {
 		return c, s.redirect(r.AuthorizationRequest, err)
@@ -143,9 +174,8 @@ func (s *Server) recheck(ctx context.Context, r Request) (client.Client, error) 
 	return c, nil
 }
 
-// verified is the client of a request, if it and its redirect URI still are what they were: without that, nothing may be redirected.
-// Every step after Begin asks here, since an operator may disable a client or take a URI away while the person decides.
-func (s *Server) verified(ctx context.Context, r Request) (client.Client, error) {
+// verify is the client of a request, if it and its redirect URI still are what they were. Without that, nothing may be redirected.
+func (s *Server) verify(ctx context.Context, r Request) (client.Client, error) {
 	c, err := s.enabledClient(ctx, oauth.ClientID(r.ClientID))
 	if err != nil {
 		return c, err

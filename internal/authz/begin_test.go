@@ -60,7 +60,7 @@ func TestBeginRefusesOnAPage(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			_, err := w.server.Begin(w.ctx(), tt.params)
+			_, err := w.server.Begin(w.ctx(), tt.params, authz.Browser{})
 			var page *authz.PageError
 			if !errors.As(err, &page) {
 				t.Fatalf("error %T %v, want a *PageError", err, err)
@@ -101,15 +101,15 @@ func TestBeginRefusesAtTheRedirectURI(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			_, err := w.server.Begin(w.ctx(), tt.params)
+			_, err := w.server.Begin(w.ctx(), tt.params, authz.Browser{})
 			wantRedirect(t, err, tt.want)
 			if _, description := oauth.Outside(err); !strings.Contains(description, tt.names) {
 				t.Errorf("it says %q, want something with %q", description, tt.names)
 			}
 		})
 	}
-	_, exists := w.server.Begin(w.ctx(), params(w.redOnly, "team", "blue"))
-	_, doesNot := w.server.Begin(w.ctx(), params(w.redOnly, "team", "green"))
+	_, exists := w.server.Begin(w.ctx(), params(w.redOnly, "team", "blue"), authz.Browser{})
+	_, doesNot := w.server.Begin(w.ctx(), params(w.redOnly, "team", "green"), authz.Browser{})
 	if exists.Error() != doesNot.Error() {
 		t.Errorf("%q tells a team that exists from %q", exists, doesNot)
 	}
@@ -144,33 +144,32 @@ func TestSealedRequestComesBackWhole(t *testing.T) {
 	w := onSQLite(t)
 	r := w.begin(params(w.app, "team", "blue", "max_age", "60", "prompt", "login consent", "state", strings.Repeat("s", oauth.MaxStateLength)))
 	r.SelectedUser, r.ShownTo, r.ShownTeam = "someone", "someone else", "a team"
-	opened := w.sealed(r)
-	hide := cmp.FilterPath(func(p cmp.Path) bool { return p.Last().String() == ".client" }, cmp.Ignore())
-	if diff := cmp.Diff(r, opened, hide); diff != "" {
+	opened := w.opened(w.sealed(r))
+	if diff := cmp.Diff(r, opened); diff != "" {
 		t.Errorf("sealed and opened (-want +got):\n%s", diff)
 	}
 }
 
 func TestOpenRefusesWhatIsNotOurs(t *testing.T) {
 	w := onSQLite(t)
-	sealed, err := w.server.Seal(w.begin(params(w.app)))
+	sealed, err := w.server.Accept(w.ctx(), params(w.app))
 	w.ok(err)
 	code := w.connect(w.app, w.red)
 	for name, value := range map[string]string{
 		"nothing": "", "garbage": "garbage", "altered": sealed[:len(sealed)-2] + "AA", "a code": strings.TrimPrefix(code, token.PrefixCode),
 	} {
-		_, err := w.server.Open(value)
+		_, err := w.server.Continue(w.ctx(), value, authz.Browser{})
 		var page *authz.PageError
 		if !errors.As(err, &page) || !errors.Is(err, token.ErrNotOurs) {
 			t.Errorf("%s: error %v, want a *PageError because it is not ours", name, err)
 		}
 	}
 	w.clock.Advance(time.Hour - time.Millisecond)
-	if _, err := w.server.Open(sealed); err != nil {
+	if _, err := w.server.Continue(w.ctx(), sealed, authz.Browser{}); err != nil {
 		t.Errorf("just within the hour: %v", err)
 	}
 	w.clock.Advance(time.Millisecond)
-	if _, err := w.server.Open(sealed); !errors.Is(err, token.ErrExpired) {
+	if _, err := w.server.Continue(w.ctx(), sealed, authz.Browser{}); !errors.Is(err, token.ErrExpired) {
 		t.Errorf("after the hour: %v, want ErrExpired", err)
 	}
 }
@@ -191,10 +190,10 @@ func TestSealedRequestIsCheckedAgain(t *testing.T) {
 			n := w.page(params(w.app), session)
 			w.ok(change(w))
 			var page *authz.PageError
-			if _, err := w.server.Next(w.ctx(), w.sealed(n.Request), session); !errors.As(err, &page) {
-				t.Errorf("Next: error %v, want a *PageError", err)
+			if _, err := w.server.Continue(w.ctx(), n.Sealed, w.browser(session)); !errors.As(err, &page) {
+				t.Errorf("Continue: error %v, want a *PageError", err)
 			}
-			if _, err := w.server.Approve(w.ctx(), w.sealed(n.Request), session, w.red.ID); !errors.As(err, &page) {
+			if _, err := w.server.Approve(w.ctx(), n.Sealed, w.browser(session), w.red.ID); !errors.As(err, &page) {
 				t.Errorf("Approve: error %v, want a *PageError", err)
 			}
 		})
@@ -205,7 +204,7 @@ func TestSealedRequestIsCheckedAgain(t *testing.T) {
 		r.ShownTo = w.ada.ID
 		w.ok(w.db.DisableClient(w.ctx(), w.app.ID, w.clock.Now()))
 		var page *authz.PageError
-		if n, err := w.server.Approve(w.ctx(), r, session, w.red.ID); !errors.As(err, &page) {
+		if n, err := w.server.Approve(w.ctx(), w.sealed(r), w.browser(session), w.red.ID); !errors.As(err, &page) {
 			t.Errorf("step %v, error %v, want a *PageError", n.Step, err)
 		}
 	})
@@ -215,7 +214,7 @@ func TestSealedRequestIsCheckedAgain(t *testing.T) {
 		n := w.page(params(w.app), session)
 		_, err := w.registry.UpdateClient(w.ctx(), team.CommandLine, w.app.ID, client.Change{Scope: oauth.Scope{"chatbot:read"}})
 		w.ok(err)
-		_, err = w.server.Approve(w.ctx(), w.sealed(n.Request), session, w.red.ID)
+		_, err = w.server.Approve(w.ctx(), n.Sealed, w.browser(session), w.red.ID)
 		wantRedirect(t, err, oauth.InvalidScope)
 	})
 }

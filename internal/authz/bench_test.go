@@ -8,14 +8,16 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 )
 
-// BenchmarkAuthorize is an authorization request whose consent is remembered: Begin and Next.
+// BenchmarkAuthorize is an authorization request whose consent is remembered: one Begin.
 func BenchmarkAuthorize(b *testing.B) {
 	w := onSQLite(b)
 	w.connect(w.app, w.red)
-	session, p := w.session(w.ada), params(w.app, "team", "red")
+	browser, p := w.browser(w.session(w.ada)), params(w.app, "team", "red")
 	b.ReportAllocs()
 	for b.Loop() {
-		if n := w.next(w.begin(p), session); n.Step != authz.Answer {
+		n, err := w.server.Begin(w.ctx(), p, browser)
+		w.ok(err)
+		if n.Step != authz.Answer {
 			b.Fatalf("next is %v, want Answer", n.Step)
 		}
 	}

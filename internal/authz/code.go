@@ -20,7 +20,7 @@ type code struct {
 	Grant       GrantID             `json:"g"`
 	Client      oauth.ClientID      `json:"c"`
 	RedirectURI string              `json:"r"`
-	Challenge   oauth.CodeChallenge `json:"p"`
+	Challenge   oauth.CodeChallenge `json:"p,omitempty"` // "" for a client with oauth.PKCENonce that sent none
 	Scope       oauth.Scope         `json:"s"`
 	Nonce       string              `json:"n,omitempty"`
 	AuthTime    int64               `json:"a"` // Unix milliseconds
@@ -83,6 +83,9 @@ func (s *Server) boundTo(c code, client client.Client, x oauth.CodeExchange, dpo
 		// RFC 9449 §10. Not burned either: a key cannot be guessed.
 		return oauth.InvalidGrant.Errorf("the code is bound to the key that dpop_jkt named; send a DPoP proof made with it")
 	}
+	if c.Challenge == "" && client.PKCE == oauth.PKCERequired {
+		return errBadCode(errors.New("the code has no challenge, and the client has to use PKCE now"))
+	}
 	if !client.Permitted(s.opts.Catalogue, c.Scope).Covers(c.Scope) {
 		return errBadCode(errors.New("the client is no longer allowed the code's scope"))
 	}
@@ -90,6 +93,15 @@ func (s *Server) boundTo(c code, client client.Client, x oauth.CodeExchange, dpo
 		return errBadCode(fmt.Errorf("the client is no longer allowed the code's audiences: %w", err))
 	}
 	return nil
+}
+
+// proves reports whether a verifier, "" for none, belongs to the code. A code without a challenge is proved by the client's authentication alone, and a
+// verifier beside it means that somebody took the challenge out of the client's request (RFC 9700 §2.1.1).
+func (c code) proves(verifier string) bool {
+	if c.Challenge == "" {
+		return verifier == ""
+	}
+	return c.Challenge.Verify(verifier)
 }
 
 // exchangeCode redeems a code (RFC 6749 §4.1.3). Possession first: only who authenticated and has the verifier may end a family by replaying its code.
@@ -110,12 +122,16 @@ func (s *Server) exchangeCode(ctx context.Context, client client.Client, r oauth
 		return oauth.TokenResponse{}, err
 	}
 	now := s.now()
-	family := s.family(c, client, r.DPoPKey, now)
-	switch proved := c.Challenge.Verify(x.CodeVerifier); {
+	family := s.newFamily(c, client, r.DPoPKey, now)
+	switch proved := c.proves(x.CodeVerifier); {
 	case expired && proved:
 		return oauth.TokenResponse{}, s.endExpired(ctx, client, c, family)
 	case expired:
 		return oauth.TokenResponse{}, s.codeRefused(ctx, client, c, errBadCode(token.ErrExpired), token.ErrExpired)
+	case !proved && x.CodeVerifier == "":
+		// Not burned: nothing was guessed.
+		err := oauth.InvalidGrant.Errorf("code_verifier is missing; the authorization request had a code_challenge, so send the verifier that belongs to it")
+		return oauth.TokenResponse{}, s.codeRefused(ctx, client, c, err, err)
 	case !proved:
 		return oauth.TokenResponse{}, s.burn(ctx, family)
 	}
@@ -126,7 +142,7 @@ func (s *Server) exchangeCode(ctx context.Context, client client.Client, r oauth
 		}
 	}
 	// The insert decides, then the token is signed: see docs/adr/0001-redeem-before-signing.md.
-	live, err := s.families.Redeem(ctx, family)
+	subject, err := s.families.Redeem(ctx, family)
 	switch {
 	case errors.Is(err, ErrReplayed): // the store has recorded it, with the end of the family
 		return oauth.TokenResponse{}, errBadCode(err)
@@ -135,8 +151,8 @@ func (s *Server) exchangeCode(ctx context.Context, client client.Client, r oauth
 	case err != nil:
 		return oauth.TokenResponse{}, fmt.Errorf("redeem code %s: %w", c.ID, err)
 	}
-	return s.respond(issue{
-		client: client, family: family, live: live, scope: c.Scope, aud: aud, dpopKey: r.DPoPKey, nonce: c.Nonce,
+	return s.respond(tokenSet{
+		client: client, family: family, subject: subject, scope: c.Scope, aud: aud, dpopKey: r.DPoPKey, nonce: c.Nonce,
 		refresh: token.RefreshToken{Family: string(c.ID)},
 	}, now)
 }
@@ -154,8 +170,8 @@ func (s *Server) codeRefused(ctx context.Context, client client.Client, c code, 
 	return s.refusals.Refused(ctx, event, refusal, cause)
 }
 
-// family is the row that redeeming the code makes. It outlives the access token and the code, so that a replay finds it as long as there is something to end.
-func (s *Server) family(c code, client client.Client, dpopKey string, now time.Time) Family {
+// newFamily is the row that redeeming the code makes. It outlives the access token and the code, so that a replay finds it as long as there is something to end.
+func (s *Server) newFamily(c code, client client.Client, dpopKey string, now time.Time) Family {
 	lifetime := max(min(s.opts.RefreshIdleLifetime, s.opts.RefreshAbsoluteLifetime), s.opts.AccessTokenLifetime+s.opts.CodeLifetime)
 	return Family{
 		ID: c.ID, Grant: c.Grant, Client: c.Client, Scope: c.Scope, AuthTime: time.UnixMilli(c.AuthTime), CreatedAt: now,
@@ -171,7 +187,7 @@ func (s *Server) burn(ctx context.Context, f Family) error {
 	if err := s.families.Burn(ctx, f); err != nil {
 		return fmt.Errorf("burn code %s: %w", f.ID, err)
 	}
-	return oauth.InvalidGrant.Errorf("code_verifier does not belong to the code_challenge, so the code can no longer be used; start again at the authorization endpoint with a new pair")
+	return oauth.InvalidGrant.Errorf("code_verifier does not belong to the code_challenge of the authorization request, or that had none, so the code can no longer be used; start again at the authorization endpoint with a new pair")
 }
 
 // endExpired refuses a code whose time is over, from someone who proved possession. If it had been redeemed in time this is a replay, and ends the family (RFC 6749 §4.1.2).

@@ -40,15 +40,15 @@ func TestConsentPageShowsWhatIsAsked(t *testing.T) {
 	if diff := cmp.Diff(want, n.Teams, ignoreTimes); diff != "" {
 		t.Errorf("teams (-want +got):\n%s", diff)
 	}
-	if n.Fixed || n.Session.User.ID != w.ada.ID || n.Request.ShownTo != w.ada.ID || n.Client.Name != "App" {
-		t.Errorf("fixed %v, session of %s, shown to %s, client %s", n.Fixed, n.Session.User.ID, n.Request.ShownTo, n.Client.Name)
+	if n.Fixed || n.Session.User.ID != w.ada.ID || w.opened(n.Sealed).ShownTo != w.ada.ID || n.Client.Name != "App" {
+		t.Errorf("fixed %v, session of %s, shown to %s, client %s", n.Fixed, n.Session.User.ID, w.opened(n.Sealed).ShownTo, n.Client.Name)
 	}
 }
 
 func TestApprovalGrantsInTheChosenTeamOnly(t *testing.T) {
 	w := onSQLite(t)
 	session := w.session(w.ada)
-	n := w.approve(w.page(params(w.app), session).Request, session, w.blue.ID)
+	n := w.approve(w.page(params(w.app), session).Sealed, session, w.blue.ID)
 	if n.Step != authz.Answer || n.Response.Code == "" || n.Response.State != "st&te" || n.Response.Issuer != issuer || n.Response.RedirectURI != callback {
 		t.Fatalf("step %v, response %+v", n.Step, n.Response)
 	}
@@ -110,48 +110,49 @@ func TestApprovalWithoutConsentToThis(t *testing.T) {
 		want    authz.Step
 	}{
 		{"by another person", nil, func(w *world, n authz.Next) authz.Next {
-			return w.approve(n.Request, w.session(w.bob), w.blue.ID)
+			return w.approve(n.Sealed, w.session(w.bob), w.blue.ID)
 		}, authz.Consent},
 		{"by nobody", nil, func(w *world, n authz.Next) authz.Next {
-			return w.approve(n.Request, nil, w.blue.ID)
+			return w.approve(n.Sealed, nil, w.blue.ID)
 		}, authz.SignIn},
 		{"never shown", nil, func(w *world, n authz.Next) authz.Next {
-			n.Request.ShownTo = ""
-			return w.approve(n.Request, w.session(w.ada), w.blue.ID)
+			r := w.opened(n.Sealed)
+			r.ShownTo = ""
+			return w.approve(w.sealed(r), w.session(w.ada), w.blue.ID)
 		}, authz.Consent},
 		{"no team picked", nil, func(w *world, n authz.Next) authz.Next {
-			return w.approve(n.Request, w.session(w.ada), "")
+			return w.approve(n.Sealed, w.session(w.ada), "")
 		}, authz.Consent},
 		{"a team that is not theirs", nil, func(w *world, n authz.Next) authz.Next {
-			return w.approve(n.Request, w.session(w.ada), w.addTeam("green", "Green").ID)
+			return w.approve(n.Sealed, w.session(w.ada), w.addTeam("green", "Green").ID)
 		}, authz.Consent},
 		{"a team they left meanwhile", nil, func(w *world, n authz.Next) authz.Next {
 			w.ok(w.directory.RemoveMember(w.ctx(), team.CommandLine, "blue", w.ada.Email))
-			return w.approve(n.Request, w.session(w.ada), w.blue.ID)
+			return w.approve(n.Sealed, w.session(w.ada), w.blue.ID)
 		}, authz.Consent},
 		{"every team left meanwhile", nil, func(w *world, n authz.Next) authz.Next {
 			w.ok(w.directory.RemoveMember(w.ctx(), team.CommandLine, "blue", w.ada.Email))
 			w.ok(w.directory.RemoveMember(w.ctx(), team.CommandLine, "red", w.ada.Email))
-			return w.approve(n.Request, w.session(w.ada), w.blue.ID)
+			return w.approve(n.Sealed, w.session(w.ada), w.blue.ID)
 		}, authz.NoTeam},
 		{"blocked meanwhile", nil, func(w *world, n authz.Next) authz.Next {
 			w.ok(w.govern.Block(w.ctx(), team.CommandLine, w.blue.ID, w.app.ID, "no"))
-			return w.approve(n.Request, w.session(w.ada), w.blue.ID)
+			return w.approve(n.Sealed, w.session(w.ada), w.blue.ID)
 		}, authz.Consent},
 		{"the fixed team blocked meanwhile", []string{"team", "blue"}, func(w *world, n authz.Next) authz.Next {
 			w.ok(w.govern.Block(w.ctx(), team.CommandLine, w.blue.ID, w.app.ID, "no"))
-			return w.approve(n.Request, w.session(w.ada), w.blue.ID)
+			return w.approve(n.Sealed, w.session(w.ada), w.blue.ID)
 		}, authz.Consent},
 		{"the fixed team's slug now another team's", []string{"team", "blue"}, func(w *world, n authz.Next) authz.Next {
 			w.rename("blue", "azure")
 			w.rename("red", "blue")
-			return w.approve(n.Request, w.session(w.ada), "")
+			return w.approve(n.Sealed, w.session(w.ada), "")
 		}, authz.Consent},
 		{"signed in too long ago meanwhile", []string{"max_age", "60"}, func(w *world, n authz.Next) authz.Next {
 			session := w.session(w.ada)
 			session.AuthTime = session.AuthTime.Add(-time.Second)
 			w.clock.Advance(time.Minute)
-			return w.approve(n.Request, session, w.blue.ID)
+			return w.approve(n.Sealed, session, w.blue.ID)
 		}, authz.SignIn},
 	}
 	for _, tt := range tests {
@@ -180,11 +181,11 @@ func (w *world) rename(slug, newSlug string) {
 func TestAnotherPersonsApprovalAsks(t *testing.T) {
 	w := onSQLite(t)
 	w.connect(w.app, w.blue)
-	r := w.page(params(w.app), w.session(w.bob)).Request
+	r := w.opened(w.page(params(w.app), w.session(w.bob)).Sealed)
 	r.Team, r.ShownTeam = "blue", w.blue.ID
-	n := w.approve(r, w.session(w.ada), w.blue.ID)
-	if n.Step != authz.Consent || n.Request.ShownTo != w.ada.ID {
-		t.Errorf("step %v, shown to %s; want Consent, shown to ada", n.Step, n.Request.ShownTo)
+	n := w.approve(w.sealed(r), w.session(w.ada), w.blue.ID)
+	if n.Step != authz.Consent || w.opened(n.Sealed).ShownTo != w.ada.ID {
+		t.Errorf("step %v, shown to %s; want Consent, shown to ada", n.Step, w.opened(n.Sealed).ShownTo)
 	}
 }
 
@@ -196,7 +197,7 @@ func TestFixedTeamWinsOverTheForm(t *testing.T) {
 		if got := teamIDs(page.Teams); !page.Fixed || len(got) != 1 || got[0] != w.red.ID {
 			t.Errorf("%s: the page has fixed %v, teams %v; want red, fixed", name, page.Fixed, got)
 		}
-		n := w.approve(page.Request, session, w.blue.ID)
+		n := w.approve(page.Sealed, session, w.blue.ID)
 		if n.Step != authz.Answer {
 			t.Fatalf("%s: step %v, want Answer", name, n.Step)
 		}
@@ -218,7 +219,7 @@ func TestOnlyTeamIsStated(t *testing.T) {
 	// Moved to another team while the page was open: that is not what it stated.
 	w.join("red", w.bob)
 	w.ok(w.directory.RemoveMember(w.ctx(), team.CommandLine, "blue", w.bob.Email))
-	if n := w.approve(page.Request, session, ""); n.Step != authz.Consent || n.Teams[0].Team.ID != w.red.ID {
+	if n := w.approve(page.Sealed, session, ""); n.Step != authz.Consent || n.Teams[0].Team.ID != w.red.ID {
 		t.Errorf("step %v for %+v, want Consent for red", n.Step, n.Teams)
 	}
 }
@@ -242,7 +243,7 @@ func TestApprovalLosesTheRaceAgainstTheEnd(t *testing.T) {
 	stores := storetest.Stores(w.db)
 	stores.Grants = leaveBeforeSave{w.db, w}
 	racing := authz.New(stores, w.keys, w.clock.Now, options())
-	n, err := racing.Approve(w.ctx(), w.sealed(page.Request), session, "")
+	n, err := racing.Approve(w.ctx(), page.Sealed, w.browser(session), "")
 	w.ok(err)
 	if n.Step != authz.NoAccess {
 		t.Errorf("step %v, want NoAccess", n.Step)
@@ -251,9 +252,9 @@ func TestApprovalLosesTheRaceAgainstTheEnd(t *testing.T) {
 
 func TestCancel(t *testing.T) {
 	w := onSQLite(t)
-	cancelled, err := w.server.Cancel(w.ctx(), w.sealed(w.begin(params(w.app))))
+	cancelled, err := w.server.Cancel(w.ctx(), w.sealed(w.begin(params(w.app))), authz.Browser{})
 	w.ok(err)
-	wantRedirect(t, &authz.RedirectError{Response: cancelled}, oauth.AccessDenied)
+	wantRedirect(t, &authz.RedirectError{Response: cancelled.Response}, oauth.AccessDenied)
 }
 
 // RFC 9700 §4.11: a redirect URI that was taken away, or whose client was, receives nothing from then on, also not the error of a person who cancels.
@@ -270,7 +271,7 @@ func TestAttackOpenRedirectionByCancel(t *testing.T) {
 			w := onSQLite(t)
 			request := w.sealed(w.begin(params(w.app)))
 			w.ok(end(w))
-			answer, err := w.server.Cancel(w.ctx(), request)
+			answer, err := w.server.Cancel(w.ctx(), request, authz.Browser{})
 			if _, ok := errors.AsType[*authz.PageError](err); !ok {
 				t.Errorf("answer %+v, error %v; want a *PageError", answer, err)
 			}
@@ -281,10 +282,10 @@ func TestAttackOpenRedirectionByCancel(t *testing.T) {
 func TestPromptNoneErrorsTravel(t *testing.T) {
 	w := onSQLite(t)
 	for want, session := range map[oauth.Code]*authn.Session{oauth.LoginRequired: nil, oauth.ConsentRequired: w.session(w.ada)} {
-		_, err := w.server.Next(w.ctx(), w.begin(params(w.app, "prompt", "none")), session)
+		_, err := w.server.Begin(w.ctx(), params(w.app, "prompt", "none"), w.browser(session))
 		wantRedirect(t, err, want)
 	}
-	_, err := w.server.Next(w.ctx(), w.begin(params(w.app, "prompt", "none", "team", "green")), w.session(w.ada))
+	_, err := w.server.Begin(w.ctx(), params(w.app, "prompt", "none", "team", "green"), w.browser(w.session(w.ada)))
 	wantRedirect(t, err, oauth.AccessDenied)
 }
 
@@ -293,7 +294,7 @@ func TestLoginPromptIsSatisfiedByANewSignIn(t *testing.T) {
 	w := onSQLite(t)
 	before := w.session(w.ada)
 	w.clock.Advance(time.Millisecond)
-	r := w.sealed(w.begin(params(w.app, "prompt", "login", "max_age", "0")))
+	r := w.begin(params(w.app, "prompt", "login", "max_age", "0"))
 	if n := w.next(r, before); n.Step != authz.SignIn {
 		t.Errorf("with the session of before: %v, want SignIn", n.Step)
 	}

@@ -154,9 +154,9 @@ func TestMachineClientMayNotUseACode(t *testing.T) {
 func TestExchangeSaysWhatIsMissing(t *testing.T) {
 	w := onSQLite(t)
 	code := w.connect(w.app, w.red)
-	for _, name := range []string{"code", "redirect_uri", "code_verifier"} {
+	for name, want := range map[string]oauth.Code{"code": oauth.InvalidRequest, "redirect_uri": oauth.InvalidRequest, "code_verifier": oauth.InvalidGrant} {
 		_, err := w.redeem(w.app, code, name, "")
-		wantCode(t, err, oauth.InvalidRequest)
+		wantCode(t, err, want)
 		if !strings.Contains(err.Error(), name) {
 			t.Errorf("without %s: %v", name, err)
 		}

@@ -21,6 +21,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/testkit"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
+	"github.com/google/go-cmp/cmp"
 )
 
 const (
@@ -52,7 +53,7 @@ func (s *statements) during(f func()) map[string]int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	counts := maps.Clone(s.counts)
-	// Clients are remembered by the store, and how often it looks whether one has changed depends on the time.
+	// The store caches clients, and how often it checks that none has changed depends on the time.
 	delete(counts, "Client")
 	delete(counts, "Revision")
 	return counts
@@ -84,6 +85,7 @@ type world struct {
 	registry    *client.Registry
 	govern      *govern.Service
 	directory   *team.Service
+	sessions    map[string]authn.Session
 
 	ada, bob             team.User
 	red, blue            team.Team
@@ -105,7 +107,7 @@ func onSQLite(t testing.TB) *world {
 func newWorld(t testing.TB, databaseURL string) *world {
 	t.Helper()
 	w := &world{
-		TB: t, databaseURL: databaseURL, statements: &statements{counts: map[string]int{}},
+		TB: t, databaseURL: databaseURL, statements: &statements{counts: map[string]int{}}, sessions: map[string]authn.Session{},
 		clock: testkit.NewClock(time.Date(2026, 3, 1, 12, 0, 0, 123_456_789, time.UTC)),
 	}
 	w.db, w.keys, w.server = w.process()
@@ -188,9 +190,24 @@ func (w *world) register(r client.Registration) app {
 	return app{client, secret.Reveal()}
 }
 
-// session is a sign-in of u, now.
+// session is a sign-in of u, now. It is saved when a browser with it is used.
 func (w *world) session(u team.User) *authn.Session {
-	return &authn.Session{ID: "session of " + u.Email, User: u, AuthTime: w.clock.Now().Truncate(time.Millisecond), Methods: []string{"pwd"}}
+	now := w.clock.Now().UTC().Truncate(time.Millisecond)
+	return &authn.Session{ID: "session of " + u.Email, User: u, AuthTime: now, Methods: []string{"pwd"}, ExpiresAt: now.Add(14 * 24 * time.Hour)}
+}
+
+// browser is a browser with this session; nil is a browser in which nobody is signed in.
+func (w *world) browser(session *authn.Session) authz.Browser {
+	w.Helper()
+	if session == nil {
+		return authz.Browser{}
+	}
+	if saved, ok := w.sessions[session.ID]; !ok || !cmp.Equal(saved, *session) {
+		w.ok(w.db.EndSession(w.ctx(), session.ID))
+		w.ok(w.db.StartSession(w.ctx(), *session, ""))
+		w.sessions[session.ID] = *session
+	}
+	return authz.Browser{Session: session.ID}
 }
 
 // params is a good authorization request of a client, with changes: name, value, name, value. An empty value takes the parameter out.
@@ -205,26 +222,31 @@ func params(client app, changes ...string) oauth.Params {
 	return oauth.NewParams(values)
 }
 
+// begin is a request that Begin has checked.
 func (w *world) begin(p oauth.Params) authz.Request {
 	w.Helper()
-	r, err := w.server.Begin(w.ctx(), p)
+	sealed, err := w.server.Accept(w.ctx(), p)
+	w.ok(err)
+	return w.opened(sealed)
+}
+
+func (w *world) opened(sealed string) authz.Request {
+	w.Helper()
+	r, err := w.server.OpenRequest(sealed)
 	w.ok(err)
 	return r
 }
 
-// sealed is the request as the next HTTP request brings it back.
-func (w *world) sealed(r authz.Request) authz.Request {
+func (w *world) sealed(r authz.Request) string {
 	w.Helper()
-	text, err := w.server.Seal(r)
+	sealed, err := w.server.SealRequest(r)
 	w.ok(err)
-	opened, err := w.server.Open(text)
-	w.ok(err)
-	return opened
+	return sealed
 }
 
 func (w *world) next(r authz.Request, session *authn.Session) authz.Next {
 	w.Helper()
-	n, err := w.server.Next(w.ctx(), r, session)
+	n, err := w.server.Continue(w.ctx(), w.sealed(r), w.browser(session))
 	w.ok(err)
 	return n
 }
@@ -232,16 +254,17 @@ func (w *world) next(r authz.Request, session *authn.Session) authz.Next {
 // page is the consent page of a request, which must be what comes next.
 func (w *world) page(p oauth.Params, session *authn.Session) authz.Next {
 	w.Helper()
-	n := w.next(w.sealed(w.begin(p)), session)
+	n, err := w.server.Begin(w.ctx(), p, w.browser(session))
+	w.ok(err)
 	if n.Step != authz.Consent {
 		w.Fatalf("next is %v, want Consent", n.Step)
 	}
 	return n
 }
 
-func (w *world) approve(r authz.Request, session *authn.Session, chosen team.ID) authz.Next {
+func (w *world) approve(sealed string, session *authn.Session, chosen team.ID) authz.Next {
 	w.Helper()
-	n, err := w.server.Approve(w.ctx(), w.sealed(r), session, chosen)
+	n, err := w.server.Approve(w.ctx(), sealed, w.browser(session), chosen)
 	w.ok(err)
 	return n
 }
@@ -250,7 +273,7 @@ func (w *world) approve(r authz.Request, session *authn.Session, chosen team.ID)
 func (w *world) connect(client app, in team.Team, changes ...string) string {
 	w.Helper()
 	session := w.session(w.ada)
-	n := w.approve(w.page(params(client, append(changes, "prompt", "consent")...), session).Request, session, in.ID)
+	n := w.approve(w.page(params(client, append(changes, "prompt", "consent")...), session).Sealed, session, in.ID)
 	if n.Step != authz.Answer {
 		w.Fatalf("approval leads to %v, want Answer", n.Step)
 	}

@@ -95,7 +95,7 @@ func (w *world) wantLive(client app, accessToken string, want bool) {
 }
 
 // events is what was recorded of a kind, the newest first.
-func (w *world) events(kind audit.Kind) []audit.Event {
+func (w *world) events(kind audit.Kind) []audit.Entry {
 	w.Helper()
 	events, err := w.db.Events(w.ctx(), audit.Filter{Kind: kind})
 	w.ok(err)

@@ -56,7 +56,7 @@ func TestPushedRequestIsTheRequest(t *testing.T) {
 			t.Errorf("the person's time began at %v, want now", request.IssuedAt)
 		}
 		session := w.session(w.ada)
-		code := w.approve(w.page(arriving(client, answer.RequestURI), session).Request, session, w.red.ID).Response.Code
+		code := w.approve(w.page(arriving(client, answer.RequestURI), session).Sealed, session, w.red.ID).Response.Code
 		w.mustRedeem(client, code)
 	}
 }
@@ -90,7 +90,7 @@ func TestAttackRequestURI(t *testing.T) {
 	w := onSQLite(t)
 	good, err := w.pushed(w.app, "")
 	w.ok(err)
-	other, err := w.server.Seal(w.begin(params(w.app)))
+	other, err := w.server.Accept(w.ctx(), params(w.app))
 	w.ok(err)
 	for name, p := range map[string]oauth.Params{
 		"another client":      arriving(w.public, good.RequestURI),
@@ -99,18 +99,18 @@ func TestAttackRequestURI(t *testing.T) {
 		"altered":             arriving(w.app, good.RequestURI[:len(good.RequestURI)-1]),
 		"for another purpose": arriving(w.app, oauth.RequestURIPrefix+other),
 	} {
-		_, err := w.server.Begin(w.ctx(), p)
+		_, err := w.server.Begin(w.ctx(), p, authz.Browser{})
 		if _, page := errors.AsType[*authz.PageError](err); !page {
 			t.Errorf("%s: error %v, want a *PageError", name, err)
 		}
 	}
 	w.clock.Advance(90 * time.Second)
-	_, err = w.server.Begin(w.ctx(), arriving(w.app, good.RequestURI))
+	_, err = w.server.Begin(w.ctx(), arriving(w.app, good.RequestURI), authz.Browser{})
 	wantRedirect(t, err, oauth.InvalidRequestURI)
 	late, err := w.pushed(w.app, "")
 	w.ok(err)
 	w.ok(w.db.DisableClient(w.ctx(), w.app.ID, w.clock.Now()))
-	if _, err := w.server.Begin(w.ctx(), arriving(w.app, late.RequestURI)); !errors.Is(err, oauth.InvalidClient) {
+	if _, err := w.server.Begin(w.ctx(), arriving(w.app, late.RequestURI), authz.Browser{}); !errors.Is(err, oauth.InvalidClient) {
 		t.Errorf("of a client disabled meanwhile: %v", err)
 	}
 }
@@ -148,7 +148,7 @@ func (w *world) pushedCode(client app, key string) string {
 	answer, err := w.pushed(client, key)
 	w.ok(err)
 	session := w.session(w.ada)
-	return w.approve(w.page(arriving(client, answer.RequestURI), session).Request, session, w.red.ID).Response.Code
+	return w.approve(w.page(arriving(client, answer.RequestURI), session).Sealed, session, w.red.ID).Response.Code
 }
 
 func TestClientThatRequiresDPoPGetsNoBearerToken(t *testing.T) {
@@ -188,7 +188,7 @@ func TestResourceNarrowsTheAudience(t *testing.T) {
 
 	both := twoResources(client, reports, billing)
 	session := w.session(w.ada)
-	code := w.approve(w.page(both, session).Request, session, w.red.ID).Response.Code
+	code := w.approve(w.page(both, session).Sealed, session, w.red.ID).Response.Code
 	_, err = w.redeem(client, code, "resource", issuer)
 	wantCode(t, err, oauth.InvalidTarget)
 	w.wantFamily(code, "none")

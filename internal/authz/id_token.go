@@ -11,28 +11,28 @@ import (
 )
 
 // signIDToken signs the ID token that goes with an access token (OpenID Connect Core §2, §3.1.3.6).
-func (s *Server) signIDToken(i issue, accessToken string, now time.Time) (string, error) {
-	info := userInfo(i.live, i.scope)
+func (s *Server) signIDToken(set tokenSet, accessToken string, now time.Time) (string, error) {
+	info := userInfo(set.subject, set.scope)
 	signed, err := s.keys.SignIDToken(token.IDClaims{
 		Issuer:          s.opts.Issuer,
 		Subject:         info.Subject,
-		Audience:        string(i.client.ID),
+		Audience:        string(set.client.ID),
 		IssuedAt:        now.Unix(),
 		Expires:         now.Add(s.opts.AccessTokenLifetime).Unix(),
-		AuthTime:        i.family.AuthTime.Unix(),
-		Nonce:           i.nonce,
-		ACR:             acr(i.family.Methods),
-		AMR:             i.family.Methods,
+		AuthTime:        set.family.AuthTime.Unix(),
+		Nonce:           set.nonce,
+		ACR:             acr(set.family.Methods),
+		AMR:             set.family.Methods,
 		AccessTokenHash: token.HalfHash(accessToken),
-		SessionID:       i.family.SessionID,
+		SessionID:       set.family.SessionID,
 		Team:            info.Team,
 		TeamID:          info.TeamID,
 		Name:            info.Name,
 		Email:           info.Email,
 		EmailVerified:   info.EmailVerified,
-	}, s.idTokenAlgorithm(i.client))
+	}, s.idTokenAlgorithm(set.client))
 	if err != nil {
-		return "", fmt.Errorf("sign the ID token of %s: %w", i.family.ID, err)
+		return "", fmt.Errorf("sign the ID token of %s: %w", set.family.ID, err)
 	}
 	return signed, nil
 }
@@ -43,14 +43,14 @@ func (s *Server) idTokenAlgorithm(c client.Client) string {
 }
 
 // userInfo is the claims about a person that a scope lets out (OpenID Connect Core §5.4).
-func userInfo(live Live, scope oauth.Scope) UserInfo {
-	info := UserInfo{Subject: string(live.User), Team: live.Slug, TeamID: string(live.Team)}
+func userInfo(subject Subject, scope oauth.Scope) UserInfo {
+	info := UserInfo{Subject: string(subject.User), Team: subject.Slug, TeamID: string(subject.Team)}
 	if scope.Contains(oauth.ScopeProfile) {
-		info.Name = live.Name
+		info.Name = subject.Name
 	}
 	if scope.Contains(oauth.ScopeEmail) {
 		// Nobody has proved yet that the address is theirs, and a client that took our word for it could hand an account to the wrong person.
-		info.Email, info.EmailVerified = live.Email, new(bool)
+		info.Email, info.EmailVerified = subject.Email, new(bool)
 	}
 	return info
 }

@@ -62,7 +62,7 @@ func (s *Server) alive(ctx context.Context, claims token.AccessClaims) (username
 	if err != nil {
 		return "", "", fmt.Errorf("load the connection of %s: %w", FamilyID(claims.Family()), err)
 	}
-	return connection.Live.Email, connection.Live.Slug, nil
+	return connection.Subject.Email, connection.Subject.Slug, nil
 }
 
 func (s *Server) machineLive(ctx context.Context, claims token.AccessClaims) (client.Client, error) {
@@ -96,8 +96,8 @@ func (s *Server) introspectRefreshToken(ctx context.Context, client client.Clien
 		issued = f.CreatedAt
 	}
 	i := oauth.Introspection{
-		Active: true, Scope: f.Scope.String(), ClientID: string(client.ID), Username: connection.Live.Email, Subject: string(connection.Live.User),
-		Team: connection.Live.Slug, TeamID: string(connection.Live.Team), TokenType: typeRefreshToken, Expires: f.ExpiresAt.Unix(), IssuedAt: issued.Unix(),
+		Active: true, Scope: f.Scope.String(), ClientID: string(client.ID), Username: connection.Subject.Email, Subject: string(connection.Subject.User),
+		Team: connection.Subject.Slug, TeamID: string(connection.Subject.Team), TokenType: typeRefreshToken, Expires: f.ExpiresAt.Unix(), IssuedAt: issued.Unix(),
 		Issuer: s.opts.Issuer, Audience: token.Audience(s.audiences(f.Resource)), AuthTime: f.AuthTime.Unix(), ACR: acr(f.Methods),
 	}
 	if f.DPoPKey != "" {

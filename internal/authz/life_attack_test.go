@@ -92,7 +92,7 @@ func TestAttackAudienceThatWasTakenAway(t *testing.T) {
 	reporter := w.register(client.Registration{Name: "R", RedirectURIs: []string{callback}, Resources: []string{reports, billing}})
 	only := w.mustConnect(reporter, w.red, "resource", reports)
 	session := w.session(w.ada)
-	n := w.approve(w.page(twoResources(reporter, reports, billing), session).Request, session, w.red.ID)
+	n := w.approve(w.page(twoResources(reporter, reports, billing), session).Sealed, session, w.red.ID)
 	both := w.mustRedeem(reporter, n.Response.Code)
 	code := w.connect(reporter, w.red, "resource", reports)
 

@@ -22,10 +22,10 @@ func TestNext(t *testing.T) {
 	earlier, since := at(-10*time.Minute), at(30*time.Second)
 
 	grant := &Grant{Scope: oauth.Scope{"read", "write"}}
-	red := Standing{Team: team.Team{ID: "1", Slug: "red"}}
-	blue := Standing{Team: team.Team{ID: "2", Slug: "blue"}}
-	granted := func(s Standing) Standing { s.Grant = grant; return s }
-	blocked := func(s Standing) Standing { s.Blocked = "not here"; return s }
+	red := TeamStatus{Team: team.Team{ID: "1", Slug: "red"}}
+	blue := TeamStatus{Team: team.Team{ID: "2", Slug: "blue"}}
+	granted := func(s TeamStatus) TeamStatus { s.Grant = grant; return s }
+	blocked := func(s TeamStatus) TeamStatus { s.Blocked = "not here"; return s }
 	narrow := red
 	narrow.Grant = &Grant{Scope: oauth.Scope{"read"}}
 
@@ -38,7 +38,7 @@ func TestNext(t *testing.T) {
 		name     string
 		client   client.Client
 		session  *authn.Session
-		teams    []Standing
+		teams    []TeamStatus
 		prompt   oauth.Prompt
 		maxAge   *time.Duration
 		team     string
@@ -49,58 +49,58 @@ func TestNext(t *testing.T) {
 	}{
 		{name: "not signed in", want: SignIn},
 		{name: "not signed in, prompt=none", prompt: none, wantErr: oauth.LoginRequired},
-		{name: "signed in, one team, nothing granted", session: earlier, teams: []Standing{red}, want: Consent, open: []team.ID{"1"}},
-		{name: "… covered", session: earlier, teams: []Standing{granted(red)}, want: Answer, open: []team.ID{"1"}},
-		{name: "… covered, prompt=none", session: earlier, teams: []Standing{granted(red)}, prompt: none, want: Answer, open: []team.ID{"1"}},
-		{name: "… covered in part", session: earlier, teams: []Standing{narrow}, want: Consent, open: []team.ID{"1"}},
-		{name: "… covered in part, prompt=none", session: earlier, teams: []Standing{narrow}, prompt: none, wantErr: oauth.ConsentRequired},
-		{name: "… blocked", session: earlier, teams: []Standing{blocked(red)}, want: Consent, open: []team.ID{"1"}},
-		{name: "… blocked though granted", session: earlier, teams: []Standing{blocked(granted(red))}, want: Consent, open: []team.ID{"1"}},
+		{name: "signed in, one team, nothing granted", session: earlier, teams: []TeamStatus{red}, want: Consent, open: []team.ID{"1"}},
+		{name: "… covered", session: earlier, teams: []TeamStatus{granted(red)}, want: Answer, open: []team.ID{"1"}},
+		{name: "… covered, prompt=none", session: earlier, teams: []TeamStatus{granted(red)}, prompt: none, want: Answer, open: []team.ID{"1"}},
+		{name: "… covered in part", session: earlier, teams: []TeamStatus{narrow}, want: Consent, open: []team.ID{"1"}},
+		{name: "… covered in part, prompt=none", session: earlier, teams: []TeamStatus{narrow}, prompt: none, wantErr: oauth.ConsentRequired},
+		{name: "… blocked", session: earlier, teams: []TeamStatus{blocked(red)}, want: Consent, open: []team.ID{"1"}},
+		{name: "… blocked though granted", session: earlier, teams: []TeamStatus{blocked(granted(red))}, want: Consent, open: []team.ID{"1"}},
 
-		{name: "prompt=login, signed in earlier", session: earlier, teams: []Standing{granted(red)}, prompt: login, want: SignIn},
-		{name: "prompt=login, signed in a millisecond too early", session: at(-time.Millisecond), teams: []Standing{granted(red)}, prompt: login, want: SignIn},
-		{name: "prompt=login, signed in the moment it began", session: at(0), teams: []Standing{granted(red)}, prompt: login, want: Answer, open: []team.ID{"1"}},
-		{name: "prompt=login, signed in since", session: since, teams: []Standing{granted(red)}, prompt: login, want: Answer, open: []team.ID{"1"}},
-		{name: "max_age kept", session: earlier, teams: []Standing{granted(red)}, maxAge: age(11 * time.Minute), want: Answer, open: []team.ID{"1"}},
-		{name: "max_age exceeded", session: earlier, teams: []Standing{granted(red)}, maxAge: age(11*time.Minute - time.Second), want: SignIn},
-		{name: "max_age exceeded, prompt=none", session: earlier, teams: []Standing{granted(red)}, prompt: none, maxAge: age(time.Minute), wantErr: oauth.LoginRequired},
-		{name: "max_age=0", session: at(-time.Millisecond), teams: []Standing{granted(red)}, maxAge: age(0), want: SignIn},
-		{name: "max_age=0, signed in since", session: since, teams: []Standing{granted(red)}, maxAge: age(0), want: Answer, open: []team.ID{"1"}},
+		{name: "prompt=login, signed in earlier", session: earlier, teams: []TeamStatus{granted(red)}, prompt: login, want: SignIn},
+		{name: "prompt=login, signed in a millisecond too early", session: at(-time.Millisecond), teams: []TeamStatus{granted(red)}, prompt: login, want: SignIn},
+		{name: "prompt=login, signed in the moment it began", session: at(0), teams: []TeamStatus{granted(red)}, prompt: login, want: Answer, open: []team.ID{"1"}},
+		{name: "prompt=login, signed in since", session: since, teams: []TeamStatus{granted(red)}, prompt: login, want: Answer, open: []team.ID{"1"}},
+		{name: "max_age kept", session: earlier, teams: []TeamStatus{granted(red)}, maxAge: age(11 * time.Minute), want: Answer, open: []team.ID{"1"}},
+		{name: "max_age exceeded", session: earlier, teams: []TeamStatus{granted(red)}, maxAge: age(11*time.Minute - time.Second), want: SignIn},
+		{name: "max_age exceeded, prompt=none", session: earlier, teams: []TeamStatus{granted(red)}, prompt: none, maxAge: age(time.Minute), wantErr: oauth.LoginRequired},
+		{name: "max_age=0", session: at(-time.Millisecond), teams: []TeamStatus{granted(red)}, maxAge: age(0), want: SignIn},
+		{name: "max_age=0, signed in since", session: since, teams: []TeamStatus{granted(red)}, maxAge: age(0), want: Answer, open: []team.ID{"1"}},
 
-		{name: "select_account", session: earlier, teams: []Standing{granted(red)}, prompt: selectAccount, want: SelectAccount},
-		{name: "select_account, chosen", session: earlier, teams: []Standing{granted(red)}, prompt: selectAccount, selected: "ada", want: Answer, open: []team.ID{"1"}},
-		{name: "select_account, another chosen", session: earlier, teams: []Standing{granted(red)}, prompt: selectAccount, selected: "eve", want: SelectAccount},
-		{name: "select_account, signed in since", session: since, teams: []Standing{granted(red)}, prompt: selectAccount, want: Answer, open: []team.ID{"1"}},
+		{name: "select_account", session: earlier, teams: []TeamStatus{granted(red)}, prompt: selectAccount, want: SelectAccount},
+		{name: "select_account, chosen", session: earlier, teams: []TeamStatus{granted(red)}, prompt: selectAccount, selected: "ada", want: Answer, open: []team.ID{"1"}},
+		{name: "select_account, another chosen", session: earlier, teams: []TeamStatus{granted(red)}, prompt: selectAccount, selected: "eve", want: SelectAccount},
+		{name: "select_account, signed in since", session: since, teams: []TeamStatus{granted(red)}, prompt: selectAccount, want: Answer, open: []team.ID{"1"}},
 		{
-			name: "login and select_account, chosen but not signed in since", session: earlier, teams: []Standing{granted(red)},
+			name: "login and select_account, chosen but not signed in since", session: earlier, teams: []TeamStatus{granted(red)},
 			prompt: oauth.Prompt{Login: true, SelectAccount: true}, selected: "ada", want: SignIn,
 		},
-		{name: "prompt=consent asks although covered", session: earlier, teams: []Standing{granted(red)}, prompt: consent, want: Consent, open: []team.ID{"1"}},
+		{name: "prompt=consent asks although covered", session: earlier, teams: []TeamStatus{granted(red)}, prompt: consent, want: Consent, open: []team.ID{"1"}},
 
-		{name: "several teams", session: earlier, teams: []Standing{red, blue}, want: Consent, open: []team.ID{"1", "2"}},
-		{name: "several teams, one covered: never silently", session: earlier, teams: []Standing{red, granted(blue)}, want: Consent, open: []team.ID{"1", "2"}},
-		{name: "several teams, the first covered: never silently", session: earlier, teams: []Standing{granted(red), blue}, want: Consent, open: []team.ID{"1", "2"}},
-		{name: "several teams, all covered: never silently", session: earlier, teams: []Standing{granted(red), granted(blue)}, want: Consent, open: []team.ID{"1", "2"}},
-		{name: "several teams, one covered, prompt=none", session: earlier, teams: []Standing{red, granted(blue)}, prompt: none, wantErr: oauth.ConsentRequired},
-		{name: "several teams, the others blocked", session: earlier, teams: []Standing{blocked(red), granted(blue)}, want: Consent, open: []team.ID{"1", "2"}},
-		{name: "several teams, team= covered", session: earlier, teams: []Standing{red, granted(blue)}, team: "blue", want: Answer, open: []team.ID{"2"}},
-		{name: "several teams, team= not covered", session: earlier, teams: []Standing{red, granted(blue)}, team: "red", want: Consent, open: []team.ID{"1"}},
-		{name: "several teams, team= blocked", session: earlier, teams: []Standing{red, blocked(blue)}, team: "blue", want: Consent, open: []team.ID{"2"}},
+		{name: "several teams", session: earlier, teams: []TeamStatus{red, blue}, want: Consent, open: []team.ID{"1", "2"}},
+		{name: "several teams, one covered: never silently", session: earlier, teams: []TeamStatus{red, granted(blue)}, want: Consent, open: []team.ID{"1", "2"}},
+		{name: "several teams, the first covered: never silently", session: earlier, teams: []TeamStatus{granted(red), blue}, want: Consent, open: []team.ID{"1", "2"}},
+		{name: "several teams, all covered: never silently", session: earlier, teams: []TeamStatus{granted(red), granted(blue)}, want: Consent, open: []team.ID{"1", "2"}},
+		{name: "several teams, one covered, prompt=none", session: earlier, teams: []TeamStatus{red, granted(blue)}, prompt: none, wantErr: oauth.ConsentRequired},
+		{name: "several teams, the others blocked", session: earlier, teams: []TeamStatus{blocked(red), granted(blue)}, want: Consent, open: []team.ID{"1", "2"}},
+		{name: "several teams, team= covered", session: earlier, teams: []TeamStatus{red, granted(blue)}, team: "blue", want: Answer, open: []team.ID{"2"}},
+		{name: "several teams, team= not covered", session: earlier, teams: []TeamStatus{red, granted(blue)}, team: "red", want: Consent, open: []team.ID{"1"}},
+		{name: "several teams, team= blocked", session: earlier, teams: []TeamStatus{red, blocked(blue)}, team: "blue", want: Consent, open: []team.ID{"2"}},
 
-		{name: "team= not theirs, or unknown", session: earlier, teams: []Standing{granted(red)}, team: "blue", want: NoAccess},
-		{name: "team= not theirs, prompt=none", session: earlier, teams: []Standing{granted(red)}, team: "blue", prompt: none, wantErr: oauth.AccessDenied},
-		{name: "team= in another case", session: earlier, teams: []Standing{granted(red)}, team: "RED", want: NoAccess},
+		{name: "team= not theirs, or unknown", session: earlier, teams: []TeamStatus{granted(red)}, team: "blue", want: NoAccess},
+		{name: "team= not theirs, prompt=none", session: earlier, teams: []TeamStatus{granted(red)}, team: "blue", prompt: none, wantErr: oauth.AccessDenied},
+		{name: "team= in another case", session: earlier, teams: []TeamStatus{granted(red)}, team: "RED", want: NoAccess},
 		{name: "team=, and no team at all", session: earlier, team: "blue", want: NoAccess},
 		{name: "no team", session: earlier, want: NoTeam},
 		{name: "no team, prompt=none", session: earlier, prompt: none, wantErr: oauth.AccessDenied},
 
-		{name: "team client, a member of more", client: ofRed, session: earlier, teams: []Standing{red, blue}, want: Consent, open: []team.ID{"1"}},
-		{name: "team client, covered", client: ofRed, session: earlier, teams: []Standing{granted(red), blue}, want: Answer, open: []team.ID{"1"}},
-		{name: "team client, not a member", client: ofRed, session: earlier, teams: []Standing{granted(blue)}, want: NoAccess},
-		{name: "team client, not a member, prompt=none", client: ofRed, session: earlier, teams: []Standing{granted(blue)}, prompt: none, wantErr: oauth.AccessDenied},
+		{name: "team client, a member of more", client: ofRed, session: earlier, teams: []TeamStatus{red, blue}, want: Consent, open: []team.ID{"1"}},
+		{name: "team client, covered", client: ofRed, session: earlier, teams: []TeamStatus{granted(red), blue}, want: Answer, open: []team.ID{"1"}},
+		{name: "team client, not a member", client: ofRed, session: earlier, teams: []TeamStatus{granted(blue)}, want: NoAccess},
+		{name: "team client, not a member, prompt=none", client: ofRed, session: earlier, teams: []TeamStatus{granted(blue)}, prompt: none, wantErr: oauth.AccessDenied},
 		{name: "team client, no team", client: ofRed, session: earlier, want: NoAccess},
 		{
-			name: "team client, its old slug now another team's", client: ofRed, session: earlier, teams: []Standing{red, granted(blue)}, team: "blue",
+			name: "team client, its old slug now another team's", client: ofRed, session: earlier, teams: []TeamStatus{red, granted(blue)}, team: "blue",
 			want: Consent, open: []team.ID{"1"},
 		},
 	}
@@ -113,8 +113,8 @@ func TestNext(t *testing.T) {
 				t.Fatalf("next = %v, %v; want %v, %v", d.step, err, tt.want, tt.wantErr)
 			}
 			var open []team.ID
-			for _, standing := range d.teams {
-				open = append(open, standing.Team.ID)
+			for _, status := range d.teams {
+				open = append(open, status.Team.ID)
 			}
 			if diff := cmp.Diff(tt.open, open); diff != "" {
 				t.Errorf("open teams (-want +got):\n%s", diff)

@@ -92,8 +92,8 @@ func TestIdentityIsAskedForInWords(t *testing.T) {
 	if diff := cmp.Diff([]string{"openid", "offline_access", "chatbot:read"}, names); diff != "" {
 		t.Errorf("asked (-want +got):\n%s", diff)
 	}
-	if n := w.page(params(w.app, "scope", ""), w.session(w.ada)); n.Request.Scope.String() != "chatbot:read session:read session:write" {
-		t.Errorf("scope omitted: %q, want no identity scope", n.Request.Scope)
+	if n := w.page(params(w.app, "scope", ""), w.session(w.ada)); w.opened(n.Sealed).Scope.String() != "chatbot:read session:read session:write" {
+		t.Errorf("scope omitted: %q, want no identity scope", w.opened(n.Sealed).Scope)
 	}
 }
 
@@ -105,28 +105,30 @@ func TestHintAtAnotherPerson(t *testing.T) {
 	if request.IDTokenHint != "" {
 		t.Error("the hint travels on, although it has been understood")
 	}
-	if n := w.next(w.sealed(request), w.session(w.ada)); n.Step != authz.Answer {
+	if n := w.next(request, w.session(w.ada)); n.Step != authz.Answer {
 		t.Errorf("the person of the hint: %v, want Answer", n.Step)
 	}
 	early := w.session(w.bob)
 	early.AuthTime = early.AuthTime.Add(-time.Hour)
-	if n := w.next(w.sealed(request), early); n.Step != authz.SignIn {
+	if n := w.next(request, early); n.Step != authz.SignIn {
 		t.Errorf("another person: %v, want SignIn", n.Step)
 	}
 	// Signing in as someone else again is an answer, not a loop.
-	_, err := w.server.Next(w.ctx(), w.sealed(request), w.session(w.bob))
+	_, err := w.server.Continue(w.ctx(), w.sealed(request), w.browser(w.session(w.bob)))
 	wantRedirect(t, err, oauth.LoginRequired)
-	_, err = w.server.Next(w.ctx(), w.begin(params(w.app, "scope", "openid", "id_token_hint", hint, "prompt", "none")), early)
+	_, err = w.server.Begin(w.ctx(), params(w.app, "scope", "openid", "id_token_hint", hint, "prompt", "none"), w.browser(early))
 	wantRedirect(t, err, oauth.LoginRequired)
-	_, err = w.server.Begin(w.ctx(), params(w.public, "id_token_hint", hint))
+	_, err = w.server.Begin(w.ctx(), params(w.public, "id_token_hint", hint), authz.Browser{})
 	wantRedirect(t, err, oauth.InvalidRequest)
 }
 
 func TestHintsReachTheSignInPage(t *testing.T) {
 	w := onSQLite(t)
-	n := w.next(w.sealed(w.begin(params(w.app, "login_hint", "ada@example.org", "acr_values", "urn:unknown pwd", "ui_locales", "de"))), nil)
-	if n.Step != authz.SignIn || n.Request.LoginHint != "ada@example.org" {
-		t.Errorf("%v with login_hint %q", n.Step, n.Request.LoginHint)
+	n := w.next(w.begin(params(w.app, "login_hint", "ada@example.org", "acr_values", "urn:unknown pwd", "ui_locales", "de")), nil)
+	page, err := w.server.SignInPage(w.ctx(), n.Sealed, authz.Browser{})
+	w.ok(err)
+	if n.Step != authz.SignIn || page.LoginHint != "ada@example.org" {
+		t.Errorf("%v, and its page has login_hint %q", n.Step, page.LoginHint)
 	}
 }
 
@@ -135,12 +137,12 @@ func TestFormPostIsHowTheAnswerGoesBack(t *testing.T) {
 	session := w.session(w.ada)
 	p := params(w.app, "response_mode", "form_post", "team", "red")
 	page := w.page(p, session)
-	cancelled, err := w.server.Cancel(w.ctx(), w.sealed(page.Request))
+	cancelled, err := w.server.Cancel(w.ctx(), page.Sealed, w.browser(session))
 	w.ok(err)
-	answer := w.approve(page.Request, session, w.red.ID).Response
-	_, err = w.server.Begin(w.ctx(), params(w.app, "response_mode", "form_post", "scope", "nonsense"))
+	answer := w.approve(page.Sealed, session, w.red.ID).Response
+	_, err = w.server.Begin(w.ctx(), params(w.app, "response_mode", "form_post", "scope", "nonsense"), authz.Browser{})
 	redirect, _ := errors.AsType[*authz.RedirectError](err)
-	for name, response := range map[string]oauth.AuthorizationResponse{"code": answer, "cancel": cancelled, "error": redirect.Response} {
+	for name, response := range map[string]oauth.AuthorizationResponse{"code": answer, "cancel": cancelled.Response, "error": redirect.Response} {
 		if response.Mode != oauth.ModeFormPost {
 			t.Errorf("%s: mode %q, want form_post", name, response.Mode)
 		}

@@ -33,7 +33,7 @@ func TestIntrospectionOfATokenForTwoOtherAPIs(t *testing.T) {
 	const reports, billing = "https://reports.example/", "https://billing.example/"
 	owner := w.register(client.Registration{Name: "R", RedirectURIs: []string{callback}, Resources: []string{reports, billing}})
 	session := w.session(w.ada)
-	code := w.approve(w.page(twoResources(owner, reports, billing), session).Request, session, w.red.ID).Response.Code
+	code := w.approve(w.page(twoResources(owner, reports, billing), session).Sealed, session, w.red.ID).Response.Code
 	both := w.mustRedeem(owner, code)
 	for audience, told := range map[string]bool{
 		reports: true, billing: true, issuer: false, "https://third.example/": false, "https://reports.example/x": false, "https://reports.example.evil/": false, "https://billing.example:8443/": false,

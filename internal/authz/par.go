@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 )
@@ -64,26 +65,23 @@ func bindKey(named, proved string) (string, error) {
 	return "", oauth.InvalidDPoPProof.Errorf("dpop_jkt is not the thumbprint of the key of the DPoP proof")
 }
 
-// beginPushed is Begin for a request that was pushed. What else the address says is ignored, except for client_id, which must be the one that pushed (RFC 9126 §4, RFC 9101 §5).
-func (s *Server) beginPushed(ctx context.Context, p oauth.Params, reference string) (Request, error) {
+// openPushed is the request that was pushed. What else the address says is ignored, except for client_id, which must be the one that pushed (RFC 9126 §4, RFC 9101 §5).
+func (s *Server) openPushed(ctx context.Context, p oauth.Params, reference string) (Request, client.Client, error) {
 	id, err := p.Required("client_id")
 	if err != nil {
-		return Request{}, &PageError{Err: err}
+		return Request{}, client.Client{}, &PageError{Err: err}
 	}
 	r, err := s.openRequest(token.PurposePushed, reference)
 	expired := errors.Is(err, token.ErrExpired)
 	if err != nil && !expired {
-		return Request{}, &PageError{Err: oauth.InvalidRequestURI.Because(err, "the request_uri is not one that this server made, or it was altered")}
+		return Request{}, client.Client{}, &PageError{Err: oauth.InvalidRequestURI.Because(err, "the request_uri is not one that this server made, or it was altered")}
 	}
 	if r.ClientID != id {
-		return Request{}, &PageError{Err: oauth.InvalidRequestURI.Errorf("the request_uri was made for another client than client_id"), Received: id}
+		return Request{}, client.Client{}, &PageError{Err: oauth.InvalidRequestURI.Errorf("the request_uri was made for another client than client_id"), Received: id}
 	}
-	client, err := s.recheck(ctx, r)
-	if err != nil {
-		return Request{}, err
+	c, err := s.recheck(ctx, r)
+	if err == nil && expired {
+		err = s.redirect(r.AuthorizationRequest, oauth.InvalidRequestURI.Errorf("the request_uri has expired; push the request again and redirect at once"))
 	}
-	if expired {
-		return Request{}, s.redirect(r.AuthorizationRequest, oauth.InvalidRequestURI.Errorf("the request_uri has expired; push the request again and redirect at once"))
-	}
-	return s.begun(r, client), nil
+	return r, c, err
 }

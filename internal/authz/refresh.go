@@ -52,8 +52,8 @@ func (s *Server) exchangeRefresh(ctx context.Context, client client.Client, r oa
 		return oauth.TokenResponse{}, err
 	}
 	// No nonce: OpenID Connect Core §12.2 says that an ID token issued at refresh should have none.
-	return s.respond(issue{
-		client: client, family: rotated.Family, live: rotated.Live, scope: scope, aud: aud, dpopKey: r.DPoPKey,
+	return s.respond(tokenSet{
+		client: client, family: rotated.Family, subject: rotated.Subject, scope: scope, aud: aud, dpopKey: r.DPoPKey,
 		refresh: token.RefreshToken{Family: presented.Family, Generation: rotated.Family.Generation, Key: presented.Key},
 	}, now)
 }

@@ -193,6 +193,13 @@ func TestRegistrationOfTheSecondHalf(t *testing.T) {
 		"after sign-out, http":      {good(func(r *client.Registration) { r.PostLogoutRedirectURIs = []string{"http://app.example/bye"} }), "post-logout"},
 		"ES256":                     {good(func(r *client.Registration) { r.IDTokenAlgorithm = "ES256" }), ""},
 		"none":                      {good(func(r *client.Registration) { r.IDTokenAlgorithm = "none" }), "RS256, ES256"},
+		"nonce for PKCE":            {good(func(r *client.Registration) { r.PKCE = oauth.PKCENonce }), ""},
+		"nonce, with openid":        {good(func(r *client.Registration) { r.PKCE, r.Scope = oauth.PKCENonce, oauth.Scope{"openid"} }), ""},
+		"nonce, without openid":     {good(func(r *client.Registration) { r.PKCE, r.Scope = oauth.PKCENonce, oauth.Scope{"email"} }), "needs the scope openid"},
+		"nonce, public":             {good(func(r *client.Registration) { r.PKCE, r.Public = oauth.PKCENonce, true }), "must use PKCE"},
+		"nonce of a machine":        {client.Registration{Name: "M", Machine: true, Team: w.red, PKCE: oauth.PKCENonce}, "means nothing"},
+		"nonce, resource server":    {client.Registration{Name: "API", ResourceServer: "https://api.example", PKCE: oauth.PKCENonce}, "means nothing"},
+		"another PKCE":              {good(func(r *client.Registration) { r.PKCE = "plain" }), "required and nonce"},
 		"identity scope":            {good(func(r *client.Registration) { r.Scope = oauth.Scope{"chatbot:read", "openid"} }), ""},
 		"identity of a machine":     {client.Registration{Name: "M", Machine: true, Team: w.red, Scope: oauth.Scope{"openid"}}, "acts for none"},
 	} {
@@ -209,6 +216,7 @@ func TestEverythingAboutAClientIsKeptAndReplaced(t *testing.T) {
 		added, secret, err := w.registry.AddClient(w.ctx(), team.CommandLine, client.Registration{
 			Name: "A", RedirectURIs: []string{callback}, ResourceServer: "https://api.example", Resources: []string{"https://b.example", "https://b.example"}, JWKS: key.jwks(t),
 			IDTokenAlgorithm: "ES256", PostLogoutRedirectURIs: []string{"https://app.example/bye"}, BackchannelLogoutURI: "https://app.example/out", RequirePAR: true, RequireDPoP: true,
+			PKCE: oauth.PKCENonce,
 		})
 		w.ok(err)
 		if secret.Reveal() != "" {
@@ -217,12 +225,13 @@ func TestEverythingAboutAClientIsKeptAndReplaced(t *testing.T) {
 		uri, empty, es, no := "https://app.example/jwks", "", "RS256", false
 		changed, err := w.registry.UpdateClient(w.ctx(), team.CommandLine, added.ID, client.Change{
 			ResourceServer: &empty, Resources: []string{}, JWKS: &empty, JWKSURI: &uri, IDTokenAlgorithm: &es, PostLogoutRedirectURIs: []string{}, BackchannelLogoutURI: &empty,
-			RequirePAR: &no, RequireDPoP: &no,
+			RequirePAR: &no, RequireDPoP: &no, PKCE: new(oauth.PKCERequired),
 		})
 		w.ok(err)
 		want := added
 		want.ResourceServer, want.Resources, want.JWKS, want.JWKSURI, want.IDTokenAlgorithm = "", nil, "", uri, "RS256"
 		want.PostLogoutRedirectURIs, want.BackchannelLogoutURI, want.RequirePAR, want.RequireDPoP = nil, "", false, false
+		want.PKCE = oauth.PKCERequired
 		kept, err := w.db.Client(w.ctx(), added.ID)
 		w.ok(err)
 		want.CreatedAt = kept.CreatedAt

@@ -3,7 +3,6 @@ package authz
 import (
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
@@ -31,8 +30,8 @@ func (e *PageError) Error() string { return e.Err.Error() }
 // Unwrap returns what was wrong.
 func (e *PageError) Unwrap() error { return e.Err }
 
-// Request is an authorization request on its way: its client and redirect URI are verified and its scopes resolved. Pages carry it sealed (Seal, Open),
-// so that any server can take the next step and nobody can edit it.
+// Request is an authorization request on its way: its client and redirect URI are verified and its scopes resolved. Pages get it sealed and never see
+// what is in it, so that any server can take the next step and nobody can edit it.
 type Request struct {
 	oauth.AuthorizationRequest             // Scope is what is asked for, never empty
 	IssuedAt                   time.Time   // a sign-in before this does not satisfy prompt=login
@@ -40,9 +39,6 @@ type Request struct {
 	SelectedUser               team.UserID `json:",omitempty"` // who was chosen when prompt=select_account asked
 	ShownTo                    team.UserID `json:",omitempty"` // whom the consent page was shown to; only they can approve
 	ShownTeam                  team.ID     `json:",omitempty"` // the team that the consent page stated, when it left no choice; approval is for no other
-
-	// client is the one that Begin has just loaded, so that a Next in the same breath need not load it again. It is never sealed.
-	client *client.Client
 }
 
 // sealedRequest is a Request as it is sealed. State and nonce may be any text, and JSON makes six bytes of some: as base64 the longest ones still fit an address.
@@ -64,13 +60,13 @@ func (s *Server) openRequest(purpose token.Purpose, sealed string) (Request, err
 	return r.Request, err
 }
 
-// Seal is the request for a URL or a form.
-func (s *Server) Seal(r Request) (string, error) {
+// seal is the request for a URL or a form.
+func (s *Server) seal(r Request) (string, error) {
 	return s.sealRequest(token.PurposeRequest, r, s.opts.RequestLifetime)
 }
 
-// Open opens what Seal made. A value that is not ours or has expired is a *PageError.
-func (s *Server) Open(sealed string) (Request, error) {
+// open opens what seal made. A value that is not ours or has expired is a *PageError.
+func (s *Server) open(sealed string) (Request, error) {
 	r, err := s.openRequest(token.PurposeRequest, sealed)
 	if err != nil {
 		return Request{}, &PageError{Err: oauth.InvalidRequest.Because(err, "this step was begun too long ago, or its address was altered; start again at the authorization endpoint")}

@@ -2,43 +2,40 @@ package authz_test
 
 import (
 	"testing"
-	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
 	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestStatementsOfARememberedFlow counts what the database is asked for. The client is remembered, and who is at the browser is asked for with where they stand.
-func TestStatementsOfARememberedFlow(t *testing.T) {
+// TestStatementsOfRememberedConsent counts the queries of a flow with remembered consent. The client is cached; one query finds the user and their teams.
+func TestStatementsOfRememberedConsent(t *testing.T) {
 	onBoth(t, func(t *testing.T, w *world) {
 		w.connect(w.app, w.red)
-		session := w.session(w.ada)
-		session.ExpiresAt = session.AuthTime.Add(time.Hour)
-		w.ok(w.db.StartSession(w.ctx(), *session, ""))
+		browser := w.browser(w.session(w.ada))
 		var code string
 		authorize := w.statements.during(func() {
-			n, err := w.server.Arrive(w.ctx(), w.begin(params(w.app, "team", "red")), session.ID)
+			n, err := w.server.Begin(w.ctx(), params(w.app, "team", "red"), browser)
 			w.ok(err)
 			if n.Step != authz.Answer {
 				t.Fatalf("next is %v, want Answer", n.Step)
 			}
 			code = n.Response.Code
 		})
-		if diff := cmp.Diff(map[string]int{"Visitor": 1}, authorize); diff != "" {
+		if diff := cmp.Diff(map[string]int{"SignedInUser": 1}, authorize); diff != "" {
 			t.Errorf("authorize: it reads once and writes nothing (-want +got):\n%s", diff)
 		}
 		again := w.statements.during(func() {
-			for range 100 { // some within the time for which what is remembered is gone by
-				n, err := w.server.Arrive(w.ctx(), w.begin(params(w.app, "team", "red")), session.ID)
+			for range 100 { // some within the time for which the cache is trusted
+				n, err := w.server.Begin(w.ctx(), params(w.app, "team", "red"), browser)
 				w.ok(err)
 				if n.Step != authz.Answer {
 					t.Fatalf("next is %v, want Answer", n.Step)
 				}
 			}
 		})
-		if again["Visitor"] > 50 {
-			t.Errorf("somebody who came 100 times was asked for %d times, want them remembered", again["Visitor"])
+		if again["SignedInUser"] > 50 {
+			t.Errorf("a user who came 100 times was queried %d times, want them cached", again["SignedInUser"])
 		}
 		exchange := w.statements.during(func() { w.mustRedeem(w.app, code) })
 		if diff := cmp.Diff(map[string]int{"Redeem": w.statementsOf(2), "audit": 1, "commit": 1}, exchange); diff != "" {

@@ -19,9 +19,9 @@ func TestAttackConnectionsWithoutNumber(t *testing.T) {
 			const keep = 5
 			server := authz.New(storetest.Stores(w.db), w.keys, w.clock.Now, options(func(o *authz.Options) { o.ConnectionsPerGrant = keep }))
 			first := w.mustConnect(w.app, w.red)
-			session := w.session(w.ada)
+			browser := w.browser(w.session(w.ada))
 			code := func() string {
-				n, err := server.Next(w.ctx(), w.begin(params(w.app, "team", "red")), session)
+				n, err := server.Begin(w.ctx(), params(w.app, "team", "red"), browser)
 				w.ok(err)
 				return n.Response.Code
 			}

@@ -46,7 +46,7 @@ func (s *Server) UserInfo(ctx context.Context, accessToken, dpopKey string) (Use
 	if !scope.Contains(oauth.ScopeOpenID) {
 		return UserInfo{}, oauth.InsufficientScope.Errorf("the access token needs the scope openid; ask for it at the authorization endpoint")
 	}
-	return userInfo(connection.Live, scope), nil
+	return userInfo(connection.Subject, scope), nil
 }
 
 // forUserInfo checks that a token is presented by who may, where it may be.

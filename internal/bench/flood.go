@@ -28,7 +28,7 @@ var floodSettings = []string{"GATEHOUSE_TRUSTED_PROXIES=127.0.0.1/32", "GATEHOUS
 
 // Report measures without the flood, in it, and without it again, and writes a table in Markdown.
 func (f Flood) Report(ctx context.Context, w io.Writer) (err error) {
-	_, s, leave, err := f.alone(ctx, sharedOnes, floodSettings...)
+	_, s, leave, err := f.single(ctx, sharedOnes, floodSettings...)
 	if err != nil {
 		return err
 	}

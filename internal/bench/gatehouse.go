@@ -113,8 +113,10 @@ func (h house) command(ctx context.Context, s *server, stdin string, result any,
 // furnish makes the tables, fills them unless an earlier run has done just that, and adds the people and the clients that are measured. Those of earlier
 // runs on the same database are left alone.
 func (h house) furnish(ctx context.Context, s *server, w wanted, filled bool) error {
-	if err := h.command(ctx, s, "", nil, "team", "list"); err != nil {
-		return err
+	if !filled {
+		if err := h.command(ctx, s, "", nil, "init"); err != nil {
+			return err
+		}
 	}
 	if w.scale != (Scale{}) && !filled {
 		if err := fill(ctx, s.database, w.scale); err != nil {

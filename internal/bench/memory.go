@@ -25,7 +25,7 @@ const memoryHands = 64
 func (m Memory) Report(ctx context.Context, w io.Writer) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Hour)
 	defer cancel()
-	_, s, leave, err := m.alone(ctx, sharedOnes)
+	_, s, leave, err := m.single(ctx, sharedOnes)
 	if err != nil {
 		return err
 	}
@@ -70,11 +70,11 @@ func (m Memory) connected(ctx context.Context, s *server, row func(string) (int,
 	if _, err := row(fmt.Sprintf("%d connections made", m.Connections)); err != nil {
 		return err
 	}
-	begun := time.Now()
+	started := time.Now()
 	if err := ring.RefreshAll(ctx, memoryHands); err != nil {
 		return err
 	}
-	if _, err := row(fmt.Sprintf("each of them refreshed, %.0f a second", float64(m.Connections)/time.Since(begun).Seconds())); err != nil {
+	if _, err := row(fmt.Sprintf("each of them refreshed, %.0f a second", float64(m.Connections)/time.Since(started).Seconds())); err != nil {
 		return err
 	}
 	ring.Leave()

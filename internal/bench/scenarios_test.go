@@ -50,7 +50,7 @@ func TestSoakIsMeasured(t *testing.T) {
 func TestAccessIsEndedAndHadAnew(t *testing.T) {
 	t.Parallel()
 	setup := Setup{Dir: t.TempDir(), programs: built}
-	_, s, leave, err := setup.alone(t.Context(), 2, soakSettings...)
+	_, s, leave, err := setup.single(t.Context(), 2, soakSettings...)
 	if err != nil {
 		t.Fatal(err)
 	}

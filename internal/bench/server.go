@@ -103,13 +103,13 @@ func (h house) startAPI(ctx context.Context, s *server) error {
 
 // launch adds a process to the server and waits until it answers. When it does not, all of the server is stopped.
 func (h house) launch(ctx context.Context, s *server, path string, env []string, address string, args ...string) error {
-	begun := time.Now()
+	started := time.Now()
 	p, err := start(path, env, args...)
 	if err == nil {
 		err = s.started(ctx, p, address, h.client())
 	}
 	if err == nil && len(s.processes) == 1 {
-		s.starts = append(s.starts, time.Since(begun))
+		s.starts = append(s.starts, time.Since(started))
 		s.idle, err = p.resident()
 	}
 	if err != nil {

@@ -74,8 +74,8 @@ func (s *Setup) enter(ctx context.Context) (_ house, leave func() error, err err
 	return h, leave, nil
 }
 
-// alone starts one Gatehouse with nothing beside it. accounts is how many are usual. leave stops it, and removes what was for this run alone.
-func (s *Setup) alone(ctx context.Context, accounts int, settings ...string) (_ house, _ *server, leave func() error, err error) {
+// single starts one Gatehouse with nothing beside it. accounts is how many are usual. leave stops it, and removes what was for this run alone.
+func (s *Setup) single(ctx context.Context, accounts int, settings ...string) (_ house, _ *server, leave func() error, err error) {
 	h, remove, err := s.enter(ctx)
 	if err != nil {
 		return house{}, nil, nil, err

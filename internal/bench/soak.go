@@ -41,7 +41,7 @@ type soaking struct {
 
 // Report soaks, and writes tables in Markdown. Anything that failed is an error, once they are there.
 func (s Soak) Report(ctx context.Context, w io.Writer) (err error) {
-	h, server, leave, err := s.alone(ctx, s.People, soakSettings...)
+	h, server, leave, err := s.single(ctx, s.People, soakSettings...)
 	if err != nil {
 		return err
 	}

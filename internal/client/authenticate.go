@@ -41,7 +41,7 @@ func (a *Authenticator) Authenticate(ctx context.Context, presented oauth.Client
 	switch method := client.Method(); {
 	case !known:
 		cause = errors.New("the client is unknown")
-	case method != presented.Method && !(method == oauth.AuthBasic && presented.Method == oauth.AuthPost):
+	case !accepts(method, presented):
 		// A confidential client that may leave out its secret has none.
 		cause = fmt.Errorf("the client is registered for %s and used %s", method, presented.Method)
 	case method == oauth.AuthBasic && !proved:
@@ -63,6 +63,18 @@ func (a *Authenticator) Authenticate(ctx context.Context, presented oauth.Client
 
 func badClient(cause error) error {
 	return oauth.InvalidClient.Because(cause, "the client is unknown or disabled, its secret or assertion is wrong or has expired, or it has to authenticate in another way")
+}
+
+// accepts reports whether a request uses a way of authenticating that the client is registered for. Some public clients send their id by
+// Basic with an empty password, because RFC 6749 §2.3.1 tells clients to use Basic.
+func accepts(registered oauth.AuthMethod, presented oauth.ClientAuthentication) bool {
+	switch registered {
+	case oauth.AuthNone:
+		return presented.Method == oauth.AuthNone || presented.Method == oauth.AuthBasic && presented.Secret == ""
+	case oauth.AuthBasic:
+		return presented.Method == oauth.AuthBasic || presented.Method == oauth.AuthPost
+	}
+	return presented.Method == registered
 }
 
 // noSecret is a hash that no secret has.

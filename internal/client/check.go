@@ -40,6 +40,9 @@ func (r *Registry) check(c Client) error {
 			return fmt.Errorf("the scope %q does not exist; there are: %s", name, known.Union(scope.Identity))
 		}
 	}
+	if err := checkPKCE(c); err != nil {
+		return err
+	}
 	if c.InsecureAssertionAudience && c.Method() != oauth.AuthPrivateKeyJWT {
 		return errors.New("only a client with keys makes assertions: insecure_assertion_audience means nothing for this one")
 	}
@@ -59,6 +62,23 @@ func checkKind(c Client) error {
 		return errors.New("a resource server has to authenticate to introspect tokens: it cannot be public")
 	case !c.Machine && c.ResourceServer == "" && len(c.RedirectURIs) == 0:
 		return errors.New("the application needs at least one redirect URI")
+	}
+	return nil
+}
+
+// checkPKCE allows requests without PKCE only where the client's authentication protects the code at the token endpoint (RFC 9700 §2.1.1).
+func checkPKCE(c Client) error {
+	switch {
+	case c.PKCE == oauth.PKCERequired:
+		return nil
+	case c.PKCE != oauth.PKCENonce:
+		return fmt.Errorf("pkce is %q; there are required and nonce", c.PKCE)
+	case c.Public:
+		return errors.New("a public client must use PKCE: nothing else protects its codes")
+	case !c.MayUse(oauth.GrantAuthorizationCode):
+		return errors.New("nobody is redirected to this client, so pkce means nothing for it")
+	case !c.permits(nil, oauth.ScopeOpenID):
+		return errors.New("a client without PKCE needs the scope openid, because its nonce comes back in the ID token")
 	}
 	return nil
 }

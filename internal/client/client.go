@@ -36,6 +36,10 @@ type Client struct {
 	RequirePAR             bool // takes no authorization request that was not pushed (RFC 9126 §6)
 	RequireDPoP            bool // takes no bearer tokens (RFC 9449 §5.2: dpop_bound_access_tokens)
 
+	// PKCE is whether a request may have a nonce in place of a code_challenge. Then this server cannot tell whether the client compares
+	// the nonce, so only the operator may allow it.
+	PKCE oauth.PKCE
+
 	// InsecureAssertionAudience accepts assertions whose audience is the token endpoint, or an array of one, as OpenID Connect
 	// Core §9 has it. A malicious authorization server that the client also uses can then pass its assertions on to us.
 	InsecureAssertionAudience bool
@@ -46,6 +50,12 @@ type Secret struct {
 	Hash      string
 	CreatedAt time.Time
 	ExpiresAt time.Time // zero: does not expire
+}
+
+// Used is a client with the last time that it got a token for itself; zero when it never did.
+type Used struct {
+	Client
+	LastToken time.Time
 }
 
 // Method is how the client has to authenticate; a client with a secret may use Basic or the body.
@@ -61,6 +71,17 @@ func (c Client) Method() oauth.AuthMethod {
 
 // Global reports whether any team may connect the client.
 func (c Client) Global() bool { return c.Team.ID == "" }
+
+// Loosened names the settings that make the client less safe than the default. docs/security.md says what each costs.
+func (c Client) Loosened() (settings []string) {
+	if c.PKCE != oauth.PKCERequired {
+		settings = append(settings, "pkce "+c.PKCE.String())
+	}
+	if c.InsecureAssertionAudience {
+		settings = append(settings, "insecure_assertion_audience")
+	}
+	return settings
+}
 
 // MayUse reports whether the client may use a grant type.
 func (c Client) MayUse(g oauth.GrantType) bool {
@@ -85,6 +106,9 @@ var (
 type Store interface {
 	Reader
 	Clients(ctx context.Context) ([]Client, error) // by name, with redirect URIs, without secrets
+	// TeamClients is the clients that a team has to do with, in the same way: its own, those that a member connected to it, and those that
+	// it blocks.
+	TeamClients(ctx context.Context, id team.ID) ([]Used, error)
 	AddClient(ctx context.Context, c Client) error // team.ErrNoTeam when c.Team.ID is set and gone
 	// UpdateClient reads the client under a lock, and saves what change makes of it. change must be pure: it may run twice. Its error is
 	// returned, and then nothing is saved. What a client is, its team and its secrets cannot be changed this way. ErrNoClient.

@@ -41,7 +41,8 @@ type Registration struct {
 	RequirePAR             bool
 	RequireDPoP            bool
 
-	InsecureAssertionAudience bool // see Client
+	PKCE                      oauth.PKCE // see Client; like the next one, only for the operator
+	InsecureAssertionAudience bool       // see Client
 }
 
 // AddClient registers a client and returns it with its secret, which is shown once (zero for a client that has none: a public one, or one with keys). What is wrong with
@@ -56,7 +57,10 @@ func (r *Registry) AddClient(ctx context.Context, actor team.Actor, reg Registra
 		Team: reg.Team, RedirectURIs: distinct(reg.RedirectURIs), Scope: distinct(reg.Scope), CreatedAt: now,
 		ResourceServer: reg.ResourceServer, Resources: distinct(reg.Resources), JWKS: strings.TrimSpace(reg.JWKS), JWKSURI: reg.JWKSURI,
 		IDTokenAlgorithm: reg.IDTokenAlgorithm, PostLogoutRedirectURIs: distinct(reg.PostLogoutRedirectURIs), BackchannelLogoutURI: reg.BackchannelLogoutURI,
-		RequirePAR: reg.RequirePAR, RequireDPoP: reg.RequireDPoP, InsecureAssertionAudience: reg.InsecureAssertionAudience,
+		RequirePAR: reg.RequirePAR, RequireDPoP: reg.RequireDPoP, PKCE: reg.PKCE, InsecureAssertionAudience: reg.InsecureAssertionAudience,
+	}
+	if err := mayLoosen(actor, Client{}, c); err != nil {
+		return Client{}, token.Secret{}, err
 	}
 	if err := r.check(c); err != nil {
 		return Client{}, token.Secret{}, err
@@ -88,6 +92,7 @@ type Change struct {
 	RequirePAR             *bool
 	RequireDPoP            *bool
 
+	PKCE                      *oauth.PKCE
 	InsecureAssertionAudience *bool
 }
 
@@ -101,6 +106,7 @@ func (change Change) apply(c Client) Client {
 	replace(&c.BackchannelLogoutURI, change.BackchannelLogoutURI)
 	replace(&c.RequirePAR, change.RequirePAR)
 	replace(&c.RequireDPoP, change.RequireDPoP)
+	replace(&c.PKCE, change.PKCE)
 	replace(&c.InsecureAssertionAudience, change.InsecureAssertionAudience)
 	c.Name, c.JWKS = strings.TrimSpace(c.Name), strings.TrimSpace(c.JWKS)
 	if change.RedirectURIs != nil {
@@ -124,6 +130,14 @@ func replace[T any](field, change *T) {
 	}
 }
 
+// TeamClients is the clients that a team has to do with, by name: its own, those that a member connected to it, and those that it blocks.
+func (r *Registry) TeamClients(ctx context.Context, actor team.Actor, id team.ID) ([]Used, error) {
+	if err := team.May(actor, team.GovernApplications, team.On{Team: id}); err != nil {
+		return nil, err
+	}
+	return r.Store.TeamClients(ctx, id)
+}
+
 // UpdateClient replaces what change has. It decides under the client's lock, so two changes at once are both kept.
 // The error is ErrNoClient, or says what is wrong with the change.
 func (r *Registry) UpdateClient(ctx context.Context, actor team.Actor, id oauth.ClientID, change Change) (Client, error) {
@@ -131,9 +145,11 @@ func (r *Registry) UpdateClient(ctx context.Context, actor team.Actor, id oauth.
 		return Client{}, err
 	}
 	var invalid error
-	c, err := r.Store.UpdateClient(ctx, id, func(c Client) (Client, error) {
-		c = change.apply(c)
-		invalid = r.check(c)
+	c, err := r.Store.UpdateClient(ctx, id, func(before Client) (Client, error) {
+		c := change.apply(before)
+		if invalid = mayLoosen(actor, before, c); invalid == nil {
+			invalid = r.check(c)
+		}
 		return c, invalid
 	})
 	if invalid != nil {
@@ -143,6 +159,16 @@ func (r *Registry) UpdateClient(ctx context.Context, actor team.Actor, id oauth.
 		return Client{}, fmt.Errorf("update client %q: %w", id, err)
 	}
 	return c, nil
+}
+
+// mayLoosen is team.ErrForbidden when a client becomes less strict than it was and the actor may not do that.
+func mayLoosen(actor team.Actor, before, after Client) error {
+	for _, setting := range after.Loosened() {
+		if !slices.Contains(before.Loosened(), setting) {
+			return team.May(actor, team.LoosenClients, team.On{})
+		}
+	}
+	return nil
 }
 
 // RotateSecret gives a client a new secret. The newest old one stays valid unless revokeOld: two live secrets at most. ErrNoClient.

@@ -52,7 +52,7 @@ var settings = []setting{
 		func(c *Config) *string { return &c.DatabaseURL }, parseDatabaseURL),
 	{
 		name: "master_key", form: "base64 of 32 bytes",
-		doc: "Seals the signing keys in the database; without it they, and every token, are lost. With SQLite it is made on first start, as the file master.key beside the database. With PostgreSQL it is required: make one with `openssl rand -base64 32`.",
+		doc: "Seals the signing keys in the database; without it they, and every token, are lost. With SQLite it is made with the database, as the file master.key beside the database. With PostgreSQL it is required: make one with `openssl rand -base64 32`.",
 		set: setMasterKey, show: func(Config) string { return "" },
 	},
 
@@ -103,13 +103,13 @@ var settings = []setting{
 		set: setInternalNetworks, show: func(c Config) string { return showPrefixes(c.Outbound.InternalNetworks) },
 	},
 
-	number("limits.sign_in_failures_per_pair", "Wrong passwords for one account from one address in 15 minutes.",
+	number("limits.sign_in_failures_per_pair", "Wrong passwords for one account from one address in 15 minutes. A /48 of IPv6 counts as one address here, because one customer may have all of it.",
 		func(c *Config) *int { return &c.Authn.FailuresPerPair }, 1, 1_000_000),
-	number("limits.sign_in_failures_per_address", "Wrong passwords from one address in 15 minutes. Raise it where many people share an address.",
+	number("limits.sign_in_failures_per_address", "Wrong passwords from one address, or one /64 of IPv6, in 15 minutes; a /56 has twice as many, and a /48 four times. Raise it where many people share an address.",
 		func(c *Config) *int { return &c.Authn.FailuresPerAddress }, 1, 1_000_000),
 	number("limits.sign_in_failures_per_account", "Wrong passwords for one account in an hour, from browsers it has not been used from. A browser that has signed in to the account before is not held up by it.",
 		func(c *Config) *int { return &c.Authn.FailuresPerAccount }, 1, 1_000_000),
-	number("limits.client_failures", "Wrong client secrets for one client from one address in 15 minutes.",
+	number("limits.client_failures", "Wrong client secrets for one client from one address, or one /48 of IPv6, in 15 minutes.",
 		func(c *Config) *int { return &c.ClientFailures }, 1, 1_000_000),
 	number("limits.connections_per_grant", "Connections of one person to one application in one team; each code that is redeemed makes one. Once there are more than twice as many, only the newest are kept, and those of the last minutes: the others can be refreshed only until the access token expires that they have.",
 		func(c *Config) *int { return &c.Authz.ConnectionsPerGrant }, 1, 1_000_000),

@@ -38,17 +38,31 @@ type Service struct {
 	Now     func() time.Time
 }
 
-// Block keeps a client out of a team and ends its grants there. The reason is shown to the team's members. client.ErrNoClient.
-func (s *Service) Block(ctx context.Context, actor team.Actor, t team.ID, id oauth.ClientID, reason string) error {
+// Client is a client that a team can decide about, without its secrets: a global one or one of its own. client.ErrNoClient, also for
+// the client of another team, because its existence is not told.
+func (s *Service) Client(ctx context.Context, actor team.Actor, t team.ID, id oauth.ClientID) (client.Client, error) {
 	if err := team.May(actor, team.GovernApplications, team.On{Team: t}); err != nil {
+		return client.Client{}, err
+	}
+	c, err := s.Clients.Client(ctx, id)
+	if err == nil && !c.Global() && c.Team.ID != t {
+		err = client.ErrNoClient
+	}
+	if err != nil {
+		return client.Client{}, fmt.Errorf("load client %q: %w", id, err)
+	}
+	c.Secrets = nil
+	return c, nil
+}
+
+// Block keeps a client out of a team and ends its grants there. The reason is shown to the team's members. client.ErrNoClient, as Client.
+func (s *Service) Block(ctx context.Context, actor team.Actor, t team.ID, id oauth.ClientID, reason string) error {
+	if _, err := s.Client(ctx, actor, t, id); err != nil {
 		return err
 	}
 	reason = strings.TrimSpace(reason)
 	if err := CheckReason(reason); err != nil {
 		return err
-	}
-	if _, err := s.Clients.Client(ctx, id); err != nil {
-		return fmt.Errorf("load client %q: %w", id, err)
 	}
 	if err := s.Store.Block(ctx, Block{Team: t, Client: id, Reason: reason, CreatedAt: s.Now()}); err != nil {
 		return fmt.Errorf("block client %q: %w", id, err)

@@ -1,13 +1,12 @@
 // Package limit counts failures and refuses callers who have made too many: guessed passwords, wrong client secrets,
-// refusals in the audit trail. The counters are in the database, so all servers share them, and their number is bounded.
+// refusals in the audit trail. The counters are in the database, so all servers share them. The store bounds their number.
 //
 // It is a leaf. It does not know what a failure is; the callers decide that.
 package limit
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
+	"encoding/base64"
 	"fmt"
 	"net/netip"
 	"time"
@@ -15,7 +14,7 @@ import (
 
 // Bucket is one counter with its limit.
 type Bucket struct {
-	Key    string // from Key, so that the number of counters is bounded
+	Key    string // from Limiter.Key
 	Limit  int    // failures in one Window
 	Window time.Duration
 }
@@ -39,6 +38,7 @@ func (e *ThrottledError) Error() string {
 type Limiter struct {
 	Store Store
 	Now   func() time.Time
+	MAC   func(message []byte) []byte // under a key that only the servers have
 }
 
 // Count adds one failure to each bucket. When one of them is full, it adds nothing and returns *ThrottledError.
@@ -61,25 +61,43 @@ func (l Limiter) Uncount(ctx context.Context, buckets ...Bucket) error {
 	return nil
 }
 
-// Key is the key of a bucket: the kind, and a hash of the parts cut to 20 bits. So there are at most a million keys of a
-// kind, whatever strangers send. Two callers whose keys collide share a limit. Where nobody may be able to fill another's
-// bucket, the parts must include something that only its owner has.
-func Key(kind string, parts ...string) string {
-	h := sha256.New()
-	for _, part := range parts {
-		fmt.Fprintf(h, "%d:%s", len(part), part)
+// Key is the key of a counter: the kind, and a MAC of the parts. Without the MAC key nobody can find two things that share a
+// counter, nor read from the database who failed.
+func (l Limiter) Key(kind string, parts ...string) string {
+	var message []byte
+	for _, part := range append([]string{kind}, parts...) {
+		message = fmt.Appendf(message, "%d:%s", len(part), part)
 	}
-	return kind + ":" + hex.EncodeToString(h.Sum(nil))[:5]
+	return kind + ":" + base64.RawURLEncoding.EncodeToString(l.MAC(message))
 }
 
-// Network is what counts as one address: an IPv4 address, or the /64 network of an IPv6 address, because one subscriber
-// can use all of it.
-func Network(address netip.Addr) netip.Prefix {
-	address = address.Unmap().WithZone("")
-	bits := 64
-	if address.Is4() {
-		bits = 32
+// PerNetwork is the counters of an address: one for each of Networks. In a wider network there are more people, so each may have
+// twice as many failures as the one inside it; the narrowest has the limit.
+func (l Limiter) PerNetwork(kind string, address netip.Addr, limit int, window time.Duration) []Bucket {
+	var buckets []Bucket
+	for _, network := range Networks(address) {
+		buckets = append(buckets, Bucket{Key: l.Key(kind, network.String()), Limit: limit, Window: window})
+		limit *= 2
 	}
-	prefix, _ := address.Prefix(bits) // fails for the zero Addr only: all unknown addresses share one bucket
-	return prefix
+	return buckets
+}
+
+// Networks is what counts as one caller: an IPv4 address, or the /64, the /56 and the /48 network of an IPv6 address, because a
+// provider may give one customer any of these (RFC 6177 §2). All unknown addresses are one network.
+func Networks(address netip.Addr) []netip.Prefix {
+	address = address.Unmap().WithZone("")
+	if !address.Is6() {
+		return []netip.Prefix{netip.PrefixFrom(address, address.BitLen())}
+	}
+	var networks []netip.Prefix
+	for _, bits := range []int{64, 56, 48} {
+		networks = append(networks, netip.PrefixFrom(address, bits).Masked())
+	}
+	return networks
+}
+
+// Customer is the widest of Networks: all that one customer of a provider may have.
+func Customer(address netip.Addr) netip.Prefix {
+	networks := Networks(address)
+	return networks[len(networks)-1]
 }

@@ -1,6 +1,9 @@
 package limit_test
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -13,23 +16,34 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/store"
 )
 
-func TestNetwork(t *testing.T) {
+func TestNetworks(t *testing.T) {
 	for address, want := range map[string]string{
-		"192.0.2.7":                  "192.0.2.7/32",
-		"::ffff:192.0.2.7":           "192.0.2.7/32",
-		"2001:db8:1:2:3:4:5:6":       "2001:db8:1:2::/64",
-		"2001:db8:1:2:ffff::1":       "2001:db8:1:2::/64",
-		"fe80::1%eth0":               "fe80::/64",
-		"::1":                        "::/64",
-		"::ffff:192.0.2.7%eth0":      "192.0.2.7/32",
-		"2001:db8:1:3:0:ff:fe00:123": "2001:db8:1:3::/64",
+		"192.0.2.7":                  "[192.0.2.7/32]",
+		"::ffff:192.0.2.7":           "[192.0.2.7/32]",
+		"::ffff:192.0.2.7%eth0":      "[192.0.2.7/32]",
+		"2001:db8:1:203:4:5:6:7":     "[2001:db8:1:203::/64 2001:db8:1:200::/56 2001:db8:1::/48]",
+		"2001:db8:1:3:0:ff:fe00:123": "[2001:db8:1:3::/64 2001:db8:1::/56 2001:db8:1::/48]",
+		"fe80::1%eth0":               "[fe80::/64 fe80::/56 fe80::/48]",
+		"::1":                        "[::/64 ::/56 ::/48]",
 	} {
-		if got := limit.Network(netip.MustParseAddr(address)).String(); got != want {
-			t.Errorf("Network(%s): got %s, want %s", address, got, want)
+		if got := fmt.Sprint(limit.Networks(netip.MustParseAddr(address))); got != want {
+			t.Errorf("Networks(%s): got %s, want %s", address, got, want)
 		}
 	}
-	if got := limit.Network(netip.Addr{}); got.IsValid() {
-		t.Errorf("Network of no address: got %v", got)
+	if got := limit.Networks(netip.Addr{}); len(got) != 1 || got[0].IsValid() {
+		t.Errorf("Networks of no address: got %v", got)
+	}
+	if got := limit.Customer(netip.MustParseAddr("2001:db8:1:203::1")).String(); got != "2001:db8:1::/48" {
+		t.Errorf("Customer: got %s", got)
+	}
+}
+
+// under is a MAC with a key.
+func under(key string) func([]byte) []byte {
+	return func(message []byte) []byte {
+		mac := hmac.New(sha256.New, []byte(key))
+		mac.Write(message)
+		return mac.Sum(nil)
 	}
 }
 
@@ -40,8 +54,8 @@ func TestFailuresOverTheLimitAreRefusedUntilTheWindowEnds(t *testing.T) {
 	}
 	t.Cleanup(func() { db.Close() })
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	limiter := limit.Limiter{Store: db, Now: func() time.Time { return now }}
-	bucket := limit.Bucket{Key: limit.Key("client", "c1", "192.0.2.7/32"), Limit: 2, Window: time.Minute}
+	limiter := limit.Limiter{Store: db, Now: func() time.Time { return now }, MAC: under("key")}
+	bucket := limit.Bucket{Key: limiter.Key("client", "c1", "192.0.2.7/32"), Limit: 2, Window: time.Minute}
 	count := func() error { return limiter.Count(t.Context(), bucket) }
 	for range 2 {
 		if err := count(); err != nil {
@@ -64,20 +78,25 @@ func TestFailuresOverTheLimitAreRefusedUntilTheWindowEnds(t *testing.T) {
 	}
 }
 
-func TestKeysAreBounded(t *testing.T) {
-	seen := map[string]bool{}
-	for i := range 2000 {
-		key := limit.Key("pair", fmt.Sprint(i), strings.Repeat("x", i))
-		hash, ok := strings.CutPrefix(key, "pair:")
-		if !ok || len(hash) != 5 || strings.Trim(hash, "0123456789abcdef") != "" {
-			t.Fatalf("got key %q, want pair: and 20 bits in hexadecimal", key)
+// Somebody without the MAC key must not be able to compute the name of a counter, or to find two things that share one.
+func TestKeysAreMACsOfAllTheirParts(t *testing.T) {
+	limiter := limit.Limiter{MAC: under("one")}
+	key := limiter.Key("pair", "ada@example.com", "192.0.2.7/32")
+	hash, ok := strings.CutPrefix(key, "pair:")
+	if raw, err := base64.RawURLEncoding.DecodeString(hash); !ok || err != nil || len(raw) != sha256.Size {
+		t.Errorf("got key %q, want pair: and 256 bits in base64url", key)
+	}
+	for name, other := range map[string]string{
+		"MAC key":                  limit.Limiter{MAC: under("two")}.Key("pair", "ada@example.com", "192.0.2.7/32"),
+		"kind":                     limiter.Key("account", "ada@example.com", "192.0.2.7/32"),
+		"part":                     limiter.Key("pair", "ada@example.com", "192.0.2.8/32"),
+		"border between the parts": limiter.Key("pair", "ada@example.com1", "92.0.2.7/32"),
+	} {
+		if _, otherHash, _ := strings.Cut(other, ":"); otherHash == hash {
+			t.Errorf("another %s gives the same hash", name)
 		}
-		seen[key] = true
 	}
-	if len(seen) < 1900 {
-		t.Errorf("2000 inputs fell into %d keys", len(seen))
-	}
-	if limit.Key("k", "ab", "c") == limit.Key("k", "a", "bc") {
-		t.Error("the border between the parts does not count")
+	if again := limiter.Key("pair", "ada@example.com", "192.0.2.7/32"); again != key {
+		t.Errorf("the same parts give %q and then %q", key, again)
 	}
 }

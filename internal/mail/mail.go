@@ -6,7 +6,10 @@ package mail
 import (
 	"context"
 	"embed"
+	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"text/template"
 	"time"
@@ -40,6 +43,9 @@ type Courier struct {
 	Grants interface {
 		Grants(ctx context.Context, f authz.GrantFilter) ([]authz.GrantDetail, error)
 	}
+	People interface {
+		User(ctx context.Context, id team.UserID) (team.User, error)
+	}
 	Describe   func(oauth.Scope) []scope.Info // what a scope allows
 	Send       Sender                         // nil: no mail is sent
 	ServerName string
@@ -48,8 +54,11 @@ type Courier struct {
 
 // templates is the mail of each kind of message. Each defines "subject" and "text".
 var templates = map[outbox.Kind]*template.Template{
-	outbox.MailConnected: parse("connected"),
-	outbox.MailReplayed:  parse("replayed"),
+	outbox.MailConnected:     parse("connected"),
+	outbox.MailReplayed:      parse("replayed"),
+	outbox.MailMemberRemoved: parse("member_removed"),
+	outbox.MailTeamRemoved:   parse("team_removed"),
+	outbox.MailUserDisabled:  parse("user_disabled"),
 }
 
 //go:embed templates
@@ -61,13 +70,50 @@ func parse(name string) *template.Template {
 }
 
 // Kinds is the kinds of messages that are mails.
-func Kinds() []outbox.Kind { return []outbox.Kind{outbox.MailConnected, outbox.MailReplayed} }
+func Kinds() []outbox.Kind { return slices.Sorted(maps.Keys(templates)) }
 
-// Deliver sends the mail of a message. When the grant that it is about has gone, there is nothing to tell any more.
+// Deliver sends the mail of a message. outbox.ErrObsolete when there is nothing to tell any more.
 func (c *Courier) Deliver(ctx context.Context, m outbox.Message) error {
 	if c.Send == nil {
 		return outbox.ErrObsolete
 	}
+	about := content{
+		Time: longTime(m.CreatedAt), Server: c.ServerName, PublicURL: c.PublicURL,
+		Applications: c.PublicURL + "/account/applications/", Password: c.PublicURL + "/account/password/",
+		Team: m.TeamName, Ended: m.Applications,
+	}
+	fill := c.fillPerson
+	if m.Kind == outbox.MailConnected || m.Kind == outbox.MailReplayed {
+		fill = c.fillGrant
+	}
+	if err := fill(ctx, m, &about); err != nil {
+		return err
+	}
+	mail, err := write(m.Kind, about)
+	if err != nil {
+		return err
+	}
+	return c.Send(ctx, mail)
+}
+
+// content is what the templates say.
+type content struct {
+	Email        string
+	Person       string
+	Application  string // its name
+	Described    string // its name, and who made it where that is known
+	Team         string
+	Time         string
+	Server       string
+	PublicURL    string
+	Permissions  []string
+	Ended        []string // names of the applications that lost their access
+	Applications string   // the page where people end connections
+	Password     string   // the page where people set a password
+}
+
+// fillGrant fills in the person, application and team of a message about a grant, unless the grant has ended.
+func (c *Courier) fillGrant(ctx context.Context, m outbox.Message, about *content) error {
 	grants, err := c.Grants.Grants(ctx, authz.GrantFilter{
 		User: team.UserID(m.User), Client: oauth.ClientID(m.Client), Team: team.ID(m.Team),
 	})
@@ -77,45 +123,37 @@ func (c *Courier) Deliver(ctx context.Context, m outbox.Message) error {
 	if len(grants) == 0 {
 		return outbox.ErrObsolete
 	}
-	mail, err := c.write(m, grants[0])
-	if err != nil {
-		return err
-	}
-	return c.Send(ctx, mail)
-}
-
-// content is what the templates say.
-type content struct {
-	Person       string
-	Application  string // its name
-	Described    string // its name, and who made it where that is known
-	Team         string
-	Time         string
-	Server       string
-	PublicURL    string
-	Permissions  []string
-	Applications string // the page where people end connections
-	Password     string // the page where people set a password
-}
-
-func (c *Courier) write(m outbox.Message, g authz.GrantDetail) (Mail, error) {
-	about := content{
-		Person: g.User.Name, Application: g.Client.Name, Described: described(g.Client), Team: g.Team.Name,
-		Time: longTime(m.CreatedAt), Server: c.ServerName, PublicURL: c.PublicURL,
-		Applications: c.PublicURL + "/account/applications/", Password: c.PublicURL + "/account/password/",
-	}
+	g := grants[0]
+	about.Email, about.Person, about.Application, about.Described, about.Team = g.User.Email, g.User.Name, g.Client.Name, described(g.Client), g.Team.Name
 	for _, s := range c.Describe(g.Scope) {
 		about.Permissions = append(about.Permissions, s.Description)
 	}
+	return nil
+}
+
+// fillPerson fills in the person of a message. Nobody is told that they were disabled who has been enabled again.
+func (c *Courier) fillPerson(ctx context.Context, m outbox.Message, about *content) error {
+	person, err := c.People.User(ctx, team.UserID(m.User))
+	if errors.Is(err, team.ErrNoUser) || err == nil && m.Kind == outbox.MailUserDisabled && person.DisabledAt.IsZero() {
+		return outbox.ErrObsolete
+	}
+	if err != nil {
+		return fmt.Errorf("load the person to tell: %w", err)
+	}
+	about.Email, about.Person = person.Email, person.Name
+	return nil
+}
+
+func write(kind outbox.Kind, about content) (Mail, error) {
 	var subject, text strings.Builder
-	t := templates[m.Kind]
+	t := templates[kind]
 	if err := t.ExecuteTemplate(&subject, "subject", about); err != nil {
-		return Mail{}, fmt.Errorf("write the subject of %s: %w", m.Kind, err)
+		return Mail{}, fmt.Errorf("write the subject of %s: %w", kind, err)
 	}
 	if err := t.ExecuteTemplate(&text, "text", about); err != nil {
-		return Mail{}, fmt.Errorf("write %s: %w", m.Kind, err)
+		return Mail{}, fmt.Errorf("write %s: %w", kind, err)
 	}
-	return Mail{To: g.User.Email, Subject: subject.String(), Text: text.String()}, nil
+	return Mail{To: about.Email, Subject: subject.String(), Text: text.String()}, nil
 }
 
 // described is a client's name, and who made it where that is known.

@@ -32,9 +32,9 @@ type AuthorizationRequest struct {
 	ClientID      string         `json:"client_id"`
 	RedirectURI   string         `json:"redirect_uri"`
 	State         string         `json:"state,omitempty"`
-	Scope         Scope          `json:"scope,omitempty"` // as asked; empty when omitted
-	CodeChallenge CodeChallenge  `json:"code_challenge"`
-	Team          string         `json:"team,omitempty"` // a slug; empty when the person may choose
+	Scope         Scope          `json:"scope,omitempty"`          // as asked; empty when omitted
+	CodeChallenge CodeChallenge  `json:"code_challenge,omitempty"` // "" only with PKCENonce
+	Team          string         `json:"team,omitempty"`           // a slug; empty when the person may choose
 	Prompt        Prompt         `json:"prompt,omitzero"`
 	MaxAge        *time.Duration `json:"max_age,omitempty"` // nil when omitted; zero asks for a fresh sign-in
 	Nonce         string         `json:"nonce,omitempty"`
@@ -64,10 +64,10 @@ const (
 // code_challenge, code_challenge_method, scope, request, request_uri, prompt, max_age, and the rest. With an error, the
 // request still has the State and the ResponseMode to answer with, if those could be read.
 //
-// A request_uri is refused here: callers that accept pushed requests call Params.PushedRequest first.
+// pkce is the client's. A request_uri is refused here: callers that accept pushed requests call Params.PushedRequest first.
 //
 // Not supported: request objects (OpenID Connect Core §6), the claims parameter (§5.5), the response modes fragment and jwt.
-func ParseAuthorizationRequest(p Params) (AuthorizationRequest, error) {
+func ParseAuthorizationRequest(p Params, pkce PKCE) (AuthorizationRequest, error) {
 	var r AuthorizationRequest
 	// Mode and state come first: every later error is answered with them.
 	mode, modeErr := parseResponseMode(p)
@@ -85,7 +85,7 @@ func ParseAuthorizationRequest(p Params) (AuthorizationRequest, error) {
 	if err = checkResponseType(p); err != nil {
 		return r, err
 	}
-	if r.CodeChallenge, err = parseChallenge(p); err != nil {
+	if r.CodeChallenge, err = parseChallenge(p, pkce); err != nil {
 		return r, err
 	}
 	if r.Scope, err = scopeParam(p); err != nil {
@@ -103,7 +103,29 @@ func ParseAuthorizationRequest(p Params) (AuthorizationRequest, error) {
 	if err = parseHints(p, &r); err != nil {
 		return r, err
 	}
+	if err = r.CheckPKCE(pkce); err != nil {
+		return r, err
+	}
 	return r, modeErr
+}
+
+// CheckPKCE is invalid_request unless the request is protected as the client's PKCE says.
+func (r AuthorizationRequest) CheckPKCE(pkce PKCE) error {
+	switch {
+	case r.CodeChallenge != "":
+		return nil
+	case pkce != PKCENonce:
+		return errNoChallenge()
+	case r.Nonce == "" || !r.Scope.Contains(ScopeOpenID):
+		return InvalidRequest.Errorf("code_challenge is missing; without it, this client has to send a nonce and the scope openid, and compare the nonce with the ID token's")
+	}
+	return nil
+}
+
+// errNoChallenge names the setting of some libraries, because most of their users have never seen the word PKCE.
+func errNoChallenge() error {
+	return InvalidRequest.Errorf("code_challenge is missing; every client must use PKCE (RFC 7636), and most libraries have a setting for it: " +
+		"OIDCPKCEMethod S256 (mod_auth_openidc), --code-challenge-method=S256 (oauth2-proxy), pkce: true and state: true (passport-oauth2); this server's guide lists more")
 }
 
 // parseHints reads the parameters whose errors may come in any order.
@@ -158,14 +180,15 @@ func checkResponseType(p Params) error {
 	return nil
 }
 
-// parseChallenge reads code_challenge and its method. A missing method would mean plain (RFC 7636 §4.3), which is not offered.
-func parseChallenge(p Params) (CodeChallenge, error) {
+// parseChallenge reads code_challenge and its method; "" when there is none and pkce allows that. A missing method would mean plain
+// (RFC 7636 §4.3), which is not offered.
+func parseChallenge(p Params, pkce PKCE) (CodeChallenge, error) {
 	text, err := p.Optional("code_challenge")
 	if err != nil {
 		return "", err
 	}
 	if text == "" {
-		return "", InvalidRequest.Errorf("code_challenge is missing; every client must use PKCE (RFC 7636)")
+		return "", checkNoChallenge(p, pkce)
 	}
 	challenge, err := parseCodeChallenge(text)
 	if err != nil {
@@ -181,6 +204,19 @@ func parseChallenge(p Params) (CodeChallenge, error) {
 		return "", InvalidRequest.Errorf("code_challenge_method must be S256, not %.100q", method)
 	}
 	return challenge, nil
+}
+
+// checkNoChallenge is invalid_request where a challenge must not be missing.
+func checkNoChallenge(p Params, pkce PKCE) error {
+	if pkce != PKCENonce {
+		return errNoChallenge()
+	}
+	// A method alone is what remains when somebody takes the challenge out of a request.
+	method, err := p.Optional("code_challenge_method")
+	if err == nil && method != "" {
+		err = InvalidRequest.Errorf("code_challenge_method was sent without code_challenge")
+	}
+	return err
 }
 
 func scopeParam(p Params) (Scope, error) {

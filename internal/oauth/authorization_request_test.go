@@ -16,7 +16,7 @@ import (
 const rfcAuthorizationQuery = "response_type=code&client_id=s6BhdRkqt3&state=xyz&redirect_uri=https%3A%2F%2Fclient%2Eexample%2Ecom%2Fcb&code_challenge=" + rfcChallenge + "&code_challenge_method=S256"
 
 func TestAuthorizationRequestOfRFC6749(t *testing.T) {
-	got, err := ParseAuthorizationRequest(query(t, rfcAuthorizationQuery))
+	got, err := ParseAuthorizationRequest(query(t, rfcAuthorizationQuery), PKCERequired)
 	want := AuthorizationRequest{ClientID: "s6BhdRkqt3", RedirectURI: "https://client.example.com/cb", State: "xyz", CodeChallenge: rfcChallenge}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, %v, want %+v", got, err, want)
@@ -24,7 +24,7 @@ func TestAuthorizationRequestOfRFC6749(t *testing.T) {
 }
 
 func TestAuthorizationRequestWithEverything(t *testing.T) {
-	got, err := ParseAuthorizationRequest(query(t, rfcAuthorizationQuery+"&scope=a+b&team=blue&prompt=login+consent+select_account&max_age=60&nonce=n-0S6_WzA2Mj&response_mode=query&display=page&unknown=1&unknown=2"))
+	got, err := ParseAuthorizationRequest(query(t, rfcAuthorizationQuery+"&scope=a+b&team=blue&prompt=login+consent+select_account&max_age=60&nonce=n-0S6_WzA2Mj&response_mode=query&display=page&unknown=1&unknown=2"), PKCERequired)
 	age := time.Minute
 	want := AuthorizationRequest{
 		ClientID: "s6BhdRkqt3", RedirectURI: "https://client.example.com/cb", State: "xyz", CodeChallenge: rfcChallenge,
@@ -112,7 +112,7 @@ func TestAuthorizationRequestRefuses(t *testing.T) {
 		if tt.value == twice {
 			values[tt.name] = []string{"1", "2"}
 		}
-		r, err := ParseAuthorizationRequest(NewParams(values))
+		r, err := ParseAuthorizationRequest(NewParams(values), PKCERequired)
 		wantCode(t, err, tt.want, tt.mentions)
 		if r.State != "xyz" {
 			t.Errorf("%s=%q: the error cannot carry the state, which is %q", tt.name, tt.value, r.State)
@@ -120,9 +120,39 @@ func TestAuthorizationRequestRefuses(t *testing.T) {
 	}
 }
 
+func TestAuthorizationRequestWithANonceForPKCE(t *testing.T) {
+	const plain = "response_type=code&client_id=s6BhdRkqt3&state=xyz&redirect_uri=https%3A%2F%2Fclient%2Eexample%2Ecom%2Fcb"
+	got, err := ParseAuthorizationRequest(query(t, plain+"&scope=openid+a&nonce=n"), PKCENonce)
+	want := AuthorizationRequest{ClientID: "s6BhdRkqt3", RedirectURI: "https://client.example.com/cb", State: "xyz", Scope: Scope{"openid", "a"}, Nonce: "n"}
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, %v, want %+v", got, err, want)
+	}
+	for _, tt := range []struct {
+		query    string
+		pkce     PKCE
+		mentions string
+	}{
+		{plain + "&scope=openid&nonce=n", PKCERequired, "every client must use PKCE"},
+		{plain + "&scope=openid&nonce=n", "something else", "every client must use PKCE"},
+		{plain + "&scope=openid", PKCENonce, "nonce"},
+		{plain + "&scope=openid&nonce=", PKCENonce, "nonce"},
+		{plain + "&nonce=n", PKCENonce, "openid"},
+		{plain + "&scope=openid&nonce=n&code_challenge_method=S256", PKCENonce, "sent without code_challenge"},
+		{plain + "&scope=openid&nonce=n&code_challenge=" + rfcChallenge, PKCENonce, "code_challenge_method is missing"},
+		{plain + "&scope=openid&nonce=n&code_challenge=short&code_challenge_method=S256", PKCENonce, "43 characters"},
+		{plain + "&scope=openid&nonce=n&code_challenge=" + rfcChallenge + "&code_challenge_method=plain", PKCENonce, "must be S256"},
+	} {
+		r, err := ParseAuthorizationRequest(query(t, tt.query), tt.pkce)
+		wantCode(t, err, InvalidRequest, tt.mentions)
+		if r.State != "xyz" {
+			t.Errorf("%s: the error cannot carry the state, which is %q", tt.query, r.State)
+		}
+	}
+}
+
 func TestAuthorizationRequestWithHints(t *testing.T) {
 	got, err := ParseAuthorizationRequest(query(t, rfcAuthorizationQuery+"&response_mode=form_post&resource=https://a.example/&resource=urn:b&resource=https://a.example/&resource="+
-		"&login_hint=ann@acme.example&id_token_hint=a.b.c&acr_values=mfa++pwd+mfa&ui_locales=de+en&dpop_jkt=0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"))
+		"&login_hint=ann@acme.example&id_token_hint=a.b.c&acr_values=mfa++pwd+mfa&ui_locales=de+en&dpop_jkt=0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"), PKCERequired)
 	want := AuthorizationRequest{
 		ClientID: "s6BhdRkqt3", RedirectURI: "https://client.example.com/cb", State: "xyz", CodeChallenge: rfcChallenge,
 		ResponseMode: ModeFormPost, Resource: []string{"https://a.example/", "urn:b"}, LoginHint: "ann@acme.example", IDTokenHint: "a.b.c",
@@ -136,12 +166,12 @@ func TestAuthorizationRequestWithHints(t *testing.T) {
 // A client that asked for form_post gets errors in that mode too.
 func TestErrorsCarryTheResponseMode(t *testing.T) {
 	for _, wrong := range []string{"&scope=%22", "&prompt=x", "&nonce=%00", "&request=x", "&resource=x", "&state=a&state=b"} {
-		r, err := ParseAuthorizationRequest(query(t, strings.Replace(rfcAuthorizationQuery, "&state=xyz", "", 1)+wrong+"&response_mode=form_post"))
+		r, err := ParseAuthorizationRequest(query(t, strings.Replace(rfcAuthorizationQuery, "&state=xyz", "", 1)+wrong+"&response_mode=form_post"), PKCERequired)
 		if err == nil || r.ResponseMode != ModeFormPost {
 			t.Errorf("%s: got the mode %q with error %v, want form_post", wrong, r.ResponseMode, err)
 		}
 	}
-	if r, err := ParseAuthorizationRequest(query(t, rfcAuthorizationQuery+"&response_mode=fragment")); err == nil || r.ResponseMode != "" {
+	if r, err := ParseAuthorizationRequest(query(t, rfcAuthorizationQuery+"&response_mode=fragment"), PKCERequired); err == nil || r.ResponseMode != "" {
 		t.Errorf("a mode that does not exist is to be answered by %q, want query", r.ResponseMode)
 	}
 }
@@ -186,7 +216,7 @@ func TestErrorsComeInOrder(t *testing.T) {
 		for _, w := range wrong[first:] {
 			values.Set(w.name, w.value)
 		}
-		_, err := ParseAuthorizationRequest(NewParams(values))
+		_, err := ParseAuthorizationRequest(NewParams(values), PKCERequired)
 		mentions := wrong[first].name
 		if mentions == "request" || mentions == "scope" {
 			mentions = ""
@@ -199,7 +229,7 @@ func TestState(t *testing.T) {
 	for _, state := range []string{"", "xyz", " +&=#?%20é\r\n\"<>", strings.Repeat("s", MaxStateLength)} {
 		values, _ := url.ParseQuery(rfcAuthorizationQuery)
 		values.Set("state", state)
-		if r, err := ParseAuthorizationRequest(NewParams(values)); err != nil || r.State != state {
+		if r, err := ParseAuthorizationRequest(NewParams(values), PKCERequired); err != nil || r.State != state {
 			t.Errorf("state %q became %q, %v", state, r.State, err)
 		}
 	}
@@ -208,7 +238,7 @@ func TestState(t *testing.T) {
 	} {
 		values, _ := url.ParseQuery(rfcAuthorizationQuery)
 		values["state"] = states
-		r, err := ParseAuthorizationRequest(NewParams(values))
+		r, err := ParseAuthorizationRequest(NewParams(values), PKCERequired)
 		wantCode(t, err, InvalidRequest, "state")
 		if r.State != "" {
 			t.Errorf("%s: %d bytes of state are returned with the error", name, len(r.State))
@@ -243,9 +273,17 @@ func FuzzAuthorizationRequest(f *testing.F) {
 	f.Add(rfcAuthorizationQuery + "&state=again")
 	f.Add("response_type=token&state=%00")
 	f.Add(rfcAuthorizationQuery + "&response_mode=form_post&resource=https://a.example&resource=urn:b&acr_values=a+b&login_hint=l&ui_locales=de&dpop_jkt=" + rfcChallenge)
+	f.Add("response_type=code&client_id=s6BhdRkqt3&redirect_uri=https://client.example/cb&scope=openid&nonce=n")
 	f.Fuzz(func(t *testing.T, raw string) {
 		values, _ := url.ParseQuery(raw)
-		r, err := ParseAuthorizationRequest(NewParams(values))
+		r, err := ParseAuthorizationRequest(NewParams(values), PKCERequired)
+		loose, looseErr := ParseAuthorizationRequest(NewParams(values), PKCENonce)
+		switch {
+		case err == nil && (looseErr != nil || !reflect.DeepEqual(r, loose)):
+			t.Errorf("%q is %+v with PKCE required and %+v, %v with a nonce", raw, r, loose, looseErr)
+		case err != nil && looseErr == nil && (loose.CodeChallenge != "" || values.Get("code_challenge") != "" || loose.Nonce == "" || !loose.Scope.Contains(ScopeOpenID)):
+			t.Errorf("accepted %q without PKCE", raw)
+		}
 		if r.State != "" && (len(values["state"]) != 1 || r.State != values.Get("state") || len(r.State) > MaxStateLength) {
 			t.Errorf("state %q became %q", values["state"], r.State)
 		}
@@ -287,7 +325,7 @@ func BenchmarkParseAuthorizationRequest(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		if _, err := ParseAuthorizationRequest(NewParams(values)); err != nil {
+		if _, err := ParseAuthorizationRequest(NewParams(values), PKCERequired); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -23,7 +23,7 @@ func TestLongestParameters(t *testing.T) {
 		for _, value := range []string{longest, longest + "A"} {
 			values, _ := url.ParseQuery(rfcAuthorizationQuery)
 			values.Set(name, value)
-			_, err := ParseAuthorizationRequest(NewParams(values))
+			_, err := ParseAuthorizationRequest(NewParams(values), PKCERequired)
 			if want := len(value) <= most; (err == nil) != want {
 				t.Errorf("%s of %d bytes: got %v, want acceptance: %v", name, len(value), err, want)
 			}

@@ -26,7 +26,7 @@ const (
 // ClientAuthentication is the client that a request names, and its proof. It prints without secret and assertion.
 type ClientAuthentication struct {
 	ClientID  string
-	Secret    string // empty with AuthNone, and with AuthBasic when nothing follows the colon
+	Secret    string // empty with AuthNone, and with AuthBasic when nothing follows the colon, as some public clients do
 	Method    AuthMethod
 	Assertion string // with AuthPrivateKeyJWT; its signature is not verified yet
 }

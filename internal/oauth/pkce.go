@@ -4,8 +4,37 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
+	"fmt"
 	"strings"
 )
+
+// PKCE is how the requests of a client are protected against an injected code (RFC 9700 §2.1.1).
+type PKCE string
+
+// The values of PKCE. The zero value is the strict one.
+const (
+	PKCERequired PKCE = ""      // every request has a code_challenge
+	PKCENonce    PKCE = "nonce" // a request without one has openid and a nonce, which the client compares with the ID token's (RFC 9700 §2.1.1)
+)
+
+// ParsePKCE reads the name of a PKCE: required or nonce.
+func ParsePKCE(name string) (PKCE, error) {
+	switch name {
+	case PKCERequired.String():
+		return PKCERequired, nil
+	case PKCENonce.String():
+		return PKCENonce, nil
+	}
+	return "", fmt.Errorf("pkce is %q; there are required and nonce", name)
+}
+
+// String is the name of p.
+func (p PKCE) String() string {
+	if p == PKCERequired {
+		return "required"
+	}
+	return string(p)
+}
 
 // CodeChallenge is base64url(SHA-256(verifier)) without padding: 43 characters (RFC 7636 §4.2). Only S256 exists here.
 type CodeChallenge string
@@ -35,9 +64,10 @@ func challengeS256(verifier string) CodeChallenge {
 	return CodeChallenge(base64.RawURLEncoding.EncodeToString(hash[:]))
 }
 
-// Verify reports, in constant time, whether verifier is the challenge's (RFC 7636 §4.6).
+// Verify reports, in constant time, whether verifier is the challenge's (RFC 7636 §4.6). No verifier is "", and no challenge has it:
+// a request can name the SHA-256 of nothing as its challenge.
 func (c CodeChallenge) Verify(verifier string) bool {
-	return subtle.ConstantTimeCompare([]byte(challengeS256(verifier)), []byte(c)) == 1
+	return verifier != "" && subtle.ConstantTimeCompare([]byte(challengeS256(verifier)), []byte(c)) == 1
 }
 
 // parseCodeVerifier is invalid_request unless s is 43 to 128 unreserved characters (RFC 7636 §4.1).

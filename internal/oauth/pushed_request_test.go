@@ -20,7 +20,7 @@ func TestPushedRequestOfRFC9126(t *testing.T) {
 	if !reflect.DeepEqual(r.Params.values, values) {
 		t.Errorf("got the parameters %q, want those that were sent, %q", r.Params.values, values)
 	}
-	if _, err := ParseAuthorizationRequest(r.Params); err != nil {
+	if _, err := ParseAuthorizationRequest(r.Params, PKCERequired); err != nil {
 		t.Error(err)
 	}
 }

@@ -56,7 +56,7 @@ func (r TokenRequest) LogValue() slog.Value { return slog.StringValue(r.String()
 type CodeExchange struct {
 	Code         string
 	RedirectURI  string
-	CodeVerifier string
+	CodeVerifier string   // "" when omitted
 	Resource     []string // the authorized ones that this access token is for (RFC 8707 §2.2); empty when omitted
 }
 
@@ -70,11 +70,11 @@ func (r TokenRequest) CodeExchange() (CodeExchange, error) {
 	if err != nil {
 		return CodeExchange{}, err
 	}
-	text, err := r.params.Required("code_verifier")
-	if err != nil {
-		return CodeExchange{}, err
+	// Whether there has to be a verifier depends on the code.
+	verifier, err := r.params.Optional("code_verifier")
+	if err == nil && verifier != "" {
+		verifier, err = parseCodeVerifier(verifier)
 	}
-	verifier, err := parseCodeVerifier(text)
 	if err != nil {
 		return CodeExchange{}, err
 	}

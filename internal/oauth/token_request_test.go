@@ -67,7 +67,6 @@ func TestCodeExchangeNamesWhatIsWrong(t *testing.T) {
 	for _, tt := range []struct{ name, value, mentions string }{
 		{"code", "", "code is missing"},
 		{"redirect_uri", "", "redirect_uri is missing"},
-		{"code_verifier", "", "code_verifier is missing"},
 		{"code_verifier", "too-short", "43 to 128"},
 		{"code", "a\x00", "code contains a NUL"},
 		{"redirect_uri", "\xff", "redirect_uri is not valid UTF-8"},

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -30,7 +31,7 @@ const (
 	Sent     Outcome = "delivered"
 	Failed   Outcome = "failed" // to be tried again
 	GivenUp  Outcome = "given up"
-	Obsolete Outcome = "moot"
+	Obsolete Outcome = "obsolete"
 )
 
 // Delivery delivers the messages of a store.
@@ -95,7 +96,14 @@ func (d *Delivery) wait(tries int) time.Duration {
 	return min(backoff<<min(max(tries-1, 0), 10), maxWait)
 }
 
-func (d *Delivery) deliver(ctx context.Context, m Message) error {
+// deliver gives a message to its courier. A panic of the courier is an error like others: without that, one message could end
+// every server that tries to deliver it.
+func (d *Delivery) deliver(ctx context.Context, m Message) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
 	courier := d.Couriers[m.Kind]
 	if courier == nil {
 		// A newer server on the same database may know more kinds; that one delivers them.

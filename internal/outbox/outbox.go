@@ -18,13 +18,18 @@ type Kind string
 
 // The kinds of messages.
 const (
-	MailConnected     Kind = "mail.connected"     // to a person: a new connection was made
-	MailReplayed      Kind = "mail.replayed"      // to a person: a used refresh token was presented again
-	BackchannelLogout Kind = "backchannel_logout" // to a client: a sign-in has ended (OpenID Connect Back-Channel Logout 1.0)
+	MailConnected     Kind = "mail.connected"      // to a person: a new connection was made
+	MailReplayed      Kind = "mail.replayed"       // to a person: a used refresh token was presented again
+	MailMemberRemoved Kind = "mail.member_removed" // to a person: they no longer belong to a team
+	MailTeamRemoved   Kind = "mail.team_removed"   // to a person: a team of theirs was removed
+	MailUserDisabled  Kind = "mail.user_disabled"  // to a person: their account was disabled
+	BackchannelLogout Kind = "backchannel_logout"  // to a client: a sign-in has ended (OpenID Connect Back-Channel Logout 1.0)
 )
 
 // Kinds is every kind of message.
-func Kinds() []Kind { return []Kind{MailConnected, MailReplayed, BackchannelLogout} }
+func Kinds() []Kind {
+	return []Kind{MailConnected, MailReplayed, MailMemberRemoved, MailTeamRemoved, MailUserDisabled, BackchannelLogout}
+}
 
 // Message is something that has to be told to someone outside. Fields that do not apply are empty.
 type Message struct {
@@ -34,6 +39,11 @@ type Message struct {
 	Client    string
 	Team      string
 	SessionID string // the sid of the sign-in that ended
+
+	// Names as they were at the event, for a message about what is gone when it is delivered.
+	TeamName     string
+	Applications []string // those that lost their access
+
 	CreatedAt time.Time
 	Tries     int // with the one that is being made
 	NextTry   time.Time

@@ -13,8 +13,12 @@ type Recipients string
 // The recipients that a rule can name.
 const (
 	ThePerson       Recipients = "the person"         // the user of the event
+	TheMember       Recipients = "the member"         // the user of the event, as a member of its team
+	TheMembers      Recipients = "members of team"    // every member of the team of the event
 	SessionsClients Recipients = "clients of session" // clients with a back-channel logout URI that were connected in the session that ended
 	PersonsClients  Recipients = "clients of person"  // the same clients, of every session of the user
+	MembersClients  Recipients = "clients of member"  // the same clients, of every session in which the user connected them to the team
+	TeamsClients    Recipients = "clients of team"    // the same clients, of every session in which a member connected them to the team
 )
 
 // Rule says that an event causes messages of a kind.
@@ -39,7 +43,18 @@ var rules = map[audit.Kind][]Rule{
 	audit.RefreshReplayed: {{Kind: MailReplayed, To: ThePerson, Lifetime: mailLifetime}},
 	audit.SignedOut:       {{Kind: BackchannelLogout, To: SessionsClients, Lifetime: logoutLifetime}},
 	audit.PasswordSet:     {{Kind: BackchannelLogout, To: PersonsClients, Lifetime: logoutLifetime}},
-	audit.UserDisabled:    {{Kind: BackchannelLogout, To: PersonsClients, Lifetime: logoutLifetime}},
+	audit.UserDisabled: {
+		{Kind: MailUserDisabled, To: ThePerson, Lifetime: mailLifetime},
+		{Kind: BackchannelLogout, To: PersonsClients, Lifetime: logoutLifetime},
+	},
+	audit.MemberRemoved: {
+		{Kind: MailMemberRemoved, To: TheMember, Lifetime: mailLifetime},
+		{Kind: BackchannelLogout, To: MembersClients, Lifetime: logoutLifetime},
+	},
+	audit.TeamRemoved: {
+		{Kind: MailTeamRemoved, To: TheMembers, Lifetime: mailLifetime},
+		{Kind: BackchannelLogout, To: TeamsClients, Lifetime: logoutLifetime},
+	},
 }
 
 // Facts is what messages depend on besides the event, and what the audit trail does not keep.

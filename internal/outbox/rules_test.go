@@ -13,18 +13,20 @@ import (
 // Every kind of event stands here with what it tells to whom, so that a new kind has to be decided.
 func TestEachEventTellsWhomItShould(t *testing.T) {
 	const day = 24 * time.Hour
-	mail := func(kind Kind) []Rule { return []Rule{{Kind: kind, To: ThePerson, Lifetime: 3 * day}} }
-	logout := func(to Recipients) []Rule { return []Rule{{Kind: BackchannelLogout, To: to, Lifetime: day}} }
+	mail := func(kind Kind, to Recipients) Rule { return Rule{Kind: kind, To: to, Lifetime: 3 * day} }
+	logout := func(to Recipients) Rule { return Rule{Kind: BackchannelLogout, To: to, Lifetime: day} }
 	tells := map[audit.Kind][]Rule{
-		audit.ConsentGiven:    mail(MailConnected),
-		audit.RefreshReplayed: mail(MailReplayed),
-		audit.SignedOut:       logout(SessionsClients),
-		audit.PasswordSet:     logout(PersonsClients),
-		audit.UserDisabled:    logout(PersonsClients),
+		audit.ConsentGiven:    {mail(MailConnected, ThePerson)},
+		audit.RefreshReplayed: {mail(MailReplayed, ThePerson)},
+		audit.SignedOut:       {logout(SessionsClients)},
+		audit.PasswordSet:     {logout(PersonsClients)},
+		audit.UserDisabled:    {mail(MailUserDisabled, ThePerson), logout(PersonsClients)},
+		audit.MemberRemoved:   {mail(MailMemberRemoved, TheMember), logout(MembersClients)},
+		audit.TeamRemoved:     {mail(MailTeamRemoved, TheMembers), logout(TeamsClients)},
 	}
 	tellsNobody := []audit.Kind{
-		audit.SignedIn, audit.SignInFailed, audit.UserAdded, audit.UserEnabled, audit.TeamAdded, audit.TeamRenamed, audit.TeamRemoved,
-		audit.MemberAdded, audit.MemberRemoved, audit.ClientAdded, audit.ClientUpdated, audit.ClientDisabled, audit.ClientEnabled,
+		audit.SignedIn, audit.SignInFailed, audit.UserAdded, audit.UserEnabled, audit.TeamAdded, audit.TeamRenamed,
+		audit.MemberAdded, audit.ClientAdded, audit.ClientUpdated, audit.ClientDisabled, audit.ClientEnabled,
 		audit.ClientRemoved, audit.ClientBlocked, audit.ClientUnblocked, audit.SecretRotated, audit.ClientAuthFailed, audit.ConsentDenied,
 		audit.GrantRevoked, audit.TokenIssued, audit.TokenRefreshed, audit.MachineToken, audit.TokenRevoked, audit.CodeRefused,
 		audit.CodeReplayed, audit.RefreshRefused, audit.KeysRotated, audit.MasterKeyReplaced,

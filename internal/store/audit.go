@@ -149,51 +149,52 @@ func (db *DB) Record(ctx context.Context, e audit.Event) error {
 // firstEventID is the smallest id that an event of this time can have.
 func firstEventID(at time.Time) int64 { return at.UnixMicro() << eventBits }
 
+// eventDetails reads events with the names of those they name.
+const eventDetails = `
+SELECT a.id, a.at, a.kind, a.actor, a.user_id, a.team_id, a.client_id, a.grant_id, a.family_id, a.address, a.request_id, a.detail,
+	COALESCE(actor.name, acting.name, ''), COALESCE(actor.email, ''), COALESCE(u.name, ''), COALESCE(u.email, ''), COALESCE(t.slug, ''), COALESCE(c.name, '')
+FROM gh_audit a
+LEFT JOIN gh_users actor ON actor.id = a.actor
+LEFT JOIN gh_clients acting ON acting.id = SUBSTR(a.actor, 8) AND a.actor LIKE 'client:%'
+LEFT JOIN gh_users u ON u.id = a.user_id
+LEFT JOIN gh_teams t ON t.id = a.team_id
+LEFT JOIN gh_clients c ON c.id = a.client_id`
+
 // The lists of events. All have the same parameters: $1 team, $2 user, $3 client, $4 kind, $5 the id that comes after
 // the page, $6 and $7 since when, as an id and as a time, $8 how many. Each spells out the condition that its index needs:
 // a partial index serves only a statement that repeats its condition.
 const (
 	// Everything in a team: index gh_audit_team.
-	eventsOfTeam = `
-SELECT id, at, kind, actor, user_id, team_id, client_id, grant_id, family_id, address, request_id, detail
-FROM gh_audit
-WHERE team_id = $1 AND ($2 = '' OR user_id = $2) AND ($3 = '' OR client_id = $3) AND ($4 = '' OR kind = $4)
-	AND id < $5 AND id >= $6 AND at >= $7
-ORDER BY id DESC LIMIT $8`
+	eventsOfTeam = eventDetails + `
+WHERE a.team_id = $1 AND ($2 = '' OR a.user_id = $2) AND ($3 = '' OR a.client_id = $3) AND ($4 = '' OR a.kind = $4)
+	AND a.id < $5 AND a.id >= $6 AND a.at >= $7
+ORDER BY a.id DESC LIMIT $8`
 
 	// One kind in a team, which is not a token's: index gh_audit_notable.
-	notableEventsOfTeam = `
-SELECT id, at, kind, actor, user_id, team_id, client_id, grant_id, family_id, address, request_id, detail
-FROM gh_audit
-WHERE team_id = $1 AND ($2 = '' OR user_id = $2) AND ($3 = '' OR client_id = $3) AND kind = $4
-	AND kind NOT IN ('token.issued', 'token.refreshed', 'token.machine')
-	AND id < $5 AND id >= $6 AND at >= $7
-ORDER BY id DESC LIMIT $8`
+	notableEventsOfTeam = eventDetails + `
+WHERE a.team_id = $1 AND ($2 = '' OR a.user_id = $2) AND ($3 = '' OR a.client_id = $3) AND a.kind = $4
+	AND a.kind NOT IN ('token.issued', 'token.refreshed', 'token.machine')
+	AND a.id < $5 AND a.id >= $6 AND a.at >= $7
+ORDER BY a.id DESC LIMIT $8`
 
 	// One kind of a person, which is not a token's: index gh_audit_user.
-	notableEventsOfUser = `
-SELECT id, at, kind, actor, user_id, team_id, client_id, grant_id, family_id, address, request_id, detail
-FROM gh_audit
-WHERE ($1 = '' OR team_id = $1) AND user_id = $2 AND ($3 = '' OR client_id = $3) AND kind = $4
-	AND kind NOT IN ('token.issued', 'token.refreshed', 'token.machine')
-	AND id < $5 AND id >= $6 AND at >= $7
-ORDER BY id DESC LIMIT $8`
+	notableEventsOfUser = eventDetails + `
+WHERE ($1 = '' OR a.team_id = $1) AND a.user_id = $2 AND ($3 = '' OR a.client_id = $3) AND a.kind = $4
+	AND a.kind NOT IN ('token.issued', 'token.refreshed', 'token.machine')
+	AND a.id < $5 AND a.id >= $6 AND a.at >= $7
+ORDER BY a.id DESC LIMIT $8`
 
 	// The tokens of a machine client: index gh_audit_machine.
-	machineEventsOfClient = `
-SELECT id, at, kind, actor, user_id, team_id, client_id, grant_id, family_id, address, request_id, detail
-FROM gh_audit
-WHERE ($1 = '' OR team_id = $1) AND ($2 = '' OR user_id = $2) AND client_id = $3 AND kind = $4 AND kind = 'token.machine'
-	AND id < $5 AND id >= $6 AND at >= $7
-ORDER BY id DESC LIMIT $8`
+	machineEventsOfClient = eventDetails + `
+WHERE ($1 = '' OR a.team_id = $1) AND ($2 = '' OR a.user_id = $2) AND a.client_id = $3 AND a.kind = $4 AND a.kind = 'token.machine'
+	AND a.id < $5 AND a.id >= $6 AND a.at >= $7
+ORDER BY a.id DESC LIMIT $8`
 
 	// Anything else, which only the command line asks for: read from the newest on until there are enough.
-	eventsFromNewest = `
-SELECT id, at, kind, actor, user_id, team_id, client_id, grant_id, family_id, address, request_id, detail
-FROM gh_audit
-WHERE ($1 = '' OR team_id = $1) AND ($2 = '' OR user_id = $2) AND ($3 = '' OR client_id = $3) AND ($4 = '' OR kind = $4)
-	AND id < $5 AND id >= $6 AND at >= $7
-ORDER BY id DESC LIMIT $8`
+	eventsFromNewest = eventDetails + `
+WHERE ($1 = '' OR a.team_id = $1) AND ($2 = '' OR a.user_id = $2) AND ($3 = '' OR a.client_id = $3) AND ($4 = '' OR a.kind = $4)
+	AND a.id < $5 AND a.id >= $6 AND a.at >= $7
+ORDER BY a.id DESC LIMIT $8`
 )
 
 // eventsQuery is the statement whose index serves a filter best.
@@ -212,10 +213,11 @@ func eventsQuery(f audit.Filter) string {
 	return eventsFromNewest
 }
 
-// Events is the events that a filter lets through, newest first.
-func (db *DB) Events(ctx context.Context, f audit.Filter) ([]audit.Event, error) {
-	scan := func(r engine.Row) (e audit.Event, err error) {
-		err = r.Scan(&e.ID, engine.TimeTo(&e.At), &e.Kind, &e.Actor, &e.User, &e.Team, &e.Client, &e.Grant, &e.Family, &e.Address, &e.RequestID, &e.Detail)
+// Events is the events that a filter lets through, newest first, with the names of those they name.
+func (db *DB) Events(ctx context.Context, f audit.Filter) ([]audit.Entry, error) {
+	scan := func(r engine.Row) (e audit.Entry, err error) {
+		err = r.Scan(&e.ID, engine.TimeTo(&e.At), &e.Kind, &e.Actor, &e.User, &e.Team, &e.Client, &e.Grant, &e.Family, &e.Address, &e.RequestID, &e.Detail,
+			&e.ActorName, &e.ActorEmail, &e.UserName, &e.UserEmail, &e.TeamSlug, &e.ClientName)
 		return e, err
 	}
 	var sinceID int64

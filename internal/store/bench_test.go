@@ -161,10 +161,10 @@ func BenchmarkReads(b *testing.B) {
 			}
 		})
 	})
-	b.Run("Standings", func(b *testing.B) {
+	b.Run("TeamStatuses", func(b *testing.B) {
 		onBoth(b, func(b *testing.B, db *store.DB, g authz.Grant) {
 			for b.Loop() {
-				if _, err := db.Standings(b.Context(), g.User, g.Client); err != nil {
+				if _, err := db.TeamStatuses(b.Context(), g.User, g.Client); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -12,17 +12,17 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/store/engine"
 )
 
-// The cache is bounded: at most so many clients, and so many visitors of a few teams each.
+// The cache is bounded: at most so many clients, and so many signed-in users of a few teams each.
 const (
-	maxClients      = 10_000
-	maxVisitors     = 4_000
-	maxVisitorTeams = 8
+	maxClients   = 10_000
+	maxUsers     = 4_000
+	maxUserTeams = 8
 )
 
 // maxAge is how long something is cached at most, even if the revision has not changed.
 const maxAge = time.Minute
 
-// cache holds the clients, which every request needs and hardly any changes, and visitors (visitor_cache.go).
+// cache holds the clients, which every request needs and hardly any changes, and signed-in users (signed_in_user_cache.go).
 //
 // It is exact, even if several processes share the database. The field calls this a "read lease with commit wait".
 // A process trusts its cache for one lease (50 ms) after it last read the revision, a number in the database that changes
@@ -42,19 +42,19 @@ type cache struct {
 
 	mu       sync.Mutex
 	clients  map[oauth.ClientID]client.Client
-	visitors map[visit]authz.Visitor
+	users    map[userKey]authz.SignedInUser
 	revision revision
 	readAt   time.Time // before the revision was read
 	emptyAt  time.Time // when the whole cache was last emptied
 
 	// How often each part was emptied. An entry that was read from the database before that must not be added after it.
-	clientsEmptied, visitorsEmptied uint64
+	clientsEmptied, usersEmptied uint64
 }
 
-// revision has one number for changes of clients, which concern visitors too, and one for other changes of visitors.
+// revision has one number for changes of clients, which concern users too, and one for other changes of signed-in users.
 // So sign-ins and sign-outs do not empty the client cache. The numbers are random: a database that has lost its latest
 // commits does not repeat one.
-type revision struct{ clients, visitors int64 }
+type revision struct{ clients, users int64 }
 
 // wait is how long a change waits after its commit. It is longer than the lease, because a clock that is being corrected
 // runs up to a tenth too fast or too slow.
@@ -108,8 +108,8 @@ func (c *cache) setRevision(r revision, readAt time.Time) {
 		c.clientsEmptied++
 	}
 	if old || r != c.revision {
-		c.visitors = nil
-		c.visitorsEmptied++
+		c.users = nil
+		c.usersEmptied++
 	}
 	c.revision, c.readAt = r, readAt
 }
@@ -139,10 +139,10 @@ func (db *DB) Client(ctx context.Context, id oauth.ClientID) (client.Client, err
 			}
 			return c, err
 		}
-		scan := func(r engine.Row) (v revision, err error) { return v, r.Scan(&v.clients, &v.visitors) }
+		scan := func(r engine.Row) (v revision, err error) { return v, r.Scan(&v.clients, &v.users) }
 		revision, err := engine.One(ctx, db.engine, "Revision", nil, scan, `
 			SELECT COALESCE((SELECT revision FROM gh_revisions WHERE name = 'clients'), 0),
-				COALESCE((SELECT revision FROM gh_revisions WHERE name = 'visitors'), 0)`)
+				COALESCE((SELECT revision FROM gh_revisions WHERE name = 'users'), 0)`)
 		if err != nil {
 			return client.Client{}, err
 		}
@@ -150,14 +150,14 @@ func (db *DB) Client(ctx context.Context, id oauth.ClientID) (client.Client, err
 	}
 }
 
-// changeClients is write for a unit of work that changes clients, and so visitors too.
+// changeClients is write for a unit of work that changes clients, and so users too.
 func (db *DB) changeClients(ctx context.Context, name string, work func(*tx) error) error {
 	return db.revise(ctx, "clients", name, work)
 }
 
-// change is write for a unit of work that changes anything else that is cached of visitors.
+// change is write for a unit of work that changes anything else that the cache has of signed-in users.
 func (db *DB) change(ctx context.Context, name string, work func(*tx) error) error {
-	return db.revise(ctx, "visitors", name, work)
+	return db.revise(ctx, "users", name, work)
 }
 
 // revise runs a unit of work and changes the revision with it, and waits until that has reached every process.

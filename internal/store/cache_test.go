@@ -17,12 +17,12 @@ func TestEntryReadBeforeAChangeIsNotCached(t *testing.T) {
 	_, _, emptied, _ := c.client("id", now)
 	c.setRevision(revision{clients: 8}, now)
 	c.putClient(client.Client{ID: "id"}, emptied)
-	c.putVisitor(visit{"s", "id"}, authz.Visitor{}, emptied)
+	c.putUser(userKey{"s", "id"}, authz.SignedInUser{}, emptied)
 	if got, cached, _, trusted := c.client("id", now); cached || !trusted {
 		t.Errorf("got %+v, cached %t, trusted %t; want a trusted cache without the client", got, cached, trusted)
 	}
-	if _, cached := c.visitor(visit{"s", "id"}, now); cached {
-		t.Error("the visitor is cached")
+	if _, cached := c.user(userKey{"s", "id"}, now); cached {
+		t.Error("the user is cached")
 	}
 }
 
@@ -36,17 +36,17 @@ func TestCacheIsNotTrustedLongerThanTheLease(t *testing.T) {
 	c.setRevision(revision{clients: 7}, now)
 	_, _, emptied, _ := c.client("id", now)
 	c.putClient(client.Client{ID: "id"}, emptied)
-	c.putVisitor(visit{"s", "id"}, authz.Visitor{}, emptied)
+	c.putUser(userKey{"s", "id"}, authz.SignedInUser{}, emptied)
 	c.setRevision(revision{clients: 7}, now.Add(lease/2))
 	c.setRevision(revision{clients: 6}, now) // read earlier, and answered later
 	if _, cached, _, _ := c.client("id", now.Add(lease)); !cached {
 		t.Error("the revision was read half a lease ago, and the client is not cached")
 	}
-	if _, cached := c.visitor(visit{"s", "id"}, now.Add(lease)); !cached {
-		t.Error("the revision was read half a lease ago, and the visitor is not cached")
+	if _, cached := c.user(userKey{"s", "id"}, now.Add(lease)); !cached {
+		t.Error("the revision was read half a lease ago, and the user is not cached")
 	}
-	if _, cached := c.visitor(visit{"s", "id"}, now.Add(lease/2+lease)); cached {
-		t.Error("the visitor is trusted a whole lease after the revision was read")
+	if _, cached := c.user(userKey{"s", "id"}, now.Add(lease/2+lease)); cached {
+		t.Error("the user is trusted a whole lease after the revision was read")
 	}
 	if _, cached, _, trusted := c.client("id", now.Add(lease/2+lease)); cached || trusted {
 		t.Error("the client is trusted a whole lease after the revision was read")
@@ -56,21 +56,21 @@ func TestCacheIsNotTrustedLongerThanTheLease(t *testing.T) {
 // The revision says nothing of changes that were made by hand, or that the database has lost.
 func TestNothingIsCachedLongerThanAMinute(t *testing.T) {
 	c := cache{lease: time.Second}
-	begun := time.Now()
-	c.setRevision(revision{clients: 7}, begun)
+	started := time.Now()
+	c.setRevision(revision{clients: 7}, started)
 	c.putClient(client.Client{ID: "id"}, c.clientsEmptied)
-	c.putVisitor(visit{"s", "id"}, authz.Visitor{}, c.visitorReading())
+	c.putUser(userKey{"s", "id"}, authz.SignedInUser{}, c.readingUser())
 	for _, tt := range []struct {
 		after  time.Duration
 		cached bool
 	}{{59 * time.Second, true}, {time.Minute, false}} {
-		now := begun.Add(tt.after)
+		now := started.Add(tt.after)
 		c.setRevision(revision{clients: 7}, now)
 		if _, cached, _, _ := c.client("id", now); cached != tt.cached {
 			t.Errorf("after %s the client is cached: %t, want %t", tt.after, cached, tt.cached)
 		}
-		if _, cached := c.visitor(visit{"s", "id"}, now); cached != tt.cached {
-			t.Errorf("after %s the visitor is cached: %t, want %t", tt.after, cached, tt.cached)
+		if _, cached := c.user(userKey{"s", "id"}, now); cached != tt.cached {
+			t.Errorf("after %s the user is cached: %t, want %t", tt.after, cached, tt.cached)
 		}
 	}
 }
@@ -89,17 +89,17 @@ func TestCacheIsBounded(t *testing.T) {
 	c.setRevision(revision{clients: 7}, time.Now())
 	for i := range 3*maxClients + 1 {
 		c.putClient(client.Client{ID: oauth.ClientID(strconv.Itoa(i))}, c.clientsEmptied)
-		c.putVisitor(visit{session: strconv.Itoa(i)}, authz.Visitor{}, c.visitorReading())
+		c.putUser(userKey{session: strconv.Itoa(i)}, authz.SignedInUser{}, c.readingUser())
 	}
 	if n := len(c.clients); n > maxClients {
 		t.Errorf("%d clients are cached, want at most %d", n, maxClients)
 	}
-	if n := len(c.visitors); n > maxVisitors {
-		t.Errorf("%d visitors are cached, want at most %d", n, maxVisitors)
+	if n := len(c.users); n > maxUsers {
+		t.Errorf("%d users are cached, want at most %d", n, maxUsers)
 	}
 	c = cache{}
-	c.putVisitor(visit{}, authz.Visitor{Standings: make([]authz.Standing, maxVisitorTeams+1)}, c.visitorReading())
-	if len(c.visitors) > 0 {
-		t.Error("a visitor of many teams takes the place of many visitors")
+	c.putUser(userKey{}, authz.SignedInUser{Teams: make([]authz.TeamStatus, maxUserTeams+1)}, c.readingUser())
+	if len(c.users) > 0 {
+		t.Error("a user of many teams takes the place of many users")
 	}
 }

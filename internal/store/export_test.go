@@ -42,5 +42,5 @@ var Lists = map[string]string{
 	"eventsOfTeam": eventsOfTeam, "notableEventsOfTeam": notableEventsOfTeam, "notableEventsOfUser": notableEventsOfUser,
 	"machineEventsOfClient": machineEventsOfClient, "eventsFromNewest": eventsFromNewest,
 	"endMachine": endMachine, "endMachinesOfTeam": endMachinesOfTeam, "endMachineInTeam": endMachineInTeam,
-	"grantsOfUser": grantsOfUser, "grantsOfClient": grantsOfClient, "grantsOfTeam": grantsOfTeam,
+	"teamClients": teamClients, "grantsOfUser": grantsOfUser, "grantsOfClient": grantsOfClient, "grantsOfTeam": grantsOfTeam,
 }

@@ -68,8 +68,8 @@ func (db *DB) Connection(ctx context.Context, id authz.FamilyID, now time.Time) 
 			&f.Generation, engine.TimeTo(&f.RotatedAt), engine.TimeTo(&f.EndedAt), engine.TimeTo(&f.TokenDeadAt),
 			&f.Nonce, engine.WordsTo(&f.Methods), &f.SessionID, engine.WordsTo(&f.Resource), &f.DPoPKey,
 			&g.ID, &g.User, &g.Client, &g.Team, engine.WordsTo(&g.Scope), engine.TimeTo(&g.CreatedAt), engine.TimeTo(&g.UpdatedAt),
-			&c.Live.Email, &c.Live.Name, &c.Live.Slug)
-		f.Client, c.Live.User, c.Live.Team = g.Client, g.User, g.Team
+			&c.Subject.Email, &c.Subject.Name, &c.Subject.Slug)
+		f.Client, c.Subject.User, c.Subject.Team = g.Client, g.User, g.Team
 		return c, err
 	}
 	return engine.One(ctx, db.engine, "Connection", authz.ErrNoFamily, scan, `

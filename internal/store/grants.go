@@ -2,11 +2,13 @@ package store
 
 import (
 	"context"
+	"database/sql"
 
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
 	"github.com/gatehouse-auth/gatehouse/internal/outbox"
 	"github.com/gatehouse-auth/gatehouse/internal/store/engine"
+	"github.com/gatehouse-auth/gatehouse/internal/team"
 )
 
 // SaveGrant creates the grant of (user, client, team) or widens the one there is, and returns it as saved. authz.ErrNotLive.
@@ -104,7 +106,7 @@ SELECT g.id, g.user_id, g.client_id, g.team_id, g.scope, g.created_at, g.updated
 	t.id, t.slug, t.name, t.created_at,
 	c.id, c.name, c.owner, c.public, c.machine, c.scope, c.created_at, c.disabled_at,
 	c.resource_server, c.resources, c.jwks, c.jwks_uri, c.id_token_algorithm, c.post_logout_redirect_uris,
-	c.backchannel_logout_uri, c.require_par, c.require_dpop, c.insecure_assertion_audience,
+	c.backchannel_logout_uri, c.require_par, c.require_dpop, c.insecure_assertion_audience, c.pkce,
 	COALESCE(ct.id, ''), COALESCE(ct.slug, ''), COALESCE(ct.name, ''), COALESCE(ct.created_at, 0)
 FROM gh_grants g
 JOIN gh_users u ON u.id = g.user_id
@@ -132,6 +134,12 @@ func (db *DB) Grants(ctx context.Context, f authz.GrantFilter) ([]authz.GrantDet
 		query = grantsOfTeam
 	}
 	return engine.All(ctx, db.engine, "Grants", scanGrantDetail, query, f.User, f.Team, f.Client)
+}
+
+// CountGrants is how many grants a person has.
+func (db *DB) CountGrants(ctx context.Context, user team.UserID) (int, error) {
+	scan := func(r engine.Row) (n int, err error) { return n, r.Scan(&n) }
+	return engine.One(ctx, db.engine, "CountGrants", sql.ErrNoRows, scan, `SELECT COUNT(*) FROM gh_grants WHERE user_id = $1`, user)
 }
 
 // Grant is one grant. authz.ErrNoGrant.

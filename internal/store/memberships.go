@@ -46,13 +46,15 @@ func (db *DB) RemoveMember(ctx context.Context, id team.ID, user team.UserID) er
 			return err
 		}
 		at := db.now()
+		// Before the grants and the membership end: they say who is told.
+		if err := t.happened(audit.Event{At: at, Kind: audit.MemberRemoved, Team: string(id), User: string(user)}); err != nil {
+			return err
+		}
 		if err := t.endGrants(at, endGrantsOfMember, user, id); err != nil {
 			return err
 		}
-		if _, err := t.Change(`DELETE FROM gh_memberships WHERE team_id = $1 AND user_id = $2`, id, user); err != nil {
-			return err
-		}
-		return t.happened(audit.Event{At: at, Kind: audit.MemberRemoved, Team: string(id), User: string(user)})
+		_, err := t.Change(`DELETE FROM gh_memberships WHERE team_id = $1 AND user_id = $2`, id, user)
+		return err
 	})
 }
 

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
@@ -11,39 +12,73 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 )
 
-// tell saves a message of an event, as a rule of the outbox says. session is the sid of the sign-in that ended.
+// tell saves the messages of an event, as a rule of the outbox says. session is the sid of the sign-in that ended. It has to
+// happen before the memberships and families go that say who is told.
 func (t *tx) tell(e audit.Event, r outbox.Rule, session string) error {
 	switch r.To {
+	case outbox.ThePerson:
+		m := r.Message(token.NewID(), e)
+		_, err := t.Change(`
+			INSERT INTO gh_notices (id, kind, user_id, client_id, team_id, session_id, created_at, next_try, expires_at)
+			VALUES ($1, $2, $3, $4, $5, '', $6, $7, $8)`,
+			m.ID, string(m.Kind), m.User, m.Client, m.Team, engine.Millis(m.CreatedAt), engine.Millis(m.NextTry), engine.Millis(m.ExpiresAt))
+		return err
+	case outbox.TheMember:
+		return t.tellMembers(e, r, e.User)
+	case outbox.TheMembers:
+		return t.tellMembers(e, r, everyone)
 	case outbox.SessionsClients:
-		if session == "" { // would be every session of the person
-			return fmt.Errorf("store: %s without the session that ended", e.Kind)
-		}
-		return t.tellClients(e, r, session)
+		return t.tellClients(e, r, e.User, session, everywhere)
 	case outbox.PersonsClients:
-		return t.tellClients(e, r, "")
+		return t.tellClients(e, r, e.User, everywhere, everywhere)
+	case outbox.MembersClients:
+		return t.tellClients(e, r, e.User, everywhere, e.Team)
+	case outbox.TeamsClients:
+		return t.tellClients(e, r, everyone, everywhere, e.Team)
 	}
-	m := r.Message(token.NewID(), e)
+	return fmt.Errorf("store: %s tells %q, which nobody knows", e.Kind, r.To)
+}
+
+// What a parameter of tellMembers and tellClients is when it does not narrow. No id is like this, and an empty id, which
+// would be a mistake of the caller, finds nobody.
+const (
+	everyone   = "*"
+	everywhere = "*"
+)
+
+// tellMembers saves one mail for each member of a team who can sign in, with the names of the team and of the applications that they
+// connected to it.
+func (t *tx) tellMembers(e audit.Event, r outbox.Rule, user string) error {
 	_, err := t.Change(`
-		INSERT INTO gh_notices (id, kind, user_id, client_id, team_id, session_id, created_at, next_try, expires_at)
-		VALUES ($1, $2, $3, $4, $5, '', $6, $7, $8)`,
-		m.ID, string(m.Kind), m.User, m.Client, m.Team, engine.Millis(m.CreatedAt), engine.Millis(m.NextTry), engine.Millis(m.ExpiresAt))
+		INSERT INTO gh_notices (id, kind, user_id, client_id, team_id, session_id, created_at, next_try, expires_at, team_name, applications)
+		SELECT $1 || '/' || m.user_id, $2, m.user_id, '', t.id, '', CAST($5 AS BIGINT), CAST($5 AS BIGINT), CAST($6 AS BIGINT),
+			t.name, COALESCE(string_agg(c.name, $7 ORDER BY c.name), '')
+		FROM gh_memberships m
+		JOIN gh_teams t ON t.id = m.team_id
+		JOIN gh_users u ON u.id = m.user_id
+		LEFT JOIN gh_grants g ON g.user_id = m.user_id AND g.team_id = m.team_id
+		LEFT JOIN gh_clients c ON c.id = g.client_id
+		WHERE m.team_id = $3 AND (m.user_id = $4 OR $4 = '*') AND u.disabled_at = 0
+		GROUP BY m.user_id, t.id, t.name`,
+		token.NewID(), string(r.Kind), e.Team, user, engine.Millis(e.At), engine.Millis(e.At.Add(r.Lifetime)), "\n")
 	return err
 }
 
-// tellClients saves the back-channel logouts (OpenID Connect Back-Channel Logout 1.0 §2) of a person: one for each client
-// and sign-in, found by the person's families. It has to happen before the families go.
-func (t *tx) tellClients(e audit.Event, r outbox.Rule, session string) error {
+// tellClients saves back-channel logouts (OpenID Connect Back-Channel Logout 1.0 §2): one for each client and sign-in, found
+// by the families of a person, a session and a team.
+func (t *tx) tellClients(e audit.Event, r outbox.Rule, user, session, team string) error {
 	_, err := t.Change(`
 		INSERT INTO gh_notices (id, kind, user_id, client_id, team_id, session_id, created_at, next_try, expires_at)
 		SELECT DISTINCT 'backchannel_logout/' || c.id || '/' || f.session_id, 'backchannel_logout', g.user_id, c.id, '', f.session_id,
-			CAST($3 AS BIGINT), CAST($3 AS BIGINT), CAST($4 AS BIGINT)
+			CAST($4 AS BIGINT), CAST($4 AS BIGINT), CAST($5 AS BIGINT)
 		FROM gh_grants g
 		JOIN gh_families f ON f.grant_id = g.id
 		JOIN gh_clients c ON c.id = g.client_id
-		WHERE g.user_id = $1 AND (f.session_id = $2 OR $2 = '') AND f.session_id <> '' AND f.token_dead_at > 0
+		WHERE (g.user_id = $1 OR $1 = '*') AND (f.session_id = $2 OR $2 = '*') AND (g.team_id = $3 OR $3 = '*')
+			AND f.session_id <> '' AND f.token_dead_at > 0
 			AND ' ' || f.scope || ' ' LIKE '% openid %' AND c.backchannel_logout_uri <> ''
 		ON CONFLICT (id) DO NOTHING`,
-		e.User, session, engine.Millis(e.At), engine.Millis(e.At.Add(r.Lifetime)))
+		user, session, team, engine.Millis(e.At), engine.Millis(e.At.Add(r.Lifetime)))
 	return err
 }
 
@@ -59,17 +94,21 @@ func (db *DB) DueMessages(ctx context.Context, now, retry time.Time, limit int) 
 	err = db.write(ctx, "DueMessages", func(t *tx) error {
 		due = nil
 		for _, id := range ids {
-			m := outbox.Message{ID: id}
+			m, applications := outbox.Message{ID: id}, ""
 			// The condition is repeated: another process may have taken the message meanwhile.
 			err := t.ChangeGet([]any{
 				&m.Kind, &m.User, &m.Client, &m.Team, &m.SessionID, engine.TimeTo(&m.CreatedAt), &m.Tries, engine.TimeTo(&m.NextTry), engine.TimeTo(&m.ExpiresAt),
+				&m.TeamName, &applications,
 			}, `UPDATE gh_notices SET tries = tries + 1, next_try = $3 WHERE id = $1 AND next_try <= $2
-				RETURNING kind, user_id, client_id, team_id, session_id, created_at, tries, next_try, expires_at`, id, engine.Millis(now), engine.Millis(retry))
+				RETURNING kind, user_id, client_id, team_id, session_id, created_at, tries, next_try, expires_at, team_name, applications`, id, engine.Millis(now), engine.Millis(retry))
 			switch {
 			case isNoRows(err):
 				continue
 			case err != nil:
 				return err
+			}
+			if applications != "" {
+				m.Applications = strings.Split(applications, "\n")
 			}
 			due = append(due, m)
 		}

@@ -33,8 +33,8 @@ func BenchmarkMillionRefreshes(b *testing.B) {
 		b.Fatal(err)
 	}
 	before := rowsOfEachTable(b, db.SQL())
-	begun, made := time.Now(), int64(0)
-	for ; made < most && time.Since(begun) < patience; made++ {
+	started, made := time.Now(), int64(0)
+	for ; made < most && time.Since(started) < patience; made++ {
 		_, err := db.Rotate(b.Context(), authz.Rotation{
 			Family: f.ID, Client: g.Client, Generation: made, At: now, Grace: time.Second, Idle: time.Hour, Absolute: time.Hour, TokenDeadAt: now,
 		})

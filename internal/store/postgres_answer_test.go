@@ -152,13 +152,13 @@ func TestLostAnswerOfACommitIsFoundAgain(t *testing.T) {
 				ExpiresAt: now.Add(time.Hour), TokenDeadAt: now.Add(time.Hour),
 			}
 			p.lose("family-id")
-			live, err := db.Redeem(ctx, family)
-			if err != nil || live.User != "ada-id" || live.Slug != "acme" || live.Email != "ada@example.com" {
-				t.Errorf("Redeem = %+v, %v; want ada in acme", live, err)
+			subject, err := db.Redeem(ctx, family)
+			if err != nil || subject.User != "ada-id" || subject.Slug != "acme" || subject.Email != "ada@example.com" {
+				t.Errorf("Redeem = %+v, %v; want ada in acme", subject, err)
 			}
 			p.lose("family-id")
 			rotated, err := db.Rotate(ctx, authz.Rotation{Family: "family-id", Client: "app-id", At: now, Grace: time.Minute, Idle: time.Hour, Absolute: time.Hour})
-			if err != nil || rotated.Family.Generation != 1 || rotated.Live.User != "ada-id" {
+			if err != nil || rotated.Family.Generation != 1 || rotated.Subject.User != "ada-id" {
 				t.Errorf("Rotate = %+v, %v; want generation 1 of ada", rotated, err)
 			}
 			p.lose("machine-id")

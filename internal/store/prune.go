@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/store/engine"
@@ -11,11 +12,18 @@ import (
 // they are few.
 var pruneQueries = []string{
 	`DELETE FROM gh_sessions WHERE id IN (SELECT id FROM gh_sessions WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)`,
-	`DELETE FROM gh_throttle WHERE bucket IN (SELECT bucket FROM gh_throttle WHERE resets_at <= $1 ORDER BY resets_at LIMIT $2)`,
 	`DELETE FROM gh_endings WHERE (kind, id) IN (SELECT kind, id FROM gh_endings WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)`,
 	`DELETE FROM gh_assertions WHERE (client_id, jti) IN (SELECT client_id, jti FROM gh_assertions WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)`,
 	`DELETE FROM gh_notices WHERE id IN (SELECT id FROM gh_notices WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)`,
 }
+
+// pruneThrottle deletes counters whose window ended before a time. Strangers can make counters as fast as they can fail, so there
+// is a limit of them: firstCounterTooMany is the end of the window of the first one beyond it, when the windows that end last
+// come first.
+const (
+	pruneThrottle       = `DELETE FROM gh_throttle WHERE bucket IN (SELECT bucket FROM gh_throttle WHERE resets_at <= $1 ORDER BY resets_at LIMIT $2)`
+	firstCounterTooMany = `SELECT resets_at FROM gh_throttle WHERE resets_at > $1 ORDER BY resets_at DESC LIMIT 1 OFFSET $2`
+)
 
 // pruneAudit deletes events that are older than a time, which is the first part of their ids.
 const pruneAudit = `DELETE FROM gh_audit WHERE id IN (SELECT id FROM gh_audit WHERE id < $1 ORDER BY id LIMIT $2)`
@@ -35,13 +43,31 @@ func (db *DB) Prune(ctx context.Context, now time.Time, batch int) (int, error) 
 			return total, err
 		}
 	}
-	n, err := db.pruneKind(ctx, pruneAudit, firstEventID(now.Add(-db.opts.AuditRetention)), batch)
+	n, err := db.pruneCounters(ctx, now, batch)
+	total += n
+	if err != nil {
+		return total, err
+	}
+	n, err = db.pruneKind(ctx, pruneAudit, firstEventID(now.Add(-db.opts.AuditRetention)), batch)
 	total += n
 	if err != nil {
 		return total, err
 	}
 	n, err = db.walk(ctx, now, batch)
 	return total + n, err
+}
+
+// pruneCounters deletes counters whose window is over, and those beyond the limit.
+func (db *DB) pruneCounters(ctx context.Context, now time.Time, batch int) (int, error) {
+	scan := func(r engine.Row) (at time.Time, err error) { return at, r.Scan(engine.TimeTo(&at)) }
+	until, err := engine.One(ctx, db.engine, "Prune", sql.ErrNoRows, scan, firstCounterTooMany, engine.Millis(now), db.opts.Counters)
+	if isNoRows(err) {
+		until, err = now, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	return db.pruneKind(ctx, pruneThrottle, engine.Millis(until), batch)
 }
 
 // How far Prune walks through the families at a time, in steps of so many rows: five million of them have been seen within the hour.

@@ -21,6 +21,7 @@ func TestListsUseTheirIndex(t *testing.T) {
 		{"endMachinesOfTeam", "'t', 1, 1", "gh_audit_machine (client_id=?)", "Index Only Scan Backward using gh_audit_machine"},
 		{"endMachineInTeam", "'c', 't', 1, 1", "gh_audit_machine (client_id=?)", "Index Only Scan Backward using gh_audit_machine"},
 		{"eventsFromNewest", "'', '', '', '', 9, 0, 0, 10", "sqlite_autoindex_gh_audit_1", "gh_audit_pkey"},
+		{"teamClients", "'t'", "gh_grants_team (team_id=?)", "gh_grants_team"},
 		{"grantsOfUser", "'u', '', ''", "sqlite_autoindex_gh_grants_2 (user_id=?)", "gh_grants_user_id_team_id_client_id_key"},
 		{"grantsOfClient", "'', '', 'c'", "gh_grants_client (client_id=?)", "gh_grants_client"},
 		{"grantsOfTeam", "'', 't', ''", "gh_grants_team (team_id=?)", "gh_grants_team"},

@@ -58,7 +58,7 @@ ON CONFLICT (id) DO NOTHING`
 
 // Redeem saves the family of a code, and returns who it is for.
 // authz.ErrReplayed when there is one already, which is ended. authz.ErrNotLive otherwise.
-func (db *DB) Redeem(ctx context.Context, f authz.Family) (live authz.Live, err error) {
+func (db *DB) Redeem(ctx context.Context, f authz.Family) (subject authz.Subject, err error) {
 	e := audit.Event{
 		At: f.CreatedAt, Kind: audit.TokenIssued, Actor: actor(f.Client), Client: string(f.Client), Family: string(f.ID), Detail: engine.Words(f.Scope),
 	}
@@ -69,11 +69,11 @@ func (db *DB) Redeem(ctx context.Context, f authz.Family) (live authz.Live, err 
 				f.ID, f.Grant, f.Client, engine.Words(f.Scope), engine.Millis(f.AuthTime), engine.Millis(f.CreatedAt), engine.Millis(f.ExpiresAt),
 				engine.Millis(f.TokenDeadAt), f.Nonce, engine.Words(f.Methods), f.SessionID, engine.Words(f.Resource), f.DPoPKey,
 			},
-			Dest: []any{&live.User, &live.Team, new(authz.GrantID), &live.Email, &live.Name, &live.Slug},
+			Dest: []any{&subject.User, &subject.Team, new(authz.GrantID), &subject.Email, &subject.Name, &subject.Slug},
 		})
 	} else {
 		err = db.write(ctx, "Redeem", func(t *tx) (err error) {
-			live, err = t.redeem(f, e)
+			subject, err = t.redeem(f, e)
 			return err
 		})
 	}
@@ -81,39 +81,39 @@ func (db *DB) Redeem(ctx context.Context, f authz.Family) (live authz.Live, err 
 	case errors.Is(err, errCommitted):
 		c, err := db.Connection(ctx, f.ID, f.CreatedAt)
 		if errors.Is(err, authz.ErrNoFamily) {
-			return authz.Live{}, authz.ErrNotLive // it has ended since
+			return authz.Subject{}, authz.ErrNotLive // it has ended since
 		}
-		return c.Live, err
+		return c.Subject, err
 	case isNoRows(err):
 		if err := db.replayed(ctx, f); err != nil {
-			return authz.Live{}, err
+			return authz.Subject{}, err
 		}
-		return authz.Live{}, authz.ErrReplayed
+		return authz.Subject{}, authz.ErrReplayed
 	case engine.IsForeignKey(err): // the grant ended while this waited for it
-		return authz.Live{}, authz.ErrNotLive
+		return authz.Subject{}, authz.ErrNotLive
 	case err != nil:
-		return authz.Live{}, err
+		return authz.Subject{}, err
 	}
-	return live, nil
+	return subject, nil
 }
 
 // redeem is Redeem on SQLite. sql.ErrNoRows when the grant is not alive, does not cover the scope, or the code was redeemed.
-func (t *tx) redeem(f authz.Family, e audit.Event) (live authz.Live, err error) {
+func (t *tx) redeem(f authz.Family, e audit.Event) (subject authz.Subject, err error) {
 	var grant authz.Grant
-	err = t.Get([]any{&live.User, &live.Team, &grant.ID, engine.WordsTo(&grant.Scope), &live.Email, &live.Name, &live.Slug},
+	err = t.Get([]any{&subject.User, &subject.Team, &grant.ID, engine.WordsTo(&grant.Scope), &subject.Email, &subject.Name, &subject.Slug},
 		redeemFindSQLite, f.Grant, f.Client)
 	if err != nil {
-		return authz.Live{}, err
+		return authz.Subject{}, err
 	}
 	if !grant.Scope.Covers(f.Scope) {
-		return authz.Live{}, sql.ErrNoRows
+		return authz.Subject{}, sql.ErrNoRows
 	}
 	err = t.MustChange(sql.ErrNoRows, redeemInsertSQLite,
 		f.ID, grant.ID, engine.Words(f.Scope), engine.Millis(f.AuthTime), engine.Millis(f.CreatedAt), engine.Millis(f.ExpiresAt),
 		engine.Millis(f.TokenDeadAt), f.Nonce, engine.Words(f.Methods), f.SessionID, engine.Words(f.Resource), f.DPoPKey)
 	if err != nil {
-		return authz.Live{}, err
+		return authz.Subject{}, err
 	}
-	e.User, e.Team, e.Grant = string(live.User), string(live.Team), string(grant.ID)
-	return live, t.happened(e)
+	e.User, e.Team, e.Grant = string(subject.User), string(subject.Team), string(grant.ID)
+	return subject, t.happened(e)
 }

@@ -79,11 +79,11 @@ func redeemWhilePruning(b *testing.B, db *store.DB, url string) (pruning, alone 
 	g := oneGrant(b, db)
 	redeem := func() time.Duration {
 		f := newFamily(g)
-		begun := time.Now()
+		started := time.Now()
 		if _, err := db.Redeem(b.Context(), f); err != nil {
 			b.Fatal(err)
 		}
-		return time.Since(begun)
+		return time.Since(started)
 	}
 	fillExpired(b, url)
 	pruned := make(chan error, 1)

@@ -70,13 +70,13 @@ WHERE id = $1 AND generation = $2 AND ended_at = 0 AND expires_at > $3`
 // Rotate uses a refresh token. authz.ErrReused when it is too old: its family is ended then.
 // authz.ErrNoFamily or authz.ErrNotLive otherwise. A retry writes nothing.
 func (db *DB) Rotate(ctx context.Context, r authz.Rotation) (rotated authz.Rotated, err error) {
-	f, live := &rotated.Family, &rotated.Live
+	f, subject := &rotated.Family, &rotated.Subject
 	f.ID, f.Client, f.Generation, f.RotatedAt, f.DPoPKey = r.Family, r.Client, r.Generation+1, r.At, r.DPoPKey
 	dest := []any{
-		&live.User, &live.Team, &f.Grant,
+		&subject.User, &subject.Team, &f.Grant,
 		engine.WordsTo(&f.Scope), engine.TimeTo(&f.AuthTime), engine.TimeTo(&f.CreatedAt), engine.TimeTo(&f.TokenDeadAt),
 		&f.Nonce, engine.WordsTo(&f.Methods), &f.SessionID, engine.WordsTo(&f.Resource),
-		&live.Email, &live.Name, &live.Slug,
+		&subject.Email, &subject.Name, &subject.Slug,
 	}
 	at, idle, absolute := engine.Millis(r.At), engine.Millis(r.At.Add(r.Idle)), r.Absolute.Milliseconds()
 	tokenDeadAt := r.TokenDeadAt.Add(r.Grace) // a retry within the grace gets an access token too, and writes nothing
@@ -96,7 +96,7 @@ func (db *DB) Rotate(ctx context.Context, r authz.Rotation) (rotated authz.Rotat
 			if err != nil {
 				return err
 			}
-			e.User, e.Team, e.Grant = string(live.User), string(live.Team), string(f.Grant)
+			e.User, e.Team, e.Grant = string(subject.User), string(subject.Team), string(f.Grant)
 			return t.happened(e)
 		})
 	}
@@ -151,13 +151,13 @@ func (db *DB) notRotated(ctx context.Context, r authz.Rotation) (rotated authz.R
 // while the swap waited for a lock. The generation of a family that lives only grows: a token that is too old now stays
 // too old, so ending its family needs no lock.
 func (t *tx) notRotated(r authz.Rotation, rotated *authz.Rotated) (reused bool, err error) {
-	f, live := &rotated.Family, &rotated.Live
+	f, subject := &rotated.Family, &rotated.Subject
 	var alive bool
 	err = t.Get([]any{
 		&f.ID, &f.Grant, engine.WordsTo(&f.Scope), engine.TimeTo(&f.AuthTime), engine.TimeTo(&f.CreatedAt), engine.TimeTo(&f.ExpiresAt),
 		&f.Generation, engine.TimeTo(&f.RotatedAt), engine.TimeTo(&f.EndedAt), engine.TimeTo(&f.TokenDeadAt),
 		&f.Nonce, engine.WordsTo(&f.Methods), &f.SessionID, engine.WordsTo(&f.Resource), &f.DPoPKey,
-		&live.Email, &live.Name, &live.Slug, &live.User, &live.Team, &f.Client, &alive,
+		&subject.Email, &subject.Name, &subject.Slug, &subject.User, &subject.Team, &f.Client, &alive,
 	}, `
 		SELECT f.id, f.grant_id, f.scope, f.auth_time, f.created_at, f.expires_at,
 			f.generation, f.rotated_at, f.ended_at, f.token_dead_at, f.nonce, f.methods, f.session_id, f.resource, f.dpop_key,

@@ -62,7 +62,7 @@ func everyStatementHasItsIndex(t *testing.T, statements []string) {
 // plan is SQLite's plan for a statement.
 func plan(t *testing.T, db *sql.DB, query string) (steps []string) {
 	t.Helper()
-	args := make([]any, 20) // more parameters than the statement has do no harm
+	args := make([]any, 32) // more parameters than the statement has do no harm
 	rows, err := db.Query("EXPLAIN QUERY PLAN "+query, args...)
 	if err != nil {
 		t.Fatalf("%q: %v", query, err)

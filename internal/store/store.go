@@ -55,6 +55,21 @@ var (
 	_ audit.Store           = (*DB)(nil)
 )
 
+// Making says what Open does when there is no database yet.
+type Making = engine.Making
+
+const (
+	MakeMissing = engine.MakeMissing
+	MakeInEmpty = engine.MakeInEmpty
+	MakeNever   = engine.MakeNever
+	MakeNew     = engine.MakeNew
+)
+
+var (
+	ErrNoDatabase     = engine.ErrNoDatabase
+	ErrDatabaseExists = engine.ErrDatabaseExists
+)
+
 // ErrClosed means that the database was closed before the unit of work began.
 var ErrClosed = engine.ErrClosed
 
@@ -73,6 +88,10 @@ type Options struct {
 	MachineTokenLifetime time.Duration
 	// AuditRetention is how long events are kept. 0 is 365 days.
 	AuditRetention time.Duration
+	// Counters is how many counters of failures are kept at most, until the next Prune. 0 is a million.
+	Counters int
+	// Making says what Open does when there is no database yet. The zero value makes one.
+	Making Making
 	// Lease is how long a process trusts its cache after it last read the revision (see cache). A change of something
 	// cached is answered a little later than that. Processes that share a database must have the same lease. 0 is 50 ms.
 	Lease time.Duration
@@ -87,6 +106,7 @@ func (o Options) withDefaults() Options {
 	}
 	o.MachineTokenLifetime = cmp.Or(o.MachineTokenLifetime, 24*time.Hour)
 	o.AuditRetention = cmp.Or(o.AuditRetention, 365*24*time.Hour)
+	o.Counters = cmp.Or(o.Counters, 1_000_000)
 	o.Lease = cmp.Or(o.Lease, 50*time.Millisecond)
 	return o
 }
@@ -108,8 +128,8 @@ type DB struct {
 var migrations embed.FS
 
 // Open opens a database ("sqlite:PATH" or "postgres://…") and brings its schema up to date under a lock.
-// A missing SQLite file is made, readable by its owner only. A missing directory is an error, and so is a schema
-// that a newer release made.
+// A missing SQLite file is made, readable by its owner only, when opts.Making allows it. A missing directory is an error, and so
+// is a schema that a newer release made.
 func Open(ctx context.Context, url string, opts Options) (*DB, error) {
 	opts = opts.withDefaults()
 	schema, err := fs.Sub(migrations, "migrations")
@@ -122,13 +142,19 @@ func Open(ctx context.Context, url string, opts Options) (*DB, error) {
 	}
 	opened, err := engine.Open(ctx, url, engine.Options{
 		Migrations: schema, Prefix: "gh_", OldMigrations: oldSchema, OldTable: "team_blocks", Observe: opts.Observe,
-		Unavailable: unavailable,
+		Making: opts.Making, Unavailable: unavailable,
 	})
 	if err != nil {
 		return nil, err
 	}
 	return &DB{engine: opened, opts: opts, cache: cache{lease: opts.Lease}}, nil
 }
+
+// Place is where the database is, without a password.
+func (db *DB) Place() string { return db.engine.Place() }
+
+// Made reports whether Open has made the database.
+func (db *DB) Made() bool { return db.engine.Made() }
 
 // unavailable is what callers are told when the database cannot answer: they may try again. The cause is for the log.
 func unavailable(cause error) error {

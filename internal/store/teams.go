@@ -84,17 +84,21 @@ func (db *DB) RemoveTeam(ctx context.Context, id team.ID) error {
 		if err := t.lockTeam(id); err != nil {
 			return err
 		}
-		at := db.now()
-		if err := t.endMachines(at, endMachinesOfTeam, id); err != nil {
+		e := audit.Event{At: db.now(), Kind: audit.TeamRemoved, Team: string(id)}
+		if err := t.Get([]any{&e.Detail}, `SELECT slug FROM gh_teams WHERE id = $1`, id); err != nil {
 			return err
 		}
-		if err := t.endGrants(at, endGrantsOfTeam, id); err != nil {
+		// Before the grants and memberships end: they say who is told.
+		if err := t.happened(e); err != nil {
 			return err
 		}
-		e := audit.Event{At: at, Kind: audit.TeamRemoved, Team: string(id)}
-		if err := t.ChangeGet([]any{&e.Detail}, `DELETE FROM gh_teams WHERE id = $1 RETURNING slug`, id); err != nil {
+		if err := t.endMachines(e.At, endMachinesOfTeam, id); err != nil {
 			return err
 		}
-		return t.happened(e)
+		if err := t.endGrants(e.At, endGrantsOfTeam, id); err != nil {
+			return err
+		}
+		_, err := t.Change(`DELETE FROM gh_teams WHERE id = $1`, id)
+		return err
 	})
 }

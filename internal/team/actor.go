@@ -51,6 +51,7 @@ const (
 	ManageTeams        Act = "manage teams"        // add, find, rename and remove teams
 	ManageMembers      Act = "manage members"      // of one team
 	ManageClients      Act = "manage clients"      // register, show, change and remove applications
+	LoosenClients      Act = "loosen clients"      // switch on what makes an application less safe than the default
 	GovernApplications Act = "govern applications" // of one team: list, block and allow them
 	SeeConnections     Act = "see connections"     // of one person, or of one team
 	EndConnection      Act = "end a connection"    // of one person in one team

@@ -36,7 +36,7 @@ func TestMay(t *testing.T) {
 	inTeam := []string{"the team", "oneself in the team", "another in the team"}
 	people := []string{"a stranger", "a member", "an admin", "an operator at a browser"}
 	acts := []team.Act{
-		team.ManagePeople, team.ManageTeams, team.ManageMembers, team.ManageClients, team.GovernApplications,
+		team.ManagePeople, team.ManageTeams, team.ManageMembers, team.ManageClients, team.LoosenClients, team.GovernApplications,
 		team.SeeConnections, team.EndConnection, team.SeeHistory, "something else",
 	}
 	for _, a := range actors {

@@ -246,7 +246,7 @@ func (s *Service) Acting(ctx context.Context, u User) (Actor, []Membership, erro
 }
 
 // History is what happened, newest first. People see what concerns themselves, the admins of a team see what happened in it.
-func (s *Service) History(ctx context.Context, actor Actor, f audit.Filter) ([]audit.Event, error) {
+func (s *Service) History(ctx context.Context, actor Actor, f audit.Filter) ([]audit.Entry, error) {
 	if err := May(actor, SeeHistory, On{Team: ID(f.Team), User: UserID(f.User)}); err != nil {
 		return nil, err
 	}

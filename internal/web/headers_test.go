@@ -42,36 +42,38 @@ func TestNothingSecretIsStoredByCaches(t *testing.T) {
 func TestPagesHaveSecurityHeaders(t *testing.T) {
 	webtest.OnBoth(t, func(h *webtest.House) {
 		b := h.SignedIn(webtest.Ana)
-		policy := func(targets string) string {
-			return "default-src 'none'; style-src 'self'; img-src 'self'; form-action " + targets + "; frame-ancestors 'none'; base-uri 'none'"
-		}
+		const (
+			stays = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+			leads = "default-src 'none'; style-src 'self'; img-src 'self'; frame-ancestors 'none'; base-uri 'none'" // to an application, by its form
+		)
 		pocket := func(uri string) *webtest.Answer {
 			return b.Authorize(webtest.App{Client: h.Pocket.Client, RedirectURI: uri})
 		}
 		for _, row := range []struct {
 			name     string
 			page     *webtest.Answer
-			targets  string
+			policy   string
 			referrer string
 		}{
-			{"home", b.Get("/"), "'self'", "same-origin"},
-			{"sign-in", b.Get("/login/"), "'self'", "same-origin"},
-			{"sign-in for an application", h.Browser().Authorize(h.Insight).Follow(), "'self' https://insight.example", "same-origin"},
-			{"wrong password", b.SignIn(webtest.Ana, url.Values{"password": {"no"}, "request": {b.Authorize(h.Insight).Sealed()}}), "'self' https://insight.example", "same-origin"},
-			{"consent", b.Authorize(h.Insight), "'self' https://insight.example", "same-origin"},
-			{"consent for loopback", pocket("http://127.0.0.1:49152/cb"), "'self' http://127.0.0.1:49152", "same-origin"},
-			{"consent for IPv6 loopback", pocket("http://[::1]:49152/cb"), "'self' http:", "same-origin"},
-			{"consent for a private scheme", pocket("com.example.pocket:/cb"), "'self' com.example.pocket:", "same-origin"},
-			{"no team", h.SignedIn(webtest.Cleo).Authorize(h.Insight), "'self' https://insight.example", "same-origin"},
-			{"sign-out", b.Get("/logout/"), "'self'", "same-origin"},
-			{"an application's sign-out", b.Get("/o/logout/"), "'self'", "same-origin"},
-			{"error", b.Authorize(h.Insight, "redirect_uri", "https://evil.example"), "'self'", "no-referrer"},
-			{"404", b.Get("/nowhere"), "'self'", "no-referrer"},
-			{"guide", b.Get("/docs/guide/"), "'self'", "same-origin"},
+			{"home", b.Get("/"), stays, "same-origin"},
+			{"sign-in", b.Get("/login/"), leads, "same-origin"},
+			{"sign-in for an application", h.Browser().Authorize(h.Insight).Follow(), leads, "same-origin"},
+			{"wrong password", b.SignIn(webtest.Ana, url.Values{"password": {"no"}, "request": {b.Authorize(h.Insight).Sealed()}}), leads, "same-origin"},
+			{"consent", b.Authorize(h.Insight), leads, "same-origin"},
+			{"consent for loopback", pocket("http://127.0.0.1:49152/cb"), leads, "same-origin"},
+			{"consent for IPv6 loopback", pocket("http://[::1]:49152/cb"), leads, "same-origin"},
+			{"consent for a private scheme", pocket("com.example.pocket:/cb"), leads, "same-origin"},
+			{"select account", b.Authorize(h.Insight, "prompt", "select_account"), leads, "same-origin"},
+			{"no team", h.SignedIn(webtest.Cleo).Authorize(h.Insight), leads, "same-origin"},
+			{"sign-out", b.Get("/logout/"), stays, "same-origin"},
+			{"an application's sign-out", b.Get("/o/logout/"), leads, "same-origin"},
+			{"error", b.Authorize(h.Insight, "redirect_uri", "https://evil.example"), stays, "no-referrer"},
+			{"404", b.Get("/nowhere"), stays, "no-referrer"},
+			{"guide", b.Get("/docs/guide/"), stays, "same-origin"},
 		} {
 			got := row.page.Header
-			if got.Get("Content-Security-Policy") != policy(row.targets) {
-				h.Errorf("%s: CSP %q, want %q", row.name, got.Get("Content-Security-Policy"), policy(row.targets))
+			if got.Get("Content-Security-Policy") != row.policy {
+				h.Errorf("%s: CSP %q, want %q", row.name, got.Get("Content-Security-Policy"), row.policy)
 			}
 			if got.Get("Referrer-Policy") != row.referrer || got.Get("X-Content-Type-Options") != "nosniff" || got.Get("Strict-Transport-Security") != "" {
 				h.Errorf("%s: headers are %v", row.name, got)

@@ -141,7 +141,7 @@ func TestAuditTrailSaysWhoFromWhereAndInWhichRequest(t *testing.T) {
 			events, err := h.DB.Events(h.Context(), audit.Filter{Kind: kind})
 			h.OK(err)
 			id := a.Header.Get("X-Request-Id")
-			i := slices.IndexFunc(events, func(e audit.Event) bool { return e.RequestID == id })
+			i := slices.IndexFunc(events, func(e audit.Entry) bool { return e.RequestID == id })
 			if i < 0 {
 				h.Errorf("%s: none of %d events is of the request (status %d)", kind, len(events), a.Status)
 				continue

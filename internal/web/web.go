@@ -23,6 +23,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/govern"
 	"github.com/gatehouse-auth/gatehouse/internal/limit"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
@@ -46,7 +47,7 @@ type Parts struct {
 	Authn          *authn.Authenticator
 	Directory      *team.Service
 	Govern         *govern.Service
-	Clients        Clients
+	Registry       *client.Registry
 	Keys           *token.Keyring
 	Audit          audit.Store  // what pages show of what happened; nothing when nil
 	Log            *slog.Logger // nothing is logged when nil
@@ -56,12 +57,6 @@ type Parts struct {
 	Failures       limit.Limiter         // counts the failures of clients
 	ClientFailures int                   // wrong client secrets per client and address in 15 minutes
 	API            http.Handler          // mounted at /api/ (the demo's); may be nil
-}
-
-// Clients has the names of applications, and the origins of public ones.
-type Clients interface {
-	teams.Clients
-	endpoint.Store
 }
 
 // server is the Parts and the rooms.
@@ -90,11 +85,11 @@ func New(p Parts) http.Handler {
 	s := &server{
 		Parts: p, errors: errors,
 		endpoints: endpoint.New(endpoint.Options{
-			Issuer: p.Issuer, Authz: p.Authz, Store: p.Clients, Keys: p.Keys, Log: p.Log, Now: p.Now, Failures: p.Failures, ClientFailures: p.ClientFailures,
+			Issuer: p.Issuer, Authz: p.Authz, Store: p.Registry.Store, Keys: p.Keys, Log: p.Log, Now: p.Now, Failures: p.Failures, ClientFailures: p.ClientFailures,
 		}),
 		flow:    flow.New(pages, p.Authz),
-		account: &account.Room{Pages: pages, Authz: p.Authz, Clients: p.Clients},
-		teams:   &teams.Room{Pages: pages, Authz: p.Authz, Govern: p.Govern, Clients: p.Clients},
+		account: &account.Room{Pages: pages, Authz: p.Authz},
+		teams:   &teams.Room{Pages: pages, Authz: p.Authz, Govern: p.Govern, Registry: p.Registry},
 		docs:    docs.New(pages, p.APIDocs),
 	}
 	observer := &route.Observer{

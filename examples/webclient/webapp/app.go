@@ -93,11 +93,10 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// headers sets the headers of every response. Browsers apply form-action also to redirects after a form, so it includes the issuer.
+// headers sets the headers of every response. The policy does not limit form-action: Chromium applies it to every redirect after a form,
+// and a form of ours leads to the issuer and to wherever the issuer signs people in.
 func (a *app) headers(next http.Handler) http.Handler {
-	issuer, _ := url.Parse(a.Issuer)
-	policy := "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'self' " +
-		issuer.Scheme + "://" + issuer.Host
+	const policy = "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'"
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		header := w.Header()
 		header.Set("Content-Security-Policy", policy)

@@ -304,7 +304,7 @@ func TestPagesAreStrict(t *testing.T) {
 	for _, path := range []string{"/", "/callback", "/connections/x"} {
 		response := b.get(path)
 		policy := response.Header().Get("Content-Security-Policy")
-		if !strings.Contains(policy, "default-src 'none'") || strings.Contains(policy, "unsafe") || !strings.HasSuffix(policy, "form-action 'self' "+issuer) {
+		if !strings.Contains(policy, "default-src 'none'") || strings.Contains(policy, "unsafe") || strings.Contains(policy, "form-action") {
 			t.Errorf("%s: got the policy %q", path, policy)
 		}
 		if response.Header().Get("Cache-Control") != "no-store" || strings.Contains(response.Body.String(), "style=") || strings.Contains(response.Body.String(), "<script") {

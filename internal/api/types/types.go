@@ -32,7 +32,8 @@ type Client struct {
 	RequirePAR             bool            `json:"require_pushed_authorization_requests,omitempty"`
 	RequireDPoP            bool            `json:"dpop_bound_access_tokens,omitempty"`
 
-	InsecureAssertionAudience bool `json:"insecure_assertion_audience,omitempty"` // ours
+	PKCE                      string `json:"pkce,omitempty"`                        // ours: nonce; absent where PKCE is required
+	InsecureAssertionAudience bool   `json:"insecure_assertion_audience,omitempty"` // ours
 
 	CreatedAt  Instant `json:"created_at"`           // ours
 	DisabledAt Instant `json:"disabled_at,omitzero"` // ours

@@ -81,7 +81,7 @@ func Gather(ctx context.Context, target Target, size int, how Connection) (*Crow
 		crowd.people[i] = p
 		wg.Go(func() {
 			door <- struct{}{}
-			problems[i] = p.arrive(ctx)
+			problems[i] = p.prepare(ctx)
 			<-door
 		})
 	}

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// Offered is what came of operations that were begun at their times, whether those before had been answered or not.
+// Offered is what came of operations that were started at their times, whether those before had been answered or not.
 type Offered struct {
 	Result
 	Due int // how many there were to be
@@ -18,7 +18,7 @@ type Offered struct {
 // lateness is how long after the end of an offer its operations may still begin. A server that is further behind is not waited for.
 const lateness = 5 * time.Second
 
-var errNotBegun = errors.New("it was not begun: the server was too far behind")
+var errNotStarted = errors.New("it was not started: the server was too far behind")
 
 // Offer begins an operation rate times a second for a duration, at even intervals. At most hands are busy at once; act is told which one it is. What an
 // operation took counts from when it was due, so that nobody gains by not being asked while they are slow. What could not begin in time is an error.
@@ -35,7 +35,7 @@ func Offer(ctx context.Context, rate float64, duration time.Duration, hands int,
 				due := start.Add(time.Duration(float64(i) / rate * float64(time.Second)))
 				time.Sleep(time.Until(due))
 				if time.Now().After(last) {
-					results[hand].note(Result{Errors: 1, First: errNotBegun})
+					results[hand].note(Result{Errors: 1, First: errNotStarted})
 					continue
 				}
 				results[hand].countSince(due, func() error { return act(ctx, hand) })
@@ -54,11 +54,11 @@ func Offer(ctx context.Context, rate float64, duration time.Duration, hands int,
 // share lets hands do count things, each hand until it fails.
 func share(count, hands int, act func(hand, i int) error) error {
 	problems := make([]error, hands)
-	var begun atomic.Int64
+	var started atomic.Int64
 	var wg sync.WaitGroup
 	for hand := range hands {
 		wg.Go(func() {
-			for i := int(begun.Add(1)); i <= count && problems[hand] == nil; i = int(begun.Add(1)) {
+			for i := int(started.Add(1)); i <= count && problems[hand] == nil; i = int(started.Add(1)) {
 				problems[hand] = act(hand, i)
 			}
 		})

@@ -36,7 +36,7 @@ func TestOfferGivesUpOnAServerThatIsTooFarBehind(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if offered.Count() != 2 || offered.Errors != 8 || !errors.Is(offered.First, errNotBegun) {
+		if offered.Count() != 2 || offered.Errors != 8 || !errors.Is(offered.First, errNotStarted) {
 			t.Errorf("%d were done and %d failed (%v), want 2 and 8", offered.Count(), offered.Errors, offered.First)
 		}
 	})

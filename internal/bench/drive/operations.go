@@ -57,8 +57,8 @@ type issued struct {
 	Description  string `json:"error_description"`
 }
 
-// arrive signs in and agrees to everything, and then goes through a flow in which nothing is asked any more.
-func (p *person) arrive(ctx context.Context) error {
+// prepare signs in and agrees to everything, and then goes through a flow in which nothing is asked any more.
+func (p *person) prepare(ctx context.Context) error {
 	err := p.identify(ctx)
 	for i := 0; i < p.each && err == nil; i++ {
 		err = p.flow(ctx)

@@ -36,13 +36,13 @@ type Statement struct {
 // find out first whether it has happened.
 var ErrUnknown = errors.New("nobody knows whether the unit of work was committed")
 
-// errNotBegun means that the caller left the queue.
-var errNotBegun = errors.New("the unit of work was not begun")
+// errNotStarted means that the caller left the queue.
+var errNotStarted = errors.New("the unit of work was not started")
 
 // notBegun reports that nothing of the unit was sent.
 func notBegun(err error) bool {
 	_, connecting := errors.AsType[*pgconn.ConnectError](err)
-	return connecting || errors.Is(err, errNotBegun) || errors.Is(err, ErrClosed) || pgconn.SafeToRetry(err)
+	return connecting || errors.Is(err, errNotStarted) || errors.Is(err, ErrClosed) || pgconn.SafeToRetry(err)
 }
 
 // Batch runs a unit of work on PostgreSQL and returns when it is durable. The error is sql.ErrNoRows when it has not
@@ -169,7 +169,7 @@ func enter[T any](ctx context.Context, queue chan<- T, entry T, quit <-chan stru
 	case queue <- entry:
 		return nil
 	case <-ctx.Done():
-		return fmt.Errorf("%w: %w", errNotBegun, ctx.Err())
+		return fmt.Errorf("%w: %w", errNotStarted, ctx.Err())
 	case <-quit:
 		return ErrClosed
 	}

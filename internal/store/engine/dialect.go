@@ -18,8 +18,8 @@ import (
 )
 
 // Open opens a database ("sqlite:PATH" or "postgres://…") and brings its schema up to date under a lock.
-// A missing SQLite file is made, readable by its owner only. A missing directory is an error, and so is a schema
-// that a newer release made.
+// A missing SQLite file is made, readable by its owner only, when opts.Making allows it. A missing directory is an error, and so
+// is a schema that a newer release made.
 func Open(ctx context.Context, dsn string, opts Options) (*DB, error) {
 	db := &DB{opts: opts}
 	var err error
@@ -74,7 +74,10 @@ func (db *DB) openSQLite(ctx context.Context, path string) (err error) {
 	if err != nil {
 		return wrap(err)
 	}
-	db.path = path
+	db.place = path
+	if err := db.mayOpenFile(path); err != nil {
+		return wrap(err)
+	}
 	// SQLite would make the file readable by everyone. The files that it adds beside it take this one's permissions.
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
@@ -90,7 +93,11 @@ func (db *DB) openSQLite(ctx context.Context, path string) (err error) {
 		return wrap(err)
 	}
 	db.handle.SetMaxOpenConns(1)
-	if err := db.migrate(ctx, goose.DialectSQLite3); err != nil {
+	err = db.mayMigrate(ctx, goose.DialectSQLite3, path)
+	if err == nil {
+		err = db.migrate(ctx, goose.DialectSQLite3)
+	}
+	if err != nil {
 		return wrap(errors.Join(err, db.handle.Close()))
 	}
 	db.sqlite, err = newSQLiteWriter(ctx, db)

@@ -40,6 +40,8 @@ type Options struct {
 	OldTable      string
 	// Unavailable makes an error of the database (it is down, silent, full, read-only) into what callers are told. May be nil.
 	Unavailable func(error) error
+	// Making says what Open does when there is no database yet.
+	Making Making
 	// Observe is called once per statement with the name of its unit of work, and once per commit with "commit".
 	// It is called from several goroutines at once. May be nil.
 	Observe func(name string)
@@ -47,10 +49,11 @@ type Options struct {
 
 // DB is an open database. It may be used from several goroutines at once.
 type DB struct {
-	opts Options
+	opts  Options
+	place string // see Place
+	made  bool   // see Made
 
 	pool   *pgxpool.Pool   // PostgreSQL: everything but batches
-	path   string          // SQLite: of the file
 	handle *sql.DB         // PostgreSQL: the pool, for migrations. SQLite: the one connection that writes
 	reads  *sql.DB         // PostgreSQL: the pool, for tests. SQLite: connections that cannot write
 	stmts  sync.Map        // SQLite: query → *sql.Stmt on reads

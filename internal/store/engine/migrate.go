@@ -91,6 +91,25 @@ func up(ctx context.Context, provider *goose.Provider, dialect goose.Dialect) er
 	}
 }
 
+// tableExists is the question whether there is a table with a name.
+func tableExists(dialect goose.Dialect) string {
+	if dialect == goose.DialectPostgres {
+		return `SELECT EXISTS (SELECT 1 FROM pg_tables WHERE schemaname = current_schema() AND tablename = $1)`
+	}
+	return `SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = $1)`
+}
+
+// hasSchema reports whether a database has tables of ours, of this release or an earlier one.
+func (db *DB) hasSchema(ctx context.Context, dialect goose.Dialect) (bool, error) {
+	for _, table := range []string{db.opts.Prefix + "schema_version", db.opts.OldTable} {
+		var found bool
+		if err := db.handle.QueryRowContext(ctx, tableExists(dialect), table).Scan(&found); err != nil || found {
+			return found, err
+		}
+	}
+	return false, nil
+}
+
 // adoptOldSchema reports whether a database has tables without our prefix, and gives the table in which goose keeps the
 // schema's version our name. Other programs that share the database may have tables with these names too. They are ours
 // if there is Options.OldTable among them, and not yet under its new name.
@@ -98,21 +117,18 @@ func up(ctx context.Context, provider *goose.Provider, dialect goose.Dialect) er
 // A copy with one more version stays under goose's own name: it makes an old release refuse the database, instead of
 // making its own tables anew.
 func (db *DB) adoptOldSchema(ctx context.Context, dialect goose.Dialect) (old bool, err error) {
-	begun, err := db.handle.BeginTx(ctx, nil)
+	tx, err := db.handle.BeginTx(ctx, nil)
 	if err != nil {
 		return false, err
 	}
-	defer begun.Rollback()
-	exists := `SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = $1)`
-	if dialect == goose.DialectPostgres {
-		exists = `SELECT EXISTS (SELECT 1 FROM pg_tables WHERE schemaname = current_schema() AND tablename = $1)`
-	}
+	defer tx.Rollback()
+	exists := tableExists(dialect)
 	name := db.opts.Prefix + "schema_version"
 	var oldTable, newTable, gooses, ours bool
 	for table, found := range map[string]*bool{
 		db.opts.OldTable: &oldTable, db.opts.Prefix + db.opts.OldTable: &newTable, "goose_db_version": &gooses, name: &ours,
 	} {
-		if err := begun.QueryRowContext(ctx, exists, table).Scan(found); err != nil {
+		if err := tx.QueryRowContext(ctx, exists, table).Scan(found); err != nil {
 			return false, err
 		}
 	}
@@ -133,11 +149,11 @@ func (db *DB) adoptOldSchema(ctx context.Context, dialect goose.Dialect) (old bo
 		`INSERT INTO goose_db_version (id, version_id, is_applied, tstamp) SELECT id, version_id, is_applied, tstamp FROM `+name,
 		`INSERT INTO goose_db_version (id, version_id, is_applied, tstamp) SELECT MAX(id) + 1, 1000000, TRUE, CURRENT_TIMESTAMP FROM goose_db_version`)
 	for _, change := range changes {
-		if _, err := begun.ExecContext(ctx, change); err != nil {
+		if _, err := tx.ExecContext(ctx, change); err != nil {
 			return false, fmt.Errorf("rename the table of the schema's version: %w", err)
 		}
 	}
-	return true, begun.Commit()
+	return true, tx.Commit()
 }
 
 // compareByBytes gives each TEXT column of our tables in PostgreSQL the collation "C", which compares bytes, as SQLite
@@ -149,19 +165,19 @@ func (db *DB) compareByBytes(ctx context.Context) error {
 		WHERE t.relkind = 'r' AND t.relnamespace = current_schema()::regnamespace AND starts_with(t.relname, $1)
 			AND a.atttypid = 'text'::regtype AND a.attcollation <> '"C"'::regcollation AND NOT a.attisdropped
 		GROUP BY t.relname ORDER BY t.relname LIMIT 1`
-	begun, err := db.handle.BeginTx(ctx, nil)
+	tx, err := db.handle.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
-	defer begun.Rollback()
+	defer tx.Rollback()
 	for {
 		var statement string
-		err := begun.QueryRowContext(ctx, outstanding, db.opts.Prefix).Scan(&statement)
+		err := tx.QueryRowContext(ctx, outstanding, db.opts.Prefix).Scan(&statement)
 		if errors.Is(err, sql.ErrNoRows) {
-			return begun.Commit()
+			return tx.Commit()
 		}
 		if err == nil {
-			_, err = begun.ExecContext(ctx, statement)
+			_, err = tx.ExecContext(ctx, statement)
 		}
 		if err != nil {
 			return fmt.Errorf("compare ids by bytes: %w", err)

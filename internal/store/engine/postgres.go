@@ -21,9 +21,8 @@ func (db *DB) openPostgres(ctx context.Context, dsn string) error {
 	if err != nil {
 		return fmt.Errorf("read the database URL: %w", err)
 	}
-	wrap := func(err error) error {
-		return fmt.Errorf("open database %s on %s: %w", config.ConnConfig.Database, config.ConnConfig.Host, err)
-	}
+	db.place = config.ConnConfig.Database + " on " + config.ConnConfig.Host
+	wrap := func(err error) error { return fmt.Errorf("open database %s: %w", db.place, err) }
 	batches, err := divide(dsn, config)
 	if err != nil {
 		return wrap(err)
@@ -46,7 +45,12 @@ func (db *DB) openPostgres(ctx context.Context, dsn string) error {
 	if err := db.openPools(ctx, config, batches, first.pooled); err != nil {
 		return wrap(errors.Join(err, db.Close()))
 	}
-	err = first.locked(ctx, func() error { return db.migrate(ctx, goose.DialectPostgres) })
+	err = first.locked(ctx, func() error {
+		if err := db.mayMigrate(ctx, goose.DialectPostgres, ""); err != nil {
+			return err
+		}
+		return db.migrate(ctx, goose.DialectPostgres)
+	})
 	if err != nil {
 		return wrap(errors.Join(err, db.Close()))
 	}
@@ -85,7 +89,7 @@ func (db *DB) openPools(ctx context.Context, config *pgxpool.Config, batches int
 func acquire(ctx context.Context, pool *pgxpool.Pool) (*pgxpool.Conn, error) {
 	conn, err := pool.Acquire(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errNotBegun, err)
+		return nil, fmt.Errorf("%w: %w", errNotStarted, err)
 	}
 	return conn, nil
 }

@@ -181,19 +181,19 @@ var begin = pgx.TxOptions{BeginQuery: fmt.Sprintf("BEGIN ISOLATION LEVEL READ CO
 
 // transact runs a unit of work in a PostgreSQL transaction of its own.
 func (db *DB) transact(ctx context.Context, name string, work Work) error {
-	conn, begun, err := db.begin(ctx)
+	conn, tx, err := db.begin(ctx)
 	if err != nil {
 		return fmt.Errorf("store: %s: begin: %w", name, err)
 	}
 	defer conn.Release()
-	defer begun.Rollback(ctx)
-	if err := newTx(ctx, db, name, postgresSession{begun}).do(work); err != nil {
+	defer tx.Rollback(ctx)
+	if err := newTx(ctx, db, name, postgresSession{tx}).do(work); err != nil {
 		return err
 	}
 	if err := db.observe("commit"); err != nil {
 		return err
 	}
-	err = begun.Commit(ctx)
+	err = tx.Commit(ctx)
 	switch {
 	case err == nil:
 		return nil
@@ -204,13 +204,13 @@ func (db *DB) transact(ctx context.Context, name string, work Work) error {
 }
 
 // begin opens a transaction. It tries once more on another connection when one turns out to have ended: nothing has happened yet.
-func (db *DB) begin(ctx context.Context) (conn *pgxpool.Conn, begun pgx.Tx, err error) {
+func (db *DB) begin(ctx context.Context) (conn *pgxpool.Conn, tx pgx.Tx, err error) {
 	for range 2 {
 		if conn, err = acquire(ctx, db.pool); err != nil {
 			return nil, nil, err
 		}
-		if begun, err = conn.BeginTx(ctx, begin); err == nil {
-			return conn, begun, nil
+		if tx, err = conn.BeginTx(ctx, begin); err == nil {
+			return conn, tx, nil
 		}
 		conn.Release()
 		if !broken(err) {

@@ -40,7 +40,7 @@ func TestErrorsOfTheDatabaseAreTold(t *testing.T) {
 		if _, err := db.sqlite.conn.ExecContext(t.Context(), "PRAGMA busy_timeout = 1"); err != nil {
 			t.Fatal(err)
 		}
-		other, err := sql.Open("sqlite", sqliteDSN(db.path))
+		other, err := sql.Open("sqlite", sqliteDSN(db.place))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -64,50 +64,50 @@ func (k *kit) useCache() {
 	k.db = k.open()
 }
 
-// cached asks a database for a visitor until it is cached.
+// cached asks a database for a user until it is cached.
 func (k *kit) cached(db *store.DB, session string, c oauth.ClientID) {
 	k.Helper()
 	for range 100 {
 		must[client.Client](k)(db.Client(k.ctx, c))
-		must[authz.Visitor](k)(db.Visitor(k.ctx, session, c, now))
-		if _, known := db.RememberedVisitor(session, c, now); known {
+		must[authz.SignedInUser](k)(db.SignedInUser(k.ctx, session, c, now))
+		if _, known := db.CachedSignedInUser(session, c, now); known {
 			return
 		}
 	}
-	k.Fatalf("the visitor %s of %s is never cached", session, c)
+	k.Fatalf("the user %s of %s is never cached", session, c)
 }
 
-// A visitor who is asked for again costs no query while the session lives and the cache is trusted.
-func testVisitorsAreCached(k *kit) {
+// A user who is asked for again costs no query while the session lives and the cache is trusted.
+func testSignedInUsersAreCached(k *kit) {
 	k.useCache()
 	k.populate()
 	k.granted("g1", ada, global, acme, "read")
 	k.ok(k.db.StartSession(k.ctx, session("s-ada", ada), ""))
-	want := must[authz.Visitor](k)(k.db.Visitor(k.ctx, "s-ada", global.ID, now))
+	want := must[authz.SignedInUser](k)(k.db.SignedInUser(k.ctx, "s-ada", global.ID, now))
 	k.cached(k.db, "s-ada", global.ID)
 	k.count.reset()
-	got, known := k.db.RememberedVisitor("s-ada", global.ID, now)
+	got, known := k.db.CachedSignedInUser("s-ada", global.ID, now)
 	for range 100 { // until it is asked within the lease
 		if known {
 			break
 		}
 		must[client.Client](k)(k.db.Client(k.ctx, global.ID))
-		got, known = k.db.RememberedVisitor("s-ada", global.ID, now)
+		got, known = k.db.CachedSignedInUser("s-ada", global.ID, now)
 	}
-	equal(k, "queries", k.count.get("Visitor"), 0)
-	equal(k, "the visitor", got, want)
+	equal(k, "queries", k.count.get("SignedInUser"), 0)
+	equal(k, "the user", got, want)
 	for what, id := range map[string]oauth.ClientID{"another client": public.ID, "no client": ""} {
-		if _, known := k.db.RememberedVisitor("s-ada", id, now); known {
-			k.Errorf("the visitor of %s is known for %s", global.ID, what)
+		if _, known := k.db.CachedSignedInUser("s-ada", id, now); known {
+			k.Errorf("the user of %s is known for %s", global.ID, what)
 		}
 	}
-	if _, known := k.db.RememberedVisitor("s-ada", global.ID, want.Session.ExpiresAt); known {
+	if _, known := k.db.CachedSignedInUser("s-ada", global.ID, want.Session.ExpiresAt); known {
 		k.Error("a session that has expired is cached")
 	}
 }
 
-// No change leaves a visitor in the cache as they were before it, except for grants that were given and blocks that were lifted.
-func testChangedVisitorsLeaveTheCache(k *kit) {
+// No change leaves a user in the cache as they were before it, except for grants that were given and blocks that were lifted.
+func testChangedUsersLeaveTheCache(k *kit) {
 	for _, w := range writes {
 		k := k.empty()
 		k.furnish()
@@ -129,11 +129,11 @@ func testChangedVisitorsLeaveTheCache(k *kit) {
 		}
 		for _, session := range sessions {
 			for _, client := range clients {
-				want, err := k.db.Visitor(k.ctx, session, client, now)
+				want, err := k.db.SignedInUser(k.ctx, session, client, now)
 				for _, db := range []*store.DB{k.db, other} {
 					for range 2 {
-						if got, known := db.RememberedVisitor(session, client, now); known && (err != nil || !cmp.Equal(got, want, cmpopts.EquateEmpty())) {
-							k.Fatalf("after %s the visitor %s of %s is cached as %+v; that is %+v now, with the error %v", w.name, session, client, got, want, err)
+						if got, known := db.CachedSignedInUser(session, client, now); known && (err != nil || !cmp.Equal(got, want, cmpopts.EquateEmpty())) {
+							k.Fatalf("after %s the user %s of %s is cached as %+v; that is %+v now, with the error %v", w.name, session, client, got, want, err)
 						}
 						_, _ = db.Client(k.ctx, client) // reads the revision; the client may be gone
 					}
@@ -153,7 +153,7 @@ func testAnsweredChangesAreTrueInEveryProcess(k *kit) {
 		k.ok(k.db.StartSession(k.ctx, session(id, ada), ""))
 		k.cached(other, id, global.ID)
 		k.ok(k.db.EndSession(k.ctx, id))
-		if _, known := other.RememberedVisitor(id, global.ID, now); known {
+		if _, known := other.CachedSignedInUser(id, global.ID, now); known {
 			k.Fatal("another process trusts a session that has ended")
 		}
 	}
@@ -166,8 +166,8 @@ func testReadsBegunBeforeAChange(k *kit) {
 	k.ok(k.db.StartSession(k.ctx, session("s-ada", ada), ""))
 	other := k.open()
 	for n, read := range []call{
-		{"Visitor", func(ctx context.Context, db *store.DB) error {
-			_, err := db.Visitor(ctx, "s-ada", global.ID, now)
+		{"SignedInUser", func(ctx context.Context, db *store.DB) error {
+			_, err := db.SignedInUser(ctx, "s-ada", global.ID, now)
 			return err
 		}, nil},
 		{"Client", func(ctx context.Context, db *store.DB) error { _, err := db.Client(ctx, acmes.ID); return err }, nil},
@@ -186,8 +186,8 @@ func testReadsBegunBeforeAChange(k *kit) {
 		k.ok(read.do(k.ctx, k.db))
 		k.h.Fail(k.db, nil)
 		equal(k, "something has changed meanwhile", meanwhile, true)
-		if _, known := k.db.RememberedVisitor("s-ada", global.ID, now); known {
-			k.Error("the visitor is cached")
+		if _, known := k.db.CachedSignedInUser("s-ada", global.ID, now); known {
+			k.Error("the user is cached")
 		}
 	}
 	k.count.reset()
@@ -236,7 +236,7 @@ func testNothingToChange(k *kit) {
 		first := make(chan error, 1)
 		go func() { first <- change.do(k.ctx, k.db) }()
 		k.is(<-late, change.want)
-		if _, known := other.RememberedVisitor("s-bob", global.ID, now); known {
+		if _, known := other.CachedSignedInUser("s-bob", global.ID, now); known {
 			k.Errorf("%s: the second caller was told that there is nothing to do, and another process still trusts what was before the first", change.name)
 		}
 		k.ok(<-first)

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
@@ -218,29 +219,29 @@ func testRevokeGrant(k *kit) {
 	}
 }
 
-func testStandings(k *kit) {
+func testTeamStatuses(k *kit) {
 	k.populate()
-	standings := func(u team.User, c client.Client, want ...authz.Standing) {
+	teams := func(u team.User, c client.Client, want ...authz.TeamStatus) {
 		k.Helper()
-		equal(k, "Standings", must[[]authz.Standing](k)(k.db.Standings(k.ctx, u.ID, c.ID)), want)
+		equal(k, "TeamStatuses", must[[]authz.TeamStatus](k)(k.db.TeamStatuses(k.ctx, u.ID, c.ID)), want)
 	}
-	standings(ada, global, authz.Standing{Team: acme, Role: team.Admin}, authz.Standing{Team: beta, Role: team.Member})
+	teams(ada, global, authz.TeamStatus{Team: acme, Role: team.Admin}, authz.TeamStatus{Team: beta, Role: team.Member})
 	g := k.granted("g1", ada, global, acme, "read", "write")
 	k.granted("g2", bob, global, acme, "read")
 	k.granted("g3", ada, public, beta, "read")
 	k.ok(k.db.Block(k.ctx, govern.Block{Team: beta.ID, Client: global.ID, Reason: "no contract", CreatedAt: now}))
 	k.ok(k.db.Block(k.ctx, govern.Block{Team: acme.ID, Client: public.ID, CreatedAt: now}))
-	standings(ada, global, authz.Standing{Team: acme, Role: team.Admin, Grant: &g}, authz.Standing{Team: beta, Role: team.Member, Blocked: "no contract"})
-	standings(team.User{ID: "nobody"}, global)
+	teams(ada, global, authz.TeamStatus{Team: acme, Role: team.Admin, Grant: &g}, authz.TeamStatus{Team: beta, Role: team.Member, Blocked: "no contract"})
+	teams(team.User{ID: "nobody"}, global)
 
 	// A block without a reason is still one.
-	if got := must[[]authz.Standing](k)(k.db.Standings(k.ctx, bob.ID, public.ID)); len(got) != 1 || got[0].Blocked == "" {
+	if got := must[[]authz.TeamStatus](k)(k.db.TeamStatuses(k.ctx, bob.ID, public.ID)); len(got) != 1 || got[0].Blocked == "" {
 		k.Fatalf("a block without a reason: got %+v, want it blocked", got)
 	}
 }
 
-// A visitor is a session and its person's standings, in one query.
-func testVisitor(k *kit) {
+// A user is a session and its person's teams, in one query.
+func testSignedInUser(k *kit) {
 	k.populate()
 	k.granted("g1", ada, global, acme, "read", "write")
 	k.ok(k.db.Block(k.ctx, govern.Block{Team: beta.ID, Client: global.ID, Reason: "no contract", CreatedAt: now}))
@@ -250,15 +251,15 @@ func testVisitor(k *kit) {
 		want := session("s-"+string(u.ID), u)
 		k.ok(k.db.StartSession(k.ctx, want, ""))
 		k.count.reset()
-		got := must[authz.Visitor](k)(k.db.Visitor(k.ctx, want.ID, global.ID, now))
-		equal(k, "queries", k.count.get("Visitor"), 1)
+		got := must[authz.SignedInUser](k)(k.db.SignedInUser(k.ctx, want.ID, global.ID, now))
+		equal(k, "queries", k.count.get("SignedInUser"), 1)
 		equal(k, "the session", got.Session, want)
-		equal(k, "the standings of "+u.Email, got.Standings, must[[]authz.Standing](k)(k.db.Standings(k.ctx, u.ID, global.ID)))
+		equal(k, "the teams of "+u.Email, got.Teams, must[[]authz.TeamStatus](k)(k.db.TeamStatuses(k.ctx, u.ID, global.ID)))
 	}
 
 	absent := func(id string, at time.Time) {
 		k.Helper()
-		_, err := k.db.Visitor(k.ctx, id, global.ID, at)
+		_, err := k.db.SignedInUser(k.ctx, id, global.ID, at)
 		k.is(err, authn.ErrNoSession)
 	}
 	absent("nobody", now)
@@ -267,6 +268,36 @@ func testVisitor(k *kit) {
 	absent("s-"+string(bob.ID), now)
 	k.ok(k.db.DisableUser(k.ctx, loner.ID, now))
 	absent("s-u-loner", now)
+}
+
+// What a team has to do with is its own, what a member connected to it, and what it blocks: in that team, and no other.
+func testTeamClients(k *kit) {
+	k.populate()
+	blocked, elsewhere := client.Client{ID: "c-blocked", Name: "Blocked", CreatedAt: now}, client.Client{ID: "c-elsewhere", Name: "Elsewhere", CreatedAt: now}
+	k.ok(k.db.AddClient(k.ctx, blocked))
+	k.ok(k.db.AddClient(k.ctx, elsewhere))
+	k.granted("g1", ada, global, acme, "read")
+	k.granted("g2", bob, global, acme, "read")
+	k.granted("g3", ada, elsewhere, beta, "read")
+	k.ok(k.db.Block(k.ctx, govern.Block{Team: acme.ID, Client: blocked.ID, Reason: "no", CreatedAt: now}))
+	for i := range 2 {
+		at := now.Add(time.Duration(i) * time.Minute)
+		k.ok(k.db.IssueMachine(k.ctx, acmes.ID, at, nil))
+	}
+	ids := func(t team.Team) (list []string) {
+		k.Helper()
+		for _, c := range must[[]client.Used](k)(k.db.TeamClients(k.ctx, t.ID)) {
+			list = append(list, fmt.Sprintf("%s %v %d", c.ID, c.LastToken.IsZero(), len(c.Secrets)))
+			if !c.LastToken.IsZero() {
+				equal(k, "the last token", c.LastToken, now.Add(time.Minute))
+			}
+		}
+		return list
+	}
+	equal(k, "clients of acme", ids(acme), []string{"c-acme false 0", "c-blocked true 0", "c-global true 0"})
+	equal(k, "clients of beta", ids(beta), []string{"c-elsewhere true 0"})
+	equal(k, "grants of ada", must[int](k)(k.db.CountGrants(k.ctx, ada.ID)), 2)
+	equal(k, "grants of bob", must[int](k)(k.db.CountGrants(k.ctx, bob.ID)), 1)
 }
 
 func testBlocks(k *kit) {

@@ -12,6 +12,39 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/store"
 )
 
+// events lists events without the names.
+func (k *kit) events(f audit.Filter) (list []audit.Event) {
+	k.Helper()
+	for _, entry := range must[[]audit.Entry](k)(k.db.Events(k.ctx, f)) {
+		list = append(list, entry.Event)
+	}
+	return list
+}
+
+// Names are those of today, and nobody's name is shown for another's id.
+func testEventsHaveNames(k *kit) {
+	k.populate()
+	for _, c := range []struct {
+		event audit.Event
+		want  audit.Entry // without the event
+	}{
+		{audit.Event{Kind: audit.ConsentGiven, Actor: string(ada.ID), User: string(bob.ID), Team: string(acme.ID), Client: string(global.ID)}, audit.Entry{
+			ActorName: ada.Name, ActorEmail: ada.Email, UserName: bob.Name, UserEmail: bob.Email, TeamSlug: acme.Slug, ClientName: global.Name,
+		}},
+		{audit.Event{Kind: audit.TokenRevoked, Actor: "client:" + string(acmes.ID), User: string(ada.ID)}, audit.Entry{
+			ActorName: acmes.Name, UserName: ada.Name, UserEmail: ada.Email,
+		}},
+		{audit.Event{Kind: audit.SignInFailed}, audit.Entry{}},
+		{audit.Event{Kind: audit.SignInFailed, Actor: "command line", User: "u-gone", Team: "t-gone", Client: "c-gone"}, audit.Entry{}},
+		{audit.Event{Kind: audit.SignInFailed, Actor: "u-admin:" + string(acmes.ID)}, audit.Entry{}},
+	} {
+		k.ok(k.db.Record(k.ctx, c.event))
+		got := must[[]audit.Entry](k)(k.db.Events(k.ctx, audit.Filter{Limit: 1}))[0]
+		got.Event = audit.Event{}
+		equal(k, fmt.Sprintf("the names of %+v", c.event), got, c.want)
+	}
+}
+
 func testEvents(k *kit) {
 	record := func(e audit.Event) audit.Event {
 		k.Helper()
@@ -26,7 +59,7 @@ func testEvents(k *kit) {
 	third := record(audit.Event{At: now.Add(time.Second), Kind: audit.ClientAuthFailed, Client: "c-global"})
 	events := func(f audit.Filter, want ...audit.Event) []audit.Event {
 		k.Helper()
-		list := must[[]audit.Event](k)(k.db.Events(k.ctx, f))
+		list := k.events(f)
 		got := slices.Clone(list)
 		for i := range got {
 			got[i].ID = 0
@@ -53,7 +86,7 @@ func testEvents(k *kit) {
 	for i := range 120 {
 		record(audit.Event{Kind: audit.SignedOut, Detail: fmt.Sprint(i)})
 	}
-	list := must[[]audit.Event](k)(k.db.Events(k.ctx, audit.Filter{Kind: audit.SignedOut}))
+	list := k.events(audit.Filter{Kind: audit.SignedOut})
 	equal(k, "events without a limit", len(list), 100)
 	equal(k, "the newest", list[0].Detail, "119")
 	equal(k, "an event without a time", list[0].At, now)
@@ -65,7 +98,7 @@ func testEventsSayWho(k *kit) {
 	ctx := audit.WithOrigin(k.ctx, audit.Origin{Actor: "u-admin", Address: "192.0.2.7", RequestID: "r-7"})
 	newest := func() audit.Event {
 		k.Helper()
-		e := must[[]audit.Event](k)(k.db.Events(k.ctx, audit.Filter{Limit: 1}))[0]
+		e := k.events(audit.Filter{Limit: 1})[0]
 		e.ID = 0
 		return e
 	}

@@ -164,12 +164,12 @@ var reads = []call{
 	{"Client", func(ctx context.Context, db *store.DB) error { _, err := db.Client(ctx, global.ID); return err }, nil},
 	{"Clients", func(ctx context.Context, db *store.DB) error { _, err := db.Clients(ctx); return err }, nil},
 	{"PublicRedirectURIs", func(ctx context.Context, db *store.DB) error { _, err := db.PublicRedirectURIs(ctx); return err }, nil},
-	{"Standings", func(ctx context.Context, db *store.DB) error {
-		_, err := db.Standings(ctx, ada.ID, global.ID)
+	{"TeamStatuses", func(ctx context.Context, db *store.DB) error {
+		_, err := db.TeamStatuses(ctx, ada.ID, global.ID)
 		return err
 	}, nil},
-	{"Visitor", func(ctx context.Context, db *store.DB) error {
-		_, err := db.Visitor(ctx, "s1", global.ID, now)
+	{"SignedInUser", func(ctx context.Context, db *store.DB) error {
+		_, err := db.SignedInUser(ctx, "s1", global.ID, now)
 		return err
 	}, nil},
 	{"Grants", func(ctx context.Context, db *store.DB) error {
@@ -187,6 +187,11 @@ var reads = []call{
 		_, err := db.MachineLive(ctx, "m.1", acmes.ID, now)
 		return err
 	}, nil},
+	{"CountGrants", func(ctx context.Context, db *store.DB) error {
+		_, err := db.CountGrants(ctx, ada.ID)
+		return err
+	}, nil},
+	{"TeamClients", func(ctx context.Context, db *store.DB) error { _, err := db.TeamClients(ctx, acme.ID); return err }, nil},
 	{"Endings", func(ctx context.Context, db *store.DB) error { _, err := db.Endings(ctx, now); return err }, nil},
 	{"Events", func(ctx context.Context, db *store.DB) error {
 		for _, filter := range []audit.Filter{
@@ -275,7 +280,7 @@ func testFailures(k *kit) {
 		}
 		if kind != "" {
 			recorded++
-			equal(k, "the newest event after "+w.name, must[[]audit.Event](k)(k.db.Events(k.ctx, audit.Filter{Limit: 1}))[0].Kind, kind)
+			equal(k, "the newest event after "+w.name, k.events(audit.Filter{Limit: 1})[0].Kind, kind)
 		}
 		equal(k, "events after "+w.name, k.rows("gh_audit", "1 = 1"), recorded)
 		k.done()

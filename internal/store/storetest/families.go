@@ -15,8 +15,8 @@ import (
 )
 
 // live is what a redemption returns of a person and a team.
-func live(u team.User, t team.Team) authz.Live {
-	return authz.Live{User: u.ID, Email: u.Email, Name: u.Name, Team: t.ID, Slug: t.Slug}
+func subject(u team.User, t team.Team) authz.Subject {
+	return authz.Subject{User: u.ID, Email: u.Email, Name: u.Name, Team: t.ID, Slug: t.Slug}
 }
 
 func testRedeem(k *kit) {
@@ -24,14 +24,14 @@ func testRedeem(k *kit) {
 	g := k.granted("g1", ada, global, acme, "read", "write")
 	f := family("f1", g)
 	f.Scope = oauth.Scope{"write"}
-	equal(k, "Live", must[authz.Live](k)(k.db.Redeem(k.ctx, f)), live(ada, acme))
+	equal(k, "Subject", must[authz.Subject](k)(k.db.Redeem(k.ctx, f)), subject(ada, acme))
 	equal(k, "the family", k.rows("gh_families", "id = 'f1' AND scope = 'write' AND ended_at = 0"), 1)
 	equal(k, "its times", k.rows("gh_families", "auth_time = $1 AND created_at = $2 AND expires_at = $3",
 		f.AuthTime.UnixMilli(), f.CreatedAt.UnixMilli(), f.ExpiresAt.UnixMilli()), 1)
 
 	k.ok(renameTeam(k.ctx, k.db, acme.ID, "apex", "Apex"))
 	renamed := team.Team{ID: acme.ID, Slug: "apex"}
-	equal(k, "Live after a rename", must[authz.Live](k)(k.db.Redeem(k.ctx, family("f2", g))), live(ada, renamed))
+	equal(k, "Subject after a rename", must[authz.Subject](k)(k.db.Redeem(k.ctx, family("f2", g))), subject(ada, renamed))
 
 	replay := f
 	replay.CreatedAt = now.Add(time.Second)

@@ -110,7 +110,7 @@ func testFields(k *kit) {
 
 	event := filled[audit.Event](k)
 	k.ok(k.db.Record(k.ctx, event))
-	got := must[[]audit.Event](k)(k.db.Events(k.ctx, audit.Filter{Kind: event.Kind}))[0]
+	got := k.events(audit.Filter{Kind: event.Kind})[0]
 	event.ID = got.ID // the database's own
 	equal(k, "Events", got, event)
 
@@ -160,13 +160,13 @@ func testFieldsOfConnections(k *kit) {
 	f.Grant, f.Client, f.Scope, f.SessionID = g.ID, c.ID, g.Scope, s.SID()
 	f.ExpiresAt, f.TokenDeadAt = now.Add(time.Hour), now.Add(time.Hour)
 	f.Generation, f.RotatedAt, f.EndedAt = 0, time.Time{}, time.Time{} // a code begins with none of them
-	redeemed := must[authz.Live](k)(k.db.Redeem(k.ctx, f))
+	redeemed := must[authz.Subject](k)(k.db.Redeem(k.ctx, f))
 	k.isFilled(redeemed)
-	equal(k, "Connection", must[authz.Connection](k)(k.db.Connection(k.ctx, f.ID, now)), authz.Connection{Family: f, Grant: g, Live: redeemed})
+	equal(k, "Connection", must[authz.Connection](k)(k.db.Connection(k.ctx, f.ID, now)), authz.Connection{Family: f, Grant: g, Subject: redeemed})
 	r := rotation(f.ID, c.ID, 0, now.Add(time.Minute))
 	r.DPoPKey = f.DPoPKey
 	rotated := k.rotated(r)
-	equal(k, "Live", rotated.Live, redeemed)
+	equal(k, "Subject", rotated.Subject, redeemed)
 	equal(k, "the rotated family", must[authz.Connection](k)(k.db.Connection(k.ctx, f.ID, now)).Family, rotated.Family)
 	rotated.Family.EndedAt = now // of a living family only this is zero
 	k.isFilled(rotated.Family)
@@ -177,16 +177,16 @@ func testFieldsOfConnections(k *kit) {
 	details := must[[]authz.GrantDetail](k)(k.db.Grants(k.ctx, authz.GrantFilter{Client: c.ID}))
 	c.RedirectURIs, c.Secrets = nil, nil
 	equal(k, "Grants", details, []authz.GrantDetail{{Grant: g, User: ada, Client: c, Team: acme, LastUsed: r.At}})
-	visitor := must[authz.Visitor](k)(k.db.Visitor(k.ctx, s.ID, c.ID, now))
-	equal(k, "Visitor", visitor.Session, s)
-	equal(k, "the visitor's grant", visitor.Standings[0].Grant, &g)
-	equal(k, "Standings", must[[]authz.Standing](k)(k.db.Standings(k.ctx, ada.ID, c.ID)), visitor.Standings)
+	user := must[authz.SignedInUser](k)(k.db.SignedInUser(k.ctx, s.ID, c.ID, now))
+	equal(k, "SignedInUser", user.Session, s)
+	equal(k, "the user's grant", user.Teams[0].Grant, &g)
+	equal(k, "TeamStatuses", must[[]authz.TeamStatus](k)(k.db.TeamStatuses(k.ctx, ada.ID, c.ID)), user.Teams)
 
 	for _, n := range k.due(later, later.Add(time.Hour)) {
 		k.Fatalf("the notice %+v is due after its time", n)
 	}
 	for _, n := range k.due(now.Add(time.Hour), later) { // of the connection
-		n.SessionID = "of no sign-in"
+		n.SessionID, n.TeamName, n.Applications = "of no sign-in", "read at delivery", []string{"read at delivery"}
 		k.isFilled(n)
 	}
 }

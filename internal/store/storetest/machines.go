@@ -19,7 +19,7 @@ import (
 func testIssueMachine(k *kit) {
 	k.populate()
 	k.ok(k.db.IssueMachine(k.ctx, acmes.ID, now, []string{"read", "write"}))
-	got := must[[]audit.Event](k)(k.db.Events(k.ctx, audit.Filter{Client: string(acmes.ID), Kind: audit.MachineToken}))
+	got := k.events(audit.Filter{Client: string(acmes.ID), Kind: audit.MachineToken})
 	equal(k, "events", len(got), 1)
 	equal(k, "the event", got[0], audit.Event{
 		ID: got[0].ID, At: now, Kind: audit.MachineToken, Actor: "client:c-acme", Client: string(acmes.ID), Team: string(acme.ID), Detail: "read write",
@@ -87,11 +87,11 @@ func testNoMachineTokenAfterTheEnd(k *kit) {
 		for round := range 10 {
 			var over atomic.Bool
 			var last atomic.Int64
-			begun := make(chan struct{})
-			begin := sync.OnceFunc(func() { close(begun) })
+			started := make(chan struct{})
+			begin := sync.OnceFunc(func() { close(started) })
 			k.together(7, func(i int, db *store.DB) {
 				if i == round%2 { // on either process
-					<-begun
+					<-started
 					if err := ender.end(db); err != nil {
 						k.Errorf("%s: %v", name, err)
 					}
@@ -168,6 +168,6 @@ func testEndToken(k *kit) {
 	_, err := k.db.MachineLive(k.ctx, "m.1", acmes.ID, now)
 	k.is(err, authz.ErrNotLive)
 	equal(k, "another token", must[client.Client](k)(k.db.MachineLive(k.ctx, "m.2", acmes.ID, now)).ID, acmes.ID)
-	event := must[[]audit.Event](k)(k.db.Events(k.ctx, audit.Filter{Team: string(acme.ID), Kind: audit.TokenRevoked}))[0]
+	event := k.events(audit.Filter{Team: string(acme.ID), Kind: audit.TokenRevoked})[0]
 	equal(k, "the event's client", event.Client, string(acmes.ID))
 }

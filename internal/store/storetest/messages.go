@@ -1,14 +1,18 @@
 package storetest
 
 import (
+	"fmt"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
 	"github.com/gatehouse-auth/gatehouse/internal/client"
+	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/outbox"
 	"github.com/gatehouse-auth/gatehouse/internal/store"
+	"github.com/gatehouse-auth/gatehouse/internal/team"
 )
 
 // due takes every notice that is due.
@@ -67,7 +71,7 @@ func testBackchannelLogout(k *kit) {
 	equal(k, "the notice", got[0], logout)
 
 	k.ok(k.db.DisableUser(k.ctx, ada.ID, now))
-	got = k.due(now, later)
+	got = logouts(k.due(now, later))
 	equal(k, "notices after DisableUser", len(got), 1) // s1's is there already
 	logout.ID, logout.SessionID = got[0].ID, other
 	equal(k, "the notice", got[0], logout)
@@ -82,6 +86,71 @@ func testBackchannelLogout(k *kit) {
 	equal(k, "notices after SetPassword", len(got), 1)
 	logout.ID, logout.User, logout.SessionID = got[0].ID, string(bob.ID), "sid of bob's"
 	equal(k, "the notice", got[0], logout)
+}
+
+// logouts is the back-channel logouts of a list.
+func logouts(list []outbox.Message) []outbox.Message {
+	return slices.DeleteFunc(list, func(m outbox.Message) bool { return m.Kind != outbox.BackchannelLogout })
+}
+
+// told is who was told what, sorted: "KIND PERSON TEAM-NAME [APPLICATIONS]" for a mail, "PERSON CLIENT SID" for a logout.
+func (k *kit) told() (list []string) {
+	k.Helper()
+	for _, m := range k.due(now, later) {
+		equal(k, "created at", m.CreatedAt, now)
+		lifetime := 72 * time.Hour
+		if m.Kind == outbox.BackchannelLogout {
+			lifetime = 24 * time.Hour
+			list = append(list, m.User+" "+m.Client+" "+m.SessionID)
+		} else {
+			list = append(list, fmt.Sprintf("%s %s %s %q", m.Kind, m.User, m.TeamName, m.Applications))
+		}
+		equal(k, "expires at", m.ExpiresAt, now.Add(lifetime))
+		k.ok(k.db.Delivered(k.ctx, m.ID))
+	}
+	slices.Sort(list)
+	return list
+}
+
+// The end of a membership, a team or an account is told to those whom it concerns, and to nobody else: people by mail, and the
+// applications that they signed in to by back channel.
+func testEndOfMembershipIsTold(k *kit) {
+	k.populate()
+	listener := client.Client{ID: "c-listens", Name: "Listener", BackchannelLogoutURI: "https://listener.example/logout", CreatedAt: now}
+	k.ok(k.db.AddClient(k.ctx, listener))
+	connect := func(user team.User, c client.Client, in team.Team, sid string) {
+		k.Helper()
+		id := string(user.ID) + string(c.ID) + string(in.ID)
+		f := family("f"+id, k.granted("g"+id, user, c, in, "openid"))
+		f.SessionID, f.Scope = sid, oauth.Scope{"openid"}
+		_, err := k.db.Redeem(k.ctx, f)
+		k.ok(err)
+	}
+	cy := team.User{ID: "u-cy", Email: "cy@example.com", Name: "Cy", CreatedAt: now}
+	k.ok(k.db.AddUser(k.ctx, cy))
+	k.ok(k.db.AddMember(k.ctx, team.Membership{Team: acme, User: cy.ID, Role: team.Member, CreatedAt: now}))
+	k.ok(k.db.DisableUser(k.ctx, cy.ID, now))
+	connect(ada, listener, acme, "ada's sid")
+	connect(ada, global, acme, "ada's sid") // does not listen
+	connect(ada, listener, beta, "ada's other sid")
+	connect(bob, listener, acme, "bob's sid")
+	k.told()
+
+	k.ok(k.db.RemoveMember(k.ctx, acme.ID, ada.ID))
+	equal(k, "told of the removal of a member", k.told(), []string{
+		fmt.Sprintf("mail.member_removed %s %s %q", ada.ID, acme.Name, []string{global.Name, listener.Name}),
+		string(ada.ID) + " c-listens ada's sid",
+	})
+	k.ok(k.db.RemoveTeam(k.ctx, acme.ID))
+	equal(k, "told of the removal of a team", k.told(), []string{
+		fmt.Sprintf("mail.team_removed %s %s %q", bob.ID, acme.Name, []string{listener.Name}),
+		string(bob.ID) + " c-listens bob's sid",
+	})
+	k.ok(k.db.DisableUser(k.ctx, ada.ID, now))
+	equal(k, "told of a person's end", k.told(), []string{
+		fmt.Sprintf("mail.user_disabled %s  %q", ada.ID, []string(nil)),
+		string(ada.ID) + " c-listens ada's other sid",
+	})
 }
 
 func testDueMessages(k *kit) {

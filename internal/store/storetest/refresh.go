@@ -45,14 +45,14 @@ func testRotate(k *kit) {
 	first := k.rotated(rotation(f.ID, f.Client, 0, at))
 	f.Generation, f.RotatedAt, f.ExpiresAt = 1, at, at.Add(2*time.Hour)
 	f.TokenDeadAt = at.Add(30*time.Minute + grace) // a retry within the grace issues one as well, and is not written down
-	live := live(ada, acme)
-	equal(k, "Rotate", first, authz.Rotated{Family: f, Live: live})
+	subject := subject(ada, acme)
+	equal(k, "Rotate", first, authz.Rotated{Family: f, Subject: subject})
 	equal(k, "the family", must[authz.Connection](k)(k.db.Connection(k.ctx, f.ID, at)).Family, f)
 
 	// The same generation within the grace: the same successor, however often, and nothing is written.
 	before := k.dump()
 	for _, retry := range []time.Time{at, at.Add(grace), at.Add(-time.Second)} { // another process's clock may be behind
-		equal(k, "a retry", k.rotated(rotation(f.ID, f.Client, 0, retry)), authz.Rotated{Family: f, Live: live, Retry: true})
+		equal(k, "a retry", k.rotated(rotation(f.ID, f.Client, 0, retry)), authz.Rotated{Family: f, Subject: subject, Retry: true})
 	}
 	equal(k, "everything after retries", k.dump(), before)
 
@@ -128,7 +128,7 @@ func testRotateReuse(k *kit) {
 		{Kind: "family", ID: "f1", At: late, Expires: at.Add(30*time.Minute + grace)},
 	})
 	equal(k, "the notice", k.rows("gh_notices", "kind = 'mail.replayed' AND user_id = 'u-ada' AND client_id = 'c-global' AND team_id = 't-acme'"), 1)
-	event := must[[]audit.Event](k)(k.db.Events(k.ctx, audit.Filter{Kind: audit.RefreshReplayed}))[0]
+	event := k.events(audit.Filter{Kind: audit.RefreshReplayed})[0]
 	event.ID, event.Detail = 0, ""
 	equal(k, "the event", event, audit.Event{
 		At: late, Kind: audit.RefreshReplayed, Actor: "client:c-global", User: "u-ada", Team: "t-acme", Client: "c-global", Grant: "g1", Family: "f1",
@@ -194,7 +194,7 @@ func testRefreshingAddsNoRow(k *kit) {
 func testConnection(k *kit) {
 	f := k.connected()
 	g := authz.Grant{ID: "g1", User: ada.ID, Client: global.ID, Team: acme.ID, Scope: oauth.Scope{"openid", "read"}, CreatedAt: now, UpdatedAt: now}
-	want := authz.Connection{Family: f, Grant: g, Live: live(ada, acme)}
+	want := authz.Connection{Family: f, Grant: g, Subject: subject(ada, acme)}
 	last := f.ExpiresAt.Add(-time.Millisecond)
 	equal(k, "Connection", must[authz.Connection](k)(k.db.Connection(k.ctx, f.ID, last)), want)
 	_, err := k.db.Connection(k.ctx, f.ID, f.ExpiresAt)
@@ -203,7 +203,7 @@ func testConnection(k *kit) {
 	k.is(err, authz.ErrNoFamily)
 
 	k.ok(renameTeam(k.ctx, k.db, acme.ID, "apex", "Apex"))
-	want.Live.Slug = "apex"
+	want.Subject.Slug = "apex"
 	equal(k, "Connection after a rename", must[authz.Connection](k)(k.db.Connection(k.ctx, f.ID, now)), want)
 	k.ok(k.db.RemoveMember(k.ctx, acme.ID, ada.ID))
 	_, err = k.db.Connection(k.ctx, f.ID, now)
@@ -219,7 +219,7 @@ func testRefreshStorm(k *kit) {
 			switch got, err := db.Rotate(k.ctx, rotation(f.ID, f.Client, generation, now)); {
 			case err != nil:
 				k.Error(err)
-			case got.Family.Generation != generation+1 || got.Live.User != ada.ID || got.Family.Scope.String() != f.Scope.String():
+			case got.Family.Generation != generation+1 || got.Subject.User != ada.ID || got.Family.Scope.String() != f.Scope.String():
 				k.Errorf("got %+v, want the one successor", got)
 			case !got.Retry:
 				swapped.Add(1)
@@ -247,11 +247,11 @@ func testNoRefreshAfterTheEnd(k *kit) {
 		}
 		var over atomic.Bool
 		var lastDeath atomic.Int64
-		begun := make(chan struct{})
-		begin := sync.OnceFunc(func() { close(begun) })
+		started := make(chan struct{})
+		begin := sync.OnceFunc(func() { close(started) })
 		k.together(5, func(i int, db *store.DB) {
 			if i == 1 { // on the second process
-				<-begun
+				<-started
 				if err := end(db); err != nil {
 					k.Error(err)
 				}

@@ -5,7 +5,6 @@ import (
 	"net/http"
 
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
-	"github.com/gatehouse-auth/gatehouse/internal/authz"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/web/browser"
 	"github.com/gatehouse-auth/gatehouse/internal/web/ui"
@@ -44,11 +43,9 @@ func (room *Room) account(w http.ResponseWriter, r *browser.Request) error {
 		return err
 	}
 	view.Teams = ownTeams(user.Email, memberships)
-	grants, err := room.Authz.Grants(ctx, actor, authz.GrantFilter{User: user.ID})
-	if err != nil {
+	if view.Grants, err = room.Authz.CountGrants(ctx, actor, user.ID); err != nil {
 		return err
 	}
-	view.Grants = len(grants)
 	if view.Replays, err = room.replays(ctx, actor, memberships); err != nil {
 		return err
 	}

@@ -35,10 +35,10 @@ var (
 	noTeams = ui.OwnTeams{Account: ada.Email}
 
 	replays = []ui.Alert{
-		replayAlert(audit.Event{At: noon.Add(-50 * time.Hour), Kind: audit.RefreshReplayed}, "Weekly Report", "Clinic North"),
-		replayAlert(audit.Event{At: noon.Add(-20 * day), Kind: audit.CodeReplayed}, "", ""),
-		replayAlert(audit.Event{At: noon.Add(-21 * day), Kind: audit.CodeReplayed}, "Weekly Report", "Clinic North"),
-		replayAlert(audit.Event{At: noon.Add(-22 * day), Kind: audit.RefreshReplayed}, "", ""),
+		replayAlert(audit.Entry{Event: audit.Event{At: noon.Add(-50 * time.Hour), Kind: audit.RefreshReplayed}, ClientName: "Weekly Report"}, "Clinic North"),
+		replayAlert(audit.Entry{Event: audit.Event{At: noon.Add(-20 * day), Kind: audit.CodeReplayed}}, ""),
+		replayAlert(audit.Entry{Event: audit.Event{At: noon.Add(-21 * day), Kind: audit.CodeReplayed}, ClientName: "Weekly Report"}, "Clinic North"),
+		replayAlert(audit.Entry{Event: audit.Event{At: noon.Add(-22 * day), Kind: audit.RefreshReplayed}}, ""),
 	}
 	connected = []connectedApplication{
 		{Application: ui.Application{HeadingID: "application-0", Name: "Shift Planner"}, Connections: []connection{
@@ -131,7 +131,7 @@ var samples = uitest.Samples{
 			Text: ui.Text("account_applications.ended", "application", ui.Strong(uitest.Backwards), "team", ui.Strong(uitest.Markup)),
 			Lost: []string{uitest.Markup},
 		},
-		Replays: []ui.Alert{replayAlert(audit.Event{At: noon, Kind: audit.RefreshReplayed}, uitest.Backwards, uitest.Markup)},
+		Replays: []ui.Alert{replayAlert(audit.Entry{Event: audit.Event{At: noon, Kind: audit.RefreshReplayed}, ClientName: uitest.Backwards}, uitest.Markup)},
 		Applications: []connectedApplication{{
 			Application: ui.Application{HeadingID: "application-0", Name: uitest.Markup, Owner: uitest.Backwards},
 			Connections: []connection{{

@@ -5,14 +5,11 @@ import (
 	"cmp"
 	"context"
 	"embed"
-	"errors"
 	"slices"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
-	"github.com/gatehouse-auth/gatehouse/internal/client"
-	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/web/access"
 	"github.com/gatehouse-auth/gatehouse/internal/web/browser"
@@ -26,8 +23,7 @@ var files embed.FS
 // Room is the pages.
 type Room struct {
 	*browser.Pages
-	Authz   *authz.Server
-	Clients client.Reader // the names of applications
+	Authz *authz.Server
 }
 
 // Routes is the table of the room's pages. The start page is also for people who are not signed in.
@@ -73,19 +69,15 @@ func (room *Room) replays(ctx context.Context, actor team.Actor, memberships []t
 	}
 	var alerts []ui.Alert
 	for _, e := range events {
-		application, err := room.applicationName(ctx, oauth.ClientID(e.Client))
-		if err != nil {
-			return nil, err
-		}
-		alerts = append(alerts, replayAlert(e, application, teamOf(memberships, team.ID(e.Team)).Name))
+		alerts = append(alerts, replayAlert(e, teamOf(memberships, team.ID(e.Team)).Name))
 	}
 	return alerts, nil
 }
 
-// replayAlert puts a replay in words. The names are "" when the application was removed, or the person has left the team.
-func replayAlert(e audit.Event, application, in string) ui.Alert {
-	var who any = ui.Name(application)
-	if application == "" {
+// replayAlert puts a replay in words. in is the name of the team, "" when the person has left it.
+func replayAlert(e audit.Entry, in string) ui.Alert {
+	var who any = ui.Name(e.ClientName)
+	if e.ClientName == "" {
 		who = ui.Text("replay.some_application")
 	}
 	arguments := []any{"time", ui.OnDate(e.At), "application", who}
@@ -101,18 +93,6 @@ func replayAlert(e audit.Event, application, in string) ui.Alert {
 	return ui.Alert{Text: ui.Text("replay.token", arguments...), More: ui.Text("replay.token_more")}
 }
 
-// applicationName is "" when the application was removed.
-func (room *Room) applicationName(ctx context.Context, id oauth.ClientID) (string, error) {
-	if id == "" {
-		return "", nil
-	}
-	found, err := room.Clients.Client(ctx, id)
-	if err != nil && !errors.Is(err, client.ErrNoClient) {
-		return "", err
-	}
-	return found.Name, nil
-}
-
 // teamOf is the person's team of an id; the zero Team when they are no member any more.
 func teamOf(memberships []team.Membership, id team.ID) team.Team {
 	i := slices.IndexFunc(memberships, func(m team.Membership) bool { return m.Team.ID == id })
@@ -123,8 +103,8 @@ func teamOf(memberships []team.Membership, id team.ID) team.Team {
 }
 
 // events are the events of several kinds, the newest first.
-func (room *Room) events(ctx context.Context, actor team.Actor, f audit.Filter, kinds ...audit.Kind) ([]audit.Event, error) {
-	var all []audit.Event
+func (room *Room) events(ctx context.Context, actor team.Actor, f audit.Filter, kinds ...audit.Kind) ([]audit.Entry, error) {
+	var all []audit.Entry
 	for _, f.Kind = range kinds {
 		events, err := room.Directory.History(ctx, actor, f)
 		if err != nil {
@@ -132,7 +112,7 @@ func (room *Room) events(ctx context.Context, actor team.Actor, f audit.Filter, 
 		}
 		all = append(all, events...)
 	}
-	slices.SortFunc(all, func(a, b audit.Event) int { return cmp.Compare(b.ID, a.ID) })
+	slices.SortFunc(all, func(a, b audit.Entry) int { return cmp.Compare(b.ID, a.ID) })
 	return all, nil
 }
 

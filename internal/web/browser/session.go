@@ -31,13 +31,10 @@ func (p *Pages) Session(r *http.Request) (*authn.Session, error) {
 
 // As is the context of what the signed-in person does, for the audit trail.
 func As(r *http.Request, session *authn.Session) context.Context {
-	ctx := r.Context()
 	if session == nil {
-		return ctx
+		return r.Context()
 	}
-	origin := audit.OriginFrom(ctx)
-	origin.Actor = string(session.User.ID)
-	return audit.WithOrigin(ctx, origin)
+	return audit.By(r.Context(), string(session.User.ID))
 }
 
 // SignInRequest is an attempt to sign in at this browser.

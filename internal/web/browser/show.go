@@ -19,10 +19,15 @@ func (p *Pages) Frame(r *http.Request, session *authn.Session, title ui.Words) u
 	return f
 }
 
-// Show writes a page. formTargets are the origins, besides ours, where its form may lead in the end: browsers apply form-action to every
-// redirect that follows a form, so that even the sign-in page has to name the application's.
-func (p *Pages) Show(w http.ResponseWriter, r *http.Request, status int, page ui.Content, formTargets ...string) error {
-	return p.Write(w, r, status, page, Policy("", append([]string{"'self'"}, formTargets...)...))
+// Show writes a page whose forms stay on this server.
+func (p *Pages) Show(w http.ResponseWriter, r *http.Request, status int, page ui.Content) error {
+	return p.Write(w, r, status, page, Policy("", "'self'"))
+}
+
+// ShowLeading writes a page with a form that may lead to an application in the end. Chromium applies form-action to every redirect that
+// follows a form, the application's own included, and nobody knows where those lead.
+func (p *Pages) ShowLeading(w http.ResponseWriter, r *http.Request, status int, page ui.Content) error {
+	return p.Write(w, r, status, page, Policy("", ""))
 }
 
 // Write writes a page under a Content-Security-Policy.
@@ -55,17 +60,15 @@ func write(w http.ResponseWriter, r *http.Request, status int, page ui.Content, 
 }
 
 // Policy is the Content-Security-Policy of a page: our own styles and images, scripts only from scripts ("" for none), forms only to
-// formTargets, and no frame of another site around it.
-func Policy(scripts string, formTargets ...string) string {
+// formAction ("" for no limit), and no frame of another site around it.
+func Policy(scripts, formAction string) string {
 	policy := "default-src 'none'; "
 	if scripts != "" {
 		policy += "script-src " + scripts + "; "
 	}
-	policy += "style-src 'self'; img-src 'self'; form-action"
-	for _, target := range formTargets {
-		if target != "" {
-			policy += " " + target
-		}
+	policy += "style-src 'self'; img-src 'self'; "
+	if formAction != "" {
+		policy += "form-action " + formAction + "; "
 	}
-	return policy + "; frame-ancestors 'none'; base-uri 'none'"
+	return policy + "frame-ancestors 'none'; base-uri 'none'"
 }

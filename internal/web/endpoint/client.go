@@ -66,13 +66,13 @@ func (s *Server) countFailure(r *http.Request, clientID string, err error) error
 	if !errors.Is(err, oauth.InvalidClient) {
 		return err
 	}
-	network := limit.Network(route.TraceOf(r.Context()).Address).String()
-	// WithoutCancel: a client that hangs up early is counted too.
-	throttled := s.Failures.Count(context.WithoutCancel(r.Context()),
-		limit.Bucket{Key: limit.Key("client", clientID, network), Limit: s.ClientFailures, Window: clientFailureWindow},
-		limit.Bucket{Key: limit.Key("client-address", network), Limit: failuresPerAddress * s.ClientFailures, Window: clientFailureWindow},
+	address := route.TraceOf(r.Context()).Address
+	buckets := append(
+		s.Failures.PerNetwork("client-address", address, failuresPerAddress*s.ClientFailures, clientFailureWindow),
+		limit.Bucket{Key: s.Failures.Key("client", clientID, limit.Customer(address).String()), Limit: s.ClientFailures, Window: clientFailureWindow},
 	)
-	if throttled != nil {
+	// WithoutCancel: a client that hangs up early is counted too.
+	if throttled := s.Failures.Count(context.WithoutCancel(r.Context()), buckets...); throttled != nil {
 		return throttled
 	}
 	return err

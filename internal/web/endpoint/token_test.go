@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/internal/audit"
+	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 	"github.com/gatehouse-auth/gatehouse/internal/web/webtest"
@@ -83,9 +85,6 @@ func TestFailedClientAuthenticationLooksAlike(t *testing.T) {
 				h.Errorf("%s: WWW-Authenticate %q without Basic", name, got)
 			}
 			bodies[posted.Body] = true
-			if secret == "" {
-				continue
-			}
 			form.Del("client_id")
 			form.Del("client_secret")
 			asBasic := h.Program().Post("/o/token/", form, "Authorization", webtest.Basic(id, secret))
@@ -118,6 +117,38 @@ func TestClientsAuthenticateInOneWay(t *testing.T) {
 			}
 		}
 		h.Program().Post("/o/token/", webtest.TokenRequest(h.Insight, code, "client_id", "", "client_secret", ""), "Authorization", header).WantTokens()
+	})
+}
+
+// TestPublicClientByBasicWithoutAPassword: some libraries send Basic whatever the client is. It is no failure, so it does not count as one.
+func TestPublicClientByBasicWithoutAPassword(t *testing.T) {
+	webtest.OnBoth(t, func(h *webtest.House) {
+		b := h.SignedIn(webtest.Ana)
+		public := webtest.Basic(string(h.Pocket.ID), "")
+		byBasic := func(code string, changes ...string) *webtest.Answer {
+			return h.Program().Post("/o/token/", webtest.TokenRequest(h.Pocket, code, append(changes, "client_secret", "")...), "Authorization", public)
+		}
+		got := byBasic(b.Connect(h.Pocket, h.Atlas), "client_id", "").WantTokens()
+		byBasic(b.Connect(h.Pocket, h.Atlas)).WantTokens() // its id is in the body too
+		for range 2 * h.Parts.ClientFailures {
+			byBasic("gh_ac_unknown", "client_id", "").WantJSON(http.StatusBadRequest, "invalid_grant")
+		}
+		h.Program().Post("/o/par/", webtest.Parameters(h.Pocket), "Authorization", public).WantStatus(http.StatusCreated)
+		h.Program().Post("/o/revoke_token/", webtest.Pairs("token", got.RefreshToken), "Authorization", public).WantStatus(http.StatusOK)
+		h.Program().Post("/o/token/", webtest.Pairs("grant_type", "refresh_token", "refresh_token", got.RefreshToken), "Authorization", public).
+			WantJSON(http.StatusBadRequest, "invalid_grant")
+		events, err := h.DB.Events(h.Context(), audit.Filter{Kind: audit.ClientAuthFailed})
+		h.OK(err)
+		if len(events) > 0 {
+			h.Errorf("%d failures were recorded", len(events))
+		}
+
+		// Confidential clients, whatever they prove themselves by, are not let in without it.
+		keyed := h.NewKeyed(client.Registration{Name: "Keyed", RedirectURIs: []string{"https://keyed.example/cb"}})
+		for _, client := range []webtest.App{h.Insight, h.Machine, keyed.App} {
+			h.Program().Post("/o/token/", webtest.TokenRequest(client, "gh_ac_unknown", "client_id", "", "client_secret", ""), "Authorization", webtest.Basic(string(client.ID), "")).
+				WantJSON(http.StatusUnauthorized, "invalid_client")
+		}
 	})
 }
 
@@ -174,12 +205,12 @@ func TestTokenSuccess(t *testing.T) {
 	})
 }
 
-// TestCodeExchangeChecksItsParameters: what is missing or malformed is invalid_request, and the code stays good.
+// TestCodeExchangeChecksItsParameters: what is missing or malformed is invalid_request, a missing verifier invalid_grant, and the code stays good.
 func TestCodeExchangeChecksItsParameters(t *testing.T) {
 	webtest.OnBoth(t, func(h *webtest.House) {
 		code := h.SignedIn(webtest.Ana).Connect(h.Insight, h.Atlas)
-		for _, name := range []string{"code", "redirect_uri", "code_verifier"} {
-			if says := h.Redeem(h.Insight, code, name, "").WantJSON(http.StatusBadRequest, "invalid_request"); !strings.Contains(says, name) {
+		for name, want := range map[string]string{"code": "invalid_request", "redirect_uri": "invalid_request", "code_verifier": "invalid_grant"} {
+			if says := h.Redeem(h.Insight, code, name, "").WantJSON(http.StatusBadRequest, want); !strings.Contains(says, name) {
 				h.Errorf("%s missing: %q does not name it", name, says)
 			}
 		}

@@ -3,7 +3,6 @@ package flow
 import (
 	"errors"
 	"net/http"
-	"net/url"
 
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
@@ -19,11 +18,14 @@ func (f *Flow) Authorize(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	request, err := f.begin(r, values)
+	next, err := f.authz.Begin(r.Context(), oauth.NewParams(values), f.browser(r))
+	if _, verified := errors.AsType[*authz.RedirectError](err); verified {
+		route.TraceOf(r.Context()).Client = values.Get("client_id")
+	}
 	if err != nil {
 		return err
 	}
-	return f.step(w, r, request)
+	return f.showNext(w, r, next, nil)
 }
 
 // AuthorizePosted begins a request that came as a form, which OpenID Connect Core §3.1.2.1 asks for. A form from another site comes
@@ -34,29 +36,25 @@ func (f *Flow) AuthorizePosted(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	request, err := f.begin(r, values)
-	if err != nil {
-		return err
-	}
-	return f.resume(w, request)
-}
-
-func (f *Flow) begin(r *http.Request, values url.Values) (authz.Request, error) {
-	request, err := f.authz.Begin(r.Context(), oauth.NewParams(values))
+	sealed, err := f.authz.Accept(r.Context(), oauth.NewParams(values))
 	if _, verified := errors.AsType[*authz.RedirectError](err); verified || err == nil {
 		route.TraceOf(r.Context()).Client = values.Get("client_id")
 	}
-	return request, err
-}
-
-// resume sends the browser to the request's next step.
-func (f *Flow) resume(w http.ResponseWriter, request authz.Request) error {
-	sealed, err := f.authz.Seal(request)
 	if err != nil {
 		return err
 	}
-	route.SeeOther(w, stepURL("/o/consent/", sealed))
+	continueAt(w, sealed)
 	return nil
+}
+
+// continueAt sends the browser to the next step of a sealed request.
+func continueAt(w http.ResponseWriter, sealed string) {
+	route.SeeOther(w, stepURL("/o/consent/", sealed))
+}
+
+// browser is the browser as authz knows it.
+func (f *Flow) browser(r *http.Request) authz.Browser {
+	return authz.Browser{Session: authn.SessionID(f.Cookie(r, browser.SessionCookie))}
 }
 
 // Continue shows the next step of a sealed request.
@@ -69,16 +67,7 @@ func (f *Flow) Continue(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	request, err := f.authz.Open(sealed)
-	if err != nil {
-		return err
-	}
-	return f.step(w, r, request)
-}
-
-// step takes the next step of a request: a page, or the answer.
-func (f *Flow) step(w http.ResponseWriter, r *http.Request, request authz.Request) error {
-	next, err := f.authz.Arrive(r.Context(), request, authn.SessionID(f.Cookie(r, browser.SessionCookie)))
+	next, err := f.authz.Continue(r.Context(), sealed, f.browser(r))
 	if err != nil {
 		return err
 	}
@@ -87,30 +76,34 @@ func (f *Flow) step(w http.ResponseWriter, r *http.Request, request authz.Reques
 
 // showNext answers with what authz decided. problem is a sentence for the consent page, or empty.
 func (f *Flow) showNext(w http.ResponseWriter, r *http.Request, next authz.Next, problem ui.Words) error {
-	route.TraceOf(r.Context()).Client = string(next.Client.ID)
-	if next.Step == authz.Answer {
-		return f.respond(w, r, next.Response)
-	}
-	sealed, err := f.authz.Seal(next.Request)
-	if err != nil {
-		return err
-	}
+	trace(r, next)
 	var page ui.Content
 	status := http.StatusOK
 	switch next.Step {
+	case authz.Answer:
+		return f.respond(w, r, next.Response)
 	case authz.SelectAccount:
-		page = f.selectAccountPage(r, next, sealed)
+		page = f.selectAccountPage(r, next)
 	case authz.Consent:
-		page = f.consentPage(r, next, sealed, problem)
+		page = f.consentPage(r, next, problem)
 		if len(problem) > 0 {
 			status = http.StatusUnprocessableEntity
 		}
 	case authz.NoTeam, authz.NoAccess:
-		page = f.refusalPage(r, next, sealed)
+		page = f.refusalPage(r, next)
 		status = http.StatusForbidden
 	default: // SignIn
-		route.SeeOther(w, stepURL("/login/", sealed))
+		route.SeeOther(w, stepURL("/login/", next.Sealed))
 		return nil
 	}
-	return f.Show(w, r, status, page, formTarget(next.Request.RedirectURI))
+	return f.ShowLeading(w, r, status, page)
+}
+
+// trace notes for the log whose request it is, and who is signed in.
+func trace(r *http.Request, next authz.Next) {
+	t := route.TraceOf(r.Context())
+	t.Client = string(next.Client.ID)
+	if next.Session.User.Email != "" {
+		t.Account = next.Session.User.Email
+	}
 }

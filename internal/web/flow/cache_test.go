@@ -14,9 +14,9 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/web/webtest"
 )
 
-// TestAttackWithWhatIsRemembered: a server that has just answered from what it remembers answers no more once anything has ended that justified it, and that has been
+// TestAttackWithCachedUser: a server that has just answered from its cache answers no more once anything has ended that justified it, and that has been
 // answered by another process: the other one has a database handle of its own.
-func TestAttackWithWhatIsRemembered(t *testing.T) {
+func TestAttackWithCachedUser(t *testing.T) {
 	refused := func(code string) func(*webtest.Answer) {
 		return func(a *webtest.Answer) { a.WantError(webtest.Callback, code) }
 	}
@@ -77,7 +77,7 @@ func TestAttackWithWhatIsRemembered(t *testing.T) {
 				other := h.Open()
 				b := h.SignedIn(webtest.Ben)
 				b.Connect(h.Insight, h.Atlas)
-				b.Remembered(h.Insight, "prompt", "none")
+				b.Cached(h.Insight, "prompt", "none")
 				h.OK(row.end(h, other, b))
 				row.want(b.Authorize(h.Insight, "prompt", "none"))
 			})
@@ -85,13 +85,13 @@ func TestAttackWithWhatIsRemembered(t *testing.T) {
 	}
 }
 
-// TestATeamIsNotRememberedByAnotherName: what a slug meant a moment ago is not who it is asked for now.
-func TestATeamIsNotRememberedByAnotherName(t *testing.T) {
+// TestCachedTeamIsNotFoundByItsOldName: a slug in a request is compared with the teams as they are named now.
+func TestCachedTeamIsNotFoundByItsOldName(t *testing.T) {
 	webtest.OnBoth(t, func(h *webtest.House) {
 		other := h.Open()
 		b := h.SignedIn(webtest.Ana)
 		b.Connect(h.Insight, h.Atlas)
-		b.Remembered(h.Insight, "team", "atlas", "prompt", "none")
+		b.Cached(h.Insight, "team", "atlas", "prompt", "none")
 		h.OK(rename(h.Context(), other, h.Atlas.ID, "atlas-two", "Atlas"))
 		h.OK(rename(h.Context(), other, h.Borealis.ID, "atlas", "Borealis"))
 		b.Authorize(h.Insight, "team", "atlas", "prompt", "none").WantError(webtest.Callback, "consent_required")
@@ -104,7 +104,7 @@ func TestConsentIsSeenAtOnce(t *testing.T) {
 		other := h.Open()
 		b := h.SignedIn(webtest.Ben)
 		b.Connect(h.Insight, h.Atlas, "scope", "chatbot:read")
-		b.Remembered(h.Insight, "prompt", "none", "scope", "chatbot:read")
+		b.Cached(h.Insight, "prompt", "none", "scope", "chatbot:read")
 		u, err := other.UserByEmail(h.Context(), webtest.Ben)
 		h.OK(err)
 		_, err = other.SaveGrant(h.Context(), authz.Grant{
@@ -115,12 +115,12 @@ func TestConsentIsSeenAtOnce(t *testing.T) {
 	})
 }
 
-// TestARememberedSessionExpires by the server's clock.
-func TestARememberedSessionExpires(t *testing.T) {
+// TestCachedSessionExpires by the server's clock.
+func TestCachedSessionExpires(t *testing.T) {
 	webtest.OnBoth(t, func(h *webtest.House) {
 		b := h.SignedIn(webtest.Ben)
 		b.Connect(h.Insight, h.Atlas)
-		b.Remembered(h.Insight, "prompt", "none")
+		b.Cached(h.Insight, "prompt", "none")
 		session, err := h.DB.Session(h.Context(), authn.SessionID(b.SessionOf()), h.Clock.Now())
 		h.OK(err)
 		h.Clock.Advance(session.ExpiresAt.Sub(h.Clock.Now()) + time.Millisecond)

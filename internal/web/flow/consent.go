@@ -10,7 +10,6 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/scope"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/web/access"
-	"github.com/gatehouse-auth/gatehouse/internal/web/browser"
 	"github.com/gatehouse-auth/gatehouse/internal/web/route"
 	"github.com/gatehouse-auth/gatehouse/internal/web/ui"
 )
@@ -70,25 +69,17 @@ func (f *Flow) Decide(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	sealed, chosen, decision := sent[0], team.ID(sent[1]), sent[2]
-	request, err := f.authz.Open(sealed)
-	if err != nil {
-		return err
-	}
 	switch decision {
 	case "authorize":
-		return f.approve(w, r, request, chosen)
+		return f.approve(w, r, sealed, chosen)
 	case "cancel":
-		return f.cancel(w, r, request)
+		return f.cancel(w, r, sealed)
 	}
 	return oauth.InvalidRequest.Errorf("decision must be authorize or cancel")
 }
 
-func (f *Flow) approve(w http.ResponseWriter, r *http.Request, request authz.Request, chosen team.ID) error {
-	session, err := f.Session(r)
-	if err != nil {
-		return err
-	}
-	next, err := f.authz.Approve(browser.As(r, session), request, session, chosen)
+func (f *Flow) approve(w http.ResponseWriter, r *http.Request, sealed string, chosen team.ID) error {
+	next, err := f.authz.Approve(r.Context(), sealed, f.browser(r), chosen)
 	if err != nil {
 		return err
 	}
@@ -104,27 +95,22 @@ func (f *Flow) approve(w http.ResponseWriter, r *http.Request, request authz.Req
 	return f.showNext(w, r, next, problem)
 }
 
-// cancel tells the application that the person did not agree. The request is sealed, so its client and redirect URI were verified.
-func (f *Flow) cancel(w http.ResponseWriter, r *http.Request, request authz.Request) error {
-	route.TraceOf(r.Context()).Client = request.ClientID
-	session, err := f.Session(r)
+// cancel tells the application that the person did not agree.
+func (f *Flow) cancel(w http.ResponseWriter, r *http.Request, sealed string) error {
+	next, err := f.authz.Cancel(r.Context(), sealed, f.browser(r))
 	if err != nil {
 		return err
 	}
-	response, err := f.authz.Cancel(browser.As(r, session), request)
-	if err != nil {
-		return err
-	}
-	return f.respond(w, r, response)
+	return f.showNext(w, r, next, nil)
 }
 
 // consentPage is the question.
-func (f *Flow) consentPage(r *http.Request, next authz.Next, sealed string, problem ui.Words) ui.Content {
+func (f *Flow) consentPage(r *http.Request, next authz.Next, problem ui.Words) ui.Content {
 	user := next.Session.User
 	view := consentView{
-		Frame: f.quietFrame(r, &next.Session, ui.Text("consent.title", "application", ui.Name(next.Client.Name))), Sealed: sealed,
+		Frame: f.quietFrame(r, &next.Session, ui.Text("consent.title", "application", ui.Name(next.Client.Name))), Sealed: next.Sealed,
 		Application: next.Client.Name, Owner: next.Client.Owner, Person: ui.Person{Name: user.Name, Email: user.Email},
-		Fixed: next.Fixed, Destination: oauth.RedirectOrigin(next.Request.RedirectURI), Permissions: access.Describe(next.Asked), Problem: problem,
+		Fixed: next.Fixed, Destination: oauth.RedirectOrigin(next.RedirectURI), Permissions: access.Describe(next.Asked), Problem: problem,
 	}
 	view.Failed = len(problem) > 0
 	open := 0

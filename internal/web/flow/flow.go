@@ -8,11 +8,9 @@ import (
 	"embed"
 	"net/http"
 	"net/url"
-	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
-	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/web/browser"
 	"github.com/gatehouse-auth/gatehouse/internal/web/ui"
 )
@@ -39,14 +37,4 @@ func (f *Flow) quietFrame(r *http.Request, session *authn.Session, title ui.Word
 // stepURL is a page of ours for a sealed request.
 func stepURL(path, sealed string) string {
 	return path + "?" + url.Values{"request": {sealed}}.Encode()
-}
-
-// formTarget is the origin of a redirect URI as a source in a Content-Security-Policy. It cannot name an IPv6 address, so for [::1] it is
-// the scheme.
-func formTarget(redirectURI string) string {
-	origin := oauth.RedirectOrigin(redirectURI)
-	if scheme, _, ipv6 := strings.Cut(origin, "//["); ipv6 {
-		return scheme
-	}
-	return origin
 }

@@ -34,7 +34,6 @@ func (f *Flow) respond(w http.ResponseWriter, r *http.Request, response oauth.Au
 	for _, field := range response.Fields() {
 		view.Fields = append(view.Fields, ui.Hidden{Name: field[0], Value: field[1]})
 	}
-	// The page may run our script, which only submits, and its form leads to the application only.
-	policy := browser.Policy("'self'", formTarget(response.RedirectURI))
-	return f.Write(w, r, http.StatusOK, formPostPage.With(view), policy)
+	// The page may run our script, which only submits.
+	return f.Write(w, r, http.StatusOK, formPostPage.With(view), browser.Policy("'self'", ""))
 }

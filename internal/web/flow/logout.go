@@ -3,7 +3,6 @@ package flow
 import (
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
@@ -45,9 +44,7 @@ func (f *Flow) Logout(w http.ResponseWriter, r *http.Request) error {
 	if sealed, err = f.sealLogout(values); err != nil {
 		return err
 	}
-	// The query may have the parameter state, which the policy does not need.
-	target, _, _ := strings.Cut(request.RedirectURI, "?")
-	return f.Show(w, r, http.StatusOK, f.signOutPage(r, session, sealed, request.Client.Name), formTarget(target))
+	return f.ShowLeading(w, r, http.StatusOK, f.signOutPage(r, session, sealed, request.Client.Name))
 }
 
 // LogoutPosted is the person's answer on our page, or an application's request that came as a form. A form from another site comes

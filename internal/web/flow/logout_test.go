@@ -81,7 +81,7 @@ func TestLogoutAsksThePerson(t *testing.T) {
 				if !strings.HasPrefix(done.WantStatus(http.StatusSeeOther).Location(), webtest.Afterwards) {
 					h.Errorf("%s: Location %q", name, done.Location())
 				}
-				if csp := page.Header.Get("Content-Security-Policy"); !strings.Contains(csp, "form-action 'self' https://leaver.example;") {
+				if csp := page.Header.Get("Content-Security-Policy"); strings.Contains(csp, "form-action") {
 					h.Errorf("%s: CSP %q", name, csp)
 				}
 			} else {

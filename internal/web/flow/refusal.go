@@ -21,16 +21,16 @@ type refusalView struct {
 
 // refusalPage names a team only as the request named it, so that the page is the same whether or not the team exists. A team client's
 // own team is not named at all.
-func (f *Flow) refusalPage(r *http.Request, next authz.Next, sealed string) ui.Content {
+func (f *Flow) refusalPage(r *http.Request, next authz.Next) ui.Content {
 	view := refusalView{
-		Frame: f.quietFrame(r, &next.Session, ui.Text("refusal.no_access_title")), Sealed: sealed,
+		Frame: f.quietFrame(r, &next.Session, ui.Text("refusal.no_access_title")), Sealed: next.Sealed,
 		Application: next.Client.Name, Person: ui.Person{Email: next.Session.User.Email}, NoTeam: next.Step == authz.NoTeam,
 	}
 	if view.NoTeam {
 		view.Title = ui.Text("refusal.no_team_title")
 	}
 	if next.Client.Global() {
-		view.Team = next.Request.Team
+		view.Team = next.Team
 	}
 	return refusalPage.With(view)
 }

@@ -20,9 +20,9 @@ type selectAccountView struct {
 }
 
 // selectAccountPage asks whether to continue as the person who is signed in (prompt=select_account).
-func (f *Flow) selectAccountPage(r *http.Request, next authz.Next, sealed string) ui.Content {
+func (f *Flow) selectAccountPage(r *http.Request, next authz.Next) ui.Content {
 	return selectAccountPage.With(selectAccountView{
-		Frame: f.quietFrame(r, &next.Session, ui.Text("select_account.title")), Sealed: sealed,
+		Frame: f.quietFrame(r, &next.Session, ui.Text("select_account.title")), Sealed: next.Sealed,
 		Application: next.Client.Name, Name: next.Session.User.Name, Email: next.Session.User.Email,
 	})
 }
@@ -34,25 +34,18 @@ func (f *Flow) SelectAccount(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	sealed, decision := sent[0], sent[1]
-	request, err := f.authz.Open(sealed)
-	if err != nil {
-		return err
-	}
 	switch decision {
 	case "continue":
-		session, err := f.Session(r)
-		if err != nil {
+		if sealed, err = f.authz.SelectAccount(r.Context(), sealed, f.browser(r)); err != nil {
 			return err
 		}
-		if session != nil { // else the next step is to sign in, and that selects the account
-			request.SelectedUser = session.User.ID
-		}
-		return f.resume(w, request)
+		continueAt(w, sealed)
+		return nil
 	case "another":
 		route.SeeOther(w, stepURL("/login/", sealed)+"&switch=1")
 		return nil
 	case "cancel":
-		return f.cancel(w, r, request)
+		return f.cancel(w, r, sealed)
 	}
 	return oauth.InvalidRequest.Errorf("decision must be continue, another or cancel")
 }

@@ -8,7 +8,6 @@ import (
 	"unicode"
 
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
-	"github.com/gatehouse-auth/gatehouse/internal/authz"
 	"github.com/gatehouse-auth/gatehouse/internal/limit"
 	"github.com/gatehouse-auth/gatehouse/internal/web/route"
 	"github.com/gatehouse-auth/gatehouse/internal/web/ui"
@@ -59,43 +58,38 @@ func (f *Flow) AskSignIn(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	view, redirectURI, err := f.signInPage(r, sealed, target)
+	view, err := f.signInPage(r, sealed, target)
 	if err != nil {
 		return err
 	}
 	if values.Get("switch") != "" { // the person asked for this page, not the application
 		view.Again, view.Email = false, ""
 	}
-	return f.Show(w, r, http.StatusOK, signInPage.With(view), formTarget(redirectURI))
+	return f.ShowLeading(w, r, http.StatusOK, signInPage.With(view))
 }
 
-// signInPage is the sign-in page before anything was typed, and the redirect URI of the request that waits.
-func (f *Flow) signInPage(r *http.Request, sealed, target string) (signInView, string, error) {
-	session, err := f.Session(r)
-	if err != nil {
-		return signInView{}, "", err
-	}
-	view := signInView{Frame: f.quietFrame(r, session, ui.Text("sign_in.title")), Sealed: sealed, Next: relative(target)}
+// signInPage is the sign-in page before anything was typed.
+func (f *Flow) signInPage(r *http.Request, sealed, target string) (signInView, error) {
 	if sealed == "" {
-		return view, "", nil
+		session, err := f.Session(r)
+		if err != nil {
+			return signInView{}, err
+		}
+		return signInView{Frame: f.quietFrame(r, session, ui.Text("sign_in.title")), Next: relative(target)}, nil
 	}
-	request, err := f.authz.Open(sealed)
+	next, err := f.authz.SignInPage(r.Context(), sealed, f.browser(r))
 	if err != nil {
-		return signInView{}, "", err
+		return signInView{}, err
 	}
-	next, err := f.authz.Next(r.Context(), request, session)
-	if err != nil {
-		return signInView{}, "", err
+	trace(r, next)
+	view := signInView{
+		Frame: f.quietFrame(r, &next.Session, ui.Text("sign_in.title")), Sealed: next.Sealed, Next: relative(target),
+		Application: next.Client.Name, Email: hintedEmail(next.LoginHint), Again: next.Again,
 	}
-	route.TraceOf(r.Context()).Client = string(next.Client.ID)
-	view.Application = next.Client.Name
-	view.Email = hintedEmail(request.LoginHint)
-	// id_token_hint may name another person than the one who is signed in.
-	another := session != nil && request.Hinted != "" && request.Hinted != session.User.ID
-	if session != nil && next.Step == authz.SignIn && !another {
-		view.Again, view.Email = true, session.User.Email
+	if view.Again {
+		view.Email = next.Session.User.Email
 	}
-	return view, request.RedirectURI, nil
+	return view, nil
 }
 
 // hintedEmail is a login_hint as the first value of the e-mail field, when it looks like an e-mail (OpenID Connect Core §3.1.2.1). It is a
@@ -116,7 +110,7 @@ func (f *Flow) SignIn(w http.ResponseWriter, r *http.Request) error {
 	email, password, sealed, target := sent[0], sent[1], sent[2], sent[3]
 	if sealed != "" {
 		// Say that a request has expired before the password is checked, not after.
-		if _, err := f.authz.Open(sealed); err != nil {
+		if err := f.authz.Pending(sealed); err != nil {
 			return err
 		}
 	}
@@ -127,7 +121,7 @@ func (f *Flow) SignIn(w http.ResponseWriter, r *http.Request) error {
 	f.SignedIn(w, signedIn)
 	switch target := relative(target); {
 	case sealed != "":
-		route.SeeOther(w, stepURL("/o/consent/", sealed))
+		continueAt(w, sealed)
 	case target != "":
 		route.SeeOther(w, target)
 	default:
@@ -142,7 +136,7 @@ func (f *Flow) signInFailed(w http.ResponseWriter, r *http.Request, err error, e
 	if !tooMany && !errors.Is(err, authn.ErrSignInFailed) {
 		return err
 	}
-	view, redirectURI, pageErr := f.signInPage(r, sealed, target)
+	view, pageErr := f.signInPage(r, sealed, target)
 	if pageErr != nil {
 		return pageErr
 	}
@@ -159,7 +153,7 @@ func (f *Flow) signInFailed(w http.ResponseWriter, r *http.Request, err error, e
 		}
 		view.Failures = ui.Failures{{Field: "email", Text: ui.Text("sign_in.wrong")}}
 	}
-	return f.Show(w, r, status, signInPage.With(view), formTarget(redirectURI))
+	return f.ShowLeading(w, r, status, signInPage.With(view))
 }
 
 // relative is target when it is a place on this server, else "". To a browser, "//" and "/\" begin the address of another host.

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"slices"
 
-	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
 	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/govern"
@@ -78,7 +77,7 @@ func (room *Room) applicationsOf(r *request) ([]application, error) {
 	if err != nil {
 		return nil, err
 	}
-	clients, err := room.Clients.Clients(ctx)
+	clients, err := room.Registry.TeamClients(ctx, r.actor, t.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -89,15 +88,9 @@ func (room *Room) applicationsOf(r *request) ([]application, error) {
 		if i := slices.IndexFunc(blocks, func(b govern.Block) bool { return b.Client == c.ID }); i >= 0 {
 			a.Blocked, a.Reason, a.BlockedSince = true, blocks[i].Reason, ui.Ago(blocks[i].CreatedAt, room.Now())
 		}
-		own := c.Team.ID == t.ID
-		if !own && !a.Blocked && len(a.People) == 0 {
-			continue // it has nothing to do with this team
-		}
-		a.Marks = marks(own, c.Machine, !c.DisabledAt.IsZero(), a.Blocked)
+		a.Marks = marks(c.Team.ID == t.ID, c.Machine, !c.DisabledAt.IsZero(), a.Blocked)
 		if a.Machine {
-			if err := room.describeMachine(r, &a, c); err != nil {
-				return nil, err
-			}
+			room.describeMachine(&a, c)
 		}
 		applications = append(applications, a)
 	}
@@ -143,18 +136,13 @@ func (room *Room) people(grants []authz.GrantDetail, id oauth.ClientID) []member
 }
 
 // describeMachine adds what a client that acts for itself may do, and when it last got a token.
-func (room *Room) describeMachine(r *request, a *application, c client.Client) error {
+func (room *Room) describeMachine(a *application, c client.Used) {
 	allowed := c.Scope
 	if len(allowed) == 0 {
 		allowed = room.Authz.Catalogue().Scope()
 	}
 	a.Permissions = access.Permissions(room.Authz, allowed)
-	events, err := room.Directory.History(r.Context(), r.actor, audit.Filter{Team: string(r.team.ID), Client: a.ID, Kind: audit.MachineToken, Limit: 1})
-	if err != nil {
-		return err
+	if !c.LastToken.IsZero() {
+		a.Used = ui.Ago(c.LastToken, room.Now())
 	}
-	if len(events) > 0 {
-		a.Used = ui.Ago(events[0].At, room.Now())
-	}
-	return nil
 }

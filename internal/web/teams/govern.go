@@ -1,6 +1,7 @@
 package teams
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -80,16 +81,15 @@ func (room *Room) govern(w http.ResponseWriter, r *request) error {
 
 // block keeps an application out of the team. When it cannot, the page comes back with the reason.
 func (room *Room) block(w http.ResponseWriter, r *request, id oauth.ClientID, reason string) error {
-	found, err := room.blockable(r, id)
-	if err != nil && err != browser.NoConnection {
-		return err
-	}
+	found, err := room.Govern.Client(r.Context(), r.actor, r.team.ID, id)
 	form := blockForm{Client: string(id), Reason: reason}
-	if err != nil {
+	switch {
+	case errors.Is(err, client.ErrNoClient):
 		form.clientIsUnknown = true
 		return room.blockRefused(w, r, form, "client", ui.Text("team_applications.unknown_client"))
-	}
-	if problem := govern.CheckReason(reason); problem != nil {
+	case err != nil:
+		return err
+	case govern.CheckReason(reason) != nil:
 		form.reasonIsRejected = true
 		return room.blockRefused(w, r, form, "reason", reasonProblem(reason))
 	}
@@ -105,18 +105,6 @@ func reasonProblem(reason string) ui.Words {
 		return ui.Text("team_applications.no_reason_given")
 	}
 	return ui.Text("team_applications.reason_rejected")
-}
-
-// blockable is the client of an id, if it can act in this team; else browser.NoConnection. Another team's client is like none.
-func (room *Room) blockable(r *request, id oauth.ClientID) (client.Client, error) {
-	found, err := room.Clients.Client(r.Context(), id)
-	if err != nil {
-		return client.Client{}, access.Gone(err)
-	}
-	if !found.Global() && found.Team.ID != r.team.ID {
-		return client.Client{}, browser.NoConnection
-	}
-	return found, nil
 }
 
 // blockRefused shows the page with the form unfolded and what is wrong with it: the form of the application, or the one for others.
@@ -140,11 +128,11 @@ func (room *Room) blockRefused(w http.ResponseWriter, r *request, form blockForm
 
 // unblock lets an application be connected again.
 func (room *Room) unblock(w http.ResponseWriter, r *request, id oauth.ClientID) error {
-	found, err := room.Clients.Client(r.Context(), id)
-	if err != nil {
-		return access.Gone(err)
+	found, err := room.Govern.Client(r.Context(), r.actor, r.team.ID, id)
+	if err == nil {
+		err = room.Govern.Unblock(r.Context(), r.actor, r.team.ID, id)
 	}
-	if err := room.Govern.Unblock(r.Context(), r.actor, r.team.ID, id); err != nil {
+	if err != nil {
 		return access.Gone(err)
 	}
 	return r.notify(w, browser.Notice{What: noticeUnblocked, Application: found.Name})

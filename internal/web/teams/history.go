@@ -1,7 +1,6 @@
 package teams
 
 import (
-	"context"
 	"net/http"
 	"net/url"
 	"slices"
@@ -76,9 +75,7 @@ func (room *Room) history(w http.ResponseWriter, r *request) error {
 		events = events[:eventsPerPage]
 		view.Older = historyAddress(r.Address(), filter.Kind, events[eventsPerPage-1].ID)
 	}
-	if view.Events, err = room.eventLines(r.Context(), events); err != nil {
-		return err
-	}
+	view.Events = eventLines(events)
 	return room.Show(w, r.Request.Request, http.StatusOK, historyPage.With(view))
 }
 
@@ -98,20 +95,16 @@ func historyAddress(page string, kind audit.Kind, before int64) string {
 }
 
 // eventLines puts events in words.
-func (room *Room) eventLines(ctx context.Context, events []audit.Event) ([]eventLine, error) {
-	names := room.names()
+func eventLines(events []audit.Entry) []eventLine {
 	var lines []eventLine
 	for _, e := range events {
-		sentence, err := names.sentence(ctx, e)
-		if err != nil {
-			return nil, err
-		}
+		sentence := sentence(e)
 		lines = append(lines, eventLine{
-			At: ui.OnDate(e.At), Sentence: sentence, Detail: newDetail(e, sentence), Address: e.Address, RequestID: e.RequestID,
+			At: ui.OnDate(e.At), Sentence: sentence, Detail: newDetail(e.Event, sentence), Address: e.Address, RequestID: e.RequestID,
 			Alarm: e.Kind.Traits().Alarm,
 		})
 	}
-	return lines, nil
+	return lines
 }
 
 // newDetail is the detail of an event when it says more than the sentence does.

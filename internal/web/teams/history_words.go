@@ -1,7 +1,6 @@
 package teams
 
 import (
-	"context"
 	"slices"
 	"strings"
 
@@ -43,54 +42,47 @@ func filterOf(page string, chosen audit.Kind) ui.Filter {
 
 // sentence is an event in words, with the names of the people and applications. An event of a kind that is newer than this server is
 // its kind.
-func (n *names) sentence(ctx context.Context, e audit.Event) (ui.Words, error) {
+func sentence(e audit.Entry) ui.Words {
 	key := "event." + string(e.Kind)
 	if e.Kind == audit.GrantRevoked && e.Actor == e.User {
 		key = "event.grant.revoked.own" // the person is not named twice
 	}
 	if !words.English.Has(key) {
-		return ui.Text("event.unknown", "kind", string(e.Kind)), nil
+		return ui.Text("event.unknown", "kind", string(e.Kind))
 	}
 	var arguments []any
 	for i, piece := range words.English.Message(key, 0) {
 		if piece.Kind != words.Argument {
 			continue
 		}
-		name, err := n.who(ctx, piece.Text, e, i == 0)
-		if err != nil {
-			return nil, err
-		}
-		arguments = append(arguments, piece.Text, name)
+		arguments = append(arguments, piece.Text, who(piece.Text, e, i == 0))
 	}
-	return ui.Text(key, arguments...), nil
+	return ui.Text(key, arguments...)
 }
 
 // who is the actor, user or client of an event: a name, or words for somebody without one. At the start of a sentence the words begin
 // with a capital letter.
-func (n *names) who(ctx context.Context, role string, e audit.Event, starts bool) (any, error) {
-	find, id, otherwise := n.user, e.User, "history.somebody_gone"
+func who(role string, e audit.Entry, starts bool) any {
+	name, id, gone := e.UserName, e.User, "history.somebody_gone"
 	switch role {
 	case "client":
-		find, id, otherwise = n.client, e.Client, "history.application_gone"
+		name, id, gone = e.ClientName, e.Client, "history.application_gone"
 	case "actor":
-		client, isClient := strings.CutPrefix(e.Actor, "client:")
-		switch {
-		case e.Actor == actorCommandLine:
-			return inSentence("history.operator", starts), nil
-		case isClient:
-			find, id, otherwise = n.client, client, "history.application_gone"
-		default:
-			id = e.Actor
+		if e.Actor == actorCommandLine {
+			return inSentence("history.operator", starts)
+		}
+		name, id = e.ActorName, e.Actor
+		if strings.HasPrefix(e.Actor, "client:") {
+			gone = "history.application_gone"
 		}
 	}
-	if id == "" {
-		return inSentence("history.somebody_unknown", starts), nil
+	switch {
+	case id == "":
+		return inSentence("history.somebody_unknown", starts)
+	case name == "":
+		return inSentence(gone, starts)
 	}
-	name, err := find(ctx, id)
-	if err != nil || name != "" {
-		return ui.Strong(name), err
-	}
-	return inSentence(otherwise, starts), nil
+	return ui.Strong(name)
 }
 
 // inSentence are words in the middle of a sentence, or at its start.

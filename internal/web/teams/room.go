@@ -2,16 +2,13 @@
 package teams
 
 import (
-	"context"
 	"embed"
-	"errors"
 	"net/http"
 	"slices"
 
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
 	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/govern"
-	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/web/browser"
 	"github.com/gatehouse-auth/gatehouse/internal/web/route"
@@ -24,15 +21,9 @@ var files embed.FS
 // Room is the pages.
 type Room struct {
 	*browser.Pages
-	Authz   *authz.Server
-	Govern  *govern.Service
-	Clients Clients
-}
-
-// Clients has the names and kinds of applications.
-type Clients interface {
-	client.Reader
-	Clients(ctx context.Context) ([]client.Client, error)
+	Authz    *authz.Server
+	Govern   *govern.Service
+	Registry *client.Registry
 }
 
 // Routes is the table of the room's pages.
@@ -73,39 +64,4 @@ func (room *Room) forAdmins(h func(w http.ResponseWriter, r *request) error) bro
 		}
 		return h(w, &request{r, memberships[i].Team, actor})
 	}
-}
-
-// names finds the names for ids, each once. Something that was removed has the name "".
-type names struct {
-	room    *Room
-	users   map[string]string
-	clients map[string]string
-}
-
-func (room *Room) names() *names {
-	return &names{room: room, users: map[string]string{}, clients: map[string]string{}}
-}
-
-func (n *names) user(ctx context.Context, id string) (string, error) {
-	if name, known := n.users[id]; known || id == "" {
-		return name, nil
-	}
-	user, err := n.room.Directory.People.User(ctx, team.UserID(id))
-	if err != nil && !errors.Is(err, team.ErrNoUser) {
-		return "", err
-	}
-	n.users[id] = user.Name
-	return user.Name, nil
-}
-
-func (n *names) client(ctx context.Context, id string) (string, error) {
-	if name, known := n.clients[id]; known || id == "" {
-		return name, nil
-	}
-	found, err := n.room.Clients.Client(ctx, oauth.ClientID(id))
-	if err != nil && !errors.Is(err, client.ErrNoClient) {
-		return "", err
-	}
-	n.clients[id] = found.Name
-	return found.Name, nil
 }

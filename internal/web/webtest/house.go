@@ -111,9 +111,9 @@ func (h *House) Serve(changes ...func(*web.Parts)) *httptest.Server {
 	server := httptest.NewUnstartedServer(nil)
 	issuer := "http://" + server.Listener.Addr().String()
 	parts := web.Parts{
-		Issuer: issuer, Directory: h.Directory, Govern: h.Govern, Clients: h.DB, Audit: h.DB, Keys: h.Keys, Now: h.Clock.Now,
+		Issuer: issuer, Directory: h.Directory, Govern: h.Govern, Registry: h.Registry, Audit: h.DB, Keys: h.Keys, Now: h.Clock.Now,
 		Log:        slog.New(slog.NewJSONHandler(h.Logged, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		Failures:   limit.Limiter{Store: h.DB, Now: h.Clock.Now},
+		Failures:   limit.Limiter{Store: h.DB, Now: h.Clock.Now, MAC: h.Keys.LimitMAC},
 		ServerName: "Gatehouse", ClientFailures: 30,
 	}
 	signIn := authn.Defaults()

@@ -12,39 +12,39 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 )
 
-// standingInto scans a team of a person with its role, its block of a client and the grant to that client. The
+// teamStatusInto scans a team of a person with its role, its block of a client and the grant to that client. The
 // statements that use it list the columns in this order.
-func standingInto(s *authz.Standing, g *authz.Grant) []any {
+func teamStatusInto(s *authz.TeamStatus, g *authz.Grant) []any {
 	return []any{
 		&s.Team.ID, &s.Team.Slug, &s.Team.Name, engine.TimeTo(&s.Team.CreatedAt), &s.Role, &s.Blocked,
 		&g.ID, engine.WordsTo(&g.Scope), engine.TimeTo(&g.CreatedAt), engine.TimeTo(&g.UpdatedAt),
 	}
 }
 
-// setGrant gives a standing the grant that was scanned, if there is one.
-func setGrant(s *authz.Standing, g authz.Grant, user team.UserID, client oauth.ClientID) {
+// setGrant gives a status the grant that was scanned, if there is one.
+func setGrant(s *authz.TeamStatus, g authz.Grant, user team.UserID, client oauth.ClientID) {
 	if g.ID != "" {
 		g.User, g.Client, g.Team = user, client, s.Team.ID
 		s.Grant = &g
 	}
 }
 
-func sortStandings(standings []authz.Standing) {
-	slices.SortFunc(standings, func(a, b authz.Standing) int {
+func sortTeams(teams []authz.TeamStatus) {
+	slices.SortFunc(teams, func(a, b authz.TeamStatus) int {
 		return byName(a.Team.Name, string(a.Team.ID), b.Team.Name, string(b.Team.ID))
 	})
 }
 
-// Standings is each team that the person belongs to, by name, with what concerns the client.
-func (db *DB) Standings(ctx context.Context, user team.UserID, client oauth.ClientID) ([]authz.Standing, error) {
-	scan := func(r engine.Row) (s authz.Standing, err error) {
+// TeamStatuses is each team that the person belongs to, by name, with what concerns the client.
+func (db *DB) TeamStatuses(ctx context.Context, user team.UserID, client oauth.ClientID) ([]authz.TeamStatus, error) {
+	scan := func(r engine.Row) (s authz.TeamStatus, err error) {
 		var g authz.Grant
-		err = r.Scan(standingInto(&s, &g)...)
+		err = r.Scan(teamStatusInto(&s, &g)...)
 		setGrant(&s, g, user, client)
 		return s, err
 	}
 	// A block without a reason gets one here, because an empty reason means that there is no block.
-	standings, err := engine.All(ctx, db.engine, "Standings", scan, `
+	teams, err := engine.All(ctx, db.engine, "TeamStatuses", scan, `
 		SELECT t.id, t.slug, t.name, t.created_at, m.role,
 			CASE WHEN b.team_id IS NULL THEN '' WHEN b.reason = '' THEN 'no reason was given' ELSE b.reason END,
 			COALESCE(g.id, ''), COALESCE(g.scope, ''), COALESCE(g.created_at, 0), COALESCE(g.updated_at, 0)
@@ -53,20 +53,20 @@ func (db *DB) Standings(ctx context.Context, user team.UserID, client oauth.Clie
 		LEFT JOIN gh_grants g ON g.user_id = m.user_id AND g.team_id = m.team_id AND g.client_id = $2
 		LEFT JOIN gh_team_blocks b ON b.team_id = m.team_id AND b.client_id = $2
 		WHERE m.user_id = $1`, user, client)
-	sortStandings(standings)
-	return standings, err
+	sortTeams(teams)
+	return teams, err
 }
 
-// readVisitor is Visitor, from the database.
-func (db *DB) readVisitor(ctx context.Context, session string, client oauth.ClientID, now time.Time) (v authz.Visitor, err error) {
+// readSignedInUser is SignedInUser, from the database.
+func (db *DB) readSignedInUser(ctx context.Context, session string, client oauth.ClientID, now time.Time) (v authz.SignedInUser, err error) {
 	// One row for each team, and one row without a team for a person who has none.
-	scan := func(r engine.Row) (s authz.Standing, err error) {
+	scan := func(r engine.Row) (s authz.TeamStatus, err error) {
 		var g authz.Grant
-		err = r.Scan(append(sessionInto(&v.Session), standingInto(&s, &g)...)...)
+		err = r.Scan(append(sessionInto(&v.Session), teamStatusInto(&s, &g)...)...)
 		setGrant(&s, g, v.Session.User.ID, client)
 		return s, err
 	}
-	v.Standings, err = engine.All(ctx, db.engine, "Visitor", scan, `
+	v.Teams, err = engine.All(ctx, db.engine, "SignedInUser", scan, `
 		SELECT s.id, s.auth_time, s.methods, s.expires_at, u.id, u.email, u.name, u.operator, u.created_at, u.disabled_at,
 			COALESCE(t.id, ''), COALESCE(t.slug, ''), COALESCE(t.name, ''), COALESCE(t.created_at, 0), COALESCE(m.role, ''),
 			CASE WHEN b.team_id IS NULL THEN '' WHEN b.reason = '' THEN 'no reason was given' ELSE b.reason END,
@@ -80,12 +80,12 @@ func (db *DB) readVisitor(ctx context.Context, session string, client oauth.Clie
 		WHERE s.id = $1 AND u.disabled_at = 0 AND s.expires_at > $3`, session, client, engine.Millis(now))
 	switch {
 	case err != nil:
-		return authz.Visitor{}, err
-	case len(v.Standings) == 0:
-		return authz.Visitor{}, authn.ErrNoSession
-	case v.Standings[0].Team.ID == "":
-		v.Standings = nil
+		return authz.SignedInUser{}, err
+	case len(v.Teams) == 0:
+		return authz.SignedInUser{}, authn.ErrNoSession
+	case v.Teams[0].Team.ID == "":
+		v.Teams = nil
 	}
-	sortStandings(v.Standings)
+	sortTeams(v.Teams)
 	return v, nil
 }

@@ -7,16 +7,18 @@ import (
 	"testing"
 
 	"github.com/gatehouse-auth/gatehouse/internal/client"
+	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 )
 
-func TestServeNamesTheClientsThatMakeAssertions(t *testing.T) {
+func TestServeNamesTheClientsToKnowAbout(t *testing.T) {
 	var log bytes.Buffer
 	a := open(t, testConfig(t), Deps{Log: slog.New(slog.NewTextHandler(&log, nil))})
 	ids := map[string]string{}
 	for name, reg := range map[string]client.Registration{
 		"strict":   {JWKSURI: "https://a.example/jwks"},
 		"excepted": {JWKSURI: "https://b.example/jwks", InsecureAssertionAudience: true},
+		"nonce":    {PKCE: oauth.PKCENonce},
 		"secret":   {},
 		"public":   {Public: true},
 	} {
@@ -35,6 +37,7 @@ func TestServeNamesTheClientsThatMakeAssertions(t *testing.T) {
 	for _, line := range []string{
 		`msg="the assertions of these clients (private_key_jwt) have to name the issuer alone as aud, as a string" clients=[` + ids["strict"] + `]`,
 		`level=WARN msg="insecure_assertion_audience: assertions of these clients may have been made for another server" clients=[` + ids["excepted"] + `]`,
+		`level=WARN msg="pkce nonce: a stolen code of these clients can be used in another sign-in, unless they compare the nonce" clients=[` + ids["nonce"] + `]`,
 	} {
 		if !strings.Contains(log.String(), line) {
 			t.Errorf("the log does not say %s:\n%s", line, log.String())

@@ -1,0 +1,39 @@
+package app
+
+import (
+	"context"
+
+	"github.com/gatehouse-auth/gatehouse/internal/client"
+	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+)
+
+// warnAboutClients names the clients that an operator has to know about: those that are less safe than the default, and those that
+// authenticate by private_key_jwt. Assertions have to name the issuer alone as the audience, which earlier releases did not require:
+// an operator who upgrades sees which clients have to change.
+func (a *App) warnAboutClients(ctx context.Context) {
+	clients, err := a.Store.Clients(ctx)
+	if err != nil {
+		a.Log.Error("load the clients to warn about", "error", err)
+		return
+	}
+	if strict := idsOf(clients, func(c client.Client) bool {
+		return c.Method() == oauth.AuthPrivateKeyJWT && !c.InsecureAssertionAudience
+	}); len(strict) > 0 {
+		a.Log.Info("the assertions of these clients (private_key_jwt) have to name the issuer alone as aud, as a string", "clients", strict)
+	}
+	if excepted := idsOf(clients, func(c client.Client) bool { return c.InsecureAssertionAudience }); len(excepted) > 0 {
+		a.Log.Warn("insecure_assertion_audience: assertions of these clients may have been made for another server", "clients", excepted)
+	}
+	if nonce := idsOf(clients, func(c client.Client) bool { return c.PKCE != oauth.PKCERequired }); len(nonce) > 0 {
+		a.Log.Warn("pkce nonce: a stolen code of these clients can be used in another sign-in, unless they compare the nonce", "clients", nonce)
+	}
+}
+
+func idsOf(clients []client.Client, which func(client.Client) bool) (ids []string) {
+	for _, c := range clients {
+		if which(c) {
+			ids = append(ids, string(c.ID))
+		}
+	}
+	return ids
+}

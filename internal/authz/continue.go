@@ -1,0 +1,192 @@
+package authz
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/gatehouse-auth/gatehouse/internal/authn"
+	"github.com/gatehouse-auth/gatehouse/internal/client"
+	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/gatehouse-auth/gatehouse/internal/team"
+)
+
+// Continue takes the next step of a sealed request. What prompt=none gets instead of a page is a *RedirectError.
+func (s *Server) Continue(ctx context.Context, sealed string, b Browser) (Next, error) {
+	r, client, err := s.reopen(ctx, sealed)
+	if err != nil {
+		return Next{}, err
+	}
+	return s.proceed(ctx, r, client, b)
+}
+
+// Pending reports why a sealed request cannot go on, without looking at its client.
+func (s *Server) Pending(sealed string) error {
+	_, err := s.open(sealed)
+	return err
+}
+
+// SignInPage is what the sign-in page shows for a sealed request. The person may have asked to sign in as somebody else, so it is shown
+// whatever the next step is.
+func (s *Server) SignInPage(ctx context.Context, sealed string, b Browser) (Next, error) {
+	r, client, err := s.reopen(ctx, sealed)
+	if err != nil {
+		return Next{}, err
+	}
+	if r.Prompt.None {
+		return Next{}, s.redirect(r.AuthorizationRequest, SignIn.unprompted())
+	}
+	user, err := s.signedInUser(ctx, b, client.ID)
+	if err != nil {
+		return Next{}, err
+	}
+	e := evaluation{request: r, client: client, decision: decision{step: SignIn}}
+	if user != nil {
+		e.session = &user.Session
+	}
+	n := e.present()
+	n.Sealed, n.LoginHint = sealed, r.LoginHint
+	n.Again = e.session != nil && !r.wrong(e.session) && r.stale(e.session, s.now())
+	return n, nil
+}
+
+// SelectAccount notes in a sealed request that it continues as the person who is signed in. When that is nobody, the next step is to sign
+// in, which selects the account as well.
+func (s *Server) SelectAccount(ctx context.Context, sealed string, b Browser) (string, error) {
+	r, client, err := s.reopen(ctx, sealed)
+	if err != nil {
+		return "", err
+	}
+	user, err := s.signedInUser(ctx, b, client.ID)
+	if err != nil {
+		return "", err
+	}
+	if user != nil {
+		r.SelectedUser = user.Session.User.ID
+	}
+	return s.seal(r)
+}
+
+// evaluation is a request with everything that decides about it, as it is now, and the decision.
+type evaluation struct {
+	request Request
+	client  client.Client
+	session *authn.Session // nil when nobody is signed in
+	decision
+}
+
+// proceed takes the next step of a request whose client has just been loaded.
+func (s *Server) proceed(ctx context.Context, r Request, client client.Client, b Browser) (Next, error) {
+	// A cached user is enough for an answer without a page. A page needs the user as they are now: they may have agreed since.
+	if user, known := s.grants.CachedSignedInUser(b.Session, client.ID, s.now()); known {
+		if e, err := s.evaluate(r, client, &user); err == nil && e.step == Answer {
+			return s.answer(e, *e.teams[0].Grant)
+		}
+	}
+	e, err := s.look(ctx, r, client, b)
+	if err != nil {
+		return Next{}, err
+	}
+	if e.step == Answer {
+		return s.answer(e, *e.teams[0].Grant)
+	}
+	return s.ask(e)
+}
+
+// look evaluates a request for the user of the browser, read fresh.
+func (s *Server) look(ctx context.Context, r Request, client client.Client, b Browser) (evaluation, error) {
+	user, err := s.signedInUser(ctx, b, client.ID)
+	if err != nil {
+		return evaluation{}, err
+	}
+	return s.evaluate(r, client, user)
+}
+
+// evaluate decides about a request. user is nil when nobody is signed in. The error is for the redirect URI.
+func (s *Server) evaluate(r Request, client client.Client, user *SignedInUser) (evaluation, error) {
+	e := evaluation{request: r, client: client}
+	var teams []TeamStatus
+	if user != nil {
+		e.session, teams = &user.Session, user.Teams
+	}
+	var err error
+	if e.decision, err = next(r, client, e.session, teams, s.now()); err != nil {
+		return e, s.redirect(r.AuthorizationRequest, err)
+	}
+	return e, nil
+}
+
+// signedInUser is the user of a browser with their teams, read fresh; nil when nobody is signed in.
+func (s *Server) signedInUser(ctx context.Context, b Browser, client oauth.ClientID) (*SignedInUser, error) {
+	if b.Session == "" {
+		return nil, nil
+	}
+	user, err := s.grants.SignedInUser(ctx, b.Session, client, s.now())
+	switch {
+	case errors.Is(err, authn.ErrNoSession):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("load a session and its user's teams: %w", err)
+	}
+	return &user, nil
+}
+
+// ask is the page of an evaluation. What could be answered without a page is asked for all the same.
+func (s *Server) ask(e evaluation) (Next, error) {
+	n := e.present()
+	switch e.step {
+	case NoAccess:
+		n.Team = e.request.Team
+	case Consent, Answer:
+		n.Step = Consent
+		s.askConsent(&n, &e)
+	}
+	var err error
+	n.Sealed, err = s.seal(e.request)
+	return n, err
+}
+
+// askConsent fills in what the consent page shows, and notes in the request what that is.
+func (s *Server) askConsent(n *Next, e *evaluation) {
+	e.request.ShownTo, e.request.ShownTeam = e.session.User.ID, ""
+	n.Fixed = len(e.teams) == 1
+	if n.Fixed {
+		e.request.ShownTeam = e.teams[0].Team.ID
+	}
+	n.Asked = s.opts.Catalogue.Describe(e.request.Scope)
+	for _, status := range e.teams {
+		choice := TeamChoice{Team: status.Team, Blocked: status.Blocked}
+		if status.Grant != nil {
+			choice.Granted = slices.Clone(status.Grant.Scope)
+		}
+		n.Teams = append(n.Teams, choice)
+	}
+}
+
+// answer is the response with a code for a grant.
+func (s *Server) answer(e evaluation, g Grant) (Next, error) {
+	code, err := s.issueCode(e.request, *e.session, g)
+	if err != nil {
+		return Next{}, err
+	}
+	n := e.present()
+	n.Step = Answer
+	n.Response = s.response(e.request.AuthorizationRequest)
+	n.Response.Code = code
+	return n, nil
+}
+
+// present is what every step has.
+func (e evaluation) present() Next {
+	n := Next{Step: e.step, Client: e.client, RedirectURI: e.request.RedirectURI}
+	n.Client.Secrets = nil
+	if len(e.teams) == 0 {
+		// Whose client it is must not be told to those who are not of that team.
+		n.Client.Team = team.Team{ID: e.client.Team.ID}
+	}
+	if e.session != nil {
+		n.Session = *e.session
+	}
+	return n
+}
