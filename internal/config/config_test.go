@@ -223,6 +223,7 @@ func TestConfigErrorsNameTheLine(t *testing.T) {
 		{"mail server without a scheme", "smtp_url: us:hunter2@mail.example.com\n", nil, []string{`g.yaml:1: smtp_url has to be smtp://HOST`}},
 		{"mail server with a path", "smtp_url: smtp://us:hunter2@mail.example.com/x\n", nil, []string{`g.yaml:1: smtp_url has to be smtp://HOST`}},
 		{"mail server with a port out of range", "smtp_url: smtp://us:hunter2@mail.example.com:99999\n", nil, []string{`g.yaml:1: smtp_url has a port`}},
+		{"mail server with the port 0", "smtp_url: smtp://us:hunter2@mail.example.com:0\n", nil, []string{`g.yaml:1: smtp_url has a port`}},
 		{"mail server without a sender", "smtp_url: smtp://us:hunter2@mail.example.com\n", nil, []string{`mail_from is missing: smtp_url is set`}},
 		{"sender", "mail_from: nobody\n", nil, []string{`g.yaml:1: mail_from is "nobody"; it has to be an address`}},
 		{"keys rotated too often", "key_rotation_interval: 1h\n", nil, []string{`g.yaml:1: key_rotation_interval is 1h; it has to be 24h at least, or 0`}},

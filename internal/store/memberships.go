@@ -65,7 +65,7 @@ func (db *DB) Members(ctx context.Context, id team.ID) ([]team.Person, error) {
 		return p, err
 	}
 	people, err := engine.All(ctx, db.engine, "Members", scan, `
-		SELECT u.id, u.email, u.name, u.operator, u.created_at, u.disabled_at, m.role, m.created_at
+		SELECT u.id, u.email, u.name, u.operator, u.email_verified, u.created_at, u.disabled_at, m.role, m.created_at
 		FROM gh_memberships m
 		JOIN gh_users u ON u.id = m.user_id
 		WHERE m.team_id = $1`, id)

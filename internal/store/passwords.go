@@ -20,7 +20,7 @@ func (db *DB) Password(ctx context.Context, email string) (team.User, string, er
 		return a, err
 	}
 	a, err := engine.One(ctx, db.engine, "Password", team.ErrNoUser, scan,
-		`SELECT id, email, name, operator, created_at, disabled_at, password_hash FROM gh_users WHERE email = $1`, email)
+		`SELECT id, email, name, operator, email_verified, created_at, disabled_at, password_hash FROM gh_users WHERE email = $1`, email)
 	return a.user, a.hash, err
 }
 

@@ -57,7 +57,7 @@ func (db *DB) Session(ctx context.Context, id string, now time.Time) (authn.Sess
 		return s, err
 	}
 	return engine.One(ctx, db.engine, "Session", authn.ErrNoSession, scan, `
-		SELECT s.id, s.auth_time, s.methods, s.expires_at, u.id, u.email, u.name, u.operator, u.created_at, u.disabled_at
+		SELECT s.id, s.auth_time, s.methods, s.expires_at, u.id, u.email, u.name, u.operator, u.email_verified, u.created_at, u.disabled_at
 		FROM gh_sessions s
 		JOIN gh_users u ON u.id = s.user_id
 		WHERE s.id = $1 AND u.disabled_at = 0 AND s.expires_at > $2`, id, engine.Millis(now))
