@@ -171,8 +171,12 @@ func unavailable(cause error) error {
 	return oauth.TemporarilyUnavailable.Because(cause, "the server could not reach its database; try again in a few seconds")
 }
 
-// Ready reports whether a write can be committed, by committing one. Its row changes each time and means nothing.
+// Ready reports whether a write can be committed, by committing one. Its row changes each time and means nothing. A database whose files
+// are damaged is not ready, even if this row can be written.
 func (db *DB) Ready(ctx context.Context) error {
+	if err := db.engine.Damaged(); err != nil {
+		return err
+	}
 	return db.engine.Write(ctx, "Ready", func(t *engine.Tx) error {
 		_, err := t.Change(`INSERT INTO gh_revisions (name, revision) VALUES ('ready', $1)
 			ON CONFLICT (name) DO UPDATE SET revision = excluded.revision`, rand.Int64())

@@ -142,6 +142,9 @@ func (w *sqliteWriter) attempt(batch []*sqliteJob, run func(*sqliteJob) (failed,
 	if err := w.db.observe("commit"); err != nil {
 		return err
 	}
+	if err := w.db.files.check(); err != nil {
+		return err
+	}
 	return w.raw(ctx, "COMMIT")
 }
 

@@ -108,6 +108,9 @@ func (db *DB) openSQLite(ctx context.Context, path string) (err error) {
 	if err != nil {
 		return wrap(errors.Join(err, db.sqlite.close(), db.handle.Close()))
 	}
+	if db.files, err = watchFiles(path); err != nil {
+		return wrap(errors.Join(err, db.Close()))
+	}
 	readers := max(4, 2*runtime.GOMAXPROCS(0))
 	db.reads.SetMaxOpenConns(readers)
 	db.reads.SetMaxIdleConns(readers)

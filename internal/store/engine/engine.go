@@ -60,7 +60,10 @@ type DB struct {
 	stmts  sync.Map        // SQLite: query → *sql.Stmt on reads
 	sqlite *sqliteWriter   // nil on PostgreSQL
 	group  *postgresWriter // nil on SQLite
+	files  *fileWatch      // nil on PostgreSQL
 	ended  atomic.Bool     // by Close
+
+	damaged atomic.Pointer[error] // see Damaged
 
 	fault atomic.Pointer[func(name string) error] // see Fail
 }

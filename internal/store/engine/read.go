@@ -85,6 +85,9 @@ func (db *DB) readOnce(ctx context.Context, read func(rows) error, query string,
 }
 
 func (db *DB) readSQLite(ctx context.Context, read func(rows) error, query string, args []any) error {
+	if err := db.files.recent(); err != nil {
+		return err
+	}
 	// For a context that can be cancelled, the driver starts a goroutine, which costs more than most statements.
 	ctx = context.WithoutCancel(ctx)
 	stmt, ok := db.stmts.Load(query)

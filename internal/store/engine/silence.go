@@ -39,10 +39,30 @@ func limited(ctx context.Context, limit time.Duration) (context.Context, context
 
 // told is what the caller is told about an error of the database.
 func (db *DB) told(err error) error {
+	if damage(err) {
+		db.damaged.CompareAndSwap(nil, &err)
+	}
 	if err != nil && db.opts.Unavailable != nil && (db.ended.Load() || unavailable(err)) {
 		return db.opts.Unavailable(err)
 	}
 	return err
+}
+
+// Damaged is the first error that said that the database's files are damaged. It stays until the process ends: the next query may not touch
+// the damaged page, but another will.
+func (db *DB) Damaged() error {
+	if err := db.damaged.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+func damage(err error) bool {
+	if code := sqliteCode(err) & 0xff; code == sqlite3.SQLITE_CORRUPT || code == sqlite3.SQLITE_NOTADB {
+		return true
+	}
+	code := postgresCode(err)
+	return code == "XX001" || code == "XX002" // data_corrupted, index_corrupted
 }
 
 // unavailable reports that an error is the database's, and no mistake in a statement: it is down, silent, full, read-only, damaged or overloaded.
@@ -54,7 +74,7 @@ func unavailable(err error) bool {
 		return unavailablePostgres(code)
 	}
 	_, network := errors.AsType[net.Error](err) // the end of a deadline is one too
-	return network || notBegun(err) || errors.Is(err, ErrUnknown) || errors.Is(err, pgconn.ErrConnClosed) || broken(err)
+	return network || notBegun(err) || errors.Is(err, ErrUnknown) || errors.Is(err, ErrMoved) || errors.Is(err, pgconn.ErrConnClosed) || broken(err)
 }
 
 // broken reports that a connection has ended.

@@ -1,8 +1,10 @@
 package engine
 
 import (
+	"bytes"
 	"database/sql"
 	"errors"
+	"os"
 	"testing"
 )
 
@@ -35,6 +37,55 @@ func TestErrorsOfTheDatabaseAreTold(t *testing.T) {
 			}
 		})
 	}
+	for name, move := range map[string]func(path string) error{
+		"deleted":     os.Remove,
+		"log deleted": func(path string) error { return os.Remove(path + "-wal") },
+		"replaced": func(path string) error {
+			return errors.Join(os.WriteFile(path+"-new", nil, 0o600), os.Rename(path+"-new", path))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			db := told(openSQLite(t))
+			if err := insert(t, db, "before"); err != nil {
+				t.Fatal(err)
+			}
+			if err := move(db.place); err != nil {
+				t.Fatal(err)
+			}
+			if err := insert(t, db, "after"); !errors.Is(err, errTold) || !errors.Is(err, ErrMoved) {
+				t.Errorf("a commit into the void: %v", err)
+			}
+			scan := func(r Row) (id string, err error) { return id, r.Scan(&id) }
+			if _, err := All(t.Context(), db, "all", scan, `SELECT id FROM things`); !errors.Is(err, ErrMoved) {
+				t.Errorf("a query of the void: %v", err)
+			}
+		})
+	}
+	t.Run("damaged", func(t *testing.T) {
+		db := told(openSQLite(t))
+		if _, err := db.sqlite.conn.ExecContext(t.Context(), "PRAGMA wal_checkpoint(TRUNCATE)"); err != nil {
+			t.Fatal(err)
+		}
+		file, err := os.OpenFile(db.place, os.O_RDWR, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer file.Close()
+		info, err := file.Stat()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := file.WriteAt(bytes.Repeat([]byte{0xff}, int(info.Size())-4096), 4096); err != nil { // all pages but the first
+			t.Fatal(err)
+		}
+		scan := func(r Row) (id string, err error) { return id, r.Scan(&id) }
+		if _, err := All(t.Context(), db, "all", scan, `SELECT id FROM things WHERE id > 'a'`); !errors.Is(err, errTold) {
+			t.Errorf("got the error %v", err)
+		}
+		if db.Damaged() == nil {
+			t.Error("the damage is forgotten")
+		}
+	})
 	t.Run("held by another process", func(t *testing.T) {
 		db := told(openSQLite(t))
 		if _, err := db.sqlite.conn.ExecContext(t.Context(), "PRAGMA busy_timeout = 1"); err != nil {
