@@ -263,6 +263,25 @@ func rolledBack(err error) bool {
 	return code == "55P03" // lock_not_available
 }
 
+// oneTransaction refuses a server on which a batch without BEGIN is more than one transaction: then a failure would leave half of it behind.
+func (g *postgresWriter) oneTransaction(ctx context.Context) error {
+	var statements pgx.Batch
+	var first, second int64
+	for _, id := range []*int64{&first, &second} {
+		statements.Queue("SELECT txid_current()").QueryRow(func(row pgx.Row) error { return row.Scan(id) })
+	}
+	err := g.batches.SendBatch(ctx, &statements).Close()
+	if err == nil && first == second {
+		return nil
+	}
+	if unavailable(err) {
+		return err
+	}
+	problem := errors.New("statements that are sent together are not one transaction on this server, as they are on PostgreSQL; " +
+		"databases that only speak its protocol, such as CockroachDB and YugabyteDB, are not supported")
+	return errors.Join(problem, err)
+}
+
 // close finishes the batches that are under way. It may be called twice.
 func (g *postgresWriter) close() {
 	if !g.closing.Swap(true) {

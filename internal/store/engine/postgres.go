@@ -51,6 +51,9 @@ func (db *DB) openPostgres(ctx context.Context, dsn string) error {
 		}
 		return db.migrate(ctx, goose.DialectPostgres)
 	})
+	if err == nil {
+		err = db.group.oneTransaction(ctx)
+	}
 	if err != nil {
 		return wrap(errors.Join(err, db.Close()))
 	}
@@ -139,7 +142,7 @@ type first struct {
 
 func firstConnection(ctx context.Context, config *pgx.ConnConfig, hosts *hosts) (first, error) {
 	config = config.Copy()
-	config.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol
+	config.DefaultQueryExecMode = pgx.QueryExecModeExec // prepares nothing
 	if err := hosts.prepare(ctx, config); err != nil {
 		return first{}, err
 	}

@@ -60,6 +60,28 @@ func URL(t testing.TB) string {
 	return s.url(name)
 }
 
+// Empty is a database of its own without a schema, made with options of CREATE DATABASE.
+func Empty(t testing.TB, options string) string {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("-short leaves out PostgreSQL")
+	}
+	s, err := start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := fmt.Sprintf("test_%d", database.Add(1))
+	if _, err := s.admin.Exec("CREATE DATABASE " + name + " TEMPLATE template0 " + options); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if _, err := s.admin.Exec("DROP DATABASE " + name + " WITH (FORCE)"); err != nil {
+			t.Errorf("drop database %s: %v", name, err)
+		}
+	})
+	return s.url(name)
+}
+
 type server struct {
 	dir     string
 	admin   *sql.DB
@@ -185,7 +207,10 @@ func (s *server) attributes() (*syscall.SysProcAttr, error) {
 }
 
 // run starts a server on the data in its directory.
-func (s *server) run(bin string) error {
+func (s *server) run(bin string) error { return s.watch(watch, bin, s.dir) }
+
+// watch runs a shell script with arguments, which runs a program until its standard input ends.
+func (s *server) watch(script string, arguments ...string) error {
 	attributes, err := s.attributes()
 	if err != nil {
 		return err
@@ -195,7 +220,7 @@ func (s *server) run(bin string) error {
 		return err
 	}
 	defer theirs.Close()
-	s.watcher = exec.Command("/bin/sh", "-c", watch, "sh", bin, s.dir)
+	s.watcher = exec.Command("/bin/sh", append([]string{"-c", script, "sh"}, arguments...)...)
 	s.watcher.SysProcAttr, s.watcher.Dir, s.watcher.Stdin = attributes, "/", theirs
 	s.alive = ours
 	return s.watcher.Start()
