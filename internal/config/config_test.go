@@ -292,6 +292,24 @@ func TestConfigPublicURL(t *testing.T) {
 	}
 }
 
+// An API cannot define what OpenID Connect does (Core §5.4, §11), not even what this server does not offer.
+func TestScopesOfOpenIDConnectAreNotTheAPIs(t *testing.T) {
+	for _, name := range []string{"openid", "profile", "email", "address", "phone", "offline_access"} {
+		_, err := Load("", []string{"GATEHOUSE_SCOPES=[{name: " + name + ", description: A, access: read}]"})
+		if err == nil || !strings.Contains(err.Error(), "belongs to OpenID Connect") {
+			t.Errorf("%s: got %v, want that it is not the API's to define", name, err)
+		}
+	}
+}
+
+func TestShortestKeyRotationInterval(t *testing.T) {
+	for interval, accepted := range map[string]bool{"23h59m59s": false, "24h": true, "0s": true} {
+		if _, err := Load("", []string{"GATEHOUSE_KEY_ROTATION_INTERVAL=" + interval}); (err == nil) != accepted {
+			t.Errorf("%s: got %v, want acceptance: %v", interval, err, accepted)
+		}
+	}
+}
+
 func TestConfigMissingFile(t *testing.T) {
 	_, err := Load(filepath.Join(t.TempDir(), "absent.yaml"), nil)
 	if err == nil || !strings.Contains(err.Error(), "absent.yaml") {
