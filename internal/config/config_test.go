@@ -292,6 +292,14 @@ func TestConfigPublicURL(t *testing.T) {
 	}
 }
 
+func TestShortestKeyRotationInterval(t *testing.T) {
+	for interval, accepted := range map[string]bool{"23h59m59s": false, "24h": true, "0s": true} {
+		if _, err := Load("", []string{"GATEHOUSE_KEY_ROTATION_INTERVAL=" + interval}); (err == nil) != accepted {
+			t.Errorf("%s: got %v, want acceptance: %v", interval, err, accepted)
+		}
+	}
+}
+
 func TestConfigMissingFile(t *testing.T) {
 	_, err := Load(filepath.Join(t.TempDir(), "absent.yaml"), nil)
 	if err == nil || !strings.Contains(err.Error(), "absent.yaml") {

@@ -175,6 +175,7 @@ func (db *DB) RevokeGrant(ctx context.Context, id authz.GrantID) error {
 		if err != nil {
 			return err
 		}
+		t.changed = changeOfUser(e.User)
 		if err := t.endGrants(at, endGrant, id); err != nil {
 			return err
 		}

@@ -35,6 +35,7 @@ SELECT $1, u.id, CAST($3 AS BIGINT), $4, CAST($5 AS BIGINT) FROM gh_users u WHER
 	}
 	return run(ctx, "StartSession", func(t *tx) error {
 		if replaces != "" {
+			t.changed = changeOfSession(replaces)
 			if _, err := t.Change(`DELETE FROM gh_sessions WHERE id = $1`, replaces); err != nil {
 				return err
 			}
@@ -67,6 +68,7 @@ func (db *DB) Session(ctx context.Context, id string, now time.Time) (authn.Sess
 func (db *DB) EndSession(ctx context.Context, id string) error {
 	sid := authn.Session{ID: id}.SID()
 	return db.change(ctx, "EndSession", func(t *tx) error {
+		t.changed = changeOfSession(id)
 		e := audit.Event{At: db.now(), Kind: audit.SignedOut}
 		err := t.ChangeGet([]any{&e.User}, `DELETE FROM gh_sessions WHERE id = $1 RETURNING user_id`, id)
 		if isNoRows(err) {

@@ -61,6 +61,7 @@ func (db *DB) Users(ctx context.Context) ([]team.User, error) {
 // it is ended too, or it finds the person disabled.
 func (db *DB) DisableUser(ctx context.Context, id team.UserID, at time.Time) error {
 	return db.change(ctx, "DisableUser", func(t *tx) error {
+		t.changed = changeOfUser(id)
 		if err := t.MustChange(team.ErrNoUser, `UPDATE gh_users SET disabled_at = CASE WHEN disabled_at = 0 THEN $2 ELSE disabled_at END WHERE id = $1`, id, engine.Millis(at)); err != nil {
 			return err
 		}

@@ -65,6 +65,7 @@ func Run(t *testing.T, h Harness) {
 		{"AnsweredChangesAreTrueInEveryProcess", testAnsweredChangesAreTrueInEveryProcess},
 		{"ReadsBegunBeforeAChangeAreNotCached", testReadsBegunBeforeAChange},
 		{"SignOutsDoNotEmptyTheClientCache", testSignOutsKeepClients},
+		{"SignOutsKeepOtherUsers", testSignOutsKeepOtherUsers},
 		{"CallersWithNothingToChangeWaitToo", testNothingToChange},
 		{"DisableClient", testDisableClient},
 		{"RemoveClient", testRemoveClient},
