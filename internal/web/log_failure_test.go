@@ -43,7 +43,7 @@ func TestNoSecretIsLoggedWhenTheDatabaseFails(t *testing.T) {
 			b.Post("/teams/atlas/applications/", webtest.Pairs("decision", "end", "grant", misplaced, "client", misplaced))
 			b.Get("/teams/" + url.PathEscape("atlas") + "/audit/?kind=" + url.QueryEscape(misplaced))
 		}
-		page.Decide("authorize", h.Atlas.ID).WantStatus(http.StatusInternalServerError)
+		page.Decide("authorize", h.Atlas.ID).WantStatus(http.StatusServiceUnavailable)
 
 		logged := h.Logged.String()[before:]
 		if !strings.Contains(logged, "closed") {

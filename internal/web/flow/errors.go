@@ -42,6 +42,9 @@ func (f *Flow) Fail(w http.ResponseWriter, r *http.Request, err error) {
 	if throttled, ok := errors.AsType[*limit.ThrottledError](err); ok {
 		w.Header().Set("Retry-After", route.RetryAfter(throttled.Wait))
 	}
+	if view.Status == http.StatusServiceUnavailable {
+		w.Header().Set("Retry-After", route.RetryAfter(route.UnavailableWait))
+	}
 	view.Frame = f.Frame(r, nil, titleOf(view.Status))
 	view.Account, view.Failed = f.account(r, view.Status), true
 	if err := f.ShowError(w, r, view.Status, errorPage.With(view)); err != nil {
@@ -70,6 +73,8 @@ func titleOf(status int) ui.Words {
 		return ui.Text("error.title_forbidden")
 	case status == http.StatusTooManyRequests:
 		return ui.Text("error.title_throttled")
+	case status == http.StatusServiceUnavailable:
+		return ui.Text("error.title_unavailable")
 	case status >= 500:
 		return ui.Text("error.title_server")
 	}
@@ -97,8 +102,11 @@ func errorOnPage(err error) errorView {
 		}
 	}
 	code, description := oauth.Outside(err)
-	if code == oauth.ServerError {
+	switch code {
+	case oauth.ServerError:
 		return errorView{Status: http.StatusInternalServerError, Sentence: ui.Text("error.server"), Advice: ui.Text("error.server.advice")}
+	case oauth.TemporarilyUnavailable:
+		return errorView{Status: http.StatusServiceUnavailable, Sentence: ui.Text("error.unavailable"), Advice: ui.Text("error.unavailable.advice")}
 	}
 	return errorView{
 		Status: http.StatusBadRequest, Sentence: ui.Text("error.request"), Advice: ui.Text("error.request.advice"),
