@@ -120,6 +120,15 @@ var samples = uitest.Samples{
 	"error": errorPage.With(errorView{
 		Frame: failed(frame("", titleOf(404))), Status: 404, Sentence: ui.Text("problem.not_found"), Advice: ui.Text("problem.not_found.advice"),
 	}),
+	"error_expired": errorPage.With(errorView{
+		Frame: failed(frame("", titleOf(400))), Status: 400, Sentence: ui.Text("error.expired"), Advice: ui.Text("error.expired.advice"),
+		Way: ui.Text("error.back_to_application", "application", ui.Name("Weekly Report"+uitest.Markup)), WayTo: "https://report.example",
+		Developer: []developerFact{{ui.Text("error.application"), "Weekly Report"}},
+	}),
+	"no_cookies": errorPage.With(errorView{
+		Frame: failed(frame("", ui.Text("no_cookies.title"))), Status: 400, Sentence: ui.Text("no_cookies.not_kept"),
+		Advice: ui.Text("no_cookies.advice", "issuer", "https://auth.example"), Way: ui.Text("no_cookies.again"), WayTo: "https://auth.example/login/?next=%2F",
+	}),
 	"error_developer": errorPage.With(errorView{
 		Frame: failed(frame("", titleOf(400))), Status: 400, Sentence: ui.Text("error.refused_application", "application", ui.Name(uitest.Backwards)),
 		Advice: ui.Text("error.refused.advice"),
