@@ -30,6 +30,7 @@ var domain = []string{
 	"internal/client",
 	"internal/govern",
 	"internal/authz",
+	"internal/operate",
 }
 
 // with is the domain and some packages besides.
@@ -60,7 +61,8 @@ var arrows = map[string][]string{
 		"internal/govern", "internal/client", "internal/authn", "internal/team", "internal/token", "internal/oauth", "internal/scope", "internal/audit", "internal/outbox", "internal/limit",
 		"internal/flight",
 	},
-	"internal/store": with("internal/store/engine"),
+	"internal/operate": domain,
+	"internal/store":   with("internal/store/engine"),
 	"internal/web": with("internal/web/route", "internal/web/ui", "internal/web/browser", "internal/web/endpoint", "internal/web/flow", "internal/web/account",
 		"internal/web/teams", "internal/web/docs"),
 	"internal/web/route":    {"internal/oauth"},

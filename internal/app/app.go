@@ -21,6 +21,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/config"
 	"github.com/gatehouse-auth/gatehouse/internal/govern"
 	"github.com/gatehouse-auth/gatehouse/internal/mail"
+	"github.com/gatehouse-auth/gatehouse/internal/operate"
 	"github.com/gatehouse-auth/gatehouse/internal/outbound"
 	"github.com/gatehouse-auth/gatehouse/internal/outbox"
 	"github.com/gatehouse-auth/gatehouse/internal/store"
@@ -67,6 +68,7 @@ type App struct {
 	Authz    *authz.Server
 	Registry *client.Registry
 	Govern   *govern.Service
+	Operate  *operate.Service
 	API      http.Handler // mounted at /api/, for the demo; set it before Handler is called first
 
 	now      func() time.Time
@@ -131,6 +133,7 @@ func (a *App) assemble(ctx context.Context, deps Deps) error {
 	cfg := a.Config
 	a.Team = &team.Service{People: a.Store, Teams: a.Store, Audit: a.Store, Now: a.now}
 	a.Registry = &client.Registry{Store: a.Store, Catalogue: cfg.Authz.Catalogue, Now: a.now}
+	a.Operate = &operate.Service{Store: a.Store}
 	a.Govern = &govern.Service{Store: a.Store, Clients: a.Store, Now: a.now}
 	cfg.Authn.InsecureFastHashing = deps.InsecureFastHashing
 	a.Authn = authn.New(a.Store, a.Keys, a.now, cfg.Authn)

@@ -17,7 +17,7 @@ func needsMasterKey(cfg config.Config) error {
 	if _, isSQLite := cfg.SQLite(); isSQLite || cfg.MasterKey.Text() != "" {
 		return nil
 	}
-	return errors.New("master_key is required with PostgreSQL, the same on every server: make one with openssl rand -base64 32, " +
+	return errors.New("master_key is required with PostgreSQL, the same on every server: make one with (umask 077; openssl rand -base64 32 > master.key), " +
 		"keep it outside the database, and set GATEHOUSE_MASTER_KEY or GATEHOUSE_MASTER_KEY_FILE")
 }
 
@@ -45,14 +45,7 @@ func masterKey(ctx context.Context, cfg config.Config, keys token.Store) (token.
 
 // ReadMasterKey reads a master key from a file, and refuses the file when others can read it.
 func ReadMasterKey(path string) (token.MasterKey, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return token.MasterKey{}, fmt.Errorf("read the master key: %w", err)
-	}
-	if info.Mode().Perm()&0o077 != 0 {
-		return token.MasterKey{}, fmt.Errorf("other users of this machine can read the master key %s (mode %04o): run chmod 600 %s", path, info.Mode().Perm(), path)
-	}
-	text, err := os.ReadFile(path)
+	text, err := config.ReadPrivateFile(path)
 	if err != nil {
 		return token.MasterKey{}, fmt.Errorf("read the master key: %w", err)
 	}

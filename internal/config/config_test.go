@@ -297,3 +297,37 @@ func TestConfigMissingFile(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// A master key that other users of the machine can read is refused, by the file's field and by the variable.
+func TestMasterKeyFileMustBePrivate(t *testing.T) {
+	dir := t.TempDir()
+	key := filepath.Join(dir, "master.key")
+	if err := os.WriteFile(key, []byte(token.NewMasterKey().Text()+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(dir, "gatehouse.yaml")
+	if err := os.WriteFile(file, []byte("listen: :8000\nmaster_key_file: "+key+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	load := map[string]func() error{
+		file + ":2: ":                 func() error { _, err := Load(file, nil); return err },
+		"GATEHOUSE_MASTER_KEY_FILE: ": func() error { _, err := Load("", []string{"GATEHOUSE_MASTER_KEY_FILE=" + key}); return err },
+	}
+	for mode, chmod := range map[os.FileMode]string{0o604: "600", 0o640: "600", 0o444: "400", 0o602: "600", 0o600: "", 0o400: ""} {
+		if err := os.Chmod(key, mode); err != nil {
+			t.Fatal(err)
+		}
+		for origin, load := range load {
+			err := load()
+			if chmod == "" {
+				if err != nil {
+					t.Errorf("mode %o: %v", mode, err)
+				}
+				continue
+			}
+			if err == nil || !strings.HasPrefix(err.Error(), origin) || !strings.HasSuffix(err.Error(), "run chmod "+chmod+" "+key) {
+				t.Errorf("mode %o: got %v, want an error that begins with %q and says chmod %s", mode, err, origin, chmod)
+			}
+		}
+	}
+}

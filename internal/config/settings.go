@@ -52,7 +52,7 @@ var settings = []setting{
 		func(c *Config) *string { return &c.DatabaseURL }, parseDatabaseURL),
 	{
 		name: "master_key", form: "base64 of 32 bytes",
-		doc: "Seals the signing keys in the database; without it they, and every token, are lost. With SQLite it is made with the database, as the file master.key beside the database. With PostgreSQL it is required: make one with `openssl rand -base64 32`.",
+		doc: "Seals the signing keys in the database; without it they, and every token, are lost. With SQLite it is made with the database, as the file master.key beside the database. With PostgreSQL it is required: make one with `umask 077; openssl rand -base64 32 > master.key`. A file that other users of the machine can read is refused.",
 		set: setMasterKey, show: func(Config) string { return "" },
 	},
 
@@ -198,7 +198,11 @@ func (s *setting) fromText(text, origin string) (value, error) {
 
 // fromFile is the value that is the content of a file, without white space around it.
 func (s *setting) fromFile(path, origin string) (value, error) {
-	content, err := os.ReadFile(path)
+	read := os.ReadFile
+	if s.name == "master_key" {
+		read = ReadPrivateFile
+	}
+	content, err := read(path)
 	if err != nil {
 		return value{}, fmt.Errorf("%s: %w", origin, err)
 	}

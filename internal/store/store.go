@@ -31,6 +31,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
 	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/govern"
+	"github.com/gatehouse-auth/gatehouse/internal/operate"
 	"github.com/gatehouse-auth/gatehouse/internal/outbox"
 	"github.com/gatehouse-auth/gatehouse/internal/store/engine"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
@@ -51,6 +52,7 @@ var (
 	_ outbox.Store          = (*DB)(nil)
 	_ token.Store           = (*DB)(nil)
 	_ audit.Store           = (*DB)(nil)
+	_ operate.Store         = (*DB)(nil)
 )
 
 // Making says what Open does when there is no database yet.
@@ -66,6 +68,7 @@ const (
 var (
 	ErrNoDatabase     = engine.ErrNoDatabase
 	ErrDatabaseExists = engine.ErrDatabaseExists
+	ErrNoDump         = engine.ErrNoDump // of Backup
 )
 
 // ErrClosed means that the database was closed before the unit of work began.
@@ -149,6 +152,13 @@ func Open(ctx context.Context, url string, opts Options) (*DB, error) {
 
 // Place is where the database is, without a password.
 func (db *DB) Place() string { return db.engine.Place() }
+
+// Backup writes a copy of the database into a new file that only its owner can read, while others use the database, and verifies
+// it. It appears whole or not at all. For PostgreSQL, pg_dump and pg_restore have to be installed.
+func (db *DB) Backup(ctx context.Context, path string) error { return db.engine.Backup(ctx, path) }
+
+// SchemaVersion is the version of the schema.
+func (db *DB) SchemaVersion(ctx context.Context) (int64, error) { return db.engine.SchemaVersion(ctx) }
 
 // Made reports whether Open has made the database.
 func (db *DB) Made() bool { return db.engine.Made() }

@@ -55,6 +55,7 @@ const (
 	GovernApplications Act = "govern applications" // of one team: list, block and allow them
 	SeeConnections     Act = "see connections"     // of one person, or of one team
 	EndConnection      Act = "end a connection"    // of one person in one team
+	OperateServer      Act = "operate the server"  // back it up, examine it
 	SeeHistory         Act = "see history"         // of one person, or of one team
 )
 

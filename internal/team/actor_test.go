@@ -37,7 +37,7 @@ func TestMay(t *testing.T) {
 	people := []string{"a stranger", "a member", "an admin", "an operator at a browser"}
 	acts := []team.Act{
 		team.ManagePeople, team.ManageTeams, team.ManageMembers, team.ManageClients, team.LoosenClients, team.GovernApplications,
-		team.SeeConnections, team.EndConnection, team.SeeHistory, "something else",
+		team.SeeConnections, team.EndConnection, team.SeeHistory, team.OperateServer, "something else",
 	}
 	for _, a := range actors {
 		for _, act := range acts {

@@ -25,7 +25,7 @@ import (
 // A missing SQLite file is made, readable by its owner only, when opts.Making allows it. A missing directory is an error, and so
 // is a schema that a newer release made.
 func Open(ctx context.Context, dsn string, opts Options) (*DB, error) {
-	db := &DB{opts: opts}
+	db := &DB{opts: opts, url: dsn}
 	var err error
 	path, isSQLite := strings.CutPrefix(dsn, "sqlite:")
 	switch {

@@ -47,6 +47,7 @@ type Options struct {
 // DB is an open database. It may be used from several goroutines at once.
 type DB struct {
 	opts  Options
+	url   string // as it was given
 	place string // see Place
 	made  bool   // see Made
 

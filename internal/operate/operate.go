@@ -1,0 +1,50 @@
+// Package operate is what the operator asks of a server: a backup of its database, and whether anything is wrong with it (doctor).
+//
+// It only looks and copies. What changes people, teams or applications is in their packages.
+package operate
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+
+	"github.com/gatehouse-auth/gatehouse/internal/team"
+)
+
+// Store is what the operator asks of the database.
+type Store interface {
+	// Backup writes a copy of the database into a new file that only its owner can read, and verifies it.
+	Backup(ctx context.Context, path string) error
+	// SchemaVersion is the version of the schema.
+	SchemaVersion(ctx context.Context) (int64, error)
+}
+
+// Service answers the operator.
+type Service struct {
+	Store Store
+}
+
+// Backup is a copy of a database.
+type Backup struct {
+	File   string `json:"file"` // its absolute path
+	Schema int64  `json:"schema"`
+}
+
+// Backup copies the database into a new file. team.ErrForbidden, os.ErrExist.
+func (s *Service) Backup(ctx context.Context, actor team.Actor, path string) (Backup, error) {
+	if err := team.May(actor, team.OperateServer, team.On{}); err != nil {
+		return Backup{}, err
+	}
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return Backup{}, err
+	}
+	if err := s.Store.Backup(ctx, path); err != nil {
+		return Backup{}, err
+	}
+	schema, err := s.Store.SchemaVersion(ctx)
+	if err != nil {
+		return Backup{}, fmt.Errorf("read the schema's version: %w", err)
+	}
+	return Backup{File: path, Schema: schema}, nil
+}
