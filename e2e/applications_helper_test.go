@@ -156,6 +156,24 @@ func (h *house) unaware(subject, email, accessToken string) string {
 	return server.URL
 }
 
+// oauth2Proxy is oauth2-proxy before an application. It lets in only people whose e-mail address is verified.
+func (h *house) oauth2Proxy(client registered, base string) {
+	h.t.Helper()
+	host := strings.TrimPrefix(base, "http://")
+	h.serve(host, exec.CommandContext(h.t.Context(), h.goStranger("oauth2-proxy"),
+		"--provider=oidc", "--oidc-issuer-url="+h.url, "--client-id="+client.id, "--client-secret="+client.secret, "--redirect-url="+base+"/oauth2/callback",
+		"--scope=openid profile email chatbot:read", "--code-challenge-method=S256",
+		"--http-address="+host, "--upstream="+h.unaware("X-Forwarded-User", "X-Forwarded-Email", "X-Forwarded-Access-Token"), "--pass-access-token",
+		"--email-domain=*", "--cookie-secret=sixteen bytes 16", "--cookie-secure=false", // plain HTTP, on loopback
+	))
+}
+
+// django is a Django site with python-social-auth. It runs on Debian's Python, even if another one is first in the path.
+func (h *house) django(client registered, base string) {
+	h.t.Helper()
+	h.application(client, base, "/usr/bin/python3", "python/social.py")
+}
+
 // apache is Apache with mod_auth_openidc before an application.
 func (h *house) apache(client registered, base string) {
 	h.t.Helper()

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/gatehouse-auth/gatehouse/internal/client"
+	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 )
 
 // visited is what an application knows of the person in the end.
@@ -20,6 +21,7 @@ type visited struct {
 // application is an application of others with a sign-in of its own.
 type application struct {
 	callback string // the path of its redirect URI
+	pkce     oauth.PKCE
 	start    func(h *house, client registered, base string)
 	signIn   string // the path where signing in begins
 	press    string // the path to which the button of that page leads, if it has one
@@ -46,13 +48,18 @@ func inGo(name string) func(h *house, client registered, base string) {
 
 // applications run as their documentation says, with at most the one setting that switches PKCE on. docs/guide.md names each.
 var applications = map[string]application{
+	"oauth2-proxy": {callback: "/oauth2/callback", start: (*house).oauth2Proxy, signIn: "/oauth2/start?rd=/", user: true},
 	"mod_auth_openidc": {
 		callback: "/protected/callback", start: (*house).apache, signIn: "/", home: "/", user: true,
 		signOut: func(_ *house, _ registered, base string) string {
 			return base + "/protected/callback?logout=" + url.QueryEscape(base+"/goodbye")
 		},
 	},
-	"passport-oauth2": {callback: "/callback", start: onNode("passport-oauth2"), signIn: "/login"},
+	"python-social-auth": {
+		callback: "/complete/gatehouse/", pkce: oauth.PKCENonce, start: (*house).django, signIn: "/login/gatehouse/", user: true, renews: true,
+	},
+	"passport-openidconnect": {callback: "/callback", pkce: oauth.PKCENonce, start: onNode("passport-openidconnect"), signIn: "/login", user: true},
+	"passport-oauth2":        {callback: "/callback", start: onNode("passport-oauth2"), signIn: "/login"},
 	"express-openid-connect": {
 		callback: "/callback", start: onNode("express-openid-connect"), signIn: "/", user: true, renews: true,
 		signOut: func(_ *house, _ registered, base string) string { return base + "/logout" },
@@ -71,7 +78,7 @@ func TestApplicationsOfOthers(t *testing.T) {
 			t.Parallel()
 			h := house.in(t)
 			base := "http://" + freeAddress(t)
-			client := h.registerAs(client.Registration{RedirectURIs: []string{base + a.callback}, PostLogoutRedirectURIs: []string{base + "/goodbye"}})
+			client := h.registerAs(client.Registration{PKCE: a.pkce, RedirectURIs: []string{base + a.callback}, PostLogoutRedirectURIs: []string{base + "/goodbye"}})
 			a.start(h, client, base)
 			ann := h.person()
 			got := a.signedIn(ann, base)

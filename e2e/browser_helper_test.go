@@ -356,7 +356,7 @@ func (h *house) separateAPI() string {
 // add adds a person who is a member of these teams.
 func (h *house) add(email, name string, teams ...string) {
 	h.t.Helper()
-	user, err := h.Team.AddUser(h.t.Context(), team.CommandLine, email, name, false)
+	user, err := h.Team.AddUser(h.t.Context(), team.CommandLine, team.NewUser{Email: email, Name: name})
 	h.ok(err)
 	h.ok(h.Authn.SetPassword(h.t.Context(), user, annPassword))
 	for _, slug := range teams {

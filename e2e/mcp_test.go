@@ -1,6 +1,8 @@
 package e2e_test
 
 import (
+	"net"
+	"net/http"
 	"slices"
 	"testing"
 
@@ -27,6 +29,7 @@ func TestMCPTransportConnects(t *testing.T) {
 	}{
 		"public":       {"@modelcontextprotocol/sdk", true, ""},
 		"confidential": {"@modelcontextprotocol/sdk", false, ""},
+		"of 2025":      {"mcp-sdk-2025", true, "/"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -51,5 +54,23 @@ func TestMCPTransportConnects(t *testing.T) {
 				t.Errorf("got %d refresh tokens, want 2", got.Rotated)
 			}
 		})
+	}
+}
+
+// mcp-remote is between a host that only knows programs on its own machine, and a server far away.
+func TestMCPRemoteConnects(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	server, client := h.mcpServer(client.Registration{Public: true, RedirectURIs: []string{"http://localhost/oauth/callback"}})
+	_, port, err := net.SplitHostPort(freeAddress(t))
+	h.ok(err)
+	var got struct {
+		Me       me
+		Page     int
+		Resource string
+	}
+	program{"node", "node/mcp_remote.mjs"}.talk(h, client, h.person().connect, &got, "MCP_SERVER="+server+"/mcp", "PORT="+port, "DIRECTORY="+t.TempDir())
+	if got.Me.Team != "acme" || got.Me.ClientID != client.id || !slices.Contains(got.Me.Scopes, "chatbot:read") || got.Page != http.StatusOK {
+		t.Errorf("the tool was called by %+v for the resource %q, and the last page answers %d; want acme, the client %s and 200", got.Me, got.Resource, got.Page, client.id)
 	}
 }

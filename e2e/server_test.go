@@ -83,7 +83,7 @@ func (h *house) ok(err error) {
 func (h *house) furnish() {
 	h.t.Helper()
 	ctx := h.t.Context()
-	ann, err := h.Team.AddUser(ctx, team.CommandLine, annEmail, "Ann Lee", false)
+	ann, err := h.Team.AddUser(ctx, team.CommandLine, team.NewUser{Email: annEmail, Name: "Ann Lee", EmailVerified: true})
 	h.ok(err)
 	h.ok(h.Authn.SetPassword(ctx, ann, annPassword))
 	for _, slug := range []string{"acme", "harbour", "elsewhere"} {

@@ -18,28 +18,32 @@ import (
 
 func userOf(u team.User) types.User {
 	return types.User{
-		ID: string(u.ID), Email: u.Email, Name: u.Name, Operator: u.Operator,
+		ID: string(u.ID), Email: u.Email, EmailVerified: u.EmailVerified, Name: u.Name, Operator: u.Operator,
 		CreatedAt: types.Instant(u.CreatedAt), DisabledAt: types.Instant(u.DisabledAt),
 	}
 }
 
 func newUserCommand(e *env) *cobra.Command {
-	return e.group("user", "Add, list, disable and enable people",
+	return e.group("user", "Add, list, verify, disable and enable people",
 		`A user is a person who can sign in. They can connect applications to the teams
 that they belong to (see "gatehouse member").`,
-		newUserAdd(e), newUserList(e), newUserDisable(e), newUserEnable(e), newUserSetPassword(e))
+		newUserAdd(e), newUserList(e), newUserVerifyEmail(e), newUserDisable(e), newUserEnable(e), newUserSetPassword(e))
 }
 
 func newUserAdd(e *env) *cobra.Command {
 	var name string
-	var fromStdin, operator bool
+	var fromStdin, operator, verified bool
 	cmd := &cobra.Command{
-		Use:   "add EMAIL --name NAME [--password-stdin] [--operator]",
+		Use:   "add EMAIL --name NAME [--password-stdin] [--operator] [--email-verified]",
 		Short: "Add a person",
 		Long: `Adds a person. Without --password-stdin they have no password, and cannot sign in
 until "gatehouse user set-password" sets one. The password is one line on
 standard input. It is never an argument, because every process on the machine
-can read arguments.`,
+can read arguments.
+
+Applications are told whether the e-mail address is verified, and some let in
+only people with a verified one. Give --email-verified if you know that the
+address is theirs; "gatehouse user verify-email" does it later.`,
 		Example: `  gatehouse user add ada@example.com --name "Ada Lovelace" --password-stdin < password.txt
   gatehouse user add root@example.com --name Operations --operator`,
 		Args: takes("EMAIL"),
@@ -47,6 +51,7 @@ can read arguments.`,
 	cmd.Flags().StringVar(&name, "name", "", "the person's `NAME`, as pages show it")
 	cmd.Flags().BoolVar(&fromStdin, "password-stdin", false, "read the password from standard input")
 	cmd.Flags().BoolVar(&operator, "operator", false, "may administer this server")
+	cmd.Flags().BoolVar(&verified, "email-verified", false, "you know that the e-mail address is theirs")
 	cmd.MarkFlagRequired("name")
 	cmd.RunE = e.start(func(cmd *cobra.Command, args []string) error {
 		var password string
@@ -60,7 +65,7 @@ can read arguments.`,
 			}
 		}
 		return e.with(func(ctx context.Context, a *app.App, args []string) error {
-			u, err := a.Team.AddUser(ctx, team.CommandLine, args[0], name, operator)
+			u, err := a.Team.AddUser(ctx, team.CommandLine, team.NewUser{Email: args[0], Name: name, Operator: operator, EmailVerified: verified})
 			if err != nil {
 				return err
 			}
@@ -96,9 +101,31 @@ func newUserList(e *env) *cobra.Command {
 					if u.Operator {
 						what += ", operator"
 					}
+					if !u.EmailVerified {
+						what += ", e-mail not verified"
+					}
 					row(t, u.Email, u.Name, string(u.ID), what, stamp(u.CreatedAt))
 				}
 			})
+		}),
+	}
+}
+
+func newUserVerifyEmail(e *env) *cobra.Command {
+	return &cobra.Command{
+		Use:   "verify-email EMAIL",
+		Short: "Vouch that a person's e-mail address is theirs",
+		Long: `Tells applications from now on that the address is verified (email_verified).
+Some applications give an account to everyone who has its verified address, so do
+this only if you know that the address belongs to this person.`,
+		Example: "  gatehouse user verify-email ada@example.com",
+		Args:    takes("EMAIL"),
+		RunE: e.with(func(ctx context.Context, a *app.App, args []string) error {
+			u, err := a.Team.VerifyEmail(ctx, team.CommandLine, args[0])
+			if err != nil {
+				return err
+			}
+			return e.showf(userOf(u), "verified the e-mail address of user %s", u.Email)
 		}),
 	}
 }

@@ -27,7 +27,7 @@ class Gatehouse(OpenIdConnectAuth):
 def home(request):
     account = request.user.social_auth.get()
     first = account.access_token
-    account.refresh_token(account.get_backend_instance().strategy)
+    account.refresh_token(load_strategy())
     call = urllib.request.Request(os.environ["API"] + "/api/me/", headers={"Authorization": "Bearer " + account.access_token})
     with urllib.request.urlopen(call, timeout=30) as response:
         me = json.load(response)
@@ -56,6 +56,7 @@ class Quiet(WSGIRequestHandler):
 
 
 django.setup()
+from social_django.utils import load_strategy  # noqa: E402, it reads the settings
 urlpatterns = [path("", include("social_django.urls", namespace="social")), path("home/", home)]
 call_command("migrate", verbosity=0)
 address = urlsplit(os.environ["BASE"])

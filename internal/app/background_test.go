@@ -157,7 +157,7 @@ func signIn(t *testing.T, a *App) string {
 
 func addUser(t *testing.T, a *App, email, password string) team.User {
 	t.Helper()
-	user, err := a.Team.AddUser(t.Context(), team.CommandLine, email, "Ann", false)
+	user, err := a.Team.AddUser(t.Context(), team.CommandLine, team.NewUser{Email: email, Name: "Ann"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -66,7 +66,7 @@ func connect(t *testing.T, a *App, reg client.Registration) connection {
 			t.Fatal(err)
 		}
 	}
-	c.user, err = a.Team.AddUser(t.Context(), team.CommandLine, "ann@example.com", "Ann Lee", false)
+	c.user, err = a.Team.AddUser(t.Context(), team.CommandLine, team.NewUser{Email: "ann@example.com", Name: "Ann Lee"})
 	must()
 	c.team, err = a.Team.AddTeam(t.Context(), team.CommandLine, "acme", "Acme")
 	must()

@@ -23,6 +23,7 @@ const (
 	UserAdded         Kind = "user.added"
 	UserDisabled      Kind = "user.disabled"
 	UserEnabled       Kind = "user.enabled"
+	EmailVerified     Kind = "user.email_verified"
 	TeamAdded         Kind = "team.added"
 	TeamRenamed       Kind = "team.renamed"
 	TeamRemoved       Kind = "team.removed"

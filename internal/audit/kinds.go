@@ -18,6 +18,7 @@ var table = []Traits{
 	{Kind: UserAdded, Notable: true},
 	{Kind: UserDisabled, Notable: true},
 	{Kind: UserEnabled, Notable: true},
+	{Kind: EmailVerified, Notable: true},
 	{Kind: TeamAdded, Notable: true},
 	{Kind: TeamRenamed, Notable: true},
 	{Kind: TeamRemoved, Notable: true},

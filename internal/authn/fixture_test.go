@@ -91,7 +91,7 @@ func (h *house) authenticator(s dataStore, opts authn.Options) *authn.Authentica
 func (h *house) addUser(email, name string) team.User {
 	h.t.Helper()
 	d := team.Service{People: h.db, Teams: h.db, Now: h.clock.Now}
-	u, err := d.AddUser(h.t.Context(), team.CommandLine, email, name, false)
+	u, err := d.AddUser(h.t.Context(), team.CommandLine, team.NewUser{Email: email, Name: name})
 	if err != nil {
 		h.t.Fatal(err)
 	}

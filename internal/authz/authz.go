@@ -136,11 +136,12 @@ type Ending struct {
 
 // Subject is who and what a redemption or a refresh is for, as they are now: as much as tokens and claims say of them.
 type Subject struct {
-	User  team.UserID
-	Email string
-	Name  string
-	Team  team.ID
-	Slug  string // the team's
+	User          team.UserID
+	Email         string
+	EmailVerified bool
+	Name          string
+	Team          team.ID
+	Slug          string // the team's
 }
 
 // Errors of the store.

@@ -165,7 +165,7 @@ func (w *world) ok(err error) {
 
 func (w *world) addUser(email, name string) team.User {
 	w.Helper()
-	u, err := w.directory.AddUser(w.ctx(), team.CommandLine, email, name, false)
+	u, err := w.directory.AddUser(w.ctx(), team.CommandLine, team.NewUser{Email: email, Name: name})
 	w.ok(err)
 	return u
 }

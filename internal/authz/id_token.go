@@ -49,8 +49,7 @@ func userInfo(subject Subject, scope oauth.Scope) UserInfo {
 		info.Name = subject.Name
 	}
 	if scope.Contains(oauth.ScopeEmail) {
-		// Nobody has proved yet that the address is theirs, and a client that took our word for it could hand an account to the wrong person.
-		info.Email, info.EmailVerified = subject.Email, new(bool)
+		info.Email, info.EmailVerified = subject.Email, &subject.EmailVerified
 	}
 	return info
 }

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -25,6 +26,7 @@ type wanted struct {
 	starts   int      // how often it is started, to see how long that takes; once at least
 	settings []string // further GATEHOUSE_… variables
 	api      bool     // the example API beside it, as a process of its own
+	servers  int      // on the one database; one at least
 }
 
 // startGatehouse fills and furnishes a database and starts Gatehouse on it as it ships.
@@ -37,7 +39,7 @@ func (h house) startGatehouse(ctx context.Context, w wanted) (_ *server, err err
 	if err != nil {
 		return nil, err
 	}
-	s := &server{name: w.name, ops: "http://" + ops, target: drive.Target{URL: h.scheme() + address, RedirectURI: redirectURI, Scope: scope}}
+	s := &server{name: w.name, ops: []string{"http://" + ops}, addresses: []string{address}, target: drive.Target{URL: h.scheme() + address, RedirectURI: redirectURI, Scope: scope}}
 	filled, err := h.leftOver(w)
 	if err != nil {
 		return nil, err
@@ -59,10 +61,36 @@ func (h house) startGatehouse(ctx context.Context, w wanted) (_ *server, err err
 			return nil, errors.Join(err, s.database.stop())
 		}
 	}
-	if err := h.serve(ctx, s); err != nil || !w.api {
+	if err := h.serve(ctx, s); err != nil {
 		return s, err
 	}
+	for len(s.addresses) < w.servers {
+		if err := h.serveToo(ctx, s); err != nil {
+			return s, err
+		}
+	}
+	if !w.api {
+		return s, nil
+	}
 	return s, h.startAPI(ctx, s)
+}
+
+// serveToo starts one more server on the same database.
+func (h house) serveToo(ctx context.Context, s *server) error {
+	address, err := freeAddress(ctx)
+	if err != nil {
+		return errors.Join(err, s.stop())
+	}
+	ops, err := freeAddress(ctx)
+	if err != nil {
+		return errors.Join(err, s.stop())
+	}
+	env := append(slices.Clone(s.env), "GATEHOUSE_LISTEN="+address, "GATEHOUSE_OPS_LISTEN="+ops) // the last of a name counts
+	if err := h.launch(ctx, s, h.program("gatehouse"), env, h.scheme()+address+"/.well-known/jwks.json", "serve"); err != nil {
+		return err
+	}
+	s.addresses, s.ops = append(s.addresses, address), append(s.ops, "http://"+ops)
+	return nil
 }
 
 func (h house) serve(ctx context.Context, s *server) error {

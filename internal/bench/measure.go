@@ -47,6 +47,12 @@ func (s *server) measure(ctx context.Context, crowd *drive.Crowd, operation stri
 	if err != nil {
 		return figure{}, err
 	}
+	if operation == "flow" {
+		// Twice as many as will be needed, should the warm-up have been slow.
+		if err := crowd.ReadyForFlows(ctx, int(2*before.Rate()*duration.Seconds())); err != nil {
+			return figure{}, err
+		}
+	}
 	start, err := s.spent(ctx)
 	if err != nil {
 		return figure{}, err
@@ -65,11 +71,12 @@ func (s *server) measure(ctx context.Context, crowd *drive.Crowd, operation stri
 // spent reads what all processes of the server have used, and what it says itself.
 func (s *server) spent(ctx context.Context) (cost, error) {
 	var total cost
-	if s.ops != "" {
-		var err error
-		if total, err = s.statements(ctx); err != nil {
+	for _, ops := range s.ops {
+		sent, err := s.statements(ctx, ops)
+		if err != nil {
 			return cost{}, err
 		}
+		total = total.plus(sent)
 	}
 	if s.database != nil {
 		used, err := s.database.cpu()
@@ -89,8 +96,8 @@ func (s *server) spent(ctx context.Context) (cost, error) {
 }
 
 // statements reads the server's own count of statements and commits.
-func (s *server) statements(ctx context.Context) (c cost, err error) {
-	body, err := s.operations(ctx, "/metrics")
+func (s *server) statements(ctx context.Context, ops string) (c cost, err error) {
+	body, err := s.operations(ctx, ops+"/metrics")
 	if err != nil {
 		return cost{}, err
 	}
@@ -115,9 +122,9 @@ func (s *server) statements(ctx context.Context) (c cost, err error) {
 	return c, lines.Err()
 }
 
-// operations asks the operations listener.
-func (s *server) operations(ctx context.Context, path string) (io.ReadCloser, error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, s.ops+path, nil)
+// operations asks an operations listener.
+func (s *server) operations(ctx context.Context, address string) (io.ReadCloser, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -126,7 +133,7 @@ func (s *server) operations(ctx context.Context, path string) (io.ReadCloser, er
 		return nil, err
 	}
 	if response.StatusCode != http.StatusOK {
-		return nil, errors.Join(fmt.Errorf("%s answered %s", path, response.Status), response.Body.Close())
+		return nil, errors.Join(fmt.Errorf("%s answered %s", address, response.Status), response.Body.Close())
 	}
 	return response.Body, nil
 }
@@ -141,7 +148,7 @@ func (s *server) profile(ctx context.Context, crowd *drive.Crowd, operation stri
 }
 
 func (s *server) saveProfile(ctx context.Context, seconds int, path string) error {
-	body, err := s.operations(ctx, fmt.Sprintf("/debug/pprof/profile?seconds=%d", seconds))
+	body, err := s.operations(ctx, fmt.Sprintf("%s/debug/pprof/profile?seconds=%d", s.ops[0], seconds))
 	if err != nil {
 		return err
 	}

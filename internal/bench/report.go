@@ -23,6 +23,8 @@ type Plan struct {
 	Duration    time.Duration // of each measurement
 	Rounds      int           // in which the servers take turns
 	Each        int           // connections that every virtual user has, and refreshes in turn
+	Sessions    int           // that are used in turn for flows, shared out among the virtual users
+	Servers     int           // of Gatehouse, on its database
 	Starts      int           // of each Gatehouse, to see how long they take
 	FreshTLS    bool          // https, and a new connection for each request
 	Profiles    string        // a folder for a profile of each operation; "" for none
@@ -59,7 +61,7 @@ func (p *Plan) open(ctx context.Context) (_ *pair, err error) {
 
 func (p *Plan) start(ctx context.Context, both *pair) (err error) {
 	w := wanted{
-		name: "gatehouse", kind: p.Database, accounts: cmp.Or(p.Accounts, min(sharedOnes, slices.Max(p.Connections))), starts: p.Starts, api: slices.Contains(p.Operations, "api"),
+		name: "gatehouse", kind: p.Database, accounts: cmp.Or(p.Accounts, min(sharedOnes, slices.Max(p.Connections))), starts: p.Starts, servers: p.Servers, api: slices.Contains(p.Operations, "api"),
 		settings: []string{fmt.Sprintf("GATEHOUSE_OPS_PPROF=%t", p.Profiles != "")},
 	}
 	if p.Scale == (Scale{}) {
@@ -145,7 +147,9 @@ func (p Plan) compare(ctx context.Context, w io.Writer, both *pair, size int) er
 	servers := []*server{both.subject, both.base}
 	crowds := map[*server]*drive.Crowd{}
 	for _, s := range servers {
-		crowd, err := drive.Gather(ctx, s.target, size, drive.Connection{Fresh: p.FreshTLS, Roots: both.roots(), Each: p.Each})
+		crowd, err := drive.Gather(ctx, s.target, size, drive.Connection{
+			Fresh: p.FreshTLS, Roots: both.roots(), Each: p.Each, Addresses: s.addresses, Browsers: p.Sessions / size,
+		})
 		if err != nil {
 			return err
 		}

@@ -17,7 +17,7 @@ type sample map[string]float64
 const diskMetric = "database"
 
 func (s *server) sample(ctx context.Context) (sample, error) {
-	body, err := s.operations(ctx, "/metrics")
+	body, err := s.operations(ctx, s.ops[0]+"/metrics")
 	if err != nil {
 		return nil, err
 	}

@@ -28,7 +28,8 @@ type server struct {
 	processes []*process // all of it; the first is the server proper
 	database  database   // nil for one that nobody else looks into
 	env       []string   // with which commands find the same database
-	ops       string     // URL of the operations listener, "" when there is none
+	addresses []string   // HOST:PORT of each server on the database
+	ops       []string   // URLs of their operations listeners; none for the floor
 	idle      int64      // bytes resident before the load
 	starts    []time.Duration
 }

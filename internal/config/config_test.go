@@ -223,6 +223,7 @@ func TestConfigErrorsNameTheLine(t *testing.T) {
 		{"mail server without a scheme", "smtp_url: us:hunter2@mail.example.com\n", nil, []string{`g.yaml:1: smtp_url has to be smtp://HOST`}},
 		{"mail server with a path", "smtp_url: smtp://us:hunter2@mail.example.com/x\n", nil, []string{`g.yaml:1: smtp_url has to be smtp://HOST`}},
 		{"mail server with a port out of range", "smtp_url: smtp://us:hunter2@mail.example.com:99999\n", nil, []string{`g.yaml:1: smtp_url has a port`}},
+		{"mail server with the port 0", "smtp_url: smtp://us:hunter2@mail.example.com:0\n", nil, []string{`g.yaml:1: smtp_url has a port`}},
 		{"mail server without a sender", "smtp_url: smtp://us:hunter2@mail.example.com\n", nil, []string{`mail_from is missing: smtp_url is set`}},
 		{"sender", "mail_from: nobody\n", nil, []string{`g.yaml:1: mail_from is "nobody"; it has to be an address`}},
 		{"keys rotated too often", "key_rotation_interval: 1h\n", nil, []string{`g.yaml:1: key_rotation_interval is 1h; it has to be 24h at least, or 0`}},
@@ -288,6 +289,14 @@ func TestConfigPublicURL(t *testing.T) {
 	_, err := Load("", []string{"GATEHOUSE_PUBLIC_URL=http://example.test", "GATEHOUSE_INSECURE_HTTP_PUBLIC_URL=true"})
 	if err != nil {
 		t.Errorf("insecure_http_public_url does not allow it: %v", err)
+	}
+}
+
+func TestShortestKeyRotationInterval(t *testing.T) {
+	for interval, accepted := range map[string]bool{"23h59m59s": false, "24h": true, "0s": true} {
+		if _, err := Load("", []string{"GATEHOUSE_KEY_ROTATION_INTERVAL=" + interval}); (err == nil) != accepted {
+			t.Errorf("%s: got %v, want acceptance: %v", interval, err, accepted)
+		}
 	}
 }
 

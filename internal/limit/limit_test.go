@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/netip"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -35,6 +36,23 @@ func TestNetworks(t *testing.T) {
 	}
 	if got := limit.Customer(netip.MustParseAddr("2001:db8:1:203::1")).String(); got != "2001:db8:1::/48" {
 		t.Errorf("Customer: got %s", got)
+	}
+}
+
+// The networks around an address hold more people, so they may have more failures, but not without end.
+func TestWiderNetworksMayHaveMoreFailures(t *testing.T) {
+	limiter := limit.Limiter{MAC: under("key")}
+	for address, want := range map[string][]int{"192.0.2.7": {5}, "2001:db8:1:203::1": {5, 10, 20}} {
+		var got []int
+		for i, bucket := range limiter.PerNetwork("address", netip.MustParseAddr(address), 5, time.Minute) {
+			got = append(got, bucket.Limit)
+			if network := limit.Networks(netip.MustParseAddr(address))[i].String(); bucket.Key != limiter.Key("address", network) || bucket.Window != time.Minute {
+				t.Errorf("%s: got %+v for %s", address, bucket, network)
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: got the limits %v, want %v", address, got, want)
+		}
 	}
 }
 

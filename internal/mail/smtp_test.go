@@ -120,18 +120,32 @@ func TestMailCannotBeInjectedInto(t *testing.T) {
 	}
 }
 
+// testCertificate is one that nobody vouches for.
+func testCertificate(t *testing.T) tls.Certificate {
+	t.Helper()
+	server := httptest.NewUnstartedServer(nil)
+	server.StartTLS()
+	defer server.Close()
+	return server.TLS.Certificates[0]
+}
+
 // A server that speaks TLS from the start gets the password, one whose certificate nobody vouches for gets nothing.
 func TestMailServerWithTLSFromTheStart(t *testing.T) {
-	certificate := httptest.NewUnstartedServer(nil)
-	certificate.StartTLS()
-	certificate.Close()
-	server := newMailServer(t, &tls.Config{Certificates: certificate.TLS.Certificates})
+	server := newMailServer(t, &tls.Config{Certificates: []tls.Certificate{testCertificate(t)}})
 	send := Options{Server{&url.URL{Scheme: "smtps", User: url.UserPassword("us", "hunter2"), Host: server.address}}, "a@example.com"}.Sender()
 	if err := send(t.Context(), Mail{To: "b@example.com"}); err == nil || !strings.Contains(err.Error(), "certificate") {
 		t.Errorf("a certificate of nobody: %v", err)
 	}
 	if said := <-server.received; said != "" {
 		t.Errorf("it was told %s", said)
+	}
+}
+
+func TestMailServerWithOldTLSGetsNothing(t *testing.T) {
+	server := newMailServer(t, &tls.Config{MaxVersion: tls.VersionTLS11, MinVersion: tls.VersionTLS10, Certificates: []tls.Certificate{testCertificate(t)}})
+	send := Options{Server{&url.URL{Scheme: "smtps", User: url.UserPassword("us", "hunter2"), Host: server.address}}, "a@example.com"}.Sender()
+	if err := send(t.Context(), Mail{To: "b@example.com"}); err == nil || !strings.Contains(err.Error(), "protocol version") {
+		t.Errorf("got %v, want that no version of TLS is common to both", err)
 	}
 }
 

@@ -101,6 +101,15 @@ func TestCheckRedirectURI(t *testing.T) {
 	}
 }
 
+func TestCharactersThatNoRedirectURIHas(t *testing.T) {
+	for _, c := range "\"<>\\^`{|} \x7f" {
+		uri := "https://client.example.com/cb?a=" + string(c)
+		if err := CheckRedirectURI(uri, false); err == nil || !strings.Contains(err.Error(), "percent-encoded") {
+			t.Errorf("%q: got %v, want an error that mentions percent-encoded", uri, err)
+		}
+	}
+}
+
 func TestMatchRedirectURI(t *testing.T) {
 	const never, always, public = 0, 1, 2
 	const web = "https://client.example.com/cb?a=1&b=2"

@@ -64,8 +64,10 @@ func TestRequestsReachAllowedNetworks(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 		// To allow one network does not allow the others.
-		if _, err := get(t, New(opts), "http://10.0.0.1/"); !errors.Is(err, ssrf.ErrProhibitedIP) {
-			t.Errorf("%s allows another network: %v", name, err)
+		for _, other := range []string{"http://10.0.0.1/", "http://[fd00::1]/", "http://[fe80::1]/"} {
+			if _, err := get(t, New(opts), other); !errors.Is(err, ssrf.ErrProhibitedIP) {
+				t.Errorf("%s allows %s: %v", name, other, err)
+			}
 		}
 	}
 }
@@ -92,6 +94,22 @@ func TestRequestsFollowNoRedirect(t *testing.T) {
 func TestRequestsUseNoProxy(t *testing.T) {
 	if transport := New(Options{}).http.Transport.(*http.Transport); transport.Proxy != nil {
 		t.Error("there is a proxy")
+	}
+}
+
+// A server that sends nothing, or never ends, must not hold a request for ever.
+func TestRequestsHaveATimeout(t *testing.T) {
+	if got := New(Options{}).http.Timeout; got != timeout {
+		t.Errorf("got a timeout of %v, want %v", got, timeout)
+	}
+}
+
+func TestHeadersOfAnswersAreBounded(t *testing.T) {
+	server := listening(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("X-Long", strings.Repeat("x", 33<<10))
+	})
+	if _, err := get(t, New(Options{ThisMachine: true}), server.URL); err == nil {
+		t.Error("a header of 33 KiB is read")
 	}
 }
 

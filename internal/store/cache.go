@@ -1,8 +1,13 @@
 package store
 
 import (
+	"cmp"
 	"context"
+	"fmt"
+	"maps"
 	"math/rand/v2"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -30,7 +35,9 @@ const maxAge = time.Minute
 // process has read the new revision, or will read it before it trusts its cache again:
 //
 //	process A   |commit|......waits a lease and a quarter......|answers
-//	process B  |reads revision 7|..trusts its cache..|reads 8, empties its cache|
+//	process B  |reads revision 7|..trusts its cache..|reads 8, forgets what changed|
+//
+// The revision of the users comes with the latest changes, so the end of a session makes others forget that session only.
 //
 // What it costs: a change of something cached takes 62 ms longer, and all such changes update one row of the database.
 // Two things change without a new revision, and are seen after maxAge: what somebody changes by hand, and a grant that a
@@ -47,14 +54,40 @@ type cache struct {
 	readAt   time.Time // before the revision was read
 	emptyAt  time.Time // when the whole cache was last emptied
 
-	// How often each part was emptied. An entry that was read from the database before that must not be added after it.
+	// How often each part was emptied, or entries were taken from it. An entry that was read from the database before that must not be
+	// added after it.
 	clientsEmptied, usersEmptied uint64
 }
 
 // revision has one number for changes of clients, which concern users too, and one for other changes of signed-in users.
 // So sign-ins and sign-outs do not empty the client cache. The numbers are random: a database that has lost its latest
 // commits does not repeat one.
-type revision struct{ clients, users int64 }
+type revision struct {
+	clients, users int64
+	changes        string // the latest changes of users, the newest first: a line "REVISION KEY\n" each, as change writes them
+}
+
+// Keys of changes. changeOfAll empties the whole user cache.
+const changeOfAll = "*"
+
+func changeOfSession(id string) string      { return "session:" + id }
+func changeOfUser[ID ~string](id ID) string { return "user:" + string(id) }
+
+// maxChanges is how many bytes of changes are kept: some forty of them. A process that has missed more empties its cache.
+const maxChanges = 4000
+
+// since is the keys of all changes after a revision; known is false when the list does not go back so far.
+func (r revision) since(last int64) (keys map[string]bool, known bool) {
+	keys = map[string]bool{}
+	for line := range strings.Lines(r.changes) {
+		number, key, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
+		if number == strconv.FormatInt(last, 10) {
+			return keys, true
+		}
+		keys[key] = true
+	}
+	return nil, false
+}
 
 // wait is how long a change waits after its commit. It is longer than the lease, because a clock that is being corrected
 // runs up to a tenth too fast or too slow.
@@ -103,13 +136,20 @@ func (c *cache) setRevision(r revision, readAt time.Time) {
 	if old {
 		c.emptyAt = readAt
 	}
-	if old || r.clients != c.revision.clients {
+	clientsChanged := old || r.clients != c.revision.clients
+	if clientsChanged {
 		c.clients = nil
 		c.clientsEmptied++
 	}
-	if old || r != c.revision {
-		c.users = nil
+	if clientsChanged || r.users != c.revision.users {
 		c.usersEmptied++
+		changes, known := r.since(c.revision.users)
+		if clientsChanged || !known || changes[changeOfAll] {
+			c.users = nil
+		}
+		maps.DeleteFunc(c.users, func(key userKey, u authz.SignedInUser) bool {
+			return changes[changeOfSession(key.session)] || changes[changeOfUser(u.Session.User.ID)]
+		})
 	}
 	c.revision, c.readAt = r, readAt
 }
@@ -139,10 +179,11 @@ func (db *DB) Client(ctx context.Context, id oauth.ClientID) (client.Client, err
 			}
 			return c, err
 		}
-		scan := func(r engine.Row) (v revision, err error) { return v, r.Scan(&v.clients, &v.users) }
+		scan := func(r engine.Row) (v revision, err error) { return v, r.Scan(&v.clients, &v.users, &v.changes) }
 		revision, err := engine.One(ctx, db.engine, "Revision", nil, scan, `
 			SELECT COALESCE((SELECT revision FROM gh_revisions WHERE name = 'clients'), 0),
-				COALESCE((SELECT revision FROM gh_revisions WHERE name = 'users'), 0)`)
+				COALESCE((SELECT revision FROM gh_revisions WHERE name = 'users'), 0),
+				COALESCE((SELECT changes FROM gh_revisions WHERE name = 'users'), '')`)
 		if err != nil {
 			return client.Client{}, err
 		}
@@ -155,7 +196,8 @@ func (db *DB) changeClients(ctx context.Context, name string, work func(*tx) err
 	return db.revise(ctx, "clients", name, work)
 }
 
-// change is write for a unit of work that changes anything else that the cache has of signed-in users.
+// change is write for a unit of work that changes anything else that the cache has of signed-in users. The unit says in
+// tx.changed whom it changes; without that, everybody is forgotten.
 func (db *DB) change(ctx context.Context, name string, work func(*tx) error) error {
 	return db.revise(ctx, "users", name, work)
 }
@@ -167,8 +209,11 @@ func (db *DB) revise(ctx context.Context, of, name string, work func(*tx) error)
 		if err := work(t); err != nil || !t.Wrote() {
 			return err
 		}
-		_, err := t.Change(`INSERT INTO gh_revisions (name, revision) VALUES ($1, $2)
-			ON CONFLICT (name) DO UPDATE SET revision = excluded.revision`, of, rand.Int64())
+		revision := rand.Int64()
+		_, err := t.Change(`
+			INSERT INTO gh_revisions (name, revision, changes) VALUES ($1, $2, $3)
+			ON CONFLICT (name) DO UPDATE SET revision = excluded.revision, changes = SUBSTR(excluded.changes || gh_revisions.changes, 1, $4)`,
+			of, revision, fmt.Sprintf("%d %s\n", revision, cmp.Or(t.changed, changeOfAll)), maxChanges)
 		return err
 	})
 	time.Sleep(db.cache.wait()) // also when the caller hangs up: the change has been made

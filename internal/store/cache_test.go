@@ -1,13 +1,17 @@
 package store
 
 import (
+	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
 	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/gatehouse-auth/gatehouse/internal/team"
 )
 
 func TestEntryReadBeforeAChangeIsNotCached(t *testing.T) {
@@ -81,6 +85,46 @@ func TestChangeWaitsLongerThanAnyLease(t *testing.T) {
 	shortest, longest := float64(c.wait())/1.1, float64(c.lease)/0.9
 	if shortest < longest {
 		t.Errorf("a change waits %s, and a process may trust its cache for %s", time.Duration(shortest), time.Duration(longest))
+	}
+}
+
+// A revision says what has changed since those before it. What it does not say may be anything.
+func TestChangeRemovesOnlyWhatItConcerns(t *testing.T) {
+	user := func(session string, id team.UserID) (userKey, authz.SignedInUser) {
+		return userKey{session, "client"}, authz.SignedInUser{Session: authn.Session{ID: session, User: team.User{ID: id}}}
+	}
+	for name, tt := range map[string]struct {
+		revision revision
+		left     string
+	}{
+		"nothing":               {revision{users: 7}, "s1 s2 s3"},
+		"a session":             {revision{users: 8, changes: "8 session:s1\n7 *\n"}, "s2 s3"},
+		"a user":                {revision{users: 8, changes: "8 user:ada\n7 *\n"}, "s3"},
+		"two changes":           {revision{users: 9, changes: "9 session:s3\n8 session:s1\n7 *\n6 user:ada\n"}, "s2"},
+		"everybody":             {revision{users: 9, changes: "9 session:s3\n8 *\n7 session:s1\n"}, ""},
+		"changes that are lost": {revision{users: 9, changes: "9 session:s3\n8 session:s1\n"}, ""},
+		"the end cut off":       {revision{users: 9, changes: "9 session:s3\n8 session:s1\n7"}, "s2"},
+		"no list":               {revision{users: 9}, ""},
+		"a client":              {revision{clients: 1, users: 7, changes: "7 *\n"}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			now := time.Now()
+			c := cache{lease: time.Hour}
+			c.setRevision(revision{users: 7}, now)
+			for session, id := range map[string]team.UserID{"s1": "ada", "s2": "ada", "s3": "bob"} {
+				key, u := user(session, id)
+				c.putUser(key, u, c.readingUser())
+			}
+			c.setRevision(tt.revision, now.Add(time.Second))
+			var left []string
+			for key := range c.users {
+				left = append(left, key.session)
+			}
+			slices.Sort(left)
+			if got := strings.Join(left, " "); got != tt.left {
+				t.Errorf("the cache has the sessions %q, want %q", got, tt.left)
+			}
+		})
 	}
 }
 

@@ -68,7 +68,7 @@ func (db *DB) Connection(ctx context.Context, id authz.FamilyID, now time.Time) 
 			&f.Generation, engine.TimeTo(&f.RotatedAt), engine.TimeTo(&f.EndedAt), engine.TimeTo(&f.TokenDeadAt),
 			&f.Nonce, engine.WordsTo(&f.Methods), &f.SessionID, engine.WordsTo(&f.Resource), &f.DPoPKey,
 			&g.ID, &g.User, &g.Client, &g.Team, engine.WordsTo(&g.Scope), engine.TimeTo(&g.CreatedAt), engine.TimeTo(&g.UpdatedAt),
-			&c.Subject.Email, &c.Subject.Name, &c.Subject.Slug)
+			&c.Subject.Email, &c.Subject.EmailVerified, &c.Subject.Name, &c.Subject.Slug)
 		f.Client, c.Subject.User, c.Subject.Team = g.Client, g.User, g.Team
 		return c, err
 	}
@@ -76,7 +76,7 @@ func (db *DB) Connection(ctx context.Context, id authz.FamilyID, now time.Time) 
 		SELECT f.id, f.grant_id, f.scope, f.auth_time, f.created_at, f.expires_at,
 			f.generation, f.rotated_at, f.ended_at, f.token_dead_at, f.nonce, f.methods, f.session_id, f.resource, f.dpop_key,
 			g.id, g.user_id, g.client_id, g.team_id, g.scope, g.created_at, g.updated_at,
-			u.email, u.name, t.slug
+			u.email, u.email_verified, u.name, t.slug
 		FROM gh_families f
 		JOIN gh_grants g ON g.id = f.grant_id
 		JOIN gh_users u ON u.id = g.user_id

@@ -102,7 +102,7 @@ const grantDetails = `
 SELECT g.id, g.user_id, g.client_id, g.team_id, g.scope, g.created_at, g.updated_at,
 	(SELECT COALESCE(MAX(CASE WHEN f.rotated_at > f.created_at THEN f.rotated_at ELSE f.created_at END), 0)
 		FROM gh_families f WHERE f.grant_id = g.id AND f.ended_at <> f.created_at),
-	u.id, u.email, u.name, u.operator, u.created_at, u.disabled_at,
+	u.id, u.email, u.name, u.operator, u.email_verified, u.created_at, u.disabled_at,
 	t.id, t.slug, t.name, t.created_at,
 	c.id, c.name, c.owner, c.public, c.machine, c.scope, c.created_at, c.disabled_at,
 	c.resource_server, c.resources, c.jwks, c.jwks_uri, c.id_token_algorithm, c.post_logout_redirect_uris,
@@ -153,7 +153,7 @@ func scanGrantDetail(r engine.Row) (d authz.GrantDetail, err error) {
 	err = r.Scan(append([]any{
 		&g.ID, &g.User, &g.Client, &g.Team, engine.WordsTo(&g.Scope), engine.TimeTo(&g.CreatedAt), engine.TimeTo(&g.UpdatedAt),
 		engine.TimeTo(&d.LastUsed),
-		&u.ID, &u.Email, &u.Name, &u.Operator, engine.TimeTo(&u.CreatedAt), engine.TimeTo(&u.DisabledAt),
+		&u.ID, &u.Email, &u.Name, &u.Operator, &u.EmailVerified, engine.TimeTo(&u.CreatedAt), engine.TimeTo(&u.DisabledAt),
 		&t.ID, &t.Slug, &t.Name, engine.TimeTo(&t.CreatedAt),
 	}, clientInto(&d.Client)...)...)
 	return d, err
@@ -175,6 +175,7 @@ func (db *DB) RevokeGrant(ctx context.Context, id authz.GrantID) error {
 		if err != nil {
 			return err
 		}
+		t.changed = changeOfUser(e.User)
 		if err := t.endGrants(at, endGrant, id); err != nil {
 			return err
 		}

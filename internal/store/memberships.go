@@ -13,6 +13,7 @@ import (
 // AddMember gives a person a place in a team. team.ErrIsMember, team.ErrNoUser, team.ErrNoTeam.
 func (db *DB) AddMember(ctx context.Context, m team.Membership) error {
 	return db.change(ctx, "AddMember", func(t *tx) error {
+		t.changed = changeOfUser(m.User)
 		var users, teams int
 		err := t.Get([]any{&users, &teams},
 			`SELECT (SELECT COUNT(*) FROM gh_users WHERE id = $1), (SELECT COUNT(*) FROM gh_teams WHERE id = $2)`, m.User, m.Team.ID)
@@ -41,6 +42,7 @@ func (db *DB) AddMember(ctx context.Context, m team.Membership) error {
 // RemoveMember ends a person's place in a team, and their grants there. team.ErrNoMember.
 func (db *DB) RemoveMember(ctx context.Context, id team.ID, user team.UserID) error {
 	return db.change(ctx, "RemoveMember", func(t *tx) error {
+		t.changed = changeOfUser(user)
 		// Saving a grant of theirs in the team locks this row.
 		if err := t.MustChange(team.ErrNoMember, `UPDATE gh_memberships SET role = role WHERE team_id = $1 AND user_id = $2`, id, user); err != nil {
 			return err
@@ -65,7 +67,7 @@ func (db *DB) Members(ctx context.Context, id team.ID) ([]team.Person, error) {
 		return p, err
 	}
 	people, err := engine.All(ctx, db.engine, "Members", scan, `
-		SELECT u.id, u.email, u.name, u.operator, u.created_at, u.disabled_at, m.role, m.created_at
+		SELECT u.id, u.email, u.name, u.operator, u.email_verified, u.created_at, u.disabled_at, m.role, m.created_at
 		FROM gh_memberships m
 		JOIN gh_users u ON u.id = m.user_id
 		WHERE m.team_id = $1`, id)

@@ -20,7 +20,7 @@ func (db *DB) Password(ctx context.Context, email string) (team.User, string, er
 		return a, err
 	}
 	a, err := engine.One(ctx, db.engine, "Password", team.ErrNoUser, scan,
-		`SELECT id, email, name, operator, created_at, disabled_at, password_hash FROM gh_users WHERE email = $1`, email)
+		`SELECT id, email, name, operator, email_verified, created_at, disabled_at, password_hash FROM gh_users WHERE email = $1`, email)
 	return a.user, a.hash, err
 }
 
@@ -28,6 +28,7 @@ func (db *DB) Password(ctx context.Context, email string) (team.User, string, er
 // for it are told. team.ErrNoUser.
 func (db *DB) SetPassword(ctx context.Context, user team.UserID, hash string, at time.Time) error {
 	return db.change(ctx, "SetPassword", func(t *tx) error {
+		t.changed = changeOfUser(user)
 		err := t.MustChange(team.ErrNoUser, `UPDATE gh_users SET password_hash = $2, password_set_at = $3 WHERE id = $1`, user, hash, engine.Millis(at))
 		if err != nil {
 			return err

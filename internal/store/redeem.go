@@ -15,7 +15,7 @@ import (
 // Through the foreign key from family to grant, the insertion waits for those who end the grant, and they wait for it.
 const redeemPostgres = `
 WITH live AS (
-	SELECT g.user_id, g.team_id, g.id AS grant_id, u.email, u.name, t.slug
+	SELECT g.user_id, g.team_id, g.id AS grant_id, u.email, u.email_verified, u.name, t.slug
 	FROM gh_grants g
 	JOIN gh_users u ON u.id = g.user_id
 	JOIN gh_memberships m ON m.user_id = g.user_id AND m.team_id = g.team_id
@@ -35,12 +35,12 @@ WITH live AS (
 	SELECT $14::bigint, $15::bigint, $16, $17, $18, $19, $20, $21, $22, live.user_id, live.team_id, live.grant_id FROM live, redeemed
 	RETURNING 1
 )
-SELECT live.user_id, live.team_id, live.grant_id, live.email, live.name, live.slug FROM live, redeemed, recorded`
+SELECT live.user_id, live.team_id, live.grant_id, live.email, live.email_verified, live.name, live.slug FROM live, redeemed, recorded`
 
 // The same for SQLite, which runs one unit of work at a time. The event follows in a statement of its own.
 const (
 	redeemFindSQLite = `
-SELECT g.user_id, g.team_id, g.id, g.scope, u.email, u.name, t.slug
+SELECT g.user_id, g.team_id, g.id, g.scope, u.email, u.email_verified, u.name, t.slug
 FROM gh_grants g
 JOIN gh_users u ON u.id = g.user_id
 JOIN gh_memberships m ON m.user_id = g.user_id AND m.team_id = g.team_id
@@ -69,7 +69,7 @@ func (db *DB) Redeem(ctx context.Context, f authz.Family) (subject authz.Subject
 				f.ID, f.Grant, f.Client, engine.Words(f.Scope), engine.Millis(f.AuthTime), engine.Millis(f.CreatedAt), engine.Millis(f.ExpiresAt),
 				engine.Millis(f.TokenDeadAt), f.Nonce, engine.Words(f.Methods), f.SessionID, engine.Words(f.Resource), f.DPoPKey,
 			},
-			Dest: []any{&subject.User, &subject.Team, new(authz.GrantID), &subject.Email, &subject.Name, &subject.Slug},
+			Dest: []any{&subject.User, &subject.Team, new(authz.GrantID), &subject.Email, &subject.EmailVerified, &subject.Name, &subject.Slug},
 		})
 	} else {
 		err = db.write(ctx, "Redeem", func(t *tx) (err error) {
@@ -100,7 +100,7 @@ func (db *DB) Redeem(ctx context.Context, f authz.Family) (subject authz.Subject
 // redeem is Redeem on SQLite. sql.ErrNoRows when the grant is not alive, does not cover the scope, or the code was redeemed.
 func (t *tx) redeem(f authz.Family, e audit.Event) (subject authz.Subject, err error) {
 	var grant authz.Grant
-	err = t.Get([]any{&subject.User, &subject.Team, &grant.ID, engine.WordsTo(&grant.Scope), &subject.Email, &subject.Name, &subject.Slug},
+	err = t.Get([]any{&subject.User, &subject.Team, &grant.ID, engine.WordsTo(&grant.Scope), &subject.Email, &subject.EmailVerified, &subject.Name, &subject.Slug},
 		redeemFindSQLite, f.Grant, f.Client)
 	if err != nil {
 		return authz.Subject{}, err

@@ -17,7 +17,7 @@ const rotatePostgres = `
 WITH live AS (
 	SELECT g.user_id, g.team_id, g.id AS grant_id,
 		f.scope, f.auth_time, f.created_at, f.token_dead_at, f.nonce, f.methods, f.session_id, f.resource,
-		u.email, u.name, t.slug
+		u.email, u.email_verified, u.name, t.slug
 	FROM gh_families f
 	JOIN gh_grants g ON g.id = f.grant_id
 	JOIN gh_users u ON u.id = g.user_id
@@ -41,7 +41,7 @@ WITH live AS (
 )
 SELECT live.user_id, live.team_id, live.grant_id,
 	live.scope, live.auth_time, live.created_at, live.token_dead_at, live.nonce, live.methods, live.session_id, live.resource,
-	live.email, live.name, live.slug
+	live.email, live.email_verified, live.name, live.slug
 FROM live, rotated, recorded`
 
 // The same for SQLite, which runs one unit of work at a time. The event follows in a statement of its own.
@@ -49,7 +49,7 @@ const (
 	rotateFindSQLite = `
 SELECT g.user_id, g.team_id, g.id,
 	f.scope, f.auth_time, f.created_at, f.token_dead_at, f.nonce, f.methods, f.session_id, f.resource,
-	u.email, u.name, t.slug
+	u.email, u.email_verified, u.name, t.slug
 FROM gh_families f
 JOIN gh_grants g ON g.id = f.grant_id
 JOIN gh_users u ON u.id = g.user_id
@@ -76,7 +76,7 @@ func (db *DB) Rotate(ctx context.Context, r authz.Rotation) (rotated authz.Rotat
 		&subject.User, &subject.Team, &f.Grant,
 		engine.WordsTo(&f.Scope), engine.TimeTo(&f.AuthTime), engine.TimeTo(&f.CreatedAt), engine.TimeTo(&f.TokenDeadAt),
 		&f.Nonce, engine.WordsTo(&f.Methods), &f.SessionID, engine.WordsTo(&f.Resource),
-		&subject.Email, &subject.Name, &subject.Slug,
+		&subject.Email, &subject.EmailVerified, &subject.Name, &subject.Slug,
 	}
 	at, idle, absolute := engine.Millis(r.At), engine.Millis(r.At.Add(r.Idle)), r.Absolute.Milliseconds()
 	tokenDeadAt := r.TokenDeadAt.Add(r.Grace) // a retry within the grace gets an access token too, and writes nothing
@@ -157,11 +157,11 @@ func (t *tx) notRotated(r authz.Rotation, rotated *authz.Rotated) (reused bool, 
 		&f.ID, &f.Grant, engine.WordsTo(&f.Scope), engine.TimeTo(&f.AuthTime), engine.TimeTo(&f.CreatedAt), engine.TimeTo(&f.ExpiresAt),
 		&f.Generation, engine.TimeTo(&f.RotatedAt), engine.TimeTo(&f.EndedAt), engine.TimeTo(&f.TokenDeadAt),
 		&f.Nonce, engine.WordsTo(&f.Methods), &f.SessionID, engine.WordsTo(&f.Resource), &f.DPoPKey,
-		&subject.Email, &subject.Name, &subject.Slug, &subject.User, &subject.Team, &f.Client, &alive,
+		&subject.Email, &subject.EmailVerified, &subject.Name, &subject.Slug, &subject.User, &subject.Team, &f.Client, &alive,
 	}, `
 		SELECT f.id, f.grant_id, f.scope, f.auth_time, f.created_at, f.expires_at,
 			f.generation, f.rotated_at, f.ended_at, f.token_dead_at, f.nonce, f.methods, f.session_id, f.resource, f.dpop_key,
-			u.email, u.name, t.slug, g.user_id, g.team_id, g.client_id,
+			u.email, u.email_verified, u.name, t.slug, g.user_id, g.team_id, g.client_id,
 			u.disabled_at = 0 AND c.disabled_at = 0 AND (c.team_id IS NULL OR c.team_id = g.team_id)
 				AND NOT EXISTS (SELECT 1 FROM gh_team_blocks b WHERE b.team_id = g.team_id AND b.client_id = g.client_id)
 		FROM gh_families f

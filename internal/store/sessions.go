@@ -38,6 +38,7 @@ SELECT $1, u.id, CAST($3 AS BIGINT), $4, CAST($5 AS BIGINT), $6 FROM gh_users u 
 	return run(ctx, "StartSession", func(t *tx) error {
 		public := s.Public
 		if replaces != "" {
+			t.changed = changeOfSession(replaces)
 			sid, err := t.replaceSession(replaces, s.User.ID, s.AuthTime)
 			if err != nil {
 				return err
@@ -73,7 +74,7 @@ func (db *DB) Session(ctx context.Context, id string, now time.Time) (authn.Sess
 		return s, err
 	}
 	return engine.One(ctx, db.engine, "Session", authn.ErrNoSession, scan, `
-		SELECT s.id, s.sid, s.auth_time, s.methods, s.expires_at, u.id, u.email, u.name, u.operator, u.created_at, u.disabled_at
+		SELECT s.id, s.sid, s.auth_time, s.methods, s.expires_at, u.id, u.email, u.name, u.operator, u.email_verified, u.created_at, u.disabled_at
 		FROM gh_sessions s
 		JOIN gh_users u ON u.id = s.user_id
 		WHERE s.id = $1 AND u.disabled_at = 0 AND s.expires_at > $2`, id, engine.Millis(now))
@@ -83,6 +84,7 @@ func (db *DB) Session(ctx context.Context, id string, now time.Time) (authn.Sess
 func (db *DB) EndSession(ctx context.Context, id string) error {
 	ended := authn.Session{ID: id}
 	return db.change(ctx, "EndSession", func(t *tx) error {
+		t.changed = changeOfSession(id)
 		e := audit.Event{At: db.now(), Kind: audit.SignedOut}
 		err := t.ChangeGet([]any{&e.User, &ended.Public}, `DELETE FROM gh_sessions WHERE id = $1 RETURNING user_id, sid`, id)
 		if isNoRows(err) {

@@ -180,6 +180,8 @@ type tx struct {
 	*engine.Tx
 	db    *DB
 	kinds []audit.Kind // of the events so far
+
+	changed string // what change tells other processes: changeOfSession, changeOfUser, or "" for all
 }
 
 // write runs a unit of work. It may run more than once, so it must set everything that it hands out anew each time.

@@ -14,7 +14,7 @@ import (
 
 // userInto scans a person. The statements that use it list the columns in this order.
 func userInto(u *team.User) []any {
-	return []any{&u.ID, &u.Email, &u.Name, &u.Operator, engine.TimeTo(&u.CreatedAt), engine.TimeTo(&u.DisabledAt)}
+	return []any{&u.ID, &u.Email, &u.Name, &u.Operator, &u.EmailVerified, engine.TimeTo(&u.CreatedAt), engine.TimeTo(&u.DisabledAt)}
 }
 
 func scanUser(r engine.Row) (u team.User, err error) {
@@ -25,8 +25,8 @@ func scanUser(r engine.Row) (u team.User, err error) {
 // AddUser saves a new person. team.ErrUserTaken.
 func (db *DB) AddUser(ctx context.Context, u team.User) error {
 	return db.write(ctx, "AddUser", func(t *tx) error {
-		_, err := t.Change(`INSERT INTO gh_users (id, email, name, operator, created_at, disabled_at) VALUES ($1, $2, $3, $4, $5, $6)`,
-			u.ID, u.Email, u.Name, u.Operator, engine.Millis(u.CreatedAt), engine.Millis(u.DisabledAt))
+		_, err := t.Change(`INSERT INTO gh_users (id, email, name, operator, email_verified, created_at, disabled_at) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+			u.ID, u.Email, u.Name, u.Operator, u.EmailVerified, engine.Millis(u.CreatedAt), engine.Millis(u.DisabledAt))
 		if engine.IsUnique(err) {
 			return team.ErrUserTaken
 		}
@@ -40,18 +40,18 @@ func (db *DB) AddUser(ctx context.Context, u team.User) error {
 // User is a person by id. team.ErrNoUser.
 func (db *DB) User(ctx context.Context, id team.UserID) (team.User, error) {
 	return engine.One(ctx, db.engine, "User", team.ErrNoUser, scanUser,
-		`SELECT id, email, name, operator, created_at, disabled_at FROM gh_users WHERE id = $1`, id)
+		`SELECT id, email, name, operator, email_verified, created_at, disabled_at FROM gh_users WHERE id = $1`, id)
 }
 
 // UserByEmail is a person by e-mail in lower case. team.ErrNoUser.
 func (db *DB) UserByEmail(ctx context.Context, email string) (team.User, error) {
 	return engine.One(ctx, db.engine, "UserByEmail", team.ErrNoUser, scanUser,
-		`SELECT id, email, name, operator, created_at, disabled_at FROM gh_users WHERE email = $1`, email)
+		`SELECT id, email, name, operator, email_verified, created_at, disabled_at FROM gh_users WHERE email = $1`, email)
 }
 
 // Users is everyone, by e-mail.
 func (db *DB) Users(ctx context.Context) ([]team.User, error) {
-	users, err := engine.All(ctx, db.engine, "Users", scanUser, `SELECT id, email, name, operator, created_at, disabled_at FROM gh_users`)
+	users, err := engine.All(ctx, db.engine, "Users", scanUser, `SELECT id, email, name, operator, email_verified, created_at, disabled_at FROM gh_users`)
 	slices.SortFunc(users, func(a, b team.User) int { return cmp.Compare(a.Email, b.Email) })
 	return users, err
 }
@@ -61,6 +61,7 @@ func (db *DB) Users(ctx context.Context) ([]team.User, error) {
 // it is ended too, or it finds the person disabled.
 func (db *DB) DisableUser(ctx context.Context, id team.UserID, at time.Time) error {
 	return db.change(ctx, "DisableUser", func(t *tx) error {
+		t.changed = changeOfUser(id)
 		if err := t.MustChange(team.ErrNoUser, `UPDATE gh_users SET disabled_at = CASE WHEN disabled_at = 0 THEN $2 ELSE disabled_at END WHERE id = $1`, id, engine.Millis(at)); err != nil {
 			return err
 		}
@@ -82,6 +83,16 @@ func (db *DB) EnableUser(ctx context.Context, id team.UserID) error {
 			return err
 		}
 		return t.happened(audit.Event{Kind: audit.UserEnabled, User: string(id)})
+	})
+}
+
+// VerifyEmail records that an address is the person's. team.ErrNoUser, also when the person has another address by now.
+func (db *DB) VerifyEmail(ctx context.Context, id team.UserID, email string) error {
+	return db.change(ctx, "VerifyEmail", func(t *tx) error {
+		if err := t.MustChange(team.ErrNoUser, `UPDATE gh_users SET email_verified = TRUE WHERE id = $1 AND email = $2`, id, email); err != nil {
+			return err
+		}
+		return t.happened(audit.Event{Kind: audit.EmailVerified, User: string(id)})
 	})
 }
 

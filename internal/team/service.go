@@ -18,20 +18,28 @@ type Service struct {
 	Now    func() time.Time
 }
 
-// AddUser registers a person. Every method answers ErrForbidden to an actor who may not. The e-mail is trimmed and put in lower case. The error is ErrUserTaken, or a sentence about what was given.
-func (s *Service) AddUser(ctx context.Context, actor Actor, email, name string, operator bool) (User, error) {
+// NewUser is what a new person brings.
+type NewUser struct {
+	Email         string // is trimmed and put in lower case
+	Name          string
+	Operator      bool
+	EmailVerified bool
+}
+
+// AddUser registers a person. Every method answers ErrForbidden to an actor who may not. The error is ErrUserTaken, or a sentence about what was given.
+func (s *Service) AddUser(ctx context.Context, actor Actor, added NewUser) (User, error) {
 	if err := May(actor, ManagePeople, On{}); err != nil {
 		return User{}, err
 	}
-	email, err := ParseEmail(email)
+	email, err := ParseEmail(added.Email)
 	if err != nil {
 		return User{}, err
 	}
-	name, err = parseName("name", name)
+	name, err := parseName("name", added.Name)
 	if err != nil {
 		return User{}, err
 	}
-	u := User{ID: UserID(rand.Text()), Email: email, Name: name, Operator: operator, CreatedAt: s.now()}
+	u := User{ID: UserID(rand.Text()), Email: email, Name: name, Operator: added.Operator, EmailVerified: added.EmailVerified, CreatedAt: s.now()}
 	if err := s.People.AddUser(ctx, u); err != nil {
 		return User{}, fmt.Errorf("add user %s: %w", email, err)
 	}
@@ -82,6 +90,22 @@ func (s *Service) EnableUser(ctx context.Context, actor Actor, email string) (Us
 		return User{}, fmt.Errorf("enable user %s: %w", u.Email, err)
 	}
 	u.DisabledAt = time.Time{}
+	return u, nil
+}
+
+// VerifyEmail vouches that an address is the person's. ErrNoUser.
+func (s *Service) VerifyEmail(ctx context.Context, actor Actor, email string) (User, error) {
+	if err := May(actor, ManagePeople, On{}); err != nil {
+		return User{}, err
+	}
+	u, err := s.UserByEmail(ctx, actor, email)
+	if err != nil || u.EmailVerified {
+		return u, err
+	}
+	if err := s.People.VerifyEmail(ctx, u.ID, u.Email); err != nil {
+		return User{}, fmt.Errorf("verify the e-mail address %s: %w", u.Email, err)
+	}
+	u.EmailVerified = true
 	return u, nil
 }
 

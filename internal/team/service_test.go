@@ -36,7 +36,7 @@ func must[T any](t *testing.T) func(T, error) T {
 
 func TestAddUser(t *testing.T) {
 	s := newService(t)
-	u := must[team.User](t)(s.AddUser(t.Context(), team.CommandLine, " Ada@Example.com", " Ada Lovelace ", true))
+	u := must[team.User](t)(s.AddUser(t.Context(), team.CommandLine, team.NewUser{Email: " Ada@Example.com", Name: " Ada Lovelace ", Operator: true}))
 	want := team.User{ID: u.ID, Email: "ada@example.com", Name: "Ada Lovelace", Operator: true, CreatedAt: now}
 	if diff := cmp.Diff(want, u); diff != "" {
 		t.Errorf("as returned (-want +got):\n%s", diff)
@@ -48,7 +48,7 @@ func TestAddUser(t *testing.T) {
 	if len(u.ID) < 22 || strings.Contains(string(u.ID), "ada") {
 		t.Errorf("got id %q, want an opaque one of 128 bits", u.ID)
 	}
-	if _, err := s.AddUser(t.Context(), team.CommandLine, "aDa@example.com", "Another Ada", false); !errors.Is(err, team.ErrUserTaken) {
+	if _, err := s.AddUser(t.Context(), team.CommandLine, team.NewUser{Email: "aDa@example.com", Name: "Another Ada"}); !errors.Is(err, team.ErrUserTaken) {
 		t.Errorf("the same e-mail again: got %v, want ErrUserTaken", err)
 	}
 	if _, err := s.UserByEmail(t.Context(), team.CommandLine, "eve@example.com"); !errors.Is(err, team.ErrNoUser) {
@@ -59,7 +59,7 @@ func TestAddUser(t *testing.T) {
 func TestNamesAreChecked(t *testing.T) {
 	s := newService(t)
 	for _, name := range []string{"", "  ", "a\x00b", "a\nb", "a\x1b[31mb", "a\u202eb", "a\u2028b", "a\xffb", strings.Repeat("é", 101)} {
-		if _, err := s.AddUser(t.Context(), team.CommandLine, "ada@example.com", name, false); err == nil {
+		if _, err := s.AddUser(t.Context(), team.CommandLine, team.NewUser{Email: "ada@example.com", Name: name}); err == nil {
 			t.Errorf("user name %q was taken", name)
 		}
 		if _, err := s.AddTeam(t.Context(), team.CommandLine, "acme", name); err == nil {
@@ -117,7 +117,7 @@ func TestRenameTeam(t *testing.T) {
 func TestMembers(t *testing.T) {
 	s := newService(t)
 	must[team.Team](t)(s.AddTeam(t.Context(), team.CommandLine, "acme", "Acme"))
-	ada := must[team.User](t)(s.AddUser(t.Context(), team.CommandLine, "ada@example.com", "Ada", false))
+	ada := must[team.User](t)(s.AddUser(t.Context(), team.CommandLine, team.NewUser{Email: "ada@example.com", Name: "Ada"}))
 	must[team.Membership](t)(s.AddMember(t.Context(), team.CommandLine, "acme", "ADA@example.com", team.Admin))
 
 	people := must[[]team.Person](t)(s.Members(t.Context(), team.CommandLine, "acme"))
@@ -154,7 +154,7 @@ func TestMembers(t *testing.T) {
 func TestRemovedTeamIsGone(t *testing.T) {
 	s := newService(t)
 	old := must[team.Team](t)(s.AddTeam(t.Context(), team.CommandLine, "acme", "Acme"))
-	must[team.User](t)(s.AddUser(t.Context(), team.CommandLine, "ada@example.com", "Ada", false))
+	must[team.User](t)(s.AddUser(t.Context(), team.CommandLine, team.NewUser{Email: "ada@example.com", Name: "Ada"}))
 	must[team.Membership](t)(s.AddMember(t.Context(), team.CommandLine, "acme", "ada@example.com", team.Member))
 	must[team.Team](t)(s.RemoveTeam(t.Context(), team.CommandLine, "acme"))
 	if _, err := s.RemoveTeam(t.Context(), team.CommandLine, "acme"); !errors.Is(err, team.ErrNoTeam) {
@@ -169,9 +169,35 @@ func TestRemovedTeamIsGone(t *testing.T) {
 	}
 }
 
+func TestVerifyEmail(t *testing.T) {
+	s := newService(t)
+	must[team.User](t)(s.AddUser(t.Context(), team.CommandLine, team.NewUser{Email: "ada@example.com", Name: "Ada"}))
+	must[team.User](t)(s.AddUser(t.Context(), team.CommandLine, team.NewUser{Email: "bob@example.com", Name: "Bob", EmailVerified: true}))
+	for email, want := range map[string]bool{"ada@example.com": false, "bob@example.com": true} {
+		if u := must[team.User](t)(s.UserByEmail(t.Context(), team.CommandLine, email)); u.EmailVerified != want {
+			t.Errorf("the address of %s, as added: verified %v, want %v", u.Name, u.EmailVerified, want)
+		}
+	}
+	for range 2 {
+		if u := must[team.User](t)(s.VerifyEmail(t.Context(), team.CommandLine, "ADA@example.com")); !u.EmailVerified {
+			t.Error("the address is not verified, as returned")
+		}
+		if u := must[team.User](t)(s.UserByEmail(t.Context(), team.CommandLine, "ada@example.com")); !u.EmailVerified {
+			t.Error("the address is not verified, as found")
+		}
+	}
+	if _, err := s.VerifyEmail(t.Context(), team.CommandLine, "eve@example.com"); !errors.Is(err, team.ErrNoUser) {
+		t.Errorf("a stranger: got %v, want ErrNoUser", err)
+	}
+	ada := team.ActingUser(must[team.User](t)(s.UserByEmail(t.Context(), team.CommandLine, "ada@example.com")), nil)
+	if _, err := s.VerifyEmail(t.Context(), ada, "ada@example.com"); !errors.Is(err, team.ErrForbidden) {
+		t.Errorf("by herself, without proof: got %v, want ErrForbidden", err)
+	}
+}
+
 func TestDisableUser(t *testing.T) {
 	s := newService(t)
-	must[team.User](t)(s.AddUser(t.Context(), team.CommandLine, "ada@example.com", "Ada", false))
+	must[team.User](t)(s.AddUser(t.Context(), team.CommandLine, team.NewUser{Email: "ada@example.com", Name: "Ada"}))
 	first := must[team.User](t)(s.DisableUser(t.Context(), team.CommandLine, "Ada@example.com"))
 	if !first.DisabledAt.Equal(now) {
 		t.Errorf("disabled at %v, want %v", first.DisabledAt, now)

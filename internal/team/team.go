@@ -32,6 +32,10 @@ type User struct {
 	Operator   bool // may administer this server
 	CreatedAt  time.Time
 	DisabledAt time.Time // zero while enabled
+
+	// EmailVerified is whether the person proved the address to us, or the operator vouches for it. Applications let people in by it, so
+	// another address begins unverified.
+	EmailVerified bool
 }
 
 // Team is a tenant.
@@ -75,6 +79,7 @@ type People interface {
 	Users(ctx context.Context) ([]User, error)                      // by e-mail
 	DisableUser(ctx context.Context, id UserID, at time.Time) error // ends sessions and grants in the same transaction; the first time stands; ErrNoUser
 	EnableUser(ctx context.Context, id UserID) error                // revives nothing; ErrNoUser
+	VerifyEmail(ctx context.Context, id UserID, email string) error // ErrNoUser, also when the person has another address by now
 }
 
 // Teams keeps teams and who belongs to them. Each method is one unit of work.

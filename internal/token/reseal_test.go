@@ -1,6 +1,7 @@
 package token_test
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"time"
@@ -86,6 +87,36 @@ func TestNoRotationUnderAnOldMasterKey(t *testing.T) {
 	}
 	if err := command.Rotate(t.Context(), overlap); err != nil {
 		t.Errorf("the process that resealed rotates: %v", err)
+	}
+	if n := len(openKeyring(t, store, master, c).Keys()); n != 8 {
+		t.Errorf("got %d keys, want 8", n)
+	}
+}
+
+// rotatingStore is a store in which another process rotates the keys while the first ones are sealed anew.
+type rotatingStore struct {
+	token.Store
+	rotate func()
+}
+
+func (s *rotatingStore) ReplaceSealed(ctx context.Context, keys []token.StoredKey) error {
+	if s.rotate != nil {
+		s.rotate()
+		s.rotate = nil
+	}
+	return s.Store.ReplaceSealed(ctx, keys)
+}
+
+func TestKeysThatAreAddedDuringResealingAreResealedToo(t *testing.T) {
+	c, store, old, master := newClock(), openStore(t), token.NewMasterKey(), token.NewMasterKey()
+	other := openKeyring(t, store, old, c)
+	rotating := &rotatingStore{Store: store, rotate: func() {
+		if err := other.Rotate(t.Context(), overlap); err != nil {
+			t.Error(err)
+		}
+	}}
+	if err := openKeyring(t, rotating, old, c).Reseal(t.Context(), master); err != nil {
+		t.Fatal(err)
 	}
 	if n := len(openKeyring(t, store, master, c).Keys()); n != 8 {
 		t.Errorf("got %d keys, want 8", n)

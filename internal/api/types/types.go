@@ -54,12 +54,13 @@ type Grant struct {
 
 // User is a person.
 type User struct {
-	ID         string  `json:"id"` // the sub of their tokens
-	Email      string  `json:"email"`
-	Name       string  `json:"name"`
-	Operator   bool    `json:"operator"`
-	CreatedAt  Instant `json:"created_at"`
-	DisabledAt Instant `json:"disabled_at,omitzero"`
+	ID            string  `json:"id"` // the sub of their tokens
+	Email         string  `json:"email"`
+	EmailVerified bool    `json:"email_verified"`
+	Name          string  `json:"name"`
+	Operator      bool    `json:"operator"`
+	CreatedAt     Instant `json:"created_at"`
+	DisabledAt    Instant `json:"disabled_at,omitzero"`
 }
 
 // Team is a tenant.

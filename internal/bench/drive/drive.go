@@ -7,6 +7,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/cookiejar"
 	"slices"
@@ -54,6 +55,9 @@ type Connection struct {
 	Fresh bool           // a new one for every request, instead of one kept alive
 	Roots *x509.CertPool // who is trusted over https; nil for those of the system
 	Each  int            // how many connections to the application everybody has, and refreshes in turn; one at least
+
+	Browsers  int      // how many browsers everybody has, each with a session, and uses in turn for flows; one at least
+	Addresses []string // of the servers on one database, as HOST:PORT, which the virtual users share out; empty: the target's own
 }
 
 // Crowd is virtual users who have signed in.
@@ -72,7 +76,10 @@ func Gather(ctx context.Context, target Target, size int, how Connection) (*Crow
 			return nil, err
 		}
 		transport := &http.Transport{MaxConnsPerHost: 1, DisableKeepAlives: how.Fresh, DisableCompression: true, TLSClientConfig: &tls.Config{RootCAs: how.Roots}}
-		p := &person{target: target, each: max(how.Each, 1), loyal: i%4 > 0, client: &http.Client{
+		if len(how.Addresses) > 0 {
+			transport.DialContext = dial(how.Addresses[i%len(how.Addresses)])
+		}
+		p := &person{target: target, each: max(how.Each, 1), loyal: i%4 > 0, browsers: []http.CookieJar{jar}, away: transport.Clone(), client: &http.Client{
 			Jar: jar, Transport: transport, Timeout: patience, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		}}
 		if len(target.Accounts) > 0 {
@@ -82,6 +89,11 @@ func Gather(ctx context.Context, target Target, size int, how Connection) (*Crow
 		wg.Go(func() {
 			door <- struct{}{}
 			problems[i] = p.prepare(ctx)
+			for range how.Browsers - 1 {
+				if problems[i] == nil {
+					problems[i] = p.addBrowser(ctx)
+				}
+			}
 			<-door
 		})
 	}
@@ -93,10 +105,18 @@ func Gather(ctx context.Context, target Target, size int, how Connection) (*Crow
 	return crowd, nil
 }
 
+// dial connects to one address, whatever the URL says: all servers have the same public URL.
+func dial(address string) func(context.Context, string, string) (net.Conn, error) {
+	return func(ctx context.Context, network, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, network, address)
+	}
+}
+
 // Leave closes the connections.
 func (c *Crowd) Leave() {
 	for _, p := range c.people {
 		p.client.CloseIdleConnections()
+		p.away.CloseIdleConnections()
 	}
 }
 
@@ -118,7 +138,8 @@ func (c *Crowd) Run(ctx context.Context, operation string, duration time.Duratio
 	}
 	wg.Wait()
 	total := Result{Elapsed: time.Since(start)}
-	for _, r := range results {
+	for i, r := range results {
+		r.noteError(c.people[i].signedOut())
 		total.took = append(total.took, r.took...)
 		total.note(r)
 	}

@@ -18,7 +18,7 @@ func TestWrongAnswersAreErrors(t *testing.T) {
 		io.WriteString(w, "{}")
 	}))
 	defer server.Close()
-	crowd := &Crowd{people: []*person{{target: Target{URL: server.URL, API: server.URL}, client: &http.Client{
+	crowd := &Crowd{people: []*person{{target: Target{URL: server.URL, API: server.URL}, browsers: make([]http.CookieJar, 1), away: new(http.Transport), client: &http.Client{
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}}}
 	defer crowd.Leave()

@@ -13,6 +13,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -47,6 +49,13 @@ type person struct {
 	loyal      bool      // does not disconnect in life: what disconnecting removes is not left for pruning
 	refreshes  []string  // those, the one first that is to be used next
 	ended      int       // how often that was ended by someone
+
+	browsers []http.CookieJar // the cookies of each
+	turns    int              // flows so far
+	spare    []http.CookieJar // sessions that are only there to be ended
+	away     *http.Transport  // for those who end them
+	leaving  sync.WaitGroup
+	stayed   atomic.Pointer[error] // why one of them could not
 }
 
 // issued is an answer of the token endpoint (RFC 6749 §5).
@@ -68,6 +77,11 @@ func (p *person) prepare(ctx context.Context) error {
 
 // flow is an authorization request that needs no page, and the exchange of its code.
 func (p *person) flow(ctx context.Context) error {
+	p.turns++
+	p.client.Jar = p.browsers[p.turns%len(p.browsers)]
+	if p.turns%flowsPerSignOut == 0 && len(p.spare) > 0 {
+		p.signOut(ctx)
+	}
 	answer, err := p.connect(ctx, p.target.Scope)
 	if err != nil {
 		return err

@@ -18,10 +18,16 @@ func (r *Result) count(act func() error) { r.countSince(time.Now(), act) }
 // countSince counts an operation that should have begun at start.
 func (r *Result) countSince(start time.Time, act func() error) {
 	if err := act(); err != nil {
-		r.note(Result{Errors: 1, First: err})
+		r.noteError(err)
 		return
 	}
 	r.took = append(r.took, time.Since(start))
+}
+
+func (r *Result) noteError(err error) {
+	if err != nil {
+		r.note(Result{Errors: 1, First: err})
+	}
 }
 
 func (r *Result) note(other Result) {

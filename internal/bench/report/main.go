@@ -31,6 +31,8 @@ func run(ctx context.Context) error {
 	flag.DurationVar(&plan.WarmUp, "warm-up", 500*time.Millisecond, "before each measurement")
 	flag.IntVar(&plan.Rounds, "rounds", 2, "how often the servers take turns")
 	flag.IntVar(&plan.Each, "each", 0, "how many connections every virtual user has, and refreshes in turn (default: 1, and 100 with --scale)")
+	flag.IntVar(&plan.Sessions, "sessions", 320, "how many browsers are signed in and used in turn for flows; to 100 flows, one other session signs out")
+	flag.IntVar(&plan.Servers, "servers", 1, "how many Gatehouses share the database and the load")
 	flag.IntVar(&plan.Starts, "starts", 3, "how often each Gatehouse is started, to see how long that takes")
 	flag.BoolVar(&plan.FreshTLS, "fresh-tls", false, "https, and a new connection for every request; leaves out the operation api")
 	plan.Flags(flag.CommandLine)

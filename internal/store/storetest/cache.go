@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
 	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
@@ -157,6 +158,27 @@ func testAnsweredChangesAreTrueInEveryProcess(k *kit) {
 			k.Fatal("another process trusts a session that has ended")
 		}
 	}
+}
+
+// The end of a session makes no process forget another session.
+func testSignOutsKeepOtherUsers(k *kit) {
+	k.useCache()
+	k.populate()
+	other := k.open()
+	for _, s := range []authn.Session{session("s-ada", ada), session("s-bob", bob)} {
+		k.ok(k.db.StartSession(k.ctx, s, ""))
+	}
+	k.cached(other, "s-ada", global.ID)
+	k.cached(other, "s-bob", global.ID)
+	k.ok(k.db.EndSession(k.ctx, "s-ada"))
+	must[client.Client](k)(other.Client(k.ctx, global.ID)) // reads the revision
+	for range 100 {                                        // until it is asked within the lease
+		if _, known := other.CachedSignedInUser("s-bob", global.ID, now); known {
+			return
+		}
+		must[client.Client](k)(other.Client(k.ctx, global.ID))
+	}
+	k.Error("the user who did not sign out is no longer cached")
 }
 
 // What was being read while something changed is not cached: it may be the old or the new value.

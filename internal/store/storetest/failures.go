@@ -28,7 +28,7 @@ type call struct {
 
 // events is the event of each unit of work, in the order of writes. Counting, retrying and delivering have none.
 var events = map[string]audit.Kind{
-	"AddUser": audit.UserAdded, "DisableUser": audit.UserDisabled, "EnableUser": audit.UserEnabled,
+	"AddUser": audit.UserAdded, "DisableUser": audit.UserDisabled, "EnableUser": audit.UserEnabled, "VerifyEmail": audit.EmailVerified,
 	"AddTeam": audit.TeamAdded, "UpdateTeam": audit.TeamRenamed, "RemoveTeam": audit.TeamRemoved,
 	"AddMember": audit.MemberAdded, "RemoveMember": audit.MemberRemoved,
 	"SetPassword": audit.PasswordSet, "StartSession": audit.SignedIn, "EndSession": audit.SignedOut,
@@ -51,6 +51,7 @@ var writes = []call{
 	}, nil},
 	{"DisableUser", func(ctx context.Context, db *store.DB) error { return db.DisableUser(ctx, ada.ID, now) }, nil},
 	{"EnableUser", func(ctx context.Context, db *store.DB) error { return db.EnableUser(ctx, "u-off") }, nil},
+	{"VerifyEmail", func(ctx context.Context, db *store.DB) error { return db.VerifyEmail(ctx, ada.ID, ada.Email) }, nil},
 	{"AddTeam", func(ctx context.Context, db *store.DB) error {
 		return db.AddTeam(ctx, team.Team{ID: "t-new", Slug: "new"})
 	}, nil},

@@ -16,7 +16,7 @@ import (
 
 // live is what a redemption returns of a person and a team.
 func subject(u team.User, t team.Team) authz.Subject {
-	return authz.Subject{User: u.ID, Email: u.Email, Name: u.Name, Team: t.ID, Slug: t.Slug}
+	return authz.Subject{User: u.ID, Email: u.Email, EmailVerified: u.EmailVerified, Name: u.Name, Team: t.ID, Slug: t.Slug}
 }
 
 func testRedeem(k *kit) {

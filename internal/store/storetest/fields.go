@@ -84,6 +84,11 @@ func (k *kit) isFilled(what any) {
 
 // testFields saves each type with every field filled and reads it back: none is lost, and none lands in another's place.
 func testFields(k *kit) {
+	for i, u := range withOneTrue(filled[team.User](k)) {
+		u.ID, u.Email = team.UserID(fmt.Sprint("user-", i)), fmt.Sprint(i, "@example.com")
+		k.ok(k.db.AddUser(k.ctx, u))
+		equal(k, "User", must[team.User](k)(k.db.User(k.ctx, u.ID)), u)
+	}
 	person, owner := filled[team.User](k), filled[team.Team](k)
 	k.ok(k.db.AddUser(k.ctx, person))
 	equal(k, "User", must[team.User](k)(k.db.User(k.ctx, person.ID)), person)

@@ -58,6 +58,20 @@ func testDisableUser(k *kit) {
 	k.is(k.db.EnableUser(k.ctx, "nobody"), team.ErrNoUser)
 }
 
+func testVerifyEmail(k *kit) {
+	k.populate()
+	k.ok(k.db.VerifyEmail(k.ctx, bob.ID, bob.Email))
+	verified := bob
+	verified.EmailVerified = true
+	equal(k, "Bob", must[team.User](k)(k.db.User(k.ctx, bob.ID)), verified)
+	k.ok(k.db.VerifyEmail(k.ctx, bob.ID, bob.Email))
+	k.is(k.db.VerifyEmail(k.ctx, "u-off", bob.Email), team.ErrNoUser) // that is the address of another
+	k.is(k.db.VerifyEmail(k.ctx, "nobody", bob.Email), team.ErrNoUser)
+	for _, u := range must[[]team.User](k)(k.db.Users(k.ctx)) {
+		equal(k, u.Email, u.EmailVerified, u.ID == ada.ID || u.ID == bob.ID)
+	}
+}
+
 func testTeams(k *kit) {
 	k.ok(k.db.AddTeam(k.ctx, beta))
 	k.ok(k.db.AddTeam(k.ctx, acme))

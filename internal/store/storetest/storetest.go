@@ -47,6 +47,7 @@ func Run(t *testing.T, h Harness) {
 	}{
 		{"Users", testUsers},
 		{"DisableUser", testDisableUser},
+		{"VerifyEmail", testVerifyEmail},
 		{"Teams", testTeams},
 		{"RemoveTeam", testRemoveTeam},
 		{"Members", testMembers},
@@ -64,6 +65,7 @@ func Run(t *testing.T, h Harness) {
 		{"AnsweredChangesAreTrueInEveryProcess", testAnsweredChangesAreTrueInEveryProcess},
 		{"ReadsBegunBeforeAChangeAreNotCached", testReadsBegunBeforeAChange},
 		{"SignOutsDoNotEmptyTheClientCache", testSignOutsKeepClients},
+		{"SignOutsKeepOtherUsers", testSignOutsKeepOtherUsers},
 		{"CallersWithNothingToChangeWaitToo", testNothingToChange},
 		{"DisableClient", testDisableClient},
 		{"RemoveClient", testRemoveClient},
@@ -273,7 +275,7 @@ var (
 
 // The people, teams and applications of the tests. Ada is admin of Acme and a member of Beta; Bob is a member of Acme.
 var (
-	ada  = team.User{ID: "u-ada", Email: "ada@example.com", Name: "Ada", Operator: true, CreatedAt: now}
+	ada  = team.User{ID: "u-ada", Email: "ada@example.com", Name: "Ada", Operator: true, EmailVerified: true, CreatedAt: now}
 	bob  = team.User{ID: "u-bob", Email: "bob@example.com", Name: "Bob", CreatedAt: now}
 	acme = team.Team{ID: "t-acme", Slug: "acme", Name: "Acme", CreatedAt: now}
 	beta = team.Team{ID: "t-beta", Slug: "beta", Name: "Beta", CreatedAt: now}

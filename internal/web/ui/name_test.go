@@ -37,6 +37,7 @@ func TestRevealMarksWhatIsNotSeen(t *testing.T) {
 		{"", nil},
 		{"a b", []piece{{Text: "a b"}}},
 		{"a ", []piece{{Text: "a"}, {" ", "U+0020"}}},
+		{"a  b", []piece{{Text: "a"}, {" ", "U+0020"}, {" ", "U+0020"}, {Text: "b"}}},
 		{"a\u200Bb", []piece{{Text: "a"}, {"", "U+200B"}, {Text: "b"}}},
 		{"repоrt", []piece{{Text: "rep"}, {"о", "U+043E"}, {Text: "rt"}}},
 		{"\u202Egpj", []piece{{"", "U+202E"}, {Text: "gpj"}}},

@@ -26,6 +26,12 @@ func TestStaticFilesKeepForGood(t *testing.T) {
 		if got := w.Header().Get("Content-Type"); got != file.contentType {
 			t.Errorf("%s: Content-Type %q", name, got)
 		}
+		if got := w.Header().Get("X-Content-Type-Options"); got != "nosniff" {
+			t.Errorf("%s: X-Content-Type-Options %q", name, got)
+		}
+		if got := w.Header().Get("Content-Security-Policy"); got != "default-src 'none'; frame-ancestors 'none'" {
+			t.Errorf("%s: Content-Security-Policy %q", name, got) // an SVG can be opened by itself
+		}
 	}
 }
 

@@ -181,7 +181,7 @@ func (h *House) AddTeam(slug, name string) team.Team {
 
 func (h *House) addPerson(email, name string, teams ...string) {
 	h.Helper()
-	u, err := h.Directory.AddUser(h.Context(), team.CommandLine, email, name, false)
+	u, err := h.Directory.AddUser(h.Context(), team.CommandLine, team.NewUser{Email: email, Name: name})
 	h.OK(err)
 	h.OK(h.authn.SetPassword(h.Context(), u, Password))
 	for _, slug := range teams {
