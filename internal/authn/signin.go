@@ -98,7 +98,7 @@ func (a *Authenticator) verify(ctx context.Context, user team.User, hash, passwo
 func (a *Authenticator) start(ctx context.Context, p proved, r SignInRequest) (SignedIn, error) {
 	user, hash := p.user, p.hash
 	now, cookie := a.now(), token.NewSecret(token.PrefixSession)
-	s := Session{ID: cookie.Hash(), User: user, AuthTime: now, Methods: []string{"pwd"}, ExpiresAt: now.Add(a.opts.SessionLifetime)}
+	s := Session{ID: cookie.Hash(), Public: token.NewID(), User: user, AuthTime: now, Methods: []string{"pwd"}, ExpiresAt: now.Add(a.opts.SessionLifetime)}
 	if err := a.store.StartSession(ctx, s, SessionID(r.Replaces)); errors.Is(err, ErrSignInFailed) {
 		return SignedIn{}, ErrSignInFailed
 	} else if err != nil {
@@ -106,6 +106,13 @@ func (a *Authenticator) start(ctx context.Context, p proved, r SignInRequest) (S
 	}
 	if err := a.endIfOutdated(ctx, s, hash); err != nil {
 		return SignedIn{}, err
+	}
+	if r.Replaces != "" {
+		saved, err := a.store.Session(ctx, s.ID, now) // which may have the sid of the session that it replaced
+		if err != nil {
+			return SignedIn{}, fmt.Errorf("load the session of user %s: %w", user.ID, err)
+		}
+		s.Public = saved.Public
 	}
 	hash = a.rehash(ctx, p, r.Password)
 	sealed, err := a.sealBrowser(p.browser, user.ID, hash)
