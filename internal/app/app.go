@@ -19,6 +19,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
 	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/config"
+	"github.com/gatehouse-auth/gatehouse/internal/flight"
 	"github.com/gatehouse-auth/gatehouse/internal/govern"
 	"github.com/gatehouse-auth/gatehouse/internal/mail"
 	"github.com/gatehouse-auth/gatehouse/internal/operate"
@@ -77,6 +78,7 @@ type App struct {
 	metrics  metrics
 	timeouts timeouts
 	sleep    func(time.Duration)
+	ready    *flight.Value[struct{}]
 	stopping atomic.Bool // from the signal to stop; /readyz says so
 	handler  func() http.Handler
 }
@@ -114,6 +116,7 @@ func Open(ctx context.Context, cfg config.Config, deps Deps) (*App, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)
 	}
+	a.ready = a.newReadiness()
 	if err := a.assemble(ctx, deps); err != nil {
 		return nil, errors.Join(err, a.Store.Close())
 	}
