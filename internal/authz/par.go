@@ -35,7 +35,7 @@ func (s *Server) Push(ctx context.Context, r oauth.PushedRequest) (oauth.PushedR
 	if request.DPoPKey, err = bindKey(request.DPoPKey, r.DPoPKey); err != nil {
 		return oauth.PushedResponse{}, err
 	}
-	request.PushedID = token.NewID()
+	request.PushedID, request.PushedUntil = token.NewID(), s.now().Add(pushedLifetime+s.opts.RequestLifetime)
 	sealed, err := s.sealRequest(token.PurposePushed, request, pushedLifetime)
 	if err != nil {
 		return oauth.PushedResponse{}, fmt.Errorf("seal a pushed request: %w", err)
@@ -111,7 +111,7 @@ func (s *Server) useUp(ctx context.Context, r Request) error {
 	if r.PushedID == "" {
 		return nil
 	}
-	err := s.requests.UseRequest(ctx, r.PushedID, s.now().Add(pushedLifetime+s.opts.RequestLifetime+token.ClockLeeway))
+	err := s.requests.UseRequest(ctx, r.PushedID, r.PushedUntil.Add(token.ClockLeeway))
 	switch {
 	case errors.Is(err, ErrRequestUsed):
 		return s.errUsedUp(r)

@@ -42,6 +42,7 @@ type Request struct {
 	FreshSession               string      `json:",omitempty"` // the session that was started on the sign-in page of this request: nothing else is a fresh sign-in
 	SelectedUser               team.UserID `json:",omitempty"` // who was chosen when prompt=select_account asked
 	PushedID                   string      `json:",omitempty"` // of a pushed request, which leads to one code only; "" for others
+	PushedUntil                time.Time   `json:",omitzero"`  // when nobody can go on with a pushed request any more
 	ShownTo                    team.UserID `json:",omitempty"` // whom the consent page was shown to; only they can approve
 	ShownTeam                  team.ID     `json:",omitempty"` // the team that the consent page stated, when it left no choice; approval is for no other
 }
@@ -69,7 +70,7 @@ func (s *Server) openRequest(purpose token.Purpose, sealed string) (Request, err
 func (s *Server) seal(r Request) (string, error) {
 	lifetime := s.opts.RequestLifetime
 	if r.PushedID != "" { // each step seals it anew, and it must be forgotten at some time whether it was used
-		lifetime -= s.now().Sub(r.IssuedAt)
+		lifetime = min(lifetime, r.PushedUntil.Sub(s.now()))
 	}
 	return s.sealRequest(token.PurposeRequest, r, lifetime)
 }

@@ -165,7 +165,7 @@ func TestStepsDoNotProlongAPushedRequest(t *testing.T) {
 		late := func(page *webtest.Answer) *webtest.Answer {
 			h.Clock.Advance(50 * time.Minute)
 			page = b.Post("/o/select-account/", url.Values{"request": {page.Sealed()}, "decision": {"continue"}}).Follow().WantConsent()
-			h.Clock.Advance(11 * time.Minute)
+			h.Clock.Advance(12 * time.Minute)
 			return page.Decide("authorize", h.Atlas.ID)
 		}
 		late(b.AuthorizePushed(h.Insight, h.Push(h.Insight, "prompt", "select_account").WantRequestURI())).WantPage(http.StatusBadRequest, "too long ago")
