@@ -231,6 +231,35 @@ func (s spy) StartSession(ctx context.Context, session authn.Session, replaces s
 	return s.meanwhile.StartSession(ctx, session, replaces)
 }
 
+// hangingUp is a store whose caller hangs up as soon as a session is saved.
+type hangingUp struct {
+	spy
+	hangUp func()
+}
+
+func (s hangingUp) StartSession(ctx context.Context, session authn.Session, replaces string) error {
+	defer s.hangUp()
+	return s.spy.StartSession(ctx, session, replaces)
+}
+
+// A session of a password that has just been replaced ends although its browser hung up.
+func TestSessionOfTheOldPasswordEndsAlthoughTheBrowserHungUp(t *testing.T) {
+	h := newHouse(t)
+	ctx, hangUp := context.WithCancel(t.Context())
+	var started []string
+	replaced := meanwhile{h.db, func() { h.setPassword(h.ada, wrong) }}
+	racing := h.authenticator(hangingUp{spy{replaced, &started}, hangUp}, options())
+	if _, err := racing.SignIn(ctx, ask(right)); err == nil {
+		t.Error("the old password signed somebody in")
+	}
+	if len(started) != 1 {
+		t.Fatalf("%d sessions were started, want 1", len(started))
+	}
+	if _, err := h.db.Session(t.Context(), started[0], h.clock.Now()); !errors.Is(err, authn.ErrNoSession) {
+		t.Errorf("the session of the old password is alive: %v", err)
+	}
+}
+
 func TestSignInRenewsOldHash(t *testing.T) {
 	h := newHouse(t)
 	elsewhere := h.signIn(ask(right))

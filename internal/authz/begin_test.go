@@ -217,6 +217,19 @@ func TestSealedRequestIsCheckedAgain(t *testing.T) {
 		_, err = w.server.Approve(w.ctx(), n.Sealed, w.browser(session), w.red.ID)
 		wantRedirect(t, err, oauth.InvalidScope)
 	})
+	t.Run("resource taken away", func(t *testing.T) {
+		w := onSQLite(t)
+		const reports = "https://reports.example/v1"
+		session := w.session(w.ada)
+		reporter := w.register(client.Registration{Name: "R", RedirectURIs: []string{callback}, Resources: []string{reports}})
+		n := w.page(params(reporter, "resource", reports), session)
+		_, err := w.registry.UpdateClient(w.ctx(), team.CommandLine, reporter.ID, client.Change{Resources: []string{}})
+		w.ok(err)
+		_, err = w.server.Continue(w.ctx(), n.Sealed, w.browser(session))
+		wantRedirect(t, err, oauth.InvalidTarget)
+		_, err = w.server.Approve(w.ctx(), n.Sealed, w.browser(session), w.red.ID)
+		wantRedirect(t, err, oauth.InvalidTarget)
+	})
 }
 
 // TestRequestDoesNotTellWhoseClientItIs: the pages before membership is known have no team on them.

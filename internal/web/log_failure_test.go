@@ -58,3 +58,18 @@ func TestNoSecretIsLoggedWhenTheDatabaseFails(t *testing.T) {
 		}
 	})
 }
+
+// The page for an error of ours does not ask the database who is signed in: the database may be what failed.
+func TestErrorPageAsksTheDatabaseNothing(t *testing.T) {
+	webtest.OnBoth(t, func(h *webtest.House) {
+		b := h.SignedIn(webtest.Ana)
+		h.OK(h.DB.Close())
+		before := len(h.Logged.String())
+		if a := b.Get("/account/"); a.Status < 500 {
+			h.Errorf("status %d, want an error of ours", a.Status)
+		}
+		if n := strings.Count(h.Logged.String()[before:], `"level":"ERROR"`); n != 1 {
+			h.Errorf("%d errors are logged, want 1:\n%s", n, h.Logged.String()[before:])
+		}
+	})
+}

@@ -191,6 +191,7 @@ func TestHistoryOfATeamIsInWords(t *testing.T) {
 		got := h.Redeem(h.Insight, code).WantTokens()
 		next := h.Refresh(h.Insight, got.RefreshToken).WantTokens()
 		h.Clock.Advance(time.Minute)
+		h.Refresh(h.Insight, next.RefreshToken).WantTokens()
 		h.Refresh(h.Insight, got.RefreshToken).WantJSON(http.StatusBadRequest, "invalid_grant")
 		b.Connect(h.Pocket, h.Borealis)
 		b.EndOwn(h.GrantOf(webtest.Ana, h.Insight, h.Atlas)).WantStatus(http.StatusSeeOther)
@@ -198,7 +199,12 @@ func TestHistoryOfATeamIsInWords(t *testing.T) {
 		h.MachineToken(machine).WantTokens()
 		dora.Govern("atlas", "decision", "block", "client", string(h.Insight.ID), "reason", "Too curious").WantStatus(http.StatusSeeOther)
 
+		guessed := h.Notes
+		guessed.Secret = "wrong"
+		h.Call("/o/token/", guessed, "grant_type", "refresh_token", "refresh_token", "x").WantJSON(http.StatusUnauthorized, "invalid_client")
+
 		page := dora.Get("/teams/atlas/audit/").WantPage(http.StatusOK).InOrder(
+			"Somebody who claimed to be Atlas Notes could not prove it",
 			"Dora of atlas blocked Insight", "Too curious", "1 March 2026, 12:01 UTC", "127.0.0.1", "request",
 			"Nightly got a token to act for itself", "registered Nightly",
 			"Ana Anders ended the access of Insight",
