@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
 	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
@@ -105,6 +106,11 @@ func TestAttackCodeInjectionByAnotherClient(t *testing.T) {
 			if got := w.family(code); got != "none" {
 				t.Fatalf("%s client, before redemption: the family is %q, want none", name, got)
 			}
+		}
+	}
+	for _, e := range w.events(audit.CodeRefused) {
+		if e.Client == string(w.app.ID) || e.Grant != "" || e.User != "" || e.Team != "" {
+			t.Errorf("the trail of the thief says whose code it was: %+v", e)
 		}
 	}
 	w.mustRedeem(w.app, code)

@@ -21,6 +21,7 @@ import (
 	"database/sql"
 	"embed"
 	"errors"
+	"fmt"
 	"io/fs"
 	"math/rand/v2"
 	"sync"
@@ -150,7 +151,11 @@ func Open(ctx context.Context, url string, opts Options) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &DB{engine: opened, opts: opts, cache: cache{lease: opts.Lease}}, nil
+	db := &DB{engine: opened, opts: opts, cache: cache{lease: opts.Lease}}
+	if err := db.compareEmails(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("bring e-mail addresses into one form: %w", err), db.Close())
+	}
+	return db, nil
 }
 
 // Place is where the database is, without a password.

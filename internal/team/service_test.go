@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/store"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/google/go-cmp/cmp"
@@ -21,7 +22,7 @@ func newService(t *testing.T) *team.Service {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close() })
-	return &team.Service{People: db, Teams: db, Now: func() time.Time { return now.Add(123 * time.Microsecond) }}
+	return &team.Service{People: db, Teams: db, Audit: db, Now: func() time.Time { return now.Add(123 * time.Microsecond) }}
 }
 
 func must[T any](t *testing.T) func(T, error) T {
@@ -37,7 +38,7 @@ func must[T any](t *testing.T) func(T, error) T {
 func TestAddUser(t *testing.T) {
 	s := newService(t)
 	u := must[team.User](t)(s.AddUser(t.Context(), team.CommandLine, team.NewUser{Email: " Ada@Example.com", Name: " Ada Lovelace ", Operator: true}))
-	want := team.User{ID: u.ID, Email: "ada@example.com", Name: "Ada Lovelace", Operator: true, CreatedAt: now}
+	want := team.User{ID: u.ID, Email: "Ada@Example.com", Name: "Ada Lovelace", Operator: true, CreatedAt: now}
 	if diff := cmp.Diff(want, u); diff != "" {
 		t.Errorf("as returned (-want +got):\n%s", diff)
 	}
@@ -205,6 +206,9 @@ func TestDisableUser(t *testing.T) {
 	s.Now = func() time.Time { return now.Add(time.Hour) }
 	if again := must[team.User](t)(s.DisableUser(t.Context(), team.CommandLine, "ada@example.com")); !again.DisabledAt.Equal(now) {
 		t.Errorf("disabled again: at %v, want the first time", again.DisabledAt)
+	}
+	if events := must[[]audit.Entry](t)(s.Audit.Events(t.Context(), audit.Filter{Kind: audit.UserDisabled})); len(events) != 1 {
+		t.Errorf("%d events say that the person was disabled, want 1: each is told by mail", len(events))
 	}
 	if u := must[team.User](t)(s.EnableUser(t.Context(), team.CommandLine, "ada@example.com")); !u.DisabledAt.IsZero() {
 		t.Errorf("enabled, and disabled at %v", u.DisabledAt)

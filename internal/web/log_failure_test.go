@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gatehouse-auth/gatehouse/internal/web/browser"
 	"github.com/gatehouse-auth/gatehouse/internal/web/webtest"
 )
 
@@ -37,7 +38,7 @@ func TestNoSecretIsLoggedWhenTheDatabaseFails(t *testing.T) {
 			h.UserInfo(misplaced)
 			h.Browser().SignIn(misplaced, url.Values{"password": {misplaced}})
 			h.Browser().Get(webtest.LogoutURL("client_id", misplaced))
-			b.Get("/", "Cookie", "gatehouse_session="+misplaced)
+			b.Get("/", "Cookie", browser.CookieName(h.Parts.Issuer, browser.SessionCookie)+"="+misplaced)
 			b.Post("/account/password/", webtest.Pairs("current", misplaced, "new", misplaced, "again", misplaced))
 			b.Post("/account/applications/", webtest.Pairs("grant", misplaced))
 			b.Post("/teams/atlas/applications/", webtest.Pairs("decision", "end", "grant", misplaced, "client", misplaced))

@@ -21,6 +21,8 @@ type errorView struct {
 	Status    int
 	Sentence  ui.Words        // what happened
 	Advice    ui.Words        // what the person can do
+	Way       ui.Words        // the text of the link that helps, or empty
+	WayTo     string          // where that leads
 	Developer []developerFact // exactly what was wrong, folded away
 }
 
@@ -123,6 +125,7 @@ func refusedRequest(p *authz.PageError) errorView {
 	}
 	if errors.Is(p, token.ErrExpired) || errors.Is(p, token.ErrNotOurs) {
 		view.Sentence, view.Advice = ui.Text("error.expired"), ui.Text("error.expired.advice")
+		view.wayBack(p)
 	}
 	view.Developer = protocolError(oauth.Outside(p.Err))
 	if p.Client != "" {
@@ -132,6 +135,13 @@ func refusedRequest(p *authz.PageError) errorView {
 		view.Developer = append(view.Developer, developerFact{ui.Text("error.received"), p.Received})
 	}
 	return view
+}
+
+// wayBack links to the application of a request that has expired.
+func (v *errorView) wayBack(p *authz.PageError) {
+	if p.Back != "" {
+		v.Way, v.WayTo = ui.Text("error.back_to_application", "application", ui.Name(p.Client)), p.Back
+	}
 }
 
 // protocolError is the error as the protocol's parameters, whose names are not translated.
