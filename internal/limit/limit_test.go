@@ -90,7 +90,11 @@ func TestFailuresOverTheLimitAreRefusedUntilTheWindowEnds(t *testing.T) {
 	if err := count(); err != nil {
 		t.Errorf("after one failure was taken back: %v", err)
 	}
-	now = now.Add(time.Minute)
+	now = now.Add(time.Minute - time.Millisecond)
+	if _, ok := errors.AsType[*limit.ThrottledError](count()); !ok {
+		t.Error("the last millisecond of the window lets one more through")
+	}
+	now = now.Add(time.Millisecond)
 	if err := count(); err != nil {
 		t.Errorf("after the window: %v", err)
 	}
