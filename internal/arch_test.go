@@ -67,7 +67,7 @@ var arrows = map[string][]string{
 		"internal/web/teams", "internal/web/docs"),
 	"internal/web/route":    {"internal/oauth"},
 	"internal/web/ui":       {"internal/words"},
-	"internal/web/browser":  {"internal/authn", "internal/team", "internal/token", "internal/audit", "internal/web/route", "internal/web/ui"},
+	"internal/web/browser":  {"internal/authn", "internal/team", "internal/token", "internal/audit", "internal/limit", "internal/web/route", "internal/web/ui"},
 	"internal/web/access":   with("internal/web/browser", "internal/web/ui"),
 	"internal/web/endpoint": with("internal/web/route", "resourceserver"),
 	"internal/web/flow":     room,

@@ -17,20 +17,19 @@ const (
 	refusalWindow    = 15 * time.Minute
 )
 
-// refusals records refusals, up to a limit. The answers beyond the limit are the same; the refusals that were recorded show
-// that there were too many.
+// refusals records refusals, up to a limit. The answers beyond the limit are the same. One event says that the rest is missing.
 func (a *App) refusals() audit.Recorder {
-	return audit.Recorder{Store: a.Store, Now: a.now, Admit: func(ctx context.Context, e audit.Event) (bool, error) {
+	return audit.Recorder{Store: a.Store, Now: a.now, Admit: func(ctx context.Context, e audit.Event) (audit.Event, bool, error) {
 		address, _ := netip.ParseAddr(e.Address) // all unknown addresses share a bucket
 		failures := a.failures()
 		err := failures.Count(ctx, limit.Bucket{
 			Key:   failures.Key("audit", string(e.Kind), e.Client, limit.Customer(address).String()),
 			Limit: refusalsRecorded * a.Config.ClientFailures, Window: refusalWindow,
 		})
-		if _, tooMany := errors.AsType[*limit.ThrottledError](err); tooMany {
-			return false, nil
+		if throttled, tooMany := errors.AsType[*limit.ThrottledError](err); tooMany {
+			return audit.Unrecorded(e, e.At.Add(throttled.Wait)), throttled.First, nil
 		}
-		return err == nil, err
+		return e, err == nil, err
 	}}
 }
 

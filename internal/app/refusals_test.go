@@ -43,11 +43,28 @@ func TestStrangersCannotFillTheAuditTrail(t *testing.T) {
 			t.Errorf("%d failures are recorded, want %d", len(events), n)
 		}
 	}
+	// One event says what is missing after the limit: without it, the trail would look complete.
+	missing := func(n int) {
+		t.Helper()
+		events, err := a.Store.Events(t.Context(), audit.Filter{Kind: audit.LimitReached, Limit: 1000})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(events) != n || n > 0 && (events[0].Address != "192.0.2.1" || events[0].RequestID == "" ||
+			events[0].Detail != "too many client.authentication_failed: no more are recorded until "+now.Add(refusalWindow).Format(time.RFC3339)) {
+			t.Errorf("%d events say that some are missing, want %d: %+v", len(events), n, events)
+		}
+	}
+	fail("192.0.2.1:1000", refusalsRecorded)
+	want(refusalsRecorded)
+	missing(0)
 	fail("192.0.2.1:1000", 40)
 	want(refusalsRecorded)
+	missing(1)
 	fail("192.0.2.2:1000", 1) // another address
 	want(refusalsRecorded + 1)
 	now = now.Add(refusalWindow)
-	fail("192.0.2.1:1000", 1)
-	want(refusalsRecorded + 2)
+	fail("192.0.2.1:1000", refusalsRecorded+2)
+	want(2*refusalsRecorded + 1)
+	missing(2)
 }

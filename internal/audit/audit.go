@@ -49,6 +49,7 @@ const (
 	CodeReplayed      Kind = "code.replayed" // its family has been ended
 	RefreshRefused    Kind = "refresh.refused"
 	RefreshReplayed   Kind = "refresh.replayed" // its family has been ended
+	LimitReached      Kind = "limit.reached"    // what follows it is not recorded
 	KeysRotated       Kind = "keys.rotated"
 	MasterKeyReplaced Kind = "keys.resealed"
 )
@@ -131,9 +132,9 @@ type Recorder struct {
 	Store Store // nil: nothing is recorded
 	Now   func() time.Time
 
-	// Admit reports whether one more event may be recorded; nil admits all. Anyone can cause a refusal with a request that
-	// has no other effect, so without a limit strangers could fill the disk.
-	Admit func(ctx context.Context, e Event) (bool, error)
+	// Admit says what is recorded of an event; nil admits all. Anyone can cause a refusal with a request that has no other
+	// effect, so without a limit strangers could fill the disk. At the limit, it answers one event that says what is missing.
+	Admit func(ctx context.Context, e Event) (admitted Event, ok bool, err error)
 }
 
 // Record appends an event with the time and the origin of the call.
@@ -151,11 +152,20 @@ func (r Recorder) Record(ctx context.Context, e Event) error {
 
 func (r Recorder) record(ctx context.Context, e Event) error {
 	if r.Admit != nil {
-		if ok, err := r.Admit(ctx, e); err != nil || !ok {
+		admitted, ok, err := r.Admit(ctx, e)
+		if err != nil || !ok {
 			return err
 		}
+		e = admitted
 	}
 	return r.Store.Record(ctx, e)
+}
+
+// Unrecorded is the event that says that no more events like e are recorded until a time.
+func Unrecorded(e Event, until time.Time) Event {
+	e.Detail = fmt.Sprintf("too many %s: no more are recorded until %s", e.Kind, until.UTC().Format(time.RFC3339))
+	e.Kind = LimitReached
+	return e
 }
 
 // Refused records a refusal and returns it. When it cannot be recorded the answer stays the same, and the log hears of both.

@@ -14,16 +14,19 @@ import (
 // The client gets its refusal whatever becomes of the event. That the event could not be recorded is not hidden from the log.
 func TestRefusalThatCannotBeRecorded(t *testing.T) {
 	refusal, down := errors.New("refused"), errors.New("the database does not answer")
+	admit := func(ok bool, err error) func(context.Context, audit.Event) (audit.Event, bool, error) {
+		return func(_ context.Context, e audit.Event) (audit.Event, bool, error) { return e, ok, err }
+	}
 	for name, tt := range map[string]struct {
-		admit    func(context.Context, audit.Event) (bool, error)
+		admit    func(context.Context, audit.Event) (audit.Event, bool, error)
 		closed   bool // the store
 		fails    bool // recording
 		recorded int
 	}{
 		"no limit":            {nil, false, false, 1},
-		"admitted":            {func(context.Context, audit.Event) (bool, error) { return true, nil }, false, false, 1},
-		"over the limit":      {func(context.Context, audit.Event) (bool, error) { return false, nil }, false, false, 0},
-		"the limit fails":     {func(context.Context, audit.Event) (bool, error) { return false, down }, false, true, 0},
+		"admitted":            {admit(true, nil), false, false, 1},
+		"over the limit":      {admit(false, nil), false, false, 0},
+		"the limit fails":     {admit(false, down), false, true, 0},
 		"the store is closed": {nil, true, true, 0},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -57,7 +57,7 @@ func recovered(f func()) (err error) {
 func (p *pool) queue(ctx context.Context, f func()) error {
 	defer p.waiting.Add(-1)
 	if p.waiting.Add(1) > int64(p.size*queuePerWorker) {
-		return &limit.ThrottledError{Wait: busyWait}
+		return &limit.ThrottledError{Refusal: limit.Refusal{Wait: busyWait}}
 	}
 	select {
 	case p.jobs <- f:

@@ -120,9 +120,12 @@ func (l *loader) problem(format string, args ...any) {
 	l.problems = append(l.problems, fmt.Errorf(format, args...))
 }
 
-func (l *loader) where(name string) string {
-	if o, ok := l.origin[name]; ok {
-		return o + ": "
+// where is where the first of these settings is set that is set at all: the beginning of a message.
+func (l *loader) where(names ...string) string {
+	for _, name := range names {
+		if o, ok := l.origin[name]; ok {
+			return o + ": "
+		}
 	}
 	return ""
 }
@@ -257,7 +260,7 @@ func (c Config) Check() (Config, error) {
 	if c.PublicURL, err = parsePublicURL(c.PublicURL); err != nil {
 		return Config{}, fmt.Errorf("public_url %w", err)
 	}
-	return c, errors.Join(c.conflicts(func(string) string { return "" })...)
+	return c, errors.Join(c.conflicts(func(...string) string { return "" })...)
 }
 
 // SQLite is the path of the database, when it is an SQLite database.
@@ -279,33 +282,4 @@ func (c Config) OwnMasterKey() string {
 func (c Config) OnThisMachine() bool {
 	u, err := url.Parse(c.PublicURL)
 	return err == nil && oauth.IsLoopback(u.Hostname())
-}
-
-// conflicts is the problems of settings that contradict each other. where is the beginning of a message: where a setting comes
-// from.
-func (c Config) conflicts(where func(name string) string) []error {
-	var problems []error
-	problem := func(setting, format string, args ...any) {
-		problems = append(problems, fmt.Errorf("%s%s %s", where(setting), setting, fmt.Sprintf(format, args...)))
-	}
-	plain := strings.HasPrefix(c.PublicURL, "http://")
-	if plain && !c.OnThisMachine() && !c.InsecureHTTPPublicURL {
-		problem("public_url", "is %s: over plain HTTP everyone on the way can read passwords, codes and tokens. Use https, or, where that cannot matter, set insecure_http_public_url: true", c.PublicURL)
-	}
-	if (c.TLSCertFile == "") != (c.TLSKeyFile == "") {
-		problem("tls_cert_file", "and tls_key_file belong together; set both or neither")
-	}
-	if plain && c.TLSCertFile != "" {
-		problem("tls_cert_file", "is set, so this server speaks https, but public_url is %s", c.PublicURL)
-	}
-	if c.Mail.Server.Set() && c.Mail.From == "" {
-		problem("mail_from", "is missing: smtp_url is set, and every e-mail has a sender")
-	}
-	if c.KeyRotationInterval > 0 && c.KeyRotationInterval < leastKeyRotation {
-		problem("key_rotation_interval", "is %s; it has to be %s at least, or 0 to rotate by command only", showDuration(c.KeyRotationInterval), showDuration(leastKeyRotation))
-	}
-	if c.OpsListen == c.Listen {
-		problem("ops_listen", "is the same address as listen; operations need one of their own, out of the public's reach")
-	}
-	return problems
 }

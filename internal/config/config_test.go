@@ -217,14 +217,26 @@ func TestConfigErrorsNameTheLine(t *testing.T) {
 		{"public URL without port number", "public_url: \"https://example.com:\"\n", nil, []string{`g.yaml:1: public_url has the port ""`}},
 		{"public URL in the clear", "server_name: A\npublic_url: http://example.com\n", nil, []string{`g.yaml:2: public_url is http://example.com: over plain HTTP everyone`}},
 		{"a host that only begins like loopback", "public_url: http://localhost.example.com\n", nil, []string{`g.yaml:1: public_url is http://localhost.example.com: over plain HTTP`}},
-		{"certificate without key", "public_url: https://a.example\ntls_cert_file: c.pem\n", nil, []string{`g.yaml:2: tls_cert_file and tls_key_file belong together`}},
-		{"certificate with a plain URL", "tls_cert_file: c.pem\ntls_key_file: k.pem\n", nil, []string{`g.yaml:1: tls_cert_file is set, so this server speaks https, but public_url is http://localhost:8000`}},
+		{"certificate without key", "public_url: https://a.example\ntls_cert_file: g.yaml\n", nil, []string{`g.yaml:2: tls_cert_file and tls_key_file belong together`}},
+		{"key without certificate", "public_url: https://a.example\ntls_key_file: g.yaml\n", nil, []string{`g.yaml:2: tls_cert_file and tls_key_file belong together`}},
+		{"certificate that is not there", "public_url: https://a.example\ntls_cert_file: c.pem\ntls_key_file: g.yaml\n", nil, []string{`g.yaml:2: tls_cert_file names a file that is not there: c.pem`}},
+		{"key that is not there", "public_url: https://a.example\ntls_cert_file: g.yaml\ntls_key_file: k.pem\n", nil, []string{`g.yaml:3: tls_key_file names a file that is not there: k.pem`}},
+		{"idle longer than absolute", "listen: :1\nrefresh_idle_lifetime: 10000h\n", nil, []string{`g.yaml:2: refresh_idle_lifetime is 10000h, longer than refresh_absolute_lifetime (8760h)`}},
+		{"absolute shorter than idle", "refresh_absolute_lifetime: 24h\n", nil, []string{`g.yaml:1: refresh_idle_lifetime is 720h, longer than refresh_absolute_lifetime (24h)`}},
+		{"access token longer than idle", "refresh_idle_lifetime: 30m\naccess_token_lifetime: 31m\n", nil, []string{`g.yaml:2: access_token_lifetime is 31m, longer than refresh_idle_lifetime (30m)`}},
+		{"idle shorter than access token", "", []string{"GATEHOUSE_REFRESH_IDLE_LIFETIME=30m"}, []string{`GATEHOUSE_REFRESH_IDLE_LIFETIME: access_token_lifetime is 1h, longer than refresh_idle_lifetime (30m)`}},
+		{"grace longer than idle", "refresh_idle_lifetime: 2m\naccess_token_lifetime: 2m\nrefresh_grace: 3m\n", nil, []string{`g.yaml:3: refresh_grace is 3m, longer than refresh_idle_lifetime (2m)`}},
+		{"pool that is no number", "listen: :1\ndatabase_url: postgres://u:hunter2@h/d?sslmode=require&pool_max_conns=many\n", nil, []string{`g.yaml:2: database_url has pool_max_conns=many; it has to be a whole number, 2 or more`}},
+		{"pool of none", "database_url: postgres://u:hunter2@h:1,i:2/d?pool_max_conns=0\n", nil, []string{`g.yaml:1: database_url has pool_max_conns=0; it has to be a whole number, 2 or more`}},
+		{"pool time without a unit", "database_url: postgres://h/d?pool_max_conn_idle_time=30\n", nil, []string{`g.yaml:1: database_url has pool_max_conn_idle_time=30; it has to be a duration`}},
+		{"unknown parameter of the pool", "", []string{"GATEHOUSE_DATABASE_URL=postgres://h/d?pool_max_con=3"}, []string{`GATEHOUSE_DATABASE_URL: database_url has the unknown parameter pool_max_con; did you mean pool_max_conns?`}},
+		{"certificate with a plain URL", "tls_cert_file: g.yaml\ntls_key_file: g.yaml\n", nil, []string{`g.yaml:1: tls_cert_file is set, so this server speaks https, but public_url is http://localhost:8000`}},
 		{"one address for both listeners", "ops_listen: localhost:8000\n", nil, []string{`g.yaml:1: ops_listen is the same address as listen`}},
 		{"mail server without a scheme", "smtp_url: us:hunter2@mail.example.com\n", nil, []string{`g.yaml:1: smtp_url has to be smtp://HOST`}},
 		{"mail server with a path", "smtp_url: smtp://us:hunter2@mail.example.com/x\n", nil, []string{`g.yaml:1: smtp_url has to be smtp://HOST`}},
 		{"mail server with a port out of range", "smtp_url: smtp://us:hunter2@mail.example.com:99999\n", nil, []string{`g.yaml:1: smtp_url has a port`}},
+		{"mail server without a sender", "smtp_url: smtp://us:hunter2@mail.example.com\n", nil, []string{`g.yaml:1: mail_from is missing: smtp_url is set`}},
 		{"mail server with the port 0", "smtp_url: smtp://us:hunter2@mail.example.com:0\n", nil, []string{`g.yaml:1: smtp_url has a port`}},
-		{"mail server without a sender", "smtp_url: smtp://us:hunter2@mail.example.com\n", nil, []string{`mail_from is missing: smtp_url is set`}},
 		{"sender", "mail_from: nobody\n", nil, []string{`g.yaml:1: mail_from is "nobody"; it has to be an address`}},
 		{"keys rotated too often", "key_rotation_interval: 1h\n", nil, []string{`g.yaml:1: key_rotation_interval is 1h; it has to be 24h at least, or 0`}},
 		{"ID tokens signed by a secret", "id_token_algorithm: HS256\n", nil, []string{`g.yaml:1: id_token_algorithm is "HS256"; it has to be RS256 or ES256`}},
@@ -289,6 +301,16 @@ func TestConfigPublicURL(t *testing.T) {
 	_, err := Load("", []string{"GATEHOUSE_PUBLIC_URL=http://example.test", "GATEHOUSE_INSECURE_HTTP_PUBLIC_URL=true"})
 	if err != nil {
 		t.Errorf("insecure_http_public_url does not allow it: %v", err)
+	}
+}
+
+// An API cannot define what OpenID Connect does (Core §5.4, §11), not even what this server does not offer.
+func TestScopesOfOpenIDConnectAreNotTheAPIs(t *testing.T) {
+	for _, name := range []string{"openid", "profile", "email", "address", "phone", "offline_access"} {
+		_, err := Load("", []string{"GATEHOUSE_SCOPES=[{name: " + name + ", description: A, access: read}]"})
+		if err == nil || !strings.Contains(err.Error(), "belongs to OpenID Connect") {
+			t.Errorf("%s: got %v, want that it is not the API's to define", name, err)
+		}
 	}
 }
 

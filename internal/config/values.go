@@ -233,16 +233,6 @@ func parseOpsListen(s string) (string, error) {
 	return parseListen(s)
 }
 
-// parseDatabaseURL never repeats the URL in its error: it may hold a password.
-func parseDatabaseURL(s string) (string, error) {
-	path, isSQLite := strings.CutPrefix(s, sqliteScheme)
-	isPostgres := strings.HasPrefix(s, "postgres://") || strings.HasPrefix(s, "postgresql://")
-	if !isPostgres && (!isSQLite || path == "") {
-		return "", errors.New("has to be sqlite:PATH, such as sqlite:gatehouse.db, or postgres://USER:PASSWORD@HOST/DATABASE")
-	}
-	return s, nil
-}
-
 func parseServerName(s string) (string, error) {
 	if s = strings.TrimSpace(s); s == "" || len(s) > 100 {
 		return "", errors.New("has to be 1 to 100 characters")

@@ -21,14 +21,20 @@ type Bucket struct {
 
 // Store keeps the counters. Each method is one unit of work.
 type Store interface {
-	// Count adds one failure to each bucket. When one of them is full it adds nothing, and wait is the time until none is full.
-	Count(ctx context.Context, buckets []Bucket, now time.Time) (wait time.Duration, err error)
+	// Count adds one failure to each bucket. When one of them is full it adds nothing, and says so.
+	Count(ctx context.Context, buckets []Bucket, now time.Time) (Refusal, error)
 	// Uncount takes back what Count added, after a success.
 	Uncount(ctx context.Context, buckets []Bucket, now time.Time) error
 }
 
+// Refusal is what Count says when a bucket is full. The zero Refusal means that none is.
+type Refusal struct {
+	Wait  time.Duration // until none is full
+	First bool          // a bucket refuses for the first time in its window. It may stay false when two processes refuse at once
+}
+
 // ThrottledError means that there were too many failures. The caller may try again after Wait.
-type ThrottledError struct{ Wait time.Duration }
+type ThrottledError struct{ Refusal }
 
 func (e *ThrottledError) Error() string {
 	return "too many attempts; wait " + e.Wait.Round(time.Second).String()
@@ -43,12 +49,12 @@ type Limiter struct {
 
 // Count adds one failure to each bucket. When one of them is full, it adds nothing and returns *ThrottledError.
 func (l Limiter) Count(ctx context.Context, buckets ...Bucket) error {
-	wait, err := l.Store.Count(ctx, buckets, l.Now())
+	refusal, err := l.Store.Count(ctx, buckets, l.Now())
 	if err != nil {
 		return fmt.Errorf("count failure: %w", err)
 	}
-	if wait > 0 {
-		return &ThrottledError{Wait: wait}
+	if refusal.Wait > 0 {
+		return &ThrottledError{refusal}
 	}
 	return nil
 }

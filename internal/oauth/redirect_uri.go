@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"golang.org/x/net/idna"
 )
 
 // maxRedirectURILength is how many bytes a redirect URI may have.
@@ -45,17 +47,34 @@ func CheckRedirectURI(uri string, public bool) error {
 
 // checkCharacters refuses what browsers and servers are known to read in more than one way (RFC 3986 §2).
 func checkCharacters(uri string) error {
-	for i := range len(uri) {
-		switch c := uri[i]; {
+	for _, c := range uri {
+		switch {
 		case c == '#':
 			return fmt.Errorf("the redirect URI %q has a fragment (#…), which RFC 6749 §3.1.2 does not allow", uri)
 		case c == '*':
 			return fmt.Errorf("the redirect URI %q has a *; there are no wildcards, so register each URI", uri)
-		case c <= ' ' || c > '~' || strings.IndexByte("\"<>\\^`{|}", c) >= 0:
+		case c > '~' && asciiHost(uri) != "":
+			return fmt.Errorf("the redirect URI %q has the character %q in its host; browsers send the host's A-label form, so register %q", uri, c, asciiHost(uri))
+		case c <= ' ' || c > '~' || strings.ContainsRune("\"<>\\^`{|}", c):
 			return fmt.Errorf("the redirect URI %q has the character %q, which must be percent-encoded", uri, c)
 		}
 	}
 	return nil
+}
+
+// asciiHost is a URI with its host in A-label form (RFC 5890 §2.3.2.1); "" when its host is in this form already, or has none.
+func asciiHost(uri string) string {
+	scheme, rest, ok := strings.Cut(uri, "://")
+	end := strings.IndexAny(rest, "/?:")
+	if end < 0 {
+		end = len(rest)
+	}
+	host, err := idna.Lookup.ToASCII(rest[:end])
+	isASCII := !strings.ContainsFunc(rest[:end], func(r rune) bool { return r > '~' })
+	if !ok || err != nil || isASCII {
+		return ""
+	}
+	return scheme + "://" + host + rest[end:]
 }
 
 // checkTarget checks the scheme and the host.

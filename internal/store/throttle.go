@@ -19,25 +19,27 @@ var errFull = errors.New("a bucket is full")
 const countQuery = `INSERT INTO gh_throttle (bucket, failures, resets_at) VALUES ($1, 1, $3)
 	ON CONFLICT (bucket) DO UPDATE SET
 		failures = CASE WHEN gh_throttle.resets_at <= $2 THEN 1 ELSE gh_throttle.failures + 1 END,
-		resets_at = CASE WHEN gh_throttle.resets_at <= $2 THEN excluded.resets_at ELSE gh_throttle.resets_at END
+		resets_at = CASE WHEN gh_throttle.resets_at <= $2 THEN excluded.resets_at ELSE gh_throttle.resets_at END,
+		refused_at = CASE WHEN gh_throttle.resets_at <= $2 THEN 0 ELSE gh_throttle.refused_at END
 	WHERE gh_throttle.resets_at <= $2 OR gh_throttle.failures < $4
 	RETURNING failures`
 
-// Count adds one failure to each bucket, or to none when one of them is full. Then wait is how long it takes until none is.
-func (db *DB) Count(ctx context.Context, buckets []limit.Bucket, now time.Time) (wait time.Duration, err error) {
+// Count adds one failure to each bucket, or to none when one of them is full.
+func (db *DB) Count(ctx context.Context, buckets []limit.Bucket, now time.Time) (refusal limit.Refusal, err error) {
+	buckets = ordered(buckets)
 	err = db.write(ctx, "Count", func(t *tx) error {
 		var err error
-		if wait, err = t.full(buckets, now); err != nil || wait > 0 {
+		if refusal, err = t.refusal(buckets, now); err != nil || refusal.Wait > 0 {
 			return err
 		}
-		for _, b := range ordered(buckets) {
+		for _, b := range buckets {
 			full, err := t.count(b, now)
 			if err != nil {
 				return err
 			}
-			wait = max(wait, full)
+			refusal.Wait = max(refusal.Wait, full)
 		}
-		if wait > 0 {
+		if refusal.Wait > 0 {
 			return errFull
 		}
 		return nil
@@ -45,23 +47,33 @@ func (db *DB) Count(ctx context.Context, buckets []limit.Bucket, now time.Time) 
 	if errors.Is(err, errFull) {
 		err = nil
 	}
-	return wait, err
+	return refusal, err
 }
 
-// full is how long it takes until none of the buckets is full. In a flood one nearly always is, and then nothing has to be
-// written and undone.
-func (t *tx) full(buckets []limit.Bucket, now time.Time) (wait time.Duration, err error) {
+// refusal looks whether one of the buckets is full. In a flood one nearly always is, and then only the first refusal of a window is
+// written.
+func (t *tx) refusal(buckets []limit.Bucket, now time.Time) (r limit.Refusal, err error) {
 	for _, b := range buckets {
-		var resets time.Time
-		err := t.Get([]any{engine.TimeTo(&resets)}, `SELECT resets_at FROM gh_throttle WHERE bucket = $1 AND resets_at > $2 AND failures >= $3`, b.Key, engine.Millis(now), b.Limit)
-		if err != nil && !isNoRows(err) {
-			return 0, err
+		var resets, refused time.Time
+		err := t.Get([]any{engine.TimeTo(&resets), engine.TimeTo(&refused)},
+			`SELECT resets_at, refused_at FROM gh_throttle WHERE bucket = $1 AND resets_at > $2 AND failures >= $3`, b.Key, engine.Millis(now), b.Limit)
+		if isNoRows(err) {
+			continue
 		}
-		if err == nil {
-			wait = max(wait, resets.Sub(now))
+		if err != nil {
+			return limit.Refusal{}, err
 		}
+		r.Wait = max(r.Wait, resets.Sub(now))
+		if !refused.IsZero() {
+			continue
+		}
+		n, err := t.Change(`UPDATE gh_throttle SET refused_at = $2 WHERE bucket = $1 AND refused_at = 0`, b.Key, engine.Millis(now))
+		if err != nil {
+			return limit.Refusal{}, err
+		}
+		r.First = r.First || n > 0
 	}
-	return wait, nil
+	return r, nil
 }
 
 // count adds a failure to one bucket. When the bucket is full, the result is how long it stays full.

@@ -384,6 +384,8 @@ func TestAddressAndRequestIDComeFromTrustedProxiesOnly(t *testing.T) {
 			"203.0.113.9", "",
 		},
 		{"IPv6 with a port", []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, []string{"X-Forwarded-For", "[2001:db8::7]:4711"}, "2001:db8::7", ""},
+		{"IPv6 in brackets", []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, []string{"X-Forwarded-For", "[2001:db8::7]"}, "2001:db8::7", ""},
+		{"half a bracket", []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, []string{"X-Forwarded-For", "[2001:db8::7"}, "127.0.0.1", ""},
 		{"nonsense", []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, []string{"X-Forwarded-For", "203.0.113.9, unknown", "X-Request-Id", "two words"}, "127.0.0.1", ""},
 		{"nothing", []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, nil, "127.0.0.1", ""},
 	} {

@@ -146,8 +146,10 @@ func (db *DB) verifyDump(ctx context.Context, path string) error {
 
 // tables is the names of our tables.
 func (db *DB) tables(ctx context.Context) (names []string, err error) {
-	query := db.Text(`SELECT name FROM sqlite_schema WHERE type = 'table' AND name GLOB $1 || '*' ORDER BY name`,
-		`SELECT tablename FROM pg_tables WHERE schemaname = current_schema() AND starts_with(tablename, $1) ORDER BY tablename`)
+	query := `SELECT name FROM sqlite_schema WHERE type = 'table' AND name GLOB $1 || '*' ORDER BY name`
+	if db.PostgreSQL() {
+		query = `SELECT tablename FROM pg_tables WHERE schemaname = current_schema() AND starts_with(tablename, $1) ORDER BY tablename`
+	}
 	rows, err := db.reads.QueryContext(ctx, query, db.opts.Prefix)
 	if err != nil {
 		return nil, err

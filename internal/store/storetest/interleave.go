@@ -277,8 +277,8 @@ func throttleMeeting() meeting {
 	errFull := errors.New("full")
 	count := func(first, second string) step {
 		return step{"Count", func(ctx context.Context, db *store.DB) error {
-			wait, err := db.Count(ctx, []limit.Bucket{{Key: first, Limit: 1, Window: time.Hour}, {Key: second, Limit: 1, Window: time.Hour}}, now)
-			if err == nil && wait > 0 {
+			refusal, err := db.Count(ctx, []limit.Bucket{{Key: first, Limit: 1, Window: time.Hour}, {Key: second, Limit: 1, Window: time.Hour}}, now)
+			if err == nil && refusal.Wait > 0 {
 				return errFull
 			}
 			return err

@@ -100,7 +100,7 @@ func testTimesAtTheirBound(k *kit) {
 	bucket := []limit.Bucket{{Key: "b", Limit: 1, Window: time.Minute}}
 	count := func(at time.Time) time.Duration {
 		k.Helper()
-		return must[time.Duration](k)(k.db.Count(k.ctx, bucket, at))
+		return must[limit.Refusal](k)(k.db.Count(k.ctx, bucket, at)).Wait
 	}
 	equal(k, "the first failure", count(now), 0)
 	equal(k, "just before the window is over", count(now.Add(time.Minute-time.Millisecond)), time.Millisecond)

@@ -239,7 +239,7 @@ func testThrottle(k *kit) {
 	b := limit.Bucket{Key: "b", Limit: 3, Window: time.Hour}
 	count := func(at time.Time, want time.Duration, buckets ...limit.Bucket) {
 		k.Helper()
-		equal(k, "wait", must[time.Duration](k)(k.db.Count(k.ctx, buckets, at)), want)
+		equal(k, "wait", must[limit.Refusal](k)(k.db.Count(k.ctx, buckets, at)).Wait, want)
 	}
 	count(now, 0, b, a)
 	count(now.Add(10*time.Second), 0, a, b)
@@ -257,6 +257,20 @@ func testThrottle(k *kit) {
 	none := limit.Bucket{Key: "none", Limit: 0, Window: time.Minute}
 	count(now, time.Minute, none)
 	equal(k, "buckets saved by a refusal", k.rows("gh_throttle", "bucket = 'none'"), 0)
+
+	// The first refusal of a window is told.
+	first := func(at time.Time, want limit.Refusal) {
+		k.Helper()
+		equal(k, "refusal", must[limit.Refusal](k)(k.db.Count(k.ctx, []limit.Bucket{{Key: "told", Limit: 1, Window: time.Minute}}, at)), want)
+	}
+	first(now, limit.Refusal{})
+	first(now, limit.Refusal{Wait: time.Minute, First: true})
+	first(now.Add(time.Second), limit.Refusal{Wait: 59 * time.Second})
+	k.ok(k.db.Uncount(k.ctx, []limit.Bucket{{Key: "told"}}, now.Add(time.Second)))
+	first(now.Add(time.Second), limit.Refusal{}) // one was taken back, so there is room
+	first(now.Add(time.Second), limit.Refusal{Wait: 59 * time.Second})
+	first(now.Add(time.Minute), limit.Refusal{}) // a new window
+	first(now.Add(time.Minute), limit.Refusal{Wait: time.Minute, First: true})
 
 	// It never goes below nothing.
 	fresh := limit.Bucket{Key: "fresh", Limit: 1, Window: time.Minute}

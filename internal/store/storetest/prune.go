@@ -17,7 +17,7 @@ func testPruneCounters(k *kit) {
 	count := func(n int) {
 		for i := range n {
 			bucket := limit.Bucket{Key: fmt.Sprintf("k%02d", i), Limit: 9, Window: time.Hour + time.Duration(i)*time.Minute}
-			must[time.Duration](k)(db.Count(k.ctx, []limit.Bucket{bucket}, now))
+			must[limit.Refusal](k)(db.Count(k.ctx, []limit.Bucket{bucket}, now))
 		}
 	}
 	count(most)

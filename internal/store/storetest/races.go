@@ -160,10 +160,10 @@ func testThrottleRace(k *kit) {
 		if i%4 < 2 { // in any order
 			mine = []limit.Bucket{buckets[1], buckets[0]}
 		}
-		wait, err := db.Count(k.ctx, mine, now)
+		refusal, err := db.Count(k.ctx, mine, now)
 		if err != nil {
 			k.Error(err)
-		} else if wait == 0 {
+		} else if refusal.Wait == 0 {
 			admitted.Add(1)
 		}
 	})

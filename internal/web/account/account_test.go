@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/web/webtest"
 )
 
@@ -24,6 +25,11 @@ func TestPersonalPagesAskWhoYouAre(t *testing.T) {
 		}
 		a := h.Browser().Get("/teams/atlas/audit/?kind=member.added&before=5").WantStatus(http.StatusSeeOther)
 		if want := "/login/?next=" + url.QueryEscape("/teams/atlas/audit/?kind=member.added&before=5"); a.Location() != want {
+			h.Errorf("Location %q, want %q", a.Location(), want)
+		}
+		// What a form was sent to is not repeated by coming back.
+		a = h.Browser().Post("/account/applications/?done=x", nil).WantStatus(http.StatusSeeOther)
+		if want := "/login/?next=" + url.QueryEscape("/account/applications/"); a.Location() != want {
 			h.Errorf("Location %q, want %q", a.Location(), want)
 		}
 		b := h.Browser()
@@ -184,6 +190,9 @@ func TestPasswordIsChangedByWhoKnowsIt(t *testing.T) {
 			return here.Post("/account/password/", webtest.Pairs("current", current, "new", next, "again", again))
 		}
 		change("wrong", chosen, chosen).WantPage(http.StatusUnprocessableEntity, "current password is wrong").WantNothingOf(chosen)
+		if n := h.Happened(audit.SignInFailed); n != 1 {
+			h.Errorf("%d failed sign-ins are recorded after a wrong current password, want 1", n)
+		}
 		change(webtest.Password, chosen, "kettle").WantPage(http.StatusUnprocessableEntity, "same way twice").WantNothingOf(chosen)
 		change(webtest.Password, "short", "short").WantPage(http.StatusUnprocessableEntity, "too short")
 		there.Get("/account/").WantPage(http.StatusOK, webtest.Ana)

@@ -71,6 +71,9 @@ func (room *Room) changePassword(w http.ResponseWriter, r *browser.Request) erro
 	}
 	signedIn, err := room.Authn.ChangePassword(r.Context(), room.SignInRequest(r.Request, r.Session.User.Email, current), chosen)
 	if throttled, ok := errors.AsType[*limit.ThrottledError](err); ok {
+		if err := room.RecordThrottled(r.Request, r.Session.User.Email, throttled); err != nil {
+			return err
+		}
 		room.Errors.Report(r.Request, err)
 		w.Header().Set("Retry-After", route.RetryAfter(throttled.Wait))
 		wait := words.English.Wait(throttled.Wait)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
+	"github.com/gatehouse-auth/gatehouse/internal/limit"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/web/route"
 )
@@ -63,6 +64,19 @@ func (p *Pages) SignOut(w http.ResponseWriter, r *http.Request, session *authn.S
 // RecordFailure records that somebody failed to sign in. What was typed is not kept: it may be a password in the wrong field. An unknown
 // e-mail leaves a row too, which the limits bound: without it, the time that writing takes would tell which e-mails are known.
 func (p *Pages) RecordFailure(r *http.Request, email string) error {
+	return p.recordAttempt(r, email, func(e audit.Event) audit.Event { return e })
+}
+
+// RecordThrottled records that attempts to sign in are refused now, which are not recorded: one event for each window of a limit.
+func (p *Pages) RecordThrottled(r *http.Request, email string, throttled *limit.ThrottledError) error {
+	if !throttled.First {
+		return nil
+	}
+	return p.recordAttempt(r, email, func(e audit.Event) audit.Event { return audit.Unrecorded(e, e.At.Add(throttled.Wait)) })
+}
+
+// recordAttempt records a failed attempt, as what a function makes of it.
+func (p *Pages) recordAttempt(r *http.Request, email string, as func(audit.Event) audit.Event) error {
 	if p.Audit == nil {
 		return nil
 	}
@@ -71,9 +85,9 @@ func (p *Pages) RecordFailure(r *http.Request, email string) error {
 		return err
 	}
 	t := route.TraceOf(r.Context())
-	return p.Audit.Record(r.Context(), audit.Event{
+	return p.Audit.Record(r.Context(), as(audit.Event{
 		At: p.Now(), Kind: audit.SignInFailed, User: string(user.ID), Address: t.From, RequestID: t.ID,
-	})
+	}))
 }
 
 // askToSignIn sends the browser to the sign-in page, which leads back here.

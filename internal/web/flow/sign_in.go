@@ -192,6 +192,9 @@ func (f *Flow) signInFailed(w http.ResponseWriter, r *http.Request, err error, e
 	view.Email, view.Failed = email, true
 	status := http.StatusUnprocessableEntity
 	if tooMany {
+		if err := f.RecordThrottled(r, email, throttled); err != nil {
+			return err
+		}
 		f.Errors.Report(r, err)
 		w.Header().Set("Retry-After", route.RetryAfter(throttled.Wait))
 		view.Failures = ui.Failures{{Text: ui.Text("sign_in.throttled", "wait", words.English.Wait(throttled.Wait))}}

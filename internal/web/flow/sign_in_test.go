@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/web"
@@ -93,6 +94,12 @@ func TestSignInIsThrottledWithoutLockingThePersonOut(t *testing.T) {
 		}
 		if last != http.StatusTooManyRequests {
 			h.Errorf("the fifty-first failure of an address: status %d, want 429", last)
+		}
+		// Attempts beyond a limit leave no row. One event for each limit says so.
+		events, err := h.DB.Events(h.Context(), audit.Filter{Kind: audit.LimitReached})
+		h.OK(err)
+		if len(events) != 2 || events[1].User == "" || events[1].Address != "203.0.113.1" || !strings.HasPrefix(events[1].Detail, "too many sign_in.failed: no more are recorded until 2026-03-01T12:15:00Z") {
+			h.Errorf("the events that say that a limit was reached: %+v", events)
 		}
 		h.Clock.Advance(15 * time.Minute)
 		from(h.Browser(), "203.0.113.1", webtest.Ana, webtest.Password).WantStatus(http.StatusSeeOther)

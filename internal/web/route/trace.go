@@ -64,11 +64,14 @@ func (o *Observer) forwardedFor(peer netip.Addr, values []string) netip.Addr {
 	return peer
 }
 
-// peerAddress is the address of "ip" or "ip:port", the zero Addr when it is neither.
+// peerAddress is the address of "ip", "[ip]" or "ip:port", the zero Addr when it is none of these.
 func peerAddress(s string) netip.Addr {
 	ap, err := netip.ParseAddrPort(s)
 	a := ap.Addr()
 	if err != nil {
+		if inner, ok := strings.CutPrefix(s, "["); ok && strings.HasSuffix(inner, "]") {
+			s = strings.TrimSuffix(inner, "]")
+		}
 		if a, err = netip.ParseAddr(s); err != nil {
 			return netip.Addr{}
 		}

@@ -96,6 +96,24 @@ func TestAdminEndsAMembersConnection(t *testing.T) {
 	})
 }
 
+// A team's page ends connections of that team only, whatever else its admin may end.
+func TestPageOfATeamEndsNothingInAnother(t *testing.T) {
+	webtest.OnBoth(t, func(h *webtest.House) {
+		dora := h.Admin("atlas")
+		_, err := h.Directory.AddMember(h.Context(), team.CommandLine, "borealis", dora.Email, team.Admin)
+		h.OK(err)
+		own := dora.Connection(h.Insight, h.Borealis)
+		another := h.SignedIn(webtest.Ana).Connection(h.Insight, h.Borealis)
+		for _, email := range []string{dora.Email, webtest.Ana} {
+			id := string(h.GrantOf(email, h.Insight, h.Borealis))
+			dora.Govern("atlas", "decision", "end", "grant", id).WantPage(http.StatusNotFound, "no such connection")
+		}
+		if !h.Live(h.Insight, own.AccessToken) || !h.Live(h.Insight, another.AccessToken) {
+			h.Error("a connection in another team was ended")
+		}
+	})
+}
+
 // TestAdminBlocksAnApplication with a reason that members read, and allows it again.
 func TestAdminBlocksAnApplication(t *testing.T) {
 	webtest.OnBoth(t, func(h *webtest.House) {
