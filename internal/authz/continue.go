@@ -162,12 +162,26 @@ func (s *Server) ask(e evaluation) (Next, error) {
 	case NoAccess:
 		n.Team = e.request.Team
 	case Consent, Answer:
-		n.Step = Consent
+		n.Step, n.Team, n.Changed = Consent, e.request.Team, e.changed()
 		s.askConsent(&n, &e)
 	}
 	var err error
 	n.Sealed, err = s.seal(e.request)
 	return n, err
+}
+
+// changed is what is not as the request says that a consent page showed it; 0 when it was not shown to anybody.
+func (e evaluation) changed() Change {
+	r := e.request
+	switch {
+	case r.ShownTo == "":
+		return 0
+	case r.ShownTo != e.session.User.ID:
+		return AccountChanged
+	case r.ShownTeam != "" && !slices.ContainsFunc(e.teams, func(s TeamStatus) bool { return s.Team.ID == r.ShownTeam }):
+		return TeamChanged
+	}
+	return 0
 }
 
 // askConsent fills in what the consent page shows, and notes in the request what that is.

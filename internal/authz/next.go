@@ -44,12 +44,22 @@ type Next struct {
 
 	LoginHint string                      // SignIn: whom the application suggests; it decides nothing
 	Again     bool                        // SignIn: this person has to sign in again
-	Team      string                      // NoAccess: the team that the request named, or ""
+	Team      string                      // NoAccess, Consent: the team that the request named, or ""
 	Teams     []TeamChoice                // Consent: those to choose from; one when the team is fixed
 	Fixed     bool                        // Consent: the team is stated and cannot be changed
 	Asked     []scope.Info                // Consent: what is asked for
+	Changed   Change                      // after Approve: why it does not count
 	Response  oauth.AuthorizationResponse // Answer
 }
+
+// Change is what is no longer as it was when the consent page was shown.
+type Change int
+
+// The changes. Anything else that is not so any more has no name of its own.
+const (
+	AccountChanged Change = iota + 1 // somebody else is signed in now
+	TeamChanged                      // the team that the page stated is not theirs any more, or the request means another one now
+)
 
 // TeamChoice is one team on the consent page.
 type TeamChoice struct {

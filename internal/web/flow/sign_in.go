@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -34,16 +35,17 @@ type signInView struct {
 	Again       bool   // the application asked for a fresh sign-in
 }
 
-// Fields are the fields of the form.
+// Fields are the fields of the form. Too many attempts are not the fault of what was typed.
 func (v signInView) Fields() []ui.Field {
+	wrong := slices.ContainsFunc(v.Failures, func(f ui.Failure) bool { return f.Field != "" })
 	return []ui.Field{
 		{
 			ID: "email", Name: "email", Kind: ui.Email, Label: ui.Text("sign_in.email"), Value: v.Email,
-			Autocomplete: "username", Failed: v.Failed,
+			Autocomplete: "username", Failed: wrong,
 		},
 		{
 			ID: "password", Name: "password", Kind: ui.Password, Label: ui.Text("sign_in.password"),
-			Autocomplete: "current-password", Failed: v.Failed,
+			Autocomplete: "current-password", Failed: wrong,
 		},
 	}
 }

@@ -205,7 +205,7 @@ func TestHistoryOfATeamIsInWords(t *testing.T) {
 			"A used refresh token of Insight for Ana Anders was presented again, so that connection was ended",
 			"Insight renewed its access for Ana Anders",
 			"Insight was connected for Ana Anders",
-			"Ana Anders authorized Insight", "chatbot:read session:read",
+			"Ana Anders authorized Insight", "See the team's chatbots · Read the team's conversations",
 			"added Dora of atlas to the team", "registered Atlas Notes", "added Ben Bakker to the team", "created the team")
 		page.WantNothingOf(code, got.AccessToken, got.RefreshToken, next.RefreshToken, webtest.Verifier, h.Insight.Secret, machine.Secret, webtest.Password, "Pocket", "Borealis", string(h.Atlas.ID))
 		for _, secret := range []string{"gh_rt_", "gh_cs_", "gh_ac_", "gh_se_", "eyJ"} {
