@@ -35,6 +35,10 @@ func (a *App) readyz(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "shutting down", http.StatusServiceUnavailable)
 		return
 	}
+	if wrong := a.wrongClock(); wrong != "" {
+		http.Error(w, wrong, http.StatusServiceUnavailable)
+		return
+	}
 	ctx, cancel := context.WithTimeout(r.Context(), readyTimeout)
 	defer cancel()
 	if err := a.Store.Ping(ctx); err != nil {
