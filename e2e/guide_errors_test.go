@@ -175,7 +175,7 @@ func answeredToExchange(h *house) []string {
 	client := h.register(callback, false)
 	wrong := exchange(client, "c", "client_secret", "wrong").Encode()
 	answered := []string{
-		h.post(exchange(client, "c", "code_verifier", "").Encode()),
+		h.post(exchange(client, "c", "code_verifier", "too short").Encode()),
 		h.post(exchange(client, "c").Encode()),
 		h.post(exchange(client, "c", "grant_type", "password").Encode()),
 		h.post(exchange(h.machine(), "c").Encode()),
@@ -414,8 +414,15 @@ func TestGuideListsExchangeParameters(t *testing.T) {
 	for _, cells := range guide.table("Step 4: Exchange the code") {
 		name := strings.Trim(cells[0], "`")
 		listed = append(listed, name)
-		if got := h.post(exchange(client, code, name, "").Encode()); got != "400 invalid_request" && got != "401 invalid_client" {
-			t.Errorf("without %s: got %s, want a refusal", name, got)
+		want := "400 invalid_request"
+		switch name {
+		case "client_secret":
+			want = "401 invalid_client"
+		case "code_verifier":
+			want = "400 invalid_grant"
+		}
+		if got := h.post(exchange(client, code, name, "").Encode()); got != want {
+			t.Errorf("without %s: got %s, want %s", name, got, want)
 		}
 	}
 	slices.Sort(listed)

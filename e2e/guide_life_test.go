@@ -120,9 +120,9 @@ func TestGuideLeadsThroughAPushedRequest(t *testing.T) {
 func TestGuideNumbersAreTheDefaults(t *testing.T) {
 	cfg := config.Default()
 	for what, hours := range map[string][2]float64{
-		"refresh_idle_lifetime":     {cfg.Authz.RefreshIdleLifetime.Hours(), 30 * 24},
-		"refresh_absolute_lifetime": {cfg.Authz.RefreshAbsoluteLifetime.Hours(), 365 * 24},
-		"refresh_grace":             {cfg.Authz.RefreshGrace.Hours() * 3600, 10},
+		"refresh_idle_lifetime":     {cfg.Authz.Refresh.Idle.Hours(), 30 * 24},
+		"refresh_absolute_lifetime": {cfg.Authz.Refresh.Absolute.Hours(), 365 * 24},
+		"refresh_grace":             {cfg.Authz.Refresh.Grace.Hours() * 3600, 60},
 		"access_token_lifetime":     {cfg.Authz.AccessTokenLifetime.Hours(), 1},
 		"code_lifetime":             {cfg.Authz.CodeLifetime.Hours() * 3600, 60},
 	} {

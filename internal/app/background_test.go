@@ -64,7 +64,7 @@ func TestPruningDeletesDeadKeys(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := len(a.Keys.Keys())
-	clock.Advance(2 * a.Config.Authz.RefreshAbsoluteLifetime)
+	clock.Advance(2 * a.Config.Authz.Refresh.Absolute)
 	a.prune(t.Context())
 	if got := len(a.Keys.Keys()); got != before/2 {
 		t.Errorf("%d of %d keys are left, want half of them", got, before)

@@ -131,7 +131,7 @@ func TestPeopleAreToldInPlainWords(t *testing.T) {
 		a.deliver(t.Context())
 
 		family := c.redeem(t, a, "")
-		rotation := authz.Rotation{Family: family, Client: c.client.ID, Grace: time.Second, Idle: time.Hour, Absolute: time.Hour}
+		rotation := authz.Rotation{Family: family, Client: c.client.ID, Rule: authz.RefreshRule{Idle: time.Hour, Absolute: time.Hour, Grace: time.Second}}
 		for _, generation := range []int64{0, 1} {
 			clock.Advance(time.Minute)
 			rotation.Generation, rotation.At, rotation.TokenDeadAt = generation, clock.Now(), clock.Now().Add(time.Hour)

@@ -45,7 +45,7 @@ func (a *App) keyOverlap() token.RotationOverlap {
 	return token.RotationOverlap{
 		Publish: keyPublish,
 		Retire:  max(cfg.AccessTokenLifetime, cfg.RequestLifetime, cfg.CodeLifetime) + keyMargin,
-		Refresh: cfg.RefreshAbsoluteLifetime + keyMargin,
+		Refresh: cfg.Refresh.Absolute + keyMargin,
 	}
 }
 

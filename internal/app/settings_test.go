@@ -152,10 +152,16 @@ var settingsWired = map[string]wired{
 	"refresh_absolute_lifetime": {values: [2]string{"3h", "9h"}, base: []string{"REFRESH_IDLE_LIFETIME=2h"}, see: func(p *place) string {
 		return p.refreshAfter(time.Hour, time.Hour, time.Hour, time.Hour)
 	}},
-	"refresh_grace": {values: [2]string{"1s", "60s"}, see: func(p *place) string {
+	"refresh_grace": {values: [2]string{"1s", "60s"}, base: []string{"REFRESH_LATE_RETRY=0"}, see: func(p *place) string {
 		first := p.redeem(p.code())["refresh_token"]
 		p.refresh(first)
 		p.clock.Advance(10 * time.Second)
+		return outcome(p.refresh(first))
+	}},
+	"refresh_late_retry": {values: [2]string{"0", "1h"}, see: func(p *place) string {
+		first := p.redeem(p.code())["refresh_token"]
+		p.refresh(first)
+		p.clock.Advance(2 * time.Minute)
 		return outcome(p.refresh(first))
 	}},
 	"session_lifetime": {values: [2]string{"1h", "3h"}, see: func(p *place) string {

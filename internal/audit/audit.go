@@ -49,6 +49,7 @@ const (
 	CodeReplayed      Kind = "code.replayed" // its family has been ended
 	RefreshRefused    Kind = "refresh.refused"
 	RefreshReplayed   Kind = "refresh.replayed" // its family has been ended
+	RefreshRetried    Kind = "refresh.retried"  // long after its token was replaced (authz.LateRetry)
 	LimitReached      Kind = "limit.reached"    // what follows it is not recorded
 	KeysRotated       Kind = "keys.rotated"
 	MasterKeyReplaced Kind = "keys.resealed"

@@ -44,6 +44,7 @@ var table = []Traits{
 	{Kind: CodeReplayed, Notable: true, Alarm: true},
 	{Kind: RefreshRefused, Notable: true},
 	{Kind: RefreshReplayed, Notable: true, Alarm: true},
+	{Kind: RefreshRetried, Notable: true},
 	{Kind: LimitReached, Notable: true, Alarm: true},
 	{Kind: KeysRotated, Notable: true},
 	{Kind: MasterKeyReplaced, Notable: true},

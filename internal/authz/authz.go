@@ -81,7 +81,8 @@ type Family struct {
 	ExpiresAt time.Time // when everything issued under it is dead; then the row may be pruned
 
 	Generation  int64     // of the newest refresh token; 0 is the first
-	RotatedAt   time.Time // when that was issued; zero before the first refresh
+	RotatedAt   time.Time // when that was issued; zero for the first
+	UsedAt      time.Time // when a refresh token was last used; zero before the first refresh
 	EndedAt     time.Time // zero while it lives
 	TokenDeadAt time.Time // when the last access token issued under it has expired by every clock (ClockLeeway)
 	Nonce       string    // for the ID tokens of this family
@@ -89,26 +90,28 @@ type Family struct {
 	SessionID   string    // sid: an identifier of the sign-in, not its cookie
 	Resource    []string  // the audiences of its tokens; empty: the server's default
 	DPoPKey     string    // what its tokens are bound to; ""
+
+	LateRetryAt         time.Time // of the last late retry; zero without one
+	LateRetryGeneration int64     // Generation at that time
 }
 
 // Rotation is one use of a refresh token.
 type Rotation struct {
 	Family      FamilyID
 	Client      oauth.ClientID
-	Generation  int64 // of the token presented
+	DPoPKey     string // of the proof that came along; must be the family's
+	Generation  int64  // of the token presented
+	Keep        bool   // the token stays the newest: it is not replaced, because holding it is not enough to use it
 	At          time.Time
-	Grace       time.Duration
-	Idle        time.Duration // the family's new idle expiry is At+Idle, but never after CreatedAt+Absolute
-	Absolute    time.Duration
-	TokenDeadAt time.Time // when the access token that this refresh issues has expired by every clock
-	DPoPKey     string    // of the proof that came along; must be the family's
+	TokenDeadAt time.Time // when the access tokens of this refresh, and of its retries within the grace, have expired by every clock
+	Rule        RefreshRule
 }
 
 // Rotated is what a refresh found.
 type Rotated struct {
-	Family  Family // as it is now: Generation is the successor's
+	Family  Family // as it is now: Generation is that of the token to answer with
 	Subject Subject
-	Retry   bool // the same generation was presented again within the grace: the successor is the same, nothing was written
+	Retry   bool // the token was replaced before: the successor is the same, and within the grace nothing was written
 }
 
 // Connection is a family with everything that justifies it, as it is now.
@@ -197,9 +200,9 @@ type FamilyStore interface {
 	// below `before` and not among the newest `keep`. Nobody may redeem a code with such an id any more. It does so when there are twice as many.
 	TrimFamilies(ctx context.Context, grant GrantID, before FamilyID, keep int) error
 	// Rotate uses a refresh token: one compare-and-swap on the generation, which happens only if the family is the client's, not ended, not
-	// expired, bound to the same key, and everything that justifies it is alive. When the swap fails because exactly this generation was rotated
-	// within the grace, the same successor is the answer (Retry). When the generation is older than that: the family is ended in the same
-	// transaction, and ErrReused. Otherwise ErrNoFamily or ErrNotLive, and nothing happens. Another client's token: ErrNoFamily.
+	// expired, bound to the same key, and everything that justifies it is alive. When the swap fails because the generation is older, the rule
+	// decides: the same successor is the answer (Retry), or the family is ended in the same transaction, and ErrReused. Otherwise ErrNoFamily or
+	// ErrNotLive, and nothing happens. Another client's token: ErrNoFamily.
 	Rotate(ctx context.Context, r Rotation) (Rotated, error)
 	// Connection is a family and what justifies it, all alive at now; ErrNoFamily otherwise. One query.
 	Connection(ctx context.Context, id FamilyID, now time.Time) (Connection, error)

@@ -172,7 +172,7 @@ func (s *Server) codeRefused(ctx context.Context, client client.Client, c code, 
 
 // newFamily is the row that redeeming the code makes. It outlives the access token and the code, so that a replay finds it as long as there is something to end.
 func (s *Server) newFamily(c code, client client.Client, dpopKey string, now time.Time) Family {
-	lifetime := max(min(s.opts.RefreshIdleLifetime, s.opts.RefreshAbsoluteLifetime), s.opts.AccessTokenLifetime+s.opts.CodeLifetime)
+	lifetime := max(min(s.opts.Refresh.Idle, s.opts.Refresh.Absolute), s.opts.AccessTokenLifetime+s.opts.CodeLifetime)
 	return Family{
 		ID: c.ID, Grant: c.Grant, Client: c.Client, Scope: c.Scope, AuthTime: time.UnixMilli(c.AuthTime), CreatedAt: now,
 		ExpiresAt: now.Add(lifetime), TokenDeadAt: now.Add(s.opts.AccessTokenLifetime + token.ClockLeeway),

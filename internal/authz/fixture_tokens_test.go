@@ -8,11 +8,13 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
 	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/gatehouse-auth/gatehouse/internal/store/storetest"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 )
@@ -184,6 +186,13 @@ func (w *world) servers() [2]*authz.Server {
 	}
 	_, _, other := w.process()
 	return [2]*authz.Server{w.server, other}
+}
+
+// apart is the world's server, and one whose clock is behind.
+func (w *world) apart() [2]*authz.Server {
+	stores := storetest.Stores(w.db)
+	now := func() time.Time { return w.clock.Now().Add(-behind) }
+	return [2]*authz.Server{w.server, authz.New(stores, w.keys, now, options())}
 }
 
 // proved sends a token request that came with a DPoP proof by a key.

@@ -18,8 +18,8 @@ func errBadRefreshToken(cause error) error {
 		"or the access it stands for has ended; send the person to the authorization endpoint again")
 }
 
-// exchangeRefresh uses a refresh token (RFC 6749 §6): one compare-and-swap decides, then the tokens are signed. Whoever asks again with the same token within the grace
-// gets the same successor, so an answer that was lost can be had again, as often as needed, and nothing is written for it.
+// exchangeRefresh uses a refresh token (RFC 6749 §6): one compare-and-swap decides, then the tokens are signed. A client that asks again with the same token within the
+// grace gets the same successor, so an answer that was lost can be had again, as often as needed, and nothing is written for it.
 func (s *Server) exchangeRefresh(ctx context.Context, client client.Client, r oauth.TokenRequest) (oauth.TokenResponse, error) {
 	x, err := r.RefreshExchange()
 	if err != nil {
@@ -30,14 +30,14 @@ func (s *Server) exchangeRefresh(ctx context.Context, client client.Client, r oa
 		return oauth.TokenResponse{}, errBadRefreshToken(err)
 	}
 	now := s.now().Truncate(time.Millisecond) // as the store keeps times: the grace is measured from one of them
-	if err := s.checkNarrowing(ctx, client, presented, x, now); err != nil {
+	rotation := Rotation{
+		Family: FamilyID(presented.Family), Client: client.ID, DPoPKey: familyKey(client, r.DPoPKey), Generation: presented.Generation, Keep: keepsToken(client, r.DPoPKey),
+		At: now, TokenDeadAt: now.Add(s.opts.AccessTokenLifetime + token.ClockLeeway + s.opts.Refresh.Grace), Rule: s.opts.Refresh,
+	}
+	if err := s.checkNarrowing(ctx, client, rotation, x); err != nil {
 		return oauth.TokenResponse{}, err
 	}
-	rotated, err := s.families.Rotate(ctx, Rotation{
-		Family: FamilyID(presented.Family), Client: client.ID, Generation: presented.Generation, At: now,
-		Grace: s.opts.RefreshGrace, Idle: s.opts.RefreshIdleLifetime, Absolute: s.opts.RefreshAbsoluteLifetime,
-		TokenDeadAt: now.Add(s.opts.AccessTokenLifetime + token.ClockLeeway), DPoPKey: familyKey(client, r.DPoPKey),
-	})
+	rotated, err := s.families.Rotate(ctx, rotation)
 	switch {
 	case errors.Is(err, ErrReused): // the store has recorded it, with the end of the family
 		return oauth.TokenResponse{}, errBadRefreshToken(err)
@@ -67,20 +67,26 @@ func familyKey(client client.Client, dpopKey string) string {
 	return dpopKey
 }
 
+// keepsToken reports whether the client's refresh token is not replaced when it is used, because holding it is not enough to use it (RFC 9700 §4.14.2, FAPI 2.0 Security
+// Profile §5.3.2.1): it is bound to a key, or the client authenticates by one. A secret is not such a key: it can be copied with the token.
+func keepsToken(client client.Client, dpopKey string) bool {
+	return familyKey(client, dpopKey) != "" || client.Method() == oauth.AuthPrivateKeyJWT
+}
+
 // checkNarrowing refuses a scope or resource that was never granted, before the refresh token is used up. It costs a lookup, so it looks only when something was asked for.
-func (s *Server) checkNarrowing(ctx context.Context, client client.Client, presented token.RefreshToken, x oauth.RefreshExchange, now time.Time) error {
+func (s *Server) checkNarrowing(ctx context.Context, client client.Client, r Rotation, x oauth.RefreshExchange) error {
 	if len(x.Scope) == 0 && len(x.Resource) == 0 {
 		return nil
 	}
-	connection, err := s.families.Connection(ctx, FamilyID(presented.Family), now)
+	connection, err := s.families.Connection(ctx, r.Family, r.At)
 	if errors.Is(err, ErrNoFamily) {
 		return nil // Rotate says the same, and says why
 	}
 	if err != nil {
-		return fmt.Errorf("load the connection of %s: %w", presented.Family, err)
+		return fmt.Errorf("load the connection of %s: %w", r.Family, err)
 	}
 	f := connection.Family
-	usable := presented.Generation == f.Generation || presented.Generation == f.Generation-1 && !now.After(f.RotatedAt.Add(s.opts.RefreshGrace))
+	usable := r.Generation == f.Generation || r.Rule.Reuse(f, r.Generation, r.At) != Replay
 	if f.Client != client.ID || !usable {
 		return nil // a foreign or replayed token is Rotate's to judge, whatever it was sent with
 	}

@@ -15,12 +15,20 @@ import (
 
 // The tests of this file are named for the threats to connections after their code: RFC 9700 §2.2, §4.10, §4.14, and RFC 7009, RFC 7662, RFC 9449.
 
-// RFC 9700 §4.14: refresh token replay. Whoever comes second, thief or client, ends the connection, and the person can see it.
+// RFC 9700 §4.14: refresh token replay. One late retry may be the client's, which was killed before it stored our answer. The second of thief and client who comes late
+// ends the connection, and the person can see it.
 func TestAttackRefreshTokenReplay(t *testing.T) {
 	onBoth(t, func(t *testing.T, w *world) {
 		first := w.mustConnect(w.app, w.red, "scope", "chatbot:read openid")
 		second := w.mustRefresh(w.app, first.RefreshToken)
-		w.clock.Advance(10*time.Second + time.Millisecond)
+		w.clock.Advance(time.Minute + time.Millisecond)
+		late := w.mustRefresh(w.app, first.RefreshToken)
+		if late.RefreshToken != second.RefreshToken {
+			t.Error("a late retry got another successor")
+		}
+		w.clock.Advance(time.Minute)
+		w.mustRefresh(w.app, first.RefreshToken)
+		w.clock.Advance(time.Millisecond)
 		_, err := w.refresh(w.app, first.RefreshToken)
 		wantCode(t, err, oauth.InvalidGrant)
 		if !errors.Is(err, authz.ErrReused) {
@@ -31,6 +39,7 @@ func TestAttackRefreshTokenReplay(t *testing.T) {
 		wantCode(t, err, oauth.InvalidGrant)
 		w.wantLive(w.app, first.AccessToken, false)
 		w.wantLive(w.app, second.AccessToken, false)
+		w.wantLive(w.app, late.AccessToken, false)
 		if events := w.events(audit.RefreshReplayed); len(events) != 1 || events[0].User != string(w.ada.ID) || events[0].Team != string(w.red.ID) || events[0].Actor != "client:"+string(w.app.ID) {
 			t.Errorf("recorded: %+v, want one replay, about ada in red, by the client", events)
 		}
@@ -51,13 +60,38 @@ func TestAttackReplayOfAnOldGenerationWithinTheGrace(t *testing.T) {
 	w.wantConnection(first.RefreshToken, "ended")
 }
 
+// Two holders of one token who take turns fail at the second late turn, whatever their pace.
+func TestAttackHoldersWhoTakeTurns(t *testing.T) {
+	for _, pace := range []time.Duration{2 * time.Minute, day, 8 * day, 25 * day} {
+		for _, uses := range []int{1, 2, 3} { // of one holder before it is the other's turn
+			w := onSQLite(t)
+			first := w.mustConnect(w.app, w.red).RefreshToken
+			holders, ended := []string{first, first}, false
+			for turn := 0; turn < 4 && !ended; turn++ {
+				for range uses {
+					got, err := w.refresh(w.app, holders[turn%2])
+					if ended = err != nil; ended {
+						wantCode(t, err, oauth.InvalidGrant)
+						break
+					}
+					holders[turn%2] = got.RefreshToken
+					w.clock.Advance(pace)
+				}
+			}
+			if !ended {
+				t.Errorf("after four turns of %d uses, %v apart, both are still connected", uses, pace)
+			}
+			w.wantConnection(first, "ended")
+		}
+	}
+}
+
 // A replay is one, whatever else is wrong with the request: asking for too much must not be a way to try a stolen token without consequence.
 func TestAttackReplayBehindAnotherMistake(t *testing.T) {
 	for _, changes := range [][]string{{"scope", "session:write"}, {"resource", "https://other.example/"}} {
 		w := onSQLite(t)
 		first := w.mustConnect(w.app, w.red)
-		w.mustRefresh(w.app, first.RefreshToken)
-		w.clock.Advance(time.Minute)
+		w.mustRefresh(w.app, w.mustRefresh(w.app, first.RefreshToken).RefreshToken)
 		_, err := w.refresh(w.app, first.RefreshToken, changes...)
 		wantCode(t, err, oauth.InvalidGrant)
 		w.wantConnection(first.RefreshToken, "ended")
@@ -94,8 +128,7 @@ func TestAttackRefreshByAnotherClient(t *testing.T) {
 func TestAttackTellingRefreshTokensApart(t *testing.T) {
 	w := onSQLite(t)
 	used, foreign, dead := w.mustConnect(w.app, w.red).RefreshToken, w.mustConnect(w.public, w.red).RefreshToken, w.mustConnect(w.app, w.blue).RefreshToken
-	w.mustRefresh(w.app, used)
-	w.clock.Advance(time.Minute)
+	w.mustRefresh(w.app, w.mustRefresh(w.app, used).RefreshToken)
 	w.ok(w.directory.RemoveMember(w.ctx(), team.CommandLine, "blue", w.ada.Email))
 	opened, err := w.keys.OpenRefreshToken(used)
 	w.ok(err)

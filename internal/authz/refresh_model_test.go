@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net/url"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -15,71 +17,111 @@ import (
 	"pgregory.net/rapid"
 )
 
-// connectionModel is what a connection is, in the fewest words: the model that TestRefreshFollowsTheModel holds the server against.
+// connectionModel is what a connection is, in the fewest words: the model that TestRefreshFollowsTheModel holds the servers against.
 type connectionModel struct {
 	w         *world
+	servers   [2]*authz.Server // the clock of the second one is behind
+	api       app
+	kept      bool     // its refresh token is bound to a key, and not replaced
 	tokens    []string // by generation
 	access    string   // the newest access token
 	accessEnd time.Time
 	created   time.Time
-	rotated   time.Time // when the newest refresh token was issued
+	rotated   time.Time // when the newest refresh token was issued, by the clock of the server that did it
 	expires   time.Time
+	late      time.Time // of the last late retry
+	lateAfter int       // the newest generation then
 	ended     bool
 	member    bool
 }
 
+// behind is how far the clock of the second server is behind.
+const behind = 15 * time.Second
+
 // newConnection replaces the model's connection by a new one, for which ada has to be in red.
-func (m *connectionModel) newConnection() {
+func (m *connectionModel) newConnection(t *rapid.T) {
 	if !m.member {
 		m.w.join("red", m.w.ada)
 		m.member = true
 	}
-	got := m.w.mustConnect(m.w.app, m.w.red, "scope", "chatbot:read openid")
-	now := m.now()
-	*m = connectionModel{w: m.w, member: true, tokens: []string{got.RefreshToken}, created: now, expires: now.Add(30 * day)}
-	m.issued(got)
+	*m = connectionModel{w: m.w, servers: m.servers, api: m.api, member: true, kept: rapid.Bool().Draw(t, "kept")}
+	code := m.w.connect(m.client(), m.w.red, "scope", "chatbot:read openid")
+	got, err := m.send(0, form(m.client(), code))
+	m.w.ok(err)
+	now := m.at(0)
+	m.tokens, m.created, m.expires = []string{got.RefreshToken}, now, now.Add(30*day)
+	m.issued(got, now)
 }
 
-func (m *connectionModel) now() time.Time { return m.w.clock.Now().Truncate(time.Millisecond) }
-
-func (m *connectionModel) alive() bool { return !m.ended && m.member && m.now().Before(m.expires) }
-
-func (m *connectionModel) issued(got oauth.TokenResponse) {
-	m.access, m.accessEnd = got.AccessToken, m.w.clock.Now().Add(time.Duration(got.ExpiresIn)*time.Second)
+func (m *connectionModel) client() app {
+	if m.kept {
+		return m.w.public
+	}
+	return m.w.app
 }
 
-// refresh presents a generation, and checks the answer against what the model says.
+// send sends a token request to one of the servers, with a proof when the connection is bound to a key.
+func (m *connectionModel) send(server int, values url.Values) (oauth.TokenResponse, error) {
+	r, err := oauth.ParseTokenRequest("", oauth.NewParams(values))
+	m.w.ok(err)
+	if m.kept {
+		r.DPoPKey = "key of the client"
+	}
+	return m.servers[server].Exchange(m.w.ctx(), r)
+}
+
+// at is what a server takes for the current time.
+func (m *connectionModel) at(server int) time.Time {
+	return m.w.clock.Now().Add(-time.Duration(server) * behind).Truncate(time.Millisecond)
+}
+
+func (m *connectionModel) alive(at time.Time) bool {
+	return !m.ended && m.member && at.Before(m.expires)
+}
+
+func (m *connectionModel) issued(got oauth.TokenResponse, at time.Time) {
+	m.access, m.accessEnd = got.AccessToken, at.Add(time.Duration(got.ExpiresIn)*time.Second)
+}
+
+// used moves the idle expiry, which never passes the absolute one.
+func (m *connectionModel) used(at time.Time) {
+	m.expires = at.Add(30 * day)
+	if end := m.created.Add(365 * day); end.Before(m.expires) {
+		m.expires = end
+	}
+}
+
+// refresh presents a generation to one of the servers, and checks the answer against what the model says.
 func (m *connectionModel) refresh(t *rapid.T, generation int) {
-	newest := len(m.tokens) - 1
-	got, err := m.w.refresh(m.w.app, m.tokens[generation])
-	retry := generation == newest-1 && !m.now().After(m.rotated.Add(10*time.Second))
+	server := rapid.IntRange(0, 1).Draw(t, "server")
+	newest, at := len(m.tokens)-1, m.at(server)
+	got, err := m.send(server, form(m.client(), "", "grant_type", "refresh_token", "refresh_token", m.tokens[generation]))
+	age := at.Sub(m.rotated)
 	switch {
-	case !m.alive():
+	case !m.alive(at):
 		wantRefused(t, err)
+		return
+	case generation == newest && m.kept:
 	case generation == newest:
-		if err != nil {
-			t.Fatalf("the newest token: %v", err)
+		if err == nil && slices.Contains(m.tokens, got.RefreshToken) {
+			t.Fatal("a refresh token was issued twice")
 		}
-		for _, earlier := range m.tokens {
-			if got.RefreshToken == earlier {
-				t.Fatal("a refresh token was issued twice")
-			}
-		}
-		m.tokens, m.rotated = append(m.tokens, got.RefreshToken), m.now()
-		m.expires = m.rotated.Add(30 * day)
-		if end := m.created.Add(365 * day); end.Before(m.expires) {
-			m.expires = end
-		}
-		m.issued(got)
-	case retry:
-		if err != nil || got.RefreshToken != m.tokens[newest] {
-			t.Fatalf("a retry: error %v, the same successor: %v", err, got.RefreshToken == m.tokens[newest])
-		}
-		m.issued(got)
+		m.tokens, m.rotated = append(m.tokens, got.RefreshToken), at
+		newest++
+	case generation == newest-1 && age >= -30*time.Second && age <= time.Minute:
+		at = m.expires.Add(-30 * day) // a retry moves nothing
+	case generation == newest-1 && (m.late.IsZero() || at.Sub(m.late) >= 7*day && newest-m.lateAfter >= 2):
+		m.rotated, m.late, m.lateAfter = at, at, newest
 	default:
 		wantRefused(t, err)
 		m.ended = true
+		return
 	}
+	if err != nil || got.RefreshToken != m.tokens[newest] {
+		t.Fatalf("generation %d of %d: error %v, the token to go on with: %v", generation, newest, err, got.RefreshToken == m.tokens[newest])
+	}
+	m.used(at)
+	m.issued(got, m.at(server))
 }
 
 func wantRefused(t *rapid.T, err error) {
@@ -90,44 +132,46 @@ func wantRefused(t *rapid.T, err error) {
 
 // check compares what can be seen without changing anything.
 func (m *connectionModel) check(t *rapid.T) {
-	newest := m.tokens[len(m.tokens)-1]
-	if got := m.w.introspect(m.w.app, newest).Active; got != m.alive() {
-		t.Fatalf("the newest refresh token is active: %v, want %v", got, m.alive())
+	alive, now := m.alive(m.at(0)), m.w.clock.Now()
+	if !m.kept { // a public client may not introspect
+		if got := m.w.introspect(m.w.app, m.tokens[len(m.tokens)-1]).Active; got != alive {
+			t.Fatalf("the newest refresh token is active: %v, want %v", got, alive)
+		}
 	}
-	want := m.alive() && m.w.clock.Now().Before(m.accessEnd.Truncate(time.Second))
-	if got := m.w.introspect(m.w.app, m.access).Active; got != want {
+	want := alive && now.Before(m.accessEnd.Truncate(time.Second))
+	if got := m.w.introspect(m.api, m.access).Active; got != want {
 		t.Fatalf("the newest access token is active: %v, want %v", got, want)
 	}
 }
 
-// TestRefreshFollowsTheModel drives random interleavings of all that can happen to a connection.
+// TestRefreshFollowsTheModel drives random interleavings of all that can happen to a connection, at two servers whose clocks differ.
 func TestRefreshFollowsTheModel(t *testing.T) {
 	w := onSQLite(t)
-	m := &connectionModel{w: w, member: true}
+	m := &connectionModel{w: w, servers: w.apart(), api: w.resourceServer(issuer), member: true}
 	rapid.Check(t, func(t *rapid.T) {
-		m.newConnection()
+		m.newConnection(t)
 		t.Repeat(map[string]func(*rapid.T){
 			"refresh": func(t *rapid.T) { m.refresh(t, len(m.tokens)-1) },
 			"retry":   func(t *rapid.T) { m.refresh(t, max(0, len(m.tokens)-2)) },
 			"replay":  func(t *rapid.T) { m.refresh(t, rapid.IntRange(0, len(m.tokens)-1).Draw(t, "generation")) },
 			"another client refreshes": func(t *rapid.T) {
-				_, err := w.refresh(w.public, m.tokens[len(m.tokens)-1])
+				_, err := w.refresh(w.redOnly, m.tokens[len(m.tokens)-1])
 				wantRefused(t, err)
 			},
 			"too wide": func(t *rapid.T) {
-				_, err := w.refresh(w.app, m.tokens[len(m.tokens)-1], "scope", "session:write")
-				if want := oauth.InvalidScope; m.alive() && !errors.Is(err, want) {
-					t.Fatalf("error %v, want %s", err, want)
-				} else if !m.alive() {
+				_, err := m.send(0, form(m.client(), "", "grant_type", "refresh_token", "refresh_token", m.tokens[len(m.tokens)-1], "scope", "session:write"))
+				if alive := m.alive(m.at(0)); alive && !errors.Is(err, oauth.InvalidScope) {
+					t.Fatalf("error %v, want invalid_scope", err)
+				} else if !alive {
 					wantRefused(t, err)
 				}
 			},
 			"a moment passes": func(*rapid.T) { w.clock.Advance(4 * time.Second) },
-			"time passes":     func(*rapid.T) { w.clock.Advance(11 * time.Second) },
+			"time passes":     func(*rapid.T) { w.clock.Advance(31 * time.Second) },
 			"a week passes":   func(*rapid.T) { w.clock.Advance(7*day + 1234*time.Millisecond) },
 			"revoke": func(t *rapid.T) {
 				if rapid.IntRange(0, 3).Draw(t, "one in four") == 0 {
-					w.ok(w.server.Revoke(w.ctx(), w.app.asks(m.tokens[rapid.IntRange(0, len(m.tokens)-1).Draw(t, "generation")])))
+					w.ok(w.server.Revoke(w.ctx(), m.client().asks(m.tokens[rapid.IntRange(0, len(m.tokens)-1).Draw(t, "generation")])))
 					m.ended = true
 				}
 			},
@@ -141,13 +185,47 @@ func TestRefreshFollowsTheModel(t *testing.T) {
 					m.member = false
 				}
 			},
-			"connect anew": func(*rapid.T) {
-				if !m.alive() {
-					m.newConnection()
+			"connect anew": func(t *rapid.T) {
+				if !m.alive(m.at(0)) {
+					m.newConnection(t)
 				}
 			},
 			"": m.check,
 		})
+	})
+}
+
+// TestAnApplicationThatKeepsTheRulesStaysConnected, at two servers whose clocks differ: it loses answers, asks again within 45 seconds, and once in a while it is killed
+// before it has stored an answer and is started again later.
+func TestAnApplicationThatKeepsTheRulesStaysConnected(t *testing.T) {
+	w := onSQLite(t)
+	servers := w.apart()
+	rapid.Check(t, func(t *rapid.T) {
+		stored := w.mustConnect(w.app, w.red).RefreshToken
+		refresh := func() string {
+			got, err := w.refreshAt(servers[rapid.IntRange(0, 1).Draw(t, "server")], w.app, stored)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return got.RefreshToken
+		}
+		for range 10 {
+			for range rapid.IntRange(0, 3).Draw(t, "answers lost") {
+				refresh()
+				w.clock.Advance(time.Duration(rapid.IntRange(0, 15).Draw(t, "seconds")) * time.Second)
+			}
+			stored = refresh()
+			w.clock.Advance(time.Duration(rapid.IntRange(0, 3*3600).Draw(t, "seconds")) * time.Second)
+			stored = refresh()
+			if rapid.Bool().Draw(t, "killed") {
+				refresh()
+				w.clock.Advance(7*day + behind + time.Duration(rapid.IntRange(0, 20*24).Draw(t, "hours"))*time.Hour)
+				for range rapid.IntRange(1, 3).Draw(t, "processes") {
+					refresh()
+				}
+				stored = refresh()
+			}
+		}
 	})
 }
 

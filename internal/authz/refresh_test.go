@@ -46,7 +46,7 @@ func TestRefreshRetryWithinTheGraceGetsTheSameSuccessor(t *testing.T) {
 	onBoth(t, func(t *testing.T, w *world) {
 		first := w.mustConnect(w.app, w.red)
 		successor := w.mustRefresh(w.app, first.RefreshToken)
-		w.clock.Advance(10 * time.Second)
+		w.clock.Advance(time.Minute)
 		retries := w.statements.during(func() {
 			for range 3 {
 				again := w.mustRefresh(w.app, first.RefreshToken)
@@ -115,8 +115,8 @@ func TestConnectionEndsAYearAfterConsent(t *testing.T) {
 func TestLifetimesAreSettings(t *testing.T) {
 	w := onSQLite(t)
 	server := authz.New(storetest.Stores(w.db), w.keys, w.clock.Now, options(func(o *authz.Options) {
-		o.AccessTokenLifetime, o.RefreshGrace = time.Minute, time.Second
-		o.RefreshIdleLifetime, o.RefreshAbsoluteLifetime = time.Hour, 90*time.Minute
+		o.AccessTokenLifetime = time.Minute
+		o.Refresh = authz.RefreshRule{Idle: time.Hour, Absolute: 90 * time.Minute, Grace: time.Second}
 	}))
 	first, err := w.exchange(server, form(w.app, w.connect(w.app, w.red)))
 	w.ok(err)

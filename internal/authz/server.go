@@ -22,24 +22,20 @@ type Options struct {
 	AccessTokenLifetime time.Duration
 	RequestLifetime     time.Duration // how long a person may take over sign-in and consent
 
-	RefreshIdleLifetime     time.Duration // a connection ends when it is not refreshed for this long
-	RefreshAbsoluteLifetime time.Duration // a connection ends this long after consent, however often it is refreshed
-	RefreshGrace            time.Duration // how long a used refresh token still gets the same successor
-	ConnectionsPerGrant     int           // how many connections of one grant are kept when there are twice as many
-	IDTokenAlgorithm        string        // of clients that ask for none: "RS256" or "ES256"
+	Refresh             RefreshRule
+	ConnectionsPerGrant int    // how many connections of one grant are kept when there are twice as many
+	IDTokenAlgorithm    string // of clients that ask for none: "RS256" or "ES256"
 }
 
 // Defaults is the options of a server that is told nothing. Issuer and Catalogue have no default.
 func Defaults() Options {
 	return Options{
-		CodeLifetime:            time.Minute,
-		AccessTokenLifetime:     time.Hour,
-		RequestLifetime:         time.Hour,
-		RefreshIdleLifetime:     720 * time.Hour,
-		RefreshAbsoluteLifetime: 8760 * time.Hour,
-		RefreshGrace:            10 * time.Second,
-		ConnectionsPerGrant:     100,
-		IDTokenAlgorithm:        token.RS256,
+		CodeLifetime:        time.Minute,
+		AccessTokenLifetime: time.Hour,
+		RequestLifetime:     time.Hour,
+		Refresh:             RefreshRule{Idle: 720 * time.Hour, Absolute: 8760 * time.Hour, Grace: time.Minute, LateRetry: 168 * time.Hour},
+		ConnectionsPerGrant: 100,
+		IDTokenAlgorithm:    token.RS256,
 	}
 }
 

@@ -104,7 +104,7 @@ scopes:
 	want.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("::1/128")}
 	want.Authn.SessionLifetime = 12 * time.Hour
 	want.Authz.AccessTokenLifetime = 15 * time.Minute
-	want.Authz.RefreshGrace = 30 * time.Second
+	want.Authz.Refresh.Grace = 30 * time.Second
 	want.Authz.IDTokenAlgorithm = "ES256"
 	want.KeyRotationInterval = 0
 	want.Mail.Server = server

@@ -41,13 +41,13 @@ func (c Config) conflicts(where func(names ...string) string) []error {
 		problem("ops_listen", []string{"listen"}, "is the same address as listen; operations need one of their own, out of the public's reach")
 	}
 	lifetimes := c.Authz
-	if idle, absolute := lifetimes.RefreshIdleLifetime, lifetimes.RefreshAbsoluteLifetime; idle > absolute {
+	if idle, absolute := lifetimes.Refresh.Idle, lifetimes.Refresh.Absolute; idle > absolute {
 		problem("refresh_idle_lifetime", []string{"refresh_absolute_lifetime"}, "is %s, longer than refresh_absolute_lifetime (%s), which ends the connection before", showDuration(idle), showDuration(absolute))
 	}
-	if access, idle := lifetimes.AccessTokenLifetime, lifetimes.RefreshIdleLifetime; access > idle {
+	if access, idle := lifetimes.AccessTokenLifetime, lifetimes.Refresh.Idle; access > idle {
 		problem("access_token_lifetime", []string{"refresh_idle_lifetime"}, "is %s, longer than refresh_idle_lifetime (%s): an application that refreshes when its token expires would come too late", showDuration(access), showDuration(idle))
 	}
-	if grace, idle := lifetimes.RefreshGrace, lifetimes.RefreshIdleLifetime; grace > idle {
+	if grace, idle := lifetimes.Refresh.Grace, lifetimes.Refresh.Idle; grace > idle {
 		problem("refresh_grace", []string{"refresh_idle_lifetime"}, "is %s, longer than refresh_idle_lifetime (%s)", showDuration(grace), showDuration(idle))
 	}
 	return problems

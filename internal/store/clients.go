@@ -89,7 +89,7 @@ func (db *DB) TeamClients(ctx context.Context, id team.ID) ([]client.Used, error
 const teamClients = `
 SELECT c.id, c.name, c.owner, c.public, c.machine, c.scope, c.created_at, c.disabled_at,
 	c.resource_server, c.resources, c.jwks, c.jwks_uri, c.id_token_algorithm, c.post_logout_redirect_uris,
-	c.backchannel_logout_uri, c.require_par, c.require_dpop, c.insecure_assertion_audience,
+	c.backchannel_logout_uri, c.require_par, c.require_dpop, c.insecure_assertion_audience, c.pkce,
 	COALESCE(t.id, ''), COALESCE(t.slug, ''), COALESCE(t.name, ''), COALESCE(t.created_at, 0),
 	c.redirect_uris,
 	COALESCE((SELECT a.at FROM gh_audit a WHERE a.client_id = c.id AND a.kind = 'token.machine' ORDER BY a.id DESC LIMIT 1), 0)

@@ -65,8 +65,8 @@ func (db *DB) Connection(ctx context.Context, id authz.FamilyID, now time.Time) 
 	scan := func(r engine.Row) (c authz.Connection, err error) {
 		f, g := &c.Family, &c.Grant
 		err = r.Scan(&f.ID, &f.Grant, engine.WordsTo(&f.Scope), engine.TimeTo(&f.AuthTime), engine.TimeTo(&f.CreatedAt), engine.TimeTo(&f.ExpiresAt),
-			&f.Generation, engine.TimeTo(&f.RotatedAt), engine.TimeTo(&f.EndedAt), engine.TimeTo(&f.TokenDeadAt),
-			&f.Nonce, engine.WordsTo(&f.Methods), &f.SessionID, engine.WordsTo(&f.Resource), &f.DPoPKey,
+			&f.Generation, engine.TimeTo(&f.RotatedAt), engine.TimeTo(&f.UsedAt), engine.TimeTo(&f.EndedAt), engine.TimeTo(&f.TokenDeadAt),
+			&f.Nonce, engine.WordsTo(&f.Methods), &f.SessionID, engine.WordsTo(&f.Resource), &f.DPoPKey, engine.TimeTo(&f.LateRetryAt), &f.LateRetryGeneration,
 			&g.ID, &g.User, &g.Client, &g.Team, engine.WordsTo(&g.Scope), engine.TimeTo(&g.CreatedAt), engine.TimeTo(&g.UpdatedAt),
 			&c.Subject.Email, &c.Subject.EmailVerified, &c.Subject.Name, &c.Subject.Slug)
 		f.Client, c.Subject.User, c.Subject.Team = g.Client, g.User, g.Team
@@ -74,7 +74,7 @@ func (db *DB) Connection(ctx context.Context, id authz.FamilyID, now time.Time) 
 	}
 	return engine.One(ctx, db.engine, "Connection", authz.ErrNoFamily, scan, `
 		SELECT f.id, f.grant_id, f.scope, f.auth_time, f.created_at, f.expires_at,
-			f.generation, f.rotated_at, f.ended_at, f.token_dead_at, f.nonce, f.methods, f.session_id, f.resource, f.dpop_key,
+			f.generation, f.rotated_at, f.used_at, f.ended_at, f.token_dead_at, f.nonce, f.methods, f.session_id, f.resource, f.dpop_key, f.late_retry_at, f.late_retry_generation,
 			g.id, g.user_id, g.client_id, g.team_id, g.scope, g.created_at, g.updated_at,
 			u.email, u.email_verified, u.name, t.slug
 		FROM gh_families f

@@ -100,7 +100,7 @@ func (t *tx) grantBefore(g authz.Grant) (before authz.Grant, blocked bool, err e
 // redeemed or refreshed. A family that ended when it began is a burnt code.
 const grantDetails = `
 SELECT g.id, g.user_id, g.client_id, g.team_id, g.scope, g.created_at, g.updated_at,
-	(SELECT COALESCE(MAX(CASE WHEN f.rotated_at > f.created_at THEN f.rotated_at ELSE f.created_at END), 0)
+	(SELECT COALESCE(MAX(CASE WHEN f.used_at > 0 THEN f.used_at WHEN f.rotated_at > 0 THEN f.rotated_at ELSE f.created_at END), 0)
 		FROM gh_families f WHERE f.grant_id = g.id AND f.ended_at <> f.created_at),
 	u.id, u.email, u.name, u.operator, u.email_verified, u.created_at, u.disabled_at,
 	t.id, t.slug, t.name, t.created_at,

@@ -40,7 +40,7 @@ func TestLivenessIsLookedUp(t *testing.T) {
 					t.Errorf("Redeem: %v, want ErrNotLive", err)
 				}
 				_, err := h.db.Rotate(t.Context(), authz.Rotation{
-					Family: h.family.ID, Client: "c", At: now, Grace: time.Second, Idle: time.Hour, Absolute: time.Hour, TokenDeadAt: now,
+					Family: h.family.ID, Client: "c", At: now, Rule: authz.RefreshRule{Idle: time.Hour, Absolute: time.Hour, Grace: time.Second}, TokenDeadAt: now,
 				})
 				if !errors.Is(err, authz.ErrNotLive) {
 					t.Errorf("Rotate: %v, want ErrNotLive", err)

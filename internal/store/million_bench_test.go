@@ -36,7 +36,7 @@ func BenchmarkMillionRefreshes(b *testing.B) {
 	started, made := time.Now(), int64(0)
 	for ; made < most && time.Since(started) < patience; made++ {
 		_, err := db.Rotate(b.Context(), authz.Rotation{
-			Family: f.ID, Client: g.Client, Generation: made, At: now, Grace: time.Second, Idle: time.Hour, Absolute: time.Hour, TokenDeadAt: now,
+			Family: f.ID, Client: g.Client, Generation: made, At: now, Rule: authz.RefreshRule{Idle: time.Hour, Absolute: time.Hour, Grace: time.Second}, TokenDeadAt: now,
 		})
 		if err != nil {
 			b.Fatal(err)

@@ -152,7 +152,7 @@ func TestLostAnswerOfACommitIsFoundAgain(t *testing.T) {
 				t.Errorf("Redeem = %+v, %v; want ada in acme", subject, err)
 			}
 			p.lose("family-id")
-			rotated, err := db.Rotate(ctx, authz.Rotation{Family: "family-id", Client: "app-id", At: now, Grace: time.Minute, Idle: time.Hour, Absolute: time.Hour})
+			rotated, err := db.Rotate(ctx, authz.Rotation{Family: "family-id", Client: "app-id", At: now, Rule: authz.RefreshRule{Idle: time.Hour, Absolute: time.Hour, Grace: time.Minute}})
 			if err != nil || rotated.Family.Generation != 1 || rotated.Subject.User != "ada-id" {
 				t.Errorf("Rotate = %+v, %v; want generation 1 of ada", rotated, err)
 			}

@@ -25,7 +25,7 @@ func BenchmarkRotate(b *testing.B) {
 		generation := int64(0)
 		for b.Loop() {
 			_, err := db.Rotate(b.Context(), authz.Rotation{
-				Family: f.ID, Client: g.Client, Generation: generation, At: now, Grace: time.Second, Idle: time.Hour, Absolute: time.Hour, TokenDeadAt: now,
+				Family: f.ID, Client: g.Client, Generation: generation, At: now, Rule: authz.RefreshRule{Idle: time.Hour, Absolute: time.Hour, Grace: time.Second}, TokenDeadAt: now,
 			})
 			if err != nil {
 				b.Fatal(err)

@@ -2,21 +2,20 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"errors"
-	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
 	"github.com/gatehouse-auth/gatehouse/internal/store/engine"
 )
 
-// rotatePostgres is a compare-and-swap: it changes the family if the presented generation is the newest, and if all that
-// justifies the family is alive. The row of the family is the lock for everything that refreshes or ends it.
+// rotatePostgres is a compare-and-swap: it changes the family if the presented generation $3 is the newest, and if all that
+// justifies the family is alive. $9 is the newest generation then. The row of the family is the lock for everything that
+// refreshes or ends it.
 const rotatePostgres = `
 WITH live AS (
 	SELECT g.user_id, g.team_id, g.id AS grant_id,
-		f.scope, f.auth_time, f.created_at, f.token_dead_at, f.nonce, f.methods, f.session_id, f.resource,
+		f.scope, f.auth_time, f.created_at, f.nonce, f.methods, f.session_id, f.resource,
 		u.email, u.email_verified, u.name, t.slug
 	FROM gh_families f
 	JOIN gh_grants g ON g.id = f.grant_id
@@ -28,27 +27,29 @@ WITH live AS (
 		AND u.disabled_at = 0 AND c.disabled_at = 0 AND (c.team_id IS NULL OR c.team_id = g.team_id)
 		AND NOT EXISTS (SELECT 1 FROM gh_team_blocks b WHERE b.team_id = g.team_id AND b.client_id = g.client_id)
 ), rotated AS (
-	UPDATE gh_families SET generation = gh_families.generation + 1, rotated_at = $4,
-		token_dead_at = CASE WHEN gh_families.token_dead_at < $5 THEN $5 ELSE gh_families.token_dead_at END,
-		expires_at = CASE WHEN gh_families.created_at + $7 < $6 THEN gh_families.created_at + $7 ELSE $6 END
+	UPDATE gh_families SET generation = $9, used_at = $4,
+		rotated_at = CASE WHEN $9 > $3 THEN $4 ELSE gh_families.rotated_at END,
+		token_dead_at = GREATEST(gh_families.token_dead_at, $5),
+		expires_at = LEAST(gh_families.created_at + $7, $6)
 	FROM live
 	WHERE gh_families.id = $1 AND gh_families.generation = $3 AND gh_families.ended_at = 0 AND gh_families.expires_at > $4
-	RETURNING 1
+	RETURNING gh_families.rotated_at, gh_families.token_dead_at, gh_families.expires_at, gh_families.late_retry_at, gh_families.late_retry_generation
 ), recorded AS (
 	INSERT INTO gh_audit (id, at, kind, actor, client_id, family_id, address, request_id, detail, user_id, team_id, grant_id)
-	SELECT $9::bigint, $10::bigint, $11, $12, $13, $14, $15, $16, $17, live.user_id, live.team_id, live.grant_id FROM live, rotated
+	SELECT $10::bigint, $11::bigint, $12, $13, $14, $15, $16, $17, $18, live.user_id, live.team_id, live.grant_id FROM live, rotated
 	RETURNING 1
 )
 SELECT live.user_id, live.team_id, live.grant_id,
-	live.scope, live.auth_time, live.created_at, live.token_dead_at, live.nonce, live.methods, live.session_id, live.resource,
-	live.email, live.email_verified, live.name, live.slug
+	live.scope, live.auth_time, live.created_at, live.nonce, live.methods, live.session_id, live.resource,
+	live.email, live.email_verified, live.name, live.slug,
+	rotated.rotated_at, rotated.token_dead_at, rotated.expires_at, rotated.late_retry_at, rotated.late_retry_generation
 FROM live, rotated, recorded`
 
 // The same for SQLite, which runs one unit of work at a time. The event follows in a statement of its own.
 const (
 	rotateFindSQLite = `
 SELECT g.user_id, g.team_id, g.id,
-	f.scope, f.auth_time, f.created_at, f.token_dead_at, f.nonce, f.methods, f.session_id, f.resource,
+	f.scope, f.auth_time, f.created_at, f.nonce, f.methods, f.session_id, f.resource,
 	u.email, u.email_verified, u.name, t.slug
 FROM gh_families f
 JOIN gh_grants g ON g.id = f.grant_id
@@ -61,39 +62,43 @@ WHERE f.id = $1 AND g.client_id = $2 AND f.generation = $3 AND f.ended_at = 0 AN
 	AND NOT EXISTS (SELECT 1 FROM gh_team_blocks b WHERE b.team_id = g.team_id AND b.client_id = g.client_id)`
 
 	rotateChangeSQLite = `
-UPDATE gh_families SET generation = generation + 1, rotated_at = $3,
-	token_dead_at = CASE WHEN token_dead_at < $4 THEN $4 ELSE token_dead_at END,
-	expires_at = CASE WHEN created_at + $6 < $5 THEN created_at + $6 ELSE $5 END
-WHERE id = $1 AND generation = $2 AND ended_at = 0 AND expires_at > $3`
+UPDATE gh_families SET generation = $7, used_at = $3,
+	rotated_at = CASE WHEN $7 > $2 THEN $3 ELSE rotated_at END,
+	token_dead_at = MAX(token_dead_at, $4),
+	expires_at = MIN(created_at + $6, $5)
+WHERE id = $1 AND generation = $2 AND ended_at = 0 AND expires_at > $3
+RETURNING rotated_at, token_dead_at, expires_at, late_retry_at, late_retry_generation`
 )
 
 // Rotate uses a refresh token. authz.ErrReused when it is too old: its family is ended then.
-// authz.ErrNoFamily or authz.ErrNotLive otherwise. A retry writes nothing.
+// authz.ErrNoFamily or authz.ErrNotLive otherwise. A retry within the grace writes nothing.
 func (db *DB) Rotate(ctx context.Context, r authz.Rotation) (rotated authz.Rotated, err error) {
+	newest := r.Generation + 1
+	if r.Keep {
+		newest = r.Generation
+	}
 	f, subject := &rotated.Family, &rotated.Subject
-	f.ID, f.Client, f.Generation, f.RotatedAt, f.DPoPKey = r.Family, r.Client, r.Generation+1, r.At, r.DPoPKey
-	dest := []any{
+	f.ID, f.Client, f.Generation, f.UsedAt, f.DPoPKey = r.Family, r.Client, newest, r.At, r.DPoPKey
+	found := []any{
 		&subject.User, &subject.Team, &f.Grant,
-		engine.WordsTo(&f.Scope), engine.TimeTo(&f.AuthTime), engine.TimeTo(&f.CreatedAt), engine.TimeTo(&f.TokenDeadAt),
-		&f.Nonce, engine.WordsTo(&f.Methods), &f.SessionID, engine.WordsTo(&f.Resource),
+		engine.WordsTo(&f.Scope), engine.TimeTo(&f.AuthTime), engine.TimeTo(&f.CreatedAt), &f.Nonce, engine.WordsTo(&f.Methods), &f.SessionID, engine.WordsTo(&f.Resource),
 		&subject.Email, &subject.EmailVerified, &subject.Name, &subject.Slug,
 	}
-	at, idle, absolute := engine.Millis(r.At), engine.Millis(r.At.Add(r.Idle)), r.Absolute.Milliseconds()
-	tokenDeadAt := r.TokenDeadAt.Add(r.Grace) // a retry within the grace gets an access token too, and writes nothing
+	changed := changedTimes(f)
+	at, tokenDeadAt, idleEnd, absolute := engine.Millis(r.At), engine.Millis(r.TokenDeadAt), engine.Millis(r.At.Add(r.Rule.Idle)), r.Rule.Absolute.Milliseconds()
 	e := audit.Event{At: r.At, Kind: audit.TokenRefreshed, Actor: actor(r.Client), Client: string(r.Client), Family: string(r.Family)}
 	if db.engine.PostgreSQL() {
 		err = db.batch(ctx, "Rotate", e, engine.Statement{
 			Query: rotatePostgres,
-			Args:  []any{r.Family, r.Client, r.Generation, at, engine.Millis(tokenDeadAt), idle, absolute, r.DPoPKey},
-			Dest:  dest,
+			Args:  []any{r.Family, r.Client, r.Generation, at, tokenDeadAt, idleEnd, absolute, r.DPoPKey, newest},
+			Dest:  append(found, changed...),
 		})
 	} else {
 		err = db.write(ctx, "Rotate", func(t *tx) error {
-			if err := t.Get(dest, rotateFindSQLite, r.Family, r.Client, r.Generation, at, r.DPoPKey); err != nil {
+			if err := t.Get(found, rotateFindSQLite, r.Family, r.Client, r.Generation, at, r.DPoPKey); err != nil {
 				return err
 			}
-			err := t.MustChange(sql.ErrNoRows, rotateChangeSQLite, r.Family, r.Generation, at, engine.Millis(tokenDeadAt), idle, absolute)
-			if err != nil {
+			if err := t.ChangeGet(changed, rotateChangeSQLite, r.Family, r.Generation, at, tokenDeadAt, idleEnd, absolute, newest); err != nil {
 				return err
 			}
 			e.User, e.Team, e.Grant = string(subject.User), string(subject.Team), string(f.Grant)
@@ -106,23 +111,14 @@ func (db *DB) Rotate(ctx context.Context, r authz.Rotation) (rotated authz.Rotat
 	if err != nil {
 		return authz.Rotated{}, err
 	}
-	f.TokenDeadAt = latest(f.TokenDeadAt, tokenDeadAt)
-	f.ExpiresAt = earliest(r.At.Add(r.Idle), f.CreatedAt.Add(r.Absolute))
 	return rotated, nil
 }
 
-func latest(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return b
+// changedTimes scans what a use of a refresh token changes.
+func changedTimes(f *authz.Family) []any {
+	return []any{
+		engine.TimeTo(&f.RotatedAt), engine.TimeTo(&f.TokenDeadAt), engine.TimeTo(&f.ExpiresAt), engine.TimeTo(&f.LateRetryAt), &f.LateRetryGeneration,
 	}
-	return a
-}
-
-func earliest(a, b time.Time) time.Time {
-	if b.Before(a) {
-		return b
-	}
-	return a
 }
 
 // errRetried ends a unit of work that has nothing to write.
@@ -153,17 +149,18 @@ func (db *DB) notRotated(ctx context.Context, r authz.Rotation) (rotated authz.R
 func (t *tx) notRotated(r authz.Rotation, rotated *authz.Rotated) (reused bool, err error) {
 	f, subject := &rotated.Family, &rotated.Subject
 	var alive bool
-	err = t.Get([]any{
-		&f.ID, &f.Grant, engine.WordsTo(&f.Scope), engine.TimeTo(&f.AuthTime), engine.TimeTo(&f.CreatedAt), engine.TimeTo(&f.ExpiresAt),
-		&f.Generation, engine.TimeTo(&f.RotatedAt), engine.TimeTo(&f.EndedAt), engine.TimeTo(&f.TokenDeadAt),
+	err = t.Get(append([]any{
+		&f.ID, &f.Grant, engine.WordsTo(&f.Scope), engine.TimeTo(&f.AuthTime), engine.TimeTo(&f.CreatedAt),
+		&f.Generation, engine.TimeTo(&f.UsedAt), engine.TimeTo(&f.EndedAt),
 		&f.Nonce, engine.WordsTo(&f.Methods), &f.SessionID, engine.WordsTo(&f.Resource), &f.DPoPKey,
 		&subject.Email, &subject.EmailVerified, &subject.Name, &subject.Slug, &subject.User, &subject.Team, &f.Client, &alive,
-	}, `
-		SELECT f.id, f.grant_id, f.scope, f.auth_time, f.created_at, f.expires_at,
-			f.generation, f.rotated_at, f.ended_at, f.token_dead_at, f.nonce, f.methods, f.session_id, f.resource, f.dpop_key,
+	}, changedTimes(f)...), `
+		SELECT f.id, f.grant_id, f.scope, f.auth_time, f.created_at,
+			f.generation, f.used_at, f.ended_at, f.nonce, f.methods, f.session_id, f.resource, f.dpop_key,
 			u.email, u.email_verified, u.name, t.slug, g.user_id, g.team_id, g.client_id,
 			u.disabled_at = 0 AND c.disabled_at = 0 AND (c.team_id IS NULL OR c.team_id = g.team_id)
-				AND NOT EXISTS (SELECT 1 FROM gh_team_blocks b WHERE b.team_id = g.team_id AND b.client_id = g.client_id)
+				AND NOT EXISTS (SELECT 1 FROM gh_team_blocks b WHERE b.team_id = g.team_id AND b.client_id = g.client_id),
+			f.rotated_at, f.token_dead_at, f.expires_at, f.late_retry_at, f.late_retry_generation
 		FROM gh_families f
 		JOIN gh_grants g ON g.id = f.grant_id
 		JOIN gh_users u ON u.id = g.user_id
@@ -184,9 +181,14 @@ func (t *tx) notRotated(r authz.Rotation, rotated *authz.Rotated) (reused bool, 
 		return false, authz.ErrNotLive
 	case r.Generation >= f.Generation: // newer than this database, which was restored from a backup
 		return false, authz.ErrNoFamily
-	case r.Generation == f.Generation-1 && !r.At.After(f.RotatedAt.Add(r.Grace)):
+	}
+	switch r.Rule.Reuse(*f, r.Generation, r.At) {
+	case authz.Retry:
 		rotated.Retry = true
 		return false, errRetried
+	case authz.LateRetry:
+		rotated.Retry = true
+		return t.retriedLate(r, rotated)
 	}
 	e, ended, err := t.endFamily(r.Family, r.Client, r.At)
 	if err != nil {
@@ -197,4 +199,27 @@ func (t *tx) notRotated(r authz.Rotation, rotated *authz.Rotated) (reused bool, 
 	}
 	e.Kind, e.Actor, e.Detail = audit.RefreshReplayed, actor(r.Client), "an old refresh token was used, so the connection was ended"
 	return true, t.happened(e)
+}
+
+// retriedLate grants a late retry, if the family is as it was found. If another request was faster, notRotated decides again.
+func (t *tx) retriedLate(r authz.Rotation, rotated *authz.Rotated) (reused bool, err error) {
+	f := &rotated.Family
+	err = t.ChangeGet(changedTimes(f), `
+		UPDATE gh_families SET rotated_at = $4, used_at = $4, late_retry_at = $4, late_retry_generation = generation,
+			token_dead_at = CASE WHEN token_dead_at < $5 THEN $5 ELSE token_dead_at END,
+			expires_at = CASE WHEN created_at + $7 < $6 THEN created_at + $7 ELSE $6 END
+		WHERE id = $1 AND generation = $2 AND rotated_at = $3 AND ended_at = 0
+		RETURNING rotated_at, token_dead_at, expires_at, late_retry_at, late_retry_generation`,
+		f.ID, f.Generation, engine.Millis(f.RotatedAt), engine.Millis(r.At), engine.Millis(r.TokenDeadAt), engine.Millis(r.At.Add(r.Rule.Idle)), r.Rule.Absolute.Milliseconds())
+	if isNoRows(err) {
+		return t.notRotated(r, rotated)
+	}
+	if err != nil {
+		return false, err
+	}
+	f.UsedAt = r.At
+	return false, t.happened(audit.Event{
+		At: r.At, Kind: audit.RefreshRetried, Actor: actor(r.Client), User: string(rotated.Subject.User), Team: string(rotated.Subject.Team),
+		Client: string(r.Client), Grant: string(f.Grant), Family: string(f.ID),
+	})
 }

@@ -59,8 +59,8 @@ func (t *tokens) Renew() error {
 
 // renew exchanges the refresh token for new tokens (RFC 6749 §6).
 //
-// If the response is lost, it sends the same request again at once. For ten seconds the server returns the same new refresh token. Later, the
-// server would treat the second use as theft, and end the connection.
+// If the response is lost, it sends the same request again at once. For a minute the server returns the same new refresh token. Later, the
+// server may treat the second use as theft, and end the connection.
 func (t *tokens) renew() error {
 	if t.newest.RefreshToken == "" {
 		return errors.New("the access token has expired and there is no refresh token: connect the team again")

@@ -36,7 +36,7 @@ var events = map[string]audit.Kind{
 	"DisableClient": audit.ClientDisabled, "EnableClient": audit.ClientEnabled, "RemoveClient": audit.ClientRemoved,
 	"SaveGrant": audit.ConsentGiven, "RevokeGrant": audit.GrantRevoked, "Block": audit.ClientBlocked, "Unblock": audit.ClientUnblocked,
 	"Redeem": audit.TokenIssued, "Redeem again": audit.CodeReplayed, "Burn": audit.CodeRefused,
-	"Rotate": audit.TokenRefreshed, "Rotate again": audit.RefreshReplayed, "EndFamily": audit.TokenRevoked, "EndToken": audit.TokenRevoked, "IssueMachine": audit.MachineToken,
+	"Rotate": audit.TokenRefreshed, "Rotate again": audit.RefreshReplayed, "Rotate, a late retry": audit.RefreshRetried, "EndFamily": audit.TokenRevoked, "EndToken": audit.TokenRevoked, "IssueMachine": audit.MachineToken,
 	"AddKeys": audit.KeysRotated, "ReplaceSealed": audit.MasterKeyReplaced, "Record": audit.SignInFailed,
 	"Rehash": "", "RemoveKeys": "", "TrimFamilies": "", "Count": "", "Uncount": "", "UseAssertion": "", "DueMessages": "", "Postpone": "", "Delivered": "",
 }
@@ -135,6 +135,10 @@ var writes = []call{
 		_, err := db.Rotate(ctx, rotation("f2", global.ID, 0, now))
 		return err
 	}, authz.ErrReused},
+	{"Rotate, a late retry", func(ctx context.Context, db *store.DB) error {
+		_, err := db.Rotate(ctx, lateRotation("f2", 1, now.Add(time.Minute)))
+		return err
+	}, nil},
 	{"EndFamily", func(ctx context.Context, db *store.DB) error {
 		_, err := db.EndFamily(ctx, "f1", global.ID, now)
 		return err

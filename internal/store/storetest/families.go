@@ -114,7 +114,7 @@ func testTrimFamilies(k *kit) {
 	}
 	r := rotation("f1", global.ID, 0, now)
 	k.rotated(r)
-	equal(k, "one that was refreshed", expiry("f1"), now.Add(r.Idle))
+	equal(k, "one that was refreshed", expiry("f1"), now.Add(r.Rule.Idle))
 	k.ok(k.db.Burn(k.ctx, family("f6", g)))
 	k.redeemed("f7", g)
 	k.ok(k.db.TrimFamilies(k.ctx, g.ID, "g", 1))

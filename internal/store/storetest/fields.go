@@ -164,7 +164,7 @@ func testFieldsOfConnections(k *kit) {
 	f := filled[authz.Family](k)
 	f.Grant, f.Client, f.Scope, f.SessionID = g.ID, c.ID, g.Scope, s.SID()
 	f.ExpiresAt, f.TokenDeadAt = now.Add(time.Hour), now.Add(time.Hour)
-	f.Generation, f.RotatedAt, f.EndedAt = 0, time.Time{}, time.Time{} // a code begins with none of them
+	f.Generation, f.RotatedAt, f.UsedAt, f.EndedAt, f.LateRetryAt, f.LateRetryGeneration = 0, time.Time{}, time.Time{}, time.Time{}, time.Time{}, 0 // a code begins with none of them
 	redeemed := must[authz.Subject](k)(k.db.Redeem(k.ctx, f))
 	k.isFilled(redeemed)
 	equal(k, "Connection", must[authz.Connection](k)(k.db.Connection(k.ctx, f.ID, now)), authz.Connection{Family: f, Grant: g, Subject: redeemed})
@@ -173,11 +173,17 @@ func testFieldsOfConnections(k *kit) {
 	rotated := k.rotated(r)
 	equal(k, "Subject", rotated.Subject, redeemed)
 	equal(k, "the rotated family", must[authz.Connection](k)(k.db.Connection(k.ctx, f.ID, now)).Family, rotated.Family)
+	retry := k.rotated(r)
+	rotated.Retry = true
+	equal(k, "a retry", retry, rotated)
+	r.At, r.Rule.LateRetry = r.At.Add(time.Hour), time.Hour
+	late := k.rotated(r)
+	equal(k, "the family after a late retry", must[authz.Connection](k)(k.db.Connection(k.ctx, f.ID, r.At)).Family, late.Family)
+	r.Generation++
+	rotated = k.rotated(r)
+	equal(k, "the family that is rotated once more", must[authz.Connection](k)(k.db.Connection(k.ctx, f.ID, r.At)).Family, rotated.Family)
 	rotated.Family.EndedAt = now // of a living family only this is zero
 	k.isFilled(rotated.Family)
-	retry := k.rotated(r)
-	rotated.Family.EndedAt, rotated.Retry = time.Time{}, true
-	equal(k, "a retry", retry, rotated)
 
 	details := must[[]authz.GrantDetail](k)(k.db.Grants(k.ctx, authz.GrantFilter{Client: c.ID}))
 	c.RedirectURIs, c.Secrets = nil, nil

@@ -46,7 +46,11 @@ func (k *kit) interleave(outer step, outerDB *store.DB, inner step, innerDB *sto
 	for point := 1; ; point++ {
 		k.wipe()
 		k.populate()
-		k.redeemed("f-old", k.granted("g1", ada, global, acme, "read"))
+		g := k.granted("g1", ada, global, acme, "read")
+		k.redeemed("f-old", g)
+		k.redeemed("f-late", g)
+		_, err := k.h.SQL(k.db).ExecContext(k.ctx, "UPDATE gh_families SET generation = 1, rotated_at = $1 WHERE id = 'f-late'", now.Add(-time.Hour).UnixMilli())
+		k.ok(err)
 		var innerErr error
 		innerDone := make(chan struct{})
 		reached := 0
@@ -131,20 +135,25 @@ func (k *kit) meetings() []meeting {
 		return err
 	}, authz.ErrNoFamily}
 
-	list := []meeting{rotateTwice(rotate), k.rotateMeetsEndFamily(rotate)}
+	retryLate := step{"Rotate, a late retry", func(ctx context.Context, db *store.DB) error {
+		_, err := db.Rotate(ctx, lateRotation("f-late", 0, now.Add(time.Minute)))
+		return err
+	}, authz.ErrNoFamily}
+
+	list := []meeting{rotateTwice(rotate), k.rotateMeetsEndFamily(rotate), retryLateTwice(retryLate)}
 	for _, end := range k.enders() {
 		nothingLeft := func(k *kit) {
 			k.Helper()
 			equal(k, "grants that outlive "+end.name, k.rows("gh_grants", "1 = 1"), 0)
 			equal(k, "families that outlive "+end.name, k.rows("gh_families", "1 = 1"), 0)
-			// The grant had one family, so its end is told; and for as long as the last token lives, if the other was first.
+			// The grant had families, so its end is told; and for as long as the last token lives, if the other was first.
 			equal(k, "endings of the grant", k.rows("gh_endings", "kind = 'grant' AND id = 'g1'"), 1)
 			equal(k, "endings that outlive the token of a refresh", k.rows("gh_endings", "expires_at = $1", now.Add(31*time.Minute+grace).UnixMilli()),
-				k.rows("gh_audit", "kind = 'token.refreshed'"))
+				k.rows("gh_audit", "kind IN ('token.refreshed', 'refresh.retried')"))
 			equal(k, "endings that outlive the token of a redemption", k.rows("gh_endings", "expires_at = $1", now.Add(40*time.Minute).UnixMilli()),
 				k.rows("gh_audit", "kind = 'token.issued' AND family_id = 'f1'"))
 		}
-		list = append(list, meeting{redeem, end, nothingLeft}, meeting{rotate, end, nothingLeft})
+		list = append(list, meeting{redeem, end, nothingLeft}, meeting{rotate, end, nothingLeft}, meeting{retryLate, end, nothingLeft})
 		if end.name != "RevokeGrant" { // after which a new grant may be made
 			list = append(list, meeting{save, end, nothingLeft})
 		}
@@ -216,6 +225,14 @@ func rotateTwice(rotate step) meeting {
 		k.Helper()
 		equal(k, "refreshes", k.rows("gh_families", "id = 'f-old' AND generation = 1 AND ended_at = 0"), 1)
 		equal(k, "their events", k.rows("gh_audit", "kind = 'token.refreshed'"), 1)
+	}}
+}
+
+func retryLateTwice(retryLate step) meeting {
+	return meeting{retryLate, retryLate, func(k *kit) {
+		k.Helper()
+		equal(k, "late retries", k.rows("gh_families", "id = 'f-late' AND generation = 1 AND late_retry_at > 0 AND ended_at = 0"), 1)
+		equal(k, "their events", k.rows("gh_audit", "kind = 'refresh.retried'"), 1)
 	}}
 }
 

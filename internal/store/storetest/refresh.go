@@ -15,11 +15,11 @@ import (
 
 const grace = 10 * time.Second
 
-// rotation is the use of a refresh token: an access token for 30 minutes, idle after two hours, over after ten.
+// rotation is the use of a refresh token: an access token for 30 minutes, idle after two hours, over after ten, and no late retry.
 func rotation(id authz.FamilyID, client oauth.ClientID, generation int64, at time.Time) authz.Rotation {
 	return authz.Rotation{
-		Family: id, Client: client, Generation: generation, At: at, Grace: grace, Idle: 2 * time.Hour, Absolute: 10 * time.Hour,
-		TokenDeadAt: at.Add(30 * time.Minute),
+		Family: id, Client: client, Generation: generation, At: at, TokenDeadAt: at.Add(30*time.Minute + grace),
+		Rule: authz.RefreshRule{Idle: 2 * time.Hour, Absolute: 10 * time.Hour, Grace: grace},
 	}
 }
 
@@ -43,8 +43,7 @@ func testRotate(k *kit) {
 	f := k.connected()
 	at := now.Add(time.Minute)
 	first := k.rotated(rotation(f.ID, f.Client, 0, at))
-	f.Generation, f.RotatedAt, f.ExpiresAt = 1, at, at.Add(2*time.Hour)
-	f.TokenDeadAt = at.Add(30*time.Minute + grace) // a retry within the grace issues one as well, and is not written down
+	f.Generation, f.RotatedAt, f.UsedAt, f.ExpiresAt, f.TokenDeadAt = 1, at, at, at.Add(2*time.Hour), at.Add(30*time.Minute+grace)
 	subject := subject(ada, acme)
 	equal(k, "Rotate", first, authz.Rotated{Family: f, Subject: subject})
 	equal(k, "the family", must[authz.Connection](k)(k.db.Connection(k.ctx, f.ID, at)).Family, f)
@@ -65,10 +64,10 @@ func testRotate(k *kit) {
 	short.TokenDeadAt = at
 	last := k.rotated(short)
 	equal(k, "the absolute expiry", last.Family.ExpiresAt, now.Add(10*time.Hour))
-	equal(k, "TokenDeadAt", last.Family.TokenDeadAt, at.Add(grace))
+	equal(k, "TokenDeadAt", last.Family.TokenDeadAt, at)
 	earlier := rotation(f.ID, f.Client, 6, at)
 	earlier.TokenDeadAt = at.Add(-time.Hour)
-	equal(k, "TokenDeadAt of a shorter token", k.rotated(earlier).Family.TokenDeadAt, at.Add(grace))
+	equal(k, "TokenDeadAt of a shorter token", k.rotated(earlier).Family.TokenDeadAt, at)
 }
 
 func testRotateRefuses(k *kit) {

@@ -159,8 +159,9 @@ func TestReplayIsSeenByThePerson(t *testing.T) {
 		b := h.SignedIn(webtest.Ana)
 		b.Get("/").WantPage(http.StatusOK).WantNothingOf("should know")
 		got := b.Connection(h.Insight, h.Borealis)
-		h.Refresh(h.Insight, got.RefreshToken).WantTokens()
+		next := h.Refresh(h.Insight, got.RefreshToken).WantTokens()
 		h.Clock.Advance(time.Minute)
+		h.Refresh(h.Insight, next.RefreshToken).WantTokens()
 		h.Refresh(h.Insight, got.RefreshToken).WantJSON(http.StatusBadRequest, "invalid_grant")
 		for _, path := range []string{"/account/", "/account/applications/"} {
 			b.Get(path).WantPage(http.StatusOK).InOrder("1 March 2026, 12:01 UTC: Insight was disconnected from Borealis, because a key of your connection was used twice", "copied")

@@ -43,6 +43,14 @@ func TestDPoPBindsTheTokens(t *testing.T) {
 			}
 			next := p.Post("/o/token/", refresh).WantTokensOfType("DPoP")
 			p.UserInfo(next.AccessToken).WantStatus(http.StatusOK)
+			// RFC 9700 §4.14.2: only a bound refresh token need not be replaced.
+			if kept := next.RefreshToken == got.RefreshToken; kept != client.Public {
+				h.Errorf("%s: the refresh token stays the same: %v, want %v", client.Name, kept, client.Public)
+			}
+			h.Clock.Advance(2 * webtest.Grace)
+			if client.Public {
+				p.Post("/o/token/", refresh).WantTokensOfType("DPoP")
+			}
 		}
 	})
 }

@@ -61,7 +61,14 @@ func TestAssertionsAuthenticateEverywhere(t *testing.T) {
 		p := h.Program()
 		got := p.Post("/o/token/", webtest.By(c.Assertion(h, nil), webtest.TokenRequest(c.App, code))).WantTokens()
 		form := webtest.Pairs("grant_type", "refresh_token", "refresh_token", got.RefreshToken) // client_id may be left out
-		got = p.Post("/o/token/", webtest.By(c.Assertion(h, nil), form)).WantTokens()
+		kept := got.RefreshToken
+		for range 3 { // FAPI 2.0 Security Profile §5.3.2.1: such a client's refresh token is not replaced
+			h.Clock.Advance(20 * 24 * time.Hour)
+			got = p.Post("/o/token/", webtest.By(c.Assertion(h, nil), form)).WantTokens()
+			if got.RefreshToken != kept {
+				h.Error("the refresh token was replaced")
+			}
+		}
 		if a := p.Post("/o/introspect/", webtest.By(c.Assertion(h, nil), webtest.Pairs("token", got.AccessToken))); !strings.Contains(a.Body, `"active":true`) {
 			h.Errorf("introspection: %d %s", a.Status, a.Body)
 		}

@@ -191,6 +191,7 @@ func TestHistoryOfATeamIsInWords(t *testing.T) {
 		got := h.Redeem(h.Insight, code).WantTokens()
 		next := h.Refresh(h.Insight, got.RefreshToken).WantTokens()
 		h.Clock.Advance(time.Minute)
+		h.Refresh(h.Insight, next.RefreshToken).WantTokens()
 		h.Refresh(h.Insight, got.RefreshToken).WantJSON(http.StatusBadRequest, "invalid_grant")
 		b.Connect(h.Pocket, h.Borealis)
 		b.EndOwn(h.GrantOf(webtest.Ana, h.Insight, h.Atlas)).WantStatus(http.StatusSeeOther)

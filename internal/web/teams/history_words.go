@@ -16,7 +16,7 @@ const actorCommandLine = "command line"
 // "event.KIND" and, in that list, "event.KIND.label".
 var kinds = []audit.Kind{
 	audit.ConsentGiven, audit.ConsentDenied, audit.GrantRevoked, audit.TokenIssued, audit.TokenRefreshed, audit.TokenRevoked,
-	audit.MachineToken, audit.RefreshReplayed, audit.CodeReplayed, audit.RefreshRefused, audit.CodeRefused, audit.ClientAuthFailed, audit.LimitReached,
+	audit.MachineToken, audit.RefreshReplayed, audit.RefreshRetried, audit.CodeReplayed, audit.RefreshRefused, audit.CodeRefused, audit.ClientAuthFailed, audit.LimitReached,
 	audit.ClientBlocked, audit.ClientUnblocked, audit.ClientAdded, audit.ClientUpdated, audit.SecretRotated, audit.ClientDisabled,
 	audit.ClientEnabled, audit.ClientRemoved, audit.MemberAdded, audit.MemberRemoved, audit.TeamAdded, audit.TeamRenamed, audit.TeamRemoved,
 }

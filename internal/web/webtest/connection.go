@@ -212,4 +212,4 @@ func (h *House) Ways() []Way {
 // Members are the names in an object, sorted.
 func Members(object map[string]any) []string { return slices.Sorted(maps.Keys(object)) }
 
-const Grace = 10 * time.Second
+const Grace = time.Minute

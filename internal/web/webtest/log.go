@@ -6,7 +6,6 @@ import (
 	"net"
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/client"
 )
@@ -22,7 +21,8 @@ func (h *House) LifeOfAConnection(b *Browser, secret func(...string)) Tokens {
 	h.Refresh(h.Notes, next.RefreshToken).WantStatus(http.StatusBadRequest)
 	h.Introspect(h.Insight, next.AccessToken)
 	h.Introspect(h.Notes, next.RefreshToken)
-	h.Clock.Advance(time.Minute)
+	newest := h.Refresh(h.Insight, next.RefreshToken).WantTokens()
+	secret(newest.AccessToken, newest.RefreshToken, newest.IDToken)
 	h.Refresh(h.Insight, got.RefreshToken).WantStatus(http.StatusBadRequest) // a replay
 	h.UserInfo(next.AccessToken).WantStatus(http.StatusUnauthorized)
 	h.Call("/o/revoke_token/", h.Insight, "token", next.RefreshToken).WantOK()
