@@ -148,9 +148,15 @@ func (e *env) with(do func(ctx context.Context, a *app.App, args []string) error
 				err = errors.Join(err, problem)
 			}
 		}()
-		return do(asCommandLine(cmd.Context()), a, args)
+		ctx, cancel := context.WithTimeout(asCommandLine(cmd.Context()), commandLimit)
+		defer cancel()
+		return do(ctx, a, args)
 	})
 }
+
+// commandLimit is how long a command may take. Without a limit of its own, each step would have the few seconds of a web request: the end of
+// a large team takes longer.
+const commandLimit = time.Hour
 
 // asCommandLine makes the command line the actor of audit events.
 func asCommandLine(ctx context.Context) context.Context {

@@ -19,6 +19,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
 	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/config"
+	"github.com/gatehouse-auth/gatehouse/internal/flight"
 	"github.com/gatehouse-auth/gatehouse/internal/govern"
 	"github.com/gatehouse-auth/gatehouse/internal/mail"
 	"github.com/gatehouse-auth/gatehouse/internal/operate"
@@ -82,7 +83,8 @@ type App struct {
 	sleep       func(time.Duration)
 	databaseNow func(context.Context) (time.Time, error)
 	clockOff    atomic.Int64 // see clockAgrees: a Duration, 0 while the clock is right
-	stopping    atomic.Bool  // from the signal to stop; /readyz says so
+	ready       *flight.Value[struct{}]
+	stopping    atomic.Bool // from the signal to stop; /readyz says so
 	handler     func() http.Handler
 }
 
@@ -122,6 +124,7 @@ func Open(ctx context.Context, cfg config.Config, deps Deps) (*App, error) {
 	if a.databaseNow = deps.DatabaseNow; a.databaseNow == nil {
 		a.databaseNow = a.Store.Now
 	}
+	a.ready = a.newReadiness()
 	if err := a.assemble(ctx, deps); err != nil {
 		return nil, errors.Join(err, a.Store.Close())
 	}

@@ -7,11 +7,21 @@ import (
 	"net/http/pprof"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/internal/flight"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// readyTimeout is how long the database may take to answer.
-const readyTimeout = 2 * time.Second
+// Readiness costs one small write, and not more often than once in readyFresh, however many ask.
+const (
+	readyTimeout = 2 * time.Second // of the write
+	readyFresh   = time.Second
+)
+
+// newReadiness is the answer of /readyz, which is asked for again and again by every load balancer.
+func (a *App) newReadiness() *flight.Value[struct{}] {
+	load := func(ctx context.Context) (struct{}, error) { return struct{}{}, a.Store.Ready(ctx) }
+	return &flight.Value[struct{}]{Load: load, Now: a.now, Fresh: readyFresh, Bound: readyTimeout}
+}
 
 // OpsHandler is the operations endpoints: /healthz, /readyz, /metrics and, if configured, profiles.
 func (a *App) OpsHandler() http.Handler {
@@ -39,11 +49,9 @@ func (a *App) readyz(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, wrong, http.StatusServiceUnavailable)
 		return
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), readyTimeout)
-	defer cancel()
-	if err := a.Store.Ping(ctx); err != nil {
-		a.Log.WarnContext(ctx, "not ready", "error", err)
-		http.Error(w, "the database does not answer", http.StatusServiceUnavailable)
+	if _, err := a.ready.Get(r.Context()); err != nil {
+		a.Log.WarnContext(r.Context(), "not ready", "error", err)
+		http.Error(w, "the database cannot commit a write", http.StatusServiceUnavailable)
 		return
 	}
 	io.WriteString(w, "ok\n")

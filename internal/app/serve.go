@@ -81,14 +81,15 @@ func (a *App) Serve(ctx context.Context, ready func(publicAddr, opsAddr string))
 	if ctx.Err() != nil {
 		failure = nil
 	}
-	err = errors.Join(failure, a.shutdown(server, opsServer))
-	wg.Wait()
-	return err
+	return errors.Join(failure, a.shutdown(server, opsServer, &wg))
 }
 
+// shutdownLeast is how long shutdown waits for background tasks at least: they end at once, unless the database is silent.
+const shutdownLeast = 250 * time.Millisecond
+
 // shutdown makes /readyz say no, then closes the public listener and waits for requests, and then closes the operations
-// listener.
-func (a *App) shutdown(public, ops *http.Server) error {
+// listener and waits for background tasks.
+func (a *App) shutdown(public, ops *http.Server, tasks *sync.WaitGroup) error {
 	a.stopping.Store(true)
 	a.Log.Info("shutting down")
 	a.sleep(a.Config.ShutdownDelay)
@@ -100,8 +101,27 @@ func (a *App) shutdown(public, ops *http.Server) error {
 		err = errors.Join(fmt.Errorf("requests were cut off after shutdown_timeout (%s): %w", a.Config.ShutdownTimeout, err), public.Close())
 	}
 	ops.Close()
+	if !finishes(ctx, tasks) {
+		err = errors.Join(err, fmt.Errorf("background tasks were cut off after shutdown_timeout (%s)", a.Config.ShutdownTimeout))
+	}
 	a.Log.Info("stopped")
 	return err
+}
+
+// finishes reports whether all tasks finish before ctx ends.
+func finishes(ctx context.Context, tasks *sync.WaitGroup) bool {
+	deadline, _ := ctx.Deadline()
+	finished := make(chan struct{})
+	go func() {
+		tasks.Wait()
+		close(finished)
+	}()
+	select {
+	case <-finished:
+		return true
+	case <-time.After(max(shutdownLeast, time.Until(deadline))):
+		return false
+	}
 }
 
 func (a *App) server(h http.Handler) *http.Server {

@@ -18,6 +18,7 @@ import (
 // Session is one browser's sign-in, with the time and the method of it.
 type Session struct {
 	ID        string // the hash of the cookie's secret
+	Public    string // random, see SID; "" in sessions of before it was kept
 	User      team.User
 	AuthTime  time.Time
 	Methods   []string // amr values of RFC 8176, e.g. "pwd"
@@ -35,7 +36,8 @@ type Store interface {
 	// Rehash replaces the hash from by another hash of the same password. It signs nobody out. When the hash is no longer
 	// from, because the password was changed meanwhile, it does nothing, and that is no error.
 	Rehash(ctx context.Context, user team.UserID, from, to string) error
-	// StartSession saves a session and ends the one it replaces (replaces may be empty). ErrSignInFailed when the person has been disabled meanwhile.
+	// StartSession saves a session and ends the one it replaces (replaces may be empty). If that is alive and the same person's, its
+	// Public stays. ErrSignInFailed when the person has been disabled meanwhile.
 	StartSession(ctx context.Context, s Session, replaces string) error
 	// Session is a session with its user, read fresh. ErrNoSession when it is unknown, expired at now, or the user is disabled.
 	Session(ctx context.Context, id string, now time.Time) (Session, error)

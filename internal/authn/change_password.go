@@ -21,5 +21,6 @@ func (a *Authenticator) ChangePassword(ctx context.Context, r SignInRequest, nex
 		return SignedIn{}, fmt.Errorf("load password: %w", err)
 	}
 	r.Password, r.Replaces = next, "" // the session of the request has ended with the others
-	return a.start(ctx, p.user, hash, r, p.browser)
+	p.hash, p.current = hash, true
+	return a.start(ctx, p, r)
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/ccojocar/zxcvbn-go"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
+	"golang.org/x/text/secure/precis"
 )
 
 const (
@@ -41,6 +42,10 @@ func CheckPassword(password string, words ...string) error {
 	}
 	return &WeakPasswordError{"The password is too easy to guess" + advice(patterns)}
 }
+
+// preparePassword is a password in the form in which it is hashed: OpaqueString (RFC 8265 §4.2), so that it does not matter which
+// keyboard composes its characters. The error is for a password with characters that this form does not allow.
+func preparePassword(password string) (string, error) { return precis.OpaqueString.String(password) }
 
 // guessable is the words and their parts: for ada.lovelace@example.com also ada, lovelace, example and com.
 func guessable(words []string) []string {
@@ -76,6 +81,10 @@ func advice(patterns []string) string {
 // SetPassword checks and stores a password, and ends the user's sessions. The error is *WeakPasswordError,
 // *limit.ThrottledError when the server is busy with other passwords, team.ErrNoUser, or a failure of the store.
 func (a *Authenticator) SetPassword(ctx context.Context, u team.User, password string) error {
+	password, err := preparePassword(password)
+	if err != nil {
+		return &WeakPasswordError{"The password has a character that cannot be used, such as a tab."}
+	}
 	if err := CheckPassword(password, u.Email, u.Name); err != nil {
 		return err
 	}

@@ -29,6 +29,7 @@ func TestCheckPassword(t *testing.T) {
 		{"aaaaaaaaaaaa", "repeats"},
 		{"rstuvwxyz", "alphabet"},
 		{"sunflower7", "three or four words"},
+		{strings.Repeat("a", 64) + "violet-tower-kettle", "repeats"}, // only so much is judged, because judging takes time
 
 		{"Zq8#kLm2", ""},
 		{"correct horse battery staple", ""},

@@ -27,9 +27,12 @@ func (a *Authenticator) Session(ctx context.Context, cookie string) (Session, er
 	return s, err
 }
 
-// SID is the public identifier of the session, the sid of ID tokens and logout tokens: 128 bits in base64url. It reveals
-// neither the cookie nor the session's ID.
+// SID is the public identifier of the sign-in, the sid of ID tokens and logout tokens. It reveals neither the cookie nor the
+// session's ID, and it stays when the same person signs in again, although both of them are new then.
 func (s Session) SID() string {
+	if s.Public != "" {
+		return s.Public
+	}
 	sum := sha256.Sum256([]byte("gatehouse sid\x00" + s.ID))
 	return base64.RawURLEncoding.EncodeToString(sum[:16])
 }

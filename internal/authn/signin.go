@@ -33,13 +33,14 @@ func (a *Authenticator) SignIn(ctx context.Context, r SignInRequest) (SignedIn, 
 	if err != nil {
 		return SignedIn{}, err
 	}
-	return a.start(ctx, p.user, p.hash, r, p.browser)
+	return a.start(ctx, p, r)
 }
 
 // proved is the user of an attempt whose password was right.
 type proved struct {
 	user    team.User
 	hash    string
+	current bool // the hash is of the password's prepared form
 	browser browser
 }
 
@@ -58,7 +59,7 @@ func (a *Authenticator) prove(ctx context.Context, r SignInRequest) (proved, err
 	if err := a.failures.Count(ctx, buckets...); err != nil {
 		return proved{}, err
 	}
-	ok, err := a.verify(ctx, user, hash, r.Password)
+	prepared, ok, err := a.verify(ctx, user, hash, r.Password)
 	if err == nil && !ok {
 		return proved{}, ErrSignInFailed
 	}
@@ -69,24 +70,35 @@ func (a *Authenticator) prove(ctx context.Context, r SignInRequest) (proved, err
 	if err != nil {
 		return proved{}, err
 	}
-	return proved{user, hash, browser}, nil
+	return proved{user, hash, prepared, browser}, nil
 }
 
-// verify reports whether the password is the user's. It computes a hash even where nothing can match, so that the time does
-// not reveal which accounts exist.
-func (a *Authenticator) verify(ctx context.Context, user team.User, hash, password string) (bool, error) {
+// verify reports whether the password is the user's, and whether in its prepared form. It computes a hash even where nothing can match,
+// so that the time does not reveal which accounts exist.
+func (a *Authenticator) verify(ctx context.Context, user team.User, hash, password string) (prepared, ok bool, err error) {
 	mayPass := hash != "" && user.DisabledAt.IsZero()
 	if !mayPass {
 		hash = a.hasher.unmatchable
 	}
-	ok, err := a.hasher.verify(ctx, password, hash)
-	return ok && mayPass, err
+	form, err := preparePassword(password)
+	if err == nil {
+		if ok, err = a.hasher.verify(ctx, form, hash); ok || err != nil {
+			return true, ok && mayPass, err
+		}
+		if form == password {
+			return true, false, nil
+		}
+	}
+	// It may have been hashed as it was typed, before passwords had one form.
+	ok, err = a.hasher.verify(ctx, password, hash)
+	return false, ok && mayPass, err
 }
 
 // start starts the session of a person whose password was right.
-func (a *Authenticator) start(ctx context.Context, user team.User, hash string, r SignInRequest, browser browser) (SignedIn, error) {
+func (a *Authenticator) start(ctx context.Context, p proved, r SignInRequest) (SignedIn, error) {
+	user, hash := p.user, p.hash
 	now, cookie := a.now(), token.NewSecret(token.PrefixSession)
-	s := Session{ID: cookie.Hash(), User: user, AuthTime: now, Methods: []string{"pwd"}, ExpiresAt: now.Add(a.opts.SessionLifetime)}
+	s := Session{ID: cookie.Hash(), Public: token.NewID(), User: user, AuthTime: now, Methods: []string{"pwd"}, ExpiresAt: now.Add(a.opts.SessionLifetime)}
 	if err := a.store.StartSession(ctx, s, SessionID(r.Replaces)); errors.Is(err, ErrSignInFailed) {
 		return SignedIn{}, ErrSignInFailed
 	} else if err != nil {
@@ -95,8 +107,15 @@ func (a *Authenticator) start(ctx context.Context, user team.User, hash string, 
 	if err := a.endIfOutdated(ctx, s, hash); err != nil {
 		return SignedIn{}, err
 	}
-	hash = a.rehash(ctx, user, hash, r.Password)
-	sealed, err := a.sealBrowser(browser, user.ID, hash)
+	if r.Replaces != "" {
+		saved, err := a.store.Session(ctx, s.ID, now) // which may have the sid of the session that it replaced
+		if err != nil {
+			return SignedIn{}, fmt.Errorf("load the session of user %s: %w", user.ID, err)
+		}
+		s.Public = saved.Public
+	}
+	hash = a.rehash(ctx, p, r.Password)
+	sealed, err := a.sealBrowser(p.browser, user.ID, hash)
 	if err != nil {
 		return SignedIn{}, fmt.Errorf("seal browser cookie: %w", err)
 	}
@@ -119,17 +138,22 @@ func (a *Authenticator) endIfOutdated(ctx context.Context, s Session, hash strin
 	return ErrSignInFailed
 }
 
-// rehash brings a hash up to the current cost, and returns the stored one. When it fails, the next sign-in tries again.
-func (a *Authenticator) rehash(ctx context.Context, user team.User, hash, password string) string {
-	if a.hasher.current(hash) {
-		return hash
+// rehash brings a hash up to the current cost and form, and returns the stored one. When it fails, the next sign-in tries again.
+func (a *Authenticator) rehash(ctx context.Context, p proved, password string) string {
+	if p.current && a.hasher.current(p.hash) {
+		return p.hash
+	}
+	if prepared, err := preparePassword(password); err == nil {
+		password = prepared
+	} else if a.hasher.current(p.hash) {
+		return p.hash // it has no other form
 	}
 	renewed, err := a.hasher.hash(ctx, password)
 	if err != nil {
-		return hash
+		return p.hash
 	}
-	if err := a.store.Rehash(ctx, user.ID, hash, renewed); err != nil {
-		return hash
+	if err := a.store.Rehash(ctx, p.user.ID, p.hash, renewed); err != nil {
+		return p.hash
 	}
 	return renewed
 }

@@ -2,7 +2,9 @@ package authn_test
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
+	"fmt"
 	"runtime"
 	"slices"
 	"strings"
@@ -13,6 +15,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/store"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
+	"golang.org/x/crypto/argon2"
 )
 
 func TestSignInStartsSession(t *testing.T) {
@@ -37,6 +40,79 @@ func TestSignInStartsSession(t *testing.T) {
 	h.clock.Advance(time.Second)
 	if h.alive(in.Cookie) {
 		t.Error("the session outlived its time")
+	}
+}
+
+// RFC 8265 §4.2: one keyboard composes a character, another sends its parts.
+func TestPasswordAndEmailWorkInEveryUnicodeForm(t *testing.T) {
+	const composed, decomposed = "\u00fcber den d\u00e4chern", "u\u0308ber den da\u0308chern"
+	for _, set := range []string{composed, decomposed} {
+		h := newHouse(t)
+		jo := h.addUser("jo\u0308@mu\u0308ller.example", "Jö")
+		h.setPassword(jo, set)
+		for _, typed := range []string{composed, decomposed} {
+			for _, email := range []string{"jo\u0308@mu\u0308ller.example", "JÖ@xn--mller-kva.example"} {
+				if in := h.signIn(authn.SignInRequest{Email: email, Password: typed, Address: ask(right).Address}); in.Session.User.ID != jo.ID {
+					t.Errorf("%q with %q signs in %s", email, typed, in.Session.User.ID)
+				}
+			}
+		}
+	}
+}
+
+// A hash from before there was one form is of the password as it was typed. It still works, and is replaced.
+func TestPasswordHashedInAnotherFormIsHashedAnew(t *testing.T) {
+	const decomposed, composed = "u\u0308ber den da\u0308chern", "\u00fcber den d\u00e4chern"
+	h := newHouse(t)
+	legacy := asTyped(t, h.hash(), decomposed)
+	if err := h.db.SetPassword(t.Context(), h.ada.ID, legacy, h.clock.Now()); err != nil {
+		t.Fatal(err)
+	}
+	r := ask(composed)
+	if _, err := h.auth.SignIn(t.Context(), r); !errors.Is(err, authn.ErrSignInFailed) {
+		t.Fatalf("the other form of a hash as it was typed: got %v, want ErrSignInFailed", err)
+	}
+	r.Password = decomposed
+	h.signIn(r)
+	if h.hash() == legacy {
+		t.Error("the hash was not replaced")
+	}
+	r.Password = composed
+	h.signIn(r)
+}
+
+// hash is the hash of ada's password.
+func (h *house) hash() string {
+	h.t.Helper()
+	_, hash, err := h.db.Password(h.t.Context(), h.ada.Email)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return hash
+}
+
+// asTyped is a hash like another, of a password as it was typed.
+func asTyped(t *testing.T, like, password string) string {
+	t.Helper()
+	var memory, passes uint32
+	var threads uint8
+	parts := strings.Split(like, "$")
+	if _, err := fmt.Sscanf(parts[3], "m=%d,t=%d,p=%d", &memory, &passes, &threads); err != nil {
+		t.Fatal(err)
+	}
+	salt, err := base64.RawStdEncoding.DecodeString(parts[4])
+	if err != nil {
+		t.Fatal(err)
+	}
+	parts[5] = base64.RawStdEncoding.EncodeToString(argon2.IDKey([]byte(password), salt, passes, memory, threads, 32))
+	return strings.Join(parts, "$")
+}
+
+func TestPasswordWithControlCharacterIsRefusedWithAReason(t *testing.T) {
+	h := newHouse(t)
+	err := h.auth.SetPassword(t.Context(), h.ada, "violet\ttower\tkettle")
+	if _, ok := errors.AsType[*authn.WeakPasswordError](err); !ok {
+		t.Errorf("got %v, want *WeakPasswordError", err)
 	}
 }
 
@@ -229,6 +305,35 @@ type spy struct {
 func (s spy) StartSession(ctx context.Context, session authn.Session, replaces string) error {
 	*s.ids = append(*s.ids, session.ID)
 	return s.meanwhile.StartSession(ctx, session, replaces)
+}
+
+// hangingUp is a store whose caller hangs up as soon as a session is saved.
+type hangingUp struct {
+	spy
+	hangUp func()
+}
+
+func (s hangingUp) StartSession(ctx context.Context, session authn.Session, replaces string) error {
+	defer s.hangUp()
+	return s.spy.StartSession(ctx, session, replaces)
+}
+
+// A session of a password that has just been replaced ends although its browser hung up.
+func TestSessionOfTheOldPasswordEndsAlthoughTheBrowserHungUp(t *testing.T) {
+	h := newHouse(t)
+	ctx, hangUp := context.WithCancel(t.Context())
+	var started []string
+	replaced := meanwhile{h.db, func() { h.setPassword(h.ada, wrong) }}
+	racing := h.authenticator(hangingUp{spy{replaced, &started}, hangUp}, options())
+	if _, err := racing.SignIn(ctx, ask(right)); err == nil {
+		t.Error("the old password signed somebody in")
+	}
+	if len(started) != 1 {
+		t.Fatalf("%d sessions were started, want 1", len(started))
+	}
+	if _, err := h.db.Session(t.Context(), started[0], h.clock.Now()); !errors.Is(err, authn.ErrNoSession) {
+		t.Errorf("the session of the old password is alive: %v", err)
+	}
 }
 
 func TestSignInRenewsOldHash(t *testing.T) {

@@ -1,6 +1,7 @@
 package authn_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/limit"
+	"github.com/gatehouse-auth/gatehouse/internal/store"
 )
 
 func TestParallelGuessesStopAtLimit(t *testing.T) { onBoth(t, testParallelGuessesStopAtLimit) }
@@ -129,6 +131,60 @@ func TestBrowserRemembersSeveralPeople(t *testing.T) {
 	r := ask(right)
 	r.Browser = browser
 	h.signIn(r)
+}
+
+// Each of the people who share a browser has a limit of their own.
+func TestPeopleWhoShareABrowserDoNotShareALimit(t *testing.T) {
+	h := newHouse(t)
+	eve := h.addUser("eve@example.com", "Eve")
+	h.setPassword(eve, right)
+	eves := authn.SignInRequest{Email: eve.Email, Password: right, Address: home}
+	eves.Browser = h.signIn(ask(right)).Browser
+	eves.Browser = h.signIn(eves).Browser
+	eves.Password = wrong
+	h.fail(h.auth, eves, 10)
+	h.throttled(h.auth, eves)
+	adas := ask(right)
+	adas.Browser = eves.Browser
+	h.signIn(adas)
+}
+
+// However many people use a browser, its cookie stays so short that it is read.
+func TestBrowserRemembersFourPeopleAtMost(t *testing.T) {
+	h := newHouse(t)
+	cookie, four := "", 0
+	for n := range 8 {
+		u := h.addUser(fmt.Sprintf("person%d@example.com", n), "Person")
+		h.setPassword(u, right)
+		cookie = h.signIn(authn.SignInRequest{Email: u.Email, Password: right, Address: home, Browser: cookie}).Browser
+		if n == 3 {
+			four = len(cookie)
+		}
+	}
+	if len(cookie) != four {
+		t.Errorf("the cookie has %d bytes after eight people and %d after four, want the same", len(cookie), four)
+	}
+}
+
+// countingStore is a store whose caller hangs up when the attempt has been counted: before the password is checked.
+type countingStore struct {
+	*store.DB
+	hangUp func()
+}
+
+func (s countingStore) Count(ctx context.Context, buckets []limit.Bucket, now time.Time) (limit.Refusal, error) {
+	defer s.hangUp()
+	return s.DB.Count(ctx, buckets, now)
+}
+
+// A right password is no wrong guess, even when its browser hangs up before the answer.
+func TestSignInThatHangsUpIsNotCounted(t *testing.T) {
+	h := newHouse(t)
+	for range 20 {
+		ctx, hangUp := context.WithCancel(t.Context())
+		h.authenticator(countingStore{h.db, hangUp}, options()).SignIn(ctx, ask(right))
+	}
+	h.signIn(ask(right))
 }
 
 func TestOldPasswordMakesBrowserAStranger(t *testing.T) {

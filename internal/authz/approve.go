@@ -62,7 +62,7 @@ func (e evaluation) approved(chosen team.ID) (TeamStatus, bool) {
 // Cancel is the answer of a person who does not agree. A client or a redirect URI that is no longer what Begin found is a *PageError:
 // nobody is sent there. A refusal of what a consent page showed is recorded.
 func (s *Server) Cancel(ctx context.Context, sealed string, b Browser) (Next, error) {
-	r, err := s.open(sealed)
+	r, err := s.open(ctx, sealed)
 	if err != nil {
 		return Next{}, err
 	}

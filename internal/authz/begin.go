@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
@@ -44,8 +43,6 @@ func (s *Server) accept(ctx context.Context, p oauth.Params) (r Request, c clien
 		// A request_uri that cannot be read is found again by check, once it is known where to send the error.
 		r, c, err = s.checkSent(ctx, p)
 	}
-	// Sessions are kept to the millisecond. With finer time here, a sign-in in the same millisecond would seem to be older than the request.
-	r.IssuedAt = s.now().Truncate(time.Millisecond)
 	return r, c, err
 }
 
@@ -151,7 +148,7 @@ func (s *Server) hinted(client client.Client, hint string) (team.UserID, error) 
 
 // reopen is a sealed request with its client, checked again: since Begin, the client may have been disabled or changed.
 func (s *Server) reopen(ctx context.Context, sealed string) (Request, client.Client, error) {
-	r, err := s.open(sealed)
+	r, err := s.open(ctx, sealed)
 	if err != nil {
 		return Request{}, client.Client{}, err
 	}

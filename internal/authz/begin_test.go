@@ -24,11 +24,8 @@ func TestBeginResolvesTheRequest(t *testing.T) {
 	if r.ClientID != string(w.app.ID) || r.RedirectURI != callback || r.State != "st&te" || r.Team != "blue" || r.Nonce != "n1" || r.CodeChallenge != challenge {
 		t.Errorf("the request is %+v", r)
 	}
-	if want := w.clock.Now().Truncate(time.Millisecond); !r.IssuedAt.Equal(want) {
-		t.Errorf("issued at %v, want %v: sessions are kept to the millisecond", r.IssuedAt, want)
-	}
-	if r.ShownTo != "" || r.SelectedUser != "" {
-		t.Errorf("a new request was shown to %q and selected by %q", r.ShownTo, r.SelectedUser)
+	if r.ShownTo != "" || r.SelectedUser != "" || r.FreshSession != "" {
+		t.Errorf("a new request was shown to %q, selected by %q and signed in for as %q", r.ShownTo, r.SelectedUser, r.FreshSession)
 	}
 }
 
@@ -143,7 +140,7 @@ func TestTeamClientMayNameItsOwnTeam(t *testing.T) {
 func TestSealedRequestComesBackWhole(t *testing.T) {
 	w := onSQLite(t)
 	r := w.begin(params(w.app, "team", "blue", "max_age", "60", "prompt", "login consent", "state", strings.Repeat("s", oauth.MaxStateLength)))
-	r.SelectedUser, r.ShownTo, r.ShownTeam = "someone", "someone else", "a team"
+	r.FreshSession, r.SelectedUser, r.ShownTo, r.ShownTeam = "a session", "someone", "someone else", "a team"
 	opened := w.opened(w.sealed(r))
 	if diff := cmp.Diff(r, opened); diff != "" {
 		t.Errorf("sealed and opened (-want +got):\n%s", diff)
@@ -216,6 +213,19 @@ func TestSealedRequestIsCheckedAgain(t *testing.T) {
 		w.ok(err)
 		_, err = w.server.Approve(w.ctx(), n.Sealed, w.browser(session), w.red.ID)
 		wantRedirect(t, err, oauth.InvalidScope)
+	})
+	t.Run("resource taken away", func(t *testing.T) {
+		w := onSQLite(t)
+		const reports = "https://reports.example/v1"
+		session := w.session(w.ada)
+		reporter := w.register(client.Registration{Name: "R", RedirectURIs: []string{callback}, Resources: []string{reports}})
+		n := w.page(params(reporter, "resource", reports), session)
+		_, err := w.registry.UpdateClient(w.ctx(), team.CommandLine, reporter.ID, client.Change{Resources: []string{}})
+		w.ok(err)
+		_, err = w.server.Continue(w.ctx(), n.Sealed, w.browser(session))
+		wantRedirect(t, err, oauth.InvalidTarget)
+		_, err = w.server.Approve(w.ctx(), n.Sealed, w.browser(session), w.red.ID)
+		wantRedirect(t, err, oauth.InvalidTarget)
 	})
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/scope"
 	"github.com/gatehouse-auth/gatehouse/internal/store/storetest"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
+	"github.com/gatehouse-auth/gatehouse/internal/token"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -289,20 +290,95 @@ func TestPromptNoneErrorsTravel(t *testing.T) {
 	wantRedirect(t, err, oauth.AccessDenied)
 }
 
-// TestLoginPromptIsSatisfiedByANewSignIn goes through the millisecond in which the request began.
-func TestLoginPromptIsSatisfiedByANewSignIn(t *testing.T) {
+// signedInFor is the request after u has signed in on its sign-in page, and the session of that.
+func (w *world) signedInFor(r authz.Request, session *authn.Session) authz.Request {
+	w.Helper()
+	sealed, err := w.server.SignedIn(w.ctx(), w.sealed(r), *session)
+	w.ok(err)
+	return w.opened(sealed)
+}
+
+// TestLoginPromptIsSatisfiedByASignInForIt, and by no other, whatever the clocks say.
+func TestLoginPromptIsSatisfiedByASignInForIt(t *testing.T) {
 	w := onSQLite(t)
-	before := w.session(w.ada)
-	w.clock.Advance(time.Millisecond)
-	r := w.begin(params(w.app, "prompt", "login", "max_age", "0"))
-	if n := w.next(r, before); n.Step != authz.SignIn {
-		t.Errorf("with the session of before: %v, want SignIn", n.Step)
+	for _, changes := range [][]string{{"prompt", "login"}, {"max_age", "0"}} {
+		r := w.begin(params(w.app, changes...))
+		for name, apart := range map[string]time.Duration{"before": -time.Minute, "at a server 15 s behind": -15 * time.Second, "since": 15 * time.Second} {
+			session := w.session(w.ada)
+			session.ID, session.AuthTime = session.ID+name, session.AuthTime.Add(apart)
+			if n := w.next(r, session); n.Step != authz.SignIn {
+				t.Errorf("%v: signed in elsewhere, %s: %v, want SignIn", changes, name, n.Step)
+			}
+			if n := w.next(w.signedInFor(r, session), session); n.Step != authz.Consent {
+				t.Errorf("%v: signed in for it, %s: %v, want Consent", changes, name, n.Step)
+			}
+		}
 	}
-	if n := w.next(r, w.session(w.ada)); n.Step != authz.Consent {
-		t.Errorf("after a sign-in in the same millisecond: %v, want Consent", n.Step)
+}
+
+// TestMaxAgeIsCheckedWhenThePersonAgrees: a sign-in for the request satisfies a short max_age while the person reads the page, for minutes
+// and not for ever.
+func TestMaxAgeIsCheckedWhenThePersonAgrees(t *testing.T) {
+	w := onSQLite(t)
+	session := w.session(w.ada)
+	r := w.signedInFor(w.begin(params(w.app, "max_age", "10", "team", "blue")), session)
+	page := w.next(r, session)
+	w.clock.Advance(4 * time.Minute)
+	if n := w.approve(page.Sealed, session, w.blue.ID); n.Step != authz.Answer {
+		t.Errorf("agreed after four minutes: %v, want Answer", n.Step)
 	}
-	w.clock.Advance(10 * time.Minute)
-	if n := w.next(r, w.session(w.ada)); n.Step != authz.Consent {
-		t.Errorf("after a sign-in: %v, want Consent", n.Step)
+	w.clock.Advance(2 * time.Minute)
+	if n := w.approve(page.Sealed, session, w.blue.ID); n.Step != authz.SignIn {
+		t.Errorf("agreed after six minutes: %v, want SignIn", n.Step)
+	}
+}
+
+// TestBrowserWithoutCookiesIsTold: who has signed in and comes without the cookie is not asked to sign in again.
+func TestBrowserWithoutCookiesIsTold(t *testing.T) {
+	w := onSQLite(t)
+	session := w.session(w.ada)
+	r := w.signedInFor(w.begin(params(w.app)), session)
+	if n := w.next(r, nil); n.Step != authz.NoCookies || n.Sealed == "" {
+		t.Errorf("without a cookie: %v, want NoCookies with the request", n.Step)
+	}
+	w.ok(w.db.EndSession(w.ctx(), session.ID))
+	n, err := w.server.Continue(w.ctx(), w.sealed(r), authz.Browser{Session: session.ID})
+	w.ok(err)
+	if n.Step != authz.SignIn {
+		t.Errorf("with the cookie of a session that has ended: %v, want SignIn", n.Step)
+	}
+}
+
+// TestExpiredRequestLeadsBackToTheApplication, as long as its redirect URI is registered, and a right password still signs in.
+func TestExpiredRequestLeadsBackToTheApplication(t *testing.T) {
+	w := onSQLite(t)
+	sealed := w.sealed(w.begin(params(w.app)))
+	native := w.register(client.Registration{Name: "Native", Public: true, RedirectURIs: []string{"com.example.native:/cb"}})
+	own := w.sealed(w.begin(params(native, "redirect_uri", "com.example.native:/cb")))
+	w.clock.Advance(time.Hour)
+	back := func(sealed string) string {
+		t.Helper()
+		_, err := w.server.SignedIn(w.ctx(), sealed, *w.session(w.ada))
+		page, ok := errors.AsType[*authz.PageError](err)
+		if !ok || !errors.Is(err, token.ErrExpired) {
+			t.Fatalf("error %v, want a *PageError that says it has expired", err)
+		}
+		if pending := w.server.Pending(w.ctx(), sealed); !errors.Is(pending, token.ErrExpired) {
+			t.Errorf("pending: %v, want ErrExpired", pending)
+		}
+		if n, err := w.server.SignInPage(w.ctx(), sealed, authz.Browser{}); err != nil || n.Step != authz.SignIn || n.Client.Name != page.Client {
+			t.Errorf("the sign-in page: %v for %q, %v", n.Step, n.Client.Name, err)
+		}
+		return page.Back
+	}
+	if got := back(sealed); got != "https://app.example" {
+		t.Errorf("it leads back to %q, want the origin of the redirect URI", got)
+	}
+	if got := back(own); got != "" {
+		t.Errorf("it leads back to %q, want nothing: a browser cannot show that", got)
+	}
+	w.ok(w.db.DisableClient(w.ctx(), w.app.ID, w.clock.Now()))
+	if got := back(sealed); got != "" {
+		t.Errorf("the client was disabled, and it leads back to %q", got)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
+	"github.com/gatehouse-auth/gatehouse/internal/token"
 )
 
 // Continue takes the next step of a sealed request. What prompt=none gets instead of a page is a *RedirectError.
@@ -21,16 +22,34 @@ func (s *Server) Continue(ctx context.Context, sealed string, b Browser) (Next, 
 	return s.proceed(ctx, r, client, b)
 }
 
-// Pending reports why a sealed request cannot go on, without looking at its client.
-func (s *Server) Pending(sealed string) error {
-	_, err := s.open(sealed)
+// Pending reports why a sealed request cannot go on. A request that has expired is a *PageError and token.ErrExpired.
+func (s *Server) Pending(ctx context.Context, sealed string) error {
+	_, _, err := s.reopen(ctx, sealed)
 	return err
 }
 
+// SignedIn notes in a sealed request that a session was started on its sign-in page, and in this browser.
+func (s *Server) SignedIn(ctx context.Context, sealed string, session authn.Session) (string, error) {
+	r, err := s.open(ctx, sealed)
+	if err != nil {
+		return "", err
+	}
+	r.FreshSession = session.ID
+	return s.seal(r)
+}
+
 // SignInPage is what the sign-in page shows for a sealed request. The person may have asked to sign in as somebody else, so it is shown
-// whatever the next step is.
+// whatever the next step is. It is also shown for a request that has expired, after a wrong password: the right one signs in.
 func (s *Server) SignInPage(ctx context.Context, sealed string, b Browser) (Next, error) {
-	r, client, err := s.reopen(ctx, sealed)
+	r, err := s.open(ctx, sealed)
+	if errors.Is(err, token.ErrExpired) {
+		page, _ := errors.AsType[*PageError](err)
+		return Next{Step: SignIn, Sealed: sealed, Client: client.Client{Name: page.Client}}, nil
+	}
+	if err != nil {
+		return Next{}, err
+	}
+	client, err := s.recheck(ctx, r)
 	if err != nil {
 		return Next{}, err
 	}
@@ -83,6 +102,10 @@ func (s *Server) proceed(ctx context.Context, r Request, client client.Client, b
 		if e, err := s.evaluate(r, client, &user); err == nil && e.step == Answer {
 			return s.answer(e, *e.teams[0].Grant)
 		}
+	}
+	if r.FreshSession != "" && b.Session == "" {
+		// Somebody has signed in for this request, and no cookie came with it.
+		return s.ask(evaluation{request: r, client: client, decision: decision{step: NoCookies}})
 	}
 	e, err := s.look(ctx, r, client, b)
 	if err != nil {
@@ -139,12 +162,26 @@ func (s *Server) ask(e evaluation) (Next, error) {
 	case NoAccess:
 		n.Team = e.request.Team
 	case Consent, Answer:
-		n.Step = Consent
+		n.Step, n.Team, n.Changed = Consent, e.request.Team, e.changed()
 		s.askConsent(&n, &e)
 	}
 	var err error
 	n.Sealed, err = s.seal(e.request)
 	return n, err
+}
+
+// changed is what is not as the request says that a consent page showed it; 0 when it was not shown to anybody.
+func (e evaluation) changed() Change {
+	r := e.request
+	switch {
+	case r.ShownTo == "":
+		return 0
+	case r.ShownTo != e.session.User.ID:
+		return AccountChanged
+	case r.ShownTeam != "" && !slices.ContainsFunc(e.teams, func(s TeamStatus) bool { return s.Team.ID == r.ShownTeam }):
+		return TeamChanged
+	}
+	return 0
 }
 
 // askConsent fills in what the consent page shows, and notes in the request what that is.

@@ -52,9 +52,6 @@ func TestPushedRequestIsTheRequest(t *testing.T) {
 		if request.Scope.String() != "chatbot:read session:read" || request.RedirectURI != callback || request.State != "st&te" || request.Team != "red" {
 			t.Errorf("the request is %+v", request.AuthorizationRequest)
 		}
-		if !request.IssuedAt.Equal(w.clock.Now().Truncate(time.Millisecond)) {
-			t.Errorf("the person's time began at %v, want now", request.IssuedAt)
-		}
 		session := w.session(w.ada)
 		code := w.approve(w.page(arriving(client, answer.RequestURI), session).Sealed, session, w.red.ID).Response.Code
 		w.mustRedeem(client, code)

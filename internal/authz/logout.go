@@ -11,21 +11,20 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/outbox"
-	"github.com/gatehouse-auth/gatehouse/internal/team"
 )
 
 // SignOutRequest is an RP-initiated logout request (OpenID Connect RP-Initiated Logout 1.0 §2), checked.
 type SignOutRequest struct {
 	Client      client.Client // zero when the request does not say whose it is
 	RedirectURI string        // where to go afterwards, with state; "" to stay
-	Sure        bool          // an id_token_hint of this session's person was given: no question needed
+	Sure        bool          // an id_token_hint of this sign-in was given: no question needed
 }
 
 // BeginSignOut checks a logout request: id_token_hint, client_id, post_logout_redirect_uri, state. Anything wrong is a *PageError.
 //
 // logout_hint and ui_locales are ignored, as the specification allows.
 func (s *Server) BeginSignOut(ctx context.Context, p oauth.Params, session *authn.Session) (SignOutRequest, error) {
-	hint, person, err := s.signOutHint(p)
+	hint, sid, err := s.signOutHint(p)
 	if err != nil {
 		return SignOutRequest{}, err
 	}
@@ -37,14 +36,15 @@ func (s *Server) BeginSignOut(ctx context.Context, p oauth.Params, session *auth
 	if err != nil {
 		return SignOutRequest{}, err
 	}
-	// Without the hint anyone's link could sign people out, so they are asked then (§2).
-	sure := hint != "" && session != nil && session.User.ID == person
+	// Without a hint of this very sign-in, anyone's link could sign people out, so they are asked then (§2). Every application that was
+	// ever connected has an ID token of an earlier one.
+	sure := session != nil && sid != "" && sid == session.SID()
 	client.Secrets = nil
 	return SignOutRequest{Client: client, RedirectURI: redirectURI, Sure: sure}, nil
 }
 
-// signOutHint is the client and the person of id_token_hint, which may have expired; both are empty without one.
-func (s *Server) signOutHint(p oauth.Params) (oauth.ClientID, team.UserID, error) {
+// signOutHint is the client and the sid of id_token_hint, which may have expired; both are empty without one.
+func (s *Server) signOutHint(p oauth.Params) (client oauth.ClientID, sid string, err error) {
 	text, err := p.Optional("id_token_hint")
 	if err != nil || text == "" {
 		return "", "", pageOrNil(err)
@@ -53,7 +53,7 @@ func (s *Server) signOutHint(p oauth.Params) (oauth.ClientID, team.UserID, error
 	if err != nil {
 		return "", "", &PageError{Err: oauth.InvalidRequest.Because(err, "id_token_hint is not an ID token of this server")}
 	}
-	return oauth.ClientID(claims.Audience), team.UserID(claims.Subject), nil
+	return oauth.ClientID(claims.Audience), claims.SessionID, nil
 }
 
 func pageOrNil(err error) error {

@@ -14,7 +14,7 @@ import (
 // Step is what has to happen next.
 type Step int
 
-// The steps. Pages: SignIn, SelectAccount, Consent, NoTeam, NoAccess. No page: Answer.
+// The steps. Pages: SignIn, SelectAccount, Consent, NoTeam, NoAccess, NoCookies. No page: Answer.
 const (
 	SignIn        Step = iota + 1 // the person has to sign in, or sign in again
 	SelectAccount                 // ask whether to go on as this person
@@ -22,11 +22,12 @@ const (
 	NoTeam                        // the person belongs to no team
 	NoAccess                      // the team asked for is unknown or not theirs: the same answer for both
 	Answer                        // redirect with a code, nothing asked
+	NoCookies                     // the person has signed in for this request, and the browser has not kept the cookie
 )
 
 // String names the step.
 func (s Step) String() string {
-	names := []string{"none", "SignIn", "SelectAccount", "Consent", "NoTeam", "NoAccess", "Answer"}
+	names := []string{"none", "SignIn", "SelectAccount", "Consent", "NoTeam", "NoAccess", "Answer", "NoCookies"}
 	if s < 0 || int(s) >= len(names) {
 		return fmt.Sprintf("Step(%d)", int(s))
 	}
@@ -43,12 +44,22 @@ type Next struct {
 
 	LoginHint string                      // SignIn: whom the application suggests; it decides nothing
 	Again     bool                        // SignIn: this person has to sign in again
-	Team      string                      // NoAccess: the team that the request named, or ""
+	Team      string                      // NoAccess, Consent: the team that the request named, or ""
 	Teams     []TeamChoice                // Consent: those to choose from; one when the team is fixed
 	Fixed     bool                        // Consent: the team is stated and cannot be changed
 	Asked     []scope.Info                // Consent: what is asked for
+	Changed   Change                      // after Approve: why it does not count
 	Response  oauth.AuthorizationResponse // Answer
 }
+
+// Change is what is no longer as it was when the consent page was shown.
+type Change int
+
+// The changes. Anything else that is not so any more has no name of its own.
+const (
+	AccountChanged Change = iota + 1 // somebody else is signed in now
+	TeamChanged                      // the team that the page stated is not theirs any more, or the request means another one now
+)
 
 // TeamChoice is one team on the consent page.
 type TeamChoice struct {
@@ -63,7 +74,7 @@ type decision struct {
 	teams []TeamStatus // Consent and Answer
 }
 
-// next decides what happens next. It is the only place that does, for pages and prompt=none alike; its error is for the redirect URI: prompt=none gets one
+// next decides what happens next for the person who is at the browser, or for nobody. It is the only place that does, for pages and prompt=none alike; its error is for the redirect URI: prompt=none gets one
 // instead of a page, and so does a hint at someone who did not come.
 func next(r Request, client client.Client, session *authn.Session, teams []TeamStatus, now time.Time) (decision, error) {
 	d := decideStep(r, client, session, teams, now)
@@ -99,13 +110,30 @@ func decideStep(r Request, client client.Client, session *authn.Session, teams [
 	}
 }
 
-// fresh reports whether the person signed in since the request began, and so for it. Without this, max_age=0 would ask for ever.
-func (r Request) fresh(session *authn.Session) bool { return !session.AuthTime.Before(r.IssuedAt) }
+// fresh reports whether the person signed in on the sign-in page of this request, in this browser. No clock is asked: those of two servers
+// differ, and a sign-in for another reason says nothing about who answers this request.
+func (r Request) fresh(session *authn.Session) bool {
+	return r.FreshSession != "" && r.FreshSession == session.ID
+}
+
+// timeToAgree is how old a sign-in for the request itself may become while the person reads the consent page, even if max_age is shorter.
+// Without this, a short max_age would ask for ever.
+const timeToAgree = 5 * time.Minute
 
 // stale reports whether the person has to sign in again: the application asked for a fresh sign-in, or for one that is not as old as this.
 func (r Request) stale(session *authn.Session, now time.Time) bool {
-	old := r.MaxAge != nil && (*r.MaxAge == 0 || now.Sub(session.AuthTime) > *r.MaxAge)
-	return (r.Prompt.Login || old) && !r.fresh(session)
+	age, fresh := now.Sub(session.AuthTime), r.fresh(session)
+	if r.Prompt.Login && !fresh {
+		return true
+	}
+	switch {
+	case r.MaxAge == nil:
+		return false
+	case fresh:
+		return age > max(*r.MaxAge, timeToAgree)
+	default:
+		return *r.MaxAge == 0 || age > *r.MaxAge
+	}
 }
 
 // wrong reports whether the request is about someone else than who is signed in.

@@ -14,12 +14,12 @@ import (
 
 // TestNext is the table of what happens next: sign-in, account, team, consent, and what prompt=none gets instead of each page.
 func TestNext(t *testing.T) {
-	issued := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	now := issued.Add(time.Minute)
-	at := func(d time.Duration) *authn.Session {
-		return &authn.Session{User: team.User{ID: "ada"}, AuthTime: issued.Add(d)}
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	ago := func(id string, d time.Duration) *authn.Session {
+		return &authn.Session{ID: id, User: team.User{ID: "ada"}, AuthTime: now.Add(-d)}
 	}
-	earlier, since := at(-10*time.Minute), at(30*time.Second)
+	// since was started on the sign-in page of the request, elsewhere was not.
+	earlier, since, elsewhere := ago("earlier", 11*time.Minute), ago("fresh", 30*time.Second), ago("elsewhere", time.Second)
 
 	grant := &Grant{Scope: oauth.Scope{"read", "write"}}
 	red := TeamStatus{Team: team.Team{ID: "1", Slug: "red"}}
@@ -58,14 +58,19 @@ func TestNext(t *testing.T) {
 		{name: "… blocked though granted", session: earlier, teams: []TeamStatus{blocked(granted(red))}, want: Consent, open: []team.ID{"1"}},
 
 		{name: "prompt=login, signed in earlier", session: earlier, teams: []TeamStatus{granted(red)}, prompt: login, want: SignIn},
-		{name: "prompt=login, signed in a millisecond too early", session: at(-time.Millisecond), teams: []TeamStatus{granted(red)}, prompt: login, want: SignIn},
-		{name: "prompt=login, signed in the moment it began", session: at(0), teams: []TeamStatus{granted(red)}, prompt: login, want: Answer, open: []team.ID{"1"}},
+		{name: "prompt=login, signed in for something else since", session: elsewhere, teams: []TeamStatus{granted(red)}, prompt: login, want: SignIn},
+		{name: "prompt=login, signed in at a server whose clock is ahead", session: ago("fresh", -15*time.Second), teams: []TeamStatus{granted(red)}, prompt: login, want: Answer, open: []team.ID{"1"}},
+		{name: "prompt=login, signed in at a server whose clock is behind", session: ago("fresh", 15*time.Second), teams: []TeamStatus{granted(red)}, prompt: login, want: Answer, open: []team.ID{"1"}},
 		{name: "prompt=login, signed in since", session: since, teams: []TeamStatus{granted(red)}, prompt: login, want: Answer, open: []team.ID{"1"}},
 		{name: "max_age kept", session: earlier, teams: []TeamStatus{granted(red)}, maxAge: age(11 * time.Minute), want: Answer, open: []team.ID{"1"}},
 		{name: "max_age exceeded", session: earlier, teams: []TeamStatus{granted(red)}, maxAge: age(11*time.Minute - time.Second), want: SignIn},
 		{name: "max_age exceeded, prompt=none", session: earlier, teams: []TeamStatus{granted(red)}, prompt: none, maxAge: age(time.Minute), wantErr: oauth.LoginRequired},
-		{name: "max_age=0", session: at(-time.Millisecond), teams: []TeamStatus{granted(red)}, maxAge: age(0), want: SignIn},
+		{name: "max_age=0", session: elsewhere, teams: []TeamStatus{granted(red)}, maxAge: age(0), want: SignIn},
 		{name: "max_age=0, signed in since", session: since, teams: []TeamStatus{granted(red)}, maxAge: age(0), want: Answer, open: []team.ID{"1"}},
+		{name: "max_age=1, signed in since", session: since, teams: []TeamStatus{granted(red)}, maxAge: age(time.Second), want: Answer, open: []team.ID{"1"}},
+		{name: "max_age=1, signed in since, and read for long", session: ago("fresh", 5*time.Minute+time.Second), teams: []TeamStatus{granted(red)}, maxAge: age(time.Second), want: SignIn},
+		{name: "max_age=1, signed in for something else in that second", session: elsewhere, teams: []TeamStatus{granted(red)}, maxAge: age(time.Second), want: Answer, open: []team.ID{"1"}},
+		{name: "max_age of ten minutes, signed in since, and read for longer", session: ago("fresh", 11*time.Minute), teams: []TeamStatus{granted(red)}, maxAge: age(10 * time.Minute), want: SignIn},
 
 		{name: "select_account", session: earlier, teams: []TeamStatus{granted(red)}, prompt: selectAccount, want: SelectAccount},
 		{name: "select_account, chosen", session: earlier, teams: []TeamStatus{granted(red)}, prompt: selectAccount, selected: "ada", want: Answer, open: []team.ID{"1"}},
@@ -106,7 +111,7 @@ func TestNext(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			r := Request{IssuedAt: issued, SelectedUser: tt.selected}
+			r := Request{FreshSession: "fresh", SelectedUser: tt.selected}
 			r.Scope, r.Prompt, r.MaxAge, r.Team = oauth.Scope{"read", "write"}, tt.prompt, tt.maxAge, tt.team
 			d, err := next(r, tt.client, tt.session, tt.teams, now)
 			if !errors.Is(err, tt.wantErr) || d.step != tt.want {
@@ -124,7 +129,7 @@ func TestNext(t *testing.T) {
 }
 
 func TestStepIsNamed(t *testing.T) {
-	for step, want := range map[Step]string{SignIn: "SignIn", Answer: "Answer", 0: "none", -1: "Step(-1)", 7: "Step(7)"} {
+	for step, want := range map[Step]string{SignIn: "SignIn", Answer: "Answer", 0: "none", -1: "Step(-1)", 8: "Step(8)"} {
 		if got := step.String(); got != want {
 			t.Errorf("Step(%d) = %q, want %q", int(step), got, want)
 		}

@@ -114,7 +114,8 @@ func TestHintAtAnotherPerson(t *testing.T) {
 		t.Errorf("another person: %v, want SignIn", n.Step)
 	}
 	// Signing in as someone else again is an answer, not a loop.
-	_, err := w.server.Continue(w.ctx(), w.sealed(request), w.browser(w.session(w.bob)))
+	bob := w.session(w.bob)
+	_, err := w.server.Continue(w.ctx(), w.sealed(w.signedInFor(request, bob)), w.browser(bob))
 	wantRedirect(t, err, oauth.LoginRequired)
 	_, err = w.server.Begin(w.ctx(), params(w.app, "scope", "openid", "id_token_hint", hint, "prompt", "none"), w.browser(early))
 	wantRedirect(t, err, oauth.LoginRequired)

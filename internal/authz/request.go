@@ -1,6 +1,9 @@
 package authz
 
 import (
+	"context"
+	"errors"
+	"strings"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
@@ -23,6 +26,7 @@ type PageError struct {
 	Err      error  // an oauth error
 	Client   string // the client's name, if known
 	Received string // what was received, character for character, e.g. the redirect URI
+	Back     string // when the request has expired: the origin of its redirect URI, where the application may be; "" if there is none for a browser
 }
 
 func (e *PageError) Error() string { return e.Err.Error() }
@@ -34,8 +38,8 @@ func (e *PageError) Unwrap() error { return e.Err }
 // what is in it, so that any server can take the next step and nobody can edit it.
 type Request struct {
 	oauth.AuthorizationRequest             // Scope is what is asked for, never empty
-	IssuedAt                   time.Time   // a sign-in before this does not satisfy prompt=login
 	Hinted                     team.UserID `json:",omitempty"` // whom id_token_hint is about: nobody else will do
+	FreshSession               string      `json:",omitempty"` // the session that was started on the sign-in page of this request: nothing else is a fresh sign-in
 	SelectedUser               team.UserID `json:",omitempty"` // who was chosen when prompt=select_account asked
 	ShownTo                    team.UserID `json:",omitempty"` // whom the consent page was shown to; only they can approve
 	ShownTeam                  team.ID     `json:",omitempty"` // the team that the consent page stated, when it left no choice; approval is for no other
@@ -65,13 +69,28 @@ func (s *Server) seal(r Request) (string, error) {
 	return s.sealRequest(token.PurposeRequest, r, s.opts.RequestLifetime)
 }
 
-// open opens what seal made. A value that is not ours or has expired is a *PageError.
-func (s *Server) open(sealed string) (Request, error) {
+// open opens what seal made. A value that is not ours or has expired is a *PageError; one that has expired says who may be behind it.
+func (s *Server) open(ctx context.Context, sealed string) (Request, error) {
 	r, err := s.openRequest(token.PurposeRequest, sealed)
-	if err != nil {
-		return Request{}, &PageError{Err: oauth.InvalidRequest.Because(err, "this step was begun too long ago, or its address was altered; start again at the authorization endpoint")}
+	if err == nil {
+		return r, nil
 	}
-	return r, nil
+	refused := &PageError{Err: oauth.InvalidRequest.Because(err, "this step was begun too long ago, or its address was altered; start again at the authorization endpoint")}
+	if !errors.Is(err, token.ErrExpired) {
+		return Request{}, refused
+	}
+	c, err := s.verify(ctx, r)
+	if _, unverified := errors.AsType[*PageError](err); unverified {
+		return r, refused
+	}
+	if err != nil {
+		return Request{}, err
+	}
+	refused.Client = c.Name
+	if origin := oauth.RedirectOrigin(r.RedirectURI); strings.HasPrefix(origin, "http") {
+		refused.Back = origin
+	}
+	return r, refused
 }
 
 // redirect is an error on its way to the request's redirect URI, which has been verified.

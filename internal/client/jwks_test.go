@@ -1,6 +1,7 @@
 package client
 
 import (
+	"context"
 	"crypto/ed25519"
 	"encoding/json"
 	"net/http"
@@ -103,6 +104,19 @@ func TestClientKeysAreFetchedOnceForManyWhoWait(t *testing.T) {
 	wg.Wait()
 	if got := server.asked.Load(); got != 1 {
 		t.Errorf("%d fetches, want 1", got)
+	}
+}
+
+// Others may wait for a fetch, so it does not end with the caller who began it.
+func TestFetchOutlivesTheCallerWhoBeganIt(t *testing.T) {
+	server := newKeyServer(t, "a")
+	cache := NewKeyCache(local(), testkit.NewClock(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)).Now)
+	gone, hangUp := context.WithCancel(t.Context())
+	hangUp()
+	for _, ctx := range []context.Context{gone, t.Context()} {
+		if keys, err := cache.Fetch(ctx, server.url, "a"); err != nil || len(keys.Keys) != 1 || server.asked.Load() != 1 {
+			t.Errorf("%d keys, %v, after %d fetches; want one key after one", len(keys.Keys), err, server.asked.Load())
+		}
 	}
 }
 

@@ -20,7 +20,7 @@ type Value[T any] struct {
 	Now   func() time.Time
 	Fresh time.Duration // how old a value may be that is returned without a load
 	Keep  time.Duration // how old a value may be that is returned because a load failed
-	Bound time.Duration // how long a load may take; 2 s when zero
+	Bound time.Duration // how long a load may take; when zero, 3 s, in which a database that is silent is given up
 
 	group singleflight.Group
 
@@ -89,7 +89,7 @@ func (v *Value[T]) lastGood(now time.Time, err error) (T, error) {
 func (v *Value[T]) load(ctx context.Context) (T, error) {
 	bound := v.Bound
 	if bound == 0 {
-		bound = 2 * time.Second
+		bound = 3 * time.Second
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), bound)
 	defer cancel()

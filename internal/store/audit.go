@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
-	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/outbox"
 	"github.com/gatehouse-auth/gatehouse/internal/store/engine"
 )
@@ -51,6 +50,7 @@ func (t *tx) record(e audit.Event) error {
 // batch runs a unit of work that is one statement of PostgreSQL and that records its event too. The parameters of the
 // event are the statement's last nine, in the order of eventArgs. It tells nobody: it is for the hot path only.
 func (db *DB) batch(ctx context.Context, name string, e audit.Event, s engine.Statement) error {
+	began := time.Now()
 	e = db.completed(ctx, e)
 	s.Also = "audit"
 	args := s.Args
@@ -61,7 +61,7 @@ func (db *DB) batch(ctx context.Context, name string, e audit.Event, s engine.St
 		case engine.IsUnique(err):
 			return false, nil
 		case errors.Is(err, engine.ErrUnknown):
-			err = db.lookUp(ctx, id, e, err)
+			err = db.lookUp(ctx, began.Add(answerWithin), id, e, err)
 		}
 		if err == nil || errors.Is(err, errCommitted) {
 			db.opts.Happened(e.Kind)
@@ -73,16 +73,16 @@ func (db *DB) batch(ctx context.Context, name string, e audit.Event, s engine.St
 // errCommitted means that a unit of work whose commit was in doubt has happened. What it would have returned was lost with the answer.
 var errCommitted = errors.New("the unit of work was committed, and its answer was lost")
 
-// How long lookUp looks, and how often. Everything that waits for the database is answered within five seconds.
 const (
-	lookUpFor   = 5 * time.Second
-	lookUpEvery = 50 * time.Millisecond
+	// answerWithin leaves a request half a second for everything else: it is answered within five seconds, whatever the database does.
+	answerWithin = 4500 * time.Millisecond
+	lookUpEvery  = 50 * time.Millisecond
 )
 
 // lookUp finds out whether a unit of work has happened whose commit is in doubt: its event has an id that no other attempt has.
 // Not finding it is no answer at first, because the old connection may still be committing.
-func (db *DB) lookUp(ctx context.Context, id int64, e audit.Event, doubt error) error {
-	ctx, cancel := context.WithTimeout(ctx, lookUpFor)
+func (db *DB) lookUp(ctx context.Context, until time.Time, id int64, e audit.Event, doubt error) error {
+	ctx, cancel := context.WithDeadline(ctx, until)
 	defer cancel()
 	scan := func(r engine.Row) (n int, err error) { return n, r.Scan(&n) }
 	for {
@@ -93,7 +93,7 @@ func (db *DB) lookUp(ctx context.Context, id int64, e audit.Event, doubt error) 
 		}
 		select {
 		case <-ctx.Done():
-			return oauth.TemporarilyUnavailable.Because(doubt, "the server could not reach its database; try again in a few seconds")
+			return doubt
 		case <-time.After(lookUpEvery):
 		}
 	}

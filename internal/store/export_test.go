@@ -25,6 +25,12 @@ func (db *DB) Refuse(ctx context.Context, id string, err error) error {
 	})
 }
 
+// Ask is a unit of work that reads one text.
+func (db *DB) Ask(ctx context.Context, query string) (answer string, err error) {
+	err = db.write(ctx, "Ask", func(t *tx) error { return t.Get([]any{&answer}, query) })
+	return answer, err
+}
+
 // SQL is a way to look at what is stored.
 func (db *DB) SQL() *sql.DB { return db.engine.SQL() }
 

@@ -9,7 +9,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 )
 
-// Password is a person with their password hash, which is empty when they have none. team.ErrNoUser.
+// Password is a person by e-mail, whatever form it has, with their password hash, which is empty when they have none. team.ErrNoUser.
 func (db *DB) Password(ctx context.Context, email string) (team.User, string, error) {
 	type account struct {
 		user team.User
@@ -20,7 +20,7 @@ func (db *DB) Password(ctx context.Context, email string) (team.User, string, er
 		return a, err
 	}
 	a, err := engine.One(ctx, db.engine, "Password", team.ErrNoUser, scan,
-		`SELECT id, email, name, operator, email_verified, created_at, disabled_at, password_hash FROM gh_users WHERE email = $1`, email)
+		`SELECT id, email, name, operator, email_verified, created_at, disabled_at, password_hash FROM gh_users WHERE email_key = $1`, team.NormalizeEmail(email))
 	return a.user, a.hash, err
 }
 

@@ -73,6 +73,11 @@ func newLossyProxy(t *testing.T, databaseURL string, instead []byte) (p *lossyPr
 
 func (p *lossyProxy) lose(marker string) { m := []byte(marker); p.marker.Store(&m) }
 
+// loseAnswer is lose for a simple query, which needs no Sync.
+func (p *lossyProxy) loseAnswer(query string) {
+	p.lose("Q\x00\x00\x00" + string(rune(len(query)+5)) + query + "\x00")
+}
+
 func (p *lossyProxy) serve(conn net.Conn) {
 	defer conn.Close()
 	server, err := net.Dial("unix", p.server)
@@ -87,7 +92,7 @@ func (p *lossyProxy) serve(conn net.Conn) {
 		for {
 			n, err := conn.Read(buffer)
 			if n > 0 {
-				if m := p.marker.Load(); m != nil && bytes.Contains(buffer[:n], *m) && bytes.IndexByte(buffer[:n], 'S') >= 0 && p.marker.CompareAndSwap(m, nil) {
+				if m := p.marker.Load(); m != nil && bytes.Contains(buffer[:n], *m) && (bytes.IndexByte(buffer[:n], 'S') >= 0 || buffer[0] == 'Q') && p.marker.CompareAndSwap(m, nil) {
 					losing.Store(true)
 				}
 				if _, err := server.Write(buffer[:n]); err != nil {

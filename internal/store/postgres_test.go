@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/store"
 	"github.com/gatehouse-auth/gatehouse/internal/store/pgtest"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
@@ -54,12 +55,56 @@ func TestRepeatedDeadlockIsReported(t *testing.T) {
 }
 
 // A server that stops in the middle of a unit of work, or is cut off, must lose its locks before those who wait for them
-// give up.
+// give up. The session itself keeps no setting: behind a pooler it belongs to a stranger next.
 func TestIdleTransactionTimesOut(t *testing.T) {
 	db := open(t, pgtest.URL(t))
-	var timeout string
-	if err := db.SQL().QueryRowContext(t.Context(), "SHOW idle_in_transaction_session_timeout").Scan(&timeout); err != nil || timeout != "10s" {
-		t.Errorf("idle_in_transaction_session_timeout is %q, %v; want 10s", timeout, err)
+	const show = `SELECT current_setting('idle_in_transaction_session_timeout')`
+	inside, err := db.Ask(t.Context(), show)
+	if err != nil || inside != "2s" {
+		t.Errorf("in a unit of work idle_in_transaction_session_timeout is %q, %v; want 2s", inside, err)
+	}
+	var outside string
+	if err := db.SQL().QueryRowContext(t.Context(), show).Scan(&outside); err != nil || outside != "0" {
+		t.Errorf("outside it is %q, %v; want 0", outside, err)
+	}
+}
+
+// A session that became read-only is not used again: the server is a standby now, or its provider has stopped all writing.
+func TestSessionThatBecameReadOnlyIsNotKept(t *testing.T) {
+	db := open(t, pgtest.URL(t)+"&pool_max_conns=2") // one for units of work, one for batches
+	if _, err := db.SQL().Exec("SET default_transaction_read_only = on"); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Ready(t.Context()); !errors.Is(err, oauth.TemporarilyUnavailable) {
+		t.Errorf("a read-only session is ready: %v", err)
+	}
+	if err := db.Ready(t.Context()); err != nil {
+		t.Errorf("on the next session: %v", err)
+	}
+}
+
+// A server that takes no writes is not used at all.
+func TestReadOnlyServerIsRefused(t *testing.T) {
+	url := pgtest.URL(t) + "&options=-c%20default_transaction_read_only%3Don"
+	if db, err := store.Open(t.Context(), url, store.Options{}); err == nil {
+		db.Close()
+		t.Error("a server was opened that takes no writes")
+	}
+}
+
+// The outcome of a commit whose answer was lost is not known. The caller may try again.
+func TestUnknownCommitIsTemporarilyUnavailable(t *testing.T) {
+	p, databaseURL := newLossyProxy(t, pgtest.URL(t), nil)
+	db := open(t, databaseURL)
+	p.loseAnswer("commit")
+	if err := db.AddTeam(t.Context(), team.Team{ID: "acme", Slug: "acme"}); !errors.Is(err, oauth.TemporarilyUnavailable) {
+		t.Errorf("got the error %v, want temporarily_unavailable", err)
+	}
+	if n := p.lost.Load(); n != 1 {
+		t.Errorf("%d answers were lost, want 1: the test does not test what it says", n)
+	}
+	if _, err := db.TeamBySlug(t.Context(), "acme"); err != nil {
+		t.Errorf("the team was committed: %v", err)
 	}
 }
 
@@ -144,7 +189,7 @@ func TestUnitThatWaitsForALockDoesNotDelayOthers(t *testing.T) {
 
 // A caller whose context ends while it waits for its turn to wait for a lock leaves, and nothing happens for it.
 func TestCancelledCallerLeavesTheQueueForALock(t *testing.T) {
-	db := open(t, pgtest.URL(t)+"&pool_max_conns=4")
+	db := open(t, pgtest.URL(t)+"&pool_max_conns=6") // four for all but batches
 	g := oneGrant(t, db)
 	redeem := func(ctx context.Context, id string) error {
 		_, err := db.Redeem(ctx, authz.Family{ID: authz.FamilyID(id), Grant: g.ID, Client: g.Client, Scope: g.Scope, CreatedAt: now, ExpiresAt: now})

@@ -21,7 +21,9 @@ import (
 	"database/sql"
 	"embed"
 	"errors"
+	"fmt"
 	"io/fs"
+	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -31,6 +33,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
 	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/govern"
+	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/operate"
 	"github.com/gatehouse-auth/gatehouse/internal/outbox"
 	"github.com/gatehouse-auth/gatehouse/internal/store/engine"
@@ -142,12 +145,17 @@ func Open(ctx context.Context, url string, opts Options) (*DB, error) {
 		return nil, err
 	}
 	opened, err := engine.Open(ctx, url, engine.Options{
-		Migrations: schema, Prefix: "gh_", OldMigrations: oldSchema, OldTable: "team_blocks", Observe: opts.Observe, Making: opts.Making,
+		Migrations: schema, Prefix: "gh_", OldMigrations: oldSchema, OldTable: "team_blocks", Observe: opts.Observe,
+		Making: opts.Making, Unavailable: unavailable,
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &DB{engine: opened, opts: opts, cache: cache{lease: opts.Lease}}, nil
+	db := &DB{engine: opened, opts: opts, cache: cache{lease: opts.Lease}}
+	if err := db.compareEmails(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("bring e-mail addresses into one form: %w", err), db.Close())
+	}
+	return db, nil
 }
 
 // Place is where the database is, without a password.
@@ -171,8 +179,23 @@ func (db *DB) Now(ctx context.Context) (time.Time, error) {
 // Made reports whether Open has made the database.
 func (db *DB) Made() bool { return db.engine.Made() }
 
-// Ping reports whether the database answers.
-func (db *DB) Ping(ctx context.Context) error { return db.engine.Ping(ctx) }
+// unavailable is what callers are told when the database cannot answer: they may try again. The cause is for the log.
+func unavailable(cause error) error {
+	return oauth.TemporarilyUnavailable.Because(cause, "the server could not reach its database; try again in a few seconds")
+}
+
+// Ready reports whether a write can be committed, by committing one. Its row changes each time and means nothing. A database whose files
+// are damaged is not ready, even if this row can be written.
+func (db *DB) Ready(ctx context.Context) error {
+	if err := db.engine.Damaged(); err != nil {
+		return err
+	}
+	return db.engine.Write(ctx, "Ready", func(t *engine.Tx) error {
+		_, err := t.Change(`INSERT INTO gh_revisions (name, revision) VALUES ('ready', $1)
+			ON CONFLICT (name) DO UPDATE SET revision = excluded.revision`, rand.Int64())
+		return err
+	})
+}
 
 // Close finishes the commit that is under way and closes the database. Later calls fail.
 func (db *DB) Close() error {

@@ -25,8 +25,9 @@ func scanUser(r engine.Row) (u team.User, err error) {
 // AddUser saves a new person. team.ErrUserTaken.
 func (db *DB) AddUser(ctx context.Context, u team.User) error {
 	return db.write(ctx, "AddUser", func(t *tx) error {
-		_, err := t.Change(`INSERT INTO gh_users (id, email, name, operator, email_verified, created_at, disabled_at) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
-			u.ID, u.Email, u.Name, u.Operator, u.EmailVerified, engine.Millis(u.CreatedAt), engine.Millis(u.DisabledAt))
+		_, err := t.Change(`
+			INSERT INTO gh_users (id, email, email_key, name, operator, email_verified, created_at, disabled_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+			u.ID, u.Email, team.NormalizeEmail(u.Email), u.Name, u.Operator, u.EmailVerified, engine.Millis(u.CreatedAt), engine.Millis(u.DisabledAt))
 		if engine.IsUnique(err) {
 			return team.ErrUserTaken
 		}
@@ -43,10 +44,46 @@ func (db *DB) User(ctx context.Context, id team.UserID) (team.User, error) {
 		`SELECT id, email, name, operator, email_verified, created_at, disabled_at FROM gh_users WHERE id = $1`, id)
 }
 
-// UserByEmail is a person by e-mail in lower case. team.ErrNoUser.
+// UserByEmail is a person by e-mail, whatever form it has. team.ErrNoUser.
 func (db *DB) UserByEmail(ctx context.Context, email string) (team.User, error) {
 	return engine.One(ctx, db.engine, "UserByEmail", team.ErrNoUser, scanUser,
-		`SELECT id, email, name, operator, email_verified, created_at, disabled_at FROM gh_users WHERE email = $1`, email)
+		`SELECT id, email, name, operator, email_verified, created_at, disabled_at FROM gh_users WHERE email_key = $1`, team.NormalizeEmail(email))
+}
+
+// compareEmails fills in the form in which an address is compared, where a migration could not: SQL knows no Unicode forms. Of two
+// people whose addresses are the same in that form, the one who has it already gets it, and the other keeps the address as it is.
+func (db *DB) compareEmails(ctx context.Context) error {
+	users, err := engine.All(ctx, db.engine, "CompareEmails", scanUser,
+		`SELECT id, email, name, operator, email_verified, created_at, disabled_at FROM gh_users WHERE email_key IS NULL ORDER BY id`)
+	if err != nil {
+		return err
+	}
+	isNormal := func(u team.User) bool { return u.Email == team.NormalizeEmail(u.Email) }
+	slices.SortStableFunc(users, func(a, b team.User) int {
+		switch {
+		case isNormal(a) == isNormal(b):
+			return 0
+		case isNormal(a):
+			return -1
+		}
+		return 1
+	})
+	for _, u := range users {
+		set := func(key string) error {
+			return db.write(ctx, "CompareEmails", func(t *tx) error {
+				_, err := t.Change(`UPDATE gh_users SET email_key = $2 WHERE id = $1`, u.ID, key)
+				return err
+			})
+		}
+		err := set(team.NormalizeEmail(u.Email))
+		if engine.IsUnique(err) {
+			err = set(u.Email)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Users is everyone, by e-mail.

@@ -8,6 +8,9 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"golang.org/x/net/idna"
+	"golang.org/x/text/unicode/norm"
 )
 
 // The longest things that are accepted.
@@ -19,12 +22,21 @@ const (
 
 var slugPattern = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
 
-// NormalizeEmail is the form in which e-mails are compared: trimmed and in lower case. It says nothing about whether it is one.
-func NormalizeEmail(email string) string { return strings.ToLower(strings.TrimSpace(email)) }
+// NormalizeEmail is the form in which e-mail addresses are compared: trimmed, in lower case, in Unicode's form NFC, and with the domain
+// in its A-label form (RFC 5890 §2.3.2.1). It says nothing about whether it is one.
+func NormalizeEmail(email string) string {
+	email = norm.NFC.String(strings.ToLower(strings.TrimSpace(email)))
+	local, domain, found := strings.Cut(email, "@")
+	if ascii, err := idna.Lookup.ToASCII(domain); found && err == nil {
+		return local + "@" + ascii
+	}
+	return email
+}
 
-// ParseEmail is the normal form of an e-mail, or a sentence saying why it cannot be one. Whether mail arrives there is another question.
+// ParseEmail is an e-mail address as it was typed, trimmed, or a sentence saying why it cannot be one. Whether mail arrives there is
+// another question.
 func ParseEmail(email string) (string, error) {
-	normal := NormalizeEmail(email)
+	typed, normal := strings.TrimSpace(email), NormalizeEmail(email)
 	switch {
 	case normal == "":
 		return "", errors.New("the e-mail is missing")
@@ -38,7 +50,7 @@ func ParseEmail(email string) (string, error) {
 	if err != nil || address.Address != normal || strings.Count(normal, "@") != 1 || strings.ContainsFunc(normal, unprintable) {
 		return "", fmt.Errorf("%q is not an e-mail address", email)
 	}
-	return normal, nil
+	return typed, nil
 }
 
 func unprintable(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) }

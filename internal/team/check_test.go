@@ -10,7 +10,7 @@ import (
 func TestParseEmail(t *testing.T) {
 	for given, want := range map[string]string{
 		"ada@example.com":              "ada@example.com",
-		"  Ada.Lovelace@EXAMPLE.com\n": "ada.lovelace@example.com",
+		"  Ada.Lovelace@EXAMPLE.com\n": "Ada.Lovelace@EXAMPLE.com",
 		"ada+test@example.co.uk":       "ada+test@example.co.uk",
 		"root@localhost":               "root@localhost",
 		"jörg@müller.example":          "jörg@müller.example",
@@ -37,6 +37,33 @@ func TestParseEmail(t *testing.T) {
 		got, err := team.ParseEmail(given)
 		if got != want || (err == nil) != (want != "") {
 			t.Errorf("%q: got %q, %v; want %q", given, got, err, want)
+		}
+	}
+}
+
+// Two ways to write one address are one person: RFC 8265 for Unicode forms, RFC 5890 §2.3.2.1 for domains.
+func TestEmailsAreComparedInOneForm(t *testing.T) {
+	for _, same := range [][]string{
+		{"ada@example.com", " ADA@Example.COM\n"},
+		{"jörg@example.com", "jo\u0308rg@example.com", "JÖRG@example.com"},
+		{"ada@müller.example", "ada@mu\u0308ller.example", "ada@xn--mller-kva.example", "ADA@XN--MLLER-KVA.example", "ada@MÜLLER.example"},
+	} {
+		for _, email := range same {
+			if got, want := team.NormalizeEmail(email), team.NormalizeEmail(same[0]); got != want {
+				t.Errorf("%q is compared as %q, want %q", email, got, want)
+			}
+		}
+	}
+	for _, different := range [][2]string{
+		{"ada@example.com", "ada@example.org"}, {"jorg@example.com", "jörg@example.com"}, {"ada@muller.example", "ada@müller.example"}, {"ﬁx@example.com", "fix@example.com"},
+	} {
+		if team.NormalizeEmail(different[0]) == team.NormalizeEmail(different[1]) {
+			t.Errorf("%q and %q are one person", different[0], different[1])
+		}
+	}
+	for _, email := range []string{"ada@a_b.example", "ada", "", "a@b@c"} { // no domain that IDNA knows
+		if got := team.NormalizeEmail(email); got != email {
+			t.Errorf("%q is compared as %q", email, got)
 		}
 	}
 }

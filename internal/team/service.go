@@ -20,7 +20,7 @@ type Service struct {
 
 // NewUser is what a new person brings.
 type NewUser struct {
-	Email         string // is trimmed and put in lower case
+	Email         string // is kept as it is typed, and compared by NormalizeEmail
 	Name          string
 	Operator      bool
 	EmailVerified bool
@@ -46,12 +46,11 @@ func (s *Service) AddUser(ctx context.Context, actor Actor, added NewUser) (User
 	return u, nil
 }
 
-// UserByEmail finds a person by e-mail, however it is cased. ErrNoUser.
+// UserByEmail finds a person by e-mail, however it is written (NormalizeEmail). ErrNoUser.
 func (s *Service) UserByEmail(ctx context.Context, actor Actor, email string) (User, error) {
 	if err := May(actor, ManagePeople, On{}); err != nil {
 		return User{}, err
 	}
-	email = NormalizeEmail(email)
 	u, err := s.People.UserByEmail(ctx, email)
 	if err != nil {
 		return User{}, fmt.Errorf("user %q: %w", email, err)

@@ -37,7 +37,7 @@ func must[T any](t *testing.T) func(T, error) T {
 func TestAddUser(t *testing.T) {
 	s := newService(t)
 	u := must[team.User](t)(s.AddUser(t.Context(), team.CommandLine, team.NewUser{Email: " Ada@Example.com", Name: " Ada Lovelace ", Operator: true}))
-	want := team.User{ID: u.ID, Email: "ada@example.com", Name: "Ada Lovelace", Operator: true, CreatedAt: now}
+	want := team.User{ID: u.ID, Email: "Ada@Example.com", Name: "Ada Lovelace", Operator: true, CreatedAt: now}
 	if diff := cmp.Diff(want, u); diff != "" {
 		t.Errorf("as returned (-want +got):\n%s", diff)
 	}

@@ -75,7 +75,7 @@ var (
 type People interface {
 	AddUser(ctx context.Context, u User) error                      // ErrUserTaken
 	User(ctx context.Context, id UserID) (User, error)              // ErrNoUser
-	UserByEmail(ctx context.Context, email string) (User, error)    // ErrNoUser; email is lower case
+	UserByEmail(ctx context.Context, email string) (User, error)    // ErrNoUser; whatever form the address has
 	Users(ctx context.Context) ([]User, error)                      // by e-mail
 	DisableUser(ctx context.Context, id UserID, at time.Time) error // ends sessions and grants in the same transaction; the first time stands; ErrNoUser
 	EnableUser(ctx context.Context, id UserID) error                // revives nothing; ErrNoUser

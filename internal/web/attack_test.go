@@ -48,7 +48,7 @@ func TestAttackCredentialLeakageByBrowserHistory(t *testing.T) {
 			h.Errorf("the redirect with the code: Cache-Control %q", cache)
 		}
 		got := h.Redeem(h.Insight, code).WantTokens()
-		h.Redeem(h.Insight, code, "code_verifier", "").WantJSON(http.StatusBadRequest, "invalid_request")
+		h.Redeem(h.Insight, code, "code_verifier", "").WantJSON(http.StatusBadRequest, "invalid_grant")
 		h.Redeem(h.Insight, code, "code_verifier", strings.Repeat("w", 43)).WantJSON(http.StatusBadRequest, "invalid_grant")
 		h.UserInfo(got.AccessToken).WantStatus(http.StatusOK) // who has the code alone does not end what it gave
 		h.Program().Get("/o/userinfo/?access_token=" + got.AccessToken).WantStatus(http.StatusUnauthorized)

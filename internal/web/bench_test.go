@@ -10,6 +10,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/internal/store/storetest"
 	"github.com/gatehouse-auth/gatehouse/internal/web"
+	"github.com/gatehouse-auth/gatehouse/internal/web/browser"
 	"github.com/gatehouse-auth/gatehouse/internal/web/webtest"
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -93,14 +94,14 @@ func asBasic(client webtest.App) http.Header {
 func BenchmarkAuthorize(b *testing.B) {
 	t := newBench(b)
 	t.browser.Connect(t.h.Insight, t.h.Atlas)
-	t.get("/o/authorize/?"+webtest.Parameters(t.h.Insight).Encode(), http.Header{"Cookie": {"gatehouse_session=" + t.browser.SessionOf()}}, http.StatusSeeOther)
+	t.get("/o/authorize/?"+webtest.Parameters(t.h.Insight).Encode(), http.Header{"Cookie": {browser.CookieName(t.h.Parts.Issuer, browser.SessionCookie) + "=" + t.browser.SessionOf()}}, http.StatusSeeOther)
 }
 
 // BenchmarkToken is the exchange of a code: one insert, one commit, one signature.
 func BenchmarkToken(b *testing.B) {
 	t := newBench(b)
 	t.browser.Connect(t.h.Insight, t.h.Atlas)
-	target, cookie := "/o/authorize/?"+webtest.Parameters(t.h.Insight).Encode(), http.Header{"Cookie": {"gatehouse_session=" + t.browser.SessionOf()}}
+	target, cookie := "/o/authorize/?"+webtest.Parameters(t.h.Insight).Encode(), http.Header{"Cookie": {browser.CookieName(t.h.Parts.Issuer, browser.SessionCookie) + "=" + t.browser.SessionOf()}}
 	header := asBasic(t.h.Insight)
 	b.ReportAllocs()
 	for b.Loop() {

@@ -463,26 +463,3 @@ func TestAPIIsMountedBesideThePages(t *testing.T) {
 		})
 	})
 }
-
-// TestFailureOfTheDatabaseIsServerError, in words for people and JSON for programs, and the cause is in the log alone.
-func TestFailureOfTheDatabaseIsServerError(t *testing.T) {
-	webtest.OnBoth(t, func(h *webtest.House) {
-		got := h.SignedIn(webtest.Ben).Connection(h.Insight, h.Atlas, "scope", "openid")
-		h.OK(h.DB.Close())
-		page := h.Browser().Authorize(h.Insight).WantPage(http.StatusInternalServerError, "could not answer")
-		page.WantPage(http.StatusInternalServerError, page.Header.Get("X-Request-Id")).WantNothingOf("sql", "closed")
-		h.Redeem(h.Insight, "gh_ac_x").WantJSON(http.StatusInternalServerError, "server_error")
-		h.Call("/o/introspect/", h.Insight, "token", "x").WantJSON(http.StatusInternalServerError, "server_error")
-		h.Call("/o/revoke_token/", h.Insight, "token", "x").WantJSON(http.StatusInternalServerError, "server_error")
-		h.Push(h.Insight).WantJSON(http.StatusInternalServerError, "server_error")
-		h.Program().Get("/.well-known/ended-tokens.jwt").WantJSON(http.StatusInternalServerError, "server_error")
-		unanswered := h.UserInfo(got.AccessToken)
-		unanswered.WantJSON(http.StatusInternalServerError, "server_error")
-		if unanswered.Header.Get("WWW-Authenticate") != "" {
-			h.Error("a client is told that its token is bad, and nobody knows")
-		}
-		if !strings.Contains(h.Logged.String(), "closed") {
-			h.Errorf("the log does not say why:\n%s", h.Logged)
-		}
-	})
-}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gatehouse-auth/gatehouse/internal/web/browser"
 	"github.com/gatehouse-auth/gatehouse/internal/web/webtest"
 )
 
@@ -37,13 +38,13 @@ func TestNoSecretIsLoggedWhenTheDatabaseFails(t *testing.T) {
 			h.UserInfo(misplaced)
 			h.Browser().SignIn(misplaced, url.Values{"password": {misplaced}})
 			h.Browser().Get(webtest.LogoutURL("client_id", misplaced))
-			b.Get("/", "Cookie", "gatehouse_session="+misplaced)
+			b.Get("/", "Cookie", browser.CookieName(h.Parts.Issuer, browser.SessionCookie)+"="+misplaced)
 			b.Post("/account/password/", webtest.Pairs("current", misplaced, "new", misplaced, "again", misplaced))
 			b.Post("/account/applications/", webtest.Pairs("grant", misplaced))
 			b.Post("/teams/atlas/applications/", webtest.Pairs("decision", "end", "grant", misplaced, "client", misplaced))
 			b.Get("/teams/" + url.PathEscape("atlas") + "/audit/?kind=" + url.QueryEscape(misplaced))
 		}
-		page.Decide("authorize", h.Atlas.ID).WantStatus(http.StatusInternalServerError)
+		page.Decide("authorize", h.Atlas.ID).WantStatus(http.StatusServiceUnavailable)
 
 		logged := h.Logged.String()[before:]
 		if !strings.Contains(logged, "closed") {
@@ -55,6 +56,21 @@ func TestNoSecretIsLoggedWhenTheDatabaseFails(t *testing.T) {
 					h.Errorf("the log has %q: %s", text, line(logged, i))
 				}
 			}
+		}
+	})
+}
+
+// The page for an error of ours does not ask the database who is signed in: the database may be what failed.
+func TestErrorPageAsksTheDatabaseNothing(t *testing.T) {
+	webtest.OnBoth(t, func(h *webtest.House) {
+		b := h.SignedIn(webtest.Ana)
+		h.OK(h.DB.Close())
+		before := len(h.Logged.String())
+		if a := b.Get("/account/"); a.Status < 500 {
+			h.Errorf("status %d, want an error of ours", a.Status)
+		}
+		if n := strings.Count(h.Logged.String()[before:], `"level":"ERROR"`); n != 1 {
+			h.Errorf("%d errors are logged, want 1:\n%s", n, h.Logged.String()[before:])
 		}
 	})
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/web"
+	"github.com/gatehouse-auth/gatehouse/internal/web/browser"
 	"github.com/gatehouse-auth/gatehouse/internal/web/webtest"
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -85,7 +86,7 @@ func TestNoSecretIsEverLogged(t *testing.T) {
 			b.Post("/o/consent/", url.Values{"request": {misplaced}, "team": {misplaced}, "decision": {misplaced}})
 			b.Get("/?" + url.Values{"access_token": {misplaced}}.Encode())
 			b.Get("/login/?" + url.Values{"next": {misplaced}, "request": {misplaced}}.Encode())
-			b.Get("/", "Authorization", "Bearer "+misplaced, "X-Request-Id", misplaced, "Cookie", "gatehouse_session="+misplaced)
+			b.Get("/", "Authorization", "Bearer "+misplaced, "X-Request-Id", misplaced, "Cookie", browser.CookieName(h.Parts.Issuer, browser.SessionCookie)+"="+misplaced)
 		}
 		b.Post("/logout/", nil)
 

@@ -48,8 +48,11 @@ func notBegun(err error) bool {
 // Batch runs a unit of work on PostgreSQL and returns when it is durable. The error is sql.ErrNoRows when it has not
 // happened, and ErrUnknown when nobody knows. It counts as one statement, with its lock.
 func (db *DB) Batch(ctx context.Context, name string, s Statement) error {
-	return db.retry(ctx, func() error {
-		err := errors.Join(ctx.Err(), db.observe(name), db.injected(s.Also), db.injected("commit"))
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return db.told(db.retry(ctx, func() error {
+		err := errors.Join(db.observe(name), db.injected(s.Also), db.injected("commit"))
 		if err != nil {
 			return err
 		}
@@ -66,7 +69,7 @@ func (db *DB) Batch(ctx context.Context, name string, s Statement) error {
 			db.count(s.Also)
 		}
 		return nil
-	})
+	}))
 }
 
 // postgresWriter is PostgreSQL's group commit: concurrent units share one round trip and one commit.
@@ -79,11 +82,14 @@ type postgresWriter struct {
 	batches *pgxpool.Pool     // with batchLockTimeout
 	shared  *pgxpool.Pool     // without it: the pool of everything else
 	count   func(name string) // of commits
-	jobs    chan *postgresJob
-	quit    chan struct{} // closed by close
-	closing atomic.Bool
-	running sync.WaitGroup
-	waiters chan struct{} // has room for the units that may wait for locks at the same time
+	suspect func()            // when a connection has ended
+	// lockTimeout begins each batch behind a pooler, where a setting of the session would be lost, or found by a stranger. "" otherwise.
+	lockTimeout string
+	jobs        chan *postgresJob
+	quit        chan struct{} // closed by close
+	closing     atomic.Bool
+	running     sync.WaitGroup
+	waiters     chan struct{} // has room for the units that may wait for locks at the same time
 }
 
 const (
@@ -103,21 +109,28 @@ type postgresJob struct {
 	done     chan struct{} // closed when err is the answer
 }
 
-// newPostgresWriter opens connections of its own to the database of a pool: one for each processor, since each is kept
-// busy by a batch.
-func newPostgresWriter(ctx context.Context, shared *pgxpool.Pool, count func(name string)) (*postgresWriter, error) {
+// newPostgresWriter opens connections of its own, each of which is kept busy by a batch.
+func newPostgresWriter(ctx context.Context, db *DB, shared *pgxpool.Pool, connections int32, pooled bool) (*postgresWriter, error) {
 	config := shared.Config()
 	waiters := make(chan struct{}, max(1, config.MaxConns/2))
-	config.MinConns, config.MaxConns = 0, int32(runtime.GOMAXPROCS(0))
-	config.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
-		_, err := conn.Exec(ctx, fmt.Sprintf("SET lock_timeout = %d", batchLockTimeout.Milliseconds()))
-		return err
+	config.MinConns, config.MaxConns = 0, connections
+	g := &postgresWriter{
+		shared: shared, count: db.count, suspect: db.suspect, jobs: make(chan *postgresJob), quit: make(chan struct{}), waiters: waiters,
 	}
-	batches, err := pgxpool.NewWithConfig(ctx, config)
-	if err != nil {
+	if pooled {
+		g.lockTimeout = fmt.Sprintf("SELECT set_config('lock_timeout', '%d', true)", batchLockTimeout.Milliseconds())
+	} else {
+		config.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
+			ctx, cancel := context.WithTimeout(ctx, connectLimit)
+			defer cancel()
+			_, err := conn.Exec(ctx, fmt.Sprintf("SET lock_timeout = %d", batchLockTimeout.Milliseconds()))
+			return err
+		}
+	}
+	var err error
+	if g.batches, err = pgxpool.NewWithConfig(ctx, config); err != nil {
 		return nil, err
 	}
-	g := &postgresWriter{batches: batches, shared: shared, count: count, jobs: make(chan *postgresJob), quit: make(chan struct{}), waiters: waiters}
 	for range config.MaxConns {
 		g.running.Go(g.loop)
 	}
@@ -128,25 +141,38 @@ func newPostgresWriter(ctx context.Context, shared *pgxpool.Pool, count func(nam
 // A caller whose ctx ends leaves a queue, but not a batch that has begun.
 func (g *postgresWriter) do(ctx context.Context, s Statement) (happened bool, err error) {
 	j := &postgresJob{Statement: s, done: make(chan struct{})}
-	select {
-	case g.jobs <- j:
-	case <-ctx.Done():
-		return false, fmt.Errorf("%w: %w", errNotStarted, ctx.Err())
-	case <-g.quit:
-		return false, ErrClosed
+	if err := enter(ctx, g.jobs, j, g.quit); err != nil {
+		return false, err
 	}
 	<-j.done
 	if !errors.Is(j.err, errRefused) {
 		return j.happened, j.err
 	}
-	select {
-	case g.waiters <- struct{}{}:
-	case <-ctx.Done():
-		return false, fmt.Errorf("%w: %w", errNotStarted, ctx.Err())
+	if err := enter(ctx, g.waiters, struct{}{}, nil); err != nil {
+		return false, err
 	}
 	defer func() { <-g.waiters }()
 	err = g.attempt(g.shared, []*postgresJob{j})
 	return j.happened && err == nil, err
+}
+
+// enter waits until a queue takes an entry, but not longer than queueLimit.
+func enter[T any](ctx context.Context, queue chan<- T, entry T, quit <-chan struct{}) error {
+	select {
+	case queue <- entry:
+		return nil
+	default:
+	}
+	ctx, cancel := context.WithTimeout(ctx, queueLimit)
+	defer cancel()
+	select {
+	case queue <- entry:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("%w: %w", errNotStarted, ctx.Err())
+	case <-quit:
+		return ErrClosed
+	}
 }
 
 func (g *postgresWriter) loop() {
@@ -183,10 +209,17 @@ func (g *postgresWriter) commit(batch []*postgresJob) {
 // it began.
 func (g *postgresWriter) attempt(pool *pgxpool.Pool, batch []*postgresJob) (err error) {
 	defer recovered(&err) // of reading a row: a panic here would end the process
-	// Cancelling a statement of PostgreSQL closes its connection. A browser that goes away must not cost one.
-	ctx, cancel := context.WithTimeout(context.Background(), writeTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), batchLimit)
 	defer cancel()
+	conn, err := acquire(ctx, pool)
+	if err != nil {
+		return err
+	}
+	defer conn.Release()
 	var statements pgx.Batch
+	if g.lockTimeout != "" && pool == g.batches {
+		statements.Queue(g.lockTimeout)
+	}
 	for _, j := range batch {
 		if j.Lock != "" {
 			statements.Queue(j.Lock, j.LockArgs...).QueryRow(func(row pgx.Row) error {
@@ -205,7 +238,10 @@ func (g *postgresWriter) attempt(pool *pgxpool.Pool, batch []*postgresJob) (err 
 			return err
 		})
 	}
-	err = pool.SendBatch(ctx, &statements).Close() // returns after the commit
+	err = conn.SendBatch(ctx, &statements).Close() // returns after the commit
+	if broken(err) {
+		g.suspect()
+	}
 	if err == nil && slices.ContainsFunc(batch, func(j *postgresJob) bool { return j.happened }) {
 		g.count("commit")
 	}
@@ -225,6 +261,25 @@ func rolledBack(err error) bool {
 		return true
 	}
 	return code == "55P03" // lock_not_available
+}
+
+// oneTransaction refuses a server on which a batch without BEGIN is more than one transaction: then a failure would leave half of it behind.
+func (g *postgresWriter) oneTransaction(ctx context.Context) error {
+	var statements pgx.Batch
+	var first, second int64
+	for _, id := range []*int64{&first, &second} {
+		statements.Queue("SELECT txid_current()").QueryRow(func(row pgx.Row) error { return row.Scan(id) })
+	}
+	err := g.batches.SendBatch(ctx, &statements).Close()
+	if err == nil && first == second {
+		return nil
+	}
+	if unavailable(err) {
+		return err
+	}
+	problem := errors.New("statements that are sent together are not one transaction on this server, as they are on PostgreSQL; " +
+		"databases that only speak its protocol, such as CockroachDB and YugabyteDB, are not supported")
+	return errors.Join(problem, err)
 }
 
 // close finishes the batches that are under way. It may be called twice.

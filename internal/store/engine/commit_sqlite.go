@@ -63,12 +63,8 @@ func (w *sqliteWriter) do(ctx context.Context, name string, work Work) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	select {
-	case w.jobs <- j:
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-w.quit:
-		return ErrClosed
+	if err := enter(ctx, w.jobs, j, w.quit); err != nil {
+		return err
 	}
 	<-j.done
 	return j.err
@@ -144,6 +140,9 @@ func (w *sqliteWriter) attempt(batch []*sqliteJob, run func(*sqliteJob) (failed,
 		return w.raw(ctx, "ROLLBACK")
 	}
 	if err := w.db.observe("commit"); err != nil {
+		return err
+	}
+	if err := w.db.files.check(); err != nil {
 		return err
 	}
 	return w.raw(ctx, "COMMIT")

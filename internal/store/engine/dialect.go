@@ -10,12 +10,8 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
-	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgxpool"
-	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -112,16 +108,19 @@ func (db *DB) openSQLite(ctx context.Context, path string) (err error) {
 	if err != nil {
 		return wrap(errors.Join(err, db.sqlite.close(), db.handle.Close()))
 	}
+	if db.files, err = watchFiles(path); err != nil {
+		return wrap(errors.Join(err, db.Close()))
+	}
 	readers := max(4, 2*runtime.GOMAXPROCS(0))
 	db.reads.SetMaxOpenConns(readers)
 	db.reads.SetMaxIdleConns(readers)
-	db.closed = func() error { return errors.Join(db.sqlite.close(), db.reads.Close(), db.handle.Close()) }
 	return nil
 }
 
-// sqliteDSN is a URI, so that a path may have any character in it.
+// sqliteDSN is a URI, so that a path may have any character in it. busy_timeout is how long a statement waits for another process.
 func sqliteDSN(path string, pragmas ...string) string {
-	q := url.Values{"_txlock": {"immediate"}, "_pragma": append([]string{"busy_timeout(10000)", "foreign_keys(1)"}, pragmas...)}
+	busy := fmt.Sprintf("busy_timeout(%d)", batchLimit.Milliseconds())
+	q := url.Values{"_txlock": {"immediate"}, "_pragma": append([]string{busy, "foreign_keys(1)"}, pragmas...)}
 	u := url.URL{Scheme: "file", Path: path, RawQuery: q.Encode()}
 	return u.String()
 }
@@ -131,46 +130,4 @@ func postgresCode(err error) string {
 		return e.Code
 	}
 	return ""
-}
-
-// idleTimeout is how long PostgreSQL waits for the next statement of a unit of work. A server that stopped midway, or was
-// cut off, holds its locks for no longer. It is less than the writeTimeout of those who wait for these locks.
-const idleTimeout = 10 * time.Second
-
-func (db *DB) openPostgres(ctx context.Context, dsn string) error {
-	config, err := pgxpool.ParseConfig(dsn) // its errors leave the password out
-	if err != nil {
-		return fmt.Errorf("read the database URL: %w", err)
-	}
-	db.place = config.ConnConfig.Database + " on " + config.ConnConfig.Host
-	wrap := func(err error) error { return fmt.Errorf("open database %s: %w", db.place, err) }
-	config.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
-		_, err := conn.Exec(ctx, fmt.Sprintf("SET idle_in_transaction_session_timeout = %d", idleTimeout.Milliseconds()))
-		return err
-	}
-	pool, err := pgxpool.NewWithConfig(ctx, config)
-	if err != nil {
-		return wrap(err)
-	}
-	db.handle = stdlib.OpenDBFromPool(pool)
-	db.reads = db.handle
-	db.closed = func() error {
-		if db.group != nil {
-			db.group.close()
-		}
-		err := db.handle.Close()
-		pool.Close()
-		return err
-	}
-	err = db.mayMigrate(ctx, goose.DialectPostgres, "")
-	if err == nil {
-		err = db.migrate(ctx, goose.DialectPostgres)
-	}
-	if err == nil {
-		db.group, err = newPostgresWriter(ctx, pool, db.count)
-	}
-	if err != nil {
-		return wrap(errors.Join(err, db.Close()))
-	}
-	return nil
 }

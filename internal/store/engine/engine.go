@@ -19,12 +19,13 @@
 package engine
 
 import (
-	"context"
 	"database/sql"
-	"fmt"
+	"errors"
 	"io/fs"
 	"sync"
 	"sync/atomic"
+
+	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // Options are the settings of a DB.
@@ -37,6 +38,8 @@ type Options struct {
 	// Migrations. OldTable is a table of these, whose name no other program is likely to use.
 	OldMigrations fs.FS
 	OldTable      string
+	// Unavailable makes an error of the database (it is down, silent, full, read-only) into what callers are told. May be nil.
+	Unavailable func(error) error
 	// Making says what Open does when there is no database yet.
 	Making Making
 	// Observe is called once per statement with the name of its unit of work, and once per commit with "commit".
@@ -51,12 +54,16 @@ type DB struct {
 	place string // see Place
 	made  bool   // see Made
 
-	handle *sql.DB         // PostgreSQL: everything. SQLite: the one connection that writes
-	reads  *sql.DB         // PostgreSQL: the same. SQLite: connections that cannot write
+	pool   *pgxpool.Pool   // PostgreSQL: everything but batches
+	handle *sql.DB         // PostgreSQL: the pool, for migrations. SQLite: the one connection that writes
+	reads  *sql.DB         // PostgreSQL: the pool, for tests. SQLite: connections that cannot write
 	stmts  sync.Map        // SQLite: query → *sql.Stmt on reads
 	sqlite *sqliteWriter   // nil on PostgreSQL
 	group  *postgresWriter // nil on SQLite
-	closed func() error
+	files  *fileWatch      // nil on PostgreSQL
+	ended  atomic.Bool     // by Close
+
+	damaged atomic.Pointer[error] // see Damaged
 
 	fault atomic.Pointer[func(name string) error] // see Fail
 }
@@ -72,20 +79,14 @@ func (db *DB) Text(sqlite, postgres string) string {
 	return sqlite
 }
 
-// Ping reports whether the database answers.
-func (db *DB) Ping(ctx context.Context) error {
-	if err := db.reads.PingContext(ctx); err != nil {
-		return fmt.Errorf("reach the database: %w", err)
-	}
-	var one int
-	if err := db.reads.QueryRowContext(ctx, "SELECT 1").Scan(&one); err != nil {
-		return fmt.Errorf("reach the database: %w", err)
-	}
-	return nil
-}
-
 // Close finishes the commit that is under way and closes the database. Later calls fail.
-func (db *DB) Close() error { return db.closed() }
+func (db *DB) Close() error {
+	db.ended.Store(true)
+	if db.sqlite == nil {
+		return db.closePostgres()
+	}
+	return errors.Join(db.sqlite.close(), db.reads.Close(), db.handle.Close())
+}
 
 // observe reports a statement or a commit that is about to happen. Its error is one that a test injects.
 func (db *DB) observe(name string) error {

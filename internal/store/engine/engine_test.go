@@ -23,7 +23,7 @@ func openSQLite(t *testing.T) *DB {
 // Durability and foreign keys depend on these settings.
 func TestSQLiteIsSetUp(t *testing.T) {
 	db := openSQLite(t)
-	for pragma, want := range map[string]string{"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "busy_timeout": "10000"} {
+	for pragma, want := range map[string]string{"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "busy_timeout": "2500"} {
 		var got string
 		err := db.sqlite.conn.QueryRowContext(t.Context(), "PRAGMA "+pragma).Scan(&got)
 		if err != nil || got != want {

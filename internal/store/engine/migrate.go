@@ -10,10 +10,9 @@ import (
 	"time"
 
 	"github.com/pressly/goose/v3"
-	"github.com/pressly/goose/v3/lock"
 )
 
-// migrate brings the schema up to date. Several processes may do so at once on one database.
+// migrate brings the schema up to date. Several processes may do so at once on one SQLite database; on PostgreSQL the caller holds a lock (locked).
 //
 // A migration is one file for both databases, or one that ends in .sqlite.sql and one that ends in .postgres.sql.
 func (db *DB) migrate(ctx context.Context, dialect goose.Dialect) error {
@@ -57,11 +56,6 @@ func (db *DB) provider(dialect goose.Dialect, migrations fs.FS) (*goose.Provider
 	others := "*.postgres.sql"
 	if dialect == goose.DialectPostgres {
 		others = "*.sqlite.sql"
-		locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 300)) // asks once a second, for five minutes
-		if err != nil {
-			return nil, err
-		}
-		options = append(options, goose.WithSessionLocker(locker))
 	}
 	excluded, err := fs.Glob(migrations, others)
 	if err != nil {
@@ -97,9 +91,6 @@ func up(ctx context.Context, provider *goose.Provider, dialect goose.Dialect) er
 	}
 }
 
-// lockSchema is the key of an advisory lock of PostgreSQL. Only our own processes take it.
-const lockSchema = 0x67617465 // "gate"
-
 // tableExists is the question whether there is a table with a name.
 func tableExists(dialect goose.Dialect) string {
 	if dialect == goose.DialectPostgres {
@@ -132,11 +123,6 @@ func (db *DB) adoptOldSchema(ctx context.Context, dialect goose.Dialect) (old bo
 	}
 	defer tx.Rollback()
 	exists := tableExists(dialect)
-	if dialect == goose.DialectPostgres {
-		if _, err := tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock($1)`, lockSchema); err != nil {
-			return false, err
-		}
-	}
 	name := db.opts.Prefix + "schema_version"
 	var oldTable, newTable, gooses, ours bool
 	for table, found := range map[string]*bool{
@@ -184,9 +170,6 @@ func (db *DB) compareByBytes(ctx context.Context) error {
 		return err
 	}
 	defer tx.Rollback()
-	if _, err := tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock($1)`, lockSchema); err != nil {
-		return err
-	}
 	for {
 		var statement string
 		err := tx.QueryRowContext(ctx, outstanding, db.opts.Prefix).Scan(&statement)

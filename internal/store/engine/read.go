@@ -10,23 +10,36 @@ import (
 // Row is what a scan function reads from.
 type Row interface{ Scan(dest ...any) error }
 
+// rows are the result of a query.
+type rows interface {
+	Row
+	Next() bool
+	Err() error
+}
+
 // All reads every row of a query, outside any transaction. It sees all that was committed before it began.
-func All[T any](ctx context.Context, db *DB, name string, scan func(Row) (T, error), query string, args ...any) ([]T, error) {
-	rows, err := db.query(ctx, name, query, args)
-	if err != nil {
-		return nil, fmt.Errorf("store: %s: %w", name, err)
-	}
-	defer rows.Close()
-	var list []T
-	for rows.Next() {
-		item, err := scan(rows)
-		if err != nil {
-			return nil, fmt.Errorf("store: %s: %w", name, err)
+func All[T any](ctx context.Context, db *DB, name string, scan func(Row) (T, error), query string, args ...any) (list []T, err error) {
+	read := func(r rows) error {
+		list = nil
+		for r.Next() {
+			item, err := scan(r)
+			if err != nil {
+				return err
+			}
+			list = append(list, item)
 		}
-		list = append(list, item)
+		return r.Err()
 	}
-	if err := rows.Err(); err != nil {
+	if err := errors.Join(ctx.Err(), db.observe(name)); err != nil {
 		return nil, fmt.Errorf("store: %s: %w", name, err)
+	}
+	if db.PostgreSQL() {
+		err = db.readPostgres(ctx, read, query, args)
+	} else {
+		err = db.readSQLite(ctx, read, query, args)
+	}
+	if err != nil {
+		return nil, db.told(fmt.Errorf("store: %s: %w", name, err))
 	}
 	return list, nil
 }
@@ -44,12 +57,36 @@ func One[T any](ctx context.Context, db *DB, name string, missing error, scan fu
 	return list[0], nil
 }
 
-func (db *DB) query(ctx context.Context, name, query string, args []any) (*sql.Rows, error) {
-	if err := errors.Join(ctx.Err(), db.observe(name)); err != nil {
-		return nil, err
+// readPostgres reads once more on another connection when one turns out to have ended.
+func (db *DB) readPostgres(ctx context.Context, read func(rows) error, query string, args []any) (err error) {
+	ctx, cancel := limited(ctx, readLimit)
+	defer cancel()
+	for range 2 {
+		if err = db.readOnce(ctx, read, query, args); !broken(err) {
+			break
+		}
+		db.suspect()
 	}
-	if db.PostgreSQL() {
-		return db.reads.QueryContext(ctx, query, args...) // pgx caches prepared statements itself
+	return err
+}
+
+func (db *DB) readOnce(ctx context.Context, read func(rows) error, query string, args []any) error {
+	conn, err := acquire(ctx, db.pool)
+	if err != nil {
+		return err
+	}
+	defer conn.Release()
+	result, err := conn.Query(ctx, query, args...)
+	if err != nil {
+		return err
+	}
+	defer result.Close()
+	return read(result)
+}
+
+func (db *DB) readSQLite(ctx context.Context, read func(rows) error, query string, args []any) error {
+	if err := db.files.recent(); err != nil {
+		return err
 	}
 	// For a context that can be cancelled, the driver starts a goroutine, which costs more than most statements.
 	ctx = context.WithoutCancel(ctx)
@@ -57,12 +94,17 @@ func (db *DB) query(ctx context.Context, name, query string, args []any) (*sql.R
 	if !ok {
 		prepared, err := db.reads.PrepareContext(ctx, query)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		var lost bool
 		if stmt, lost = db.stmts.LoadOrStore(query, prepared); lost {
 			prepared.Close()
 		}
 	}
-	return stmt.(*sql.Stmt).QueryContext(ctx, args...)
+	result, err := stmt.(*sql.Stmt).QueryContext(ctx, args...)
+	if err != nil {
+		return err
+	}
+	defer result.Close()
+	return read(result)
 }

@@ -3,11 +3,15 @@ package engine
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"runtime/debug"
 	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // Work is the part of a unit of work between BEGIN and COMMIT. It may run more than once,
@@ -141,21 +145,27 @@ func recovered(err *error) {
 	}
 }
 
-// Write runs a unit of work. When it returns nil, the work is durable. When it returns an error, nothing of it remains.
-// A ctx that ends stops the unit before it begins, not midway.
+// Write runs a unit of work. When it returns nil, the work is durable. When it returns an error, nothing of it remains, unless the error is
+// ErrUnknown. A ctx that ends stops the unit before it begins, not midway.
 func (db *DB) Write(ctx context.Context, name string, work Work) error {
 	if db.sqlite != nil {
-		return db.sqlite.do(ctx, name, work)
+		return db.told(db.sqlite.do(ctx, name, work))
 	}
-	return db.retry(ctx, func() error { return db.transact(ctx, name, work) })
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	ctx, cancel := limited(ctx, unitLimit)
+	defer cancel()
+	return db.told(db.retry(ctx, func() error { return db.transact(ctx, name, work) }))
 }
 
 // retry runs a transaction of PostgreSQL again when it was the victim of a deadlock.
 func (db *DB) retry(ctx context.Context, transaction func() error) error {
 	const attempts = 10
+	began := time.Now()
 	for attempt := 1; ; attempt++ {
 		err := transaction()
-		if err == nil || !isTransient(err) || attempt == attempts {
+		if err == nil || !isTransient(err) || attempt == attempts || time.Since(began) > unitLimit {
 			return err
 		}
 		select { // for a random time, so that the same transactions do not meet again
@@ -166,43 +176,59 @@ func (db *DB) retry(ctx context.Context, transaction func() error) error {
 	}
 }
 
-// writeTimeout bounds a unit of work on a database that no longer answers.
-const writeTimeout = 30 * time.Second
+// begin is one round trip. The setting ends with the transaction, because behind a pooler the session is not ours.
+var begin = pgx.TxOptions{BeginQuery: fmt.Sprintf("BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL idle_in_transaction_session_timeout = %d", idleTimeout.Milliseconds())}
 
 // transact runs a unit of work in a PostgreSQL transaction of its own.
 func (db *DB) transact(ctx context.Context, name string, work Work) error {
-	conn, err := db.handle.Conn(ctx)
-	if err != nil {
-		return fmt.Errorf("store: %s: %w", name, err)
-	}
-	defer conn.Close()
-	// Cancelling a statement of PostgreSQL closes its connection. A browser that goes away must not cost one.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
-	defer cancel()
-	tx, err := conn.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelReadCommitted})
+	conn, tx, err := db.begin(ctx)
 	if err != nil {
 		return fmt.Errorf("store: %s: begin: %w", name, err)
 	}
-	defer tx.Rollback()
+	defer conn.Release()
+	defer tx.Rollback(ctx)
 	if err := newTx(ctx, db, name, postgresSession{tx}).do(work); err != nil {
 		return err
 	}
 	if err := db.observe("commit"); err != nil {
 		return err
 	}
-	if err := tx.Commit(); err != nil {
+	err = tx.Commit(ctx)
+	switch {
+	case err == nil:
+		return nil
+	case rolledBack(err), errors.Is(err, pgx.ErrTxCommitRollback):
 		return fmt.Errorf("store: %s: commit: %w", name, err)
 	}
-	return nil
+	return fmt.Errorf("store: %s: commit: %w: %w", name, ErrUnknown, err)
+}
+
+// begin opens a transaction. It tries once more on another connection when one turns out to have ended: nothing has happened yet.
+func (db *DB) begin(ctx context.Context) (conn *pgxpool.Conn, tx pgx.Tx, err error) {
+	for range 2 {
+		if conn, err = acquire(ctx, db.pool); err != nil {
+			return nil, nil, err
+		}
+		if tx, err = conn.BeginTx(ctx, begin); err == nil {
+			return conn, tx, nil
+		}
+		conn.Release()
+		if !broken(err) {
+			break
+		}
+		db.suspect()
+	}
+	return nil, nil, err
 }
 
 // postgresSession lets pgx prepare the statements.
-type postgresSession struct{ *sql.Tx }
+type postgresSession struct{ pgx.Tx }
 
 func (p postgresSession) run(ctx context.Context, query string, args []any) (sql.Result, error) {
-	return p.ExecContext(ctx, query, args...)
+	tag, err := p.Exec(ctx, query, args...)
+	return driver.RowsAffected(tag.RowsAffected()), err
 }
 
 func (p postgresSession) first(ctx context.Context, query string, args []any, dest []any) error {
-	return p.QueryRowContext(ctx, query, args...).Scan(dest...)
+	return p.QueryRow(ctx, query, args...).Scan(dest...)
 }

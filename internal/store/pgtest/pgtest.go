@@ -60,10 +60,33 @@ func URL(t testing.TB) string {
 	return s.url(name)
 }
 
+// Empty is a database of its own without a schema, made with options of CREATE DATABASE.
+func Empty(t testing.TB, options string) string {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("-short leaves out PostgreSQL")
+	}
+	s, err := start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := fmt.Sprintf("test_%d", database.Add(1))
+	if _, err := s.admin.Exec("CREATE DATABASE " + name + " TEMPLATE template0 " + options); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if _, err := s.admin.Exec("DROP DATABASE " + name + " WITH (FORCE)"); err != nil {
+			t.Errorf("drop database %s: %v", name, err)
+		}
+	})
+	return s.url(name)
+}
+
 type server struct {
-	dir   string
-	admin *sql.DB
-	alive *os.File // closing it ends the server; the end of the process closes it
+	dir     string
+	admin   *sql.DB
+	alive   *os.File // closing it ends the server; the end of the process closes it
+	watcher *exec.Cmd
 }
 
 func (s *server) url(name string) string {
@@ -112,12 +135,12 @@ func parent() string {
 	return "/tmp"
 }
 
-// discard ends what has been started.
+// discard ends what has been started, and removes its directory.
 func (s *server) discard() error {
-	if s.alive != nil {
-		return s.alive.Close()
+	if s.alive == nil {
+		return os.RemoveAll(s.dir)
 	}
-	return os.RemoveAll(s.dir)
+	return errors.Join(s.alive.Close(), s.watcher.Wait())
 }
 
 func (s *server) logFile() string { return filepath.Join(s.dir, "log") }
@@ -143,25 +166,22 @@ func programs() (string, error) {
 }
 
 // watch runs the server until its standard input ends, and cleans up. The data is worth nothing then, so the server is killed.
+// A server that a test has suspended must go on first, or it would not notice.
 const watch = `"$1/postgres" -D "$2/data" -c listen_addresses= -c unix_socket_directories="$2" -c max_connections=300 \
 	-c fsync=off -c full_page_writes=off -c max_wal_size=128MB -c autovacuum=off >"$2/log" 2>&1 &
 server=$!
 read -r nothing
 kill -QUIT $server
+kill -CONT $server $(pgrep -P $server)
 wait $server
-rm -rf "$2"`
+rm -rf "$2"
+true`
 
+// launch starts a new server.
 func (s *server) launch(bin string) error {
-	attributes := &syscall.SysProcAttr{Setpgid: true} // an interrupt at the terminal is for the test binary
-	if os.Getuid() == 0 {                             // PostgreSQL refuses to run as root
-		credential, err := postgresUser()
-		if err != nil {
-			return err
-		}
-		if err := os.Chown(s.dir, int(credential.Uid), int(credential.Gid)); err != nil {
-			return err
-		}
-		attributes.Credential = credential
+	attributes, err := s.attributes()
+	if err != nil {
+		return err
 	}
 	initdb := exec.Command(filepath.Join(bin, "initdb"), "-D", filepath.Join(s.dir, "data"), "-U", "postgres", "-A", "trust",
 		"--encoding=UTF8", "--locale=C", "--no-sync", "--no-instructions")
@@ -169,15 +189,41 @@ func (s *server) launch(bin string) error {
 	if output, err := initdb.CombinedOutput(); err != nil {
 		return fmt.Errorf("initdb: %w\n%s", err, output)
 	}
+	return s.run(bin)
+}
+
+// attributes are those of the server's programs. The server's directory becomes theirs.
+func (s *server) attributes() (*syscall.SysProcAttr, error) {
+	attributes := &syscall.SysProcAttr{Setpgid: true} // an interrupt at the terminal is for the test binary
+	if os.Getuid() != 0 {
+		return attributes, nil
+	}
+	credential, err := postgresUser() // PostgreSQL refuses to run as root
+	if err != nil {
+		return nil, err
+	}
+	attributes.Credential = credential
+	return attributes, os.Chown(s.dir, int(credential.Uid), int(credential.Gid))
+}
+
+// run starts a server on the data in its directory.
+func (s *server) run(bin string) error { return s.watch(watch, bin, s.dir) }
+
+// watch runs a shell script with arguments, which runs a program until its standard input ends.
+func (s *server) watch(script string, arguments ...string) error {
+	attributes, err := s.attributes()
+	if err != nil {
+		return err
+	}
 	ours, theirs, err := pipe()
 	if err != nil {
 		return err
 	}
 	defer theirs.Close()
-	watcher := exec.Command("/bin/sh", "-c", watch, "sh", bin, s.dir)
-	watcher.SysProcAttr, watcher.Dir, watcher.Stdin = attributes, "/", theirs
+	s.watcher = exec.Command("/bin/sh", append([]string{"-c", script, "sh"}, arguments...)...)
+	s.watcher.SysProcAttr, s.watcher.Dir, s.watcher.Stdin = attributes, "/", theirs
 	s.alive = ours
-	return watcher.Start()
+	return s.watcher.Start()
 }
 
 // pipe returns the end that we hold first.
@@ -202,11 +248,8 @@ func postgresUser() (*syscall.Credential, error) {
 	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, nil
 }
 
-// prepare waits for the server to answer and makes the template.
-func (s *server) prepare() error {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
-	var err error
+// await waits for the server to answer.
+func (s *server) await(ctx context.Context) (err error) {
 	if s.admin, err = sql.Open("pgx", s.url("postgres")); err != nil {
 		return err
 	}
@@ -217,6 +260,16 @@ func (s *server) prepare() error {
 			return fmt.Errorf("it does not answer: %w", s.admin.Ping())
 		case <-time.After(10 * time.Millisecond):
 		}
+	}
+	return nil
+}
+
+// prepare waits for the server to answer and makes the template.
+func (s *server) prepare() error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	if err := s.await(ctx); err != nil {
+		return err
 	}
 	// In a locale that sorts "a" before "B", so that a test fails when an order or an index depends on it.
 	if _, err := s.admin.ExecContext(ctx, "CREATE DATABASE "+template+" TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'en-US' LOCALE 'C'"); err != nil {

@@ -246,15 +246,15 @@ func testPrune(k *kit) {
 	k.done()
 }
 
-func testPing(k *kit) {
-	k.ok(k.db.Ping(k.ctx))
+func testReady(k *kit) {
+	k.ok(k.db.Ready(k.ctx))
 	k.populate()
 	must[client.Client](k)(k.db.Client(k.ctx, global.ID)) // cached
 	k.ok(k.db.Close())
 	if _, err := k.db.Client(k.ctx, global.ID); err == nil {
 		k.Fatal("a closed database answers from its cache")
 	}
-	if err := k.db.Ping(k.ctx); err == nil {
+	if err := k.db.Ready(k.ctx); err == nil {
 		k.Fatal("a closed database answers")
 	}
 	if err := k.db.AddTeam(k.ctx, acme); err == nil {

@@ -25,6 +25,12 @@ func testUsers(k *kit) {
 
 	_, err := k.db.User(k.ctx, "nobody")
 	k.is(err, team.ErrNoUser)
+	typed := team.User{ID: "u-typed", Email: "J\u00d6rg@M\u00fcller.example", Name: "J", CreatedAt: now}
+	k.ok(k.db.AddUser(k.ctx, typed))
+	for _, email := range []string{typed.Email, "jo\u0308rg@mu\u0308ller.example", "j\u00f6rg@xn--mller-kva.example"} {
+		equal(k, "UserByEmail "+email, must[team.User](k)(k.db.UserByEmail(k.ctx, email)), typed)
+		k.is(k.db.AddUser(k.ctx, team.User{ID: "u-twice", Email: email, Name: "J", CreatedAt: now}), team.ErrUserTaken)
+	}
 	_, err = k.db.UserByEmail(k.ctx, "nobody@example.com")
 	k.is(err, team.ErrNoUser)
 }
@@ -205,6 +211,28 @@ func testSessions(k *kit) {
 	k.ok(k.db.EndSession(k.ctx, "s2"))
 	_, err = k.db.Session(k.ctx, "s2", now)
 	k.is(err, authn.ErrNoSession)
+
+	// The sid stays while the same person signs in again, before it was kept in the table and since, and is told when the session ends.
+	sidOf := func(s authn.Session, replaces string) string {
+		k.Helper()
+		k.ok(k.db.StartSession(k.ctx, s, replaces))
+		return must[authn.Session](k)(k.db.Session(k.ctx, s.ID, now)).SID()
+	}
+	public := func(id string, u team.User) authn.Session {
+		s := session(id, u)
+		s.Public = "sid of " + id
+		return s
+	}
+	old := sidOf(session("s5", ada), "")
+	equal(k, "the sid after signing in again", sidOf(public("s6", ada), "s5"), old)
+	equal(k, "the sid after signing in once more", sidOf(public("s7", ada), "s6"), old)
+	equal(k, "the sid of another person", sidOf(public("s8", bob), "s7"), "sid of s8")
+	equal(k, "the sid of a browser that is new here", sidOf(public("s9", bob), ""), "sid of s9")
+	equal(k, "the sid after one that has ended", sidOf(public("s10", bob), "s5"), "sid of s10")
+	ended := public("s11", bob)
+	ended.ExpiresAt = now
+	k.ok(k.db.StartSession(k.ctx, ended, ""))
+	equal(k, "the sid after one that has expired", sidOf(public("s12", bob), "s11"), "sid of s12")
 
 	// One that cannot start ends nothing.
 	k.ok(k.db.StartSession(k.ctx, session("s3", bob), ""))

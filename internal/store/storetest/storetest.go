@@ -121,7 +121,7 @@ func Run(t *testing.T, h Harness) {
 		{"TimesAtTheirBound", testTimesAtTheirBound},
 		{"FieldsAreNotLost", testFields},
 		{"FieldsOfConnectionsAreNotLost", testFieldsOfConnections},
-		{"Ping", testPing},
+		{"Ready", testReady},
 		{"FiftyRedeemOneWins", testRedeemRace},
 		{"SixtyFourRefreshOneSuccessor", testRefreshStorm},
 		{"NoRefreshAfterTheEnd", testNoRefreshAfterTheEnd},

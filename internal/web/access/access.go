@@ -55,18 +55,18 @@ func Gone(err error) error {
 	return err
 }
 
-// Lost are the permissions of a scope that ended, in words.
-func Lost(server *authz.Server, granted []string) []string {
-	var lost []string
+// InWords are the permissions of a scope, in words.
+func InWords(server *authz.Server, granted []string) []string {
+	var inWords []string
 	p := Permissions(server, granted)
 	for _, permission := range slices.Concat(p.You, p.Read, p.Write) {
 		if permission.Description != "" {
-			lost = append(lost, permission.Description)
+			inWords = append(inWords, permission.Description)
 		} else {
-			lost = append(lost, permission.Name)
+			inWords = append(inWords, permission.Name)
 		}
 	}
-	return lost
+	return inWords
 }
 
 // ByName compares names as people order them.

@@ -91,7 +91,7 @@ func (room *Room) changePassword(w http.ResponseWriter, r *browser.Request) erro
 	if err != nil {
 		return err
 	}
-	room.SignedIn(w, signedIn)
+	room.SignedIn(w, r.Request, signedIn)
 	return r.Notify(w, "/account/", browser.Notice{What: noticePassword})
 }
 

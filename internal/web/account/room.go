@@ -41,7 +41,7 @@ func (room *Room) notice(r *browser.Request) *ui.Notice {
 	if n == nil {
 		return nil
 	}
-	notice := &ui.Notice{Lost: access.Lost(room.Authz, n.Scope)}
+	notice := &ui.Notice{Lost: access.InWords(room.Authz, n.Scope)}
 	switch n.What {
 	case noticeEnded:
 		notice.Text = ui.Text("account_applications.ended", "application", ui.Strong(n.Application), "team", ui.Strong(n.Team))

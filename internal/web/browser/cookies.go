@@ -1,43 +1,71 @@
 package browser
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"net/http"
+	"net/url"
 	"time"
 )
 
-// The cookies. On https their names have the prefix __Host-, so that no other host of the domain can set them (RFC 6265bis §4.1.3.2).
+// The cookies, by what they are for.
 const (
-	SessionCookie = "gatehouse_session"
-	DeviceCookie  = "gatehouse_browser" // says that accounts have been used in this browser, so that sign-ins here are throttled apart from strangers'
+	SessionCookie = "session"
+	DeviceCookie  = "device" // says that accounts have been used in this browser, so that sign-ins here are throttled apart from strangers'
 )
 
 // deviceCookieLifetime is the longest that browsers keep a cookie.
 const deviceCookieLifetime = 400 * 24 * time.Hour
 
-func (p *Pages) cookieName(name string) string {
-	if p.https {
-		return "__Host-" + name
+// CookieName is the name of a server's cookie. It has a part of the issuer's hash, because browsers send the cookies of all servers of a
+// host to each of them, whatever its port (RFC 6265 §8.5): without it they would overwrite each other's. On https it has the
+// prefix __Host-, so that no other host of the domain can set it (RFC 6265bis §4.1.3.2).
+func CookieName(issuer, purpose string) string {
+	sum := sha256.Sum256([]byte(issuer))
+	return hostPrefix(issuer) + "gh_" + purpose + "_" + hex.EncodeToString(sum[:4])
+}
+
+// oldCookieName is what a cookie was called up to version 0.1. It is read until it is replaced.
+func oldCookieName(issuer, purpose string) string {
+	names := map[string]string{SessionCookie: "gatehouse_session", DeviceCookie: "gatehouse_browser"}
+	return hostPrefix(issuer) + names[purpose]
+}
+
+func hostPrefix(issuer string) string {
+	if u, err := url.Parse(issuer); err == nil && u.Scheme == "https" {
+		return "__Host-"
 	}
-	return name
+	return ""
 }
 
 // Cookie is the value of a cookie that the browser sent, or "".
-func (p *Pages) Cookie(r *http.Request, name string) string {
-	c, err := r.Cookie(p.cookieName(name))
-	if err != nil {
-		return ""
+func (p *Pages) Cookie(r *http.Request, purpose string) string {
+	for _, name := range []string{CookieName(p.Issuer, purpose), oldCookieName(p.Issuer, purpose)} {
+		if c, err := r.Cookie(name); err == nil {
+			return c.Value
+		}
 	}
-	return c.Value
+	return ""
 }
 
-// setCookie keeps a value in the browser for a while; an empty value removes the cookie.
-func (p *Pages) setCookie(w http.ResponseWriter, name, value string, lifetime time.Duration) {
-	c := &http.Cookie{
-		Name: p.cookieName(name), Value: value, Path: "/",
-		MaxAge: int(lifetime.Seconds()), Secure: p.https, HttpOnly: true, SameSite: http.SameSiteLaxMode,
+// KeepsCookies reports whether the browser has sent a cookie of ours. One that sent none may be new here, or may keep none.
+func (p *Pages) KeepsCookies(r *http.Request) bool {
+	return p.Cookie(r, SessionCookie) != "" || p.Cookie(r, DeviceCookie) != ""
+}
+
+// setCookie keeps a value in the browser for a while; an empty value removes the cookie. One under the old name goes.
+func (p *Pages) setCookie(w http.ResponseWriter, r *http.Request, purpose, value string, lifetime time.Duration) {
+	set := func(name, value string, seconds int) {
+		if value == "" {
+			seconds = -1
+		}
+		http.SetCookie(w, &http.Cookie{
+			Name: name, Value: value, Path: "/", MaxAge: seconds, Secure: p.https, HttpOnly: true, SameSite: http.SameSiteLaxMode,
+		})
 	}
-	if value == "" {
-		c.MaxAge = -1
+	set(CookieName(p.Issuer, purpose), value, int(lifetime.Seconds()))
+	old := oldCookieName(p.Issuer, purpose)
+	if _, err := r.Cookie(old); err == nil {
+		set(old, "", 0)
 	}
-	http.SetCookie(w, c)
 }

@@ -51,7 +51,7 @@ func (s *Server) clientCall(w http.ResponseWriter, r *http.Request, parse func(a
 // authenticated reports whether an answer of authz means that the client has proved who it is. Until then its id is any text, and not for the log.
 func authenticated(err error) bool {
 	code, _ := oauth.Outside(err)
-	return err == nil || code != oauth.InvalidClient && code != oauth.ServerError
+	return err == nil || code != oauth.InvalidClient && code != oauth.ServerError && code != oauth.TemporarilyUnavailable
 }
 
 const clientFailureWindow = 15 * time.Minute

@@ -25,6 +25,8 @@ type consentView struct {
 	Person         ui.Person
 	Teams          []consentTeam
 	Fixed          bool // the team is stated, not chosen: Teams has exactly one
+	ByApplication  bool // the team is stated because the application asked for it
+	OfApplication  bool // the team is stated because the application belongs to it
 	ui.Permissions      // what it asks for
 	Destination    string
 	Problem        ui.Words // for example that no team was chosen
@@ -83,16 +85,26 @@ func (f *Flow) approve(w http.ResponseWriter, r *http.Request, sealed string, ch
 	if err != nil {
 		return err
 	}
-	problem := ui.Text("consent.changed")
-	if chosen == "" && !next.Fixed {
-		problem = ui.Text("consent.choose_first")
+	return f.showNext(w, r, next, whatChanged(next, chosen))
+}
+
+// whatChanged says why the page is shown again.
+func whatChanged(next authz.Next, chosen team.ID) ui.Words {
+	switch next.Changed {
+	case authz.AccountChanged:
+		return ui.Text("consent.changed_account", "email", ui.Name(next.Session.User.Email))
+	case authz.TeamChanged:
+		return ui.Text("consent.changed_team")
 	}
-	for i := range next.Teams {
-		if next.Teams[i].Team.ID == chosen && next.Teams[i].Blocked != "" {
-			problem = ui.Text("consent.not_allowed_there")
+	for _, choice := range next.Teams {
+		if choice.Team.ID == chosen && choice.Blocked != "" {
+			return ui.Text("consent.not_allowed_there")
 		}
 	}
-	return f.showNext(w, r, next, problem)
+	if chosen == "" && !next.Fixed {
+		return ui.Text("consent.choose_first")
+	}
+	return ui.Text("consent.changed")
 }
 
 // cancel tells the application that the person did not agree.
@@ -110,7 +122,7 @@ func (f *Flow) consentPage(r *http.Request, next authz.Next, problem ui.Words) u
 	view := consentView{
 		Frame: f.quietFrame(r, &next.Session, ui.Text("consent.title", "application", ui.Name(next.Client.Name))), Sealed: next.Sealed,
 		Application: next.Client.Name, Owner: next.Client.Owner, Person: ui.Person{Name: user.Name, Email: user.Email},
-		Fixed: next.Fixed, Destination: oauth.RedirectOrigin(next.RedirectURI), Permissions: access.Describe(next.Asked), Problem: problem,
+		Fixed: next.Fixed, ByApplication: next.Client.Global() && next.Team != "", OfApplication: !next.Client.Global(), Destination: oauth.RedirectOrigin(next.RedirectURI), Permissions: access.Describe(next.Asked), Problem: problem,
 	}
 	view.Failed = len(problem) > 0
 	open := 0

@@ -21,6 +21,8 @@ type errorView struct {
 	Status    int
 	Sentence  ui.Words        // what happened
 	Advice    ui.Words        // what the person can do
+	Way       ui.Words        // the text of the link that helps, or empty
+	WayTo     string          // where that leads
 	Developer []developerFact // exactly what was wrong, folded away
 }
 
@@ -41,6 +43,9 @@ func (f *Flow) Fail(w http.ResponseWriter, r *http.Request, err error) {
 	view := errorOnPage(err)
 	if throttled, ok := errors.AsType[*limit.ThrottledError](err); ok {
 		w.Header().Set("Retry-After", route.RetryAfter(throttled.Wait))
+	}
+	if view.Status == http.StatusServiceUnavailable {
+		w.Header().Set("Retry-After", route.RetryAfter(route.UnavailableWait))
 	}
 	view.Frame = f.Frame(r, nil, titleOf(view.Status))
 	view.Account, view.Failed = f.account(r, view.Status), true
@@ -70,6 +75,8 @@ func titleOf(status int) ui.Words {
 		return ui.Text("error.title_forbidden")
 	case status == http.StatusTooManyRequests:
 		return ui.Text("error.title_throttled")
+	case status == http.StatusServiceUnavailable:
+		return ui.Text("error.title_unavailable")
 	case status >= 500:
 		return ui.Text("error.title_server")
 	}
@@ -97,8 +104,11 @@ func errorOnPage(err error) errorView {
 		}
 	}
 	code, description := oauth.Outside(err)
-	if code == oauth.ServerError {
+	switch code {
+	case oauth.ServerError:
 		return errorView{Status: http.StatusInternalServerError, Sentence: ui.Text("error.server"), Advice: ui.Text("error.server.advice")}
+	case oauth.TemporarilyUnavailable:
+		return errorView{Status: http.StatusServiceUnavailable, Sentence: ui.Text("error.unavailable"), Advice: ui.Text("error.unavailable.advice")}
 	}
 	return errorView{
 		Status: http.StatusBadRequest, Sentence: ui.Text("error.request"), Advice: ui.Text("error.request.advice"),
@@ -115,6 +125,7 @@ func refusedRequest(p *authz.PageError) errorView {
 	}
 	if errors.Is(p, token.ErrExpired) || errors.Is(p, token.ErrNotOurs) {
 		view.Sentence, view.Advice = ui.Text("error.expired"), ui.Text("error.expired.advice")
+		view.wayBack(p)
 	}
 	view.Developer = protocolError(oauth.Outside(p.Err))
 	if p.Client != "" {
@@ -124,6 +135,13 @@ func refusedRequest(p *authz.PageError) errorView {
 		view.Developer = append(view.Developer, developerFact{ui.Text("error.received"), p.Received})
 	}
 	return view
+}
+
+// wayBack links to the application of a request that has expired.
+func (v *errorView) wayBack(p *authz.PageError) {
+	if p.Back != "" {
+		v.Way, v.WayTo = ui.Text("error.back_to_application", "application", ui.Name(p.Client)), p.Back
+	}
 }
 
 // protocolError is the error as the protocol's parameters, whose names are not translated.

@@ -47,17 +47,38 @@ func TestLogoutWithTheIDTokenOfThisPerson(t *testing.T) {
 	})
 }
 
+// TestLogoutHintSurvivesSigningInAgain: the sid stays while the same person is at the browser.
+func TestLogoutHintSurvivesSigningInAgain(t *testing.T) {
+	webtest.OnBoth(t, func(h *webtest.House) {
+		leaver := h.Leaver()
+		b := h.SignedIn(webtest.Ben)
+		hint := b.Connection(leaver, h.Atlas, "scope", "openid").IDToken
+		b.SignIn(webtest.Ben, nil).WantStatus(http.StatusSeeOther)
+		b.Get(webtest.LogoutURL("id_token_hint", hint)).WantPage(http.StatusOK, "signed out")
+		b.SignIn(webtest.Ana, nil).WantStatus(http.StatusSeeOther)
+		hint = b.Connection(leaver, h.Atlas, "scope", "openid").IDToken
+		b.SignIn(webtest.Ben, nil).WantStatus(http.StatusSeeOther) // another person
+		b.Get(webtest.LogoutURL("id_token_hint", hint)).WantPage(http.StatusOK, "Sign out?", webtest.Ben)
+	})
+}
+
 // TestLogoutAsksThePerson whenever it is not sure that it is they who want it.
 func TestLogoutAsksThePerson(t *testing.T) {
 	webtest.OnBoth(t, func(h *webtest.House) {
 		leaver := h.Leaver()
 		others := h.SignedIn(webtest.Ana).Connection(leaver, h.Atlas, "scope", "openid").IDToken
+		ended := h.SignedIn(webtest.Ben)
+		earlier := ended.Connection(leaver, h.Atlas, "scope", "openid").IDToken
+		elsewhere := h.SignedIn(webtest.Ben).Connection(leaver, h.Atlas, "scope", "openid").IDToken
+		ended.Post("/logout/", nil).WantPage(http.StatusOK, "signed out")
 		for name, params := range map[string][]string{
-			"nothing":              nil,
-			"the client":           {"client_id", string(leaver.ID)},
-			"where to go":          {"client_id", string(leaver.ID), "post_logout_redirect_uri", webtest.Afterwards, "state", "x"},
-			"somebody else's hint": {"id_token_hint", others, "post_logout_redirect_uri", webtest.Afterwards},
-			"hints to ignore":      {"logout_hint", webtest.Ben, "ui_locales", "fr"},
+			"nothing":                                nil,
+			"the client":                             {"client_id", string(leaver.ID)},
+			"where to go":                            {"client_id", string(leaver.ID), "post_logout_redirect_uri", webtest.Afterwards, "state", "x"},
+			"somebody else's hint":                   {"id_token_hint", others, "post_logout_redirect_uri", webtest.Afterwards},
+			"a hint of a sign-in that has ended":     {"id_token_hint", earlier, "post_logout_redirect_uri", webtest.Afterwards},
+			"a hint of a sign-in in another browser": {"id_token_hint", elsewhere},
+			"hints to ignore":                        {"logout_hint", webtest.Ben, "ui_locales", "fr"},
 		} {
 			b := h.SignedIn(webtest.Ben)
 			cookie := b.SessionOf()

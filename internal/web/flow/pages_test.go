@@ -70,7 +70,7 @@ var samples = uitest.Samples{
 	}),
 	"consent_one": consent(func(*consentView) {}),
 	"consent_fixed": consent(func(v *consentView) {
-		v.Fixed = true
+		v.Fixed, v.ByApplication = true, true
 		v.Write = nil
 		v.Teams[0].Before = true
 		v.Teams[0].New = []string{"See the team’s sessions and their messages"}
@@ -89,6 +89,13 @@ var samples = uitest.Samples{
 		v.Problem = ui.Text("consent.choose_first")
 	}),
 	"consent_blocked": consent(func(v *consentView) { v.Teams[0].Blocked = "Reports go through our own warehouse." }),
+	"consent_closed": consent(func(v *consentView) {
+		v.Teams = []consentTeam{
+			{ID: "t1", Name: "Clinic North", Slug: "clinic-north", Blocked: "Reports go through our own warehouse."},
+			{ID: "t2", Name: "Field trial", Slug: "field-trial", Blocked: "Not reviewed yet."},
+		}
+	}),
+	"consent_of_team": consent(func(v *consentView) { v.Fixed, v.OfApplication = true, true }),
 	"consent_many":    consent(func(v *consentView) { v.Teams = manyTeams() }),
 	"consent_hostile": consent(func(v *consentView) {
 		v.Sealed = uitest.Markup
@@ -119,6 +126,15 @@ var samples = uitest.Samples{
 	}),
 	"error": errorPage.With(errorView{
 		Frame: failed(frame("", titleOf(404))), Status: 404, Sentence: ui.Text("problem.not_found"), Advice: ui.Text("problem.not_found.advice"),
+	}),
+	"error_expired": errorPage.With(errorView{
+		Frame: failed(frame("", titleOf(400))), Status: 400, Sentence: ui.Text("error.expired"), Advice: ui.Text("error.expired.advice"),
+		Way: ui.Text("error.back_to_application", "application", ui.Name("Weekly Report"+uitest.Markup)), WayTo: "https://report.example",
+		Developer: []developerFact{{ui.Text("error.application"), "Weekly Report"}},
+	}),
+	"no_cookies": errorPage.With(errorView{
+		Frame: failed(frame("", ui.Text("no_cookies.title"))), Status: 400, Sentence: ui.Text("no_cookies.not_kept"),
+		Advice: ui.Text("no_cookies.advice", "issuer", "https://auth.example"), Way: ui.Text("no_cookies.again"), WayTo: "https://auth.example/login/?next=%2F",
 	}),
 	"error_developer": errorPage.With(errorView{
 		Frame: failed(frame("", titleOf(400))), Status: 400, Sentence: ui.Text("error.refused_application", "application", ui.Name(uitest.Backwards)),

@@ -1,14 +1,19 @@
 package flow
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"unicode"
 
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
+	"github.com/gatehouse-auth/gatehouse/internal/authz"
 	"github.com/gatehouse-auth/gatehouse/internal/limit"
+	"github.com/gatehouse-auth/gatehouse/internal/token"
+	"github.com/gatehouse-auth/gatehouse/internal/web/browser"
 	"github.com/gatehouse-auth/gatehouse/internal/web/route"
 	"github.com/gatehouse-auth/gatehouse/internal/web/ui"
 	"github.com/gatehouse-auth/gatehouse/internal/words"
@@ -30,16 +35,17 @@ type signInView struct {
 	Again       bool   // the application asked for a fresh sign-in
 }
 
-// Fields are the fields of the form.
+// Fields are the fields of the form. Too many attempts are not the fault of what was typed.
 func (v signInView) Fields() []ui.Field {
+	wrong := slices.ContainsFunc(v.Failures, func(f ui.Failure) bool { return f.Field != "" })
 	return []ui.Field{
 		{
 			ID: "email", Name: "email", Kind: ui.Email, Label: ui.Text("sign_in.email"), Value: v.Email,
-			Autocomplete: "username", Failed: v.Failed,
+			Autocomplete: "username", Failed: wrong,
 		},
 		{
 			ID: "password", Name: "password", Kind: ui.Password, Label: ui.Text("sign_in.password"),
-			Autocomplete: "current-password", Failed: v.Failed,
+			Autocomplete: "current-password", Failed: wrong,
 		},
 	}
 }
@@ -58,6 +64,14 @@ func (f *Flow) AskSignIn(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if values.Get("signed_in") != "" && sealed == "" {
+		return f.checkCookie(w, r, relative(target))
+	}
+	if sealed != "" {
+		if err := f.authz.Pending(r.Context(), sealed); err != nil {
+			return err
+		}
+	}
 	view, err := f.signInPage(r, sealed, target)
 	if err != nil {
 		return err
@@ -66,6 +80,15 @@ func (f *Flow) AskSignIn(w http.ResponseWriter, r *http.Request) error {
 		view.Again, view.Email = false, ""
 	}
 	return f.ShowLeading(w, r, http.StatusOK, signInPage.With(view))
+}
+
+// checkCookie goes on to the page that a person has just signed in for, if the browser has kept the session.
+func (f *Flow) checkCookie(w http.ResponseWriter, r *http.Request, target string) error {
+	if f.Cookie(r, browser.SessionCookie) == "" {
+		return f.showNoCookies(w, r, signInURL("", target), ui.Text("no_cookies.not_kept"))
+	}
+	route.SeeOther(w, cmp.Or(target, "/"))
+	return nil
 }
 
 // signInPage is the sign-in page before anything was typed.
@@ -107,10 +130,13 @@ func (f *Flow) SignIn(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	email, password, sealed, target := sent[0], sent[1], sent[2], sent[3]
+	email, password, sealed, target := sent[0], sent[1], sent[2], relative(sent[3])
+	if f.insecure(r) {
+		return f.showNoCookies(w, r, signInURL(sealed, target), ui.Text("no_cookies.insecure"))
+	}
 	if sealed != "" {
-		// Say that a request has expired before the password is checked, not after.
-		if err := f.authz.Pending(sealed); err != nil {
+		// A request that has only expired does not make the password wrong.
+		if err := f.authz.Pending(r.Context(), sealed); err != nil && !errors.Is(err, token.ErrExpired) {
 			return err
 		}
 	}
@@ -118,16 +144,41 @@ func (f *Flow) SignIn(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return f.signInFailed(w, r, err, email, sealed, target)
 	}
-	f.SignedIn(w, signedIn)
-	switch target := relative(target); {
-	case sealed != "":
-		continueAt(w, sealed)
-	case target != "":
-		route.SeeOther(w, target)
-	default:
-		route.SeeOther(w, "/")
+	f.SignedIn(w, r, signedIn)
+	if sealed != "" {
+		return f.continueSignedIn(w, r, sealed, signedIn.Session)
 	}
+	target = cmp.Or(target, "/")
+	if !f.KeepsCookies(r) {
+		target = signInURL("", target) + "&signed_in=1" // which finds out whether the browser has kept the session
+	}
+	route.SeeOther(w, target)
 	return nil
+}
+
+// continueSignedIn goes on with the request on whose sign-in page somebody has signed in. When it has expired, the page links back to the
+// application.
+func (f *Flow) continueSignedIn(w http.ResponseWriter, r *http.Request, sealed string, session authn.Session) error {
+	fresh, err := f.authz.SignedIn(r.Context(), sealed, session)
+	if refused, ok := errors.AsType[*authz.PageError](err); ok && errors.Is(err, token.ErrExpired) {
+		view := errorView{Frame: f.Frame(r, &session, ui.Text("sign_in.late_title")), Sentence: ui.Text("sign_in.late"), Advice: ui.Text("error.expired.advice")}
+		view.RequestID = ""
+		view.wayBack(refused)
+		return f.Show(w, r, http.StatusOK, errorPage.With(view))
+	}
+	if err != nil {
+		return err
+	}
+	continueAt(w, fresh)
+	return nil
+}
+
+// signInURL is the sign-in page for a request or a page of ours.
+func signInURL(sealed, target string) string {
+	if sealed != "" {
+		return stepURL("/login/", sealed)
+	}
+	return "/login/?" + url.Values{"next": {target}}.Encode()
 }
 
 // signInFailed shows the page again. It says the same about an unknown e-mail and a wrong password.

@@ -124,13 +124,18 @@ func TestSignInLimitsAreSettable(t *testing.T) {
 
 func TestOnlyRelativeTargetsAfterSignIn(t *testing.T) {
 	webtest.OnBoth(t, func(h *webtest.House) {
+		b := h.SignedIn(webtest.Ana)
 		for target, want := range map[string]string{
 			"/docs/guide/": "/docs/guide/", "/docs/guide/?a=b#c": "/docs/guide/?a=b#c", "/": "/", "": "/",
 			"//evil.example": "/", `/\evil.example`: "/", `\\evil.example`: "/", "https://evil.example/": "/", "evil.example": "/", "javascript:alert(1)": "/",
 			"/\t/evil.example": "/", "/\n/evil.example": "/", " /x": "/", "///evil.example": "/", "/%zz": "/", "/é": "/", `/x\y`: "/", "?x": "/",
 		} {
-			if got := h.Browser().SignIn(webtest.Ana, url.Values{"next": {target}}).WantStatus(http.StatusSeeOther).Location(); got != want {
+			if got := b.SignIn(webtest.Ana, url.Values{"next": {target}}).WantStatus(http.StatusSeeOther).Location(); got != want {
 				h.Errorf("next=%q leads to %q, want %q", target, got, want)
+			}
+			// A browser that is new here comes by way of a look whether it has kept the cookie.
+			if want == "/docs/guide/?a=b#c" || want == "/" && !strings.HasPrefix(target, "http") {
+				h.Browser().SignIn(webtest.Ana, url.Values{"next": {target}}).Follow().WantStatus(http.StatusOK)
 			}
 		}
 		h.Browser().Get("/login/?next=/docs/guide/").WantPage(http.StatusOK, `name="next" value="/docs/guide/"`)
@@ -185,7 +190,90 @@ func TestSignInKeepsThePendingRequestThroughAWrongPassword(t *testing.T) {
 		login := b.Authorize(h.Insight).WantSignIn()
 		wrong := b.SignIn(webtest.Ana, url.Values{"request": {login.Sealed()}, "password": {"wrong"}}).WantPage(http.StatusUnprocessableEntity, "Insight", webtest.Ana).WantNothingOf(webtest.Password)
 		b.SignIn(webtest.Ana, url.Values{"request": {wrong.Sealed()}}).Follow().WantConsent()
+	})
+}
+
+// TestSignInPageLeftOpenStillSignsIn: the request has expired by then, so the page links back to the application.
+func TestSignInPageLeftOpenStillSignsIn(t *testing.T) {
+	webtest.OnBoth(t, func(h *webtest.House) {
+		b := h.Browser()
+		login := b.Authorize(h.Insight).WantSignIn()
+		consent := h.SignedIn(webtest.Ben).Authorize(h.Insight).WantConsent()
 		h.Clock.Advance(time.Hour)
-		b.SignIn(webtest.Ana, url.Values{"request": {wrong.Sealed()}}).WantPage(http.StatusBadRequest, "no longer valid")
+		request := url.Values{"request": {login.Sealed()}}
+		wrong := b.SignIn(webtest.Ana, url.Values{"request": {login.Sealed()}, "password": {"wrong"}}).
+			WantPage(http.StatusUnprocessableEntity, `name="password"`, "Insight")
+		b.SignIn(webtest.Ana, url.Values{"request": {wrong.Sealed()}}).
+			WantPage(http.StatusOK, "You are signed in", `href="https://insight.example"`, "Go to <bdi>Insight</bdi>")
+		b.Get("/").WantPage(http.StatusOK, webtest.Ana)
+		// The other pages of a request that has expired lead back, too.
+		h.Browser().Get("/login/?"+request.Encode()).WantPage(http.StatusBadRequest, "no longer valid", `href="https://insight.example"`)
+		consent.Decide("authorize", h.Atlas.ID).WantPage(http.StatusBadRequest, "no longer valid", `href="https://insight.example"`)
+		consent.Decide("cancel", "").WantPage(http.StatusBadRequest, "no longer valid", `href="https://insight.example"`)
+		altered := url.Values{"request": {login.Sealed() + "x"}}
+		h.Browser().SignIn(webtest.Ana, altered).WantPage(http.StatusBadRequest, "no longer valid").WantNothingOf("insight.example")
+	})
+}
+
+// TestBrowserWithoutCookiesIsTold, whatever it wanted to sign in for: the sign-in page would come again without end.
+func TestBrowserWithoutCookiesIsTold(t *testing.T) {
+	webtest.OnBoth(t, func(h *webtest.House) {
+		for name, form := range map[string]url.Values{
+			"an application": {"request": {h.Browser().Authorize(h.Insight).WantSignIn().Sealed()}},
+			"a page of ours": {"next": {"/account/"}},
+			"nothing":        nil,
+		} {
+			h.Log(name)
+			b := h.Browser()
+			b.Client.Jar = nil
+			b.SignIn(webtest.Ana, form).Follow().WantPage(http.StatusBadRequest, "did not send back the cookie", "Allow cookies", `href="`+h.Parts.Issuer+`/login/?`).
+				WantNothingOf(`name="password"`)
+			h.Browser().SignIn(webtest.Ana, form).Follow().WantStatus(http.StatusOK)
+		}
+	})
+}
+
+// TestPageThatCameByHTTPIsTold: the public URL is https, so the browser would not keep the cookie.
+func TestPageThatCameByHTTPIsTold(t *testing.T) {
+	webtest.OnBoth(t, func(h *webtest.House) {
+		form := url.Values{"email": {webtest.Ana}, "password": {webtest.Password}, "next": {"/account/"}}
+		host := "auth.example"
+		a := h.Browser().Post("/login/", form, "Host", host, "Origin", "http://"+host)
+		a.WantPage(http.StatusBadRequest, "without encryption", `href="https://auth.example/login/?next=%2Faccount%2F"`).WantNothingOf(`name="password"`)
+		if len(a.Header.Values("Set-Cookie")) > 0 {
+			h.Errorf("the cookies are %q", a.Header.Values("Set-Cookie"))
+		}
+		h.Browser().Post("/login/", form, "Host", host, "Origin", "https://"+host).WantStatus(http.StatusSeeOther)
+	}, func(p *web.Parts) { p.Issuer = "https://auth.example" })
+}
+
+// TestOldCookieNamesAreRead after an upgrade, until the next sign-in replaces them.
+func TestOldCookieNamesAreRead(t *testing.T) {
+	webtest.OnBoth(t, func(h *webtest.House) {
+		old := "gatehouse_session=" + h.SignedIn(webtest.Ana).SessionOf()
+		b := h.Browser()
+		b.Get("/", "Cookie", old).WantPage(http.StatusOK, webtest.Ana)
+		replaced := b.Post("/login/", url.Values{"email": {webtest.Ben}, "password": {webtest.Password}}, "Cookie", old).WantStatus(http.StatusSeeOther)
+		if cookies := strings.Join(replaced.Header.Values("Set-Cookie"), "\n"); !strings.Contains(cookies, "gatehouse_session=; Path=/; Max-Age=0") {
+			h.Errorf("the old cookie stays:\n%s", cookies)
+		}
+		h.Browser().Get("/", "Cookie", old).WantPage(http.StatusOK).WantNothingOf(webtest.Ana)
+	})
+}
+
+// TestFreshSignInIsForThisRequest: a sign-in for something else in the same browser does not answer prompt=login.
+func TestFreshSignInIsForThisRequest(t *testing.T) {
+	webtest.OnBoth(t, func(h *webtest.House) {
+		b := h.SignedIn(webtest.Ben)
+		b.Connect(h.Insight, h.Atlas)
+		for _, change := range [][]string{{"prompt", "login"}, {"max_age", "0"}} {
+			page := b.Authorize(h.Insight, change...).WantSignIn()
+			h.Clock.Advance(time.Minute)
+			b.SignIn(webtest.Ben, url.Values{"next": {"/account/"}}).WantStatus(http.StatusSeeOther) // in another window
+			b.Get("/o/consent/?" + url.Values{"request": {page.Sealed()}}.Encode()).WantSignIn()
+			done := b.SignIn(webtest.Ben, url.Values{"request": {page.Sealed()}}).WantStatus(http.StatusSeeOther)
+			b.Get(done.Location()).WantCode(webtest.Callback)
+			h.SignedIn(webtest.Ben).Get(done.Location()).WantSignIn() // in another browser
+		}
 	})
 }

@@ -102,7 +102,7 @@ func beside(err error) string {
 	}
 	var also []string
 	for _, one := range joined.Unwrap() {
-		if _, told := errors.AsType[*oauth.Error](one); !told {
+		if _, told := errors.AsType[*oauth.Error](one); !told || errors.Is(one, oauth.TemporarilyUnavailable) {
 			also = append(also, one.Error())
 		}
 	}

@@ -38,8 +38,14 @@ func WriteJSON(w http.ResponseWriter, status int, v any) {
 	w.Write(body)
 }
 
+// UnavailableWait is how long a client is asked to wait before it tries again when the database cannot answer.
+const UnavailableWait = 2 * time.Second
+
 // WriteError answers with an error response of RFC 6749 §5.2.
 func WriteError(w http.ResponseWriter, status int, code oauth.Code, description string) {
+	if status == http.StatusServiceUnavailable {
+		w.Header().Set("Retry-After", RetryAfter(UnavailableWait))
+	}
 	WriteJSON(w, status, struct {
 		Error       oauth.Code `json:"error"`
 		Description string     `json:"error_description,omitempty"`

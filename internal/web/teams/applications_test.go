@@ -199,14 +199,19 @@ func TestHistoryOfATeamIsInWords(t *testing.T) {
 		h.MachineToken(machine).WantTokens()
 		dora.Govern("atlas", "decision", "block", "client", string(h.Insight.ID), "reason", "Too curious").WantStatus(http.StatusSeeOther)
 
+		guessed := h.Notes
+		guessed.Secret = "wrong"
+		h.Call("/o/token/", guessed, "grant_type", "refresh_token", "refresh_token", "x").WantJSON(http.StatusUnauthorized, "invalid_client")
+
 		page := dora.Get("/teams/atlas/audit/").WantPage(http.StatusOK).InOrder(
+			"Somebody who claimed to be Atlas Notes could not prove it",
 			"Dora of atlas blocked Insight", "Too curious", "1 March 2026, 12:01 UTC", "127.0.0.1", "request",
 			"Nightly got a token to act for itself", "registered Nightly",
 			"Ana Anders ended the access of Insight",
 			"A used refresh token of Insight for Ana Anders was presented again, so that connection was ended",
 			"Insight renewed its access for Ana Anders",
 			"Insight was connected for Ana Anders",
-			"Ana Anders authorized Insight", "chatbot:read session:read",
+			"Ana Anders authorized Insight", "See the team's chatbots · Read the team's conversations",
 			"added Dora of atlas to the team", "registered Atlas Notes", "added Ben Bakker to the team", "created the team")
 		page.WantNothingOf(code, got.AccessToken, got.RefreshToken, next.RefreshToken, webtest.Verifier, h.Insight.Secret, machine.Secret, webtest.Password, "Pocket", "Borealis", string(h.Atlas.ID))
 		for _, secret := range []string{"gh_rt_", "gh_cs_", "gh_ac_", "gh_se_", "eyJ"} {

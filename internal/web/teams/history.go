@@ -5,9 +5,11 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/gatehouse-auth/gatehouse/internal/web/access"
 	"github.com/gatehouse-auth/gatehouse/internal/web/route"
 	"github.com/gatehouse-auth/gatehouse/internal/web/ui"
 )
@@ -75,7 +77,7 @@ func (room *Room) history(w http.ResponseWriter, r *request) error {
 		events = events[:eventsPerPage]
 		view.Older = historyAddress(r.Address(), filter.Kind, events[eventsPerPage-1].ID)
 	}
-	view.Events = eventLines(events)
+	view.Events = room.eventLines(events)
 	return room.Show(w, r.Request.Request, http.StatusOK, historyPage.With(view))
 }
 
@@ -95,22 +97,28 @@ func historyAddress(page string, kind audit.Kind, before int64) string {
 }
 
 // eventLines puts events in words.
-func eventLines(events []audit.Entry) []eventLine {
+func (room *Room) eventLines(events []audit.Entry) []eventLine {
 	var lines []eventLine
 	for _, e := range events {
 		sentence := sentence(e)
 		lines = append(lines, eventLine{
-			At: ui.OnDate(e.At), Sentence: sentence, Detail: newDetail(e.Event, sentence), Address: e.Address, RequestID: e.RequestID,
+			At: ui.OnDate(e.At), Sentence: sentence, Detail: room.newDetail(e.Event, sentence), Address: e.Address, RequestID: e.RequestID,
 			Alarm: e.Kind.Traits().Alarm,
 		})
 	}
 	return lines
 }
 
-// newDetail is the detail of an event when it says more than the sentence does.
-func newDetail(e audit.Event, sentence ui.Words) string {
+// withScope are the kinds whose detail is a scope.
+var withScope = []audit.Kind{audit.ConsentGiven, audit.ConsentDenied, audit.TokenIssued, audit.MachineToken}
+
+// newDetail is the detail of an event when it says more than the sentence does. A scope is said in words.
+func (room *Room) newDetail(e audit.Event, sentence ui.Words) string {
 	if slices.Contains(sentence, any(ui.Strong(e.Detail))) || e.Kind == audit.RefreshReplayed {
 		return ""
+	}
+	if slices.Contains(withScope, e.Kind) {
+		return strings.Join(access.InWords(room.Authz, strings.Fields(e.Detail)), " · ")
 	}
 	return e.Detail
 }

@@ -51,7 +51,7 @@ var (
 	events = []eventLine{
 		{
 			At: ui.OnDate(noon), Sentence: ui.Text("event.consent.given", "user", ui.Strong("Ada Obi"), "client", ui.Strong("Weekly Report")),
-			Detail: "chatbot:read session:read", Address: "203.0.113.7", RequestID: "7RNQ4M2XW5KZ3B6A",
+			Detail: "See the team’s chatbots · See the team’s sessions and their messages", Address: "203.0.113.7", RequestID: "7RNQ4M2XW5KZ3B6A",
 		},
 		{
 			At: ui.OnDate(noon.Add(-time.Hour)), Alarm: true, Address: "198.51.100.200", RequestID: "ABCDEFGHIJKLMNOPQRSTUVWXYZ",

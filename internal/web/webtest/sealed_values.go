@@ -7,6 +7,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
+	"github.com/gatehouse-auth/gatehouse/internal/web/browser"
 )
 
 // ValuesOfEveryKind makes a good value for each purpose, and of each kind of token and secret.
@@ -23,7 +24,7 @@ func (h *House) ValuesOfEveryKind() map[string]string {
 		token.PurposeRequest.String():    b.Authorize(h.Insight, "prompt", "consent").Follow().Sealed(),
 		token.PurposePushed.String():     strings.TrimPrefix(h.Push(h.Insight, "prompt", "consent").WantRequestURI(), oauth.RequestURIPrefix),
 		token.PurposeCode.String():       b.Connect(h.Insight, h.Borealis),
-		token.PurposeBrowser.String():    b.cookie("gatehouse_browser"),
+		token.PurposeBrowser.String():    b.cookie(browser.CookieName(b.Parts.Issuer, browser.DeviceCookie)),
 		token.PurposeDone.String():       done.Query().Get("done"),
 		token.PurposeEndSession.String(): b.Get("/o/logout/?state=s").Follow().Sealed(),
 		token.PurposeNonce.String():      prover.Nonce,

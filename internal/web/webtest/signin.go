@@ -3,6 +3,8 @@ package webtest
 import (
 	"net/http"
 	"net/url"
+
+	"github.com/gatehouse-auth/gatehouse/internal/web/browser"
 )
 
 // The rows of "Sign-in", in their order. That an unknown e-mail costs the time of a wrong password is shown in authn.
@@ -12,7 +14,7 @@ func (b *Browser) SessionOf() string {
 	u, err := url.Parse(b.base)
 	b.OK(err)
 	for _, c := range b.Client.Jar.Cookies(u) {
-		if c.Name == "gatehouse_session" {
+		if c.Name == browser.CookieName(b.Parts.Issuer, browser.SessionCookie) {
 			return c.Value
 		}
 	}
@@ -22,5 +24,5 @@ func (b *Browser) SessionOf() string {
 func (b *Browser) SetSession(value string) {
 	u, err := url.Parse(b.base)
 	b.OK(err)
-	b.Client.Jar.SetCookies(u, []*http.Cookie{{Name: "gatehouse_session", Value: value, Path: "/"}})
+	b.Client.Jar.SetCookies(u, []*http.Cookie{{Name: browser.CookieName(b.Parts.Issuer, browser.SessionCookie), Value: value, Path: "/"}})
 }
