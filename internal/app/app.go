@@ -37,6 +37,9 @@ type Deps struct {
 	Now func() time.Time // the system's clock when nil
 	API http.Handler     // see App.API
 
+	// DatabaseNow is the database's clock. The database is asked when nil. For tests whose Now is another clock.
+	DatabaseNow func(context.Context) (time.Time, error)
+
 	// Making says what Open does when there is no database yet. The zero value makes one.
 	Making Making
 
@@ -72,15 +75,17 @@ type App struct {
 	Operate  *operate.Service
 	API      http.Handler // mounted at /api/, for the demo; set it before Handler is called first
 
-	now      func() time.Time
-	outbound *outbound.Client // for URLs that applications registered
-	outbox   outbox.Delivery
-	metrics  metrics
-	timeouts timeouts
-	sleep    func(time.Duration)
-	ready    *flight.Value[struct{}]
-	stopping atomic.Bool // from the signal to stop; /readyz says so
-	handler  func() http.Handler
+	now         func() time.Time
+	outbound    *outbound.Client // for URLs that applications registered
+	outbox      outbox.Delivery
+	metrics     metrics
+	timeouts    timeouts
+	sleep       func(time.Duration)
+	databaseNow func(context.Context) (time.Time, error)
+	clockOff    atomic.Int64 // see clockAgrees: a Duration, 0 while the clock is right
+	ready       *flight.Value[struct{}]
+	stopping    atomic.Bool // from the signal to stop; /readyz says so
+	handler     func() http.Handler
 }
 
 // Open opens the database of a configuration, brings its schema up to date, finds or makes the keys, and puts the parts
@@ -115,6 +120,9 @@ func Open(ctx context.Context, cfg config.Config, deps Deps) (*App, error) {
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)
+	}
+	if a.databaseNow = deps.DatabaseNow; a.databaseNow == nil {
+		a.databaseNow = a.Store.Now
 	}
 	a.ready = a.newReadiness()
 	if err := a.assemble(ctx, deps); err != nil {

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"log/slog"
@@ -32,6 +33,9 @@ func testConfig(t *testing.T) config.Config {
 func open(t *testing.T, cfg config.Config, deps Deps) *App {
 	t.Helper()
 	deps.InsecureFastHashing = true
+	if clock := deps.Now; clock != nil && deps.DatabaseNow == nil {
+		deps.DatabaseNow = func(context.Context) (time.Time, error) { return clock(), nil }
+	}
 	if deps.Log == nil {
 		deps.Log = slog.New(slog.NewTextHandler(t.Output(), nil))
 	}

@@ -2,7 +2,7 @@ package app
 
 import (
 	"context"
-	"fmt"
+	"database/sql"
 	"net/netip"
 	runtimemetrics "runtime/metrics"
 	"testing"
@@ -11,7 +11,6 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/client"
-	"github.com/gatehouse-auth/gatehouse/internal/limit"
 	"github.com/gatehouse-auth/gatehouse/internal/outbox"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/testkit"
@@ -38,23 +37,37 @@ func TestPruningRemovesOnlyWhatHasExpired(t *testing.T) {
 	}
 }
 
+// More rows may end in a minute than any fixed number of batches could delete.
 func TestPruningGoesOnUntilNothingIsLeft(t *testing.T) {
-	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	a := open(t, testConfig(t), Deps{Now: func() time.Time { return now }})
-	const rows = pruneBatch + 1
-	for i := range rows {
-		bucket := limit.Bucket{Key: fmt.Sprint("test", i), Limit: 1, Window: time.Minute}
-		if i%100 == 0 {
-			bucket.Window = time.Hour
-		}
-		if _, err := a.Store.Count(t.Context(), []limit.Bucket{bucket}, now); err != nil {
-			t.Fatal(err)
-		}
+	cfg := testConfig(t)
+	a := open(t, cfg, Deps{Now: func() time.Time { return noon }})
+	const rows = 250_000
+	path, _ := cfg.SQLite()
+	direct, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
 	}
-	now = now.Add(2 * time.Hour)
+	defer direct.Close()
+	if _, err := direct.Exec(`INSERT INTO gh_throttle (bucket, failures, resets_at) WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $1) SELECT i, 1, 1 FROM n`, rows); err != nil {
+		t.Fatal(err)
+	}
 	a.prune(t.Context())
 	if got := metricValue(t, a, "gatehouse_pruned_rows_total", ""); got != rows {
 		t.Errorf("%v rows pruned, want %d", got, rows)
+	}
+}
+
+func TestPruningDeletesDeadKeys(t *testing.T) {
+	clock := testkit.NewClock(noon)
+	a := open(t, testConfig(t), Deps{Now: clock.Now})
+	if err := a.RotateKeys(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	before := len(a.Keys.Keys())
+	clock.Advance(2 * a.Config.Authz.Refresh.Absolute)
+	a.prune(t.Context())
+	if got := len(a.Keys.Keys()); got != before/2 {
+		t.Errorf("%d of %d keys are left, want half of them", got, before)
 	}
 }
 
@@ -78,7 +91,7 @@ func TestBackgroundFailuresAreCounted(t *testing.T) {
 	a.Store.Close()
 	a.prune(t.Context())
 	a.reloadKeys(t.Context())
-	for _, task := range []string{"prune", "reload keys"} {
+	for _, task := range []string{"compare clocks", "reload keys"} {
 		if got := metricValue(t, a, "gatehouse_background_failures_total", task); got != 1 {
 			t.Errorf("%s: %v failures, want 1", task, got)
 		}

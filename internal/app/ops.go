@@ -45,6 +45,10 @@ func (a *App) readyz(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "shutting down", http.StatusServiceUnavailable)
 		return
 	}
+	if wrong := a.wrongClock(); wrong != "" {
+		http.Error(w, wrong, http.StatusServiceUnavailable)
+		return
+	}
 	if _, err := a.ready.Get(r.Context()); err != nil {
 		a.Log.WarnContext(r.Context(), "not ready", "error", err)
 		http.Error(w, "the database cannot commit a write", http.StatusServiceUnavailable)

@@ -69,6 +69,7 @@ func (a *App) Serve(ctx context.Context, ready func(publicAddr, opsAddr string))
 	if a.Config.InsecureHTTPPublicURL {
 		a.Log.Warn("insecure_http_public_url is on: everyone on the network's way can read passwords, codes and tokens")
 	}
+	a.clockAgrees(ctx)
 	a.warnAboutClients(ctx)
 	a.Log.Info("serving", "public_url", a.Config.PublicURL, "listen", public.Addr().String(), "ops_listen", address(ops))
 	if ready != nil {

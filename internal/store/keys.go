@@ -69,3 +69,15 @@ func (db *DB) ReplaceSealed(ctx context.Context, keys []token.StoredKey) error {
 		return t.happened(audit.Event{Kind: audit.MasterKeyReplaced, Detail: fmt.Sprintf("%d keys", len(keys))})
 	})
 }
+
+// RemoveKeys deletes keys that nothing depends on any more. One that is not there is no error.
+func (db *DB) RemoveKeys(ctx context.Context, ids []string) error {
+	return db.write(ctx, "RemoveKeys", func(t *tx) error {
+		for _, id := range slices.Sorted(slices.Values(ids)) {
+			if _, err := t.Change(`DELETE FROM gh_keyring WHERE id = $1`, id); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}

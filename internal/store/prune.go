@@ -8,32 +8,54 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/store/engine"
 )
 
-// pruneQueries delete rows that have expired, those that expired first before the rest, and at most $2 of them. Keys stay:
-// they are few.
-var pruneQueries = []string{
-	`DELETE FROM gh_sessions WHERE id IN (SELECT id FROM gh_sessions WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)`,
-	`DELETE FROM gh_endings WHERE (kind, id) IN (SELECT kind, id FROM gh_endings WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)`,
-	`DELETE FROM gh_assertions WHERE (client_id, jti) IN (SELECT client_id, jti FROM gh_assertions WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)`,
-	`DELETE FROM gh_used_requests WHERE id IN (SELECT id FROM gh_used_requests WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)`,
-	`DELETE FROM gh_notices WHERE id IN (SELECT id FROM gh_notices WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)`,
+// prunable is a statement that deletes at most $2 rows whose time was over at $1, and those first whose time was over first. On
+// PostgreSQL it skips rows that another process is deleting. Otherwise it would wait for that process, and then find nothing.
+type prunable struct{ sqlite, postgres string }
+
+var pruneQueries = []prunable{
+	{
+		`DELETE FROM gh_sessions WHERE id IN (SELECT id FROM gh_sessions WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)`,
+		`DELETE FROM gh_sessions WHERE id IN (SELECT id FROM gh_sessions WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED)`,
+	},
+	{
+		`DELETE FROM gh_endings WHERE (kind, id) IN (SELECT kind, id FROM gh_endings WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)`,
+		`DELETE FROM gh_endings WHERE (kind, id) IN (SELECT kind, id FROM gh_endings WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED)`,
+	},
+	{
+		`DELETE FROM gh_assertions WHERE (client_id, jti) IN (SELECT client_id, jti FROM gh_assertions WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)`,
+		`DELETE FROM gh_assertions WHERE (client_id, jti) IN (SELECT client_id, jti FROM gh_assertions WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED)`,
+	},
+	{
+		`DELETE FROM gh_used_requests WHERE id IN (SELECT id FROM gh_used_requests WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)`,
+		`DELETE FROM gh_used_requests WHERE id IN (SELECT id FROM gh_used_requests WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED)`,
+	},
+	{
+		`DELETE FROM gh_notices WHERE id IN (SELECT id FROM gh_notices WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)`,
+		`DELETE FROM gh_notices WHERE id IN (SELECT id FROM gh_notices WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED)`,
+	},
 }
 
 // pruneThrottle deletes counters whose window ended before a time. Strangers can make counters as fast as they can fail, so there
 // is a limit of them: firstCounterTooMany is the end of the window of the first one beyond it, when the windows that end last
 // come first.
-const (
-	pruneThrottle       = `DELETE FROM gh_throttle WHERE bucket IN (SELECT bucket FROM gh_throttle WHERE resets_at <= $1 ORDER BY resets_at LIMIT $2)`
-	firstCounterTooMany = `SELECT resets_at FROM gh_throttle WHERE resets_at > $1 ORDER BY resets_at DESC LIMIT 1 OFFSET $2`
-)
+var pruneThrottle = prunable{
+	`DELETE FROM gh_throttle WHERE bucket IN (SELECT bucket FROM gh_throttle WHERE resets_at <= $1 ORDER BY resets_at LIMIT $2)`,
+	`DELETE FROM gh_throttle WHERE bucket IN (SELECT bucket FROM gh_throttle WHERE resets_at <= $1 ORDER BY resets_at LIMIT $2 FOR UPDATE SKIP LOCKED)`,
+}
+
+const firstCounterTooMany = `SELECT resets_at FROM gh_throttle WHERE resets_at > $1 ORDER BY resets_at DESC LIMIT 1 OFFSET $2`
 
 // pruneAudit deletes events that are older than a time, which is the first part of their ids.
-const pruneAudit = `DELETE FROM gh_audit WHERE id IN (SELECT id FROM gh_audit WHERE id < $1 ORDER BY id LIMIT $2)`
+var pruneAudit = prunable{
+	`DELETE FROM gh_audit WHERE id IN (SELECT id FROM gh_audit WHERE id < $1 ORDER BY id LIMIT $2)`,
+	`DELETE FROM gh_audit WHERE id IN (SELECT id FROM gh_audit WHERE id < $1 ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED)`,
+}
 
 // pruneUnit is how many rows one unit of work deletes at most. Redemptions wait for no more than that.
 const pruneUnit = 100
 
 // Prune deletes what has expired, and events that have been kept long enough: at most batch rows of each kind, in units of
-// work so small that nobody waits long for one. It returns how many rows it deleted. 0 does not mean that no family has
+// work so small that nobody waits long for one. Several processes may prune at once. It returns how many rows it deleted. 0 does not mean that no family has
 // expired, because it looks at a part of the families at each call.
 func (db *DB) Prune(ctx context.Context, now time.Time, batch int) (int, error) {
 	total := 0
@@ -71,7 +93,8 @@ func (db *DB) pruneCounters(ctx context.Context, now time.Time, batch int) (int,
 	return db.pruneKind(ctx, pruneThrottle, engine.Millis(until), batch)
 }
 
-// How far Prune walks through the families at a time, in steps of so many rows: five million of them have been seen within the hour.
+// How many living families Prune looks at in one call, in steps of so many rows: five million of them have been seen within the hour. The
+// expired ones that it finds on its way do not count.
 const (
 	pruneWalk = 100_000
 	pruneStep = 1_000
@@ -80,8 +103,10 @@ const (
 // Nothing is left to do for a family that has expired, once its last access token has too. A family that has ended stays
 // until then: it is what tells that its code is being replayed.
 const (
-	walkFamilies  = `SELECT id, expires_at <= $1 AND token_dead_at <= $1 FROM gh_families WHERE id > $2 ORDER BY id LIMIT $3`
-	pruneFamilies = `DELETE FROM gh_families WHERE expires_at <= $1 AND token_dead_at <= $1 AND id >= $2 AND id <= $3`
+	walkFamilies = `SELECT id, expires_at <= $1 AND token_dead_at <= $1 FROM gh_families WHERE id > $2 ORDER BY id LIMIT $3`
+
+	pruneFamiliesSQLite   = `DELETE FROM gh_families WHERE expires_at <= $1 AND token_dead_at <= $1 AND id >= $2 AND id <= $3`
+	pruneFamiliesPostgres = `DELETE FROM gh_families WHERE id IN (SELECT id FROM gh_families WHERE expires_at <= $1 AND token_dead_at <= $1 AND id >= $2 AND id <= $3 FOR UPDATE SKIP LOCKED)`
 )
 
 // walk looks for expired families, from where it stopped the last time, and begins again at the end of the table. Looking
@@ -95,7 +120,7 @@ func (db *DB) walk(ctx context.Context, now time.Time, batch int) (total int, er
 	db.pruning.Lock()
 	defer db.pruning.Unlock()
 	again := db.pruned != "" // after the end, it looks at what comes before that
-	for walked := 0; walked < pruneWalk && total < batch; walked += pruneStep {
+	for walked := 0; walked < pruneWalk && total < batch; {
 		step, err := engine.All(ctx, db.engine, "Prune", scan, walkFamilies, engine.Millis(now), db.pruned, pruneStep)
 		if err != nil {
 			return total, err
@@ -115,7 +140,7 @@ func (db *DB) walk(ctx context.Context, now time.Time, batch int) (total int, er
 			}
 			db.pruned = dead[len(dead)-1]
 		case len(step) == pruneStep:
-			db.pruned = step[len(step)-1].id
+			db.pruned, walked = step[len(step)-1].id, walked+pruneStep
 		default: // that was the last one
 			db.pruned = ""
 			if !again {
@@ -130,19 +155,19 @@ func (db *DB) walk(ctx context.Context, now time.Time, batch int) (total int, er
 // pruneRange deletes the families between two ids, both included, that have expired.
 func (db *DB) pruneRange(ctx context.Context, now time.Time, first, last string) (n int, err error) {
 	err = db.write(ctx, "Prune", func(t *tx) error {
-		deleted, err := t.Change(pruneFamilies, engine.Millis(now), first, last)
+		deleted, err := t.Change(db.engine.Text(pruneFamiliesSQLite, pruneFamiliesPostgres), engine.Millis(now), first, last)
 		n = int(deleted)
 		return err
 	})
 	return n, err
 }
 
-func (db *DB) pruneKind(ctx context.Context, query string, until int64, batch int) (total int, err error) {
+func (db *DB) pruneKind(ctx context.Context, query prunable, until int64, batch int) (total int, err error) {
 	for total < batch {
 		limit := min(pruneUnit, batch-total)
 		var n int64
 		err := db.write(ctx, "Prune", func(t *tx) (err error) {
-			n, err = t.Change(query, until, limit)
+			n, err = t.Change(db.engine.Text(query.sqlite, query.postgres), until, limit)
 			return err
 		})
 		if err != nil {

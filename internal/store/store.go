@@ -169,6 +169,14 @@ func (db *DB) Backup(ctx context.Context, path string) error { return db.engine.
 // SchemaVersion is the version of the schema.
 func (db *DB) SchemaVersion(ctx context.Context) (int64, error) { return db.engine.SchemaVersion(ctx) }
 
+// Now is the time by the database's clock. SQLite has none of its own: its clock is that of the machine it is on.
+func (db *DB) Now(ctx context.Context) (time.Time, error) {
+	scan := func(r engine.Row) (at time.Time, err error) { return at, r.Scan(engine.TimeTo(&at)) }
+	return engine.One(ctx, db.engine, "Now", sql.ErrNoRows, scan, db.engine.Text(
+		`SELECT CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)`,
+		`SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)`))
+}
+
 // Made reports whether Open has made the database.
 func (db *DB) Made() bool { return db.engine.Made() }
 

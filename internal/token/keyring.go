@@ -40,6 +40,8 @@ type Store interface {
 	Keys(ctx context.Context) ([]StoredKey, error)
 	// AddKeys adds those whose Slot is free, in one transaction, and leaves the others alone.
 	AddKeys(ctx context.Context, keys []StoredKey) error
+	// RemoveKeys deletes keys, in one transaction. One that is not there is no error.
+	RemoveKeys(ctx context.Context, ids []string) error
 	// ReplaceSealed replaces what Sealed holds of these keys, in one transaction.
 	ReplaceSealed(ctx context.Context, keys []StoredKey) error
 }
@@ -156,6 +158,32 @@ func (k *Keyring) Rotate(ctx context.Context, overlap RotationOverlap) error {
 		return fmt.Errorf("save the next keys: %w", err)
 	}
 	return k.reload(ctx)
+}
+
+// Prune deletes the keys that nothing depends on any more, and returns how many there were. The newest key of each algorithm stays,
+// and so does every key of which it is not known when its last token ends.
+func (k *Keyring) Prune(ctx context.Context) (int, error) {
+	k.changing.Lock()
+	defer k.changing.Unlock()
+	set, err := k.load(ctx)
+	if err != nil {
+		return 0, err
+	}
+	var dead []string
+	for _, chain := range set.chains {
+		for _, key := range chain {
+			if key.dead(k.now()) {
+				dead = append(dead, key.ID)
+			}
+		}
+	}
+	if len(dead) == 0 {
+		return 0, nil
+	}
+	if err := k.store.RemoveKeys(ctx, dead); err != nil {
+		return 0, fmt.Errorf("delete keys: %w", err)
+	}
+	return len(dead), k.reload(ctx)
 }
 
 // KeyInfo is the public part of a key.

@@ -363,3 +363,46 @@ func state(keys *token.Keyring, kid string) string {
 	}
 	return "absent"
 }
+
+// Keys that nothing depends on any more are deleted; all others stay, and so do the tokens that they made.
+func TestPruneDeletesDeadKeysOnly(t *testing.T) {
+	clock, store, master := newClock(), openStore(t), token.NewMasterKey()
+	keys := openKeyring(t, store, master, clock)
+	refresh, err := keys.RefreshToken(token.RefreshToken{Family: "f1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := keys.Rotate(t.Context(), token.RotationOverlap{Publish: time.Hour, Retire: time.Hour, Refresh: 48 * time.Hour}); err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range []struct {
+		after        time.Duration // the rotation
+		pruned, left int
+	}{
+		{2*time.Hour - time.Millisecond, 0, 8},
+		{2 * time.Hour, 3, 5}, // the old signing and sealing keys; the old key of refresh tokens lives longer
+		{49*time.Hour - time.Millisecond, 0, 5},
+		{49 * time.Hour, 1, 4},
+		{10_000 * time.Hour, 0, 4},
+	} {
+		clock.Advance(newClock().Now().Add(step.after).Sub(clock.Now()))
+		_, openErr := keys.OpenRefreshToken(refresh)
+		n, err := keys.Prune(t.Context())
+		if err != nil || n != step.pruned || len(keys.Keys()) != step.left {
+			t.Errorf("%v after the rotation: %d keys pruned, %v, and %d left; want %d and %d", step.after, n, err, len(keys.Keys()), step.pruned, step.left)
+		}
+		if _, again := keys.OpenRefreshToken(refresh); again != openErr {
+			t.Errorf("%v after the rotation, pruning changes whether a refresh token opens: %v, then %v", step.after, openErr, again)
+		}
+		if stored, err := store.Keys(t.Context()); err != nil || len(stored) != step.left {
+			t.Errorf("%d keys are stored, %v; want %d", len(stored), err, step.left)
+		}
+	}
+	// The next rotation, and the next start, know where to go on.
+	if err := keys.Rotate(t.Context(), token.RotationOverlap{Publish: time.Hour}); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(openKeyring(t, store, master, clock).Keys()); n != 8 {
+		t.Errorf("%d keys after the next rotation, want 8", n)
+	}
+}

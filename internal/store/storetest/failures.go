@@ -38,7 +38,7 @@ var events = map[string]audit.Kind{
 	"Redeem": audit.TokenIssued, "Redeem again": audit.CodeReplayed, "Burn": audit.CodeRefused,
 	"Rotate": audit.TokenRefreshed, "Rotate again": audit.RefreshReplayed, "Rotate, a late retry": audit.RefreshRetried, "EndFamily": audit.TokenRevoked, "EndToken": audit.TokenRevoked, "IssueMachine": audit.MachineToken,
 	"AddKeys": audit.KeysRotated, "ReplaceSealed": audit.MasterKeyReplaced, "Record": audit.SignInFailed,
-	"Rehash": "", "TrimFamilies": "", "Count": "", "Uncount": "", "UseAssertion": "", "UseRequest": "", "DueMessages": "", "Postpone": "", "Delivered": "",
+	"Rehash": "", "RemoveKeys": "", "TrimFamilies": "", "Count": "", "Uncount": "", "UseAssertion": "", "UseRequest": "", "DueMessages": "", "Postpone": "", "Delivered": "",
 }
 
 // membership is Ada's in Acme.
@@ -117,6 +117,9 @@ var writes = []call{
 
 	{"AddKeys", func(ctx context.Context, db *store.DB) error {
 		return db.AddKeys(ctx, []token.StoredKey{storedKey("k1", "ES256/2", now), storedKey("k2", "RS256/1", now)})
+	}, nil},
+	{"RemoveKeys", func(ctx context.Context, db *store.DB) error {
+		return db.RemoveKeys(ctx, []string{"k-first", "nothing"})
 	}, nil},
 	{"ReplaceSealed", func(ctx context.Context, db *store.DB) error {
 		key := storedKey("k-first", "ES256/1", now)

@@ -42,6 +42,10 @@ func (k *keyCarrier) AddKeys(_ context.Context, keys []token.StoredKey) error {
 	return nil
 }
 
+func (k *keyCarrier) RemoveKeys(context.Context, []string) error {
+	panic("no test removes the first keys")
+}
+
 func (k *keyCarrier) ReplaceSealed(context.Context, []token.StoredKey) error {
 	panic("no test replaces the first keys")
 }

@@ -116,6 +116,7 @@ func Run(t *testing.T, h Harness) {
 		{"ReplaceSealed", testReplaceSealed},
 		{"Prune", testPrune},
 		{"PruneCounters", testPruneCounters},
+		{"PruneSkipsWhatAnotherPrunes", testPruneSkips},
 		{"KeptUntil", testKeptUntil},
 		{"EndedFamilyIsKept", testEndedFamilyIsKept},
 		{"TimesAtTheirBound", testTimesAtTheirBound},
