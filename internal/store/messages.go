@@ -65,20 +65,38 @@ func (t *tx) tellMembers(e audit.Event, r outbox.Rule, user string) error {
 }
 
 // tellClients saves back-channel logouts (OpenID Connect Back-Channel Logout 1.0 §2): one for each client and sign-in, found
-// by the families of a person, a session and a team.
+// by the families of a person, a session and a team. The two texts differ in the condition that finds the grants by an index.
 func (t *tx) tellClients(e audit.Event, r outbox.Rule, user, session, team string) error {
-	_, err := t.Change(`
-		INSERT INTO gh_notices (id, kind, user_id, client_id, team_id, session_id, created_at, next_try, expires_at)
-		SELECT DISTINCT 'backchannel_logout/' || c.id || '/' || f.session_id, 'backchannel_logout', g.user_id, c.id, '', f.session_id,
-			CAST($4 AS BIGINT), CAST($4 AS BIGINT), CAST($5 AS BIGINT)
-		FROM gh_grants g
-		JOIN gh_families f ON f.grant_id = g.id
-		JOIN gh_clients c ON c.id = g.client_id
-		WHERE (g.user_id = $1 OR $1 = '*') AND (f.session_id = $2 OR $2 = '*') AND (g.team_id = $3 OR $3 = '*')
-			AND f.session_id <> '' AND f.token_dead_at > 0
-			AND ' ' || f.scope || ' ' LIKE '% openid %' AND c.backchannel_logout_uri <> ''
-		ON CONFLICT (id) DO NOTHING`,
-		user, session, team, engine.Millis(e.At), engine.Millis(e.At.Add(r.Lifetime)))
+	const (
+		ofPerson = `
+INSERT INTO gh_notices (id, kind, user_id, client_id, team_id, session_id, created_at, next_try, expires_at)
+SELECT DISTINCT 'backchannel_logout/' || c.id || '/' || f.session_id, 'backchannel_logout', g.user_id, c.id, '', f.session_id,
+	CAST($4 AS BIGINT), CAST($4 AS BIGINT), CAST($5 AS BIGINT)
+FROM gh_grants g
+JOIN gh_families f ON f.grant_id = g.id
+JOIN gh_clients c ON c.id = g.client_id
+WHERE g.user_id = $1 AND (f.session_id = $2 OR $2 = '*') AND (g.team_id = $3 OR $3 = '*')
+	AND f.session_id <> '' AND f.token_dead_at > 0
+	AND ' ' || f.scope || ' ' LIKE '% openid %' AND c.backchannel_logout_uri <> ''
+ON CONFLICT (id) DO NOTHING`
+
+		ofTeam = `
+INSERT INTO gh_notices (id, kind, user_id, client_id, team_id, session_id, created_at, next_try, expires_at)
+SELECT DISTINCT 'backchannel_logout/' || c.id || '/' || f.session_id, 'backchannel_logout', g.user_id, c.id, '', f.session_id,
+	CAST($4 AS BIGINT), CAST($4 AS BIGINT), CAST($5 AS BIGINT)
+FROM gh_grants g
+JOIN gh_families f ON f.grant_id = g.id
+JOIN gh_clients c ON c.id = g.client_id
+WHERE g.team_id = $3 AND (f.session_id = $2 OR $2 = '*') AND (g.user_id = $1 OR $1 = '*')
+	AND f.session_id <> '' AND f.token_dead_at > 0
+	AND ' ' || f.scope || ' ' LIKE '% openid %' AND c.backchannel_logout_uri <> ''
+ON CONFLICT (id) DO NOTHING`
+	)
+	query := ofPerson
+	if user == everyone {
+		query = ofTeam
+	}
+	_, err := t.Change(query, user, session, team, engine.Millis(e.At), engine.Millis(e.At.Add(r.Lifetime)))
 	return err
 }
 
