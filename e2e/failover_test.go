@@ -336,8 +336,8 @@ func (f *failover) finish() {
 	for _, c := range f.connections {
 		refreshes += c.refresh
 	}
-	f.t.Log(fmt.Sprintf("%d answers, %d of 503; %d refreshes and %d codes confirmed; %d codes have to be asked for again; the slowest answer took %s",
-		f.answered.Load(), f.refused.Load(), refreshes, len(f.redeemed), f.unknown.Load(), f.slowest.Round(time.Millisecond)))
+	f.t.Logf("%d answers, %d of 503; %d refreshes and %d codes confirmed; %d codes have to be asked for again; the slowest answer took %s",
+		f.answered.Load(), f.refused.Load(), refreshes, len(f.redeemed), f.unknown.Load(), f.slowest.Round(time.Millisecond))
 }
 
 // stop asks the servers to shut down while the database is silent and requests wait for it. They do not wait longer than shutdown_timeout.
