@@ -3,7 +3,6 @@ package e2e_test
 import (
 	"context"
 	"flag"
-	"fmt"
 	"maps"
 	"net/http"
 	"net/url"
