@@ -120,7 +120,7 @@ func TestTLSCertificateIsReadAgainWhenItsFilesChange(t *testing.T) {
 
 func TestTLSFilesThatCannotBeUsedStopTheStart(t *testing.T) {
 	cfg := tlsConfig(t)
-	err := open(t, cfg, Deps{}).Serve(t.Context(), nil)
+	_, err := Open(t.Context(), cfg, Deps{})
 	if err == nil || !strings.Contains(err.Error(), cfg.TLSCertFile) {
 		t.Errorf("got %v", err)
 	}

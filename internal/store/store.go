@@ -171,10 +171,12 @@ func (db *DB) SchemaVersion(ctx context.Context) (int64, error) { return db.engi
 
 // Now is the time by the database's clock. SQLite has none of its own: its clock is that of the machine it is on.
 func (db *DB) Now(ctx context.Context) (time.Time, error) {
+	const (
+		postgres = `SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)`
+		sqlite   = `SELECT CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)`
+	)
 	scan := func(r engine.Row) (at time.Time, err error) { return at, r.Scan(engine.TimeTo(&at)) }
-	return engine.One(ctx, db.engine, "Now", sql.ErrNoRows, scan, db.engine.Text(
-		`SELECT CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)`,
-		`SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)`))
+	return engine.One(ctx, db.engine, "Now", sql.ErrNoRows, scan, db.engine.Text(sqlite, postgres))
 }
 
 // Made reports whether Open has made the database.

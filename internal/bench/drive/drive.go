@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -77,7 +78,7 @@ func Gather(ctx context.Context, target Target, size int, how Connection) (*Crow
 		}
 		transport := &http.Transport{MaxConnsPerHost: 1, DisableKeepAlives: how.Fresh, DisableCompression: true, TLSClientConfig: &tls.Config{RootCAs: how.Roots}}
 		if len(how.Addresses) > 0 {
-			transport.DialContext = dial(how.Addresses[i%len(how.Addresses)])
+			transport.DialContext = dial(target.URL, how.Addresses[i%len(how.Addresses)])
 		}
 		p := &person{target: target, each: max(how.Each, 1), loyal: i%4 > 0, browsers: []http.CookieJar{jar}, away: transport.Clone(), client: &http.Client{
 			Jar: jar, Transport: transport, Timeout: patience, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -105,10 +106,13 @@ func Gather(ctx context.Context, target Target, size int, how Connection) (*Crow
 	return crowd, nil
 }
 
-// dial connects to one address, whatever the URL says: all servers have the same public URL.
-func dial(address string) func(context.Context, string, string) (net.Conn, error) {
-	return func(ctx context.Context, network, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, network, address)
+// dial connects to an address where the public URL is asked for, which all servers have. Other hosts are reached as usual.
+func dial(public, address string) func(context.Context, string, string) (net.Conn, error) {
+	return func(ctx context.Context, network, asked string) (net.Conn, error) {
+		if strings.HasSuffix(public, "//"+asked) {
+			asked = address
+		}
+		return new(net.Dialer).DialContext(ctx, network, asked)
 	}
 }
 
