@@ -161,11 +161,11 @@ func (h *house) post(form string, more ...func(*http.Request)) string {
 	if body.Description == "" {
 		h.t.Errorf("%d %s has no description", response.StatusCode, body.Error)
 	}
-	if response.StatusCode == http.StatusTooManyRequests && response.Header.Get("Retry-After") == "" {
-		h.t.Error("429 has no Retry-After")
+	if body.Error == "temporarily_unavailable" && response.Header.Get("Retry-After") == "" {
+		h.t.Errorf("%d has no Retry-After", response.StatusCode)
 	}
-	if response.StatusCode == http.StatusInternalServerError && response.Header.Get("X-Request-Id") == "" {
-		h.t.Error("500 has no X-Request-Id")
+	if response.StatusCode == http.StatusServiceUnavailable && response.Header.Get("X-Request-Id") == "" {
+		h.t.Error("503 has no X-Request-Id")
 	}
 	return fmt.Sprint(response.StatusCode, " ", body.Error)
 }
