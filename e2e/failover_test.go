@@ -189,7 +189,9 @@ func (f *failover) round(how pgtest.Failure) {
 
 	ctx, stop := context.WithCancel(context.WithoutCancel(f.t.Context()))
 	load := f.load(ctx)
-	time.Sleep(300 * time.Millisecond) // under load; nothing is waited for
+	for loaded := f.answered.Load() + 100; f.answered.Load() < loaded; { // the host fails under load
+		<-time.After(10 * time.Millisecond)
+	}
 	f.pair.Fail(how)
 	f.pair.Promote()
 	promoted := time.Now()

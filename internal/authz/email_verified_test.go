@@ -7,8 +7,8 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 )
 
-// Applications hand accounts to whoever has a verified address: it is false until somebody vouches, and then true in every answer, of connections
-// that exist too.
+// An application may give an account to the person with its verified address. So the claim is false until an operator verifies the
+// address. After that it is true in every answer, also for connections that were made before.
 func TestEmailVerifiedIsWhatIsKnownNow(t *testing.T) {
 	onBoth(t, func(t *testing.T, w *world) {
 		got := w.mustConnect(w.app, w.red, "scope", "openid email offline_access")

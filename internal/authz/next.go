@@ -42,7 +42,7 @@ type Next struct {
 	Session     authn.Session // zero when nobody is signed in
 	RedirectURI string        // where the answer will go; it has been verified
 
-	LoginHint string                      // SignIn: whom the application suggests; it decides nothing
+	LoginHint string                      // SignIn: the account that the application suggests; it decides nothing
 	Again     bool                        // SignIn: this person has to sign in again
 	Team      string                      // NoAccess, Consent: the team that the request named, or ""
 	Teams     []TeamChoice                // Consent: those to choose from; one when the team is fixed

@@ -9,8 +9,8 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 )
 
-// Who may register clients may not make them less safe than the default: that is the operator's alone. Whoever changes a client for
-// another reason may, although it was loosened before.
+// Only the operator may make a client less safe than the default. Others who may register clients may still change a loosened client
+// in another respect.
 func TestAttackLooseningByOthers(t *testing.T) {
 	admin := team.ActingUser(team.User{ID: "ada"}, []team.Membership{{Team: team.Team{ID: "t"}, Role: team.Admin}})
 	strict := Client{}

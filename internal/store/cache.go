@@ -197,7 +197,7 @@ func (db *DB) changeClients(ctx context.Context, name string, work func(*tx) err
 }
 
 // change is write for a unit of work that changes anything else that the cache has of signed-in users. The unit says in
-// tx.changed whom it changes; without that, everybody is forgotten.
+// tx.changed which session or user it changes. If it does not say, the whole user cache is emptied.
 func (db *DB) change(ctx context.Context, name string, work func(*tx) error) error {
 	return db.revise(ctx, "users", name, work)
 }

@@ -28,6 +28,9 @@ func (t *tx) tell(e audit.Event, r outbox.Rule, session string) error {
 	case outbox.TheMembers:
 		return t.tellMembers(e, r, everyone)
 	case outbox.SessionsClients:
+		if session == "" { // it would tell nobody
+			return fmt.Errorf("store: %s without the session that ended", e.Kind)
+		}
 		return t.tellClients(e, r, e.User, session, everywhere)
 	case outbox.PersonsClients:
 		return t.tellClients(e, r, e.User, everywhere, everywhere)

@@ -161,7 +161,7 @@ func (k *Keyring) Rotate(ctx context.Context, overlap RotationOverlap) error {
 }
 
 // Prune deletes the keys that nothing depends on any more, and returns how many there were. The newest key of each algorithm stays,
-// and so does every key of which it is not known when its last token ends.
+// and so does every key whose last token has no known end.
 func (k *Keyring) Prune(ctx context.Context) (int, error) {
 	k.changing.Lock()
 	defer k.changing.Unlock()

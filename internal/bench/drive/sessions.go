@@ -9,8 +9,8 @@ import (
 	"sync"
 )
 
-// flowsPerSignOut is how many flows there are to one sign-out. Whoever signs out is somebody else than those who are in a
-// flow: to sign in again would cost a password check, which is more than a hundred flows cost.
+// flowsPerSignOut is how many flows there are to one sign-out. Other sessions sign out than
+// those that make flows, because to sign in again costs a password check, which is more than a hundred flows cost.
 const flowsPerSignOut = 100
 
 // addBrowser signs in with one more browser, which goes through a flow.

@@ -109,7 +109,7 @@ type postgresJob struct {
 	done     chan struct{} // closed when err is the answer
 }
 
-// newPostgresWriter opens connections of its own, each of which is kept busy by a batch.
+// newPostgresWriter opens connections of its own, because a batch keeps its connection busy.
 func newPostgresWriter(ctx context.Context, db *DB, shared *pgxpool.Pool, connections int32, pooled bool) (*postgresWriter, error) {
 	config := shared.Config()
 	waiters := make(chan struct{}, max(1, config.MaxConns/2))

@@ -112,8 +112,8 @@ func (k *kit) told() (list []string) {
 	return list
 }
 
-// The end of a membership, a team or an account is told to those whom it concerns, and to nobody else: people by mail, and the
-// applications that they signed in to by back channel.
+// When a membership, a team or an account ends, its people get a mail, and the applications that they signed in to get a back-channel
+// logout. Nobody else is told.
 func testEndOfMembershipIsTold(k *kit) {
 	k.populate()
 	listener := client.Client{ID: "c-listens", Name: "Listener", BackchannelLogoutURI: "https://listener.example/logout", CreatedAt: now}
