@@ -23,6 +23,7 @@ type errorView struct {
 	Advice    ui.Words        // what the person can do
 	Way       ui.Words        // the text of the link that helps, or empty
 	WayTo     string          // where that leads
+	Home      bool            // links to the start page: the person did not come from an application
 	Developer []developerFact // exactly what was wrong, folded away
 }
 
@@ -86,7 +87,7 @@ func titleOf(status int) ui.Words {
 // errorOnPage is what the error page says.
 func errorOnPage(err error) errorView {
 	if p, ok := errors.AsType[*route.Problem](err); ok {
-		return errorView{Status: p.Status, Sentence: ui.Text(p.Words, p.Arguments...), Advice: ui.Text(p.Words + ".advice")}
+		return errorView{Status: p.Status, Sentence: ui.Text(p.Words, p.Arguments...), Advice: ui.Text(p.Words + ".advice"), Home: true}
 	}
 	if p, ok := errors.AsType[*authz.PageError](err); ok {
 		return refusedRequest(p)

@@ -18,6 +18,16 @@ func TestErrorPagesSayWhoIsSignedIn(t *testing.T) {
 	})
 }
 
+// A page that no application led to links the way out that it has.
+func TestErrorPagesLinkToTheStartPage(t *testing.T) {
+	webtest.OnBoth(t, func(h *webtest.House) {
+		const link = `<a href="/">Go to the start page</a>`
+		b := h.SignedIn(webtest.Ben)
+		b.Get("/nowhere/").WantPage(http.StatusNotFound, link)
+		b.Get("/teams/atlas/audit/").WantPage(http.StatusForbidden, link)
+	})
+}
+
 // TestConsentSaysWhatIsLearntAboutThePerson apart from the team's data, and how to take it back.
 func TestConsentSaysWhatIsLearntAboutThePerson(t *testing.T) {
 	webtest.OnBoth(t, func(h *webtest.House) {
