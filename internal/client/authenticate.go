@@ -21,7 +21,7 @@ type Authenticator struct {
 	Now        func() time.Time
 	WrongClock func() (right time.Time, wrong bool) // the right time while the clock is wrong; nil: it never is
 	Issuer     string                               // the audience of assertions
-	Algorithms []string                             // of assertions, see oauth.ClientAlgorithms
+	Profile    oauth.Profile                        // clients that do not fit it are refused
 
 	// FetchJWKS fetches the keys of a client that registered a jwks_uri. A stranger chose the URI: the function has to keep away from
 	// internal addresses, and to cache. kid is the key that is looked for ("" for any): when the cache does not have it, the client may
@@ -61,6 +61,9 @@ func (a *Authenticator) Authenticate(ctx context.Context, presented oauth.Client
 		// An unknown client is recorded too, without the text that stood for it: not doing so would show in the time the answer takes.
 		event := audit.Event{Kind: audit.ClientAuthFailed, Client: string(client.ID), Team: string(client.Team.ID)}
 		return Client{}, a.Refusals.Refused(ctx, event, badClient(cause), cause)
+	}
+	if err := client.Fits(a.Profile); err != nil {
+		return Client{}, oauth.UnauthorizedClient.Errorf("%s", err)
 	}
 	return client, nil
 }
@@ -108,11 +111,11 @@ func (c Client) proves(secret token.Secret, now time.Time) bool {
 
 // asserts verifies a client assertion (RFC 7523 §3) and uses it up. cause is why it proves nothing; err is a failure of ours.
 func (a *Authenticator) asserts(ctx context.Context, client Client, assertion string) (cause, err error) {
-	keys, cause := a.clientKeys(ctx, client, token.AssertionKeyID(assertion))
+	keys, cause := a.clientKeys(ctx, client, token.AssertionKeyID(assertion, a.Profile.ClientAlgorithms()))
 	if cause != nil {
 		return cause, nil
 	}
-	check := token.AssertionCheck{Client: string(client.ID), Issuer: a.Issuer, Keys: keys, Algorithms: a.Algorithms, Now: a.Now()}
+	check := token.AssertionCheck{Client: string(client.ID), Issuer: a.Issuer, Keys: keys, Algorithms: a.Profile.ClientAlgorithms(), Now: a.Now()}
 	if client.InsecureAssertionAudience {
 		check.InsecureAudiences = []string{a.Issuer + oauth.PathToken, strings.TrimSuffix(a.Issuer+oauth.PathToken, "/")}
 	}
