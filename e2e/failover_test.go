@@ -67,8 +67,13 @@ type failoverConnection struct {
 const failoverConnections = 6
 
 func newFailover(t *testing.T) *failover {
-	f := &failover{t: t, pair: pgtest.NewPair(t)}
-	in := install(t, f.pair.URL(), masterKey, "GATEHOUSE_SHUTDOWN_TIMEOUT=1s")
+	pair := pgtest.NewPair(t)
+	return newFailoverOn(pair, install(t, pair.URL(), masterKey, "GATEHOUSE_SHUTDOWN_TIMEOUT=1s"))
+}
+
+func newFailoverOn(pair *pgtest.Pair, in *installation) *failover {
+	t, _ := in.t.(*testing.T)
+	f := &failover{t: t, pair: pair}
 	f.processes = []*process{in.start(), in.start()}
 	in.furnish()
 	f.app = in.register("Shop")

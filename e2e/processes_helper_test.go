@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -26,6 +27,7 @@ const installedURL = "http://localhost:8000"
 type installation struct {
 	t    testing.TB
 	path string   // of the binary
+	serve string  // the binary that serves, if it is another
 	env  []string // the complete environment of a process
 }
 
@@ -86,6 +88,8 @@ type process struct {
 	address string
 	keys    *resourceserver.Guard // used by honours
 
+	reading sync.Mutex // who holds it lets the log stall
+
 	mu  sync.Mutex
 	log []string // the last lines
 }
@@ -96,7 +100,7 @@ func dieWithTest() *syscall.SysProcAttr { return &syscall.SysProcAttr{Pdeathsig:
 // launch starts a server and does not wait for it.
 func (in *installation) launch() *process {
 	in.t.Helper()
-	p := &process{t: in.t, cmd: exec.Command(in.path, "serve"), serving: make(chan string, 1), drained: make(chan struct{})}
+	p := &process{t: in.t, cmd: exec.Command(cmp.Or(in.serve, in.path), "serve"), serving: make(chan string, 1), drained: make(chan struct{})}
 	p.cmd.Env, p.cmd.SysProcAttr = in.env, dieWithTest()
 	stderr, err := p.cmd.StderrPipe()
 	if err != nil {
@@ -122,6 +126,8 @@ func (p *process) read(log io.Reader) {
 	defer close(p.drained)
 	lines := bufio.NewScanner(log)
 	for lines.Scan() {
+		p.reading.Lock()
+		p.reading.Unlock()
 		var line struct{ Msg, Listen string }
 		if len(p.serving) == 0 && json.Unmarshal(lines.Bytes(), &line) == nil && line.Msg == "serving" {
 			p.serving <- line.Listen
