@@ -36,6 +36,7 @@ type env struct {
 	configPath     string // --config; empty for defaults and environment variables only
 	json           bool   // --json
 	started        bool   // the command line was valid, and its command has started
+	flush          func() // writes what is left of stderr
 }
 
 // run is the whole program: it returns the exit status.
@@ -44,11 +45,13 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	defer stop()
 	context.AfterFunc(ctx, stop) // the second signal ends the program at once
 
-	e := &env{stdin: stdin, stdout: stdout, stderr: stderr, environ: os.Environ(), now: time.Now}
+	e := &env{stdin: stdin, stdout: stdout, stderr: stderr, environ: os.Environ(), now: time.Now, flush: func() {}}
 	root := newRootCommand(e)
 	root.SetArgs(args)
 	cmd, err := root.ExecuteContextC(ctx)
-	return e.report(cmd, err)
+	status := e.report(cmd, err)
+	e.flush()
+	return status
 }
 
 func newRootCommand(e *env) *cobra.Command {

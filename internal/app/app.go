@@ -8,7 +8,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"sync"
@@ -36,6 +35,9 @@ type Deps struct {
 	Log *slog.Logger     // nothing is logged when nil
 	Now func() time.Time // the system's clock when nil
 	API http.Handler     // see App.API
+
+	// LogDropped is how many lines of the log were dropped so far, for /metrics. May be nil.
+	LogDropped func() uint64
 
 	// DatabaseNow is the database's clock. The database is asked when nil. For tests whose Now is another clock.
 	DatabaseNow func(context.Context) (time.Time, error)
@@ -102,7 +104,7 @@ func Open(ctx context.Context, cfg config.Config, deps Deps) (*App, error) {
 	opts.ThisMachine = cfg.OnThisMachine()
 	a := &App{
 		Config: cfg, Log: deps.Log, API: deps.API, now: deps.Now, outbound: outbound.New(opts),
-		metrics: newMetrics(), timeouts: serverTimeouts, sleep: time.Sleep,
+		metrics: newMetrics(deps.LogDropped), timeouts: serverTimeouts, sleep: time.Sleep,
 	}
 	if a.Log == nil {
 		a.Log = slog.New(slog.DiscardHandler)
@@ -198,13 +200,4 @@ func (a *App) observe(next func(string)) func(string) {
 			next(statement)
 		}
 	}
-}
-
-// NewLogger is the logger that a configuration asks for.
-func NewLogger(cfg config.Config, w io.Writer) *slog.Logger {
-	options := &slog.HandlerOptions{Level: cfg.LogLevel}
-	if cfg.LogFormat == "text" {
-		return slog.New(slog.NewTextHandler(w, options))
-	}
-	return slog.New(slog.NewJSONHandler(w, options))
 }
