@@ -19,7 +19,9 @@ type reader struct {
 	room        int // bytes that still fit; negative for no end
 }
 
-func newReader() *reader { return &reader{began: make(chan struct{}), open: make(chan struct{}), room: -1} }
+func newReader() *reader {
+	return &reader{began: make(chan struct{}), open: make(chan struct{}), room: -1}
+}
 
 func (r *reader) Write(lines []byte) (int, error) {
 	r.once.Do(func() { close(r.began) })
