@@ -114,7 +114,7 @@ func Open(ctx context.Context, cfg config.Config, deps Deps) (*App, error) {
 	}
 	a.Store, err = store.Open(ctx, cfg.DatabaseURL, store.Options{
 		Observe: a.observe(deps.Observe), Happened: a.metrics.happened, Now: a.now,
-		Making:               deps.Making,
+		Making: deps.Making, Log: a.Log,
 		MachineTokenLifetime: cfg.Authz.AccessTokenLifetime + token.ClockLeeway, AuditRetention: cfg.AuditRetention,
 	})
 	if errors.Is(err, store.ErrNoDatabase) {

@@ -23,6 +23,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
@@ -97,6 +98,8 @@ type Options struct {
 	Counters int
 	// Making says what Open does when there is no database yet. The zero value makes one.
 	Making Making
+	// Log gets what an operator should know while Open works. May be nil.
+	Log *slog.Logger
 	// Lease is how long a process trusts its cache after it last read the revision (see cache). A change of something
 	// cached is answered a little later than that. Processes that share a database must have the same lease. 0 is 50 ms.
 	Lease time.Duration
@@ -146,7 +149,7 @@ func Open(ctx context.Context, url string, opts Options) (*DB, error) {
 		return nil, err
 	}
 	opened, err := engine.Open(ctx, url, engine.Options{
-		Migrations: schema, Prefix: "gh_", OldMigrations: oldSchema, OldTable: "team_blocks", Observe: opts.Observe,
+		Migrations: schema, Prefix: "gh_", OldMigrations: oldSchema, OldTable: "team_blocks", Observe: opts.Observe, Log: opts.Log,
 		Making: opts.Making, Unavailable: unavailable,
 	})
 	if err != nil {

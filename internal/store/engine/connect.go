@@ -37,6 +37,9 @@ func (h *hosts) configure(c *pgx.ConnConfig) {
 	if c.ConnectTimeout == 0 {
 		c.ConnectTimeout = connectLimit
 	}
+	if c.RuntimeParams["application_name"] == "" {
+		c.RuntimeParams["application_name"] = "gatehouse" // for pg_stat_activity
+	}
 	// A server that takes no writes is of no use. Of several hosts it finds the primary.
 	c.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
 	closes := c.OnPgError

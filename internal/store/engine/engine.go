@@ -22,6 +22,7 @@ import (
 	"database/sql"
 	"errors"
 	"io/fs"
+	"log/slog"
 	"sync"
 	"sync/atomic"
 
@@ -40,6 +41,8 @@ type Options struct {
 	OldTable      string
 	// Unavailable makes an error of the database (it is down, silent, full, read-only) into what callers are told. May be nil.
 	Unavailable func(error) error
+	// Log gets what an operator should know while the database is opened. May be nil.
+	Log *slog.Logger
 	// Making says what Open does when there is no database yet.
 	Making Making
 	// Observe is called once per statement with the name of its unit of work, and once per commit with "commit".

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"runtime"
@@ -10,7 +11,6 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
-	"github.com/pressly/goose/v3"
 )
 
 // openLimit is how long opening may take: another process may be changing the schema.
@@ -45,12 +45,7 @@ func (db *DB) openPostgres(ctx context.Context, dsn string) error {
 	if err := db.openPools(ctx, config, batches, first.pooled); err != nil {
 		return wrap(errors.Join(err, db.Close()))
 	}
-	err = first.locked(ctx, func() error {
-		if err := db.mayMigrate(ctx, goose.DialectPostgres, ""); err != nil {
-			return err
-		}
-		return db.migrate(ctx, goose.DialectPostgres)
-	})
+	err = db.migratePostgres(ctx, first)
 	if err == nil {
 		err = db.group.oneTransaction(ctx)
 	}
@@ -82,14 +77,20 @@ func (db *DB) openPools(ctx context.Context, config *pgxpool.Config, batches int
 	if db.pool, err = pgxpool.NewWithConfig(ctx, config); err != nil {
 		return err
 	}
-	db.handle = stdlib.OpenDBFromPool(db.pool)
-	db.reads = db.handle
+	db.handle, db.reads = sql.OpenDB(newSchemaConnector(db.pool)), stdlib.OpenDBFromPool(db.pool)
+	db.handle.SetMaxIdleConns(0)
 	db.group, err = newPostgresWriter(ctx, db, db.pool, batches, pooled)
 	return err
 }
 
 // acquire takes a connection. Its error means that nothing was sent.
 func acquire(ctx context.Context, pool *pgxpool.Pool) (*pgxpool.Conn, error) {
+	// Half of the time at most, so that a request with two statements is answered in time while all connections are busy.
+	if deadline, ok := ctx.Deadline(); ok {
+		half, cancel := context.WithTimeout(ctx, time.Until(deadline)/2)
+		defer cancel()
+		ctx = half
+	}
 	conn, err := pool.Acquire(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errNotStarted, err)
@@ -119,7 +120,7 @@ func (db *DB) closePostgres() error {
 		}
 		var err error
 		if db.handle != nil {
-			err = db.handle.Close()
+			err = errors.Join(db.handle.Close(), db.reads.Close())
 		}
 		if db.pool != nil {
 			db.pool.Close()
@@ -167,7 +168,8 @@ const lockSchema = 0x67617465 // "gate"
 
 // locked runs do while no other process changes the schema. The lock belongs to a transaction: a session is not ours behind a pooler.
 func (f first) locked(ctx context.Context, do func() error) error {
-	tx, err := f.BeginTx(ctx, pgx.TxOptions{BeginQuery: "BEGIN; SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL lock_timeout = 0"})
+	tx, err := f.BeginTx(ctx, pgx.TxOptions{BeginQuery: fmt.Sprintf("BEGIN; SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL lock_timeout = %d",
+		schemaLockTimeout.Milliseconds())})
 	if err != nil {
 		return err
 	}
