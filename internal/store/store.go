@@ -149,7 +149,7 @@ func Open(ctx context.Context, url string, opts Options) (*DB, error) {
 		return nil, err
 	}
 	opened, err := engine.Open(ctx, url, engine.Options{
-		Migrations: schema, Prefix: "gh_", OldMigrations: oldSchema, OldTable: "team_blocks", Observe: opts.Observe, Log: opts.Log,
+		Migrations: schema, Prefix: "gh_", OldMigrations: oldSchema, OldTables: []string{"team_blocks", "client_secrets", "families", "keyring"}, Observe: opts.Observe, Log: opts.Log,
 		Making: opts.Making, Unavailable: unavailable,
 	})
 	if err != nil {

@@ -41,7 +41,7 @@ func (h *hosts) configure(c *pgx.ConnConfig) {
 		c.RuntimeParams["application_name"] = "gatehouse" // for pg_stat_activity
 	}
 	// A server that takes no writes is of no use. Of several hosts it finds the primary.
-	c.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
+	c.ValidateConnect = takesWrites
 	closes := c.OnPgError
 	c.OnPgError = func(conn *pgconn.PgConn, err *pgconn.PgError) bool {
 		return err.Code != readOnly && closes(conn, err) // false closes the connection: another host may be the primary now

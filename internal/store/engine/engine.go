@@ -36,9 +36,9 @@ type Options struct {
 	// Prefix begins the names of our tables, so that a database may be shared.
 	Prefix string
 	// OldMigrations are for databases that were made before there was a prefix. They end with the first version of
-	// Migrations. OldTable is a table of these, whose name no other program is likely to use.
+	// Migrations. OldTables are tables of these, which no other program is likely to have all of.
 	OldMigrations fs.FS
-	OldTable      string
+	OldTables     []string
 	// Unavailable makes an error of the database (it is down, silent, full, read-only) into what callers are told. May be nil.
 	Unavailable func(error) error
 	// Log gets what an operator should know while the database is opened. May be nil.

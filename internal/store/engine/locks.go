@@ -85,7 +85,7 @@ func (db *DB) migratePostgres(ctx context.Context, first first) error {
 	for {
 		err := first.locked(ctx, func() error {
 			if !allowed { // asked once: afterwards the schema may be half done
-				if err := db.mayMigrate(ctx, goose.DialectPostgres, ""); err != nil {
+				if err := db.mayMigratePostgres(ctx, first); err != nil {
 					return err
 				}
 				allowed = true
@@ -93,7 +93,7 @@ func (db *DB) migratePostgres(ctx context.Context, first first) error {
 			return db.migrate(ctx, goose.DialectPostgres)
 		})
 		if postgresCode(err) != lockNotAvailable {
-			return err
+			return first.explained(ctx, err, db.opts.Prefix)
 		}
 		holder := first.holder(ctx, db.opts)
 		db.opts.Log.WarnContext(ctx, "the schema cannot be changed yet, because somebody else holds a lock; it is tried again",
@@ -124,9 +124,9 @@ func (f first) holder(ctx context.Context, opts Options) (h lockHolder) {
 		FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid LEFT JOIN pg_class t ON l.locktype = 'relation' AND t.oid = l.relation
 		WHERE l.granted AND l.pid IS DISTINCT FROM pg_backend_pid() AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
 			AND (l.locktype = 'advisory' AND l.classid = 0 AND l.objid = $1 AND l.objsubid = 1
-				OR t.relkind = 'r' AND t.relnamespace = current_schema()::regnamespace AND (starts_with(t.relname, $2) OR t.relname IN ($3, 'goose_db_version')))
+				OR t.relkind = 'r' AND t.relnamespace = quote_ident(current_schema())::regnamespace AND (starts_with(t.relname, $2) OR t.relname = ANY ($3) OR t.relname = 'goose_db_version'))
 		ORDER BY a.xact_start NULLS FIRST LIMIT 1`
-	err := f.QueryRow(ctx, query, lockSchema, opts.Prefix, opts.OldTable).Scan(&h.pid, &h.user, &h.application, &h.address, &h.state, &h.table, &h.mode,
+	err := f.QueryRow(ctx, query, lockSchema, opts.Prefix, opts.OldTables).Scan(&h.pid, &h.user, &h.application, &h.address, &h.state, &h.table, &h.mode,
 		&h.secondsOfTransaction, &h.secondsOfQuery)
 	h.nobody = errors.Is(err, pgx.ErrNoRows)
 	if !h.nobody {

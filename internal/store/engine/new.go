@@ -95,6 +95,20 @@ func (db *DB) mayMigrate(ctx context.Context, dialect goose.Dialect, path string
 	return nil
 }
 
+// mayMigratePostgres is mayMigrate, and looks at the rights of our role first: what a statement says that fails for that is not the cause.
+func (db *DB) mayMigratePostgres(ctx context.Context, first first) error {
+	if err := first.place.exists(); err != nil {
+		return err
+	}
+	if err := db.mayMigrate(ctx, goose.DialectPostgres, ""); err != nil {
+		return err
+	}
+	if db.made {
+		return first.place.takesTables()
+	}
+	return first.mayUseTables(ctx, db.opts.Prefix)
+}
+
 // onlyTables reports ErrNoDatabase when there is a table in the schema of PostgreSQL.
 func (db *DB) onlyTables(ctx context.Context) error {
 	var table string

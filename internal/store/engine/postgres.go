@@ -139,6 +139,7 @@ func (db *DB) closePostgres() error {
 type first struct {
 	*pgx.Conn
 	pooled bool // a pooler stands between: the next transaction may get another connection
+	place  place
 }
 
 func firstConnection(ctx context.Context, config *pgx.ConnConfig, hosts *hosts) (first, error) {
@@ -152,15 +153,22 @@ func firstConnection(ctx context.Context, config *pgx.ConnConfig, hosts *hosts) 
 		return first{}, err
 	}
 	var process uint32
-	var encoding string
-	err = conn.QueryRow(ctx, "SELECT pg_backend_pid(), current_setting('server_encoding')").Scan(&process, &encoding)
-	if err == nil && encoding != "UTF8" {
+	var encoding, isolation string
+	var p place
+	err = conn.QueryRow(ctx, `SELECT pg_backend_pid(), current_setting('server_encoding'), current_setting('default_transaction_isolation'),
+		current_user, COALESCE(current_schema(), ''), current_setting('search_path'), COALESCE(has_schema_privilege(current_schema(), 'CREATE'), FALSE)`).
+		Scan(&process, &encoding, &isolation, &p.role, &p.schema, &p.searchPath, &p.mayCreate)
+	switch {
+	case err != nil:
+	case isolation != "read committed":
+		err = fmt.Errorf("default_transaction_isolation is %q for the role %s; it has to be: ALTER ROLE %s SET default_transaction_isolation = 'read committed'", isolation, p.role, quoted(p.role))
+	case encoding != "UTF8":
 		err = fmt.Errorf("its encoding is %s, which cannot hold every name; create the database with ENCODING 'UTF8' (and TEMPLATE template0)", encoding)
 	}
 	if err != nil {
 		return first{}, errors.Join(err, conn.Close(ctx))
 	}
-	return first{conn, process != conn.PgConn().PID()}, nil
+	return first{conn, process != conn.PgConn().PID(), p}, nil
 }
 
 // lockSchema is the key of an advisory lock of PostgreSQL. Only our own processes take it.
