@@ -15,8 +15,8 @@ func newServeCommand(e *env) *cobra.Command {
 		Use:   "serve",
 		Short: "Run the server",
 		Long: `Runs the server until it gets SIGTERM or SIGINT. It then finishes the running
-requests. On SIGHUP it reads the TLS certificate and the keys again. The log is
-written to standard error.
+requests. On SIGHUP it reads the TLS certificate, the keys, and the secrets in
+files again. The log is written to standard error.
 
 Without a configuration it listens on http://localhost:8000, and stores its data
 in gatehouse.db and its master key in master.key, both in the working directory.
@@ -33,7 +33,7 @@ PostgreSQL database, and says so in the log. Anywhere else, use "gatehouse init"
 			return err
 		}
 		log := e.logs(cfg)
-		a, err := app.Open(cmd.Context(), cfg, app.Deps{Log: log.Logger(), LogDropped: log.Dropped, Now: e.now, Making: app.MakeInEmpty})
+		a, err := app.Open(cmd.Context(), cfg, app.Deps{Log: log.Logger(), LogDropped: log.Dropped, Reread: e.config, Now: e.now, Making: app.MakeInEmpty})
 		if err != nil {
 			return err
 		}

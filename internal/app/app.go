@@ -39,6 +39,9 @@ type Deps struct {
 	// LogDropped is how many lines of the log were dropped so far, for /metrics. May be nil.
 	LogDropped func() uint64
 
+	// Reread reads the configuration again, for secrets in files that were replaced. May be nil: then they stay.
+	Reread func() (config.Config, error)
+
 	// DatabaseNow is the database's clock. The database is asked when nil. For tests whose Now is another clock.
 	DatabaseNow func(context.Context) (time.Time, error)
 	// Elapsed is the machine's monotonic clock. When nil it is the system's, or follows Now when there is one.
@@ -82,6 +85,8 @@ type App struct {
 	now        func() time.Time
 	outbound   *outbound.Client // for URLs that applications registered
 	outbox     outbox.Delivery
+	reread     func() (config.Config, error)
+	mailServer atomic.Pointer[mail.Server] // nil: no mail is sent
 	metrics    metrics
 	timeouts   timeouts
 	sleep      func(time.Duration)
@@ -106,7 +111,7 @@ func Open(ctx context.Context, cfg config.Config, deps Deps) (*App, error) {
 	opts.ThisMachine = cfg.OnThisMachine()
 	a := &App{
 		Config: cfg, Log: deps.Log, API: deps.API, now: deps.Now, outbound: outbound.New(opts),
-		metrics: newMetrics(deps.LogDropped), timeouts: serverTimeouts, sleep: time.Sleep,
+		metrics: newMetrics(deps.LogDropped), timeouts: serverTimeouts, sleep: time.Sleep, reread: deps.Reread,
 	}
 	if a.Log == nil {
 		a.Log = slog.New(slog.DiscardHandler)
@@ -115,7 +120,7 @@ func Open(ctx context.Context, cfg config.Config, deps Deps) (*App, error) {
 	a.metrics.clock(a.clock.off)
 	a.Store, err = store.Open(ctx, cfg.DatabaseURL, store.Options{
 		Observe: a.observe(deps.Observe), Happened: a.metrics.happened, Now: a.clock.corrected, WrongClock: a.clock.wrong,
-		Making: deps.Making, Log: a.Log,
+		Making: deps.Making, Log: a.Log, URL: a.databaseURL,
 		MachineTokenLifetime: cfg.Authz.AccessTokenLifetime + token.ClockLeeway, AuditRetention: cfg.AuditRetention,
 	})
 	if errors.Is(err, store.ErrNoDatabase) {

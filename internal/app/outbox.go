@@ -14,8 +14,9 @@ const deliverEvery = 2 * time.Second
 // newOutbox gives each kind of message its courier.
 func (a *App) newOutbox(send mail.Sender) outbox.Delivery {
 	cfg := a.Config
-	if send == nil {
-		send = cfg.Mail.Sender()
+	if send == nil && cfg.Mail.Server.Set() {
+		a.mailServer.Store(&cfg.Mail.Server)
+		send = a.sendMail
 	}
 	mails := &mail.Courier{
 		Grants: a.Store, People: a.Store, Describe: a.Authz.Describe, Send: send, ServerName: cfg.ServerName, PublicURL: cfg.PublicURL,

@@ -9,7 +9,9 @@ import (
 	"log/slog"
 	"net"
 	netmail "net/mail"
+	"net/textproto"
 	"net/url"
+	"slices"
 	"strconv"
 	"time"
 
@@ -77,6 +79,9 @@ func ParseFrom(s string) (string, error) {
 	return s, nil
 }
 
+// ErrLogin means that the mail server refused the user or the password.
+var ErrLogin = errors.New("the mail server refuses the user or the password")
+
 // smtpTimeout bounds the connection to the mail server.
 const smtpTimeout = 15 * time.Second
 
@@ -106,6 +111,9 @@ func (s Server) send(ctx context.Context, from string, m Mail) error {
 		return fmt.Errorf("set up the mail client: %w", err)
 	}
 	if err := client.DialAndSendWithContext(ctx, message); err != nil {
+		if answer, ok := errors.AsType[*textproto.Error](err); ok && slices.Contains([]int{530, 534, 535}, answer.Code) { // RFC 4954 §6
+			err = fmt.Errorf("%w: %w", ErrLogin, err)
+		}
 		return fmt.Errorf("send a mail by %s: %w", s.url.Host, err)
 	}
 	return nil

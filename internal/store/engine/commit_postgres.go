@@ -86,6 +86,7 @@ type postgresWriter struct {
 	shared  *pgxpool.Pool     // without it: the pool of everything else
 	count   func(name string) // of commits
 	suspect func()            // when a connection has ended
+	acquire func(context.Context, *pgxpool.Pool) (*pgxpool.Conn, error)
 	// lockTimeout begins each batch behind a pooler, where a setting of the session would be lost, or found by a stranger. "" otherwise.
 	lockTimeout string
 	jobs        chan *postgresJob
@@ -118,7 +119,7 @@ func newPostgresWriter(ctx context.Context, db *DB, shared *pgxpool.Pool, connec
 	waiters := make(chan struct{}, max(1, config.MaxConns/2))
 	config.MinConns, config.MaxConns = 0, connections
 	g := &postgresWriter{
-		shared: shared, count: db.count, suspect: db.suspect, jobs: make(chan *postgresJob), quit: make(chan struct{}), waiters: waiters,
+		shared: shared, count: db.count, suspect: db.suspect, acquire: db.acquire, jobs: make(chan *postgresJob), quit: make(chan struct{}), waiters: waiters,
 	}
 	if pooled {
 		g.lockTimeout = setLockTimeout(batchLockTimeout)
@@ -218,7 +219,7 @@ func (g *postgresWriter) attempt(ctx context.Context, pool *pgxpool.Pool, settin
 	}
 	ctx, cancel := context.WithDeadline(context.WithoutCancel(ctx), limit)
 	defer cancel()
-	conn, err := acquire(ctx, pool)
+	conn, err := g.acquire(ctx, pool)
 	if err != nil {
 		return err
 	}

@@ -29,6 +29,7 @@ const (
 // hosts makes connections to PostgreSQL. Of several hosts, the one that did not answer last is tried last.
 type hosts struct {
 	suspect func() // is called when a connection did not answer in time
+	login   *login
 	silent  atomic.Pointer[string]
 }
 
@@ -50,6 +51,7 @@ func (h *hosts) configure(c *pgx.ConnConfig) {
 
 // prepare gives the connection that is about to be made a dialer of its own, and the order of hosts.
 func (h *hosts) prepare(_ context.Context, c *pgx.ConnConfig) error {
+	h.login.apply(c)
 	h.order(c)
 	d := &dialer{
 		Dialer: net.Dialer{

@@ -41,6 +41,8 @@ type Options struct {
 	OldTables     []string
 	// Unavailable makes an error of the database (it is down, silent, full, read-only) into what callers are told. May be nil.
 	Unavailable func(error) error
+	// URL is the database URL as it is now. It is asked for when PostgreSQL refuses the password. May be nil.
+	URL func() (string, error)
 	// Log gets what an operator should know while the database is opened. May be nil.
 	Log *slog.Logger
 	// Making says what Open does when there is no database yet.
@@ -57,6 +59,7 @@ type DB struct {
 	place string // see Place
 	made  bool   // see Made
 
+	login  login
 	pool   *pgxpool.Pool   // PostgreSQL: everything but batches
 	handle *sql.DB         // PostgreSQL: the pool, for migrations. SQLite: the one connection that writes
 	reads  *sql.DB         // PostgreSQL: the pool, for tests. SQLite: connections that cannot write

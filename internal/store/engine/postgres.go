@@ -27,13 +27,13 @@ func (db *DB) openPostgres(ctx context.Context, dsn string) error {
 	if err != nil {
 		return wrap(err)
 	}
-	hosts := &hosts{suspect: db.suspect}
+	hosts := &hosts{suspect: db.suspect, login: &db.login}
 	hosts.configure(config.ConnConfig)
 	config.PingTimeout, config.BeforeConnect = pingLimit, hosts.prepare
 
 	ctx, cancel := context.WithTimeout(ctx, openLimit)
 	defer cancel()
-	first, err := firstConnection(ctx, config.ConnConfig, hosts)
+	first, err := db.firstConnection(ctx, config.ConnConfig, hosts)
 	if err != nil {
 		return wrap(err)
 	}
@@ -83,21 +83,6 @@ func (db *DB) openPools(ctx context.Context, config *pgxpool.Config, batches int
 	return err
 }
 
-// acquire takes a connection. Its error means that nothing was sent.
-func acquire(ctx context.Context, pool *pgxpool.Pool) (*pgxpool.Conn, error) {
-	// Half of the time at most, so that a request with two statements is answered in time while all connections are busy.
-	if deadline, ok := ctx.Deadline(); ok {
-		half, cancel := context.WithTimeout(ctx, time.Until(deadline)/2)
-		defer cancel()
-		ctx = half
-	}
-	conn, err := pool.Acquire(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errNotStarted, err)
-	}
-	return conn, nil
-}
-
 // suspect drops all idle connections: one did not answer, or has ended, so the others may lead to a host that is gone. Those in use are dropped
 // when they become idle.
 func (db *DB) suspect() {
@@ -142,13 +127,13 @@ type first struct {
 	place  place
 }
 
-func firstConnection(ctx context.Context, config *pgx.ConnConfig, hosts *hosts) (first, error) {
+func (db *DB) firstConnection(ctx context.Context, config *pgx.ConnConfig, hosts *hosts) (first, error) {
 	config = config.Copy()
 	config.DefaultQueryExecMode = pgx.QueryExecModeExec // prepares nothing
 	if err := hosts.prepare(ctx, config); err != nil {
 		return first{}, err
 	}
-	conn, err := pgx.ConnectConfig(ctx, config)
+	conn, err := db.connectFirst(ctx, config)
 	if err != nil {
 		return first{}, err
 	}

@@ -67,6 +67,9 @@ func damage(err error) bool {
 
 // unavailable reports that an error is the database's, and no mistake in a statement: it is down, silent, full, read-only, damaged or overloaded.
 func unavailable(err error) bool {
+	if connecting(err) { // whatever PostgreSQL says: without a connection, nothing can be asked
+		return true
+	}
 	if code := sqliteCode(err); code != 0 {
 		return unavailableSQLite(code)
 	}

@@ -203,7 +203,7 @@ func (db *DB) transact(ctx context.Context, name string, work Work) error {
 // begin opens a transaction. It tries once more on another connection when one turns out to have ended: nothing has happened yet.
 func (db *DB) begin(ctx context.Context) (conn *pgxpool.Conn, tx pgx.Tx, err error) {
 	for range 2 {
-		if conn, err = acquire(ctx, db.pool); err != nil {
+		if conn, err = db.acquire(ctx, db.pool); err != nil {
 			return nil, nil, err
 		}
 		if tx, err = conn.BeginTx(ctx, begin(ctx)); err == nil {
