@@ -142,11 +142,18 @@ func (f *Flow) consentPage(r *http.Request, next authz.Next, problem ui.Words) u
 
 // difference is what was different when the person agreed.
 func difference(d authz.Difference) ui.Words {
-	key := map[authz.What]string{authz.NameDiffers: "name", authz.OwnerDiffers: "owner", authz.PlaceDiffers: "place"}[d.What]
-	if d.Before == "" {
-		return ui.Text("consent.differs_" + key + "_unknown")
+	before := ui.Name(d.Before)
+	switch {
+	case d.What == authz.NameDiffers:
+		return ui.Text("consent.differs_name", "before", before)
+	case d.What == authz.OwnerDiffers && d.Before == "":
+		return ui.Text("consent.differs_no_owner")
+	case d.What == authz.OwnerDiffers:
+		return ui.Text("consent.differs_owner", "before", before)
+	case d.Before == "":
+		return ui.Text("consent.differs_no_place")
 	}
-	return ui.Text("consent.differs_"+key, "before", ui.Name(d.Before))
+	return ui.Text("consent.differs_place", "before", before)
 }
 
 // teamOnPage is one team with what is new there since the last consent.
