@@ -66,8 +66,10 @@ func TestSharedDatabase(t *testing.T) {
 		"tables that another role made":      {[]string{"OURS"}, "lacks SELECT on gh_assertions, INSERT on gh_assertions, UPDATE on gh_assertions and"},
 		"a role that may not write":          {[]string{"OURS", "GRANT SELECT ON ALL TABLES IN SCHEMA public TO $ROLE"}, "lacks INSERT on gh_assertions"},
 		"a role that may not change tables":  {[]string{"OURS", "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO $ROLE"}, ""},
-		"an upgrade by such a role": {[]string{"OURS", "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO $ROLE",
-			"DELETE FROM gh_schema_version WHERE version_id = 14", "DROP TABLE gh_used_requests"}, "gatehouse key list\" as their owner, postgres"},
+		"an upgrade by such a role": {[]string{
+			"OURS", "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO $ROLE",
+			"DELETE FROM gh_schema_version WHERE version_id = 14", "DROP TABLE gh_used_requests",
+		}, "gatehouse key list\" as their owner, postgres"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
