@@ -84,7 +84,7 @@ type App struct {
 
 	now        func() time.Time
 	outbound   *outbound.Client // for URLs that applications registered
-	outbox     outbox.Delivery
+	outbox     *outbox.Delivery
 	reread     func() (config.Config, error)
 	mailServer atomic.Pointer[mail.Server] // nil: no mail is sent
 	metrics    metrics

@@ -38,7 +38,7 @@ var events = map[string]audit.Kind{
 	"Redeem": audit.TokenIssued, "Redeem again": audit.CodeReplayed, "Burn": audit.CodeRefused,
 	"Rotate": audit.TokenRefreshed, "Rotate again": audit.RefreshReplayed, "Rotate, a late retry": audit.RefreshRetried, "EndFamily": audit.TokenRevoked, "EndToken": audit.TokenRevoked, "IssueMachine": audit.MachineToken,
 	"AddKeys": audit.KeysRotated, "ReplaceSealed": audit.MasterKeyReplaced, "Record": audit.SignInFailed,
-	"Rehash": "", "RemoveKeys": "", "TrimFamilies": "", "Count": "", "Uncount": "", "UseAssertion": "", "UseRequest": "", "DueMessages": "", "Postpone": "", "Delivered": "",
+	"Rehash": "", "RemoveKeys": "", "TrimFamilies": "", "Count": "", "Uncount": "", "UseAssertion": "", "UseRequest": "", "DueMessages": "", "ExpiredMessages": "", "PutBack": "", "Postpone": "", "Delivered": "",
 }
 
 // membership is Ada's in Acme.
@@ -152,6 +152,11 @@ var writes = []call{
 		return err
 	}, nil},
 	{"Postpone", func(ctx context.Context, db *store.DB) error { return db.Postpone(ctx, logoutNotice, later) }, nil},
+	{"ExpiredMessages", func(ctx context.Context, db *store.DB) error {
+		_, err := db.ExpiredMessages(ctx, now.Add(100*24*time.Hour), 10)
+		return err
+	}, nil},
+	{"PutBack", func(ctx context.Context, db *store.DB) error { return db.PutBack(ctx, []string{logoutNotice}, later) }, nil},
 	{"Delivered", func(ctx context.Context, db *store.DB) error { return db.Delivered(ctx, logoutNotice) }, nil},
 	{"Record", func(ctx context.Context, db *store.DB) error {
 		return db.Record(ctx, audit.Event{Kind: audit.SignInFailed})

@@ -113,6 +113,7 @@ func Run(t *testing.T, h Harness) {
 		{"EndOfASessionIsTold", testEndOfASessionIsTold},
 		{"ExpiryOfASessionIsTold", testExpiryOfASessionIsTold},
 		{"DueMessages", testDueMessages},
+		{"MessageDestinations", testMessageDestinations},
 		{"Events", testEvents},
 		{"EventsHaveNames", testEventsHaveNames},
 		{"EventsSayWho", testEventsSayWho},
