@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 
 	"github.com/gatehouse-auth/gatehouse/internal/config"
 	"github.com/gatehouse-auth/gatehouse/internal/mail"
@@ -61,7 +62,7 @@ func (a *App) useMailServer(server mail.Server) bool {
 // sendMail sends by the mail server of today. When that refuses the password, it is read again.
 func (a *App) sendMail(ctx context.Context, m mail.Mail) error {
 	send := func() error {
-		return mail.Options{Server: *a.mailServer.Load(), From: a.Config.Mail.From}.Sender()(ctx, m)
+		return mail.Options{Server: *a.mailServer.Load(), From: a.Config.Mail.From, Host: a.host()}.Sender()(ctx, m)
 	}
 	err := send()
 	if !errors.Is(err, mail.ErrLogin) || a.reread == nil {
@@ -73,6 +74,15 @@ func (a *App) sendMail(ctx context.Context, m mail.Mail) error {
 	}
 	a.Log.InfoContext(ctx, "new secrets are used", "settings", []string{"smtp_url"})
 	return send()
+}
+
+// host is that of the public URL.
+func (a *App) host() string {
+	u, err := url.Parse(a.Config.PublicURL)
+	if err != nil {
+		return ""
+	}
+	return u.Hostname()
 }
 
 // useMasterKey reports whether the master key is another than before.
