@@ -38,6 +38,7 @@ type Registration struct {
 	IDTokenAlgorithm       string   // "RS256", "ES256", or "" for the server's default
 	PostLogoutRedirectURIs []string
 	BackchannelLogoutURI   string
+	InitiateLoginURI       string // see Client
 	RequirePAR             bool
 	RequireDPoP            bool
 
@@ -57,7 +58,7 @@ func (r *Registry) AddClient(ctx context.Context, actor team.Actor, reg Registra
 		Team: reg.Team, RedirectURIs: distinct(reg.RedirectURIs), Scope: distinct(reg.Scope), CreatedAt: now,
 		ResourceServer: reg.ResourceServer, Resources: distinct(reg.Resources), JWKS: strings.TrimSpace(reg.JWKS), JWKSURI: reg.JWKSURI,
 		IDTokenAlgorithm: reg.IDTokenAlgorithm, PostLogoutRedirectURIs: distinct(reg.PostLogoutRedirectURIs), BackchannelLogoutURI: reg.BackchannelLogoutURI,
-		RequirePAR: reg.RequirePAR, RequireDPoP: reg.RequireDPoP, PKCE: reg.PKCE, InsecureAssertionAudience: reg.InsecureAssertionAudience,
+		InitiateLoginURI: reg.InitiateLoginURI, RequirePAR: reg.RequirePAR, RequireDPoP: reg.RequireDPoP, PKCE: reg.PKCE, InsecureAssertionAudience: reg.InsecureAssertionAudience,
 	}
 	if err := mayLoosen(actor, Client{}, c); err != nil {
 		return Client{}, token.Secret{}, err
@@ -89,6 +90,7 @@ type Change struct {
 	IDTokenAlgorithm       *string
 	PostLogoutRedirectURIs []string
 	BackchannelLogoutURI   *string
+	InitiateLoginURI       *string
 	RequirePAR             *bool
 	RequireDPoP            *bool
 
@@ -104,6 +106,7 @@ func (change Change) apply(c Client) Client {
 	replace(&c.JWKSURI, change.JWKSURI)
 	replace(&c.IDTokenAlgorithm, change.IDTokenAlgorithm)
 	replace(&c.BackchannelLogoutURI, change.BackchannelLogoutURI)
+	replace(&c.InitiateLoginURI, change.InitiateLoginURI)
 	replace(&c.RequirePAR, change.RequirePAR)
 	replace(&c.RequireDPoP, change.RequireDPoP)
 	replace(&c.PKCE, change.PKCE)
