@@ -2,6 +2,7 @@ package resourceserver
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -16,6 +17,9 @@ const maxToken = 8 << 10
 // authenticate returns the verified token of a request, or a *refusal. header is the answer's.
 func (g *Guard) authenticate(header http.Header, r *http.Request) (*Token, error) {
 	raw, err := credentials(r)
+	if g.fapi2 && errors.Is(err, errNoToken) {
+		err = errNoBoundToken
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -22,6 +22,8 @@ func usesDPoP(r *http.Request) bool {
 func (g *Guard) checkBinding(header http.Header, r *http.Request, raw string, token *Token, now time.Time) error {
 	dpop := usesDPoP(r)
 	switch {
+	case token.Confirmation == "" && g.fapi2:
+		return invalidToken("this API accepts only access tokens that are bound to a key (DPoP): get a new one with a DPoP proof")
 	case token.Confirmation == "" && !dpop:
 		return nil
 	case token.Confirmation == "":
@@ -37,6 +39,7 @@ func (g *Guard) checkBinding(header http.Header, r *http.Request, raw string, to
 	var made time.Time // of the nonce that was sent
 	_, err := CheckProof(r, ProofCheck{
 		URL: g.urlOf(r), AccessToken: raw, Key: token.Confirmation, Replays: &g.replays, Party: token.holder(), Now: now,
+		Algorithms: g.proofs, RefuseAhead: g.fapi2,
 		Nonce: g.nonces.check(now, &made),
 	})
 	if len(g.nonces) > 0 && (errors.Is(err, ErrProofNonce) || now.Sub(made).Abs() >= nonceLifetime/2) {

@@ -1,6 +1,8 @@
 package resourceserver_test
 
 import (
+	"crypto/rand"
+	"crypto/rsa"
 	"crypto/sha256"
 	"encoding/base64"
 	"net/http"
@@ -168,6 +170,54 @@ func TestBothSchemesAreOffered(t *testing.T) {
 	want := []string{`Bearer realm="` + i.URL + `"`, `DPoP realm="` + i.URL + `", algs="ES256 Ed25519 EdDSA PS256 RS256"`}
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// FAPI 2.0: a bearer token is refused, and so are a proof by RS256 and one that is far ahead; challenges and metadata name DPoP alone.
+func TestFAPI2TakesOnlyBoundTokens(t *testing.T) {
+	i := newIssuer(t)
+	guard := i.guard(t, func(o *resourceserver.Options) { o.FAPI2, o.NonceKey = true, make([]byte, 32) })
+	raw := i.bound(t, clientKey.Public())
+	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	byRSA := i.bound(t, rsaKey.Public())
+	nonce := present(guard, "/data", "DPoP "+raw, i.proofFor("/data", raw)).Header().Get("DPoP-Nonce")
+	for name, tt := range map[string]struct {
+		authorization string
+		proofs        []string
+		code          string // "" for none
+	}{
+		"none":      {"", nil, ""},
+		"bearer":    {"Bearer " + i.token(), nil, "invalid_token"},
+		"not bound": {"DPoP " + i.token(), []string{i.proofFor("/data", raw, proves("nonce", nonce))}, "invalid_token"},
+		"by RS256":  {"DPoP " + byRSA, []string{i.proofFor("/data", byRSA, proves("nonce", nonce), provenBy(jose.RS256, rsaKey))}, "invalid_dpop_proof"},
+		"far ahead": {"DPoP " + raw, []string{i.proofFor("/data", raw, proves("nonce", nonce), proves("iat", i.now().Unix()+61))}, "invalid_dpop_proof"},
+	} {
+		response := present(guard, "/data", tt.authorization, tt.proofs...)
+		challenges := response.Header()["Www-Authenticate"]
+		if response.Code != http.StatusUnauthorized || len(challenges) != 1 || !strings.HasPrefix(challenges[0], "DPoP ") ||
+			strings.Contains(challenges[0], "RS256") || strings.Contains(challenges[0], "error=") != (tt.code != "") || !strings.Contains(challenges[0], tt.code) ||
+			strings.Contains(response.Body.String(), "Bearer") {
+			t.Errorf("%s: got %d %q %s", name, response.Code, challenges, response.Body)
+		}
+	}
+	for _, changes := range [][]func(*proof){{}, {proves("iat", i.now().Unix()-3600)}, {proves("iat", i.now().Unix()+10)}} {
+		p := i.proofFor("/data", raw, append(changes, proves("nonce", nonce))...)
+		if response := present(guard, "/data", "DPoP "+raw, p); response.Code != http.StatusOK {
+			t.Errorf("a good proof: got %d %s", response.Code, response.Body)
+		}
+	}
+	recorder := httptest.NewRecorder()
+	guard.Metadata().ServeHTTP(recorder, httptest.NewRequest(http.MethodGet, "/", nil))
+	if body := recorder.Body.String(); strings.Contains(body, "RS256") || !strings.Contains(body, `"dpop_bound_access_tokens_required":true`) {
+		t.Errorf("the metadata is %s", body)
+	}
+	for name, options := range map[string]resourceserver.Options{"RS256": {FAPI2: true, Algorithms: []string{"RS256"}}, "no URL": {FAPI2: true, Audience: "chats"}} {
+		if _, err := resourceserver.New(t.Context(), "https://id.example", options); err == nil {
+			t.Errorf("%s: accepted", name)
+		}
 	}
 }
 

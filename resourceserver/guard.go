@@ -60,6 +60,9 @@ type Options struct {
 	// NonceKey makes DPoP proofs need a nonce: a proof that was made in advance then works for five minutes at most, and the
 	// client's clock does not matter. It has at least 32 random bytes, the same in all replicas.
 	NonceKey []byte
+	// FAPI2 keeps the FAPI 2.0 Security Profile, as an issuer with "profile: fapi2" does: bearer tokens are refused, and DPoP
+	// proofs signed with RS256 too.
+	FAPI2 bool
 	// InsecureHTTP allows http:// to any host: an attacker on the network path can then make tokens that are accepted.
 	InsecureHTTP bool
 
@@ -87,6 +90,8 @@ type Guard struct {
 	origin  string // what comes before the path of a request's URL; "" when it is not known, and then there is no DPoP
 	nonces  nonces
 	replays ProofReplays
+	proofs  []string // the algorithms of DPoP proofs
+	fapi2   bool
 
 	name, documentation string
 	announced           atomic.Pointer[string] // the URL of the metadata, once it is served
@@ -117,6 +122,10 @@ func New(ctx context.Context, issuer string, opts Options) (*Guard, error) {
 		issuer: issuer, audience: opts.Audience, resource: opts.Resource, realm: opts.Realm, now: opts.Now, leeway: opts.Leeway,
 		keys: newKeySource(ctx, issuer, opts), seen: newSeenTokens(opts.CachedTokens),
 		origin: opts.PublicURL, nonces: slices.Clone(opts.NonceKey), name: opts.Name, documentation: opts.Documentation,
+		proofs: ProofAlgorithms(), fapi2: opts.FAPI2,
+	}
+	if g.fapi2 {
+		g.proofs = fapi2Algorithms()
 	}
 	for _, alg := range opts.Algorithms {
 		g.algs = append(g.algs, jose.SignatureAlgorithm(alg))
@@ -132,7 +141,12 @@ func (o Options) check() error {
 			return fmt.Errorf("the option Algorithms: %q is not one of %v", alg, asymmetric)
 		}
 	}
+	notFAPI2 := func(alg string) bool { return !slices.Contains([]string{"ES256", "PS256", "EdDSA"}, alg) }
 	switch {
+	case o.FAPI2 && slices.ContainsFunc(o.Algorithms, notFAPI2):
+		return errors.New("the options FAPI2 and Algorithms: FAPI 2.0 allows only ES256, PS256 and EdDSA")
+	case o.FAPI2 && o.PublicURL == "":
+		return errors.New("the option PublicURL: FAPI2 needs it, because every request has a DPoP proof that names its URL")
 	case strings.ContainsFunc(o.Realm, outsideHeader):
 		return errors.New(`the option Realm: only printable ASCII without " and \ can stand in a header`)
 	case o.RevocationBound < leastBound:

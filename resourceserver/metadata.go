@@ -17,6 +17,7 @@ type metadata struct {
 	ResourceName           string   `json:"resource_name,omitempty"`
 	ResourceDocumentation  string   `json:"resource_documentation,omitempty"`
 	DPoPAlgorithms         []string `json:"dpop_signing_alg_values_supported,omitempty"`
+	DPoPRequired           bool     `json:"dpop_bound_access_tokens_required,omitempty"`
 }
 
 // metadataPath is inserted between a resource's host and path (RFC 9728 §3.1).
@@ -57,7 +58,7 @@ func (g *Guard) describe() metadata {
 		ResourceName: g.name, ResourceDocumentation: g.documentation,
 	}
 	if g.origin != "" {
-		m.DPoPAlgorithms = ProofAlgorithms()
+		m.DPoPAlgorithms, m.DPoPRequired = g.proofs, g.fapi2
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()

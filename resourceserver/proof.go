@@ -35,6 +35,9 @@ var (
 // ProofAlgorithms are the algorithms of DPoP proofs, for dpop_signing_alg_values_supported (RFC 9449 §5.1).
 func ProofAlgorithms() []string { return []string{"ES256", "Ed25519", "EdDSA", "PS256", "RS256"} }
 
+// fapi2Algorithms are those of them that the FAPI 2.0 Security Profile allows (§5.4.1).
+func fapi2Algorithms() []string { return []string{"ES256", "Ed25519", "EdDSA", "PS256"} }
+
 // ed25519Algorithm is RFC 9864's name for EdDSA with Ed25519, which is the only curve accepted here. go-jose lacks it.
 const ed25519Algorithm jose.SignatureAlgorithm = "Ed25519"
 
@@ -46,6 +49,7 @@ type ProofCheck struct {
 	AccessToken string   // the token that comes with the proof and is hashed in ath; "" at a token endpoint
 	Key         string   // the thumbprint of the key that the proof must have; "" for any
 	Algorithms  []string // which of ProofAlgorithms are accepted; all of them when empty
+	RefuseAhead bool     // refuses an iat that is more than Window ahead of Now, even if a nonce tells the time (FAPI 2.0 Security Profile §5.3.2.1)
 
 	// Nonce says when a nonce was made and from when on it is refused: at most an hour later. The zero times mean that it
 	// is not ours, or has expired. Nil: no nonce is needed.
@@ -186,7 +190,7 @@ func (c ProofCheck) check(method, thumbprint string, claims *proofClaims) error 
 		return errors.New("the DPoP proof is for another URL (htu)")
 	case c.Nonce != nil && (claims.Nonce == "" || !c.Now.Before(use.until)):
 		return ErrProofNonce
-	case c.Nonce == nil && claims.IssuedAt.time().Sub(c.Now).Abs() > c.Window:
+	case c.Nonce == nil && claims.IssuedAt.time().Sub(c.Now).Abs() > c.Window, c.RefuseAhead && claims.IssuedAt.time().Sub(c.Now) > c.Window:
 		return errors.New("the DPoP proof is too old, or a clock is wrong (iat)")
 	case c.AccessToken != "" && claims.AccessHash != accessHash(c.AccessToken):
 		return errors.New("the DPoP proof is for another access token (ath)")

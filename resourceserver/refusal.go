@@ -26,6 +26,8 @@ func (e *refusal) Error() string { return e.code + ": " + e.description }
 var (
 	// RFC 6750 §3.1: a request without a token is told how to authenticate, and no error code.
 	errNoToken = &refusal{status: http.StatusUnauthorized, description: "send an access token: Authorization: Bearer ..."}
+	// The same where no bearer token is accepted.
+	errNoBoundToken = &refusal{status: http.StatusUnauthorized, description: "send an access token: Authorization: DPoP ... with a proof in the DPoP header"}
 
 	errMalformed = invalidToken("the access token is malformed: send the whole access_token of the token response")
 	// All forgeries get the same answer.
@@ -80,11 +82,11 @@ func (g *Guard) challenges(e *refusal, dpop bool) []string {
 	if at := g.announced.Load(); at != nil { // RFC 9728 §5.1
 		about += `, resource_metadata="` + *at + `"`
 	}
-	algs := `, algs="` + strings.Join(ProofAlgorithms(), " ") + `"`
+	algs := `, algs="` + strings.Join(g.proofs, " ") + `"`
 	switch {
 	case g.origin == "":
 		return []string{bearer + about}
-	case dpop || e.dpop:
+	case dpop || e.dpop || g.fapi2:
 		return []string{proof + about + algs}
 	case e.status == http.StatusForbidden:
 		return []string{bearer + about}

@@ -140,6 +140,9 @@ func newClientList(e *env) *cobra.Command {
 					if loosened := c.Loosened(); len(loosened) > 0 {
 						what += ", insecure (" + strings.Join(loosened, ", ") + ")"
 					}
+					if profile := a.Config.Authz.Profile; c.Fits(profile) != nil {
+						what += ", refused by profile " + profile.String()
+					}
 					row(t, string(c.ID), c.Name, c.Team.Slug, what, state(c.DisabledAt), stamp(c.CreatedAt))
 				}
 			})
@@ -198,6 +201,9 @@ func writeClient(t *tabwriter.Writer, a *app.App, c client.Client) {
 		row(t, "secret", "made "+stamp(s.CreatedAt)+until)
 	}
 	row(t, "state", state(c.DisabledAt))
+	if err := c.Fits(a.Config.Authz.Profile); err != nil {
+		row(t, "refused", err.Error())
+	}
 	row(t, "created", stamp(c.CreatedAt))
 }
 

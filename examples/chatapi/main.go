@@ -32,7 +32,7 @@ func main() {
 type options struct {
 	issuer, listen, publicURL, audience, docsClient string
 	bound                                           time.Duration
-	requireEndedList                                bool
+	requireEndedList, fapi2                         bool
 }
 
 func parse(args []string) (o options, err error) {
@@ -43,6 +43,7 @@ func parse(args []string) (o options, err error) {
 	flags.StringVar(&o.audience, "audience", "", "the required aud of tokens, if it is not the public URL (default the issuer)")
 	flags.DurationVar(&o.bound, "revocation-bound", 5*time.Second, "how long a revoked token may be accepted")
 	flags.BoolVar(&o.requireEndedList, "require-ended-list", false, "answer 503 if the authorization server does not publish which tokens were revoked")
+	flags.BoolVar(&o.fapi2, "fapi2", false, "accept only tokens and proofs that the FAPI 2.0 Security Profile allows, for an authorization server with profile: fapi2")
 	flags.StringVar(&o.docsClient, "docs-client-id", "", "the client id of the public client for the page \"Try it\"")
 	err = flags.Parse(args)
 	if o.publicURL == "" {
@@ -58,7 +59,7 @@ func parse(args []string) (o options, err error) {
 // handler serves the API, its documentation and its metadata.
 func (o options) handler(ctx context.Context) (http.Handler, error) {
 	guard, err := resourceserver.New(ctx, o.issuer, resourceserver.Options{
-		Audience: o.audience, PublicURL: o.publicURL, RevocationBound: o.bound, RequireEndedList: o.requireEndedList,
+		Audience: o.audience, PublicURL: o.publicURL, RevocationBound: o.bound, RequireEndedList: o.requireEndedList, FAPI2: o.fapi2,
 		Name: "Example API", Documentation: o.publicURL + "/api/docs/",
 	})
 	if err != nil {

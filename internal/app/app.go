@@ -143,7 +143,7 @@ func (a *App) assemble(ctx context.Context, deps Deps) error {
 	}
 	cfg := a.Config
 	a.Team = &team.Service{People: a.Store, Teams: a.Store, Audit: a.Store, Now: a.now}
-	a.Registry = &client.Registry{Store: a.Store, Catalogue: cfg.Authz.Catalogue, Now: a.now}
+	a.Registry = &client.Registry{Store: a.Store, Catalogue: cfg.Authz.Catalogue, Profile: cfg.Authz.Profile, Now: a.now}
 	a.Operate = &operate.Service{Store: a.Store}
 	a.Govern = &govern.Service{Store: a.Store, Clients: a.Store, Now: a.now}
 	cfg.Authn.InsecureFastHashing = deps.InsecureFastHashing

@@ -52,9 +52,17 @@ func (c *certificate) refresh(force bool) (changed bool, err error) {
 	return true, nil
 }
 
+// cipherSuites are those of TLS 1.2 that BCP 195 recommends (RFC 9325 §4.2): forward secrecy, and encryption that authenticates. Those
+// of TLS 1.3 are all of this kind, and cannot be chosen.
+var cipherSuites = []uint16{
+	tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+	tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+}
+
 func (c *certificate) config() *tls.Config {
 	return &tls.Config{
 		MinVersion:     tls.VersionTLS12,
+		CipherSuites:   cipherSuites,
 		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return c.current.Load(), nil },
 	}
 }

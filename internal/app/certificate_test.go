@@ -1,16 +1,20 @@
 package app
 
 import (
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
 	"math/big"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -124,4 +128,57 @@ func TestTLSFilesThatCannotBeUsedStopTheStart(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), cfg.TLSCertFile) {
 		t.Errorf("got %v", err)
 	}
+}
+
+// TestTLSOffersWhatBCP195Recommends: each suite of TLS 1.2 that Go knows is tried, with a certificate of its kind.
+func TestTLSOffersWhatBCP195Recommends(t *testing.T) {
+	allowed := []string{
+		"TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256", "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384", // RFC 9325 §4.2
+		"TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256", "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",
+	}
+	ecKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, suite := range append(tls.CipherSuites(), tls.InsecureCipherSuites()...) {
+		if !slices.Contains(suite.SupportedVersions, tls.VersionTLS12) {
+			continue
+		}
+		var private crypto.Signer = rsaKey
+		if strings.Contains(suite.Name, "ECDSA") {
+			private = ecKey
+		}
+		template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), DNSNames: []string{"localhost"}}
+		der, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var c certificate
+		c.current.Store(&tls.Certificate{Certificate: [][]byte{der}, PrivateKey: private})
+		err = handshake(c.config(), &tls.Config{InsecureSkipVerify: true, MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{suite.ID}})
+		if (err == nil) != slices.Contains(allowed, suite.Name) {
+			t.Errorf("%s: %v", suite.Name, err)
+		}
+		if err := handshake(c.config(), &tls.Config{InsecureSkipVerify: true, MaxVersion: tls.VersionTLS11, MinVersion: tls.VersionTLS10}); err == nil {
+			t.Error("TLS 1.1 is offered")
+		}
+		if err := handshake(c.config(), &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS13}); err != nil {
+			t.Errorf("TLS 1.3: %v", err)
+		}
+	}
+}
+
+// handshake connects a client to a server.
+func handshake(server, client *tls.Config) error {
+	there, here := net.Pipe()
+	defer here.Close()
+	go func() {
+		defer there.Close()
+		tls.Server(there, server).Handshake()
+	}()
+	return tls.Client(here, client).Handshake()
 }

@@ -2,12 +2,14 @@ package app
 
 import (
 	"context"
+	"maps"
+	"slices"
 
 	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 )
 
-// warnAboutClients names the clients that an operator has to know about: those that are less safe than the default, and those that
+// warnAboutClients names the clients that an operator has to know about: those that the profile refuses, those that are less safe than the default, and those that
 // authenticate by private_key_jwt. Assertions have to name the issuer alone as the audience, which earlier releases did not require:
 // an operator who upgrades sees which clients have to change.
 func (a *App) warnAboutClients(ctx context.Context) {
@@ -15,6 +17,15 @@ func (a *App) warnAboutClients(ctx context.Context) {
 	if err != nil {
 		a.Log.Error("load the clients to warn about", "error", err)
 		return
+	}
+	refused := map[string][]string{} // by the reason
+	for _, c := range clients {
+		if err := c.Fits(a.Config.Authz.Profile); err != nil && c.DisabledAt.IsZero() {
+			refused[err.Error()] = append(refused[err.Error()], string(c.ID))
+		}
+	}
+	for _, reason := range slices.Sorted(maps.Keys(refused)) {
+		a.Log.Warn("these clients are refused: "+reason, "clients", refused[reason])
 	}
 	if strict := idsOf(clients, func(c client.Client) bool {
 		return c.Method() == oauth.AuthPrivateKeyJWT && !c.InsecureAssertionAudience

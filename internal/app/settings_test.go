@@ -16,8 +16,10 @@ import (
 
 	"code.dny.dev/ssrf"
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
+	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/config"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/testkit"
 )
 
@@ -142,7 +144,12 @@ var settingsWired = map[string]wired{
 	"server_name: mails":              {values: [2]string{"", "Acme Sign-in"}, base: mailServer, see: func(p *place) string { return strings.Join(p.mail(), "\n") }},
 	"public_url: mails":               {values: [2]string{"", "https://id.example"}, base: mailServer, see: func(p *place) string { return strings.Join(p.mail(), "\n") }},
 	"trusted_proxies: addresses":      {values: [2]string{"", "192.0.2.0/24"}, see: (*place).recordedAddress},
-	"id_token_algorithm":              {values: [2]string{"RS256", "ES256"}, see: func(p *place) string { return fmt.Sprint(p.header(p.redeem(p.code())["id_token"])["alg"]) }},
+	"profile":                         {values: [2]string{"none", "fapi2"}, see: (*place).metadata},
+	"profile: registration": {values: [2]string{"none", "fapi2"}, see: func(p *place) string {
+		_, _, err := p.Registry.AddClient(p.Context(), team.CommandLine, client.Registration{Name: "A", RedirectURIs: []string{"https://a.example/cb"}})
+		return fmt.Sprint(err)
+	}},
+	"id_token_algorithm": {values: [2]string{"RS256", "ES256"}, see: func(p *place) string { return fmt.Sprint(p.header(p.redeem(p.code())["id_token"])["alg"]) }},
 	"code_lifetime": {values: [2]string{"10s", "5m"}, see: func(p *place) string {
 		code := p.code()
 		p.clock.Advance(time.Minute)

@@ -53,8 +53,8 @@ func (s *Server) checkSent(ctx context.Context, p oauth.Params) (Request, client
 		return Request{}, client, err
 	}
 	r, err := s.check(client, p)
-	if err == nil && client.RequirePAR {
-		// RFC 9126 §6.
+	if err == nil && (client.RequirePAR || s.opts.Profile.FAPI2()) {
+		// RFC 9126 §6; FAPI 2.0 Security Profile §5.3.2.2.
 		err = s.redirect(r.AuthorizationRequest, oauth.InvalidRequest.Errorf("this client has to push its authorization requests to %s first (RFC 9126)", s.opts.Issuer+oauth.PathPushed))
 	}
 	return r, client, err
@@ -111,6 +111,9 @@ func (s *Server) enabledClient(ctx context.Context, id oauth.ClientID) (client.C
 
 // admit checks what the client may ask for, fills in the scope when none was named, and replaces the hint by whom it means.
 func (s *Server) admit(client client.Client, r oauth.AuthorizationRequest) (Request, error) {
+	if err := client.Fits(s.opts.Profile); err != nil {
+		return Request{}, oauth.UnauthorizedClient.Errorf("%s", err)
+	}
 	scope, err := client.ResolveScope(s.opts.Catalogue, r.Scope)
 	if err != nil {
 		return Request{}, err

@@ -16,8 +16,8 @@ func (s *Server) Exchange(ctx context.Context, r oauth.TokenRequest) (oauth.Toke
 	if !client.MayUse(r.GrantType) {
 		return oauth.TokenResponse{}, oauth.UnauthorizedClient.Errorf("this client may not use the grant type %s", r.GrantType)
 	}
-	if client.RequireDPoP && r.DPoPKey == "" {
-		// RFC 9449 §5.2.
+	if (client.RequireDPoP || s.opts.Profile.FAPI2()) && r.DPoPKey == "" {
+		// RFC 9449 §5.2; FAPI 2.0 Security Profile §5.3.2.1: "shall only issue sender-constrained access tokens".
 		return oauth.TokenResponse{}, oauth.InvalidDPoPProof.Errorf("this client's tokens are bound to a key; send a DPoP proof in the DPoP header (RFC 9449)")
 	}
 	ctx = asClient(ctx, client.ID)

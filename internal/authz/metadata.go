@@ -10,8 +10,11 @@ import (
 
 // Metadata is what the server accepts (RFC 8414), and nothing else.
 func (s *Server) Metadata() oauth.Metadata {
-	confidential := []oauth.AuthMethod{oauth.AuthBasic, oauth.AuthPost, oauth.AuthPrivateKeyJWT}
-	everyone := append(slices.Clone(confidential), oauth.AuthNone)
+	confidential, algorithms := s.opts.Profile.AuthMethods(), s.opts.Profile.ClientAlgorithms()
+	everyone := confidential
+	if !s.opts.Profile.FAPI2() {
+		everyone = append(slices.Clone(confidential), oauth.AuthNone)
+	}
 	return oauth.Metadata{
 		Issuer:                             s.opts.Issuer,
 		AuthorizationEndpoint:              s.opts.Issuer + oauth.PathAuthorization,
@@ -29,25 +32,30 @@ func (s *Server) Metadata() oauth.Metadata {
 		GrantTypesSupported:                        []oauth.GrantType{oauth.GrantAuthorizationCode, oauth.GrantRefreshToken, oauth.GrantClientCredentials},
 		CodeChallengeMethodsSupported:              []string{oauth.MethodS256},
 		AuthorizationResponseIssParameterSupported: true,
+		RequirePushedAuthorizationRequests:         s.opts.Profile.FAPI2(),
 
 		TokenEndpointAuthMethodsSupported:                  everyone,
-		TokenEndpointAuthSigningAlgValuesSupported:         oauth.ClientAlgorithms(false),
+		TokenEndpointAuthSigningAlgValuesSupported:         algorithms,
 		RevocationEndpointAuthMethodsSupported:             everyone,
 		IntrospectionEndpointAuthMethodsSupported:          confidential, // whoever asks about a token has to prove who they are
-		RevocationEndpointAuthSigningAlgValuesSupported:    oauth.ClientAlgorithms(false),
-		IntrospectionEndpointAuthSigningAlgValuesSupported: oauth.ClientAlgorithms(false),
-		DPoPSigningAlgValuesSupported:                      oauth.ClientAlgorithms(false),
+		RevocationEndpointAuthSigningAlgValuesSupported:    algorithms,
+		IntrospectionEndpointAuthSigningAlgValuesSupported: algorithms,
+		DPoPSigningAlgValuesSupported:                      algorithms,
 	}
 }
 
 // OpenIDConfiguration is the OpenID Provider's metadata (OpenID Connect Discovery §3): Metadata and what is particular to OpenID Connect.
 func (s *Server) OpenIDConfiguration() oauth.OpenIDConfiguration {
+	signing := token.IDTokenAlgorithms
+	if s.opts.Profile.FAPI2() {
+		signing = []string{token.ES256}
+	}
 	return oauth.OpenIDConfiguration{
 		Metadata:                         s.Metadata(),
 		UserInfoEndpoint:                 s.opts.Issuer + oauth.PathUserInfo,
 		EndSessionEndpoint:               s.opts.Issuer + oauth.PathEndSession,
 		SubjectTypesSupported:            []string{"public"},
-		IDTokenSigningAlgValuesSupported: token.IDTokenAlgorithms,
+		IDTokenSigningAlgValuesSupported: signing,
 		ClaimsSupported: []string{
 			"iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "at_hash", "sid", "team", "team_id", "name", "email", "email_verified",
 		},

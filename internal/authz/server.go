@@ -24,7 +24,8 @@ type Options struct {
 
 	Refresh             RefreshRule
 	ConnectionsPerGrant int    // how many connections of one grant are kept when there are twice as many
-	IDTokenAlgorithm    string // of clients that ask for none: "RS256" or "ES256"
+	IDTokenAlgorithm    string // of clients that ask for none: "RS256" or "ES256"; "" is RS256, or ES256 under a profile that does not allow that
+	Profile             oauth.Profile
 }
 
 // Defaults is the options of a server that is told nothing. Issuer and Catalogue have no default.
@@ -35,7 +36,6 @@ func Defaults() Options {
 		RequestLifetime:     time.Hour,
 		Refresh:             RefreshRule{Idle: 720 * time.Hour, Absolute: 8760 * time.Hour, Grace: time.Minute, LateRetry: 168 * time.Hour},
 		ConnectionsPerGrant: 100,
-		IDTokenAlgorithm:    token.RS256,
 	}
 }
 
@@ -56,11 +56,18 @@ type Server struct {
 // New is a Server. now is the clock.
 func New(stores Stores, keys *token.Keyring, now func() time.Time, opts Options) *Server {
 	opts.Audience = cmp.Or(opts.Audience, opts.Issuer)
+	if opts.IDTokenAlgorithm == "" {
+		// Every OpenID Connect client knows RS256 (OpenID Connect Core §15.1). FAPI 2.0 Security Profile §5.4.1 does not allow it.
+		opts.IDTokenAlgorithm = token.RS256
+		if opts.Profile.FAPI2() {
+			opts.IDTokenAlgorithm = token.ES256
+		}
+	}
 	s := &Server{
 		grants: stores.Grants, families: stores.Families, machines: stores.Machines, requests: stores.Requests, refusals: stores.Refusals, keys: keys, now: now, opts: opts,
 		clients: &client.Authenticator{
 			Clients: stores.Clients, Assertions: stores.Assertions, Refusals: stores.Refusals, Now: now, Issuer: opts.Issuer,
-			Algorithms: oauth.ClientAlgorithms(false), FetchJWKS: stores.FetchJWKS,
+			Profile: opts.Profile, FetchJWKS: stores.FetchJWKS,
 		},
 	}
 	s.ended = s.newEndedList()
@@ -69,6 +76,9 @@ func New(stores Stores, keys *token.Keyring, now func() time.Time, opts Options)
 
 // Catalogue is the API scopes there are.
 func (s *Server) Catalogue() scope.Catalogue { return slices.Clone(s.opts.Catalogue) }
+
+// Profile is the profile that the server keeps.
+func (s *Server) Profile() oauth.Profile { return s.opts.Profile }
 
 // Describe is what a scope allows, in the words of the consent page.
 func (s *Server) Describe(names oauth.Scope) []scope.Info { return s.opts.Catalogue.Describe(names) }

@@ -19,8 +19,8 @@ type Authenticator struct {
 	Assertions AssertionStore
 	Refusals   audit.Recorder
 	Now        func() time.Time
-	Issuer     string   // the audience of assertions
-	Algorithms []string // of assertions, see oauth.ClientAlgorithms
+	Issuer     string        // the audience of assertions
+	Profile    oauth.Profile // clients that do not fit it are refused
 
 	// FetchJWKS fetches the keys of a client that registered a jwks_uri. A stranger chose the URI: the function has to keep away from
 	// internal addresses, and to cache. kid is the key that is looked for ("" for any): when the cache does not have it, the client may
@@ -57,6 +57,9 @@ func (a *Authenticator) Authenticate(ctx context.Context, presented oauth.Client
 		// An unknown client is recorded too, without the text that stood for it: not doing so would show in the time the answer takes.
 		event := audit.Event{Kind: audit.ClientAuthFailed, Client: string(client.ID), Team: string(client.Team.ID)}
 		return Client{}, a.Refusals.Refused(ctx, event, badClient(cause), cause)
+	}
+	if err := client.Fits(a.Profile); err != nil {
+		return Client{}, oauth.UnauthorizedClient.Errorf("%s", err)
 	}
 	return client, nil
 }
@@ -95,11 +98,11 @@ func (c Client) proves(secret token.Secret, now time.Time) bool {
 
 // asserts verifies a client assertion (RFC 7523 §3) and uses it up. cause is why it proves nothing; err is a failure of ours.
 func (a *Authenticator) asserts(ctx context.Context, client Client, assertion string) (cause, err error) {
-	keys, cause := a.clientKeys(ctx, client, token.AssertionKeyID(assertion))
+	keys, cause := a.clientKeys(ctx, client, token.AssertionKeyID(assertion, a.Profile.ClientAlgorithms()))
 	if cause != nil {
 		return cause, nil
 	}
-	check := token.AssertionCheck{Client: string(client.ID), Issuer: a.Issuer, Keys: keys, Algorithms: a.Algorithms, Now: a.Now()}
+	check := token.AssertionCheck{Client: string(client.ID), Issuer: a.Issuer, Keys: keys, Algorithms: a.Profile.ClientAlgorithms(), Now: a.Now()}
 	if client.InsecureAssertionAudience {
 		check.InsecureAudiences = []string{a.Issuer + oauth.PathToken, strings.TrimSuffix(a.Issuer+oauth.PathToken, "/")}
 	}

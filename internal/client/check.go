@@ -46,7 +46,10 @@ func (r *Registry) check(c Client) error {
 	if c.InsecureAssertionAudience && c.Method() != oauth.AuthPrivateKeyJWT {
 		return errors.New("only a client with keys makes assertions: insecure_assertion_audience means nothing for this one")
 	}
-	return errors.Join(checkAudiences(c), checkKeys(c), checkLogout(c), checkInitiateLogin(c), checkAlgorithm(c))
+	if err := errors.Join(checkAudiences(c), checkKeys(c), checkLogout(c), checkInitiateLogin(c), checkAlgorithm(c)); err != nil {
+		return err
+	}
+	return c.Fits(r.Profile)
 }
 
 // checkKind checks that the kind of the client, its team and its redirect URIs go together.

@@ -18,6 +18,7 @@ import (
 type Registry struct {
 	Store     Store
 	Catalogue scope.Catalogue
+	Profile   oauth.Profile // clients that do not fit it are refused
 	Now       func() time.Time
 }
 

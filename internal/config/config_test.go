@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/mail"
+	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/scope"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 	"github.com/google/go-cmp/cmp"
@@ -66,6 +67,7 @@ audience: https://api.example.com
 trusted_proxies: [10.1.2.3/8, "::1"]
 session_lifetime: 12h
 refresh_grace: 30s
+profile: fapi2
 id_token_algorithm: ES256
 key_rotation_interval: 0s
 smtp_url_file: smtp
@@ -97,6 +99,7 @@ scopes:
 	want.Listen = ":8443"
 	want.OpsListen = "off"
 	want.OpsPprof = true
+	want.Authz.Profile = oauth.ProfileFAPI2
 	want.DatabaseURL = "postgres://gatehouse@db/gatehouse"
 	want.MasterKey = key
 	want.ServerName = "Example"
@@ -240,6 +243,10 @@ func TestConfigErrorsNameTheLine(t *testing.T) {
 		{"sender", "mail_from: nobody\n", nil, []string{`g.yaml:1: mail_from is "nobody"; it has to be an address`}},
 		{"keys rotated too often", "key_rotation_interval: 1h\n", nil, []string{`g.yaml:1: key_rotation_interval is 1h; it has to be 24h at least, or 0`}},
 		{"ID tokens signed by a secret", "id_token_algorithm: HS256\n", nil, []string{`g.yaml:1: id_token_algorithm is "HS256"; it has to be RS256 or ES256`}},
+		{"profile that is none", "profile: fapi1\n", nil, []string{`g.yaml:1: profile is "fapi1"; it has to be none or fapi2`}},
+		{"code that lives too long for the profile", "profile: fapi2\ncode_lifetime: 61s\n", nil, []string{`g.yaml:2: code_lifetime is 61s; profile fapi2 allows 60s at most`}},
+		{"ID tokens that the profile does not allow", "profile: fapi2\nid_token_algorithm: RS256\n", nil, []string{`g.yaml:2: id_token_algorithm is RS256, which profile fapi2 does not allow; leave it out for ES256`}},
+		{"plain http under the profile", "profile: fapi2\npublic_url: http://example.com\ninsecure_http_public_url: true\n", nil, []string{`g.yaml:3: insecure_http_public_url is true, and profile fapi2 demands https`}},
 		{"internal network", "insecure_internal_networks: [ten]\n", nil, []string{`g.yaml:1: insecure_internal_networks has "ten"`}},
 		{"several at once", "listen: x\nlog_format: y\n", []string{"GATEHOUSE_LISTEM=:1"}, []string{`GATEHOUSE_LISTEM: no setting has this name; did you mean GATEHOUSE_LISTEN?`, `g.yaml:1: listen`, `g.yaml:2: log_format`}},
 		{"variable", "", []string{"GATEHOUSE_CODE_LIFETIME=1h"}, []string{`GATEHOUSE_CODE_LIFETIME: code_lifetime is 1h; it has to be from 5s to 10m`}},

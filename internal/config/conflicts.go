@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"os"
 	"strings"
+
+	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/gatehouse-auth/gatehouse/internal/token"
 )
 
 // conflicts is the problems of settings that contradict each other, or what they name. where is the beginning of a message: where the
@@ -41,6 +44,17 @@ func (c Config) conflicts(where func(names ...string) string) []error {
 		problem("ops_listen", []string{"listen"}, "is the same address as listen; operations need one of their own, out of the public's reach")
 	}
 	lifetimes := c.Authz
+	if lifetimes.Profile.FAPI2() {
+		if lifetimes.CodeLifetime > oauth.FAPI2CodeLifetime {
+			problem("code_lifetime", []string{"profile"}, "is %s; profile fapi2 allows %s at most", showDuration(lifetimes.CodeLifetime), showDuration(oauth.FAPI2CodeLifetime))
+		}
+		if lifetimes.IDTokenAlgorithm == token.RS256 {
+			problem("id_token_algorithm", []string{"profile"}, "is RS256, which profile fapi2 does not allow; leave it out for ES256")
+		}
+		if c.InsecureHTTPPublicURL {
+			problem("insecure_http_public_url", []string{"profile"}, "is true, and profile fapi2 demands https")
+		}
+	}
 	if idle, absolute := lifetimes.Refresh.Idle, lifetimes.Refresh.Absolute; idle > absolute {
 		problem("refresh_idle_lifetime", []string{"refresh_absolute_lifetime"}, "is %s, longer than refresh_absolute_lifetime (%s), which ends the connection before", showDuration(idle), showDuration(absolute))
 	}

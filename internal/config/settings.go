@@ -56,6 +56,12 @@ var settings = []setting{
 		set: setMasterKey, show: func(Config) string { return "" },
 	},
 
+	{
+		name: "profile", form: "none or fapi2",
+		doc: "Rules that the whole server keeps. fapi2 is the FAPI 2.0 Security Profile: every application authenticates with a key (private_key_jwt), pushes its requests and binds its tokens to a key (DPoP). An application that cannot is refused when it is registered; those that exist are named in the log at the start, and refused when they come. docs/standards.md lists what it demands.",
+		set: setProfile, show: func(c Config) string { return c.Authz.Profile.String() },
+	},
+
 	text("server_name", "text", "What pages call this server.",
 		func(c *Config) *string { return &c.ServerName }, parseServerName),
 	text("audience", "text", "The API's identifier, the aud of access tokens. public_url when left out.",
@@ -85,7 +91,7 @@ var settings = []setting{
 	duration("request_lifetime", "How long a person may take over sign-in and consent.",
 		func(c *Config) *time.Duration { return &c.Authz.RequestLifetime }, time.Minute, 24*time.Hour),
 
-	text("id_token_algorithm", "RS256 or ES256", "What signs the ID tokens of applications that asked for neither when they were registered. Every OpenID Connect client knows RS256; ES256 is smaller and faster.",
+	text("id_token_algorithm", "RS256 or ES256", "What signs the ID tokens of applications that asked for neither when they were registered. When left out it is RS256, which every OpenID Connect client knows, or ES256 with profile fapi2, which does not allow RS256. ES256 is smaller and faster.",
 		func(c *Config) *string { return &c.Authz.IDTokenAlgorithm }, oneOf("RS256", "ES256")),
 	duration("key_rotation_interval", "How long a key signs before the servers replace it by themselves. The change takes an hour and no token becomes invalid. 0 means only when `gatehouse key rotate` is run; the least is 24h.",
 		func(c *Config) *time.Duration { return &c.KeyRotationInterval }, 0, 10*365*24*time.Hour),

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/mail"
+	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 	"go.yaml.in/yaml/v4"
 )
@@ -256,6 +257,11 @@ func setLogLevel(c *Config, n *yaml.Node) error {
 	}
 	c.LogLevel = level
 	return nil
+}
+
+func setProfile(c *Config, n *yaml.Node) (err error) {
+	c.Authz.Profile, err = oauth.ParseProfile(n.Value)
+	return err
 }
 
 // setMasterKey never repeats the value in its error.

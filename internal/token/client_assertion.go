@@ -12,7 +12,6 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/go-jose/go-jose/v4"
 )
 
@@ -38,7 +37,7 @@ type Assertion struct {
 type AssertionCheck struct {
 	Client     string
 	Keys       jose.JSONWebKeySet // the client's
-	Algorithms []string           // accepted ones, see oauth.ClientAlgorithms; whatever alg a key names
+	Algorithms []string           // accepted ones, see oauth.Profile; whatever alg a key names
 	Now        time.Time
 
 	// Issuer is the only audience, as a string and not in an array: an assertion that names anything else may have been made
@@ -62,8 +61,8 @@ type assertionClaims struct {
 
 // AssertionKeyID is the kid that an assertion names, "" when it names none or is no assertion. Nothing is verified: it only
 // says which key to look for.
-func AssertionKeyID(text string) string {
-	jws, err := parseAssertion(text, oauth.ClientAlgorithms(false))
+func AssertionKeyID(text string, algorithms []string) string {
+	jws, err := parseAssertion(text, algorithms)
 	if err != nil {
 		return ""
 	}
@@ -146,6 +145,13 @@ func verifyWith(jws *jose.JSONWebSignature, text string, keys jose.JSONWebKeySet
 		}
 	}
 	return nil, errors.New("no key of the client verifies the assertion")
+}
+
+// CanSignAssertions reports whether one of these public keys belongs to a key that can sign an assertion by one of the algorithms.
+func CanSignAssertions(keys jose.JSONWebKeySet, algorithms []string) bool {
+	return slices.ContainsFunc(keys.Keys, func(key jose.JSONWebKey) bool {
+		return slices.ContainsFunc(algorithms, func(algorithm string) bool { return isFor(key, algorithm) && fits(key.Public().Key, algorithm) })
+	})
 }
 
 // isFor reports whether a key may be used with an algorithm. EdDSA and Ed25519 are two names of one.

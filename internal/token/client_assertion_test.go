@@ -26,7 +26,7 @@ const (
 
 // verifyAssertion checks an assertion of the client c1.
 func verifyAssertion(text string, keys jose.JSONWebKeySet, now time.Time) (token.Assertion, error) {
-	return token.AssertionCheck{Client: "c1", Issuer: issuer, Keys: keys, Algorithms: oauth.ClientAlgorithms(false), Now: now}.Verify(text)
+	return token.AssertionCheck{Client: "c1", Issuer: issuer, Keys: keys, Algorithms: oauth.ProfileNone.ClientAlgorithms(), Now: now}.Verify(text)
 }
 
 // assertionClaims are those of a good assertion, a minute before it expires.
@@ -156,10 +156,10 @@ func TestClientAssertionOfTheAllowedAlgorithms(t *testing.T) {
 	}{{jose.RS256, r, "rs", false}, {jose.RS256, r, "any", false}, {jose.PS256, r, "any", true}, {jose.ES256, e, "e", true}} {
 		text := sign(t, tt.algorithm, tt.key, tt.kid, assertionClaims(now))
 		check := token.AssertionCheck{Client: "c1", Issuer: issuer, Keys: set, Now: now}
-		for _, fapi2 := range []bool{false, true} {
-			check.Algorithms = oauth.ClientAlgorithms(fapi2)
-			if _, err := check.Verify(text); (err == nil) != (!fapi2 || tt.fapi2) {
-				t.Errorf("%s with key %s, FAPI 2.0 %v: got %v", tt.algorithm, tt.kid, fapi2, err)
+		for _, profile := range []oauth.Profile{oauth.ProfileNone, oauth.ProfileFAPI2} {
+			check.Algorithms = profile.ClientAlgorithms()
+			if _, err := check.Verify(text); (err == nil) != (!profile.FAPI2() || tt.fapi2) {
+				t.Errorf("%s with key %s, profile %s: got %v", tt.algorithm, tt.kid, profile, err)
 			}
 		}
 	}
@@ -198,7 +198,7 @@ func TestAudienceOfClientAssertions(t *testing.T) {
 			delete(claims, "aud")
 		}
 		text := sign(t, jose.ES256, key, "", claims)
-		check := token.AssertionCheck{Client: "c1", Issuer: issuer, Keys: set, Algorithms: oauth.ClientAlgorithms(false), Now: now}
+		check := token.AssertionCheck{Client: "c1", Issuer: issuer, Keys: set, Algorithms: oauth.ProfileNone.ClientAlgorithms(), Now: now}
 		if _, err := check.Verify(text); (err == nil) != tt.strict {
 			t.Errorf("%s: got %v, want acceptance: %v", tt.name, err, tt.strict)
 		}
@@ -258,7 +258,7 @@ func TestClaimsOfClientAssertions(t *testing.T) {
 		}
 	}
 	text := sign(t, jose.ES256, key, "", map[string]any{"iss": "", "sub": "", "aud": issuer, "exp": at + 60, "jti": "j"})
-	if _, err := (token.AssertionCheck{Issuer: issuer, Keys: set, Algorithms: oauth.ClientAlgorithms(false), Now: now}).Verify(text); err == nil {
+	if _, err := (token.AssertionCheck{Issuer: issuer, Keys: set, Algorithms: oauth.ProfileNone.ClientAlgorithms(), Now: now}).Verify(text); err == nil {
 		t.Error("the client without an id is authenticated")
 	}
 }
@@ -374,7 +374,7 @@ func TestAssertionKeyID(t *testing.T) {
 		good: "k", sign(t, jose.ES256, key, "", assertionClaims(now)): "", "": "", "a.b.c": "", good + "\n": "",
 		sign(t, jose.HS256, []byte("0123456789abcdef0123456789abcdef"), "k", assertionClaims(now)): "",
 	} {
-		if got := token.AssertionKeyID(text); got != want {
+		if got := token.AssertionKeyID(text, oauth.ProfileNone.ClientAlgorithms()); got != want {
 			t.Errorf("%q: got %q, want %q", text, got, want)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 	"github.com/go-jose/go-jose/v4"
 )
@@ -73,7 +74,7 @@ func TestLongestAssertionAndJTI(t *testing.T) {
 			claims[name] = value
 		}
 		text := sign(t, jose.ES256, key, kid, claims)
-		if got := token.AssertionKeyID(text); (got == kid) != (len(text) <= 8192) {
+		if got := token.AssertionKeyID(text, oauth.ProfileNone.ClientAlgorithms()); (got == kid) != (len(text) <= 8192) {
 			t.Errorf("the kid of an assertion of %d bytes is %q, want %q up to 8192 bytes", len(text), got, kid)
 		}
 		set.Keys[0].KeyID = kid

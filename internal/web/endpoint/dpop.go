@@ -27,7 +27,7 @@ func (s *Server) provenKey(w http.ResponseWriter, r *http.Request, accessToken s
 	var made time.Time
 	thumbprint, err := resourceserver.CheckProof(r, resourceserver.ProofCheck{
 		URL: s.Issuer + r.URL.EscapedPath(), AccessToken: accessToken, Replays: &s.proofs, Now: s.Now(),
-		Algorithms: oauth.ClientAlgorithms(false),
+		Algorithms: s.Authz.Profile().ClientAlgorithms(), RefuseAhead: s.Authz.Profile().FAPI2(),
 		Nonce: func(nonce string) (time.Time, time.Time) {
 			if s.Keys.Open(token.PurposeNonce, nonce, &made) != nil {
 				return time.Time{}, time.Time{}

@@ -197,13 +197,14 @@ func TestClientsThatTakeNoBearerTokens(t *testing.T) {
 
 // TestDPoPAlgorithmsOfTheMetadataWork.
 func TestDPoPAlgorithmsOfTheMetadataWork(t *testing.T) {
-	webtest.OnBoth(t, func(h *webtest.House) {
+	underEveryProfile(t, func(h *webtest.House) {
+		machine := h.NewKeyed(client.Registration{Name: "Job", Machine: true, Team: h.Atlas})
 		nonce := h.NewProver()
 		nonce.Post("/o/token/", webtest.AsClient(h.Insight, "grant_type", "client_credentials"))
 		for _, algorithm := range h.Metadata().DPoPSigningAlgValuesSupported {
 			claims := map[string]any{"jti": token.NewID(), "htm": "POST", "htu": h.Parts.Issuer + "/o/token/", "iat": h.Clock.Now().Unix(), "nonce": nonce.Nonce}
 			proof := signProof(h, algorithm, claims)
-			h.Program().Post("/o/token/", webtest.AsClient(h.NewMachine(), "grant_type", "client_credentials"), "DPoP", proof).WantTokensOfType("DPoP")
+			h.Program().Post("/o/token/", webtest.By(machine.Assertion(h, nil), webtest.Pairs("grant_type", "client_credentials")), "DPoP", proof).WantTokensOfType("DPoP")
 		}
 	})
 }

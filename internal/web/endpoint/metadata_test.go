@@ -17,101 +17,187 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
+// caller asks for codes and tokens in the way that the profile of the house wants.
+type caller struct {
+	*webtest.House
+	m      oauth.Metadata
+	b      *webtest.Browser // Ben is signed in
+	keyed  webtest.Keyed
+	prover *webtest.Prover
+}
+
+func newCaller(h *webtest.House) caller {
+	h.Helper()
+	keyed := h.NewKeyed(client.Registration{Name: "Keyed", RedirectURIs: []string{"https://keyed.example/cb"}})
+	return caller{h, h.Metadata(), h.SignedIn(webtest.Ben), keyed, h.NewProver()}
+}
+
+// post sends a form of a client's, which authenticates by an assertion if it has a key. At the token endpoint of a server that wants it, a DPoP proof goes along.
+func (c caller) post(endpoint string, client webtest.App, form url.Values, headers ...string) *webtest.Answer {
+	c.Helper()
+	if client.ID == c.keyed.ID {
+		form = webtest.By(c.keyed.Assertion(c.House, nil), form)
+	}
+	if c.Profile.FAPI2() && endpoint == c.m.TokenEndpoint {
+		return c.prover.Post(strings.TrimPrefix(endpoint, c.Parts.Issuer), form, headers...)
+	}
+	return c.b.Post(endpoint, form, headers...)
+}
+
+func (c caller) authorize(client webtest.App, changes ...string) *webtest.Answer {
+	c.Helper()
+	parameters := webtest.Parameters(client, changes...)
+	if c.m.RequirePushedAuthorizationRequests {
+		pushed := c.post(c.m.PushedAuthorizationRequestEndpoint, client, parameters).WantRequestURI()
+		parameters = webtest.Pairs("client_id", string(client.ID), "request_uri", pushed)
+	}
+	return c.b.Get(c.m.AuthorizationEndpoint + "?" + parameters.Encode())
+}
+
+func (c caller) code(client webtest.App, changes ...string) string {
+	c.Helper()
+	return c.authorize(client, changes...).WantCode(client.RedirectURI)
+}
+
+// tokens are a successful answer, of the kind that the profile wants.
+func (c caller) tokens(a *webtest.Answer) webtest.Tokens {
+	c.Helper()
+	if c.Profile.FAPI2() {
+		return a.WantTokensOfType("DPoP")
+	}
+	return a.WantTokens()
+}
+
 // TestMetadataSaysWhatTheServerAccepts tries every value that it advertises.
 func TestMetadataSaysWhatTheServerAccepts(t *testing.T) {
 	webtest.OnBoth(t, func(h *webtest.House) {
-		m := h.Metadata()
-		b := h.SignedIn(webtest.Ben)
-		everything := strings.Join(m.ScopesSupported, " ")
-		b.Connect(h.Insight, h.Atlas, "scope", everything)
-		b.Connect(h.Pocket, h.Atlas, "scope", everything)
-		if m.Issuer != h.Server.URL {
-			h.Errorf("issuer %q, want %q", m.Issuer, h.Server.URL)
+		c := newCaller(h)
+		everything := strings.Join(c.m.ScopesSupported, " ")
+		for _, client := range []webtest.App{h.Insight, h.Pocket, c.keyed.App} {
+			c.b.Connect(client, h.Atlas, "scope", everything)
 		}
-		codeFor := func(client webtest.App, changes ...string) string {
-			return b.Get(m.AuthorizationEndpoint + "?" + webtest.Parameters(client, changes...).Encode()).WantCode(client.RedirectURI)
-		}
-		for _, scope := range m.ScopesSupported {
-			code := codeFor(h.Insight, "scope", scope)
-			if got := b.Post(m.TokenEndpoint, webtest.TokenRequest(h.Insight, code)).WantTokens().Scope; got != scope {
-				h.Errorf("asked for %q, got %q", scope, got)
-			}
-		}
-		for _, kind := range m.ResponseTypesSupported {
-			codeFor(h.Insight, "response_type", kind)
-		}
-		for _, mode := range m.ResponseModesSupported {
-			a := b.Get(m.AuthorizationEndpoint + "?" + webtest.Parameters(h.Insight, "response_mode", mode).Encode())
-			if mode == "form_post" {
-				a.WantFormPost(webtest.Callback)
-			} else {
-				a.WantCode(webtest.Callback)
-			}
-		}
-		for _, method := range m.CodeChallengeMethodsSupported {
-			codeFor(h.Insight, "code_challenge_method", method)
-		}
-		for _, grantType := range m.GrantTypesSupported {
-			switch grantType {
-			case oauth.GrantAuthorizationCode:
-			case oauth.GrantRefreshToken:
-				got := b.Post(m.TokenEndpoint, webtest.TokenRequest(h.Insight, codeFor(h.Insight))).WantTokens()
-				b.Post(m.TokenEndpoint, webtest.AsClient(h.Insight, "grant_type", string(grantType), "refresh_token", got.RefreshToken)).WantTokens()
-			case oauth.GrantClientCredentials:
-				b.Post(m.TokenEndpoint, webtest.AsClient(h.NewMachine(), "grant_type", string(grantType))).WantTokens()
-			default:
-				h.Errorf("grant type %q is advertised and not tried here", grantType)
-			}
-		}
-		keyed := h.NewKeyed(client.Registration{Name: "Keyed", RedirectURIs: []string{"https://keyed.example/cb"}})
-		b.Connect(keyed.App, h.Atlas)
-		// as sends a form to an endpoint for a client that authenticates by a method.
-		as := func(method oauth.AuthMethod, endpoint string, form func(webtest.App) url.Values) *webtest.Answer {
-			switch method {
-			case oauth.AuthBasic:
-				return b.Post(endpoint, webtest.Without(form(h.Insight), "client_id", "client_secret"), "Authorization", webtest.Basic(string(h.Insight.ID), h.Insight.Secret))
-			case oauth.AuthPost:
-				return b.Post(endpoint, form(h.Insight))
-			case oauth.AuthNone:
-				return b.Post(endpoint, form(h.Pocket))
-			case oauth.AuthPrivateKeyJWT:
-				return b.Post(endpoint, webtest.By(keyed.Assertion(h, nil), form(keyed.App)))
-			}
-			h.Fatalf("authentication method %q is advertised and not tried here", method)
-			return nil
-		}
-		for _, method := range m.TokenEndpointAuthMethodsSupported {
-			as(method, m.TokenEndpoint, func(client webtest.App) url.Values { return webtest.TokenRequest(client, codeFor(client)) }).WantTokens()
-			as(method, m.PushedAuthorizationRequestEndpoint, func(client webtest.App) url.Values { return webtest.Pushed(client) }).WantRequestURI()
-		}
-		token := func(client webtest.App) url.Values {
-			var form url.Values
-			switch client.ID {
-			case keyed.ID:
-				form = webtest.By(keyed.Assertion(h, nil), webtest.TokenRequest(client, codeFor(client)))
-			default:
-				form = webtest.TokenRequest(client, codeFor(client))
-			}
-			return webtest.AsClient(client, "token", b.Post(m.TokenEndpoint, form).WantTokens().AccessToken)
-		}
-		for _, method := range m.IntrospectionEndpointAuthMethodsSupported {
-			if a := as(method, m.IntrospectionEndpoint, token); !strings.Contains(a.Body, `"active":true`) {
-				h.Errorf("introspection by %s: %s", method, a.Body)
-			}
-		}
-		for _, method := range m.RevocationEndpointAuthMethodsSupported {
-			as(method, m.RevocationEndpoint, token).WantOK()
-		}
-		if m.RequirePushedAuthorizationRequests {
+		c.tryMetadata(h.Insight)
+		if c.m.RequirePushedAuthorizationRequests {
 			h.Error("PAR is said to be required, and is not")
 		}
-		b.Get(m.EndedTokensURI).WantStatus(http.StatusOK)
-		if !m.AuthorizationResponseIssParameterSupported { // wantCode checks iss
-			h.Error("iss is returned and not advertised (RFC 9207 §3)")
-		}
-		b.Get(m.JWKSURI).WantStatus(http.StatusOK)
-		b.Get(m.ServiceDocumentation).WantPage(http.StatusOK)
 	})
+}
+
+// TestMetadataSaysWhatTheServerAcceptsUnderFAPI2 does the same under the profile fapi2.
+func TestMetadataSaysWhatTheServerAcceptsUnderFAPI2(t *testing.T) {
+	webtest.UnderProfile(t, oauth.ProfileFAPI2, func(h *webtest.House) {
+		c := newCaller(h)
+		everything := strings.Join(c.m.ScopesSupported, " ")
+		c.authorize(c.keyed.App, "scope", everything).WantConsent().Decide("authorize", h.Atlas.ID).WantCode(c.keyed.RedirectURI)
+		c.tryMetadata(c.keyed.App)
+		if !c.m.RequirePushedAuthorizationRequests {
+			h.Error("PAR is required, and not said to be")
+		}
+		methods := []oauth.AuthMethod{oauth.AuthPrivateKeyJWT}
+		for _, got := range [][]oauth.AuthMethod{c.m.TokenEndpointAuthMethodsSupported, c.m.RevocationEndpointAuthMethodsSupported, c.m.IntrospectionEndpointAuthMethodsSupported} {
+			if !slices.Equal(got, methods) {
+				h.Errorf("clients are told to authenticate by %v", got)
+			}
+		}
+		var members map[string]any
+		h.OK(json.Unmarshal([]byte(h.Program().Get("/.well-known/openid-configuration").Body), &members))
+		for name, values := range members {
+			if text := webtest.AsJSON(h, values); strings.HasSuffix(name, "_alg_values_supported") && strings.Contains(text, "RS256") {
+				h.Errorf("%s is %s", name, text)
+			}
+		}
+	})
+}
+
+// tryMetadata tries every value of the metadata, with an application where any will do.
+func (c caller) tryMetadata(app webtest.App) {
+	c.Helper()
+	m := c.m
+	if m.Issuer != c.Server.URL {
+		c.Errorf("issuer %q, want %q", m.Issuer, c.Server.URL)
+	}
+	for _, scope := range m.ScopesSupported {
+		form := webtest.TokenRequest(app, c.code(app, "scope", scope))
+		if got := c.tokens(c.post(m.TokenEndpoint, app, form)).Scope; got != scope {
+			c.Errorf("asked for %q, got %q", scope, got)
+		}
+	}
+	for _, kind := range m.ResponseTypesSupported {
+		c.code(app, "response_type", kind)
+	}
+	for _, mode := range m.ResponseModesSupported {
+		a := c.authorize(app, "response_mode", mode)
+		if mode == "form_post" {
+			a.WantFormPost(app.RedirectURI)
+		} else {
+			a.WantCode(app.RedirectURI)
+		}
+	}
+	for _, method := range m.CodeChallengeMethodsSupported {
+		c.code(app, "code_challenge_method", method)
+	}
+	for _, grantType := range m.GrantTypesSupported {
+		c.tryGrantType(app, grantType)
+	}
+	c.tryAuthMethods()
+	c.b.Get(m.EndedTokensURI).WantStatus(http.StatusOK)
+	if !m.AuthorizationResponseIssParameterSupported { // WantCode checks iss
+		c.Error("iss is returned and not advertised (RFC 9207 §3)")
+	}
+	c.b.Get(m.JWKSURI).WantStatus(http.StatusOK)
+	c.b.Get(m.ServiceDocumentation).WantPage(http.StatusOK)
+}
+
+func (c caller) tryGrantType(app webtest.App, grantType oauth.GrantType) {
+	c.Helper()
+	switch grantType {
+	case oauth.GrantAuthorizationCode:
+	case oauth.GrantRefreshToken:
+		got := c.tokens(c.post(c.m.TokenEndpoint, app, webtest.TokenRequest(app, c.code(app))))
+		c.tokens(c.post(c.m.TokenEndpoint, app, webtest.AsClient(app, "grant_type", string(grantType), "refresh_token", got.RefreshToken)))
+	case oauth.GrantClientCredentials:
+		machine := c.NewKeyed(client.Registration{Name: "Job", Machine: true, Team: c.Atlas})
+		c.tokens(c.post(c.m.TokenEndpoint, machine.App, webtest.By(machine.Assertion(c.House, nil), webtest.Pairs("grant_type", string(grantType)))))
+	default:
+		c.Errorf("grant type %q is advertised and not tried here", grantType)
+	}
+}
+
+// tryAuthMethods authenticates in every advertised way at every endpoint.
+func (c caller) tryAuthMethods() {
+	c.Helper()
+	m := c.m
+	// as sends a form to an endpoint for a client that authenticates by a method.
+	as := func(method oauth.AuthMethod, endpoint string, form func(webtest.App) url.Values) *webtest.Answer {
+		switch method {
+		case oauth.AuthBasic:
+			return c.post(endpoint, c.Insight, webtest.Without(form(c.Insight), "client_id", "client_secret"), "Authorization", webtest.Basic(string(c.Insight.ID), c.Insight.Secret))
+		case oauth.AuthPost:
+			return c.post(endpoint, c.Insight, form(c.Insight))
+		case oauth.AuthNone:
+			return c.post(endpoint, c.Pocket, form(c.Pocket))
+		case oauth.AuthPrivateKeyJWT:
+			return c.post(endpoint, c.keyed.App, form(c.keyed.App))
+		}
+		c.Fatalf("authentication method %q is advertised and not tried here", method)
+		return nil
+	}
+	for _, method := range m.TokenEndpointAuthMethodsSupported {
+		c.tokens(as(method, m.TokenEndpoint, func(client webtest.App) url.Values { return webtest.TokenRequest(client, c.code(client)) }))
+		as(method, m.PushedAuthorizationRequestEndpoint, func(client webtest.App) url.Values { return webtest.Pushed(client) }).WantRequestURI()
+	}
+	token := func(client webtest.App) url.Values {
+		got := c.tokens(c.post(m.TokenEndpoint, client, webtest.TokenRequest(client, c.code(client))))
+		return webtest.AsClient(client, "token", got.AccessToken)
+	}
+	for _, method := range m.IntrospectionEndpointAuthMethodsSupported {
+		if a := as(method, m.IntrospectionEndpoint, token); !strings.Contains(a.Body, `"active":true`) {
+			c.Errorf("introspection by %s: %s", method, a.Body)
+		}
+	}
+	for _, method := range m.RevocationEndpointAuthMethodsSupported {
+		as(method, m.RevocationEndpoint, token).WantOK()
+	}
 }
 
 // TestMetadataDoesNotAdvertiseWhatIsNotThere: every member that it has is one that the test above tries.

@@ -148,7 +148,8 @@ func jtiOf(h *webtest.House, text string) any {
 
 // TestAssertionAlgorithmsOfTheMetadataWork.
 func TestAssertionAlgorithmsOfTheMetadataWork(t *testing.T) {
-	webtest.OnBoth(t, func(h *webtest.House) {
+	underEveryProfile(t, func(h *webtest.House) {
+		prover := h.NewProver()
 		for _, algorithm := range h.Metadata().TokenEndpointAuthSigningAlgValuesSupported {
 			private := newPrivate(h, algorithm)
 			keys, err := json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: private.Public(), KeyID: "k", Algorithm: algorithm, Use: "sig"}}})
@@ -157,7 +158,7 @@ func TestAssertionAlgorithmsOfTheMetadataWork(t *testing.T) {
 			assertion := signJWT(h, algorithm, private, nil, map[string]any{
 				"iss": string(client.ID), "sub": string(client.ID), "aud": h.Parts.Issuer, "jti": token.NewID(), "exp": h.Clock.Now().Add(time.Minute).Unix(),
 			})
-			h.Program().Post("/o/token/", webtest.By(assertion, webtest.Pairs("grant_type", "client_credentials"))).WantTokens()
+			prover.Post("/o/token/", webtest.By(assertion, webtest.Pairs("grant_type", "client_credentials"))).WantTokensOfType("DPoP")
 		}
 	})
 }

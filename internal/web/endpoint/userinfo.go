@@ -28,6 +28,9 @@ func (s *Server) UserInfo(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	key := ""
+	if scheme == schemeBearer && s.Authz.Profile().FAPI2() {
+		return oauth.InvalidToken.Errorf("this server accepts only access tokens that are bound to a key (DPoP); get a new one with a DPoP proof")
+	}
 	if scheme == schemeDPoP {
 		if key, err = s.provenKey(w, r, accessToken); err != nil {
 			return err
@@ -67,6 +70,9 @@ func presented(r *http.Request) (scheme, accessToken string, err error) {
 func (s *Server) FailProtected(w http.ResponseWriter, r *http.Request, err error) {
 	status, code, description := protectedAnswer(err)
 	scheme, _, _ := presented(r)
+	if errors.Is(err, errNoToken) && s.Authz.Profile().FAPI2() {
+		description = "Send an access token: Authorization: DPoP with a proof."
+	}
 	if status == http.StatusUnauthorized || status == http.StatusForbidden {
 		for _, challenge := range s.challenges(scheme, code, description) {
 			w.Header().Add("WWW-Authenticate", challenge)
@@ -93,8 +99,6 @@ func protectedAnswer(err error) (int, oauth.Code, string) {
 	return status, code, description
 }
 
-var proofAlgorithms = strings.Join(oauth.ClientAlgorithms(false), " ")
-
 // challenges are the values of WWW-Authenticate: the error under the scheme that was used, and the other scheme. A client with a bound
 // token is not told to try it as a bearer token.
 func (s *Server) challenges(scheme string, code oauth.Code, description string) []string {
@@ -106,8 +110,9 @@ func (s *Server) challenges(scheme string, code oauth.Code, description string) 
 	if code == oauth.InsufficientScope {
 		problem += `, scope="` + oauth.ScopeOpenID + `"`
 	}
-	algorithms := `, algs="` + proofAlgorithms + `"`
-	if scheme == schemeDPoP {
+	profile := s.Authz.Profile()
+	algorithms := `, algs="` + strings.Join(profile.ClientAlgorithms(), " ") + `"`
+	if scheme == schemeDPoP || profile.FAPI2() {
 		return []string{schemeDPoP + realm + problem + algorithms}
 	}
 	return []string{schemeBearer + realm + problem, schemeDPoP + realm + algorithms}

@@ -60,6 +60,7 @@ type App struct {
 type House struct {
 	testing.TB
 	url       string // of the database
+	Profile   oauth.Profile
 	DB        *store.DB
 	Clock     *testkit.Clock
 	Logged    *testkit.Log
@@ -89,10 +90,26 @@ func OnBoth(t *testing.T, test func(h *House), changes ...func(*web.Parts)) {
 	storetest.OnBoth(t, func(t *testing.T, url string) { test(NewHouse(t, url, changes...)) })
 }
 
+// UnderProfile is OnBoth in a house whose server keeps a profile. The people and clients were there before: the profile may refuse them.
+func UnderProfile(t *testing.T, profile oauth.Profile, test func(h *House)) {
+	t.Helper()
+	t.Parallel()
+	storetest.OnBoth(t, func(t *testing.T, url string) {
+		h := newHouse(t, url, profile)
+		h.Registry.Profile = profile
+		test(h)
+	})
+}
+
 // NewHouse builds a house; changes may alter the parts before the server starts.
 func NewHouse(t testing.TB, url string, changes ...func(*web.Parts)) *House {
 	t.Helper()
-	h := &House{TB: t, url: url, Clock: testkit.NewClock(Started), Logged: &testkit.Log{}}
+	return newHouse(t, url, oauth.ProfileNone, changes...)
+}
+
+func newHouse(t testing.TB, url string, profile oauth.Profile, changes ...func(*web.Parts)) *House {
+	t.Helper()
+	h := &House{TB: t, url: url, Profile: profile, Clock: testkit.NewClock(Started), Logged: &testkit.Log{}}
 	h.DB = h.Open()
 	var err error
 	h.Keys, err = token.OpenKeyring(t.Context(), h.DB, storetest.Keyed(t, h.DB), h.Clock.Now)
@@ -123,7 +140,7 @@ func (h *House) Serve(changes ...func(*web.Parts)) *httptest.Server {
 		change(&parts)
 	}
 	opts, stores := authz.Defaults(), storetest.Stores(h.DB)
-	opts.Issuer, opts.Catalogue = parts.Issuer, Catalogue
+	opts.Issuer, opts.Catalogue, opts.Profile = parts.Issuer, Catalogue, h.Profile
 	stores.Refusals = audit.Recorder{Store: h.DB, Now: h.Clock.Now}
 	parts.Authz = authz.New(stores, h.Keys, h.Clock.Now, opts)
 	h.Parts, h.authn, h.authz = parts, parts.Authn, parts.Authz
