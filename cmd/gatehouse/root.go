@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -150,9 +151,15 @@ func (e *env) with(do func(ctx context.Context, a *app.App, args []string) error
 		}()
 		ctx, cancel := context.WithTimeout(asCommandLine(cmd.Context()), commandLimit)
 		defer cancel()
+		if wrong := a.WrongClock(ctx); wrong != "" && !slices.Contains(readOnly, cmd.Name()) {
+			return fmt.Errorf("%s. Set this machine's clock right first: what is changed now would have a wrong time", wrong)
+		}
 		return do(ctx, a, args)
 	})
 }
+
+// readOnly is the commands that change nothing, so they work on a machine whose clock is wrong.
+var readOnly = []string{"list", "show", "audit", "backup"}
 
 // commandLimit is how long a command may take. Without a limit of its own, each step would have the few seconds of a web request: the end of
 // a large team takes longer.

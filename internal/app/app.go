@@ -39,6 +39,8 @@ type Deps struct {
 
 	// DatabaseNow is the database's clock. The database is asked when nil. For tests whose Now is another clock.
 	DatabaseNow func(context.Context) (time.Time, error)
+	// Elapsed is the machine's monotonic clock. When nil it is the system's, or follows Now when there is one.
+	Elapsed func() time.Duration
 
 	// Making says what Open does when there is no database yet. The zero value makes one.
 	Making Making
@@ -75,17 +77,17 @@ type App struct {
 	Operate  *operate.Service
 	API      http.Handler // mounted at /api/, for the demo; set it before Handler is called first
 
-	now         func() time.Time
-	outbound    *outbound.Client // for URLs that applications registered
-	outbox      outbox.Delivery
-	metrics     metrics
-	timeouts    timeouts
-	sleep       func(time.Duration)
-	databaseNow func(context.Context) (time.Time, error)
-	clockOff    atomic.Int64 // see clockAgrees: a Duration, 0 while the clock is right
-	ready       *flight.Value[struct{}]
-	stopping    atomic.Bool // from the signal to stop; /readyz says so
-	handler     func() http.Handler
+	now        func() time.Time
+	outbound   *outbound.Client // for URLs that applications registered
+	outbox     outbox.Delivery
+	metrics    metrics
+	timeouts   timeouts
+	sleep      func(time.Duration)
+	clock      *clock
+	clockWrong atomic.Bool // as clockAgrees has found last
+	ready      *flight.Value[struct{}]
+	stopping   atomic.Bool // from the signal to stop; /readyz says so
+	handler    func() http.Handler
 }
 
 // Open opens the database of a configuration, brings its schema up to date, finds or makes the keys, and puts the parts
@@ -107,11 +109,10 @@ func Open(ctx context.Context, cfg config.Config, deps Deps) (*App, error) {
 	if a.Log == nil {
 		a.Log = slog.New(slog.DiscardHandler)
 	}
-	if a.now == nil {
-		a.now = time.Now
-	}
+	a.clock = a.newClock(deps)
+	a.metrics.clock(a.clock.off)
 	a.Store, err = store.Open(ctx, cfg.DatabaseURL, store.Options{
-		Observe: a.observe(deps.Observe), Happened: a.metrics.happened, Now: a.now,
+		Observe: a.observe(deps.Observe), Happened: a.metrics.happened, Now: a.clock.corrected, WrongClock: a.clock.wrong,
 		Making:               deps.Making,
 		MachineTokenLifetime: cfg.Authz.AccessTokenLifetime + token.ClockLeeway, AuditRetention: cfg.AuditRetention,
 	})
@@ -121,14 +122,31 @@ func Open(ctx context.Context, cfg config.Config, deps Deps) (*App, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)
 	}
-	if a.databaseNow = deps.DatabaseNow; a.databaseNow == nil {
-		a.databaseNow = a.Store.Now
+	if a.clock.database == nil {
+		a.clock.database = a.Store.Now
 	}
 	a.ready = a.newReadiness()
 	if err := a.assemble(ctx, deps); err != nil {
 		return nil, errors.Join(err, a.Store.Close())
 	}
 	return a, nil
+}
+
+// newClock starts with what the system's clock shows.
+func (a *App) newClock(deps Deps) *clock {
+	_, alone := a.Config.SQLite()
+	c := &clock{now: deps.Now, elapsed: deps.Elapsed, database: deps.DatabaseNow, alone: alone}
+	if c.now == nil {
+		c.now = time.Now
+		c.elapsed = elapsed
+	}
+	if c.elapsed == nil {
+		began := c.now()
+		c.elapsed = func() time.Duration { return c.now().Sub(began) }
+	}
+	a.now = c.now
+	c.start()
+	return c
 }
 
 // assemble makes everything that uses the store.
@@ -142,10 +160,11 @@ func (a *App) assemble(ctx context.Context, deps Deps) error {
 		return fmt.Errorf("open the keys: %w", err)
 	}
 	cfg := a.Config
-	a.Team = &team.Service{People: a.Store, Teams: a.Store, Audit: a.Store, Now: a.now}
-	a.Registry = &client.Registry{Store: a.Store, Catalogue: cfg.Authz.Catalogue, Profile: cfg.Authz.Profile, Now: a.now}
+	a.Keys.WrongClock = a.clock.wrong
+	a.Team = &team.Service{People: a.Store, Teams: a.Store, Audit: a.Store, Now: a.clock.corrected}
+	a.Registry = &client.Registry{Store: a.Store, Catalogue: cfg.Authz.Catalogue, Profile: cfg.Authz.Profile, Now: a.clock.corrected}
 	a.Operate = &operate.Service{Store: a.Store}
-	a.Govern = &govern.Service{Store: a.Store, Clients: a.Store, Now: a.now}
+	a.Govern = &govern.Service{Store: a.Store, Clients: a.Store, Now: a.clock.corrected}
 	cfg.Authn.InsecureFastHashing = deps.InsecureFastHashing
 	a.Authn = authn.New(a.Store, a.Keys, a.now, cfg.Authn)
 	cfg.Authz.Issuer = cfg.PublicURL

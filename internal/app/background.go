@@ -17,7 +17,8 @@ import (
 // work at the same moment.
 const (
 	pruneEvery              = time.Minute
-	pruneBatch              = 100_000 // rows of each kind before the next kind has its turn
+	pruneBatch              = 100_000          // rows of each kind before the next kind has its turn
+	pruneMargin             = 10 * time.Minute // after the end of its time until something is deleted, because clocks differ and are corrected
 	keysReloadEvery         = 30 * time.Second
 	certificateRefreshEvery = 10 * time.Second
 	idleCheckEvery          = 30 * time.Second
@@ -86,18 +87,20 @@ func (a *App) surviving(task func(context.Context)) func(context.Context) {
 // prune removes expired rows, until none is left: what ends at a rate of thousands a second has to go at that rate. Requests wait for
 // a small unit of work at most. Then it removes the keys that nothing depends on any more.
 func (a *App) prune(ctx context.Context) {
-	if !a.clockAgrees(ctx) {
+	at, agree := a.clockAgrees(ctx)
+	if !agree {
 		return
 	}
+	at = at.Add(-pruneMargin) // and not a.now(): the clock may have jumped since it was compared
 	for n := pruneBatch; n >= pruneBatch; {
 		var err error
-		if n, err = a.Store.Prune(ctx, a.now(), pruneBatch); err != nil {
+		if n, err = a.Store.Prune(ctx, at, pruneBatch); err != nil {
 			a.failed(ctx, "prune", err)
 			return
 		}
 		a.metrics.pruned.Add(float64(n))
 	}
-	n, err := a.Keys.Prune(ctx)
+	n, err := a.Keys.Prune(ctx, at)
 	if err != nil {
 		a.failed(ctx, "prune", err)
 	} else if n > 0 {

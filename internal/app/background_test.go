@@ -180,7 +180,7 @@ func addUser(t *testing.T, a *App, email, password string) team.User {
 	return user
 }
 
-// metricValue is the value of a counter, of the series with this label if it has one.
+// metricValue is the value of a counter or gauge, of the series with this label if it has one.
 func metricValue(t *testing.T, a *App, name, label string) float64 {
 	t.Helper()
 	families, err := a.metrics.registry.Gather()
@@ -190,7 +190,7 @@ func metricValue(t *testing.T, a *App, name, label string) float64 {
 	for _, f := range families {
 		for _, m := range f.GetMetric() {
 			if f.GetName() == name && (label == "" || m.GetLabel()[0].GetValue() == label) {
-				return m.GetCounter().GetValue()
+				return m.GetCounter().GetValue() + m.GetGauge().GetValue()
 			}
 		}
 	}

@@ -1,6 +1,8 @@
 package app
 
 import (
+	"time"
+
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -50,6 +52,14 @@ func newMetrics() metrics {
 		m.statements, m.pruned, m.failures, m.notices, m.events,
 	)
 	return m
+}
+
+// clock shows how far the clock is off.
+func (m metrics) clock(off func() time.Duration) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "gatehouse_clock_off_seconds",
+		Help: "How far the clock of this server is ahead of the right time, when it is wrong by more than a minute; negative: behind. Otherwise 0.",
+	}, func() float64 { return off().Seconds() }))
 }
 
 // happened counts an event of the audit trail.

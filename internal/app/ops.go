@@ -45,7 +45,7 @@ func (a *App) readyz(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "shutting down", http.StatusServiceUnavailable)
 		return
 	}
-	if wrong := a.wrongClock(); wrong != "" {
+	if wrong := a.clock.says(); wrong != "" {
 		http.Error(w, wrong, http.StatusServiceUnavailable)
 		return
 	}

@@ -33,8 +33,11 @@ func (a *App) newOutbox(send mail.Sender) outbox.Delivery {
 	}
 }
 
-// deliver delivers all messages that are due.
+// deliver delivers all messages that are due. A server whose clock is wrong would give up messages too early, or try them too often.
 func (a *App) deliver(ctx context.Context) {
+	if !a.clockRight(ctx) {
+		return
+	}
 	if err := a.outbox.Run(ctx); err != nil {
 		a.failed(ctx, "deliver notices", err)
 	}

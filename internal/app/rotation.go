@@ -52,7 +52,10 @@ func (a *App) keyOverlap() token.RotationOverlap {
 // rotateWhenDue rotates the keys when a key has signed for the whole interval. It reads the keys again before it does so,
 // because another server may have been first.
 func (a *App) rotateWhenDue(ctx context.Context) {
-	if !a.rotationDue() || !a.clockAgrees(ctx) {
+	if !a.rotationDue() {
+		return
+	}
+	if _, agree := a.clockAgrees(ctx); !agree {
 		return
 	}
 	a.reloadKeys(ctx)

@@ -25,12 +25,20 @@ func (s *Server) Introspect(ctx context.Context, r oauth.TokenParameter) (oauth.
 		// RFC 7662 §2.1, §4: whoever found a token could ask about it under a public client's name.
 		return oauth.Introspection{}, oauth.InvalidClient.Errorf("a public client cannot prove who it is, so it may not introspect tokens")
 	}
-	if refresh, err := s.keys.OpenRefreshToken(r.Token); err == nil {
+	refresh, err := s.keys.OpenRefreshToken(r.Token)
+	if err == nil {
 		return s.introspectRefreshToken(ctx, client, refresh)
 	}
+	if errors.Is(err, token.ErrWrongClock) {
+		return oauth.Introspection{}, err
+	}
 	claims, err := s.keys.VerifyAccessToken(r.Token)
-	if err != nil || !mayIntrospect(client, claims) {
+	wrongClock := errors.Is(err, token.ErrWrongClock)
+	if err != nil && !wrongClock || !mayIntrospect(client, claims) {
 		return oauth.Introspection{}, nil
+	}
+	if wrongClock {
+		return oauth.Introspection{}, err
 	}
 	username, teamNow, err := s.alive(ctx, claims)
 	if err != nil {

@@ -73,6 +73,9 @@ func (s *Server) openPushed(ctx context.Context, p oauth.Params, reference strin
 	}
 	r, err := s.openRequest(token.PurposePushed, reference)
 	expired := errors.Is(err, token.ErrExpired)
+	if errors.Is(err, token.ErrWrongClock) {
+		return Request{}, client.Client{}, err
+	}
 	if err != nil && !expired {
 		return Request{}, client.Client{}, &PageError{Err: oauth.InvalidRequestURI.Because(err, "the request_uri is not one that this server made, or it was altered")}
 	}

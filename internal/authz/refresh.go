@@ -26,6 +26,9 @@ func (s *Server) exchangeRefresh(ctx context.Context, client client.Client, r oa
 		return oauth.TokenResponse{}, err
 	}
 	presented, err := s.keys.OpenRefreshToken(x.RefreshToken)
+	if errors.Is(err, token.ErrWrongClock) {
+		return oauth.TokenResponse{}, err
+	}
 	if err != nil {
 		return oauth.TokenResponse{}, errBadRefreshToken(err)
 	}

@@ -75,11 +75,11 @@ func (s *Server) seal(r Request) (string, error) {
 	return s.sealRequest(token.PurposeRequest, r, lifetime)
 }
 
-// open opens what seal made. A value that is not ours or has expired is a *PageError; one that has expired says who may be behind it.
+// open opens what seal made. A value that is not ours or has expired is a *PageError, and token.ErrWrongClock is as it is; one that has expired says who may be behind it.
 func (s *Server) open(ctx context.Context, sealed string) (Request, error) {
 	r, err := s.openRequest(token.PurposeRequest, sealed)
-	if err == nil {
-		return r, nil
+	if err == nil || errors.Is(err, token.ErrWrongClock) {
+		return r, err
 	}
 	refused := &PageError{Err: oauth.InvalidRequest.Because(err, "this step was begun too long ago, or its address was altered; start again at the authorization endpoint")}
 	if !errors.Is(err, token.ErrExpired) {

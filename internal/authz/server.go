@@ -67,11 +67,25 @@ func New(stores Stores, keys *token.Keyring, now func() time.Time, opts Options)
 		grants: stores.Grants, families: stores.Families, machines: stores.Machines, requests: stores.Requests, refusals: stores.Refusals, keys: keys, now: now, opts: opts,
 		clients: &client.Authenticator{
 			Clients: stores.Clients, Assertions: stores.Assertions, Refusals: stores.Refusals, Now: now, Issuer: opts.Issuer,
-			Profile: opts.Profile, FetchJWKS: stores.FetchJWKS,
+			Profile: opts.Profile, FetchJWKS: stores.FetchJWKS, WrongClock: keys.RightTime,
 		},
 	}
 	s.ended = s.newEndedList()
 	return s
+}
+
+// clockWrong reports whether this server's clock is wrong.
+func (s *Server) clockWrong() bool {
+	_, wrong := s.keys.RightTime()
+	return wrong
+}
+
+// rightTime is now by the right clock, for what must not have a wrong time.
+func (s *Server) rightTime() time.Time {
+	if right, wrong := s.keys.RightTime(); wrong {
+		return right
+	}
+	return s.now()
 }
 
 // Catalogue is the API scopes there are.

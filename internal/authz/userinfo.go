@@ -23,6 +23,9 @@ type UserInfo struct {
 // UserInfo answers for a live access token with openid. invalid_token, or insufficient_scope. dpopKey is the thumbprint of the verified proof's key, "" without one; a bound token needs its own.
 func (s *Server) UserInfo(ctx context.Context, accessToken, dpopKey string) (UserInfo, error) {
 	claims, err := s.keys.VerifyAccessToken(accessToken)
+	if errors.Is(err, token.ErrWrongClock) {
+		return UserInfo{}, err
+	}
 	if err != nil {
 		return UserInfo{}, errBadAccessToken(err)
 	}

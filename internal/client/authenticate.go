@@ -19,8 +19,9 @@ type Authenticator struct {
 	Assertions AssertionStore
 	Refusals   audit.Recorder
 	Now        func() time.Time
-	Issuer     string        // the audience of assertions
-	Profile    oauth.Profile // clients that do not fit it are refused
+	WrongClock func() (right time.Time, wrong bool) // the right time while the clock is wrong; nil: it never is
+	Issuer     string                               // the audience of assertions
+	Profile    oauth.Profile                        // clients that do not fit it are refused
 
 	// FetchJWKS fetches the keys of a client that registered a jwks_uri. A stranger chose the URI: the function has to keep away from
 	// internal addresses, and to cache. kid is the key that is looked for ("" for any): when the cache does not have it, the client may
@@ -36,7 +37,8 @@ func (a *Authenticator) Authenticate(ctx context.Context, presented oauth.Client
 	if err != nil && !errors.Is(err, ErrNoClient) {
 		return Client{}, fmt.Errorf("load a client: %w", err) // its id is any text: it may be a secret in the wrong place
 	}
-	proved := client.proves(token.SecretFrom(presented.Secret), a.Now())
+	secret := token.SecretFrom(presented.Secret)
+	proved := client.proves(secret, a.Now())
 	var cause error
 	switch method := client.Method(); {
 	case !known:
@@ -44,6 +46,8 @@ func (a *Authenticator) Authenticate(ctx context.Context, presented oauth.Client
 	case !accepts(method, presented):
 		// A confidential client that may leave out its secret has none.
 		cause = fmt.Errorf("the client is registered for %s and used %s", method, presented.Method)
+	case method == oauth.AuthBasic && !proved && a.rightly(func(now time.Time) bool { return client.proves(secret, now) }):
+		return Client{}, token.ErrWrongClock
 	case method == oauth.AuthBasic && !proved:
 		cause = errors.New("the client secret is wrong or has expired")
 	case !client.DisabledAt.IsZero():
@@ -62,6 +66,15 @@ func (a *Authenticator) Authenticate(ctx context.Context, presented oauth.Client
 		return Client{}, oauth.UnauthorizedClient.Errorf("%s", err)
 	}
 	return client, nil
+}
+
+// rightly reports whether the clock is wrong, and the right time proves what now did not.
+func (a *Authenticator) rightly(proves func(now time.Time) bool) bool {
+	if a.WrongClock == nil {
+		return false
+	}
+	right, wrong := a.WrongClock()
+	return wrong && proves(right)
 }
 
 func badClient(cause error) error {
@@ -108,6 +121,13 @@ func (a *Authenticator) asserts(ctx context.Context, client Client, assertion st
 	}
 	verified, cause := check.Verify(assertion)
 	if cause != nil {
+		if a.rightly(func(now time.Time) bool {
+			check.Now = now
+			_, err := check.Verify(assertion)
+			return err == nil
+		}) {
+			return nil, token.ErrWrongClock
+		}
 		return fmt.Errorf("the client's assertion: %w", cause), nil
 	}
 	// Last of all, so that only an assertion that proves something costs a row. A server whose clock is ahead must not forget it while one whose clock is behind

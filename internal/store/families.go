@@ -60,7 +60,7 @@ func (db *DB) Burn(ctx context.Context, f authz.Family) error {
 	return err
 }
 
-// Connection is a family and what justifies it, all alive at now. authz.ErrNoFamily.
+// Connection is a family and what justifies it, all alive at now. authz.ErrNoFamily, token.ErrWrongClock.
 func (db *DB) Connection(ctx context.Context, id authz.FamilyID, now time.Time) (authz.Connection, error) {
 	scan := func(r engine.Row) (c authz.Connection, err error) {
 		f, g := &c.Family, &c.Grant
@@ -72,7 +72,13 @@ func (db *DB) Connection(ctx context.Context, id authz.FamilyID, now time.Time) 
 		f.Client, c.Subject.User, c.Subject.Team = g.Client, g.User, g.Team
 		return c, err
 	}
-	return engine.One(ctx, db.engine, "Connection", authz.ErrNoFamily, scan, `
+	look := func(now time.Time) (authz.Connection, error) {
+		return engine.One(ctx, db.engine, "Connection", authz.ErrNoFamily, scan, connectionQuery, id, engine.Millis(now))
+	}
+	return unlessExpired(db, authz.ErrNoFamily, now, look)
+}
+
+const connectionQuery = `
 		SELECT f.id, f.grant_id, f.scope, f.auth_time, f.created_at, f.expires_at,
 			f.generation, f.rotated_at, f.used_at, f.ended_at, f.token_dead_at, f.nonce, f.methods, f.session_id, f.resource, f.dpop_key, f.late_retry_at, f.late_retry_generation,
 			g.id, g.user_id, g.client_id, g.team_id, g.scope, g.created_at, g.updated_at,
@@ -85,9 +91,7 @@ func (db *DB) Connection(ctx context.Context, id authz.FamilyID, now time.Time) 
 		JOIN gh_clients c ON c.id = g.client_id
 		WHERE f.id = $1 AND f.ended_at = 0 AND f.expires_at > $2
 			AND u.disabled_at = 0 AND c.disabled_at = 0 AND (c.team_id IS NULL OR c.team_id = g.team_id)
-			AND NOT EXISTS (SELECT 1 FROM gh_team_blocks b WHERE b.team_id = g.team_id AND b.client_id = g.client_id)`,
-		id, engine.Millis(now))
-}
+			AND NOT EXISTS (SELECT 1 FROM gh_team_blocks b WHERE b.team_id = g.team_id AND b.client_id = g.client_id)`
 
 // endedFamilyKept is how long a family that has ended outlives its access tokens. It is longer than a code can live,
 // because the family is what keeps its code from being redeemed again. It is no longer, because connecting and

@@ -7,8 +7,12 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
 	"github.com/gatehouse-auth/gatehouse/internal/store/engine"
+	"github.com/gatehouse-auth/gatehouse/internal/token"
 )
 
+// A server whose clock is behind must not make a family expire that others have seen in use since. So expires_at stays when $4 is more than a
+// minute before the last use.
+//
 // rotatePostgres is a compare-and-swap: it changes the family if the presented generation $3 is the newest, and if all that
 // justifies the family is alive. $9 is the newest generation then. The row of the family is the lock for everything that
 // refreshes or ends it.
@@ -30,7 +34,7 @@ WITH live AS (
 	UPDATE gh_families SET generation = $9, used_at = $4,
 		rotated_at = CASE WHEN $9 > $3 THEN $4 ELSE gh_families.rotated_at END,
 		token_dead_at = GREATEST(gh_families.token_dead_at, $5),
-		expires_at = LEAST(gh_families.created_at + $7, $6)
+		expires_at = CASE WHEN $4 + 60000 < GREATEST(gh_families.used_at, gh_families.created_at) THEN gh_families.expires_at ELSE LEAST(gh_families.created_at + $7, $6) END
 	FROM live
 	WHERE gh_families.id = $1 AND gh_families.generation = $3 AND gh_families.ended_at = 0 AND gh_families.expires_at > $4
 	RETURNING gh_families.rotated_at, gh_families.token_dead_at, gh_families.expires_at, gh_families.late_retry_at, gh_families.late_retry_generation
@@ -65,7 +69,7 @@ WHERE f.id = $1 AND g.client_id = $2 AND f.generation = $3 AND f.ended_at = 0 AN
 UPDATE gh_families SET generation = $7, used_at = $3,
 	rotated_at = CASE WHEN $7 > $2 THEN $3 ELSE rotated_at END,
 	token_dead_at = MAX(token_dead_at, $4),
-	expires_at = MIN(created_at + $6, $5)
+	expires_at = CASE WHEN $3 + 60000 < MAX(used_at, created_at) THEN expires_at ELSE MIN(created_at + $6, $5) END
 WHERE id = $1 AND generation = $2 AND ended_at = 0 AND expires_at > $3
 RETURNING rotated_at, token_dead_at, expires_at, late_retry_at, late_retry_generation`
 )
@@ -168,6 +172,7 @@ func (t *tx) notRotated(r authz.Rotation, rotated *authz.Rotated) (reused bool, 
 		JOIN gh_teams t ON t.id = g.team_id
 		JOIN gh_clients c ON c.id = g.client_id
 		WHERE f.id = $1`, r.Family)
+	right, wrong := t.db.opts.WrongClock()
 	switch {
 	case isNoRows(err):
 		return false, authz.ErrNoFamily
@@ -175,14 +180,23 @@ func (t *tx) notRotated(r authz.Rotation, rotated *authz.Rotated) (reused bool, 
 		return false, err
 	case f.Client != r.Client || f.DPoPKey != r.DPoPKey: // not theirs to end
 		return false, authz.ErrNoFamily
-	case !f.EndedAt.IsZero() || !f.ExpiresAt.After(r.At):
+	case !f.EndedAt.IsZero():
+		return false, authz.ErrNoFamily
+	case !f.ExpiresAt.After(r.At):
+		if wrong && f.ExpiresAt.After(right) {
+			return false, token.ErrWrongClock
+		}
 		return false, authz.ErrNoFamily
 	case !alive:
 		return false, authz.ErrNotLive
 	case r.Generation >= f.Generation: // newer than this database, which was restored from a backup
 		return false, authz.ErrNoFamily
 	}
-	switch r.Rule.Reuse(*f, r.Generation, r.At) {
+	reuse := r.Rule.Reuse(*f, r.Generation, r.At)
+	if reuse != authz.Retry && wrong && r.Generation == f.Generation-1 { // the time decides, and it is not known
+		return false, token.ErrWrongClock
+	}
+	switch reuse {
 	case authz.Retry:
 		rotated.Retry = true
 		return false, errRetried

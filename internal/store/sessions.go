@@ -67,17 +67,21 @@ func (t *tx) replaceSession(id string, user team.UserID, now time.Time) (sid str
 	return replaced.SID(), err
 }
 
-// Session returns the session with its user, read fresh from the database. authn.ErrNoSession.
+// Session returns the session with its user, read fresh from the database. authn.ErrNoSession, token.ErrWrongClock.
 func (db *DB) Session(ctx context.Context, id string, now time.Time) (authn.Session, error) {
 	scan := func(r engine.Row) (s authn.Session, err error) {
 		err = r.Scan(sessionInto(&s)...)
 		return s, err
 	}
-	return engine.One(ctx, db.engine, "Session", authn.ErrNoSession, scan, `
+	const query = `
 		SELECT s.id, s.sid, s.auth_time, s.methods, s.expires_at, u.id, u.email, u.name, u.operator, u.email_verified, u.created_at, u.disabled_at
 		FROM gh_sessions s
 		JOIN gh_users u ON u.id = s.user_id
-		WHERE s.id = $1 AND u.disabled_at = 0 AND s.expires_at > $2`, id, engine.Millis(now))
+		WHERE s.id = $1 AND u.disabled_at = 0 AND s.expires_at > $2`
+	look := func(now time.Time) (authn.Session, error) {
+		return engine.One(ctx, db.engine, "Session", authn.ErrNoSession, scan, query, id, engine.Millis(now))
+	}
+	return unlessExpired(db, authn.ErrNoSession, now, look)
 }
 
 // EndSession ends a session, if there is one. The clients that were connected in it and asked for it are told.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 )
@@ -40,10 +41,12 @@ func (c *cache) putUser(key userKey, user authz.SignedInUser, emptied uint64) {
 	}
 }
 
-// SignedInUser is a session and its person's TeamStatuses. What it refers to is shared and must not be changed. authn.ErrNoSession.
+// SignedInUser is a session and its person's TeamStatuses. What it refers to is shared and must not be changed. authn.ErrNoSession,
+// token.ErrWrongClock.
 func (db *DB) SignedInUser(ctx context.Context, session string, client oauth.ClientID, now time.Time) (authz.SignedInUser, error) {
 	emptied := db.cache.readingUser()
-	user, err := db.readSignedInUser(ctx, session, client, now)
+	look := func(now time.Time) (authz.SignedInUser, error) { return db.readSignedInUser(ctx, session, client, now) }
+	user, err := unlessExpired(db, authn.ErrNoSession, now, look)
 	if err == nil {
 		db.cache.putUser(userKey{session, client}, user, emptied)
 	}

@@ -88,6 +88,8 @@ type Options struct {
 	Happened func(audit.Kind)
 	// Now is the time of what happens without a time of its own. nil is time.Now.
 	Now func() time.Time
+	// WrongClock is the right time while the caller's clock is wrong: then what has expired only by that clock is token.ErrWrongClock. nil: it never is.
+	WrongClock func() (right time.Time, wrong bool)
 	// MachineTokenLifetime is the longest lifetime of a machine client's access token. The end of such a client is
 	// published for that long. 0 is 24 hours.
 	MachineTokenLifetime time.Duration
@@ -105,6 +107,9 @@ type Options struct {
 func (o Options) withDefaults() Options {
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.WrongClock == nil {
+		o.WrongClock = func() (right time.Time, wrong bool) { return time.Time{}, false }
 	}
 	if o.Happened == nil {
 		o.Happened = func(audit.Kind) {}
@@ -208,6 +213,24 @@ func (db *DB) Close() error {
 }
 
 func (db *DB) now() time.Time { return db.opts.Now() }
+
+// unlessExpired is what look finds at now. When it finds nothing, and the clock that says now is wrong, it looks again at the right time:
+// what is there then has not expired, and the answer is token.ErrWrongClock.
+func unlessExpired[T any](db *DB, none error, now time.Time, look func(now time.Time) (T, error)) (T, error) {
+	found, err := look(now)
+	if !errors.Is(err, none) {
+		return found, err
+	}
+	right, wrong := db.opts.WrongClock()
+	if !wrong {
+		return found, err
+	}
+	var nothing T
+	if _, atRight := look(right); atRight != nil {
+		return nothing, atRight
+	}
+	return nothing, token.ErrWrongClock
+}
 
 // tx is a unit of work in progress.
 type tx struct {

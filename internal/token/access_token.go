@@ -80,18 +80,23 @@ func (k *Keyring) SignAccessToken(claims AccessClaims) (string, error) {
 }
 
 // VerifyAccessToken checks an access token of ours: typ at+jwt, ES256 by one of our keys, not expired. Grant and audience are
-// not checked. The error is ErrNotOurs, or ErrExpired with the claims filled in. Calls share what the claims point to: do not
+// not checked. The error is ErrNotOurs, or ErrExpired or ErrWrongClock with the claims filled in. Calls share what the claims point to: do not
 // change it.
 func (k *Keyring) VerifyAccessToken(text string) (AccessClaims, error) {
 	now := k.now()
 	key, claims, err := k.keys.Load().openAccessToken(text)
-	switch {
-	case err != nil:
+	if err != nil {
 		return AccessClaims{}, err
-	case key.dead(now):
-		return AccessClaims{}, ErrNotOurs // a key dies only after everything that it signed has expired
-	case expired(claims.Expires, now):
-		return claims, ErrExpired
 	}
-	return claims, nil
+	dead, over := key.dead(now), expired(claims.Expires, now)
+	if !dead && !over {
+		return claims, nil
+	}
+	if right, wrong := k.RightTime(); wrong && !key.dead(right) && !expired(claims.Expires, right) {
+		return claims, ErrWrongClock
+	}
+	if dead {
+		return AccessClaims{}, ErrNotOurs // a key dies only after everything that it signed has expired
+	}
+	return claims, ErrExpired
 }

@@ -80,13 +80,19 @@ func (s *keySet) current(algorithm string, now time.Time) *key {
 	return chain[0]
 }
 
-// living is the key with an id or a header; nil when there is none, or it is dead.
-func living(keys map[string]*key, id string, now time.Time) *key {
-	k := keys[id]
-	if k == nil || k.dead(now) {
-		return nil
+// living is the key with an id. ErrNotOurs when there is none, or it is dead; ErrWrongClock when it is dead only by a wrong clock.
+func (k *Keyring) living(keys map[string]*key, id string, now time.Time) (*key, error) {
+	key := keys[id]
+	if key == nil {
+		return nil, ErrNotOurs
 	}
-	return k
+	if !key.dead(now) {
+		return key, nil
+	}
+	if right, wrong := k.RightTime(); wrong && !key.dead(right) {
+		return nil, ErrWrongClock
+	}
+	return nil, ErrNotOurs
 }
 
 func (s *keySet) state(k *key, now time.Time) string {

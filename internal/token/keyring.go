@@ -50,7 +50,10 @@ type Store interface {
 type Keyring struct {
 	store Store
 	now   func() time.Time
-	keys  atomic.Pointer[keySet]
+	// WrongClock is the right time while the process's clock is wrong. nil: it never is. Set it before the first use.
+	WrongClock func() (right time.Time, wrong bool)
+
+	keys atomic.Pointer[keySet]
 
 	changing sync.Mutex // one Reload, Rotate or Reseal at a time, so that an older reading cannot overwrite a newer one
 	master   MasterKey  // guarded by changing
@@ -160,9 +163,9 @@ func (k *Keyring) Rotate(ctx context.Context, overlap RotationOverlap) error {
 	return k.reload(ctx)
 }
 
-// Prune deletes the keys that nothing depends on any more, and returns how many there were. The newest key of each algorithm stays,
+// Prune deletes the keys that nothing depends on any more at a time, and returns how many there were. The newest key of each algorithm stays,
 // and so does every key whose last token has no known end.
-func (k *Keyring) Prune(ctx context.Context) (int, error) {
+func (k *Keyring) Prune(ctx context.Context, now time.Time) (int, error) {
 	k.changing.Lock()
 	defer k.changing.Unlock()
 	set, err := k.load(ctx)
@@ -172,7 +175,7 @@ func (k *Keyring) Prune(ctx context.Context) (int, error) {
 	var dead []string
 	for _, chain := range set.chains {
 		for _, key := range chain {
-			if key.dead(k.now()) {
+			if key.dead(now) {
 				dead = append(dead, key.ID)
 			}
 		}

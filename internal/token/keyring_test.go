@@ -387,7 +387,7 @@ func TestPruneDeletesDeadKeysOnly(t *testing.T) {
 	} {
 		clock.Advance(newClock().Now().Add(step.after).Sub(clock.Now()))
 		_, openErr := keys.OpenRefreshToken(refresh)
-		n, err := keys.Prune(t.Context())
+		n, err := keys.Prune(t.Context(), clock.Now())
 		if err != nil || n != step.pruned || len(keys.Keys()) != step.left {
 			t.Errorf("%v after the rotation: %d keys pruned, %v, and %d left; want %d and %d", step.after, n, err, len(keys.Keys()), step.pruned, step.left)
 		}

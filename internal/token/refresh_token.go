@@ -29,14 +29,14 @@ func (k *Keyring) RefreshToken(t RefreshToken) (string, error) {
 		return "", fmt.Errorf("make a refresh token: generation %d of the family %q cannot be written", t.Generation, t.Family)
 	}
 	now, keys := k.now(), k.keys.Load()
-	key := living(keys.macs, t.Key, now)
-	if key == nil {
+	key, err := k.living(keys.macs, t.Key, now)
+	if err != nil {
 		key = keys.current(algorithmMAC, now)
 	}
 	return key.refreshToken(t.Family, t.Generation), nil
 }
 
-// OpenRefreshToken checks the MAC in constant time and returns the content. ErrNotOurs.
+// OpenRefreshToken checks the MAC in constant time and returns the content. ErrNotOurs, ErrWrongClock.
 func (k *Keyring) OpenRefreshToken(text string) (RefreshToken, error) {
 	fields, ok := strings.CutPrefix(text, PrefixRefreshToken)
 	if !ok || len(text) > maxRefreshTokenLength {
@@ -46,9 +46,12 @@ func (k *Keyring) OpenRefreshToken(text string) (RefreshToken, error) {
 	number, fields, _ := strings.Cut(fields, ".")
 	kid, _, _ := strings.Cut(fields, ".")
 	generation, err := strconv.ParseInt(number, 10, 64)
-	key := living(k.keys.Load().macs, kid, k.now())
-	if err != nil || generation < 0 || key == nil || !isFamily(family) {
+	if err != nil || generation < 0 || !isFamily(family) {
 		return RefreshToken{}, ErrNotOurs
+	}
+	key, err := k.living(k.keys.Load().macs, kid, k.now())
+	if err != nil {
+		return RefreshToken{}, err
 	}
 	// The whole text is compared with the one that we would have written, so that a token has one spelling.
 	if !hmac.Equal([]byte(key.refreshToken(family, generation)), []byte(text)) {

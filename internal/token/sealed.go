@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 )
 
 // Sealed values are opaque outside (XChaCha20-Poly1305, base64url), carry an expiry, and cannot be altered.
@@ -20,7 +22,18 @@ var (
 	ErrNotOurs = errors.New("the value is not one of ours")
 	// ErrExpired means that the value is ours and has expired.
 	ErrExpired = errors.New("the value has expired")
+	// ErrWrongClock means that something has expired by this process's clock, and not by the right time. It is temporarily_unavailable: another
+	// server can answer, and so can this one when its clock is right.
+	ErrWrongClock = oauth.TemporarilyUnavailable.Errorf("the clock of this server is wrong, so it cannot tell whether this has expired; try again in a few seconds")
 )
+
+// RightTime is the right time while this process's clock is wrong.
+func (k *Keyring) RightTime() (right time.Time, wrong bool) {
+	if k == nil || k.WrongClock == nil {
+		return time.Time{}, false
+	}
+	return k.WrongClock()
+}
 
 const expirySize = 8
 
@@ -46,16 +59,16 @@ func (k *Keyring) Seal(purpose Purpose, v any, expires time.Time) (string, error
 	return string(base64.RawURLEncoding.AppendEncode(out, buf)), nil
 }
 
-// Open opens a sealed value into v. The error is ErrNotOurs, or ErrExpired (v is filled then, for the log).
+// Open opens a sealed value into v. The error is ErrNotOurs, ErrWrongClock, or ErrExpired (v is filled then, for the log).
 func (k *Keyring) Open(purpose Purpose, sealed string, v any) error {
 	id, encoded, ok := strings.Cut(sealed, ".")
 	if !ok || purpose.String() == "" {
 		return ErrNotOurs
 	}
 	now := k.now()
-	key := living(k.keys.Load().sealers, id, now)
-	if key == nil {
-		return ErrNotOurs
+	key, err := k.living(k.keys.Load().sealers, id, now)
+	if err != nil {
+		return err
 	}
 	buf, err := decode(encoded)
 	nonceSize := key.aead.NonceSize()
@@ -69,10 +82,14 @@ func (k *Keyring) Open(purpose Purpose, sealed string, v any) error {
 	if err := json.Unmarshal(plain[expirySize:], v); err != nil {
 		return fmt.Errorf("open for %s: %w", purpose, err)
 	}
-	if now.UnixMilli() >= int64(binary.BigEndian.Uint64(plain)) {
-		return ErrExpired
+	expires := int64(binary.BigEndian.Uint64(plain))
+	if now.UnixMilli() < expires {
+		return nil
 	}
-	return nil
+	if right, wrong := k.RightTime(); wrong && right.UnixMilli() < expires {
+		return ErrWrongClock
+	}
+	return ErrExpired
 }
 
 // decode decodes base64url and accepts one spelling of each value: Strict refuses stray bits at the end, and the length

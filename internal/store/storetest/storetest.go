@@ -92,6 +92,8 @@ func Run(t *testing.T, h Harness) {
 		{"KeptTokenStaysTheNewest", testKeptToken},
 		{"RetryWhenClocksDiffer", testRetryWhenClocksDiffer},
 		{"LateRetry", testLateRetry},
+		{"WrongClock", testWrongClock},
+		{"ClockBehindEndsNothing", testClockBehindEndsNothing},
 		{"SixtyFourRetryLateOneSuccessor", testLateRetryRace},
 		{"RefreshingAddsNoRow", testRefreshingAddsNoRow},
 		{"Connection", testConnection},

@@ -104,6 +104,9 @@ func errorOnPage(err error) errorView {
 			Developer: []developerFact{{ui.Text("error.body_limit"), ui.Plain(ui.Text("error.bytes", "count", int(tooLarge.Limit)))}},
 		}
 	}
+	if errors.Is(err, token.ErrWrongClock) {
+		return errorView{Status: http.StatusServiceUnavailable, Sentence: ui.Text("error.wrong_clock"), Advice: ui.Text("error.wrong_clock.advice")}
+	}
 	code, description := oauth.Outside(err)
 	switch code {
 	case oauth.ServerError:

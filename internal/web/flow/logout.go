@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 	"time"
@@ -138,6 +139,9 @@ func (f *Flow) openLogout(sealed string) (url.Values, error) {
 	values, err := url.Values(nil), f.Keys.Open(token.PurposeEndSession, sealed, &encoded)
 	if err == nil {
 		values, err = url.ParseQuery(encoded)
+	}
+	if errors.Is(err, token.ErrWrongClock) {
+		return nil, err
 	}
 	if err != nil {
 		return nil, &route.Problem{Status: http.StatusBadRequest, Description: "the logout request is not ours or has expired", Words: "problem.logout_expired"}
