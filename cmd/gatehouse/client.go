@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/api/types"
 	"github.com/gatehouse-auth/gatehouse/internal/app"
@@ -29,6 +30,7 @@ func clientOf(a *app.App, c client.Client) types.Client {
 		PostLogoutRedirectURIs: c.PostLogoutRedirectURIs, BackchannelLogoutURI: c.BackchannelLogoutURI, InitiateLoginURI: c.InitiateLoginURI,
 		RequirePAR: c.RequirePAR, RequireDPoP: c.RequireDPoP,
 		PKCE: string(c.PKCE), InsecureAssertionAudience: c.InsecureAssertionAudience,
+		InsecureNoPKCENoNonce: c.InsecureNoPKCENoNonce, RefreshGrace: int64(c.RefreshGrace / time.Second),
 		CreatedAt: types.Instant(c.CreatedAt), DisabledAt: types.Instant(c.DisabledAt),
 	}
 }
@@ -234,6 +236,12 @@ func writeClientOptions(t *tabwriter.Writer, c client.Client) {
 	}
 	if c.RequireDPoP {
 		row(t, "requires", "DPoP")
+	}
+	if c.RefreshGrace > 0 {
+		row(t, "refresh_grace", c.RefreshGrace.String())
+	}
+	if c.InsecureNoPKCENoNonce {
+		row(t, "insecure", "requests with neither PKCE nor a nonce are accepted")
 	}
 	if c.PKCE != oauth.PKCERequired {
 		row(t, "insecure", "requests without PKCE are accepted if they have a nonce")
