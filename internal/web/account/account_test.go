@@ -92,7 +92,7 @@ func TestApplicationsAreOpenedWhereTheirSignInStarts(t *testing.T) {
 		_, err := h.Registry.UpdateClient(h.Context(), team.CommandLine, h.Insight.ID, client.Change{InitiateLoginURI: new("https://insight.example/start?from=gate")})
 		h.OK(err)
 		link := "https://insight.example/start?from=gate&iss=" + url.QueryEscape(h.Parts.Issuer)
-		b.Get("/account/applications/").WantPage(http.StatusOK, `<a href="`+link+`">Open <bdi>Insight</bdi></a>`).WantNothingOf("Open <bdi>Pocket")
+		b.Get("/account/applications/").WantPage(http.StatusOK, `<a href="`+link+`" rel="noreferrer">Open <bdi>Insight</bdi></a>`).WantNothingOf("Open <bdi>Pocket")
 	})
 }
 
