@@ -187,6 +187,7 @@ func (e evaluation) changed() Change {
 // askConsent fills in what the consent page shows, and notes in the request what that is.
 func (s *Server) askConsent(n *Next, e *evaluation) {
 	e.request.ShownTo, e.request.ShownTeam = e.session.User.ID, ""
+	e.request.ShownName, e.request.ShownOwner = e.client.Name, e.client.Owner
 	n.Fixed = len(e.teams) == 1
 	if n.Fixed {
 		e.request.ShownTeam = e.teams[0].Team.ID
@@ -196,6 +197,7 @@ func (s *Server) askConsent(n *Next, e *evaluation) {
 		choice := TeamChoice{Team: status.Team, Blocked: status.Blocked}
 		if status.Grant != nil {
 			choice.Granted = slices.Clone(status.Grant.Scope)
+			choice.Differs = status.Grant.Seen.differences(e.client, e.request.RedirectURI)
 		}
 		n.Teams = append(n.Teams, choice)
 	}

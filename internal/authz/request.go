@@ -45,6 +45,8 @@ type Request struct {
 	PushedUntil                time.Time   `json:",omitzero"`  // when nobody can go on with a pushed request any more
 	ShownTo                    team.UserID `json:",omitempty"` // whom the consent page was shown to; only they can approve
 	ShownTeam                  team.ID     `json:",omitempty"` // the team that the consent page stated, when it left no choice; approval is for no other
+	ShownName                  string      `json:",omitempty"` // the client's name on the consent page
+	ShownOwner                 string      `json:",omitempty"` // and its owner
 }
 
 // sealedRequest is a Request as it is sealed. State and nonce may be any text, and JSON makes six bytes of some: as base64 the longest ones still fit an address.

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gatehouse-auth/gatehouse/internal/authz"
 	"github.com/gatehouse-auth/gatehouse/internal/web/ui"
 	"github.com/gatehouse-auth/gatehouse/internal/web/ui/uitest"
 )
@@ -83,6 +84,19 @@ var samples = uitest.Samples{
 			{ID: "t3", Name: "Headquarters", Slug: "hq", Blocked: "Reports go through our own warehouse."},
 			{ID: "t4", Name: "Training", Slug: "training", Before: true},
 		}
+	}),
+	"consent_differs": consent(func(v *consentView) {
+		v.Teams[0].Before = true
+		v.Teams[0].New = []string{"Start sessions"}
+		v.Teams[0].Differs = []ui.Words{
+			difference(authz.Difference{What: authz.NameDiffers, Before: uitest.Markup + uitest.Backwards}),
+			difference(authz.Difference{What: authz.OwnerDiffers}),
+			difference(authz.Difference{What: authz.PlaceDiffers, Before: "https://old.report.example"}),
+		}
+	}),
+	"consent_same_permissions": consent(func(v *consentView) {
+		v.Teams[0].Before = true
+		v.Teams[0].Differs = []ui.Words{difference(authz.Difference{What: authz.OwnerDiffers, Before: "Report makers"})}
 	}),
 	"consent_error": consent(func(v *consentView) {
 		v.Teams = []consentTeam{{ID: "t1", Name: "Clinic North", Slug: "clinic-north"}, {ID: "t2", Name: "Field trial", Slug: "field-trial", Checked: true}}
