@@ -25,7 +25,7 @@ import (
 const firstPrefixed = 4
 
 // firstSeen is the first schema whose grants have what was seen of the client. Those of before take the client as it is.
-const firstSeen = 15
+const firstSeen = 16
 
 // TestEverySchemaIsUpgraded: a database of any earlier release has the same schema as a new one once it has been
 // opened, and still holds its rows.

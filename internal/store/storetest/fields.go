@@ -30,6 +30,8 @@ func fill(k *kit, v reflect.Value, path string) {
 	switch {
 	case v.Type() == reflect.TypeFor[time.Time]():
 		v.Set(reflect.ValueOf(now.Add(time.Duration(k.filler) * time.Millisecond)))
+	case v.Type() == reflect.TypeFor[time.Duration]():
+		v.Set(reflect.ValueOf(time.Duration(k.filler) * time.Millisecond))
 	case v.Kind() == reflect.String:
 		v.SetString(fmt.Sprint("v", k.filler))
 	case v.Kind() == reflect.Bool:

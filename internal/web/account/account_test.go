@@ -182,6 +182,21 @@ func TestReplayIsSeenByThePerson(t *testing.T) {
 	})
 }
 
+// TestLateRetryIsSeenByThePerson among the applications. It is no reason for an alert on every page: a restarted application does it.
+func TestLateRetryIsSeenByThePerson(t *testing.T) {
+	webtest.OnBoth(t, func(h *webtest.House) {
+		b := h.SignedIn(webtest.Ana)
+		got := b.Connection(h.Insight, h.Borealis)
+		h.Refresh(h.Insight, got.RefreshToken).WantTokens()
+		h.Clock.Advance(time.Hour)
+		h.Refresh(h.Insight, got.RefreshToken).WantTokens()
+		b.Get("/account/applications/").WantPage(http.StatusOK).InOrder("1 March 2026, 13:00 UTC: Insight went on in Borealis with a key that it had replaced before", "saved its new key")
+		b.Get("/").WantPage(http.StatusOK).WantNothingOf("you should know")
+		b.Get("/account/").WantPage(http.StatusOK).WantNothingOf("replaced before")
+		h.SignedIn(webtest.Ben).Get("/account/applications/").WantPage(http.StatusOK).WantNothingOf("replaced before")
+	})
+}
+
 // TestPasswordIsChangedByWhoKnowsIt, and signs out every other browser.
 func TestPasswordIsChangedByWhoKnowsIt(t *testing.T) {
 	const chosen = "kettle tower violet rain"
