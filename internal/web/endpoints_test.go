@@ -417,7 +417,10 @@ func TestFormsFromOtherSitesDoNothing(t *testing.T) {
 		}
 		for path, form := range forms {
 			for _, headers := range [][]string{
-				{"Sec-Fetch-Site", "cross-site"}, {"Sec-Fetch-Site", "same-site"}, {"Origin", "https://evil.example"}, {"Origin", "null"},
+				{"Sec-Fetch-Site", "cross-site"},
+				{"Sec-Fetch-Site", "same-site"},
+				{"Origin", "https://evil.example"},
+				{"Origin", "null"},
 				{"Origin", "null", "Sec-Fetch-Site", "cross-site"},
 			} {
 				says := "sent from another site"

@@ -12,9 +12,17 @@ import (
 
 // unasked are the headers of requests that no person made.
 var unasked = [][]string{
-	{"Sec-Purpose", "prefetch"}, {"Sec-Purpose", "prefetch;prerender"}, {"Sec-Purpose", "prefetch;anonymous-client-ip"},
-	{"Purpose", "prefetch"}, {"X-Purpose", "preview"}, {"X-Moz", "prefetch"},
-	{"Sec-Fetch-Dest", "empty"}, {"Sec-Fetch-Dest", "image"}, {"Sec-Fetch-Dest", "script"}, {"Sec-Fetch-Dest", "embed"}, {"Sec-Fetch-Dest", "object"},
+	{"Sec-Purpose", "prefetch"},
+	{"Sec-Purpose", "prefetch;prerender"},
+	{"Sec-Purpose", "prefetch;anonymous-client-ip"},
+	{"Purpose", "prefetch"},
+	{"X-Purpose", "preview"},
+	{"X-Moz", "prefetch"},
+	{"Sec-Fetch-Dest", "empty"},
+	{"Sec-Fetch-Dest", "image"},
+	{"Sec-Fetch-Dest", "script"},
+	{"Sec-Fetch-Dest", "embed"},
+	{"Sec-Fetch-Dest", "object"},
 }
 
 // answersPrograms reports whether a path is for programs, which may be behind a proxy that forwards any header.
