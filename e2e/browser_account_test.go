@@ -140,3 +140,19 @@ func TestBrowserGovernsATeam(t *testing.T) {
 	}
 	b.sees(".events", "Ann Lee authorized Conversation Digest")
 }
+
+// Everybody can read the documents: axe-core looks at each.
+func TestBrowserReadsTheDocuments(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	b := h.open()
+	b.visit(h.url + "/docs/")
+	pages := evaluate[[]string](b, `[...document.querySelectorAll("article a")].map(a => a.href)`)
+	if len(pages) < 5 {
+		t.Fatalf("%d documents", len(pages))
+	}
+	for _, page := range pages {
+		b.visit(page)
+		b.accessible(page)
+	}
+}

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -27,9 +25,6 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/resourceserver"
 )
-
-// pictures is the folder for screenshots of every page. Git ignores it.
-const pictures = "screenshots"
 
 // browserPatience is the time limit of one test with a browser.
 const browserPatience = 2 * patience
@@ -287,34 +282,6 @@ func (b *browser) dark(dark bool) chromedp.Action {
 		{Name: "prefers-color-scheme", Value: value},
 		{Name: "prefers-reduced-motion", Value: "reduce"}, // otherwise a screenshot may show a colour in the middle of a transition
 	})
-}
-
-// picture takes screenshots at the width of a phone and of a desktop, light and dark. It fails if the page is wider than the window. It restores the window.
-func (b *browser) picture(name string) {
-	b.t.Helper()
-	for _, width := range []int64{320, 1280} {
-		for _, dark := range []bool{false, true} {
-			var inner, content int64
-			var picture []byte
-			b.do(b.size(width), b.dark(dark), chromedp.Evaluate("innerWidth", &inner), chromedp.Evaluate("document.documentElement.scrollWidth", &content),
-				chromedp.FullScreenshot(&picture, 100))
-			if inner != width || content > width {
-				b.t.Errorf("%s: at %d px the window is %d px wide and its content %d px", name, width, inner, content)
-			}
-			b.save(fmt.Sprintf("%s-%d-%s", name, width, map[bool]string{false: "light", true: "dark"}[dark]), picture)
-		}
-	}
-	b.do(b.size(1280), b.dark(false))
-}
-
-func (b *browser) save(name string, picture []byte) {
-	b.t.Helper()
-	if err := os.MkdirAll(pictures, 0o755); err != nil {
-		b.t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(pictures, name+".png"), picture, 0o644); err != nil {
-		b.t.Fatal(err)
-	}
 }
 
 // webApp serves the example application on its own address, and returns the address.

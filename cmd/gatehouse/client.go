@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/api/types"
 	"github.com/gatehouse-auth/gatehouse/internal/app"
@@ -28,6 +29,7 @@ func clientOf(a *app.App, c client.Client) types.Client {
 		ResourceServer: c.ResourceServer, Resources: c.Resources, JWKS: json.RawMessage(c.JWKS), JWKSURI: c.JWKSURI, IDTokenAlgorithm: c.IDTokenAlgorithm,
 		PostLogoutRedirectURIs: c.PostLogoutRedirectURIs, BackchannelLogoutURI: c.BackchannelLogoutURI, RequirePAR: c.RequirePAR, RequireDPoP: c.RequireDPoP,
 		PKCE: string(c.PKCE), InsecureAssertionAudience: c.InsecureAssertionAudience,
+		InsecureNoPKCENoNonce: c.InsecureNoPKCENoNonce, RefreshGrace: int64(c.RefreshGrace / time.Second),
 		CreatedAt: types.Instant(c.CreatedAt), DisabledAt: types.Instant(c.DisabledAt),
 	}
 }
@@ -232,6 +234,12 @@ func writeClientOptions(t *tabwriter.Writer, c client.Client) {
 	}
 	if c.RequireDPoP {
 		row(t, "requires", "DPoP")
+	}
+	if c.RefreshGrace > 0 {
+		row(t, "refresh_grace", c.RefreshGrace.String())
+	}
+	if c.InsecureNoPKCENoNonce {
+		row(t, "insecure", "requests with neither PKCE nor a nonce are accepted")
 	}
 	if c.PKCE != oauth.PKCERequired {
 		row(t, "insecure", "requests without PKCE are accepted if they have a nonce")

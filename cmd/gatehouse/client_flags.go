@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
@@ -23,6 +24,8 @@ type clientFlags struct {
 	requirePAR, requireDPoP bool
 	pkce                    string
 	insecureAudience        bool
+	insecureNoPKCE          bool
+	refreshGrace            time.Duration
 }
 
 func (f *clientFlags) register(cmd *cobra.Command) {
@@ -39,6 +42,8 @@ func (f *clientFlags) register(cmd *cobra.Command) {
 	flags.BoolVar(&f.requirePAR, "require-par", false, "accept only authorization requests that it pushed (RFC 9126)")
 	flags.BoolVar(&f.requireDPoP, "require-dpop", false, "issue only tokens bound to its DPoP key (RFC 9449)")
 	flags.StringVar(&f.pkce, "pkce", "", "`WORD`: required, or nonce for an application that cannot do PKCE but checks the nonce of the ID token; that is less safe (default: required)")
+	flags.DurationVar(&f.refreshGrace, "refresh-grace", 0, "a shorter `TIME` than the server's refresh_grace, such as 10s, for a replaced refresh token (default: the server's)")
+	flags.BoolVar(&f.insecureNoPKCE, "insecure-no-pkce-no-nonce", false, "accept requests with neither PKCE nor a nonce; a stolen code then works in another sign-in. For the official OpenID test suite only")
 	flags.BoolVar(&f.insecureAudience, "insecure-assertion-audience", false, "also accept assertions (private_key_jwt) for the token endpoint; a server for which one was made can then use it here")
 }
 
@@ -63,7 +68,7 @@ func (f *clientFlags) registration() (client.Registration, error) {
 	reg := client.Registration{
 		RedirectURIs: f.redirectURIs, ResourceServer: f.resourceServer, Resources: f.resources, JWKSURI: f.jwksURI, IDTokenAlgorithm: f.idTokenAlgorithm,
 		PostLogoutRedirectURIs: f.postLogoutRedirectURIs, BackchannelLogoutURI: f.backchannelLogoutURI, RequirePAR: f.requirePAR, RequireDPoP: f.requireDPoP,
-		InsecureAssertionAudience: f.insecureAudience,
+		InsecureAssertionAudience: f.insecureAudience, InsecureNoPKCENoNonce: f.insecureNoPKCE, RefreshGrace: f.refreshGrace,
 	}
 	var err error
 	if f.pkce != "" {
@@ -124,6 +129,12 @@ func (f *clientFlags) change(flags *pflag.FlagSet) (client.Change, error) {
 	}
 	if flags.Changed("insecure-assertion-audience") {
 		change.InsecureAssertionAudience = &f.insecureAudience
+	}
+	if flags.Changed("insecure-no-pkce-no-nonce") {
+		change.InsecureNoPKCENoNonce = &f.insecureNoPKCE
+	}
+	if flags.Changed("refresh-grace") {
+		change.RefreshGrace = &f.refreshGrace
 	}
 	return change, nil
 }

@@ -162,7 +162,7 @@ func (a *App) assemble(ctx context.Context, deps Deps) error {
 	cfg := a.Config
 	a.Keys.WrongClock = a.clock.wrong
 	a.Team = &team.Service{People: a.Store, Teams: a.Store, Audit: a.Store, Now: a.clock.corrected}
-	a.Registry = &client.Registry{Store: a.Store, Catalogue: cfg.Authz.Catalogue, Profile: cfg.Authz.Profile, Now: a.clock.corrected}
+	a.Registry = &client.Registry{Store: a.Store, Catalogue: cfg.Authz.Catalogue, Profile: cfg.Authz.Profile, RefreshGrace: cfg.Authz.Refresh.Grace, Now: a.clock.corrected}
 	a.Operate = &operate.Service{Store: a.Store}
 	a.Govern = &govern.Service{Store: a.Store, Clients: a.Store, Now: a.clock.corrected}
 	cfg.Authn.InsecureFastHashing = deps.InsecureFastHashing

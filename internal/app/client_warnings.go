@@ -35,6 +35,9 @@ func (a *App) warnAboutClients(ctx context.Context) {
 	if excepted := idsOf(clients, func(c client.Client) bool { return c.InsecureAssertionAudience }); len(excepted) > 0 {
 		a.Log.Warn("insecure_assertion_audience: assertions of these clients may have been made for another server", "clients", excepted)
 	}
+	if open := idsOf(clients, func(c client.Client) bool { return c.InsecureNoPKCENoNonce }); len(open) > 0 {
+		a.Log.Warn("insecure_no_pkce_no_nonce: a stolen code of these clients can be used in another sign-in; it is for the official OpenID suite only", "clients", open)
+	}
 	if nonce := idsOf(clients, func(c client.Client) bool { return c.PKCE != oauth.PKCERequired }); len(nonce) > 0 {
 		a.Log.Warn("pkce nonce: a stolen code of these clients can be used in another sign-in, unless they compare the nonce", "clients", nonce)
 	}

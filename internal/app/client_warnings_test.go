@@ -52,6 +52,7 @@ func TestServeNamesTheClientsToKnowAbout(t *testing.T) {
 		"strict":   {JWKSURI: "https://a.example/jwks"},
 		"excepted": {JWKSURI: "https://b.example/jwks", InsecureAssertionAudience: true},
 		"nonce":    {PKCE: oauth.PKCENonce},
+		"neither":  {InsecureNoPKCENoNonce: true},
 		"secret":   {},
 		"public":   {Public: true},
 	} {
@@ -70,6 +71,7 @@ func TestServeNamesTheClientsToKnowAbout(t *testing.T) {
 	for _, line := range []string{
 		`msg="the assertions of these clients (private_key_jwt) have to name the issuer alone as aud, as a string" clients=[` + ids["strict"] + `]`,
 		`level=WARN msg="insecure_assertion_audience: assertions of these clients may have been made for another server" clients=[` + ids["excepted"] + `]`,
+		`level=WARN msg="insecure_no_pkce_no_nonce: a stolen code of these clients can be used in another sign-in; it is for the official OpenID suite only" clients=[` + ids["neither"] + `]`,
 		`level=WARN msg="pkce nonce: a stolen code of these clients can be used in another sign-in, unless they compare the nonce" clients=[` + ids["nonce"] + `]`,
 	} {
 		if !strings.Contains(log.String(), line) {

@@ -165,6 +165,10 @@ var settingsWired = map[string]wired{
 		p.clock.Advance(10 * time.Second)
 		return outcome(p.refresh(first))
 	}},
+	"refresh_grace: registration": {values: [2]string{"5s", "60s"}, see: func(p *place) string {
+		_, _, err := p.Registry.AddClient(p.Context(), team.CommandLine, client.Registration{Name: "A", RedirectURIs: []string{"https://a.example/cb"}, RefreshGrace: 10 * time.Second})
+		return fmt.Sprint(err)
+	}},
 	"refresh_late_retry": {values: [2]string{"0", "1h"}, see: func(p *place) string {
 		first := p.redeem(p.code())["refresh_token"]
 		p.refresh(first)

@@ -37,6 +37,7 @@ type Grant struct {
 	Scope     oauth.Scope
 	CreatedAt time.Time
 	UpdatedAt time.Time // the last consent
+	Seen      Seen      // read only where a consent page may follow: in a TeamStatus
 }
 
 // GrantDetail is a grant with the names that people know.
@@ -182,7 +183,8 @@ type GrantStore interface {
 	// CachedSignedInUser is an earlier answer of SignedInUser, if it is cached, without a query. It may lack a grant that was given or widened
 	// since, and the end of a block, and nothing else.
 	CachedSignedInUser(session string, client oauth.ClientID, now time.Time) (user SignedInUser, known bool)
-	// SaveGrant creates the grant of (user, client, team), or adds g.Scope to the one there is, whose id and CreatedAt stay. It returns the grant as saved.
+	// SaveGrant creates the grant of (user, client, team), or adds g.Scope and g.Seen to the one there is, whose id and CreatedAt stay. It returns
+	// the grant as saved.
 	// ErrNotLive when the person is disabled or no member, the client disabled, gone or another team's, or blocked by the team.
 	SaveGrant(ctx context.Context, g Grant) (Grant, error)
 	Grant(ctx context.Context, id GrantID) (GrantDetail, error)       // ErrNoGrant

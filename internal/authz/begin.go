@@ -69,7 +69,7 @@ func (s *Server) check(client client.Client, p oauth.Params) (Request, error) {
 	if err := checkRedirectURI(client, redirectURI); err != nil {
 		return Request{}, err
 	}
-	r, err := oauth.ParseAuthorizationRequest(p, client.PKCE)
+	r, err := oauth.ParseAuthorizationRequest(p, client.PKCERule())
 	r.ClientID, r.RedirectURI = string(client.ID), redirectURI
 	admitted := Request{AuthorizationRequest: r}
 	if err == nil {
@@ -166,7 +166,7 @@ func (s *Server) recheck(ctx context.Context, r Request) (client.Client, error) 
 		return c, err
 	}
 	if _, err = s.admit(c, r.AuthorizationRequest); err == nil {
-		err = r.CheckPKCE(c.PKCE)
+		err = r.CheckPKCE(c.PKCERule())
 	}
 	if err != nil {
 		return c, s.redirect(r.AuthorizationRequest, err)

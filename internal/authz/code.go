@@ -20,7 +20,7 @@ type code struct {
 	Grant       GrantID             `json:"g"`
 	Client      oauth.ClientID      `json:"c"`
 	RedirectURI string              `json:"r"`
-	Challenge   oauth.CodeChallenge `json:"p,omitempty"` // "" for a client with oauth.PKCENonce that sent none
+	Challenge   oauth.CodeChallenge `json:"p,omitempty"` // "" for a client that may do without and sent none
 	Scope       oauth.Scope         `json:"s"`
 	Nonce       string              `json:"n,omitempty"`
 	AuthTime    int64               `json:"a"` // Unix milliseconds
@@ -85,7 +85,7 @@ func (s *Server) boundTo(c code, client client.Client, x oauth.CodeExchange, dpo
 		// RFC 9449 §10. Not burned either: a key cannot be guessed.
 		return oauth.InvalidGrant.Errorf("the code is bound to the key that dpop_jkt named; send a DPoP proof made with it")
 	}
-	if c.Challenge == "" && client.PKCE == oauth.PKCERequired {
+	if c.Challenge == "" && client.PKCERule() == oauth.PKCERequired {
 		return errBadCode(errors.New("the code has no challenge, and the client has to use PKCE now"))
 	}
 	if !client.Permitted(s.opts.Catalogue, c.Scope).Covers(c.Scope) {

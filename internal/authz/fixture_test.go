@@ -111,7 +111,7 @@ func newWorld(t testing.TB, databaseURL string) *world {
 		clock: testkit.NewClock(time.Date(2026, 3, 1, 12, 0, 0, 123_456_789, time.UTC)),
 	}
 	w.db, w.keys, w.server = w.process()
-	w.registry = &client.Registry{Store: w.db, Catalogue: catalogue, Now: w.clock.Now}
+	w.registry = &client.Registry{Store: w.db, Catalogue: catalogue, RefreshGrace: time.Minute, Now: w.clock.Now}
 	w.govern = &govern.Service{Store: w.db, Clients: w.db, Now: w.clock.Now}
 	w.directory = &team.Service{People: w.db, Teams: w.db, Now: w.clock.Now}
 	w.ada, w.bob = w.addUser("ada@example.org", "Ada"), w.addUser("bob@example.org", "Bob")

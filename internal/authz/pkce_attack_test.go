@@ -148,6 +148,25 @@ func (w *world) setPKCE(changed app, pkce oauth.PKCE) {
 	w.ok(err)
 }
 
+// A client with insecure_no_pkce_no_nonce may leave out both, until the setting is taken away. A challenge that it sends has to be proved all the same.
+func TestNeitherPKCENorNonce(t *testing.T) {
+	w := onSQLite(t)
+	bare := []string{"code_challenge", "", "code_challenge_method", "", "scope", "chatbot:read"}
+	open := w.register(client.Registration{Name: "Suite", RedirectURIs: []string{callback}, InsecureNoPKCENoNonce: true})
+	_, err := w.redeem(open, w.connect(open, w.red, bare...), "code_verifier", "")
+	w.ok(err)
+	w.mustRedeem(open, w.connect(open, w.red)) // with PKCE
+	_, err = w.redeem(open, w.connect(open, w.red), "code_verifier", "")
+	wantCode(t, err, oauth.InvalidGrant)
+	code := w.connect(open, w.red, bare...)
+	_, err = w.registry.UpdateClient(w.ctx(), team.CommandLine, open.ID, client.Change{InsecureNoPKCENoNonce: new(false)})
+	w.ok(err)
+	_, err = w.redeem(open, code, "code_verifier", "")
+	wantCode(t, err, oauth.InvalidGrant)
+	_, err = w.server.Begin(w.ctx(), params(open, bare...), authz.Browser{})
+	wantRedirect(t, err, oauth.InvalidRequest)
+}
+
 // What people read who have never heard of PKCE.
 func TestAMissingChallengeNamesTheSettingOfCommonClients(t *testing.T) {
 	w := onSQLite(t)

@@ -33,9 +33,13 @@ func (s *Server) exchangeRefresh(ctx context.Context, client client.Client, r oa
 		return oauth.TokenResponse{}, errBadRefreshToken(err)
 	}
 	now := s.now().Truncate(time.Millisecond) // as the store keeps times: the grace is measured from one of them
+	rule := s.opts.Refresh
+	if client.RefreshGrace > 0 {
+		rule.Grace = min(rule.Grace, client.RefreshGrace)
+	}
 	rotation := Rotation{
 		Family: FamilyID(presented.Family), Client: client.ID, DPoPKey: familyKey(client, r.DPoPKey), Generation: presented.Generation, Keep: keepsToken(client, r.DPoPKey),
-		At: now, TokenDeadAt: now.Add(s.opts.AccessTokenLifetime + token.ClockLeeway + s.opts.Refresh.Grace), Rule: s.opts.Refresh,
+		At: now, TokenDeadAt: now.Add(s.opts.AccessTokenLifetime + token.ClockLeeway + rule.Grace), Rule: rule,
 	}
 	if err := s.checkNarrowing(ctx, client, rotation, x); err != nil {
 		return oauth.TokenResponse{}, err

@@ -70,6 +70,26 @@ func TestRefreshRetryWithinTheGraceGetsTheSameSuccessor(t *testing.T) {
 	})
 }
 
+// A client may have a shorter grace than the server. After it, the retry is a late one, which is recorded and granted once.
+func TestAClientMayHaveAShorterGrace(t *testing.T) {
+	onBoth(t, func(t *testing.T, w *world) {
+		hasty := w.register(client.Registration{Name: "Hasty", RedirectURIs: []string{callback}, RefreshGrace: 10 * time.Second})
+		for _, tt := range []struct {
+			client app
+			wait   time.Duration
+			late   int // events of late retries then
+		}{{hasty, 10 * time.Second, 0}, {w.app, 11 * time.Second, 0}, {hasty, 11 * time.Second, 1}} {
+			first := w.mustConnect(tt.client, w.red)
+			w.mustRefresh(tt.client, first.RefreshToken)
+			w.clock.Advance(tt.wait)
+			w.mustRefresh(tt.client, first.RefreshToken)
+			if events := w.events(audit.RefreshRetried); len(events) != tt.late {
+				t.Errorf("%s after %v: %d late retries, want %d", tt.client.Name, tt.wait, len(events), tt.late)
+			}
+		}
+	})
+}
+
 func TestStatementsOfARefresh(t *testing.T) {
 	onBoth(t, func(t *testing.T, w *world) {
 		token := w.mustConnect(w.app, w.red).RefreshToken

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
 	"github.com/gatehouse-auth/gatehouse/internal/client"
@@ -199,6 +200,16 @@ func TestRegistrationOfTheSecondHalf(t *testing.T) {
 		"nonce, public":             {good(func(r *client.Registration) { r.PKCE, r.Public = oauth.PKCENonce, true }), "must use PKCE"},
 		"nonce of a machine":        {client.Registration{Name: "M", Machine: true, Team: w.red, PKCE: oauth.PKCENonce}, "means nothing"},
 		"nonce, resource server":    {client.Registration{Name: "API", ResourceServer: "https://api.example", PKCE: oauth.PKCENonce}, "means nothing"},
+		"neither":                   {good(func(r *client.Registration) { r.InsecureNoPKCENoNonce, r.Scope = true, oauth.Scope{"email"} }), ""},
+		"neither, public":           {good(func(r *client.Registration) { r.InsecureNoPKCENoNonce, r.Public = true, true }), "must use PKCE"},
+		"neither, of a machine":     {client.Registration{Name: "M", Machine: true, Team: w.red, InsecureNoPKCENoNonce: true}, "means nothing"},
+		"grace":                     {good(func(r *client.Registration) { r.RefreshGrace = time.Second }), ""},
+		"the server's grace":        {good(func(r *client.Registration) { r.RefreshGrace, r.Public = time.Minute, true }), ""},
+		"grace, longer":             {good(func(r *client.Registration) { r.RefreshGrace = 61 * time.Second }), "less than the server's 1m0s"},
+		"grace, negative":           {good(func(r *client.Registration) { r.RefreshGrace = -time.Second }), "whole seconds"},
+		"grace, half a second":      {good(func(r *client.Registration) { r.RefreshGrace = 500 * time.Millisecond }), "whole seconds"},
+		"grace of a machine":        {client.Registration{Name: "M", Machine: true, Team: w.red, RefreshGrace: time.Second}, "means nothing"},
+		"grace, with keys":          {good(func(r *client.Registration) { r.RefreshGrace, r.JWKS = time.Second, key.jwks(t) }), "means nothing"},
 		"another PKCE":              {good(func(r *client.Registration) { r.PKCE = "plain" }), "required and nonce"},
 		"identity scope":            {good(func(r *client.Registration) { r.Scope = oauth.Scope{"chatbot:read", "openid"} }), ""},
 		"identity of a machine":     {client.Registration{Name: "M", Machine: true, Team: w.red, Scope: oauth.Scope{"openid"}}, "acts for none"},

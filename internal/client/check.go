@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/scope"
@@ -43,6 +44,9 @@ func (r *Registry) check(c Client) error {
 	if err := checkPKCE(c); err != nil {
 		return err
 	}
+	if err := r.checkRefreshGrace(c); err != nil {
+		return err
+	}
 	if c.InsecureAssertionAudience && c.Method() != oauth.AuthPrivateKeyJWT {
 		return errors.New("only a client with keys makes assertions: insecure_assertion_audience means nothing for this one")
 	}
@@ -72,16 +76,31 @@ func checkKind(c Client) error {
 // checkPKCE allows requests without PKCE only where the client's authentication protects the code at the token endpoint (RFC 9700 §2.1.1).
 func checkPKCE(c Client) error {
 	switch {
-	case c.PKCE == oauth.PKCERequired:
+	case c.PKCERule() == oauth.PKCERequired:
 		return nil
-	case c.PKCE != oauth.PKCENonce:
+	case c.PKCE != oauth.PKCERequired && c.PKCE != oauth.PKCENonce:
 		return fmt.Errorf("pkce is %q; there are required and nonce", c.PKCE)
 	case c.Public:
 		return errors.New("a public client must use PKCE: nothing else protects its codes")
 	case !c.MayUse(oauth.GrantAuthorizationCode):
 		return errors.New("nobody is redirected to this client, so pkce means nothing for it")
-	case !c.permits(nil, oauth.ScopeOpenID):
+	case c.PKCE == oauth.PKCENonce && !c.permits(nil, oauth.ScopeOpenID):
 		return errors.New("a client without PKCE needs the scope openid, because its nonce comes back in the ID token")
+	}
+	return nil
+}
+
+// checkRefreshGrace allows a client a shorter grace than the server's.
+func (r *Registry) checkRefreshGrace(c Client) error {
+	switch {
+	case c.RefreshGrace == 0:
+		return nil
+	case c.RefreshGrace < time.Second || c.RefreshGrace%time.Second != 0:
+		return fmt.Errorf("refresh_grace is %v; it has to be whole seconds, or 0 for the server's", c.RefreshGrace)
+	case c.RefreshGrace > r.RefreshGrace:
+		return fmt.Errorf("refresh_grace is %v; a client can have less than the server's %v, not more", c.RefreshGrace, r.RefreshGrace)
+	case !c.MayUse(oauth.GrantRefreshToken) || c.Method() == oauth.AuthPrivateKeyJWT:
+		return errors.New("refresh_grace means nothing for this client: it has no refresh tokens, or they are not replaced when they are used")
 	}
 	return nil
 }

@@ -43,6 +43,11 @@ type Client struct {
 	// InsecureAssertionAudience accepts assertions whose audience is the token endpoint, or an array of one, as OpenID Connect
 	// Core §9 has it. A malicious authorization server that the client also uses can then pass its assertions on to us.
 	InsecureAssertionAudience bool
+	// InsecureNoPKCENoNonce accepts requests with neither PKCE nor a nonce. It exists for one module of the official OpenID suite:
+	// nothing protects such a client from an injected code.
+	InsecureNoPKCENoNonce bool
+
+	RefreshGrace time.Duration // how long a replaced refresh token gets its successor again, where that is shorter than the server's; 0 is the server's
 }
 
 // Secret is one of at most two live secrets of a client.
@@ -80,7 +85,18 @@ func (c Client) Loosened() (settings []string) {
 	if c.InsecureAssertionAudience {
 		settings = append(settings, "insecure_assertion_audience")
 	}
+	if c.InsecureNoPKCENoNonce {
+		settings = append(settings, "insecure_no_pkce_no_nonce")
+	}
 	return settings
+}
+
+// PKCERule is how the client's requests have to be protected.
+func (c Client) PKCERule() oauth.PKCE {
+	if c.InsecureNoPKCENoNonce {
+		return oauth.PKCENothing
+	}
+	return c.PKCE
 }
 
 // MayUse reports whether the client may use a grant type.

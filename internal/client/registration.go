@@ -19,7 +19,9 @@ type Registry struct {
 	Store     Store
 	Catalogue scope.Catalogue
 	Profile   oauth.Profile // clients that do not fit it are refused
-	Now       func() time.Time
+
+	RefreshGrace time.Duration // the server's: clients can have less
+	Now          func() time.Time
 }
 
 // Registration is what a new client brings.
@@ -44,6 +46,9 @@ type Registration struct {
 
 	PKCE                      oauth.PKCE // see Client; like the next one, only for the operator
 	InsecureAssertionAudience bool       // see Client
+	InsecureNoPKCENoNonce     bool       // see Client
+
+	RefreshGrace time.Duration // 0: the server's
 }
 
 // AddClient registers a client and returns it with its secret, which is shown once (zero for a client that has none: a public one, or one with keys). What is wrong with
@@ -59,6 +64,7 @@ func (r *Registry) AddClient(ctx context.Context, actor team.Actor, reg Registra
 		ResourceServer: reg.ResourceServer, Resources: distinct(reg.Resources), JWKS: strings.TrimSpace(reg.JWKS), JWKSURI: reg.JWKSURI,
 		IDTokenAlgorithm: reg.IDTokenAlgorithm, PostLogoutRedirectURIs: distinct(reg.PostLogoutRedirectURIs), BackchannelLogoutURI: reg.BackchannelLogoutURI,
 		RequirePAR: reg.RequirePAR, RequireDPoP: reg.RequireDPoP, PKCE: reg.PKCE, InsecureAssertionAudience: reg.InsecureAssertionAudience,
+		InsecureNoPKCENoNonce: reg.InsecureNoPKCENoNonce, RefreshGrace: reg.RefreshGrace,
 	}
 	if err := mayLoosen(actor, Client{}, c); err != nil {
 		return Client{}, token.Secret{}, err
@@ -95,6 +101,9 @@ type Change struct {
 
 	PKCE                      *oauth.PKCE
 	InsecureAssertionAudience *bool
+	InsecureNoPKCENoNonce     *bool
+
+	RefreshGrace *time.Duration
 }
 
 // apply is the client with what the change has.
@@ -109,6 +118,8 @@ func (change Change) apply(c Client) Client {
 	replace(&c.RequireDPoP, change.RequireDPoP)
 	replace(&c.PKCE, change.PKCE)
 	replace(&c.InsecureAssertionAudience, change.InsecureAssertionAudience)
+	replace(&c.InsecureNoPKCENoNonce, change.InsecureNoPKCENoNonce)
+	replace(&c.RefreshGrace, change.RefreshGrace)
 	c.Name, c.JWKS = strings.TrimSpace(c.Name), strings.TrimSpace(c.JWKS)
 	if change.RedirectURIs != nil {
 		c.RedirectURIs = distinct(change.RedirectURIs)

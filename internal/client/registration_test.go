@@ -83,6 +83,7 @@ func TestClientsThatFitAProfile(t *testing.T) {
 		{"a key for encryption", Client{JWKS: set("{" + rsaN + `,"use":"enc"}`)}, "PS256"},
 		{"RS256", Client{JWKSURI: keysURI, IDTokenAlgorithm: "RS256"}, "ES256"},
 		{"nonce", Client{JWKSURI: keysURI, PKCE: oauth.PKCENonce}, "pkce nonce"},
+		{"neither PKCE nor nonce", Client{JWKSURI: keysURI, InsecureNoPKCENoNonce: true}, "insecure_no_pkce_no_nonce"},
 		{"audience", Client{JWKSURI: keysURI, InsecureAssertionAudience: true}, "insecure_assertion_audience"},
 	} {
 		if err := tt.client.Fits(oauth.ProfileNone); err != nil {

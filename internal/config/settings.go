@@ -82,7 +82,7 @@ var settings = []setting{
 		func(c *Config) *time.Duration { return &c.Authz.Refresh.Idle }, time.Minute, 10*365*24*time.Hour),
 	duration("refresh_absolute_lifetime", "A connection ends this long after the person agreed to it, however often it is refreshed.",
 		func(c *Config) *time.Duration { return &c.Authz.Refresh.Absolute }, time.Minute, 10*365*24*time.Hour),
-	duration("refresh_grace", "How long a refresh token that was replaced still gets the same successor, for an application that lost the answer. With several servers, keep it longer than their clocks can differ.",
+	duration("refresh_grace", "How long a refresh token that was replaced still gets the same successor, for an application that lost the answer. With several servers, keep it longer than their clocks can differ. A client may have less (`--refresh-grace`).",
 		func(c *Config) *time.Duration { return &c.Authz.Refresh.Grace }, time.Second, 5*time.Minute),
 	duration("refresh_late_retry", "A refresh token that was replaced longer ago than refresh_grace gets its successor once more if that was never used: the application was killed before it stored the answer. This is the least time between two such retries of a connection. A retry sooner than that ends the connection; 0 allows none.",
 		func(c *Config) *time.Duration { return &c.Authz.Refresh.LateRetry }, 0, 366*24*time.Hour),

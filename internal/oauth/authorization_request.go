@@ -33,7 +33,7 @@ type AuthorizationRequest struct {
 	RedirectURI   string         `json:"redirect_uri"`
 	State         string         `json:"state,omitempty"`
 	Scope         Scope          `json:"scope,omitempty"`          // as asked; empty when omitted
-	CodeChallenge CodeChallenge  `json:"code_challenge,omitempty"` // "" only with PKCENonce
+	CodeChallenge CodeChallenge  `json:"code_challenge,omitempty"` // "" only with PKCENonce and PKCENothing
 	Team          string         `json:"team,omitempty"`           // a slug; empty when the person may choose
 	Prompt        Prompt         `json:"prompt,omitzero"`
 	MaxAge        *time.Duration `json:"max_age,omitempty"` // nil when omitted; zero asks for a fresh sign-in
@@ -112,7 +112,7 @@ func ParseAuthorizationRequest(p Params, pkce PKCE) (AuthorizationRequest, error
 // CheckPKCE is invalid_request unless the request is protected as the client's PKCE says.
 func (r AuthorizationRequest) CheckPKCE(pkce PKCE) error {
 	switch {
-	case r.CodeChallenge != "":
+	case r.CodeChallenge != "" || pkce == PKCENothing:
 		return nil
 	case pkce != PKCENonce:
 		return errNoChallenge()
@@ -208,7 +208,7 @@ func parseChallenge(p Params, pkce PKCE) (CodeChallenge, error) {
 
 // checkNoChallenge is invalid_request where a challenge must not be missing.
 func checkNoChallenge(p Params, pkce PKCE) error {
-	if pkce != PKCENonce {
+	if pkce != PKCENonce && pkce != PKCENothing {
 		return errNoChallenge()
 	}
 	// A method alone is what remains when somebody takes the challenge out of a request.

@@ -15,6 +15,7 @@ type PKCE string
 const (
 	PKCERequired PKCE = ""      // every request has a code_challenge
 	PKCENonce    PKCE = "nonce" // a request without one has openid and a nonce, which the client compares with the ID token's (RFC 9700 §2.1.1)
+	PKCENothing  PKCE = "none"  // a request may have neither; only for a client with the setting insecure_no_pkce_no_nonce, which no ParsePKCE reads
 )
 
 // ParsePKCE reads the name of a PKCE: required or nonce.

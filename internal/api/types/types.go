@@ -34,6 +34,8 @@ type Client struct {
 
 	PKCE                      string `json:"pkce,omitempty"`                        // ours: nonce; absent where PKCE is required
 	InsecureAssertionAudience bool   `json:"insecure_assertion_audience,omitempty"` // ours
+	InsecureNoPKCENoNonce     bool   `json:"insecure_no_pkce_no_nonce,omitempty"`   // ours
+	RefreshGrace              int64  `json:"refresh_grace,omitempty"`               // ours: seconds; absent for the server's
 
 	CreatedAt  Instant `json:"created_at"`           // ours
 	DisabledAt Instant `json:"disabled_at,omitzero"` // ours

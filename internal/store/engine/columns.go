@@ -34,6 +34,9 @@ func List(items []string) string {
 // TimeTo scans a time.
 func TimeTo(to *time.Time) sql.Scanner { return timeColumn{to} }
 
+// DurationTo scans a duration, which is stored in milliseconds.
+func DurationTo(to *time.Duration) sql.Scanner { return durationColumn{to} }
+
 // WordsTo scans words.
 func WordsTo[S ~[]string](to *S) sql.Scanner { return wordsColumn[S]{to} }
 
@@ -42,6 +45,7 @@ func ListTo(to *[]string) sql.Scanner { return listColumn{to} }
 
 type (
 	timeColumn               struct{ to *time.Time }
+	durationColumn           struct{ to *time.Duration }
 	wordsColumn[S ~[]string] struct{ to *S }
 	listColumn               struct{ to *[]string }
 )
@@ -55,6 +59,15 @@ func (c timeColumn) Scan(value any) error {
 	if ms != 0 {
 		*c.to = time.UnixMilli(ms).UTC()
 	}
+	return nil
+}
+
+func (c durationColumn) Scan(value any) error {
+	ms, ok := value.(int64)
+	if !ok {
+		return fmt.Errorf("a duration is stored as %T", value)
+	}
+	*c.to = time.Duration(ms) * time.Millisecond
 	return nil
 }
 

@@ -110,6 +110,8 @@ func Run(t *testing.T, h Harness) {
 		{"Mail", testMail},
 		{"BackchannelLogout", testBackchannelLogout},
 		{"EndOfMembershipIsTold", testEndOfMembershipIsTold},
+		{"EndOfASessionIsTold", testEndOfASessionIsTold},
+		{"ExpiryOfASessionIsTold", testExpiryOfASessionIsTold},
 		{"DueMessages", testDueMessages},
 		{"Events", testEvents},
 		{"EventsHaveNames", testEventsHaveNames},

@@ -142,7 +142,7 @@ func TestPersonalFormsAreGuarded(t *testing.T) {
 			"/teams/atlas/applications/": webtest.Pairs("decision", "end", "grant", id),
 		} {
 			for _, header := range [][]string{{"Sec-Fetch-Site", "cross-site"}, {"Sec-Fetch-Site", "same-site"}, {"Origin", "https://evil.example"}, {"Origin", "null"}} {
-				dora.Post(path, form, header...).WantPage(http.StatusForbidden, "another site")
+				dora.Post(path, form, header...).WantPage(http.StatusForbidden, "so nothing was done")
 			}
 		}
 		dora.Post("/teams/atlas/applications/", webtest.Pairs("decision", "block", "client", string(h.Insight.ID), "reason", "x"), "Sec-Fetch-Site", "cross-site").WantStatus(http.StatusForbidden)
@@ -179,6 +179,21 @@ func TestReplayIsSeenByThePerson(t *testing.T) {
 		b.Get("/account/applications/").WantPage(http.StatusOK, "was disconnected")
 		h.Clock.Advance(18 * 24 * time.Hour)
 		h.SignedIn(webtest.Ana).Get("/account/applications/").WantPage(http.StatusOK).WantNothingOf("was disconnected")
+	})
+}
+
+// TestLateRetryIsSeenByThePerson among the applications. It is no reason for an alert on every page: a restarted application does it.
+func TestLateRetryIsSeenByThePerson(t *testing.T) {
+	webtest.OnBoth(t, func(h *webtest.House) {
+		b := h.SignedIn(webtest.Ana)
+		got := b.Connection(h.Insight, h.Borealis)
+		h.Refresh(h.Insight, got.RefreshToken).WantTokens()
+		h.Clock.Advance(time.Hour)
+		h.Refresh(h.Insight, got.RefreshToken).WantTokens()
+		b.Get("/account/applications/").WantPage(http.StatusOK).InOrder("1 March 2026, 13:00 UTC: Insight went on in Borealis with a key that it had replaced before", "saved its new key")
+		b.Get("/").WantPage(http.StatusOK).WantNothingOf("you should know")
+		b.Get("/account/").WantPage(http.StatusOK).WantNothingOf("replaced before")
+		h.SignedIn(webtest.Ben).Get("/account/applications/").WantPage(http.StatusOK).WantNothingOf("replaced before")
 	})
 }
 

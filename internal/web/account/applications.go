@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 
+	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/web/access"
@@ -53,7 +54,7 @@ func (room *Room) applications(w http.ResponseWriter, r *browser.Request) error 
 		return err
 	}
 	view := applicationsView{Frame: r.Frame(), Notice: room.notice(r), Applications: room.connected(grants)}
-	if view.Replays, err = room.replays(ctx, actor, memberships); err != nil {
+	if view.Replays, err = room.replays(ctx, actor, memberships, audit.RefreshRetried); err != nil {
 		return err
 	}
 	return room.Show(w, r.Request, http.StatusOK, applicationsPage.With(view))

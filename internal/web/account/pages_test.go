@@ -39,6 +39,8 @@ var (
 		replayAlert(audit.Entry{Event: audit.Event{At: noon.Add(-20 * day), Kind: audit.CodeReplayed}}, ""),
 		replayAlert(audit.Entry{Event: audit.Event{At: noon.Add(-21 * day), Kind: audit.CodeReplayed}, ClientName: "Weekly Report"}, "Clinic North"),
 		replayAlert(audit.Entry{Event: audit.Event{At: noon.Add(-22 * day), Kind: audit.RefreshReplayed}}, ""),
+		replayAlert(audit.Entry{Event: audit.Event{At: noon.Add(-23 * day), Kind: audit.RefreshRetried}, ClientName: "Weekly Report"}, "Clinic North"),
+		replayAlert(audit.Entry{Event: audit.Event{At: noon.Add(-24 * day), Kind: audit.RefreshRetried}}, ""),
 	}
 	connected = []connectedApplication{
 		{Application: ui.Application{HeadingID: "application-0", Name: "Shift Planner"}, Connections: []connection{

@@ -124,7 +124,8 @@ func (room *Room) ownAddresses() *strings.Replacer {
 
 // renderDocument makes a page of Markdown. Raw HTML in it is left out, and links to the other files become links to their pages.
 func renderDocument(source []byte, names []string) (document, error) {
-	markdown := goldmark.New(goldmark.WithExtensions(extension.GFM), goldmark.WithParserOptions(parser.WithAutoHeadingID()))
+	tables := extension.NewTable(extension.WithTableCellAlignMethod(extension.TableCellAlignAttribute)) // the content security policy blocks style attributes
+	markdown := goldmark.New(goldmark.WithExtensions(tables, extension.Linkify), goldmark.WithParserOptions(parser.WithAutoHeadingID()))
 	root := markdown.Parser().Parse(text.NewReader(source))
 	var d document
 	err := ast.Walk(root, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
@@ -146,9 +147,12 @@ func renderDocument(source []byte, names []string) (document, error) {
 	if err := markdown.Renderer().Render(&body, source, root); err != nil {
 		return document{}, err
 	}
-	d.body = template.HTML(body.String())
+	d.body = template.HTML(scrollable.Replace(body.String()))
 	return d, nil
 }
+
+// scrollable lets the keyboard reach what scrolls on a narrow screen.
+var scrollable = strings.NewReplacer("<pre>", `<pre tabindex="0">`, "<table>", `<table tabindex="0">`)
 
 // addHeading takes the title from the first heading, and the contents from those of the second level.
 func (d *document) addHeading(h *ast.Heading, source []byte) {
@@ -218,5 +222,5 @@ func (room *Room) show(w http.ResponseWriter, r *http.Request, title ui.Words, v
 		return err
 	}
 	view.Frame = room.Frame(r, session, title)
-	return room.Show(w, r, http.StatusOK, documentPage.With(view))
+	return room.ShowToAll(w, r, http.StatusOK, documentPage.With(view))
 }

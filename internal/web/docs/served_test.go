@@ -47,3 +47,13 @@ func TestGuideNamesThisServer(t *testing.T) {
 		h.Browser().Get("/docs/").WantPage(http.StatusOK, `href="/docs/guide/"`)
 	}, func(p *web.Parts) { p.APIDocs = "https://chat.example/api/docs/" })
 }
+
+// TestDocumentsForEverybody: every column of a table has a heading, the keyboard reaches what may scroll, and nothing needs a style that
+// the content security policy blocks.
+func TestDocumentsForEverybody(t *testing.T) {
+	webtest.OnBoth(t, func(h *webtest.House) {
+		for _, link := range regexp.MustCompile(`href="(/docs/\w+/)"`).FindAllStringSubmatch(h.Browser().Get("/docs/").Body, -1) {
+			h.Browser().Get(link[1]).WantPage(http.StatusOK).WantNothingOf("<th></th>", "<table>", "<pre>", "style=")
+		}
+	})
+}
