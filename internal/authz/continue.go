@@ -44,7 +44,7 @@ func (s *Server) SignInPage(ctx context.Context, sealed string, b Browser) (Next
 	r, err := s.open(ctx, sealed)
 	if errors.Is(err, token.ErrExpired) {
 		page, _ := errors.AsType[*PageError](err)
-		return Next{Step: SignIn, Sealed: sealed, Client: client.Client{Name: page.Client}}, nil
+		return Next{Step: SignIn, Sealed: sealed, Client: client.Client{Name: page.Client}, Needed: true}, nil
 	}
 	if err != nil {
 		return Next{}, err
@@ -61,11 +61,13 @@ func (s *Server) SignInPage(ctx context.Context, sealed string, b Browser) (Next
 		return Next{}, err
 	}
 	e := evaluation{request: r, client: client, decision: decision{step: SignIn}}
+	needed := true
 	if user != nil {
 		e.session = &user.Session
+		needed = decideStep(r, client, e.session, user.Teams, s.now()).step == SignIn
 	}
 	n := e.present()
-	n.Sealed, n.LoginHint = sealed, r.LoginHint
+	n.Sealed, n.LoginHint, n.Needed = sealed, r.LoginHint, needed
 	n.Again = e.session != nil && !r.wrong(e.session) && r.stale(e.session, s.now())
 	return n, nil
 }

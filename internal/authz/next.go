@@ -43,6 +43,7 @@ type Next struct {
 	RedirectURI string        // where the answer will go; it has been verified
 
 	LoginHint string                      // SignIn: the account that the application suggests; it decides nothing
+	Needed    bool                        // of SignInPage: the request cannot go on without a sign-in; otherwise somebody is signed in
 	Again     bool                        // SignIn: this person has to sign in again
 	Team      string                      // NoAccess, Consent: the team that the request named, or ""
 	Teams     []TeamChoice                // Consent: those to choose from; one when the team is fixed

@@ -26,7 +26,9 @@ type PageError struct {
 	Err      error  // an oauth error
 	Client   string // the client's name, if known
 	Received string // what was received, character for character, e.g. the redirect URI
-	Back     string // when the request has expired: the origin of its redirect URI, where the application may be; "" if there is none for a browser
+	// SigningOut says that the request was to sign the person out, which has not happened.
+	SigningOut bool
+	Back       string // when the request has expired: the origin of its redirect URI, where the application may be; "" if there is none for a browser
 }
 
 func (e *PageError) Error() string { return e.Err.Error() }

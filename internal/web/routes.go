@@ -58,7 +58,7 @@ func (s *server) rooms() [][]route.Route {
 func (s *server) mux() *http.ServeMux {
 	programs := route.Adapter{Log: s.errors, Fail: s.endpoints.Fail}
 	protected := route.Adapter{Log: s.errors, Fail: s.endpoints.FailProtected}
-	people := route.Adapter{Log: s.errors, Fail: s.flow.Fail, Header: route.NoReferrer}
+	people := route.Adapter{Log: s.errors, Fail: s.flow.Fail, Header: route.NoReferrer, Decline: s.flow.Decline}
 
 	mux := http.NewServeMux()
 	register := func(adapter route.Adapter, routes []route.Route) {

@@ -142,7 +142,7 @@ func TestPersonalFormsAreGuarded(t *testing.T) {
 			"/teams/atlas/applications/": webtest.Pairs("decision", "end", "grant", id),
 		} {
 			for _, header := range [][]string{{"Sec-Fetch-Site", "cross-site"}, {"Sec-Fetch-Site", "same-site"}, {"Origin", "https://evil.example"}, {"Origin", "null"}} {
-				dora.Post(path, form, header...).WantPage(http.StatusForbidden, "another site")
+				dora.Post(path, form, header...).WantPage(http.StatusForbidden, "so nothing was done")
 			}
 		}
 		dora.Post("/teams/atlas/applications/", webtest.Pairs("decision", "block", "client", string(h.Insight.ID), "reason", "x"), "Sec-Fetch-Site", "cross-site").WantStatus(http.StatusForbidden)

@@ -144,7 +144,7 @@ var samples = uitest.Samples{
 	"error_expired": errorPage.With(errorView{
 		Frame: failed(frame("", titleOf(400))), Status: 400, Sentence: ui.Text("error.expired"), Advice: ui.Text("error.expired.advice"),
 		Way: ui.Text("error.back_to_application", "application", ui.Name("Weekly Report"+uitest.Markup)), WayTo: "https://report.example",
-		Developer: []developerFact{{ui.Text("error.application"), "Weekly Report"}},
+		Developer: []developerFact{{ui.Text("error.application"), "Weekly Report"}}, Guide: guideFailure,
 	}),
 	"no_cookies": errorPage.With(errorView{
 		Frame: failed(frame("", ui.Text("no_cookies.title"))), Status: 400, Sentence: ui.Text("no_cookies.not_kept"),
@@ -152,7 +152,7 @@ var samples = uitest.Samples{
 	}),
 	"error_developer": errorPage.With(errorView{
 		Frame: failed(frame("", titleOf(400))), Status: 400, Sentence: ui.Text("error.refused_application", "application", ui.Name(uitest.Backwards)),
-		Advice: ui.Text("error.refused.advice"),
+		Advice: ui.Text("error.refused.advice"), Guide: guideRegister,
 		Developer: []developerFact{
 			{ui.Text("error.parameter", "name", "error_description"), "redirect_uri is not registered for this client; it is compared byte for byte"},
 			{ui.Text("error.received"), "https://repоrt.example/callback /\u200B?next=%2F\u202Egpj"},

@@ -24,15 +24,16 @@ type Route struct {
 
 // Register adds a route to a mux, with and without its trailing slash.
 func (rt Route) Register(mux *http.ServeMux, adapter Adapter) {
-	h := adapter.Handler(LimitBody(rt.byMethod()))
+	h := adapter.Handler(LimitBody(rt.byMethod(adapter.Decline)))
 	mux.Handle(rt.Path+"{$}", h)
 	if bare := strings.TrimSuffix(rt.Path, "/"); bare != "" {
 		mux.Handle(bare, h)
 	}
 }
 
-// byMethod calls the handler for the request's method, or is 405 with Allow (RFC 9110 §15.5.6).
-func (rt Route) byMethod() Handler {
+// byMethod calls the handler for the request's method, or is 405 with Allow (RFC 9110 §15.5.6). With decline, it does so only for requests
+// that a person made.
+func (rt Route) byMethod(decline Handler) Handler {
 	var allow []string
 	if rt.Get != nil {
 		allow = append(allow, http.MethodGet, http.MethodHead)
@@ -57,6 +58,9 @@ func (rt Route) byMethod() Handler {
 		if h == nil {
 			w.Header().Set("Allow", allowed)
 			return methodNotAllowed(printable(r.Method), allowed)
+		}
+		if decline != nil {
+			h = declining(h, decline)
 		}
 		return h(w, r)
 	}
