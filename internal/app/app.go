@@ -65,7 +65,8 @@ type Making = store.Making
 const (
 	MakeInEmpty = store.MakeInEmpty // makes one in an empty directory, or an empty PostgreSQL database
 	MakeNever   = store.MakeNever
-	MakeNew     = store.MakeNew // makes one; it is an error when there is one already
+	LeaveAlone  = store.LeaveAlone // changes not even the schema
+	MakeNew     = store.MakeNew    // makes one; it is an error when there is one already
 )
 
 // App is the parts of one Gatehouse on one database.
@@ -203,6 +204,7 @@ func (a *App) newHandler() http.Handler {
 		TrustedProxies: a.Config.TrustedProxies,
 		Failures:       a.failures(),
 		ClientFailures: a.Config.ClientFailures,
+		PublicPushes:   a.Config.PublicPushes,
 		API:            a.API,
 	})
 }

@@ -190,7 +190,7 @@ func (db *DB) ExpiredMessages(ctx context.Context, now time.Time, limit int) (ex
 func (db *DB) PutBack(ctx context.Context, ids []string, until time.Time) error {
 	return db.write(ctx, "PutBack", func(t *tx) error {
 		for _, id := range ids {
-			if _, err := t.Change(`UPDATE gh_notices SET tries = tries - 1, next_try = $2 WHERE id = $1 AND tries > 0`, id, engine.Millis(until)); err != nil {
+			if _, err := t.Change(`UPDATE gh_notices SET tries = CASE WHEN tries > 0 THEN tries - 1 ELSE 0 END, next_try = $2 WHERE id = $1`, id, engine.Millis(until)); err != nil {
 				return err
 			}
 		}

@@ -49,7 +49,7 @@ func TestEverySchemaIsUpgraded(t *testing.T) {
 				status, err := db.TeamStatuses(t.Context(), "u", "c")
 				want := authz.Seen{Name: "C", RedirectURIs: []string{"https://c.example/"}}
 				if version >= firstSeen {
-					want = authz.Seen{}
+					want = authz.Seen{RedirectURIs: []string{}}
 				}
 				if err != nil || len(status) != 1 || status[0].Grant == nil || !cmp.Equal(status[0].Grant.Seen, want) {
 					t.Errorf("what was seen of the client: %+v, %v", status, err)
