@@ -27,7 +27,8 @@ func clientOf(a *app.App, c client.Client) types.Client {
 		ID: string(c.ID), Name: c.Name, Owner: c.Owner, Team: c.Team.Slug, Public: c.Public, Machine: c.Machine,
 		RedirectURIs: append([]string{}, c.RedirectURIs...), Scope: scope.String(), AuthMethod: string(c.Method()),
 		ResourceServer: c.ResourceServer, Resources: c.Resources, JWKS: json.RawMessage(c.JWKS), JWKSURI: c.JWKSURI, IDTokenAlgorithm: c.IDTokenAlgorithm,
-		PostLogoutRedirectURIs: c.PostLogoutRedirectURIs, BackchannelLogoutURI: c.BackchannelLogoutURI, RequirePAR: c.RequirePAR, RequireDPoP: c.RequireDPoP,
+		PostLogoutRedirectURIs: c.PostLogoutRedirectURIs, BackchannelLogoutURI: c.BackchannelLogoutURI, InitiateLoginURI: c.InitiateLoginURI,
+		RequirePAR: c.RequirePAR, RequireDPoP: c.RequireDPoP,
 		PKCE: string(c.PKCE), InsecureAssertionAudience: c.InsecureAssertionAudience,
 		InsecureNoPKCENoNonce: c.InsecureNoPKCENoNonce, RefreshGrace: int64(c.RefreshGrace / time.Second),
 		CreatedAt: types.Instant(c.CreatedAt), DisabledAt: types.Instant(c.DisabledAt),
@@ -229,6 +230,7 @@ func writeClientOptions(t *tabwriter.Writer, c client.Client) {
 	option("id_token_alg", c.IDTokenAlgorithm)
 	option("post_logout_redirect_uri", c.PostLogoutRedirectURIs...)
 	option("backchannel_logout_uri", c.BackchannelLogoutURI)
+	option("initiate_login_uri", c.InitiateLoginURI)
 	if c.RequirePAR {
 		row(t, "requires", "pushed authorization requests")
 	}

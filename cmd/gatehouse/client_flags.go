@@ -21,6 +21,7 @@ type clientFlags struct {
 	idTokenAlgorithm        string
 	postLogoutRedirectURIs  []string
 	backchannelLogoutURI    string
+	initiateLoginURI        string
 	requirePAR, requireDPoP bool
 	pkce                    string
 	insecureAudience        bool
@@ -39,6 +40,7 @@ func (f *clientFlags) register(cmd *cobra.Command) {
 	flags.StringVar(&f.idTokenAlgorithm, "id-token-alg", "", "the `ALG` that signs its ID tokens, RS256 or ES256 (default: the server's)")
 	flags.StringArrayVar(&f.postLogoutRedirectURIs, "post-logout-redirect-uri", nil, "a `URI` to send people to after sign-out; repeat it for more")
 	flags.StringVar(&f.backchannelLogoutURI, "backchannel-logout-uri", "", "the `URI` to call when a person signs out")
+	flags.StringVar(&f.initiateLoginURI, "initiate-login-uri", "", "the `URI` where people start to sign in to it; the page of connected applications links there")
 	flags.BoolVar(&f.requirePAR, "require-par", false, "accept only authorization requests that it pushed (RFC 9126)")
 	flags.BoolVar(&f.requireDPoP, "require-dpop", false, "issue only tokens bound to its DPoP key (RFC 9449)")
 	flags.StringVar(&f.pkce, "pkce", "", "`WORD`: required, or nonce for an application that cannot do PKCE but checks the nonce of the ID token; that is less safe (default: required)")
@@ -67,7 +69,8 @@ func (f *clientFlags) jwks() (string, error) {
 func (f *clientFlags) registration() (client.Registration, error) {
 	reg := client.Registration{
 		RedirectURIs: f.redirectURIs, ResourceServer: f.resourceServer, Resources: f.resources, JWKSURI: f.jwksURI, IDTokenAlgorithm: f.idTokenAlgorithm,
-		PostLogoutRedirectURIs: f.postLogoutRedirectURIs, BackchannelLogoutURI: f.backchannelLogoutURI, RequirePAR: f.requirePAR, RequireDPoP: f.requireDPoP,
+		PostLogoutRedirectURIs: f.postLogoutRedirectURIs, BackchannelLogoutURI: f.backchannelLogoutURI,
+		InitiateLoginURI: f.initiateLoginURI, RequirePAR: f.requirePAR, RequireDPoP: f.requireDPoP,
 		InsecureAssertionAudience: f.insecureAudience, InsecureNoPKCENoNonce: f.insecureNoPKCE, RefreshGrace: f.refreshGrace,
 	}
 	var err error
@@ -108,6 +111,7 @@ func (f *clientFlags) change(flags *pflag.FlagSet) (client.Change, error) {
 	}
 	for name, field := range map[string]**string{
 		"resource-server": &change.ResourceServer, "jwks-uri": &change.JWKSURI, "id-token-alg": &change.IDTokenAlgorithm, "backchannel-logout-uri": &change.BackchannelLogoutURI,
+		"initiate-login-uri": &change.InitiateLoginURI,
 	} {
 		if flags.Changed(name) {
 			value := flags.Lookup(name).Value.String()

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
+	"github.com/gatehouse-auth/gatehouse/internal/client"
+	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/web/webtest"
 )
 
@@ -77,6 +79,20 @@ func TestApplicationsAreListedByApplicationAndTeam(t *testing.T) {
 		h.Clock.Advance(5 * time.Minute)
 		b.Get("/account/applications/").InOrder("Atlas Research", "Connected 1 hour ago · last used 5 minutes ago")
 		h.SignedIn(webtest.Ben).Get("/account/applications/").WantPage(http.StatusOK).WantNothingOf("Insight", "End access")
+	})
+}
+
+// TestApplicationsAreOpenedWhereTheirSignInStarts: the link tells the application which server to use (OpenID Connect Core §4).
+func TestApplicationsAreOpenedWhereTheirSignInStarts(t *testing.T) {
+	webtest.OnBoth(t, func(h *webtest.House) {
+		b := h.SignedIn(webtest.Ana)
+		b.Connect(h.Insight, h.Atlas)
+		b.Connect(h.Pocket, h.Atlas)
+		b.Get("/account/applications/").WantPage(http.StatusOK).WantNothingOf("Open")
+		_, err := h.Registry.UpdateClient(h.Context(), team.CommandLine, h.Insight.ID, client.Change{InitiateLoginURI: new("https://insight.example/start?from=gate")})
+		h.OK(err)
+		link := "https://insight.example/start?from=gate&iss=" + url.QueryEscape(h.Parts.Issuer)
+		b.Get("/account/applications/").WantPage(http.StatusOK, `<a href="`+link+`" rel="noreferrer">Open <bdi>Insight</bdi></a>`).WantNothingOf("Open <bdi>Pocket")
 	})
 }
 
