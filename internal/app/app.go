@@ -196,6 +196,7 @@ func (a *App) newHandler() http.Handler {
 		TrustedProxies: a.Config.TrustedProxies,
 		Failures:       a.failures(),
 		ClientFailures: a.Config.ClientFailures,
+		PublicPushes:   a.Config.PublicPushes,
 		API:            a.API,
 	})
 }

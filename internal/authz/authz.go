@@ -156,6 +156,7 @@ var (
 	ErrReused   = errors.New("the refresh token was used before and its grace is over; its family has been ended")
 	ErrNoFamily = errors.New("no such family, it has ended, or its time is over")
 
+	ErrNoRequest   = errors.New("no such pushed request, or it was too old and is gone")
 	ErrRequestUsed = errors.New("a code was issued for this pushed request before")
 )
 
@@ -217,8 +218,20 @@ type FamilyStore interface {
 	Endings(ctx context.Context, now time.Time) ([]Ending, error)
 }
 
-// RequestStore keeps which pushed requests are used up.
+// PushedRequest is an authorization request that a client pushed.
+type PushedRequest struct {
+	ID        string // the end of its request_uri
+	Client    oauth.ClientID
+	Sealed    string // a Request
+	ExpiresAt time.Time
+}
+
+// RequestStore keeps pushed requests, and which of them are used up.
 type RequestStore interface {
+	// PushRequest saves a pushed request. Of the client's, the newest `keep` stay, this one included. client.ErrNoClient.
+	PushRequest(ctx context.Context, p PushedRequest, keep int) error
+	// PushedRequest is a pushed request that may have expired, and whether a code was issued for it. ErrNoRequest. One query.
+	PushedRequest(ctx context.Context, id string) (p PushedRequest, used bool, err error)
 	// UseRequest notes that a code is issued for a pushed request, until nobody can go on with it any more. ErrRequestUsed when one was issued before.
 	UseRequest(ctx context.Context, id string, until time.Time) error
 	// RequestUsed reports whether a code was issued for a pushed request. One query.

@@ -45,6 +45,7 @@ type Config struct {
 	KeyRotationInterval   time.Duration  // zero: by command only
 	AuditRetention        time.Duration
 	ClientFailures        int // wrong client secrets for one client from one address in 15 minutes
+	PublicPushes          int // requests that public clients push from one address in 90 seconds
 	LogLevel              slog.Level
 	LogFormat             string // json or text
 
@@ -74,6 +75,7 @@ func Default() Config {
 		KeyRotationInterval: 90 * 24 * time.Hour,
 		AuditRetention:      365 * 24 * time.Hour,
 		ClientFailures:      30,
+		PublicPushes:        20,
 		LogLevel:            slog.LevelInfo,
 		LogFormat:           "json",
 		Authz:               authz.Defaults(),

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -238,6 +239,47 @@ func testAssertionRace(k *kit) {
 	})
 	equal(k, "winners", won.Load(), 1)
 	equal(k, "others", used.Load(), 29)
+}
+
+// testPushRequest: of a client's requests the newest are kept, whoever else pushes; and they end with the client.
+func testPushRequest(k *kit) {
+	k.ok(k.db.AddClient(k.ctx, global))
+	k.ok(k.db.AddClient(k.ctx, client.Client{ID: "c-other"}))
+	push := func(id string, of oauth.ClientID, expires time.Time, keep int) {
+		k.Helper()
+		k.ok(k.db.PushRequest(k.ctx, authz.PushedRequest{ID: id, Client: of, Sealed: "sealed " + id, ExpiresAt: expires}, keep))
+	}
+	push("theirs", "c-other", now, 3)
+	for i := range 5 {
+		push(fmt.Sprint("p", i), global.ID, now.Add(time.Duration(i)*time.Second), 3)
+	}
+	for _, id := range []string{"p0", "p1", "never"} {
+		_, _, err := k.db.PushedRequest(k.ctx, id)
+		k.is(err, authz.ErrNoRequest)
+	}
+	for _, id := range []string{"p2", "p3", "p4", "theirs"} {
+		got, used, err := k.second().PushedRequest(k.ctx, id)
+		k.ok(err)
+		equal(k, "the sealed request", got.Sealed, "sealed "+id)
+		equal(k, "used", used, false)
+	}
+	k.ok(k.db.UseRequest(k.ctx, "p4", later))
+	got, used, err := k.db.PushedRequest(k.ctx, "p4")
+	k.ok(err)
+	equal(k, "the request", got, authz.PushedRequest{ID: "p4", Client: global.ID, Sealed: "sealed p4", ExpiresAt: now.Add(4 * time.Second)})
+	equal(k, "used", used, true)
+
+	k.together(30, func(i int, db *store.DB) {
+		if err := db.PushRequest(k.ctx, authz.PushedRequest{ID: fmt.Sprint("q", i), Client: global.ID, ExpiresAt: later}, 3); err != nil {
+			k.Error(err)
+		}
+	})
+	push("last", global.ID, later, 3)
+	equal(k, "requests after many pushed at once", k.rows("gh_pushed_requests", "client_id = 'c-global'"), 3)
+
+	k.ok(k.db.RemoveClient(k.ctx, global.ID))
+	equal(k, "requests of a client that is gone", k.rows("gh_pushed_requests", "client_id = 'c-global'"), 0)
+	k.is(k.db.PushRequest(k.ctx, authz.PushedRequest{ID: "late", Client: global.ID, ExpiresAt: later}, 3), client.ErrNoClient)
 }
 
 func testUseRequest(k *kit) {

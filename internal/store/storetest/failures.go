@@ -38,7 +38,7 @@ var events = map[string]audit.Kind{
 	"Redeem": audit.TokenIssued, "Redeem again": audit.CodeReplayed, "Burn": audit.CodeRefused,
 	"Rotate": audit.TokenRefreshed, "Rotate again": audit.RefreshReplayed, "Rotate, a late retry": audit.RefreshRetried, "EndFamily": audit.TokenRevoked, "EndToken": audit.TokenRevoked, "IssueMachine": audit.MachineToken,
 	"AddKeys": audit.KeysRotated, "ReplaceSealed": audit.MasterKeyReplaced, "Record": audit.SignInFailed,
-	"Rehash": "", "RemoveKeys": "", "TrimFamilies": "", "Count": "", "Uncount": "", "UseAssertion": "", "UseRequest": "", "DueMessages": "", "Postpone": "", "Delivered": "",
+	"Rehash": "", "RemoveKeys": "", "TrimFamilies": "", "Count": "", "Uncount": "", "UseAssertion": "", "PushRequest": "", "UseRequest": "", "DueMessages": "", "Postpone": "", "Delivered": "",
 }
 
 // membership is Ada's in Acme.
@@ -146,6 +146,9 @@ var writes = []call{
 	{"IssueMachine", func(ctx context.Context, db *store.DB) error { return db.IssueMachine(ctx, acmes.ID, now, nil) }, nil},
 	{"EndToken", func(ctx context.Context, db *store.DB) error { return db.EndToken(ctx, "m.1", acmes.ID, now, later) }, nil},
 	{"UseAssertion", func(ctx context.Context, db *store.DB) error { return db.UseAssertion(ctx, global.ID, "jti", later) }, nil},
+	{"PushRequest", func(ctx context.Context, db *store.DB) error {
+		return db.PushRequest(ctx, authz.PushedRequest{ID: "p-new", Client: global.ID, ExpiresAt: later}, 1)
+	}, nil},
 	{"UseRequest", func(ctx context.Context, db *store.DB) error { return db.UseRequest(ctx, "r", later) }, nil},
 	{"DueMessages", func(ctx context.Context, db *store.DB) error {
 		_, err := db.DueMessages(ctx, now, later, 10)
@@ -201,6 +204,12 @@ var reads = []call{
 		return err
 	}, nil},
 	{"TeamClients", func(ctx context.Context, db *store.DB) error { _, err := db.TeamClients(ctx, acme.ID); return err }, nil},
+	{"PushedRequest", func(ctx context.Context, db *store.DB) error {
+		if _, _, err := db.PushedRequest(ctx, "r"); !errors.Is(err, authz.ErrNoRequest) {
+			return err
+		}
+		return nil
+	}, nil},
 	{"RequestUsed", func(ctx context.Context, db *store.DB) error { _, err := db.RequestUsed(ctx, "r"); return err }, nil},
 	{"Endings", func(ctx context.Context, db *store.DB) error { _, err := db.Endings(ctx, now); return err }, nil},
 	{"Events", func(ctx context.Context, db *store.DB) error {
