@@ -8,6 +8,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/gatehouse-auth/gatehouse/internal/plaintext"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
@@ -58,11 +59,15 @@ func (f *clientFlags) jwks() (string, error) {
 	if f.jwksFile == "" {
 		return "", nil
 	}
-	text, err := os.ReadFile(f.jwksFile)
+	read, err := os.ReadFile(f.jwksFile)
 	if err != nil {
 		return "", fmt.Errorf("read the keys: %w", err)
 	}
-	return string(text), nil
+	keys, err := plaintext.Clean(read)
+	if err != nil {
+		return "", fmt.Errorf("read the keys: %s %w", f.jwksFile, err)
+	}
+	return keys, nil
 }
 
 // registration returns a new client from the flags.

@@ -59,7 +59,7 @@ func newRootCommand(e *env) *cobra.Command {
 "gatehouse demo" starts everything with sample data. "gatehouse serve" runs the
 server. The other commands administer it. They open the database themselves, so
 they work whether the server runs or not.`,
-		newDemoCommand(e), newInitCommand(e), newServeCommand(e), newBackupCommand(e), newRestoreCommand(e),
+		newDemoCommand(e), newInitCommand(e), newServeCommand(e), newBackupCommand(e), newRestoreCommand(e), newDoctorCommand(e),
 		newUserCommand(e), newTeamCommand(e), newMemberCommand(e), newClientCommand(e), newGrantCommand(e), newKeyCommand(e), newAuditCommand(e),
 		newCompletionCommand(e), newManCommand(e), newVersionCommand(e))
 	root.SilenceErrors = true // report prints them

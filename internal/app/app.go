@@ -60,7 +60,8 @@ type Making = store.Making
 const (
 	MakeInEmpty = store.MakeInEmpty // makes one in an empty directory, or an empty PostgreSQL database
 	MakeNever   = store.MakeNever
-	MakeNew     = store.MakeNew // makes one; it is an error when there is one already
+	LeaveAlone  = store.LeaveAlone // changes not even the schema
+	MakeNew     = store.MakeNew    // makes one; it is an error when there is one already
 )
 
 // App is the parts of one Gatehouse on one database.

@@ -67,11 +67,13 @@ const (
 	MakeInEmpty = engine.MakeInEmpty
 	MakeNever   = engine.MakeNever
 	MakeNew     = engine.MakeNew
+	LeaveAlone  = engine.LeaveAlone
 )
 
 var (
 	ErrNoDatabase     = engine.ErrNoDatabase
 	ErrDatabaseExists = engine.ErrDatabaseExists
+	ErrSchema         = engine.ErrSchema
 	ErrNoDump         = engine.ErrNoDump // of Backup
 )
 

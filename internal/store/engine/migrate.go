@@ -16,6 +16,9 @@ import (
 //
 // A migration is one file for both databases, or one that ends in .sqlite.sql and one that ends in .postgres.sql.
 func (db *DB) migrate(ctx context.Context, dialect goose.Dialect) error {
+	if db.opts.Making == LeaveAlone {
+		return db.compareSchema(ctx, dialect)
+	}
 	old, err := db.adoptOldSchema(ctx, dialect)
 	if err != nil {
 		return err
@@ -45,6 +48,24 @@ func (db *DB) migrate(ctx context.Context, dialect goose.Dialect) error {
 	}
 	if dialect == goose.DialectPostgres {
 		return db.compareByBytes(ctx)
+	}
+	return nil
+}
+
+// compareSchema is ErrSchema when the schema would have to be changed.
+func (db *DB) compareSchema(ctx context.Context, dialect goose.Dialect) error {
+	provider, err := db.provider(dialect, db.opts.Migrations)
+	if err != nil {
+		return err
+	}
+	sources := provider.ListSources()
+	known := sources[len(sources)-1].Version
+	version, err := db.version(ctx, db.handle)
+	if err != nil {
+		return fmt.Errorf("%w, or none that can be read: %w", ErrSchema, err)
+	}
+	if version != known {
+		return fmt.Errorf("%w: it is %d, and this release needs %d", ErrSchema, version, known)
 	}
 	return nil
 }

@@ -128,6 +128,7 @@ func Run(t *testing.T, h Harness) {
 		{"FieldsAreNotLost", testFields},
 		{"FieldsOfConnectionsAreNotLost", testFieldsOfConnections},
 		{"Ready", testReady},
+		{"Inspect", testInspect},
 		{"FiftyRedeemOneWins", testRedeemRace},
 		{"SixtyFourRefreshOneSuccessor", testRefreshStorm},
 		{"NoRefreshAfterTheEnd", testNoRefreshAfterTheEnd},
