@@ -33,7 +33,7 @@ type code struct {
 
 // issueCode makes a code for a grant. Nothing is written.
 func (s *Server) issueCode(r Request, session authn.Session, g Grant) (string, error) {
-	now := s.now()
+	now := s.rightTime() // what is made by a clock that is behind would have expired at once
 	sealed, err := s.keys.Seal(token.PurposeCode, code{
 		ID: FamilyID(token.NewOrderedID(now)), Grant: g.ID, Client: g.Client, RedirectURI: r.RedirectURI, Challenge: r.CodeChallenge,
 		Scope: r.Scope, Nonce: r.Nonce, AuthTime: session.AuthTime.UnixMilli(), IssuedAt: now.UnixMilli(),
@@ -123,7 +123,7 @@ func (s *Server) exchangeCode(ctx context.Context, client client.Client, r oauth
 	if err != nil {
 		return oauth.TokenResponse{}, err
 	}
-	now := s.now()
+	now := s.rightTime()
 	family := s.newFamily(c, client, r.DPoPKey, now)
 	switch proved := c.proves(x.CodeVerifier); {
 	case expired && proved:
