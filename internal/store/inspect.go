@@ -11,9 +11,12 @@ import (
 
 // Inspect reads what the doctor wants to know.
 func (db *DB) Inspect(ctx context.Context, now time.Time) (found operate.Inspection, err error) {
+	const (
+		encodingSQLite   = `SELECT encoding FROM pragma_encoding`
+		encodingPostgres = `SELECT current_setting('server_encoding')`
+	)
 	text := func(r engine.Row) (s string, err error) { return s, r.Scan(&s) }
-	found.Encoding, err = engine.One(ctx, db.engine, "Inspect", sql.ErrNoRows, text,
-		db.engine.Text(`SELECT encoding FROM pragma_encoding`, `SELECT current_setting('server_encoding')`))
+	found.Encoding, err = engine.One(ctx, db.engine, "Inspect", sql.ErrNoRows, text, db.engine.Text(encodingSQLite, encodingPostgres))
 	if err != nil {
 		return found, err
 	}
@@ -38,9 +41,11 @@ ORDER BY 2 DESC, 1`
 		n    int
 	}
 	scan := func(r engine.Row) (c count, err error) { return c, r.Scan(&c.kind, &c.n) }
-	refusing, err := engine.All(ctx, db.engine, "Inspect", scan, db.engine.Text(
-		`SELECT SUBSTR(bucket, 1, INSTR(bucket, ':') - 1), COUNT(*) FROM gh_throttle WHERE refused_at > 0 AND resets_at > $1 GROUP BY 1`,
-		`SELECT split_part(bucket, ':', 1), COUNT(*) FROM gh_throttle WHERE refused_at > 0 AND resets_at > $1 GROUP BY 1`), engine.Millis(now))
+	const (
+		refusingSQLite   = `SELECT SUBSTR(bucket, 1, INSTR(bucket, ':') - 1), COUNT(*) FROM gh_throttle WHERE refused_at > 0 AND resets_at > $1 GROUP BY 1`
+		refusingPostgres = `SELECT split_part(bucket, ':', 1), COUNT(*) FROM gh_throttle WHERE refused_at > 0 AND resets_at > $1 GROUP BY 1`
+	)
+	refusing, err := engine.All(ctx, db.engine, "Inspect", scan, db.engine.Text(refusingSQLite, refusingPostgres), engine.Millis(now))
 	if err != nil {
 		return found, err
 	}

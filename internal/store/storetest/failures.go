@@ -35,7 +35,7 @@ var events = map[string]audit.Kind{
 	"AddClient": audit.ClientAdded, "UpdateClient": audit.ClientUpdated, "AddClientSecret": audit.SecretRotated,
 	"DisableClient": audit.ClientDisabled, "EnableClient": audit.ClientEnabled, "RemoveClient": audit.ClientRemoved,
 	"SaveGrant": audit.ConsentGiven, "RevokeGrant": audit.GrantRevoked, "Block": audit.ClientBlocked, "Unblock": audit.ClientUnblocked,
-	"Redeem": audit.TokenIssued, "Redeem again": audit.CodeReplayed, "Burn": audit.CodeRefused,
+	"Redeem": audit.TokenIssued, "Redeem again": audit.CodeReplayed, "EndReplayed": audit.CodeReplayed, "Burn": audit.CodeRefused,
 	"Rotate": audit.TokenRefreshed, "Rotate again": audit.RefreshReplayed, "Rotate, a late retry": audit.RefreshRetried, "EndFamily": audit.TokenRevoked, "EndToken": audit.TokenRevoked, "IssueMachine": audit.MachineToken,
 	"AddKeys": audit.KeysRotated, "ReplaceSealed": audit.MasterKeyReplaced, "Record": audit.SignInFailed,
 	"Rehash": "", "RemoveKeys": "", "TrimFamilies": "", "Count": "", "Uncount": "", "UseAssertion": "", "PushRequest": "", "UseRequest": "", "DueMessages": "", "ExpiredMessages": "", "PutBack": "", "Postpone": "", "Delivered": "",
@@ -106,6 +106,10 @@ var writes = []call{
 		_, err := db.Redeem(ctx, family("f1", grant("g1", ada, global, acme, "read")))
 		return err
 	}, authz.ErrReplayed},
+	{"EndReplayed", func(ctx context.Context, db *store.DB) error {
+		_, err := db.EndReplayed(ctx, family("f1", grant("g1", ada, global, acme, "read")))
+		return err
+	}, nil},
 	{"Burn", func(ctx context.Context, db *store.DB) error {
 		return db.Burn(ctx, family("f-new", grant("g1", ada, global, acme, "read")))
 	}, nil},

@@ -106,6 +106,7 @@ func Run(t *testing.T, h Harness) {
 		{"IssueMachineCosts", testIssueMachineCosts},
 		{"EndToken", testEndToken},
 		{"UseAssertion", testUseAssertion},
+		{"EndReplayed", testEndReplayed},
 		{"PushRequest", testPushRequest},
 		{"UseRequest", testUseRequest},
 		{"Mail", testMail},
