@@ -129,7 +129,7 @@ func (n auditNames) filter(ctx context.Context, a *app.App, now time.Time) (audi
 		f.User = string(u.ID)
 	}
 	var err error
-	f.Since, err = parseSince(n.since, now)
+	f.Since, err = parseTime("--since", n.since, now)
 	return f, err
 }
 
@@ -144,8 +144,8 @@ func joinKinds(kinds []audit.Kind) string {
 // isID reports whether s is an id and not a slug: only ids have capital letters.
 func isID(s string) bool { return strings.ToLower(s) != s }
 
-// parseSince reads a duration, a day or a time.
-func parseSince(s string, now time.Time) (time.Time, error) {
+// parseTime reads the duration, day or time of a flag; the zero time when it is empty.
+func parseTime(flag, s string, now time.Time) (time.Time, error) {
 	if s == "" {
 		return time.Time{}, nil
 	}
@@ -163,7 +163,7 @@ func parseSince(s string, now time.Time) (time.Time, error) {
 			return at, nil
 		}
 	}
-	return time.Time{}, usagef("--since is %q; it must be a duration such as 24h or 7d, a day such as 2026-03-31, or a time such as 2026-03-31T12:00:00Z", s)
+	return time.Time{}, usagef("%s is %q; it must be a duration such as 24h or 7d, a day such as 2026-03-31, or a time such as 2026-03-31T12:00:00Z", flag, s)
 }
 
 func writeEvents(t *tabwriter.Writer, events []audit.Entry) {

@@ -27,7 +27,8 @@ func clientOf(a *app.App, c client.Client) types.Client {
 		ID: string(c.ID), Name: c.Name, Owner: c.Owner, Team: c.Team.Slug, Public: c.Public, Machine: c.Machine,
 		RedirectURIs: append([]string{}, c.RedirectURIs...), Scope: scope.String(), AuthMethod: string(c.Method()),
 		ResourceServer: c.ResourceServer, Resources: c.Resources, JWKS: json.RawMessage(c.JWKS), JWKSURI: c.JWKSURI, IDTokenAlgorithm: c.IDTokenAlgorithm,
-		PostLogoutRedirectURIs: c.PostLogoutRedirectURIs, BackchannelLogoutURI: c.BackchannelLogoutURI, RequirePAR: c.RequirePAR, RequireDPoP: c.RequireDPoP,
+		PostLogoutRedirectURIs: c.PostLogoutRedirectURIs, BackchannelLogoutURI: c.BackchannelLogoutURI, InitiateLoginURI: c.InitiateLoginURI,
+		RequirePAR: c.RequirePAR, RequireDPoP: c.RequireDPoP,
 		PKCE: string(c.PKCE), InsecureAssertionAudience: c.InsecureAssertionAudience,
 		InsecureNoPKCENoNonce: c.InsecureNoPKCENoNonce, RefreshGrace: int64(c.RefreshGrace / time.Second),
 		CreatedAt: types.Instant(c.CreatedAt), DisabledAt: types.Instant(c.DisabledAt),
@@ -229,6 +230,7 @@ func writeClientOptions(t *tabwriter.Writer, c client.Client) {
 	option("id_token_alg", c.IDTokenAlgorithm)
 	option("post_logout_redirect_uri", c.PostLogoutRedirectURIs...)
 	option("backchannel_logout_uri", c.BackchannelLogoutURI)
+	option("initiate_login_uri", c.InitiateLoginURI)
 	if c.RequirePAR {
 		row(t, "requires", "pushed authorization requests")
 	}
@@ -258,7 +260,10 @@ func newClientUpdate(e *env) *cobra.Command {
 		Long: `Replaces what is given and keeps the rest. The redirect URIs that are given
 replace all there were, and so does every other flag that can be repeated. An
 empty value takes away: --scope "" allows every API scope again, --jwks-uri ""
-forgets where the keys were; --require-par=false no longer requires it.`,
+forgets where the keys were; --require-par=false no longer requires it.
+
+People who agreed to the application are asked again after it has another name,
+and before they are sent to another host.`,
 		Example: `  gatehouse client update 7kq2m --name "Weather Bot 2"
   gatehouse client update 7kq2m --redirect-uri https://weather.example/callback \
       --redirect-uri https://weather.example/callback2

@@ -8,6 +8,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/gatehouse-auth/gatehouse/internal/plaintext"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
@@ -21,6 +22,7 @@ type clientFlags struct {
 	idTokenAlgorithm        string
 	postLogoutRedirectURIs  []string
 	backchannelLogoutURI    string
+	initiateLoginURI        string
 	requirePAR, requireDPoP bool
 	pkce                    string
 	insecureAudience        bool
@@ -38,7 +40,8 @@ func (f *clientFlags) register(cmd *cobra.Command) {
 	flags.StringVar(&f.jwksURI, "jwks-uri", "", "the `URI` of its public keys, used instead of a secret")
 	flags.StringVar(&f.idTokenAlgorithm, "id-token-alg", "", "the `ALG` that signs its ID tokens, RS256 or ES256 (default: the server's)")
 	flags.StringArrayVar(&f.postLogoutRedirectURIs, "post-logout-redirect-uri", nil, "a `URI` to send people to after sign-out; repeat it for more")
-	flags.StringVar(&f.backchannelLogoutURI, "backchannel-logout-uri", "", "the `URI` to call when a person signs out")
+	flags.StringVar(&f.backchannelLogoutURI, "backchannel-logout-uri", "", "the `URI` to call when a person's sign-in ends")
+	flags.StringVar(&f.initiateLoginURI, "initiate-login-uri", "", "the `URI` where people start to sign in to it; the page of connected applications links there")
 	flags.BoolVar(&f.requirePAR, "require-par", false, "accept only authorization requests that it pushed (RFC 9126)")
 	flags.BoolVar(&f.requireDPoP, "require-dpop", false, "issue only tokens bound to its DPoP key (RFC 9449)")
 	flags.StringVar(&f.pkce, "pkce", "", "`WORD`: required, or nonce for an application that cannot do PKCE but checks the nonce of the ID token; that is less safe (default: required)")
@@ -56,18 +59,23 @@ func (f *clientFlags) jwks() (string, error) {
 	if f.jwksFile == "" {
 		return "", nil
 	}
-	text, err := os.ReadFile(f.jwksFile)
+	read, err := os.ReadFile(f.jwksFile)
 	if err != nil {
 		return "", fmt.Errorf("read the keys: %w", err)
 	}
-	return string(text), nil
+	keys, err := plaintext.Clean(read)
+	if err != nil {
+		return "", fmt.Errorf("read the keys: %s %w", f.jwksFile, err)
+	}
+	return keys, nil
 }
 
 // registration returns a new client from the flags.
 func (f *clientFlags) registration() (client.Registration, error) {
 	reg := client.Registration{
 		RedirectURIs: f.redirectURIs, ResourceServer: f.resourceServer, Resources: f.resources, JWKSURI: f.jwksURI, IDTokenAlgorithm: f.idTokenAlgorithm,
-		PostLogoutRedirectURIs: f.postLogoutRedirectURIs, BackchannelLogoutURI: f.backchannelLogoutURI, RequirePAR: f.requirePAR, RequireDPoP: f.requireDPoP,
+		PostLogoutRedirectURIs: f.postLogoutRedirectURIs, BackchannelLogoutURI: f.backchannelLogoutURI,
+		InitiateLoginURI: f.initiateLoginURI, RequirePAR: f.requirePAR, RequireDPoP: f.requireDPoP,
 		InsecureAssertionAudience: f.insecureAudience, InsecureNoPKCENoNonce: f.insecureNoPKCE, RefreshGrace: f.refreshGrace,
 	}
 	var err error
@@ -108,6 +116,7 @@ func (f *clientFlags) change(flags *pflag.FlagSet) (client.Change, error) {
 	}
 	for name, field := range map[string]**string{
 		"resource-server": &change.ResourceServer, "jwks-uri": &change.JWKSURI, "id-token-alg": &change.IDTokenAlgorithm, "backchannel-logout-uri": &change.BackchannelLogoutURI,
+		"initiate-login-uri": &change.InitiateLoginURI,
 	} {
 		if flags.Changed(name) {
 			value := flags.Lookup(name).Value.String()

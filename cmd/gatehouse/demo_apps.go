@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"log/slog"
 	"net/http"
 
@@ -14,7 +15,9 @@ const demoCallbackPath = "/callback"
 
 // demoAPI returns the example API, which is mounted on the server. It fetches the server's keys over HTTP like any other API.
 func demoAPI(ctx context.Context, e *env, at demoAddresses, docs demoCredentials, log *slog.Logger) (http.Handler, error) {
-	guard, err := resourceserver.New(ctx, at.url(), resourceserver.Options{Now: e.now, Log: log})
+	nonceKey := make([]byte, 32) // with nonces, the clock of an application that uses DPoP does not matter
+	rand.Read(nonceKey)
+	guard, err := resourceserver.New(ctx, at.url(), resourceserver.Options{Now: e.now, Log: log, NonceKey: nonceKey})
 	if err != nil {
 		return nil, err
 	}

@@ -73,6 +73,10 @@ func runScript(t *testing.T, file, database string) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"status":  scriptStatus,
 			"jsonvar": scriptJSONVar,
+			"hold": func(ts *testscript.TestScript, _ bool, _ []string) { // has the database open until the end of the script
+				a := opened(t, ts)
+				ts.Defer(func() { a.Close() })
+			},
 			"consent": func(ts *testscript.TestScript, _ bool, args []string) { scriptConsent(t, ts, args) },
 			"redeem":  func(ts *testscript.TestScript, _ bool, args []string) { scriptRedeem(t, ts, args) },
 			"signin":  func(ts *testscript.TestScript, neg bool, args []string) { scriptSignIn(t, ts, neg, args) },
@@ -119,7 +123,7 @@ func scriptJSONVar(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Setenv(args[0], value)
 }
 
-// opened returns the script's database, opened the way the commands open it.
+// opened returns the script's database, opened the way the commands open it. Close it.
 func opened(t *testing.T, ts *testscript.TestScript) *app.App {
 	var environ []string
 	for _, name := range []string{"GATEHOUSE_DATABASE_URL", "GATEHOUSE_MASTER_KEY"} {
@@ -129,13 +133,13 @@ func opened(t *testing.T, ts *testscript.TestScript) *app.App {
 	ts.Check(err)
 	a, err := app.Open(t.Context(), cfg, app.Deps{})
 	ts.Check(err)
-	ts.Defer(func() { a.Close() })
 	return a
 }
 
 // scriptConsent saves a person's consent like the consent page: consent EMAIL SLUG CLIENT_ID SCOPE. It sets $GRANT to the grant's id.
 func scriptConsent(t *testing.T, ts *testscript.TestScript, args []string) {
 	a := opened(t, ts)
+	defer a.Close()
 	u, err := a.Team.UserByEmail(t.Context(), team.CommandLine, args[0])
 	ts.Check(err)
 	place, err := a.Team.TeamBySlug(t.Context(), team.CommandLine, args[1])
@@ -151,6 +155,7 @@ func scriptConsent(t *testing.T, ts *testscript.TestScript, args []string) {
 // scriptRedeem saves an exchange of a code like the token endpoint: redeem GRANT.
 func scriptRedeem(t *testing.T, ts *testscript.TestScript, args []string) {
 	a := opened(t, ts)
+	defer a.Close()
 	grants, err := a.Store.Grants(t.Context(), authz.GrantFilter{})
 	ts.Check(err)
 	i := slices.IndexFunc(grants, func(g authz.GrantDetail) bool { return string(g.ID) == args[0] })
@@ -167,7 +172,9 @@ func scriptRedeem(t *testing.T, ts *testscript.TestScript, args []string) {
 
 // scriptSignIn signs a person in: signin EMAIL PASSWORD.
 func scriptSignIn(t *testing.T, ts *testscript.TestScript, neg bool, args []string) {
-	_, err := opened(t, ts).Authn.SignIn(t.Context(), authn.SignInRequest{Email: args[0], Password: args[1], Address: netip.IPv6Loopback()})
+	a := opened(t, ts)
+	defer a.Close()
+	_, err := a.Authn.SignIn(t.Context(), authn.SignInRequest{Email: args[0], Password: args[1], Address: netip.IPv6Loopback()})
 	switch {
 	case neg && !errors.Is(err, authn.ErrSignInFailed):
 		ts.Fatalf("got %v, want the sign-in to fail", err)

@@ -33,8 +33,11 @@ func newMemberAdd(e *env) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		email := team.NormalizeEmail(args[1])
-		return e.showf(types.Member{Team: m.Team.Slug, Email: email, Role: string(m.Role), CreatedAt: types.Instant(m.CreatedAt)}, "added %s to team %s as %s", email, m.Team.Slug, m.Role)
+		u, err := a.Team.UserByEmail(ctx, team.CommandLine, args[1])
+		if err != nil {
+			return err
+		}
+		return e.showf(types.Member{Team: m.Team.Slug, Email: u.Email, Role: string(m.Role), CreatedAt: types.Instant(m.CreatedAt)}, "added %s to team %s as %s", u.Email, m.Team.Slug, m.Role)
 	})
 	return cmd
 }
@@ -78,8 +81,11 @@ access at once. Their other teams do not change.`,
 			if err := a.Team.RemoveMember(ctx, team.CommandLine, args[0], args[1]); err != nil {
 				return err
 			}
-			email := team.NormalizeEmail(args[1])
-			return e.showf(types.Member{Team: args[0], Email: email}, "removed %s from team %s", email, args[0])
+			u, err := a.Team.UserByEmail(ctx, team.CommandLine, args[1])
+			if err != nil {
+				return err
+			}
+			return e.showf(types.Member{Team: args[0], Email: u.Email}, "removed %s from team %s", u.Email, args[0])
 		}),
 	}
 }

@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"flag"
 	"fmt"
@@ -58,8 +59,11 @@ func parse(args []string) (o options, err error) {
 
 // handler serves the API, its documentation and its metadata.
 func (o options) handler(ctx context.Context) (http.Handler, error) {
+	// With nonces, the clock of an application that uses DPoP does not matter. Several processes would need the same key.
+	nonceKey := make([]byte, 32)
+	rand.Read(nonceKey)
 	guard, err := resourceserver.New(ctx, o.issuer, resourceserver.Options{
-		Audience: o.audience, PublicURL: o.publicURL, RevocationBound: o.bound, RequireEndedList: o.requireEndedList, FAPI2: o.fapi2,
+		Audience: o.audience, PublicURL: o.publicURL, RevocationBound: o.bound, RequireEndedList: o.requireEndedList, FAPI2: o.fapi2, NonceKey: nonceKey,
 		Name: "Example API", Documentation: o.publicURL + "/api/docs/",
 	})
 	if err != nil {

@@ -214,6 +214,15 @@ var settingsWired = map[string]wired{
 			return p.post("/o/token/", "grant_type", "client_credentials", "client_id", id, "client_secret", "wrong")
 		})
 	}},
+	"limits.pushed_requests": {values: [2]string{"1", "2"}, see: func(p *place) string {
+		p.settle()
+		first := p.push()
+		p.push()
+		return p.answer(http.MethodGet, "/o/authorize/?client_id="+weather+"&request_uri="+first, "").status()
+	}},
+	"limits.public_pushes_per_address": {values: [2]string{"2", "4"}, see: func(p *place) string {
+		return p.until429(func(int) *answer { return p.post("/o/par/", "client_id", "x") })
+	}},
 	"limits.concurrent_password_hashes": {values: [2]string{"3", "5"}, see: func(p *place) string { return fmt.Sprint(p.Authn.ConcurrentHashes()) }},
 
 	"log_level":  {values: [2]string{"debug", "error"}, see: (*place).logged},
@@ -325,9 +334,10 @@ func (p *place) cutOff() string {
 
 func (p *place) logged() string {
 	var text bytes.Buffer
-	log := NewLogger(p.Config, &text)
-	log.Debug("debugged", "at", "x")
-	log.Error("failed", "at", "x")
+	log := NewLog(p.Config, &text)
+	log.Logger().Debug("debugged", "at", "x")
+	log.Logger().Error("failed", "at", "x")
+	log.Close()
 	return regexp.MustCompile(`\d\d\d\d-\S*Z?`).ReplaceAllString(text.String(), "TIME")
 }
 
@@ -391,6 +401,17 @@ func (p *place) guesses(email, address string) string {
 		number := func(s string) string { return strings.ReplaceAll(s, "%d", fmt.Sprint(n)) }
 		return p.from(number(address)).post("/login/", "email", number(email), "password", "wrong")
 	})
+}
+
+// push is the request_uri of a pushed request.
+func (p *place) push() string {
+	p.Helper()
+	var response map[string]any
+	a := p.post("/o/par/", "response_type", "code", "client_id", weather, "redirect_uri", callback, "code_challenge", challenge, "code_challenge_method", "S256")
+	if err := json.Unmarshal(a.Body.Bytes(), &response); err != nil || a.Code != http.StatusCreated {
+		p.Fatalf("got %d %s", a.Code, a.Body)
+	}
+	return fmt.Sprint(response["request_uri"])
 }
 
 func (p *place) until429(try func(n int) *answer) string {

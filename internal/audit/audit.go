@@ -18,7 +18,8 @@ type Kind string
 const (
 	SignedIn          Kind = "sign_in.succeeded"
 	SignInFailed      Kind = "sign_in.failed"
-	SignedOut         Kind = "sign_out"
+	SignedOut         Kind = "sign_out" // by the person, or because another one signed in at the browser
+	SessionExpired    Kind = "session.expired"
 	PasswordSet       Kind = "password.set"
 	UserAdded         Kind = "user.added"
 	UserDisabled      Kind = "user.disabled"

@@ -14,6 +14,7 @@ var table = []Traits{
 	{Kind: SignedIn, Notable: true},
 	{Kind: SignInFailed, Notable: true, Alarm: true},
 	{Kind: SignedOut, Notable: true},
+	{Kind: SessionExpired, Notable: true},
 	{Kind: PasswordSet, Notable: true},
 	{Kind: UserAdded, Notable: true},
 	{Kind: UserDisabled, Notable: true},

@@ -21,16 +21,21 @@ const (
 )
 
 // CheckPassword is *WeakPasswordError when a password is too short (under 8 characters), too long (over 256 bytes) or too easy
-// to guess. words are what an attacker would try first.
+// to guess, in the form in which it is hashed. words are what an attacker would try first.
 func CheckPassword(password string, words ...string) error {
-	switch {
-	case utf8.RuneCountInString(password) < minPasswordRunes:
-		return &WeakPasswordError{fmt.Sprintf("The password is too short: use %d characters or more.", minPasswordRunes)}
-	case len(password) > maxPasswordBytes:
-		return &WeakPasswordError{fmt.Sprintf("The password is too long: use at most %d bytes.", maxPasswordBytes)}
-	case !utf8.ValidString(password):
+	if !utf8.ValidString(password) {
 		return &WeakPasswordError{"The password is not valid UTF-8 text."}
 	}
+	prepared, err := preparePassword(password)
+	switch {
+	case err != nil && password != "":
+		return &WeakPasswordError{"The password has a character that cannot be used, such as a tab."}
+	case utf8.RuneCountInString(prepared) < minPasswordRunes:
+		return &WeakPasswordError{fmt.Sprintf("The password is too short: use %d characters or more.", minPasswordRunes)}
+	case len(prepared) > maxPasswordBytes:
+		return &WeakPasswordError{fmt.Sprintf("The password is too long: use at most %d bytes.", maxPasswordBytes)}
+	}
+	password = prepared
 	head := password[:min(len(password), weighed)]
 	strength := zxcvbn.PasswordStrength(head, guessable(words))
 	if strength.Score >= minStrength {
@@ -81,18 +86,18 @@ func advice(patterns []string) string {
 // SetPassword checks and stores a password, and ends the user's sessions. The error is *WeakPasswordError,
 // *limit.ThrottledError when the server is busy with other passwords, team.ErrNoUser, or a failure of the store.
 func (a *Authenticator) SetPassword(ctx context.Context, u team.User, password string) error {
+	if err := CheckPassword(password, u.Email, u.Name); err != nil {
+		return err
+	}
 	password, err := preparePassword(password)
 	if err != nil {
-		return &WeakPasswordError{"The password has a character that cannot be used, such as a tab."}
-	}
-	if err := CheckPassword(password, u.Email, u.Name); err != nil {
 		return err
 	}
 	hash, err := a.hasher.hash(ctx, password)
 	if err != nil {
 		return err
 	}
-	if err := a.store.SetPassword(ctx, u.ID, hash, a.now()); err != nil {
+	if err := a.store.SetPassword(ctx, u.ID, hash, a.rightTime()); err != nil {
 		return fmt.Errorf("set password of user %s: %w", u.ID, err)
 	}
 	return nil

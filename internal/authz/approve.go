@@ -26,9 +26,10 @@ func (s *Server) Approve(ctx context.Context, sealed string, b Browser, chosen t
 	if !ok {
 		return s.ask(e)
 	}
-	user, now := e.session.User.ID, s.now()
+	user, now := e.session.User.ID, s.rightTime()
 	grant, err := s.grants.SaveGrant(audit.By(ctx, string(user)), Grant{
 		ID: GrantID(token.NewID()), User: user, Client: client.ID, Team: status.Team.ID, Scope: r.Scope, CreatedAt: now, UpdatedAt: now,
+		Seen: r.seen(client),
 	})
 	if errors.Is(err, ErrNotLive) {
 		if e, err = s.look(ctx, r, client, b); err != nil {
@@ -45,6 +46,9 @@ func (s *Server) Approve(ctx context.Context, sealed string, b Browser, chosen t
 // approved is the team that the consent is for; false when this is not what this person was shown.
 func (e evaluation) approved(chosen team.ID) (TeamStatus, bool) {
 	if e.step != Consent && e.step != Answer || e.request.ShownTo != e.session.User.ID {
+		return TeamStatus{}, false
+	}
+	if e.request.ShownName != e.client.Name || e.request.ShownOwner != e.client.Owner {
 		return TeamStatus{}, false
 	}
 	if e.request.ShownTeam != "" {

@@ -37,6 +37,7 @@ type Grant struct {
 	Scope     oauth.Scope
 	CreatedAt time.Time
 	UpdatedAt time.Time // the last consent
+	Seen      Seen      // read only where a consent page may follow: in a TeamStatus
 }
 
 // GrantDetail is a grant with the names that people know.
@@ -155,6 +156,7 @@ var (
 	ErrReused   = errors.New("the refresh token was used before and its grace is over; its family has been ended")
 	ErrNoFamily = errors.New("no such family, it has ended, or its time is over")
 
+	ErrNoRequest   = errors.New("no such pushed request, or it was too old and is gone")
 	ErrRequestUsed = errors.New("a code was issued for this pushed request before")
 )
 
@@ -182,7 +184,8 @@ type GrantStore interface {
 	// CachedSignedInUser is an earlier answer of SignedInUser, if it is cached, without a query. It may lack a grant that was given or widened
 	// since, and the end of a block, and nothing else.
 	CachedSignedInUser(session string, client oauth.ClientID, now time.Time) (user SignedInUser, known bool)
-	// SaveGrant creates the grant of (user, client, team), or adds g.Scope to the one there is, whose id and CreatedAt stay. It returns the grant as saved.
+	// SaveGrant creates the grant of (user, client, team), or adds g.Scope and g.Seen to the one there is, whose id and CreatedAt stay. It returns
+	// the grant as saved.
 	// ErrNotLive when the person is disabled or no member, the client disabled, gone or another team's, or blocked by the team.
 	SaveGrant(ctx context.Context, g Grant) (Grant, error)
 	Grant(ctx context.Context, id GrantID) (GrantDetail, error)       // ErrNoGrant
@@ -197,6 +200,8 @@ type FamilyStore interface {
 	// f.Scope and it, its person, membership, team and client are alive and the team does not block the client. It returns who it is for.
 	// ErrReplayed when the code was redeemed before: the family is ended in the same transaction. ErrNotLive otherwise.
 	Redeem(ctx context.Context, f Family) (Subject, error)
+	// EndReplayed ends the family of a code that was redeemed before, and is presented again by its client; true when it lived.
+	EndReplayed(ctx context.Context, f Family) (bool, error)
 	// Burn makes a code unredeemable that was not redeemed: it saves its family as ended. It does nothing to a family that exists.
 	Burn(ctx context.Context, f Family) error
 	// TrimFamilies lets the older families of a grant expire with their access tokens, unless they are refreshed before: those whose ids are
@@ -215,8 +220,20 @@ type FamilyStore interface {
 	Endings(ctx context.Context, now time.Time) ([]Ending, error)
 }
 
-// RequestStore keeps which pushed requests are used up.
+// PushedRequest is an authorization request that a client pushed.
+type PushedRequest struct {
+	ID        string // the end of its request_uri
+	Client    oauth.ClientID
+	Sealed    string // a Request
+	ExpiresAt time.Time
+}
+
+// RequestStore keeps pushed requests, and which of them are used up.
 type RequestStore interface {
+	// PushRequest saves a pushed request. Of the client's, the newest `keep` stay, this one included. client.ErrNoClient.
+	PushRequest(ctx context.Context, p PushedRequest, keep int) error
+	// PushedRequest is a pushed request that may have expired, and whether a code was issued for it. ErrNoRequest. One query.
+	PushedRequest(ctx context.Context, id string) (p PushedRequest, used bool, err error)
 	// UseRequest notes that a code is issued for a pushed request, until nobody can go on with it any more. ErrRequestUsed when one was issued before.
 	UseRequest(ctx context.Context, id string, until time.Time) error
 	// RequestUsed reports whether a code was issued for a pushed request. One query.

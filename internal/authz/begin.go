@@ -161,6 +161,15 @@ func (s *Server) reopen(ctx context.Context, sealed string) (Request, client.Cli
 
 // recheck makes Begin's checks again and returns the client as it is now.
 func (s *Server) recheck(ctx context.Context, r Request) (client.Client, error) {
+	c, err := s.recheckClient(ctx, r)
+	if err != nil {
+		return c, err
+	}
+	return c, s.checkUnused(ctx, r)
+}
+
+// recheckClient is recheck without the question whether a pushed request is used up.
+func (s *Server) recheckClient(ctx context.Context, r Request) (client.Client, error) {
 	c, err := s.verify(ctx, r)
 	if err != nil {
 		return c, err
@@ -171,7 +180,7 @@ func (s *Server) recheck(ctx context.Context, r Request) (client.Client, error) 
 	if err != nil {
 		return c, s.redirect(r.AuthorizationRequest, err)
 	}
-	return c, s.checkUnused(ctx, r)
+	return c, nil
 }
 
 // verify is the client of a request, if it and its redirect URI still are what they were. Without that, nothing may be redirected.

@@ -44,7 +44,7 @@ func (s *Server) SignInPage(ctx context.Context, sealed string, b Browser) (Next
 	r, err := s.open(ctx, sealed)
 	if errors.Is(err, token.ErrExpired) {
 		page, _ := errors.AsType[*PageError](err)
-		return Next{Step: SignIn, Sealed: sealed, Client: client.Client{Name: page.Client}}, nil
+		return Next{Step: SignIn, Sealed: sealed, Client: client.Client{Name: page.Client}, Needed: true}, nil
 	}
 	if err != nil {
 		return Next{}, err
@@ -61,11 +61,13 @@ func (s *Server) SignInPage(ctx context.Context, sealed string, b Browser) (Next
 		return Next{}, err
 	}
 	e := evaluation{request: r, client: client, decision: decision{step: SignIn}}
+	needed := true
 	if user != nil {
 		e.session = &user.Session
+		needed = decideStep(r, client, e.session, user.Teams, s.now()).step == SignIn
 	}
 	n := e.present()
-	n.Sealed, n.LoginHint = sealed, r.LoginHint
+	n.Sealed, n.LoginHint, n.Needed = sealed, r.LoginHint, needed
 	n.Again = e.session != nil && !r.wrong(e.session) && r.stale(e.session, s.now())
 	return n, nil
 }
@@ -187,6 +189,7 @@ func (e evaluation) changed() Change {
 // askConsent fills in what the consent page shows, and notes in the request what that is.
 func (s *Server) askConsent(n *Next, e *evaluation) {
 	e.request.ShownTo, e.request.ShownTeam = e.session.User.ID, ""
+	e.request.ShownName, e.request.ShownOwner = e.client.Name, e.client.Owner
 	n.Fixed = len(e.teams) == 1
 	if n.Fixed {
 		e.request.ShownTeam = e.teams[0].Team.ID
@@ -196,6 +199,7 @@ func (s *Server) askConsent(n *Next, e *evaluation) {
 		choice := TeamChoice{Team: status.Team, Blocked: status.Blocked}
 		if status.Grant != nil {
 			choice.Granted = slices.Clone(status.Grant.Scope)
+			choice.Differs = status.Grant.Seen.differences(e.client, e.request.RedirectURI)
 		}
 		n.Teams = append(n.Teams, choice)
 	}

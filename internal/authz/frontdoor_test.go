@@ -43,7 +43,7 @@ func TestPushedRequestIsTheRequest(t *testing.T) {
 		var err error
 		asked := w.statements.during(func() { answer, err = w.pushed(client, "", "team", "red") })
 		w.ok(err)
-		if asked["commit"] != 0 || answer.ExpiresIn != 90 || !strings.HasPrefix(answer.RequestURI, "urn:ietf:params:oauth:request_uri:") {
+		if asked["commit"] != 1 || answer.ExpiresIn != 90 || !strings.HasPrefix(answer.RequestURI, "urn:ietf:params:oauth:request_uri:") {
 			t.Errorf("statements %v, answer %v", asked, answer.ExpiresIn)
 		}
 		w.clock.Advance(89 * time.Second)

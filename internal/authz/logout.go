@@ -2,6 +2,7 @@ package authz
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"slices"
@@ -24,6 +25,14 @@ type SignOutRequest struct {
 //
 // logout_hint and ui_locales are ignored, as the specification allows.
 func (s *Server) BeginSignOut(ctx context.Context, p oauth.Params, session *authn.Session) (SignOutRequest, error) {
+	r, err := s.checkSignOut(ctx, p, session)
+	if page, ok := errors.AsType[*PageError](err); ok {
+		page.SigningOut = true
+	}
+	return r, err
+}
+
+func (s *Server) checkSignOut(ctx context.Context, p oauth.Params, session *authn.Session) (SignOutRequest, error) {
 	hint, sid, err := s.signOutHint(p)
 	if err != nil {
 		return SignOutRequest{}, err

@@ -43,6 +43,7 @@ type Next struct {
 	RedirectURI string        // where the answer will go; it has been verified
 
 	LoginHint string                      // SignIn: the account that the application suggests; it decides nothing
+	Needed    bool                        // of SignInPage: the request cannot go on without a sign-in; otherwise somebody is signed in
 	Again     bool                        // SignIn: this person has to sign in again
 	Team      string                      // NoAccess, Consent: the team that the request named, or ""
 	Teams     []TeamChoice                // Consent: those to choose from; one when the team is fixed
@@ -64,8 +65,9 @@ const (
 // TeamChoice is one team on the consent page.
 type TeamChoice struct {
 	Team    team.Team
-	Blocked string      // the admin's reason; it cannot be chosen then
-	Granted oauth.Scope // what was granted there before
+	Blocked string       // the admin's reason; it cannot be chosen then
+	Granted oauth.Scope  // what was granted there before
+	Differs []Difference // what is new of the client since then
 }
 
 // decision is what next decides: the step, and the teams that the request is open to.
@@ -102,7 +104,7 @@ func decideStep(r Request, client client.Client, session *authn.Session, teams [
 		return decision{step: NoAccess}
 	case len(open) == 0:
 		return decision{step: NoTeam}
-	case len(open) > 1 || r.Prompt.Consent || !open[0].covers(r.Scope):
+	case len(open) > 1 || r.Prompt.Consent || !open[0].covers(r, client):
 		// With several teams the person is always asked: a grant in one of them does not say that it is meant today.
 		return decision{step: Consent, teams: open}
 	default:
@@ -157,9 +159,9 @@ func openTeams(r Request, client client.Client, teams []TeamStatus) (open []Team
 	return open, !client.Global() || r.Team != ""
 }
 
-// covers reports whether the team's remembered consent is enough for scope.
-func (s TeamStatus) covers(scope oauth.Scope) bool {
-	return s.Blocked == "" && s.Grant != nil && s.Grant.Scope.Covers(scope)
+// covers reports whether the team's remembered consent is enough for a request of the client as it is now.
+func (s TeamStatus) covers(r Request, c client.Client) bool {
+	return s.Blocked == "" && s.Grant != nil && s.Grant.Scope.Covers(r.Scope) && s.Grant.Seen.has(c, r.RedirectURI)
 }
 
 // unprompted is the error for prompt=none in place of the step's page (OpenID Connect Core §3.1.2.6).

@@ -21,13 +21,22 @@ func TestNext(t *testing.T) {
 	// since was started on the sign-in page of the request, elsewhere was not.
 	earlier, since, elsewhere := ago("earlier", 11*time.Minute), ago("fresh", 30*time.Second), ago("elsewhere", time.Second)
 
-	grant := &Grant{Scope: oauth.Scope{"read", "write"}}
+	const callback = "https://app.example/cb"
+	seen := Seen{Name: "App", Owner: "Makers", RedirectURIs: []string{callback}}
+	grant := &Grant{Scope: oauth.Scope{"read", "write"}, Seen: seen}
 	red := TeamStatus{Team: team.Team{ID: "1", Slug: "red"}}
 	blue := TeamStatus{Team: team.Team{ID: "2", Slug: "blue"}}
 	granted := func(s TeamStatus) TeamStatus { s.Grant = grant; return s }
 	blocked := func(s TeamStatus) TeamStatus { s.Blocked = "not here"; return s }
 	narrow := red
-	narrow.Grant = &Grant{Scope: oauth.Scope{"read"}}
+	narrow.Grant = &Grant{Scope: oauth.Scope{"read"}, Seen: seen}
+	sawOther := func(change func(*Seen)) TeamStatus {
+		s, other := red, *grant
+		change(&other.Seen)
+		s.Grant = &other
+		return s
+	}
+	sawName := sawOther(func(s *Seen) { s.Name = "Old app" })
 
 	ofRed := client.Client{Team: red.Team}
 	none, login := oauth.Prompt{None: true}, oauth.Prompt{Login: true}
@@ -54,6 +63,12 @@ func TestNext(t *testing.T) {
 		{name: "… covered, prompt=none", session: earlier, teams: []TeamStatus{granted(red)}, prompt: none, want: Answer, open: []team.ID{"1"}},
 		{name: "… covered in part", session: earlier, teams: []TeamStatus{narrow}, want: Consent, open: []team.ID{"1"}},
 		{name: "… covered in part, prompt=none", session: earlier, teams: []TeamStatus{narrow}, prompt: none, wantErr: oauth.ConsentRequired},
+		{name: "… covered, and it has another name now", session: earlier, teams: []TeamStatus{sawName}, want: Consent, open: []team.ID{"1"}},
+		{name: "… covered, and it has another name now, prompt=none", session: earlier, teams: []TeamStatus{sawName}, prompt: none, wantErr: oauth.ConsentRequired},
+		{name: "… covered, and it has another owner now", session: earlier, teams: []TeamStatus{sawOther(func(s *Seen) { s.Owner = "" })}, want: Consent, open: []team.ID{"1"}},
+		{name: "… covered, and it sends people elsewhere now", session: earlier, teams: []TeamStatus{sawOther(func(s *Seen) { s.RedirectURIs = []string{"https://old.example/cb"} })}, want: Consent, open: []team.ID{"1"}},
+		{name: "… covered, and it sends people to another page of its site", session: earlier, teams: []TeamStatus{sawOther(func(s *Seen) { s.RedirectURIs = []string{"https://app.example/old"} })}, want: Answer, open: []team.ID{"1"}},
+		{name: "… covered, for one of several places", session: earlier, teams: []TeamStatus{sawOther(func(s *Seen) { s.RedirectURIs = []string{callback, "https://old.example/cb"} })}, want: Answer, open: []team.ID{"1"}},
 		{name: "… blocked", session: earlier, teams: []TeamStatus{blocked(red)}, want: Consent, open: []team.ID{"1"}},
 		{name: "… blocked though granted", session: earlier, teams: []TeamStatus{blocked(granted(red))}, want: Consent, open: []team.ID{"1"}},
 
@@ -113,6 +128,7 @@ func TestNext(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			r := Request{FreshSession: "fresh", SelectedUser: tt.selected}
 			r.Scope, r.Prompt, r.MaxAge, r.Team = oauth.Scope{"read", "write"}, tt.prompt, tt.maxAge, tt.team
+			r.RedirectURI, tt.client.Name, tt.client.Owner = callback, "App", "Makers"
 			d, err := next(r, tt.client, tt.session, tt.teams, now)
 			if !errors.Is(err, tt.wantErr) || d.step != tt.want {
 				t.Fatalf("next = %v, %v; want %v, %v", d.step, err, tt.want, tt.wantErr)

@@ -14,8 +14,9 @@ import (
 // pushedLifetime is how long a request_uri may be used: the client redirects the person at once (RFC 9126 §2.2).
 const pushedLifetime = 90 * time.Second
 
-// Push checks a pushed authorization request as Begin would, after authenticating the client, and answers with a request_uri: a sealed value, so nothing is stored (RFC 9126 §2).
-// What is stored is that a code was issued for it: a request_uri may be opened again until then, and leads to one code only (RFC 9126 §7.3).
+// Push checks a pushed authorization request as Begin would, after authenticating the client, and answers with a request_uri: a short reference (RFC 9126 §2). The request
+// is stored sealed, so that a copy of the database tells nobody what was asked for. A request_uri may be opened again until a code was issued for it, and leads to one
+// code only (RFC 9126 §7.3).
 func (s *Server) Push(ctx context.Context, r oauth.PushedRequest) (oauth.PushedResponse, error) {
 	client, err := s.clients.Authenticate(ctx, r.Client)
 	if err != nil {
@@ -35,12 +36,17 @@ func (s *Server) Push(ctx context.Context, r oauth.PushedRequest) (oauth.PushedR
 	if request.DPoPKey, err = bindKey(request.DPoPKey, r.DPoPKey); err != nil {
 		return oauth.PushedResponse{}, err
 	}
-	request.PushedID, request.PushedUntil = token.NewID(), s.now().Add(pushedLifetime+s.opts.RequestLifetime)
+	now := s.now()
+	request.PushedID, request.PushedUntil = token.NewID(), now.Add(pushedLifetime+s.opts.RequestLifetime)
 	sealed, err := s.sealRequest(token.PurposePushed, request, pushedLifetime)
 	if err != nil {
 		return oauth.PushedResponse{}, fmt.Errorf("seal a pushed request: %w", err)
 	}
-	return oauth.PushedResponse{RequestURI: oauth.RequestURIPrefix + sealed, ExpiresIn: int64(pushedLifetime / time.Second)}, nil
+	pushed := PushedRequest{ID: request.PushedID, Client: client.ID, Sealed: sealed, ExpiresAt: now.Add(pushedLifetime)}
+	if err := s.requests.PushRequest(ctx, pushed, s.opts.PushedRequests); err != nil {
+		return oauth.PushedResponse{}, fmt.Errorf("save a pushed request of client %s: %w", client.ID, err)
+	}
+	return oauth.PushedResponse{RequestURI: oauth.RequestURIPrefix + pushed.ID, ExpiresIn: int64(pushedLifetime / time.Second)}, nil
 }
 
 // direct is an error of a check without its way to a page or a redirect URI: a pushed request is answered where it was sent (RFC 9126 §2.3).
@@ -71,19 +77,27 @@ func (s *Server) openPushed(ctx context.Context, p oauth.Params, reference strin
 	if err != nil {
 		return Request{}, client.Client{}, &PageError{Err: err}
 	}
-	r, err := s.openRequest(token.PurposePushed, reference)
-	expired := errors.Is(err, token.ErrExpired)
-	if errors.Is(err, token.ErrWrongClock) {
-		return Request{}, client.Client{}, err
+	pushed, used, err := s.requests.PushedRequest(ctx, reference)
+	if errors.Is(err, ErrNoRequest) {
+		return Request{}, client.Client{}, &PageError{Err: oauth.InvalidRequestURI.Errorf("the request_uri is not one that this server made, or it is too old; push the request again and redirect at once")}
 	}
-	if err != nil && !expired {
-		return Request{}, client.Client{}, &PageError{Err: oauth.InvalidRequestURI.Because(err, "the request_uri is not one that this server made, or it was altered")}
+	if err != nil {
+		return Request{}, client.Client{}, fmt.Errorf("load a pushed request: %w", err)
 	}
-	if r.ClientID != id {
+	if string(pushed.Client) != id {
 		return Request{}, client.Client{}, &PageError{Err: oauth.InvalidRequestURI.Errorf("the request_uri was made for another client than client_id"), Received: id}
 	}
-	c, err := s.recheck(ctx, r)
-	if err == nil && expired {
+	r, err := s.openRequest(token.PurposePushed, pushed.Sealed)
+	expired := errors.Is(err, token.ErrExpired)
+	if err != nil && !expired {
+		return Request{}, client.Client{}, fmt.Errorf("open a pushed request: %w", err)
+	}
+	c, err := s.recheckClient(ctx, r)
+	switch {
+	case err != nil:
+	case used:
+		err = s.errUsedUp(r)
+	case expired:
 		err = s.redirect(r.AuthorizationRequest, oauth.InvalidRequestURI.Errorf("the request_uri has expired; push the request again and redirect at once"))
 	}
 	return r, c, err

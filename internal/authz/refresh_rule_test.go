@@ -58,3 +58,71 @@ func TestReuseOfARefreshToken(t *testing.T) {
 		}
 	}
 }
+
+// holders are two who have one connection's refresh token: the application and a thief, or two copies of the application.
+type holders struct {
+	family Family
+	held   [2]int64 // the newest generation that each knows
+	at     time.Time
+}
+
+// use is what happens when one of them refreshes. He knows the newest token afterwards, unless the connection has ended.
+func (h *holders) use(rule RefreshRule, who int) (reuse Reuse, reused bool) {
+	f := &h.family
+	if h.held[who] == f.Generation {
+		f.Generation++
+		f.RotatedAt = h.at
+	} else {
+		reused = true
+		if reuse = rule.Reuse(*f, h.held[who], h.at); reuse == LateRetry {
+			f.RotatedAt, f.LateRetryAt, f.LateRetryGeneration = h.at, h.at, f.Generation
+		}
+	}
+	h.held[who] = f.Generation
+	return reuse, reused
+}
+
+// Every order of eight uses by two holders, with every mixture of paces: the second turn that is late ends the connection. The exception is a holder who came
+// within the grace in between, which looks like an application that lost an answer. And whatever they do, two late retries are a week and two rotations apart.
+func TestEveryOrderOfTwoHolders(t *testing.T) {
+	const week, depth = 7 * 24 * time.Hour, 8
+	rule := RefreshRule{Grace: time.Minute, LateRetry: week}
+	paces := []time.Duration{time.Second, 2 * time.Minute, 8 * 24 * time.Hour}
+	orders, ended := 0, 0
+	var try func(h holders, left int, unnoticed bool, order string)
+	try = func(h holders, left int, unnoticed bool, order string) {
+		if left == 0 {
+			orders++
+			return
+		}
+		for who, name := range []string{"A", "B"} {
+			for _, pace := range paces {
+				next, unnoticed, order := h, unnoticed, order+" "+name+"+"+pace.String()
+				next.at = h.at.Add(pace)
+				reuse, reused := next.use(rule, who)
+				switch {
+				case reused && reuse == Replay:
+					ended++
+					continue
+				case reused && reuse == Retry:
+					unnoticed = true
+				case reused:
+					if first := h.family.LateRetryAt; !first.IsZero() {
+						if !unnoticed {
+							t.Errorf("the second late turn is granted:%s", order)
+						}
+						if next.at.Sub(first) < week || h.family.Generation-h.family.LateRetryGeneration < 2 {
+							t.Errorf("two late retries are too close:%s", order)
+						}
+					}
+					unnoticed = false
+				}
+				try(next, left-1, unnoticed, order)
+			}
+		}
+	}
+	try(holders{at: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)}, depth, false, "")
+	if orders == 0 || ended == 0 {
+		t.Errorf("%d orders end alive, %d end the connection; both should occur", orders, ended)
+	}
+}

@@ -182,37 +182,43 @@ func TestRegistrationOfTheSecondHalf(t *testing.T) {
 		"audiences by path": {good(func(r *client.Registration) {
 			r.Resources = []string{"https://api.example/a", "https://api.example/a/"}
 		}), ""},
-		"address of keys":           {good(func(r *client.Registration) { r.JWKSURI = "https://app.example/jwks" }), ""},
-		"address without https":     {good(func(r *client.Registration) { r.JWKSURI = "http://app.example/jwks" }), "must be https"},
-		"address of another scheme": {good(func(r *client.Registration) { r.JWKSURI = "file://localhost/etc/passwd" }), "must be https"},
-		"address with a password":   {good(func(r *client.Registration) { r.JWKSURI = "https://u:p@app.example/jwks" }), "without user"},
-		"back channel":              {good(func(r *client.Registration) { r.BackchannelLogoutURI = "https://app.example/out?x=1" }), ""},
-		"back channel on localhost": {good(func(r *client.Registration) { r.BackchannelLogoutURI = "http://127.0.0.1:9/out" }), ""},
-		"back channel, http":        {good(func(r *client.Registration) { r.BackchannelLogoutURI = "http://app.example/out" }), "must be https"},
-		"back channel, fragment":    {good(func(r *client.Registration) { r.BackchannelLogoutURI = "https://app.example/#x" }), "fragment"},
-		"after sign-out":            {good(func(r *client.Registration) { r.PostLogoutRedirectURIs = []string{"https://app.example/bye"} }), ""},
-		"after sign-out, http":      {good(func(r *client.Registration) { r.PostLogoutRedirectURIs = []string{"http://app.example/bye"} }), "post-logout"},
-		"ES256":                     {good(func(r *client.Registration) { r.IDTokenAlgorithm = "ES256" }), ""},
-		"none":                      {good(func(r *client.Registration) { r.IDTokenAlgorithm = "none" }), "RS256, ES256"},
-		"nonce for PKCE":            {good(func(r *client.Registration) { r.PKCE = oauth.PKCENonce }), ""},
-		"nonce, with openid":        {good(func(r *client.Registration) { r.PKCE, r.Scope = oauth.PKCENonce, oauth.Scope{"openid"} }), ""},
-		"nonce, without openid":     {good(func(r *client.Registration) { r.PKCE, r.Scope = oauth.PKCENonce, oauth.Scope{"email"} }), "needs the scope openid"},
-		"nonce, public":             {good(func(r *client.Registration) { r.PKCE, r.Public = oauth.PKCENonce, true }), "must use PKCE"},
-		"nonce of a machine":        {client.Registration{Name: "M", Machine: true, Team: w.red, PKCE: oauth.PKCENonce}, "means nothing"},
-		"nonce, resource server":    {client.Registration{Name: "API", ResourceServer: "https://api.example", PKCE: oauth.PKCENonce}, "means nothing"},
-		"neither":                   {good(func(r *client.Registration) { r.InsecureNoPKCENoNonce, r.Scope = true, oauth.Scope{"email"} }), ""},
-		"neither, public":           {good(func(r *client.Registration) { r.InsecureNoPKCENoNonce, r.Public = true, true }), "must use PKCE"},
-		"neither, of a machine":     {client.Registration{Name: "M", Machine: true, Team: w.red, InsecureNoPKCENoNonce: true}, "means nothing"},
-		"grace":                     {good(func(r *client.Registration) { r.RefreshGrace = time.Second }), ""},
-		"the server's grace":        {good(func(r *client.Registration) { r.RefreshGrace, r.Public = time.Minute, true }), ""},
-		"grace, longer":             {good(func(r *client.Registration) { r.RefreshGrace = 61 * time.Second }), "less than the server's 1m0s"},
-		"grace, negative":           {good(func(r *client.Registration) { r.RefreshGrace = -time.Second }), "whole seconds"},
-		"grace, half a second":      {good(func(r *client.Registration) { r.RefreshGrace = 500 * time.Millisecond }), "whole seconds"},
-		"grace of a machine":        {client.Registration{Name: "M", Machine: true, Team: w.red, RefreshGrace: time.Second}, "means nothing"},
-		"grace, with keys":          {good(func(r *client.Registration) { r.RefreshGrace, r.JWKS = time.Second, key.jwks(t) }), "means nothing"},
-		"another PKCE":              {good(func(r *client.Registration) { r.PKCE = "plain" }), "required and nonce"},
-		"identity scope":            {good(func(r *client.Registration) { r.Scope = oauth.Scope{"chatbot:read", "openid"} }), ""},
-		"identity of a machine":     {client.Registration{Name: "M", Machine: true, Team: w.red, Scope: oauth.Scope{"openid"}}, "acts for none"},
+		"address of keys":              {good(func(r *client.Registration) { r.JWKSURI = "https://app.example/jwks" }), ""},
+		"address without https":        {good(func(r *client.Registration) { r.JWKSURI = "http://app.example/jwks" }), "must be https"},
+		"address of another scheme":    {good(func(r *client.Registration) { r.JWKSURI = "file://localhost/etc/passwd" }), "must be https"},
+		"address with a password":      {good(func(r *client.Registration) { r.JWKSURI = "https://u:p@app.example/jwks" }), "without user"},
+		"back channel":                 {good(func(r *client.Registration) { r.BackchannelLogoutURI = "https://app.example/out?x=1" }), ""},
+		"back channel on localhost":    {good(func(r *client.Registration) { r.BackchannelLogoutURI = "http://127.0.0.1:9/out" }), ""},
+		"back channel, http":           {good(func(r *client.Registration) { r.BackchannelLogoutURI = "http://app.example/out" }), "must be https"},
+		"back channel, fragment":       {good(func(r *client.Registration) { r.BackchannelLogoutURI = "https://app.example/#x" }), "fragment"},
+		"after sign-out":               {good(func(r *client.Registration) { r.PostLogoutRedirectURIs = []string{"https://app.example/bye"} }), ""},
+		"after sign-out, http":         {good(func(r *client.Registration) { r.PostLogoutRedirectURIs = []string{"http://app.example/bye"} }), "post-logout"},
+		"start of a sign-in":           {good(func(r *client.Registration) { r.InitiateLoginURI = "https://app.example/start?x=1" }), ""},
+		"start of a sign-in, http":     {good(func(r *client.Registration) { r.InitiateLoginURI = "http://127.0.0.1/start" }), "must begin with https://"},
+		"start of a sign-in, script":   {good(func(r *client.Registration) { r.InitiateLoginURI = "javascript:alert(1)" }), "must begin with https://"},
+		"start of a sign-in, fragment": {good(func(r *client.Registration) { r.InitiateLoginURI = "https://app.example/#x" }), "fragment"},
+		"start of a sign-in, its iss":  {good(func(r *client.Registration) { r.InitiateLoginURI = "https://app.example/?iss=x" }), `parameter "iss"`},
+		"start of a sign-in, no host":  {good(func(r *client.Registration) { r.InitiateLoginURI = "https:///start" }), "no host"},
+		"ES256":                        {good(func(r *client.Registration) { r.IDTokenAlgorithm = "ES256" }), ""},
+		"none":                         {good(func(r *client.Registration) { r.IDTokenAlgorithm = "none" }), "RS256, ES256"},
+		"nonce for PKCE":               {good(func(r *client.Registration) { r.PKCE = oauth.PKCENonce }), ""},
+		"nonce, with openid":           {good(func(r *client.Registration) { r.PKCE, r.Scope = oauth.PKCENonce, oauth.Scope{"openid"} }), ""},
+		"nonce, without openid":        {good(func(r *client.Registration) { r.PKCE, r.Scope = oauth.PKCENonce, oauth.Scope{"email"} }), "needs the scope openid"},
+		"nonce, public":                {good(func(r *client.Registration) { r.PKCE, r.Public = oauth.PKCENonce, true }), "must use PKCE"},
+		"nonce of a machine":           {client.Registration{Name: "M", Machine: true, Team: w.red, PKCE: oauth.PKCENonce}, "means nothing"},
+		"nonce, resource server":       {client.Registration{Name: "API", ResourceServer: "https://api.example", PKCE: oauth.PKCENonce}, "means nothing"},
+		"neither":                      {good(func(r *client.Registration) { r.InsecureNoPKCENoNonce, r.Scope = true, oauth.Scope{"email"} }), ""},
+		"neither, public":              {good(func(r *client.Registration) { r.InsecureNoPKCENoNonce, r.Public = true, true }), "must use PKCE"},
+		"neither, of a machine":        {client.Registration{Name: "M", Machine: true, Team: w.red, InsecureNoPKCENoNonce: true}, "means nothing"},
+		"grace":                        {good(func(r *client.Registration) { r.RefreshGrace = time.Second }), ""},
+		"the server's grace":           {good(func(r *client.Registration) { r.RefreshGrace, r.Public = time.Minute, true }), ""},
+		"grace, longer":                {good(func(r *client.Registration) { r.RefreshGrace = 61 * time.Second }), "less than the server's 1m0s"},
+		"grace, negative":              {good(func(r *client.Registration) { r.RefreshGrace = -time.Second }), "whole seconds"},
+		"grace, half a second":         {good(func(r *client.Registration) { r.RefreshGrace = 500 * time.Millisecond }), "whole seconds"},
+		"grace of a machine":           {client.Registration{Name: "M", Machine: true, Team: w.red, RefreshGrace: time.Second}, "means nothing"},
+		"grace, with keys":             {good(func(r *client.Registration) { r.RefreshGrace, r.JWKS = time.Second, key.jwks(t) }), "means nothing"},
+		"another PKCE":                 {good(func(r *client.Registration) { r.PKCE = "plain" }), "required and nonce"},
+		"identity scope":               {good(func(r *client.Registration) { r.Scope = oauth.Scope{"chatbot:read", "openid"} }), ""},
+		"identity of a machine":        {client.Registration{Name: "M", Machine: true, Team: w.red, Scope: oauth.Scope{"openid"}}, "acts for none"},
 	} {
 		_, _, err := w.registry.AddClient(w.ctx(), team.CommandLine, tt.reg)
 		if tt.says == "" && err != nil || tt.says != "" && (err == nil || !strings.Contains(err.Error(), tt.says)) {
@@ -226,7 +232,7 @@ func TestEverythingAboutAClientIsKeptAndReplaced(t *testing.T) {
 		key := newSigner(t, "k1")
 		added, secret, err := w.registry.AddClient(w.ctx(), team.CommandLine, client.Registration{
 			Name: "A", RedirectURIs: []string{callback}, ResourceServer: "https://api.example", Resources: []string{"https://b.example", "https://b.example"}, JWKS: key.jwks(t),
-			IDTokenAlgorithm: "ES256", PostLogoutRedirectURIs: []string{"https://app.example/bye"}, BackchannelLogoutURI: "https://app.example/out", RequirePAR: true, RequireDPoP: true,
+			IDTokenAlgorithm: "ES256", PostLogoutRedirectURIs: []string{"https://app.example/bye"}, BackchannelLogoutURI: "https://app.example/out", InitiateLoginURI: "https://app.example/start", RequirePAR: true, RequireDPoP: true,
 			PKCE: oauth.PKCENonce,
 		})
 		w.ok(err)
@@ -235,14 +241,14 @@ func TestEverythingAboutAClientIsKeptAndReplaced(t *testing.T) {
 		}
 		uri, empty, es, no := "https://app.example/jwks", "", "RS256", false
 		changed, err := w.registry.UpdateClient(w.ctx(), team.CommandLine, added.ID, client.Change{
-			ResourceServer: &empty, Resources: []string{}, JWKS: &empty, JWKSURI: &uri, IDTokenAlgorithm: &es, PostLogoutRedirectURIs: []string{}, BackchannelLogoutURI: &empty,
+			ResourceServer: &empty, Resources: []string{}, JWKS: &empty, JWKSURI: &uri, IDTokenAlgorithm: &es, PostLogoutRedirectURIs: []string{}, BackchannelLogoutURI: &empty, InitiateLoginURI: &empty,
 			RequirePAR: &no, RequireDPoP: &no, PKCE: new(oauth.PKCERequired),
 		})
 		w.ok(err)
 		want := added
 		want.ResourceServer, want.Resources, want.JWKS, want.JWKSURI, want.IDTokenAlgorithm = "", nil, "", uri, "RS256"
 		want.PostLogoutRedirectURIs, want.BackchannelLogoutURI, want.RequirePAR, want.RequireDPoP = nil, "", false, false
-		want.PKCE = oauth.PKCERequired
+		want.PKCE, want.InitiateLoginURI = oauth.PKCERequired, ""
 		kept, err := w.db.Client(w.ctx(), added.ID)
 		w.ok(err)
 		want.CreatedAt = kept.CreatedAt

@@ -26,7 +26,9 @@ type PageError struct {
 	Err      error  // an oauth error
 	Client   string // the client's name, if known
 	Received string // what was received, character for character, e.g. the redirect URI
-	Back     string // when the request has expired: the origin of its redirect URI, where the application may be; "" if there is none for a browser
+	// SigningOut says that the request was to sign the person out, which has not happened.
+	SigningOut bool
+	Back       string // when the request has expired: the origin of its redirect URI, where the application may be; "" if there is none for a browser
 }
 
 func (e *PageError) Error() string { return e.Err.Error() }
@@ -45,6 +47,8 @@ type Request struct {
 	PushedUntil                time.Time   `json:",omitzero"`  // when nobody can go on with a pushed request any more
 	ShownTo                    team.UserID `json:",omitempty"` // whom the consent page was shown to; only they can approve
 	ShownTeam                  team.ID     `json:",omitempty"` // the team that the consent page stated, when it left no choice; approval is for no other
+	ShownName                  string      `json:",omitempty"` // the client's name on the consent page
+	ShownOwner                 string      `json:",omitempty"` // and its owner
 }
 
 // sealedRequest is a Request as it is sealed. State and nonce may be any text, and JSON makes six bytes of some: as base64 the longest ones still fit an address.

@@ -24,6 +24,7 @@ type Options struct {
 
 	Refresh             RefreshRule
 	ConnectionsPerGrant int    // how many connections of one grant are kept when there are twice as many
+	PushedRequests      int    // how many pushed requests of one client are kept at a time
 	IDTokenAlgorithm    string // of clients that ask for none: "RS256" or "ES256"; "" is RS256, or ES256 under a profile that does not allow that
 	Profile             oauth.Profile
 }
@@ -36,6 +37,7 @@ func Defaults() Options {
 		RequestLifetime:     time.Hour,
 		Refresh:             RefreshRule{Idle: 720 * time.Hour, Absolute: 8760 * time.Hour, Grace: time.Minute, LateRetry: 168 * time.Hour},
 		ConnectionsPerGrant: 100,
+		PushedRequests:      100,
 	}
 }
 

@@ -50,7 +50,7 @@ func (r *Registry) check(c Client) error {
 	if c.InsecureAssertionAudience && c.Method() != oauth.AuthPrivateKeyJWT {
 		return errors.New("only a client with keys makes assertions: insecure_assertion_audience means nothing for this one")
 	}
-	if err := errors.Join(checkAudiences(c), checkKeys(c), checkLogout(c), checkAlgorithm(c)); err != nil {
+	if err := errors.Join(checkAudiences(c), checkKeys(c), checkLogout(c), checkInitiateLogin(c), checkAlgorithm(c)); err != nil {
 		return err
 	}
 	return c.Fits(r.Profile)
@@ -180,6 +180,21 @@ func checkLogout(c Client) error {
 		return nil
 	}
 	return checkOutboundURI("back-channel logout URI", c.BackchannelLogoutURI)
+}
+
+// checkInitiateLogin checks where people start to sign in: https, on this machine too (OpenID Connect Registration §2). Like a redirect URI, it
+// leaves the name iss to us.
+func checkInitiateLogin(c Client) error {
+	if c.InitiateLoginURI == "" {
+		return nil
+	}
+	if !strings.HasPrefix(c.InitiateLoginURI, "https://") {
+		return fmt.Errorf("initiate_login_uri %q must begin with https://", c.InitiateLoginURI)
+	}
+	if err := oauth.CheckRedirectURI(c.InitiateLoginURI, false); err != nil {
+		return fmt.Errorf("initiate_login_uri: %w", err)
+	}
+	return nil
 }
 
 // checkOutboundURI checks an address that this server will call: https, or on this machine, where the caller refuses it unless it is trying things out.

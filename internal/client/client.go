@@ -33,8 +33,9 @@ type Client struct {
 	IDTokenAlgorithm       string // "RS256" or "ES256"; "" is the server's default
 	PostLogoutRedirectURIs []string
 	BackchannelLogoutURI   string
-	RequirePAR             bool // takes no authorization request that was not pushed (RFC 9126 §6)
-	RequireDPoP            bool // takes no bearer tokens (RFC 9449 §5.2: dpop_bound_access_tokens)
+	InitiateLoginURI       string // where people start to sign in to it (OpenID Connect Core §4)
+	RequirePAR             bool   // takes no authorization request that was not pushed (RFC 9126 §6)
+	RequireDPoP            bool   // takes no bearer tokens (RFC 9449 §5.2: dpop_bound_access_tokens)
 
 	// PKCE is whether a request may have a nonce in place of a code_challenge. Then this server cannot tell whether the client compares
 	// the nonce, so only the operator may allow it.

@@ -41,6 +41,7 @@ type Registration struct {
 	IDTokenAlgorithm       string   // "RS256", "ES256", or "" for the server's default
 	PostLogoutRedirectURIs []string
 	BackchannelLogoutURI   string
+	InitiateLoginURI       string // see Client
 	RequirePAR             bool
 	RequireDPoP            bool
 
@@ -63,7 +64,7 @@ func (r *Registry) AddClient(ctx context.Context, actor team.Actor, reg Registra
 		Team: reg.Team, RedirectURIs: distinct(reg.RedirectURIs), Scope: distinct(reg.Scope), CreatedAt: now,
 		ResourceServer: reg.ResourceServer, Resources: distinct(reg.Resources), JWKS: strings.TrimSpace(reg.JWKS), JWKSURI: reg.JWKSURI,
 		IDTokenAlgorithm: reg.IDTokenAlgorithm, PostLogoutRedirectURIs: distinct(reg.PostLogoutRedirectURIs), BackchannelLogoutURI: reg.BackchannelLogoutURI,
-		RequirePAR: reg.RequirePAR, RequireDPoP: reg.RequireDPoP, PKCE: reg.PKCE, InsecureAssertionAudience: reg.InsecureAssertionAudience,
+		InitiateLoginURI: reg.InitiateLoginURI, RequirePAR: reg.RequirePAR, RequireDPoP: reg.RequireDPoP, PKCE: reg.PKCE, InsecureAssertionAudience: reg.InsecureAssertionAudience,
 		InsecureNoPKCENoNonce: reg.InsecureNoPKCENoNonce, RefreshGrace: reg.RefreshGrace,
 	}
 	if err := mayLoosen(actor, Client{}, c); err != nil {
@@ -96,6 +97,7 @@ type Change struct {
 	IDTokenAlgorithm       *string
 	PostLogoutRedirectURIs []string
 	BackchannelLogoutURI   *string
+	InitiateLoginURI       *string
 	RequirePAR             *bool
 	RequireDPoP            *bool
 
@@ -114,6 +116,7 @@ func (change Change) apply(c Client) Client {
 	replace(&c.JWKSURI, change.JWKSURI)
 	replace(&c.IDTokenAlgorithm, change.IDTokenAlgorithm)
 	replace(&c.BackchannelLogoutURI, change.BackchannelLogoutURI)
+	replace(&c.InitiateLoginURI, change.InitiateLoginURI)
 	replace(&c.RequirePAR, change.RequirePAR)
 	replace(&c.RequireDPoP, change.RequireDPoP)
 	replace(&c.PKCE, change.PKCE)

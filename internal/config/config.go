@@ -11,7 +11,6 @@ import (
 	"log/slog"
 	"net/netip"
 	"net/url"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -45,6 +44,7 @@ type Config struct {
 	KeyRotationInterval   time.Duration  // zero: by command only
 	AuditRetention        time.Duration
 	ClientFailures        int // wrong client secrets for one client from one address in 15 minutes
+	PublicPushes          int // requests that public clients push from one address in 90 seconds
 	LogLevel              slog.Level
 	LogFormat             string // json or text
 
@@ -74,6 +74,7 @@ func Default() Config {
 		KeyRotationInterval: 90 * 24 * time.Hour,
 		AuditRetention:      365 * 24 * time.Hour,
 		ClientFailures:      30,
+		PublicPushes:        20,
 		LogLevel:            slog.LevelInfo,
 		LogFormat:           "json",
 		Authz:               authz.Defaults(),
@@ -145,7 +146,7 @@ func (l *loader) apply(v value) {
 
 // loadFile applies the settings of a YAML file, except those that a variable overrides.
 func (l *loader) loadFile(path string, overridden []value) {
-	text, err := os.ReadFile(path)
+	text, err := readFile(path)
 	if err != nil {
 		l.problem("read the configuration: %w", err)
 		return

@@ -1,13 +1,14 @@
 package config
 
 import (
+	"bytes"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/mail"
+	"github.com/gatehouse-auth/gatehouse/internal/plaintext"
 	"go.yaml.in/yaml/v4"
 )
 
@@ -119,6 +120,10 @@ var settings = []setting{
 		func(c *Config) *int { return &c.Authn.FailuresPerAccount }, 1, 1_000_000),
 	number("limits.client_failures", "Wrong client secrets for one client from one address, or one /48 of IPv6, in 15 minutes.",
 		func(c *Config) *int { return &c.ClientFailures }, 1, 1_000_000),
+	number("limits.pushed_requests", "Pushed authorization requests of one client that are kept at a time; each lives 90 seconds. When there are more, the client's own oldest goes first.",
+		func(c *Config) *int { return &c.Authz.PushedRequests }, 1, 1_000_000),
+	number("limits.public_pushes_per_address", "Requests that public clients may push from one address, or one /64 of IPv6, in 90 seconds; a /56 has twice as many, and a /48 four times. Everybody can push in the name of a public client.",
+		func(c *Config) *int { return &c.PublicPushes }, 1, 1_000_000),
 	number("limits.connections_per_grant", "Connections of one person to one application in one team; each code that is redeemed makes one. Once there are more than twice as many, only the newest are kept, and those of the last minutes: the others can be refreshed only until the access token expires that they have.",
 		func(c *Config) *int { return &c.Authz.ConnectionsPerGrant }, 1, 1_000_000),
 	number("limits.concurrent_password_hashes", "Passwords checked at the same time; each takes some memory and a processor. 0 means the number of processors, or half of it where a container has a quota of them.",
@@ -193,11 +198,15 @@ func variableNames() []string {
 }
 
 // fromText is the value that a variable holds. A list is written as YAML (and so as JSON); everything else as it is.
-func (s *setting) fromText(text, origin string) (value, error) {
-	if s.name != "scopes" {
-		return value{setting: s, node: &yaml.Node{Kind: yaml.ScalarNode, Value: text}, origin: origin}, nil
+func (s *setting) fromText(said, origin string) (value, error) {
+	said, err := plaintext.Clean([]byte(said)) // a variable may be the content of a file
+	if err != nil {
+		return value{}, fmt.Errorf("%s: %s %w", origin, s.name, err)
 	}
-	node, err := parseYAML(origin, []byte(text))
+	if s.name != "scopes" {
+		return value{setting: s, node: &yaml.Node{Kind: yaml.ScalarNode, Value: said}, origin: origin}, nil
+	}
+	node, err := parseYAML(origin, []byte(said))
 	if err != nil {
 		return value{}, err
 	}
@@ -206,7 +215,7 @@ func (s *setting) fromText(text, origin string) (value, error) {
 
 // fromFile is the value that is the content of a file, without white space around it.
 func (s *setting) fromFile(path, origin string) (value, error) {
-	read := os.ReadFile
+	read := readFile
 	if s.name == "master_key" {
 		read = ReadPrivateFile
 	}
@@ -215,7 +224,11 @@ func (s *setting) fromFile(path, origin string) (value, error) {
 		return value{}, fmt.Errorf("%s: %w", origin, err)
 	}
 	if s.name != "scopes" {
-		return s.fromText(strings.TrimSpace(string(content)), origin)
+		content, err := plaintext.Line(bytes.TrimSpace(content))
+		if err != nil {
+			return value{}, fmt.Errorf("%s: %s %w", origin, path, err)
+		}
+		return s.fromText(content, origin)
 	}
 	node, err := parseYAML(path, content)
 	if err != nil {

@@ -71,3 +71,8 @@ func (r AuthorizationResponse) LogValue() slog.Value { return slog.StringValue(r
 func escape(value string) string {
 	return strings.ReplaceAll(url.QueryEscape(value), "+", "%20")
 }
+
+// InitiateLogin is the link that starts an application's sign-in with this issuer (OpenID Connect Core §4).
+func InitiateLogin(initiateLoginURI, issuer string) string {
+	return AuthorizationResponse{RedirectURI: initiateLoginURI, Issuer: issuer}.URL()
+}

@@ -191,3 +191,16 @@ func RedirectOrigin(uri string) string {
 	}
 	return u.Scheme + ":"
 }
+
+// SameRedirectPlace reports whether two registered redirect URIs lead to the same place as far as a person can tell: the same RedirectOrigin,
+// or two programs on the person's device, whose ports mean nothing (RFC 8252 §7.3).
+func SameRedirectPlace(a, b string) bool {
+	a, b = RedirectOrigin(a), RedirectOrigin(b)
+	return a == b && a != "" || onLoopback(a) && onLoopback(b)
+}
+
+// onLoopback reports whether an origin is on the person's device.
+func onLoopback(origin string) bool {
+	u, err := url.Parse(origin)
+	return err == nil && u.Scheme == "http" && IsLoopback(u.Hostname())
+}

@@ -204,6 +204,35 @@ func TestRedirectOrigin(t *testing.T) {
 	}
 }
 
+func TestSameRedirectPlace(t *testing.T) {
+	const a = "https://app.example/cb"
+	for _, tt := range []struct {
+		a, b string
+		want bool
+	}{
+		{a, a, true},
+		{a, "https://app.example/other?x=1", true},
+		{a, "https://app.example:8443/cb", false},
+		{a, "https://www.app.example/cb", false},
+		{a, "http://127.0.0.1/cb", false},
+		{"http://127.0.0.1:1/cb", "http://127.0.0.1:2/other", true},
+		{"http://127.0.0.1:1/cb", "http://[::1]/cb", true},
+		{"http://127.0.0.1:1/cb", "http://localhost/cb", true},
+		{"https://localhost:1/cb", "https://localhost:2/cb", false},
+		{"com.example.app:/cb", "com.example.app:/other", true},
+		{"com.example.app:/cb", "com.example.other:/cb", false},
+		{"javascript:x", "javascript:x", false},
+		{"", "", false},
+	} {
+		if got := SameRedirectPlace(tt.a, tt.b); got != tt.want {
+			t.Errorf("SameRedirectPlace(%q, %q) = %t, want %t", tt.a, tt.b, got, tt.want)
+		}
+		if got := SameRedirectPlace(tt.b, tt.a); got != tt.want {
+			t.Errorf("SameRedirectPlace(%q, %q) = %t, want %t", tt.b, tt.a, got, tt.want)
+		}
+	}
+}
+
 func FuzzCheckRedirectURI(f *testing.F) {
 	for _, seed := range []string{"https://a.example/cb", "http://[::1]:80/", "com.example.app:/x?y=1", "https://a.example/?x;code=1", "https://u@a.example", "javascript:x", "https://a.example:1/%41?%41=%42"} {
 		f.Add(seed)

@@ -1,12 +1,14 @@
-// Package operate is what the operator asks of a server: a backup of its database, and whether anything is wrong with it (doctor).
+// Package operate is what the operator asks of a server: a backup of its database, what comes back to life when one is restored, and
+// whether anything is wrong (doctor).
 //
-// It only looks and copies. What changes people, teams or applications is in their packages.
+// What changes people, teams or applications is in their packages.
 package operate
 
 import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 )
@@ -17,6 +19,12 @@ type Store interface {
 	Backup(ctx context.Context, path string) error
 	// SchemaVersion is the version of the schema.
 	SchemaVersion(ctx context.Context) (int64, error)
+	// Inspect reads what the doctor wants to know.
+	Inspect(ctx context.Context, now time.Time) (Inspection, error)
+	// EndRevived ends what came back to life with a backup. What has ended already is no error.
+	EndRevived(ctx context.Context, v Revived) error
+	// LivingBefore is every connection and session that was made before a time.
+	LivingBefore(ctx context.Context, at time.Time) ([]Revived, error)
 }
 
 // Service answers the operator.

@@ -42,6 +42,7 @@ var rules = map[audit.Kind][]Rule{
 	audit.ConsentGiven:    {{Kind: MailConnected, To: ThePerson, Lifetime: mailLifetime, newGrantOnly: true}},
 	audit.RefreshReplayed: {{Kind: MailReplayed, To: ThePerson, Lifetime: mailLifetime}},
 	audit.SignedOut:       {{Kind: BackchannelLogout, To: SessionsClients, Lifetime: logoutLifetime}},
+	audit.SessionExpired:  {{Kind: BackchannelLogout, To: SessionsClients, Lifetime: logoutLifetime}},
 	audit.PasswordSet:     {{Kind: BackchannelLogout, To: PersonsClients, Lifetime: logoutLifetime}},
 	audit.UserDisabled: {
 		{Kind: MailUserDisabled, To: ThePerson, Lifetime: mailLifetime},

@@ -19,6 +19,7 @@ func TestEachEventTellsWhomItShould(t *testing.T) {
 		audit.ConsentGiven:    {mail(MailConnected, ThePerson)},
 		audit.RefreshReplayed: {mail(MailReplayed, ThePerson)},
 		audit.SignedOut:       {logout(SessionsClients)},
+		audit.SessionExpired:  {logout(SessionsClients)},
 		audit.PasswordSet:     {logout(PersonsClients)},
 		audit.UserDisabled:    {mail(MailUserDisabled, ThePerson), logout(PersonsClients)},
 		audit.MemberRemoved:   {mail(MailMemberRemoved, TheMember), logout(MembersClients)},

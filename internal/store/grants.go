@@ -11,6 +11,14 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 )
 
+// grantInto scans a grant with what was seen of its client. The statements that use it list the columns in this order.
+func grantInto(g *authz.Grant) []any {
+	return []any{
+		&g.ID, engine.WordsTo(&g.Scope), engine.TimeTo(&g.CreatedAt), engine.TimeTo(&g.UpdatedAt),
+		&g.Seen.Name, &g.Seen.Owner, engine.ListTo(&g.Seen.RedirectURIs),
+	}
+}
+
 // SaveGrant creates the grant of (user, client, team) or widens the one there is, and returns it as saved. authz.ErrNotLive.
 // The person is told of a new connection.
 func (db *DB) SaveGrant(ctx context.Context, g authz.Grant) (saved authz.Grant, err error) {
@@ -30,8 +38,11 @@ func (db *DB) SaveGrant(ctx context.Context, g authz.Grant) (saved authz.Grant, 
 		}
 		if before.ID == "" {
 			saved = g
-			_, err = t.Change(`INSERT INTO gh_grants (id, user_id, team_id, client_id, scope, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
-				g.ID, g.User, g.Team, g.Client, engine.Words(g.Scope), engine.Millis(g.CreatedAt), engine.Millis(g.UpdatedAt))
+			_, err = t.Change(`
+				INSERT INTO gh_grants (id, user_id, team_id, client_id, scope, created_at, updated_at, seen_name, seen_owner, seen_redirect_uris)
+				VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+				g.ID, g.User, g.Team, g.Client, engine.Words(g.Scope), engine.Millis(g.CreatedAt), engine.Millis(g.UpdatedAt),
+				g.Seen.Name, g.Seen.Owner, engine.List(g.Seen.RedirectURIs))
 			if err != nil {
 				return err
 			}
@@ -41,8 +52,9 @@ func (db *DB) SaveGrant(ctx context.Context, g authz.Grant) (saved authz.Grant, 
 		saved = before
 		saved.Scope = before.Scope.Union(g.Scope)
 		saved.UpdatedAt = g.UpdatedAt
-		_, err = t.Change(`UPDATE gh_grants SET scope = $2, updated_at = $3 WHERE id = $1`,
-			before.ID, engine.Words(saved.Scope), engine.Millis(g.UpdatedAt))
+		saved.Seen = before.Seen.Then(g.Seen)
+		_, err = t.Change(`UPDATE gh_grants SET scope = $2, updated_at = $3, seen_name = $4, seen_owner = $5, seen_redirect_uris = $6 WHERE id = $1`,
+			before.ID, engine.Words(saved.Scope), engine.Millis(g.UpdatedAt), saved.Seen.Name, saved.Seen.Owner, engine.List(saved.Seen.RedirectURIs))
 		if err != nil {
 			return err
 		}
@@ -86,9 +98,10 @@ WHERE m.user_id = $1 AND m.team_id = $2 AND u.disabled_at = 0 AND c.disabled_at 
 // of its own: on PostgreSQL, a statement that waited for a lock does not see what else was committed meanwhile.
 func (t *tx) grantBefore(g authz.Grant) (before authz.Grant, blocked bool, err error) {
 	before = authz.Grant{User: g.User, Client: g.Client, Team: g.Team}
-	dest := []any{&blocked, &before.ID, engine.WordsTo(&before.Scope), engine.TimeTo(&before.CreatedAt), engine.TimeTo(&before.UpdatedAt)}
+	dest := append([]any{&blocked}, grantInto(&before)...)
 	err = t.Get(dest, `
-		SELECT b.team_id IS NOT NULL, COALESCE(g.id, ''), COALESCE(g.scope, ''), COALESCE(g.created_at, 0), COALESCE(g.updated_at, 0)
+		SELECT b.team_id IS NOT NULL, COALESCE(g.id, ''), COALESCE(g.scope, ''), COALESCE(g.created_at, 0), COALESCE(g.updated_at, 0),
+			COALESCE(g.seen_name, ''), COALESCE(g.seen_owner, ''), COALESCE(g.seen_redirect_uris, '[]')
 		FROM gh_memberships m
 		LEFT JOIN gh_grants g ON g.user_id = m.user_id AND g.team_id = m.team_id AND g.client_id = $3
 		LEFT JOIN gh_team_blocks b ON b.team_id = m.team_id AND b.client_id = $3
@@ -106,7 +119,7 @@ SELECT g.id, g.user_id, g.client_id, g.team_id, g.scope, g.created_at, g.updated
 	t.id, t.slug, t.name, t.created_at,
 	c.id, c.name, c.owner, c.public, c.machine, c.scope, c.created_at, c.disabled_at,
 	c.resource_server, c.resources, c.jwks, c.jwks_uri, c.id_token_algorithm, c.post_logout_redirect_uris,
-	c.backchannel_logout_uri, c.require_par, c.require_dpop, c.insecure_assertion_audience, c.pkce, c.insecure_no_pkce_no_nonce, c.refresh_grace,
+	c.backchannel_logout_uri, c.initiate_login_uri, c.require_par, c.require_dpop, c.insecure_assertion_audience, c.pkce, c.insecure_no_pkce_no_nonce, c.refresh_grace,
 	COALESCE(ct.id, ''), COALESCE(ct.slug, ''), COALESCE(ct.name, ''), COALESCE(ct.created_at, 0)
 FROM gh_grants g
 JOIN gh_users u ON u.id = g.user_id

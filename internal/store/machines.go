@@ -95,7 +95,7 @@ func (db *DB) MachineLive(ctx context.Context, jti string, id oauth.ClientID, is
 	return engine.One(ctx, db.engine, "MachineLive", authz.ErrNotLive, scan, `
 		SELECT c.id, c.name, c.owner, c.public, c.machine, c.scope, c.created_at, c.disabled_at,
 			c.resource_server, c.resources, c.jwks, c.jwks_uri, c.id_token_algorithm, c.post_logout_redirect_uris,
-			c.backchannel_logout_uri, c.require_par, c.require_dpop, c.insecure_assertion_audience, c.pkce, c.insecure_no_pkce_no_nonce, c.refresh_grace,
+			c.backchannel_logout_uri, c.initiate_login_uri, c.require_par, c.require_dpop, c.insecure_assertion_audience, c.pkce, c.insecure_no_pkce_no_nonce, c.refresh_grace,
 			COALESCE(t.id, ''), COALESCE(t.slug, ''), COALESCE(t.name, ''), COALESCE(t.created_at, 0)
 		FROM gh_clients c
 		JOIN gh_teams t ON t.id = c.team_id

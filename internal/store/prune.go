@@ -14,10 +14,6 @@ type prunable struct{ sqlite, postgres string }
 
 var pruneQueries = []prunable{
 	{
-		`DELETE FROM gh_sessions WHERE id IN (SELECT id FROM gh_sessions WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)`,
-		`DELETE FROM gh_sessions WHERE id IN (SELECT id FROM gh_sessions WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED)`,
-	},
-	{
 		`DELETE FROM gh_endings WHERE (kind, id) IN (SELECT kind, id FROM gh_endings WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)`,
 		`DELETE FROM gh_endings WHERE (kind, id) IN (SELECT kind, id FROM gh_endings WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED)`,
 	},
@@ -28,6 +24,10 @@ var pruneQueries = []prunable{
 	{
 		`DELETE FROM gh_used_requests WHERE id IN (SELECT id FROM gh_used_requests WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)`,
 		`DELETE FROM gh_used_requests WHERE id IN (SELECT id FROM gh_used_requests WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED)`,
+	},
+	{
+		`DELETE FROM gh_pushed_requests WHERE id IN (SELECT id FROM gh_pushed_requests WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)`,
+		`DELETE FROM gh_pushed_requests WHERE id IN (SELECT id FROM gh_pushed_requests WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED)`,
 	},
 	{
 		`DELETE FROM gh_notices WHERE id IN (SELECT id FROM gh_notices WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)`,
@@ -55,10 +55,13 @@ var pruneAudit = prunable{
 const pruneUnit = 100
 
 // Prune deletes what has expired, and events that have been kept long enough: at most batch rows of each kind, in units of
-// work so small that nobody waits long for one. Several processes may prune at once. It returns how many rows it deleted. 0 does not mean that no family has
-// expired, because it looks at a part of the families at each call.
+// work so small that nobody waits long for one. Several processes may prune at once. Clients are told of the sessions. It returns how many
+// rows it deleted. 0 does not mean that no family has expired, because it looks at a part of the families at each call.
 func (db *DB) Prune(ctx context.Context, now time.Time, batch int) (int, error) {
-	total := 0
+	total, err := db.pruneSessions(ctx, now, batch)
+	if err != nil {
+		return total, err
+	}
 	for _, query := range pruneQueries {
 		n, err := db.pruneKind(ctx, query, engine.Millis(now), batch)
 		total += n

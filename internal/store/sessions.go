@@ -3,13 +3,13 @@ package store
 import (
 	"cmp"
 	"context"
+	"slices"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/outbox"
 	"github.com/gatehouse-auth/gatehouse/internal/store/engine"
-	"github.com/gatehouse-auth/gatehouse/internal/team"
 )
 
 // sessionInto scans a session with its person. The statements that use it list the columns in this order.
@@ -17,8 +17,8 @@ func sessionInto(s *authn.Session) []any {
 	return append([]any{&s.ID, &s.Public, engine.TimeTo(&s.AuthTime), engine.WordsTo(&s.Methods), engine.TimeTo(&s.ExpiresAt)}, userInto(&s.User)...)
 }
 
-// StartSession saves a session and ends the one that it replaces. If that is alive and the same person's, the new one keeps its sid.
-// authn.ErrSignInFailed when the person has been disabled in the meantime.
+// StartSession saves a session in place of another one. If that is alive and the same person's, its sign-in goes on: the new one keeps its
+// sid. Otherwise that sign-in ends, and its clients are told. authn.ErrSignInFailed when the person has been disabled in the meantime.
 func (db *DB) StartSession(ctx context.Context, s authn.Session, replaces string) error {
 	// On PostgreSQL the lock makes DisableUser wait, or lets this see what it did.
 	const (
@@ -39,7 +39,7 @@ SELECT $1, u.id, CAST($3 AS BIGINT), $4, CAST($5 AS BIGINT), $6 FROM gh_users u 
 		public := s.Public
 		if replaces != "" {
 			t.changed = changeOfSession(replaces)
-			sid, err := t.replaceSession(replaces, s.User.ID, s.AuthTime)
+			sid, err := t.replaceSession(replaces, s)
 			if err != nil {
 				return err
 			}
@@ -56,15 +56,29 @@ SELECT $1, u.id, CAST($3 AS BIGINT), $4, CAST($5 AS BIGINT), $6 FROM gh_users u 
 	})
 }
 
-// replaceSession ends a session for another one of a user, and returns its sid if that user may keep it.
-func (t *tx) replaceSession(id string, user team.UserID, now time.Time) (sid string, err error) {
+// replaceSession removes a session for another one, and returns its sid if that one may keep it.
+func (t *tx) replaceSession(id string, by authn.Session) (sid string, err error) {
 	replaced := authn.Session{ID: id}
 	err = t.ChangeGet([]any{&replaced.User.ID, &replaced.Public, engine.TimeTo(&replaced.ExpiresAt)},
 		`DELETE FROM gh_sessions WHERE id = $1 RETURNING user_id, sid, expires_at`, id)
-	if isNoRows(err) || err == nil && (replaced.User.ID != user || !replaced.ExpiresAt.After(now)) {
+	switch {
+	case isNoRows(err):
 		return "", nil
+	case err != nil:
+		return "", err
+	case !replaced.ExpiresAt.After(by.AuthTime):
+		return "", t.sessionEnded(audit.Event{At: by.AuthTime, Kind: audit.SessionExpired}, replaced)
+	case replaced.User.ID == by.User.ID:
+		return replaced.SID(), nil
 	}
-	return replaced.SID(), err
+	e := audit.Event{At: by.AuthTime, Kind: audit.SignedOut, Actor: string(by.User.ID), Detail: "another person signed in at this browser"}
+	return "", t.sessionEnded(e, replaced)
+}
+
+// sessionEnded ends a unit of work that has removed a session: the clients that were connected in it and asked for it are told.
+func (t *tx) sessionEnded(e audit.Event, s authn.Session) error {
+	e.User = string(s.User.ID)
+	return t.happenedWith(e, outbox.Facts{Session: s.SID()})
 }
 
 // Session returns the session with its user, read fresh from the database. authn.ErrNoSession, token.ErrWrongClock.
@@ -86,18 +100,60 @@ func (db *DB) Session(ctx context.Context, id string, now time.Time) (authn.Sess
 
 // EndSession ends a session, if there is one. The clients that were connected in it and asked for it are told.
 func (db *DB) EndSession(ctx context.Context, id string) error {
-	ended := authn.Session{ID: id}
 	return db.change(ctx, "EndSession", func(t *tx) error {
 		t.changed = changeOfSession(id)
-		e := audit.Event{At: db.now(), Kind: audit.SignedOut}
-		err := t.ChangeGet([]any{&e.User, &ended.Public}, `DELETE FROM gh_sessions WHERE id = $1 RETURNING user_id, sid`, id)
+		ended := authn.Session{ID: id}
+		err := t.ChangeGet([]any{&ended.User.ID, &ended.Public}, `DELETE FROM gh_sessions WHERE id = $1 RETURNING user_id, sid`, id)
 		if isNoRows(err) {
 			return nil
 		}
 		if err != nil {
 			return err
 		}
-		e.Actor = e.User
-		return t.happenedWith(e, outbox.Facts{Session: ended.SID()})
+		return t.sessionEnded(audit.Event{At: db.now(), Kind: audit.SignedOut, Actor: string(ended.User.ID)}, ended)
 	})
+}
+
+// pruneSessions deletes at most batch sessions that have expired, those first that expired first, and tells their clients, as EndSession
+// does. It returns how many it deleted.
+func (db *DB) pruneSessions(ctx context.Context, now time.Time, batch int) (total int, err error) {
+	// The condition is repeated: the session may have ended since it was found. On PostgreSQL, what another process is deleting is skipped.
+	const (
+		expired = `SELECT id FROM gh_sessions WHERE expires_at <= $1 ORDER BY expires_at, id LIMIT $2`
+
+		sqlite = `DELETE FROM gh_sessions WHERE id = $1 AND expires_at <= $2 RETURNING user_id, sid`
+
+		postgres = `DELETE FROM gh_sessions WHERE id = (SELECT id FROM gh_sessions WHERE id = $1 AND expires_at <= $2 FOR UPDATE SKIP LOCKED)
+RETURNING user_id, sid`
+	)
+	scan := func(r engine.Row) (id string, err error) { return id, r.Scan(&id) }
+	ids, err := engine.All(ctx, db.engine, "Prune", scan, expired, engine.Millis(now), batch)
+	for unit := range slices.Chunk(ids, pruneUnit) {
+		if err != nil {
+			return total, err
+		}
+		n := 0
+		err = db.write(ctx, "Prune", func(t *tx) error {
+			n = 0
+			for _, id := range unit {
+				ended := authn.Session{ID: id}
+				err := t.ChangeGet([]any{&ended.User.ID, &ended.Public}, db.engine.Text(sqlite, postgres), id, engine.Millis(now))
+				if isNoRows(err) {
+					continue
+				}
+				if err == nil {
+					err = t.sessionEnded(audit.Event{Kind: audit.SessionExpired}, ended)
+				}
+				if err != nil {
+					return err
+				}
+				n++
+			}
+			return nil
+		})
+		if err == nil {
+			total += n
+		}
+	}
+	return total, err
 }

@@ -15,10 +15,7 @@ import (
 // teamStatusInto scans a team of a person with its role, its block of a client and the grant to that client. The
 // statements that use it list the columns in this order.
 func teamStatusInto(s *authz.TeamStatus, g *authz.Grant) []any {
-	return []any{
-		&s.Team.ID, &s.Team.Slug, &s.Team.Name, engine.TimeTo(&s.Team.CreatedAt), &s.Role, &s.Blocked,
-		&g.ID, engine.WordsTo(&g.Scope), engine.TimeTo(&g.CreatedAt), engine.TimeTo(&g.UpdatedAt),
-	}
+	return append([]any{&s.Team.ID, &s.Team.Slug, &s.Team.Name, engine.TimeTo(&s.Team.CreatedAt), &s.Role, &s.Blocked}, grantInto(g)...)
 }
 
 // setGrant gives a status the grant that was scanned, if there is one.
@@ -47,7 +44,8 @@ func (db *DB) TeamStatuses(ctx context.Context, user team.UserID, client oauth.C
 	teams, err := engine.All(ctx, db.engine, "TeamStatuses", scan, `
 		SELECT t.id, t.slug, t.name, t.created_at, m.role,
 			CASE WHEN b.team_id IS NULL THEN '' WHEN b.reason = '' THEN 'no reason was given' ELSE b.reason END,
-			COALESCE(g.id, ''), COALESCE(g.scope, ''), COALESCE(g.created_at, 0), COALESCE(g.updated_at, 0)
+			COALESCE(g.id, ''), COALESCE(g.scope, ''), COALESCE(g.created_at, 0), COALESCE(g.updated_at, 0),
+			COALESCE(g.seen_name, ''), COALESCE(g.seen_owner, ''), COALESCE(g.seen_redirect_uris, '[]')
 		FROM gh_memberships m
 		JOIN gh_teams t ON t.id = m.team_id
 		LEFT JOIN gh_grants g ON g.user_id = m.user_id AND g.team_id = m.team_id AND g.client_id = $2
@@ -70,7 +68,8 @@ func (db *DB) readSignedInUser(ctx context.Context, session string, client oauth
 		SELECT s.id, s.sid, s.auth_time, s.methods, s.expires_at, u.id, u.email, u.name, u.operator, u.email_verified, u.created_at, u.disabled_at,
 			COALESCE(t.id, ''), COALESCE(t.slug, ''), COALESCE(t.name, ''), COALESCE(t.created_at, 0), COALESCE(m.role, ''),
 			CASE WHEN b.team_id IS NULL THEN '' WHEN b.reason = '' THEN 'no reason was given' ELSE b.reason END,
-			COALESCE(g.id, ''), COALESCE(g.scope, ''), COALESCE(g.created_at, 0), COALESCE(g.updated_at, 0)
+			COALESCE(g.id, ''), COALESCE(g.scope, ''), COALESCE(g.created_at, 0), COALESCE(g.updated_at, 0),
+			COALESCE(g.seen_name, ''), COALESCE(g.seen_owner, ''), COALESCE(g.seen_redirect_uris, '[]')
 		FROM gh_sessions s
 		JOIN gh_users u ON u.id = s.user_id
 		LEFT JOIN gh_memberships m ON m.user_id = s.user_id

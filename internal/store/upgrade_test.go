@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/pressly/goose/v3"
 
+	"github.com/gatehouse-auth/gatehouse/internal/authz"
 	"github.com/gatehouse-auth/gatehouse/internal/store/pgtest"
 	"github.com/gatehouse-auth/gatehouse/internal/store/storetest"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
@@ -22,6 +23,9 @@ import (
 
 // firstPrefixed is the first schema whose tables, that of its version included, have a prefix.
 const firstPrefixed = 4
+
+// firstSeen is the first schema whose grants have what was seen of the client. Those of before take the client as it is.
+const firstSeen = 16
 
 // TestEverySchemaIsUpgraded: a database of any earlier release has the same schema as a new one once it has been
 // opened, and still holds its rows.
@@ -41,6 +45,14 @@ func TestEverySchemaIsUpgraded(t *testing.T) {
 				}
 				if c, err := db.Connection(t.Context(), "f", time.UnixMilli(1)); err != nil || c.Grant.ID != "g" {
 					t.Errorf("the connection: %+v, %v", c, err)
+				}
+				status, err := db.TeamStatuses(t.Context(), "u", "c")
+				want := authz.Seen{Name: "C", RedirectURIs: []string{"https://c.example/"}}
+				if version >= firstSeen {
+					want = authz.Seen{RedirectURIs: []string{}}
+				}
+				if err != nil || len(status) != 1 || status[0].Grant == nil || !cmp.Equal(status[0].Grant.Seen, want) {
+					t.Errorf("what was seen of the client: %+v, %v", status, err)
 				}
 				if diff := cmp.Diff(schemaOf(t, open(t, fresh).SQL(), fresh), schemaOf(t, db.SQL(), url)); diff != "" {
 					t.Errorf("the schema of a new database (-) and of the one that was upgraded (+):\n%s", diff)
@@ -198,7 +210,7 @@ func oldDatabase(t *testing.T, url string, version int64) {
 		`users (id, email, name, operator, created_at) VALUES ('u', 'u@example.com', 'U', FALSE, 1)`,
 		`teams (id, slug, name, created_at) VALUES ('t', 't', 'T', 1)`,
 		`memberships (user_id, team_id, role, created_at) VALUES ('u', 't', 'member', 1)`,
-		`clients (id, name, owner, public, machine, redirect_uris, scope, created_at) VALUES ('c', 'C', '', FALSE, FALSE, '[]', '', 1)`,
+		`clients (id, name, owner, public, machine, redirect_uris, scope, created_at) VALUES ('c', 'C', '', FALSE, FALSE, '["https://c.example/"]', '', 1)`,
 		`grants (id, user_id, team_id, client_id, scope, created_at, updated_at) VALUES ('g', 'u', 't', 'c', '', 1, 1)`,
 		`families (id, grant_id, scope, auth_time, created_at, expires_at) VALUES ('f', 'g', '', 1, 1, 1000)`,
 	} {
@@ -229,7 +241,7 @@ func schemaOf(t *testing.T, db *sql.DB, url string) []string {
 				FROM information_schema.columns WHERE table_schema = current_schema() AND table_name <> 'goose_db_version'
 			UNION ALL SELECT 'index ' || indexdef FROM pg_indexes WHERE schemaname = current_schema() AND tablename <> 'goose_db_version'
 			UNION ALL SELECT 'constraint ' || conrelid::regclass || ' ' || conname || ' ' || pg_get_constraintdef(oid)
-				FROM pg_constraint WHERE connamespace = current_schema()::regnamespace
+				FROM pg_constraint WHERE connamespace = quote_ident(current_schema())::regnamespace
 			UNION ALL SELECT 'sequence ' || sequencename FROM pg_sequences WHERE schemaname = current_schema()
 			ORDER BY line`
 	}

@@ -56,7 +56,7 @@ func TestPagesHaveSecurityHeaders(t *testing.T) {
 			referrer string
 		}{
 			{"home", b.Get("/"), stays, "same-origin"},
-			{"sign-in", b.Get("/login/"), leads, "same-origin"},
+			{"sign-in", h.Browser().Get("/login/"), leads, "same-origin"},
 			{"sign-in for an application", h.Browser().Authorize(h.Insight).Follow(), leads, "same-origin"},
 			{"wrong password", b.SignIn(webtest.Ana, url.Values{"password": {"no"}, "request": {b.Authorize(h.Insight).Sealed()}}), leads, "same-origin"},
 			{"consent", b.Authorize(h.Insight), leads, "same-origin"},
@@ -79,6 +79,36 @@ func TestPagesHaveSecurityHeaders(t *testing.T) {
 				h.Errorf("%s: headers are %v", row.name, got)
 			}
 			row.page.WantNothingOf("<script", " style=", " onclick=")
+		}
+	})
+}
+
+// TestPagesOfPeopleAreNotForSearchEngines: only what is the same for everybody is. A page that is found by its address alone is none of these.
+func TestPagesOfPeopleAreNotForSearchEngines(t *testing.T) {
+	webtest.OnBoth(t, func(h *webtest.House) {
+		b := h.Admin("atlas")
+		const kept = "noindex"
+		for name, row := range map[string]struct {
+			page *webtest.Answer
+			want string
+		}{
+			"start page of a person": {b.Get("/"), kept},
+			"account":                {b.Get("/account/"), kept},
+			"team":                   {b.Get("/teams/atlas/applications/"), kept},
+			"consent":                {b.Authorize(h.Insight), kept},
+			"sign-in":                {h.Browser().Get("/login/"), kept},
+			"sign-in for a request":  {h.Browser().Authorize(h.Insight).Follow(), kept},
+			"sign-out":               {b.Get("/logout/"), kept},
+			"signed out":             {h.Browser().Get("/logout/"), kept},
+			"refused request":        {h.Browser().Get("/o/authorize/?client_id=nobody"), kept},
+			"nothing":                {h.Browser().Get("/nowhere/"), kept},
+			"start page":             {h.Browser().Get("/"), ""},
+			"documents":              {h.Browser().Get("/docs/"), ""},
+			"guide":                  {b.Get("/docs/guide/"), ""},
+		} {
+			if got := row.page.Header.Get("X-Robots-Tag"); got != row.want {
+				h.Errorf("%s: X-Robots-Tag %q, want %q", name, got, row.want)
+			}
 		}
 	})
 }

@@ -56,6 +56,7 @@ type Parts struct {
 	TrustedProxies []netip.Prefix        // whose X-Forwarded-For is believed; none by default
 	Failures       limit.Limiter         // counts the failures of clients
 	ClientFailures int                   // wrong client secrets per client and address in 15 minutes
+	PublicPushes   int                   // requests that public clients push per address in 90 seconds
 	API            http.Handler          // mounted at /api/ (the demo's); may be nil
 }
 
@@ -85,7 +86,7 @@ func New(p Parts) http.Handler {
 	s := &server{
 		Parts: p, errors: errors,
 		endpoints: endpoint.New(endpoint.Options{
-			Issuer: p.Issuer, Authz: p.Authz, Store: p.Registry.Store, Keys: p.Keys, Log: p.Log, Now: p.Now, Failures: p.Failures, ClientFailures: p.ClientFailures,
+			Issuer: p.Issuer, Authz: p.Authz, Store: p.Registry.Store, Keys: p.Keys, Log: p.Log, Now: p.Now, Failures: p.Failures, ClientFailures: p.ClientFailures, PublicPushes: p.PublicPushes,
 		}),
 		flow:    flow.New(pages, p.Authz),
 		account: &account.Room{Pages: pages, Authz: p.Authz},

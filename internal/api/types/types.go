@@ -29,6 +29,7 @@ type Client struct {
 	IDTokenAlgorithm       string          `json:"id_token_signed_response_alg,omitempty"`
 	PostLogoutRedirectURIs []string        `json:"post_logout_redirect_uris,omitempty"`
 	BackchannelLogoutURI   string          `json:"backchannel_logout_uri,omitempty"`
+	InitiateLoginURI       string          `json:"initiate_login_uri,omitempty"`
 	RequirePAR             bool            `json:"require_pushed_authorization_requests,omitempty"`
 	RequireDPoP            bool            `json:"dpop_bound_access_tokens,omitempty"`
 

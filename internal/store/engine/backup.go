@@ -82,14 +82,8 @@ func (db *DB) verifySQLite(ctx context.Context, path string) error {
 		return err
 	}
 	defer handle.Close()
-	var said string
-	if err := handle.QueryRowContext(ctx, `PRAGMA integrity_check(1)`).Scan(&said); err != nil || said != "ok" {
-		return errors.Join(err, fmt.Errorf("integrity_check says %q", said))
-	}
-	var table string
-	err = handle.QueryRowContext(ctx, `SELECT "table" FROM pragma_foreign_key_check LIMIT 1`).Scan(&table)
-	if !errors.Is(err, sql.ErrNoRows) {
-		return errors.Join(err, fmt.Errorf("a foreign key of %s leads nowhere", table))
+	if err := sound(ctx, handle); err != nil {
+		return err
 	}
 	got, err := db.version(ctx, handle)
 	if err != nil {
@@ -100,6 +94,20 @@ func (db *DB) verifySQLite(ctx context.Context, path string) error {
 		err = fmt.Errorf("it has schema %d, and the database has %d", got, want)
 	}
 	return err
+}
+
+// sound checks the pages and the foreign keys of an SQLite database.
+func sound(ctx context.Context, handle *sql.DB) error {
+	var said string
+	if err := handle.QueryRowContext(ctx, `PRAGMA integrity_check(1)`).Scan(&said); err != nil || said != "ok" {
+		return errors.Join(err, fmt.Errorf("integrity_check says %q", said))
+	}
+	var table string
+	err := handle.QueryRowContext(ctx, `SELECT "table" FROM pragma_foreign_key_check LIMIT 1`).Scan(&table)
+	if !errors.Is(err, sql.ErrNoRows) {
+		return errors.Join(err, fmt.Errorf("a foreign key of %s leads nowhere", table))
+	}
+	return nil
 }
 
 // SchemaVersion is the version of the schema.

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -17,10 +18,16 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
+// logLimit is how many bytes the write-ahead log of SQLite keeps once it was written into the database. It may be larger for a moment.
+const logLimit = 16 << 20
+
 // Open opens a database ("sqlite:PATH" or "postgres://…") and brings its schema up to date under a lock.
 // A missing SQLite file is made, readable by its owner only, when opts.Making allows it. A missing directory is an error, and so
 // is a schema that a newer release made.
 func Open(ctx context.Context, dsn string, opts Options) (*DB, error) {
+	if opts.Log == nil {
+		opts.Log = slog.New(slog.DiscardHandler)
+	}
 	db := &DB{opts: opts, url: dsn}
 	var err error
 	path, isSQLite := strings.CutPrefix(dsn, "sqlite:")
@@ -87,8 +94,9 @@ func (db *DB) openSQLite(ctx context.Context, path string) (err error) {
 		return wrap(err)
 	}
 
-	// FULL: a commit that was answered survives a loss of power.
-	db.handle, err = sql.Open("sqlite", sqliteDSN(path, "journal_mode(WAL)", "synchronous(FULL)"))
+	// FULL: a commit that was answered survives a loss of power. Without the limit, the log would stay as large as it was at its largest.
+	limit := fmt.Sprintf("journal_size_limit(%d)", logLimit)
+	db.handle, err = sql.Open("sqlite", sqliteDSN(path, "journal_mode(WAL)", "synchronous(FULL)", limit))
 	if err != nil {
 		return wrap(err)
 	}

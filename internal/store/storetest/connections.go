@@ -35,6 +35,7 @@ func testClients(k *kit) {
 	changed.ResourceServer, changed.Resources = "https://api.example/", []string{"https://api.example/", "urn:x"}
 	changed.JWKS, changed.JWKSURI, changed.IDTokenAlgorithm = `{"keys":[]}`, "https://keys.example/", "ES256"
 	changed.PostLogoutRedirectURIs, changed.BackchannelLogoutURI = []string{"https://bye.example/", "https://b.example/?a=1"}, "https://logout.example/"
+	changed.InitiateLoginURI = "https://start.example/?a=1"
 	changed.RequirePAR, changed.RequireDPoP = true, true
 	ignored := changed
 	ignored.Owner, ignored.Public, ignored.Team, ignored.Secrets = "x", true, acme, nil

@@ -2,10 +2,12 @@ package storetest
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"sync/atomic"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
 	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/govern"
@@ -238,6 +240,68 @@ func testAssertionRace(k *kit) {
 	})
 	equal(k, "winners", won.Load(), 1)
 	equal(k, "others", used.Load(), 29)
+}
+
+// testEndReplayed: only the code's client ends its family, once, and nothing is made where there is none.
+func testEndReplayed(k *kit) {
+	f := k.connected()
+	end := func(f authz.Family, want bool) {
+		k.Helper()
+		equal(k, "EndReplayed", must[bool](k)(k.db.EndReplayed(k.ctx, f)), want)
+	}
+	before := k.dump()
+	foreign, never := f, f
+	foreign.Client, never.ID = "c-other", "never"
+	end(foreign, false)
+	end(never, false)
+	equal(k, "everything", k.dump(), before)
+	end(f, true)
+	equal(k, "the family", k.rows("gh_families", "id = $1 AND ended_at > 0", string(f.ID)), 1)
+	before = k.dump()
+	end(f, false)
+	equal(k, "everything after a second time", k.dump(), before)
+	equal(k, "events", len(k.events(audit.Filter{Kind: audit.CodeReplayed})), 1)
+}
+
+// testPushRequest: of a client's requests the newest are kept, whoever else pushes; and they end with the client.
+func testPushRequest(k *kit) {
+	k.ok(k.db.AddClient(k.ctx, global))
+	k.ok(k.db.AddClient(k.ctx, client.Client{ID: "c-other"}))
+	push := func(id string, of oauth.ClientID, expires time.Time, keep int) {
+		k.Helper()
+		k.ok(k.db.PushRequest(k.ctx, authz.PushedRequest{ID: id, Client: of, Sealed: "sealed " + id, ExpiresAt: expires}, keep))
+	}
+	push("theirs", "c-other", now, 3)
+	for i := range 5 {
+		push(fmt.Sprint("p", i), global.ID, now.Add(time.Duration(i)*time.Second), 3)
+	}
+	for _, id := range []string{"p0", "p1", "never"} {
+		_, _, err := k.db.PushedRequest(k.ctx, id)
+		k.is(err, authz.ErrNoRequest)
+	}
+	for _, id := range []string{"p2", "p3", "p4", "theirs"} {
+		got, used, err := k.second().PushedRequest(k.ctx, id)
+		k.ok(err)
+		equal(k, "the sealed request", got.Sealed, "sealed "+id)
+		equal(k, "used", used, false)
+	}
+	k.ok(k.db.UseRequest(k.ctx, "p4", later))
+	got, used, err := k.db.PushedRequest(k.ctx, "p4")
+	k.ok(err)
+	equal(k, "the request", got, authz.PushedRequest{ID: "p4", Client: global.ID, Sealed: "sealed p4", ExpiresAt: now.Add(4 * time.Second)})
+	equal(k, "used", used, true)
+
+	k.together(30, func(i int, db *store.DB) {
+		if err := db.PushRequest(k.ctx, authz.PushedRequest{ID: fmt.Sprint("q", i), Client: global.ID, ExpiresAt: later}, 3); err != nil {
+			k.Error(err)
+		}
+	})
+	push("last", global.ID, later, 3)
+	equal(k, "requests after many pushed at once", k.rows("gh_pushed_requests", "client_id = 'c-global'"), 3)
+
+	k.ok(k.db.RemoveClient(k.ctx, global.ID))
+	equal(k, "requests of a client that is gone", k.rows("gh_pushed_requests", "client_id = 'c-global'"), 0)
+	k.is(k.db.PushRequest(k.ctx, authz.PushedRequest{ID: "late", Client: global.ID, ExpiresAt: later}, 3), client.ErrNoClient)
 }
 
 func testUseRequest(k *kit) {

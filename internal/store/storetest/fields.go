@@ -162,6 +162,8 @@ func testFieldsOfConnections(k *kit) {
 	g := filled[authz.Grant](k)
 	g.User, g.Team, g.Client = ada.ID, acme.ID, c.ID
 	equal(k, "the saved grant", must[authz.Grant](k)(k.db.SaveGrant(k.ctx, g)), g)
+	saved := g
+	g.Seen = authz.Seen{} // read only where a consent page may follow
 
 	f := filled[authz.Family](k)
 	f.Grant, f.Client, f.Scope, f.SessionID = g.ID, c.ID, g.Scope, s.SID()
@@ -192,7 +194,7 @@ func testFieldsOfConnections(k *kit) {
 	equal(k, "Grants", details, []authz.GrantDetail{{Grant: g, User: ada, Client: c, Team: acme, LastUsed: r.At}})
 	user := must[authz.SignedInUser](k)(k.db.SignedInUser(k.ctx, s.ID, c.ID, now))
 	equal(k, "SignedInUser", user.Session, s)
-	equal(k, "the user's grant", user.Teams[0].Grant, &g)
+	equal(k, "the user's grant", user.Teams[0].Grant, &saved)
 	equal(k, "TeamStatuses", must[[]authz.TeamStatus](k)(k.db.TeamStatuses(k.ctx, ada.ID, c.ID)), user.Teams)
 
 	for _, n := range k.due(later, later.Add(time.Hour)) {

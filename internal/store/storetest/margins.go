@@ -23,6 +23,7 @@ func testKeptUntil(k *kit) {
 	_, err := k.db.Count(k.ctx, []limit.Bucket{{Key: "a", Limit: 9, Window: 7 * time.Minute}}, now)
 	k.ok(err)
 	k.ok(k.db.UseAssertion(k.ctx, global.ID, "jti", now.Add(11*time.Minute)))
+	k.ok(k.db.PushRequest(k.ctx, authz.PushedRequest{ID: "p", Client: global.ID, ExpiresAt: now.Add(90 * time.Second)}, 9))
 	k.ok(k.db.UseRequest(k.ctx, "r", now.Add(12*time.Minute)))
 	k.ok(k.db.EndToken(k.ctx, "m.1", acmes.ID, now, now.Add(13*time.Minute)))
 	k.redeemed("f-ended", authz.Grant{ID: f.Grant, Client: f.Client, Scope: f.Scope})
@@ -36,6 +37,7 @@ func testKeptUntil(k *kit) {
 	k.is(err, authz.ErrReused)
 
 	for _, row := range []kept{
+		{"gh_pushed_requests", "id = 'p'", now.Add(90 * time.Second)},
 		{"gh_families", "id = 'f-burnt'", burnt.ExpiresAt},
 		{"gh_throttle", "bucket = 'a'", now.Add(7 * time.Minute)},
 		{"gh_assertions", "client_id = 'c-global'", now.Add(11 * time.Minute)},

@@ -106,11 +106,16 @@ func Run(t *testing.T, h Harness) {
 		{"IssueMachineCosts", testIssueMachineCosts},
 		{"EndToken", testEndToken},
 		{"UseAssertion", testUseAssertion},
+		{"EndReplayed", testEndReplayed},
+		{"PushRequest", testPushRequest},
 		{"UseRequest", testUseRequest},
 		{"Mail", testMail},
 		{"BackchannelLogout", testBackchannelLogout},
 		{"EndOfMembershipIsTold", testEndOfMembershipIsTold},
+		{"EndOfASessionIsTold", testEndOfASessionIsTold},
+		{"ExpiryOfASessionIsTold", testExpiryOfASessionIsTold},
 		{"DueMessages", testDueMessages},
+		{"MessageDestinations", testMessageDestinations},
 		{"Events", testEvents},
 		{"EventsHaveNames", testEventsHaveNames},
 		{"EventsSayWho", testEventsSayWho},
@@ -125,6 +130,7 @@ func Run(t *testing.T, h Harness) {
 		{"FieldsAreNotLost", testFields},
 		{"FieldsOfConnectionsAreNotLost", testFieldsOfConnections},
 		{"Ready", testReady},
+		{"Inspect", testInspect},
 		{"FiftyRedeemOneWins", testRedeemRace},
 		{"SixtyFourRefreshOneSuccessor", testRefreshStorm},
 		{"NoRefreshAfterTheEnd", testNoRefreshAfterTheEnd},
@@ -249,7 +255,7 @@ func (k *kit) rows(table, condition string, args ...any) int {
 
 var tables = []string{
 	"gh_users", "gh_teams", "gh_memberships", "gh_clients", "gh_client_secrets", "gh_team_blocks", "gh_grants", "gh_families", "gh_sessions", "gh_throttle", "gh_keyring",
-	"gh_endings", "gh_assertions", "gh_used_requests", "gh_notices", "gh_audit",
+	"gh_endings", "gh_assertions", "gh_pushed_requests", "gh_used_requests", "gh_notices", "gh_audit",
 }
 
 // dump is everything that is stored.

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
+	"github.com/gatehouse-auth/gatehouse/internal/client"
+	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/web/webtest"
 )
 
@@ -80,6 +82,20 @@ func TestApplicationsAreListedByApplicationAndTeam(t *testing.T) {
 	})
 }
 
+// TestApplicationsAreOpenedWhereTheirSignInStarts: the link tells the application which server to use (OpenID Connect Core §4).
+func TestApplicationsAreOpenedWhereTheirSignInStarts(t *testing.T) {
+	webtest.OnBoth(t, func(h *webtest.House) {
+		b := h.SignedIn(webtest.Ana)
+		b.Connect(h.Insight, h.Atlas)
+		b.Connect(h.Pocket, h.Atlas)
+		b.Get("/account/applications/").WantPage(http.StatusOK).WantNothingOf("Open")
+		_, err := h.Registry.UpdateClient(h.Context(), team.CommandLine, h.Insight.ID, client.Change{InitiateLoginURI: new("https://insight.example/start?from=gate")})
+		h.OK(err)
+		link := "https://insight.example/start?from=gate&iss=" + url.QueryEscape(h.Parts.Issuer)
+		b.Get("/account/applications/").WantPage(http.StatusOK, `<a href="`+link+`" rel="noreferrer">Open <bdi>Insight</bdi></a>`).WantNothingOf("Open <bdi>Pocket")
+	})
+}
+
 // TestOneClickEndsAConnection: at once, there and nowhere else, and the page says what stopped.
 func TestOneClickEndsAConnection(t *testing.T) {
 	webtest.OnBoth(t, func(h *webtest.House) {
@@ -142,7 +158,7 @@ func TestPersonalFormsAreGuarded(t *testing.T) {
 			"/teams/atlas/applications/": webtest.Pairs("decision", "end", "grant", id),
 		} {
 			for _, header := range [][]string{{"Sec-Fetch-Site", "cross-site"}, {"Sec-Fetch-Site", "same-site"}, {"Origin", "https://evil.example"}, {"Origin", "null"}} {
-				dora.Post(path, form, header...).WantPage(http.StatusForbidden, "another site")
+				dora.Post(path, form, header...).WantPage(http.StatusForbidden, "so nothing was done")
 			}
 		}
 		dora.Post("/teams/atlas/applications/", webtest.Pairs("decision", "block", "client", string(h.Insight.ID), "reason", "x"), "Sec-Fetch-Site", "cross-site").WantStatus(http.StatusForbidden)
@@ -179,6 +195,21 @@ func TestReplayIsSeenByThePerson(t *testing.T) {
 		b.Get("/account/applications/").WantPage(http.StatusOK, "was disconnected")
 		h.Clock.Advance(18 * 24 * time.Hour)
 		h.SignedIn(webtest.Ana).Get("/account/applications/").WantPage(http.StatusOK).WantNothingOf("was disconnected")
+	})
+}
+
+// TestLateRetryIsSeenByThePerson among the applications. It is no reason for an alert on every page: a restarted application does it.
+func TestLateRetryIsSeenByThePerson(t *testing.T) {
+	webtest.OnBoth(t, func(h *webtest.House) {
+		b := h.SignedIn(webtest.Ana)
+		got := b.Connection(h.Insight, h.Borealis)
+		h.Refresh(h.Insight, got.RefreshToken).WantTokens()
+		h.Clock.Advance(time.Hour)
+		h.Refresh(h.Insight, got.RefreshToken).WantTokens()
+		b.Get("/account/applications/").WantPage(http.StatusOK).InOrder("1 March 2026, 13:00 UTC: Insight went on in Borealis with a key that it had replaced before", "saved its new key")
+		b.Get("/").WantPage(http.StatusOK).WantNothingOf("you should know")
+		b.Get("/account/").WantPage(http.StatusOK).WantNothingOf("replaced before")
+		h.SignedIn(webtest.Ben).Get("/account/applications/").WantPage(http.StatusOK).WantNothingOf("replaced before")
 	})
 }
 

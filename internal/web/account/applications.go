@@ -5,7 +5,9 @@ import (
 	"net/http"
 	"slices"
 
+	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/web/access"
 	"github.com/gatehouse-auth/gatehouse/internal/web/browser"
@@ -53,7 +55,7 @@ func (room *Room) applications(w http.ResponseWriter, r *browser.Request) error 
 		return err
 	}
 	view := applicationsView{Frame: r.Frame(), Notice: room.notice(r), Applications: room.connected(grants)}
-	if view.Replays, err = room.replays(ctx, actor, memberships); err != nil {
+	if view.Replays, err = room.replays(ctx, actor, memberships, audit.RefreshRetried); err != nil {
 		return err
 	}
 	return room.Show(w, r.Request, http.StatusOK, applicationsPage.With(view))
@@ -68,9 +70,11 @@ func (room *Room) connected(grants []authz.GrantDetail) []connectedApplication {
 	var applications []connectedApplication
 	for i, g := range grants {
 		if i == 0 || g.Client.ID != grants[i-1].Client.ID {
-			applications = append(applications, connectedApplication{Application: ui.Application{
-				HeadingID: ui.HeadingID(len(applications)), Name: g.Client.Name, Owner: g.Client.Owner,
-			}})
+			application := ui.Application{HeadingID: ui.HeadingID(len(applications)), Name: g.Client.Name, Owner: g.Client.Owner}
+			if uri := g.Client.InitiateLoginURI; uri != "" {
+				application.Open = oauth.InitiateLogin(uri, room.Issuer)
+			}
+			applications = append(applications, connectedApplication{Application: application})
 		}
 		last := &applications[len(applications)-1]
 		last.Connections = append(last.Connections, connection{

@@ -35,5 +35,8 @@ func (room *Room) home(w http.ResponseWriter, r *http.Request) error {
 		}
 		view.Replays = len(replays)
 	}
+	if session == nil {
+		return room.ShowToAll(w, r, http.StatusOK, homePage.With(view))
+	}
 	return room.Show(w, r, http.StatusOK, homePage.With(view))
 }

@@ -39,12 +39,14 @@ var (
 		replayAlert(audit.Entry{Event: audit.Event{At: noon.Add(-20 * day), Kind: audit.CodeReplayed}}, ""),
 		replayAlert(audit.Entry{Event: audit.Event{At: noon.Add(-21 * day), Kind: audit.CodeReplayed}, ClientName: "Weekly Report"}, "Clinic North"),
 		replayAlert(audit.Entry{Event: audit.Event{At: noon.Add(-22 * day), Kind: audit.RefreshReplayed}}, ""),
+		replayAlert(audit.Entry{Event: audit.Event{At: noon.Add(-23 * day), Kind: audit.RefreshRetried}, ClientName: "Weekly Report"}, "Clinic North"),
+		replayAlert(audit.Entry{Event: audit.Event{At: noon.Add(-24 * day), Kind: audit.RefreshRetried}}, ""),
 	}
 	connected = []connectedApplication{
 		{Application: ui.Application{HeadingID: "application-0", Name: "Shift Planner"}, Connections: []connection{
 			{Grant: "g3", Team: "Field trial", Slug: "field-trial", Use: used(200*day, -1), Permissions: readOnly},
 		}},
-		{Application: ui.Application{HeadingID: "application-1", Name: "Weekly Report", Owner: "Ferris Analytics"}, Connections: []connection{
+		{Application: ui.Application{HeadingID: "application-1", Name: "Weekly Report", Owner: "Ferris Analytics", Open: "https://ferris.example/start?iss=https%3A%2F%2Fauth.example"}, Connections: []connection{
 			{Grant: "g1", Team: "Clinic North", Slug: "clinic-north", Use: used(40*day, 3*time.Minute), Permissions: everything},
 			{Grant: "g2", Team: "Field trial", Slug: "field-trial", Use: used(day, 0)},
 		}},
@@ -133,7 +135,7 @@ var samples = uitest.Samples{
 		},
 		Replays: []ui.Alert{replayAlert(audit.Entry{Event: audit.Event{At: noon, Kind: audit.RefreshReplayed}, ClientName: uitest.Backwards}, uitest.Markup)},
 		Applications: []connectedApplication{{
-			Application: ui.Application{HeadingID: "application-0", Name: uitest.Markup, Owner: uitest.Backwards},
+			Application: ui.Application{HeadingID: "application-0", Name: uitest.Markup, Owner: uitest.Backwards, Open: "https://x.example/?" + uitest.Markup},
 			Connections: []connection{{
 				Grant: uitest.Markup, Team: uitest.Endless, Slug: strings.Repeat("long-", 12), Use: used(day, -1),
 				Permissions: ui.Permissions{

@@ -34,6 +34,8 @@ const (
 // Fields are the fields of the form.
 func (v passwordView) Fields() []ui.Field {
 	return []ui.Field{
+		// A password manager saves a new password under the user name that it sees beside it.
+		{ID: "email", Name: "email", Kind: ui.Email, Label: ui.Text("sign_in.email"), Value: v.Account, Autocomplete: "username", Fixed: true},
 		{
 			ID: "current", Name: "current", Kind: ui.Password, Label: ui.Text("password.current"),
 			Autocomplete: "current-password", Failed: v.Wrong == currentPassword,

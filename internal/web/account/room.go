@@ -61,9 +61,10 @@ const (
 
 const replayWindow = 30 * 24 * time.Hour
 
-// replays are alerts about the person's connections: a code or a refresh token was used twice lately.
-func (room *Room) replays(ctx context.Context, actor team.Actor, memberships []team.Membership) ([]ui.Alert, error) {
-	events, err := room.events(ctx, actor, audit.Filter{User: string(actor.User), Since: room.Now().Add(-replayWindow)}, audit.RefreshReplayed, audit.CodeReplayed)
+// replays are alerts about the person's connections: a code or a refresh token was used twice lately. more are kinds of events besides those.
+func (room *Room) replays(ctx context.Context, actor team.Actor, memberships []team.Membership, more ...audit.Kind) ([]ui.Alert, error) {
+	kinds := append([]audit.Kind{audit.RefreshReplayed, audit.CodeReplayed}, more...)
+	events, err := room.events(ctx, actor, audit.Filter{User: string(actor.User), Since: room.Now().Add(-replayWindow)}, kinds...)
 	if err != nil {
 		return nil, err
 	}
@@ -81,8 +82,12 @@ func replayAlert(e audit.Entry, in string) ui.Alert {
 		who = ui.Text("replay.some_application")
 	}
 	arguments := []any{"time", ui.OnDate(e.At), "application", who}
-	code := e.Kind == audit.CodeReplayed
+	code, retried := e.Kind == audit.CodeReplayed, e.Kind == audit.RefreshRetried
 	switch {
+	case retried && in != "":
+		return ui.Alert{Text: ui.Text("replay.retried_in_team", append(arguments, "team", ui.Name(in))...), More: ui.Text("replay.retried_more")}
+	case retried:
+		return ui.Alert{Text: ui.Text("replay.retried", arguments...), More: ui.Text("replay.retried_more")}
 	case code && in != "":
 		return ui.Alert{Text: ui.Text("replay.code_in_team", append(arguments, "team", ui.Name(in))...), More: ui.Text("replay.code_more")}
 	case code:

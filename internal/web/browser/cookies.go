@@ -25,7 +25,8 @@ func CookieName(issuer, purpose string) string {
 	return hostPrefix(issuer) + "gh_" + purpose + "_" + hex.EncodeToString(sum[:4])
 }
 
-// oldCookieName is what a cookie was called up to version 0.1. It is read until it is replaced.
+// oldCookieName is what a cookie was called up to version 0.1. It is read where there is none under the new name. It is never removed: it may be
+// that of another server on this host, and what it stands for here has ended when there is a new one.
 func oldCookieName(issuer, purpose string) string {
 	names := map[string]string{SessionCookie: "gatehouse_session", DeviceCookie: "gatehouse_browser"}
 	return hostPrefix(issuer) + names[purpose]
@@ -53,19 +54,13 @@ func (p *Pages) KeepsCookies(r *http.Request) bool {
 	return p.Cookie(r, SessionCookie) != "" || p.Cookie(r, DeviceCookie) != ""
 }
 
-// setCookie keeps a value in the browser for a while; an empty value removes the cookie. One under the old name goes.
-func (p *Pages) setCookie(w http.ResponseWriter, r *http.Request, purpose, value string, lifetime time.Duration) {
-	set := func(name, value string, seconds int) {
-		if value == "" {
-			seconds = -1
-		}
-		http.SetCookie(w, &http.Cookie{
-			Name: name, Value: value, Path: "/", MaxAge: seconds, Secure: p.https, HttpOnly: true, SameSite: http.SameSiteLaxMode,
-		})
+// setCookie keeps a value in the browser for a while; an empty value removes the cookie.
+func (p *Pages) setCookie(w http.ResponseWriter, purpose, value string, lifetime time.Duration) {
+	seconds := int(lifetime.Seconds())
+	if value == "" {
+		seconds = -1
 	}
-	set(CookieName(p.Issuer, purpose), value, int(lifetime.Seconds()))
-	old := oldCookieName(p.Issuer, purpose)
-	if _, err := r.Cookie(old); err == nil {
-		set(old, "", 0)
-	}
+	http.SetCookie(w, &http.Cookie{
+		Name: CookieName(p.Issuer, purpose), Value: value, Path: "/", MaxAge: seconds, Secure: p.https, HttpOnly: true, SameSite: http.SameSiteLaxMode,
+	})
 }

@@ -48,8 +48,8 @@ func (p *Pages) SignInRequest(r *http.Request, email, password string) authn.Sig
 
 // SignedIn gives the browser the cookies of a sign-in.
 func (p *Pages) SignedIn(w http.ResponseWriter, r *http.Request, signedIn authn.SignedIn) {
-	p.setCookie(w, r, SessionCookie, signedIn.Cookie.Reveal(), signedIn.Session.ExpiresAt.Sub(p.Now()))
-	p.setCookie(w, r, DeviceCookie, signedIn.Browser, deviceCookieLifetime)
+	p.setCookie(w, SessionCookie, signedIn.Cookie.Reveal(), signedIn.Session.ExpiresAt.Sub(signedIn.Session.AuthTime))
+	p.setCookie(w, DeviceCookie, signedIn.Browser, deviceCookieLifetime)
 }
 
 // SignOut ends the browser's session. The device cookie stays, so that signing in again is not throttled with strangers.
@@ -57,7 +57,7 @@ func (p *Pages) SignOut(w http.ResponseWriter, r *http.Request, session *authn.S
 	if err := p.Authn.SignOut(As(r, session), p.Cookie(r, SessionCookie)); err != nil {
 		return err
 	}
-	p.setCookie(w, r, SessionCookie, "", 0)
+	p.setCookie(w, SessionCookie, "", 0)
 	return nil
 }
 

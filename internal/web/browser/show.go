@@ -24,6 +24,14 @@ func (p *Pages) Show(w http.ResponseWriter, r *http.Request, status int, page ui
 	return p.Write(w, r, status, page, Policy("", "'self'"))
 }
 
+// ShowToAll writes a page that is the same for everybody, so search engines may have it.
+func (p *Pages) ShowToAll(w http.ResponseWriter, r *http.Request, status int, page ui.Content) error {
+	return write(w, r, status, page, Policy("", "'self'"), func(header http.Header) {
+		header.Set("Referrer-Policy", "same-origin")
+		header.Del(robots)
+	})
+}
+
 // ShowLeading writes a page with a form that may lead to an application in the end. Chromium applies form-action to every redirect that
 // follows a form, the application's own included, and nobody knows where those lead.
 func (p *Pages) ShowLeading(w http.ResponseWriter, r *http.Request, status int, page ui.Content) error {
@@ -41,6 +49,9 @@ func (p *Pages) ShowError(w http.ResponseWriter, r *http.Request, status int, pa
 	return write(w, r, status, page, Policy("", "'self'"), func(http.Header) {})
 }
 
+// robots is the header for search engines. A file robots.txt would not do: what may not be fetched can still be listed by its address.
+const robots = "X-Robots-Tag"
+
 func write(w http.ResponseWriter, r *http.Request, status int, page ui.Content, policy string, more func(http.Header)) error {
 	var body bytes.Buffer
 	if err := page.Render(&body); err != nil {
@@ -49,6 +60,7 @@ func write(w http.ResponseWriter, r *http.Request, status int, page ui.Content, 
 	header := w.Header()
 	header.Set("Content-Type", "text/html; charset=utf-8")
 	header.Set("Content-Security-Policy", policy)
+	header.Set(robots, "noindex")
 	more(header)
 	header.Set("Cache-Control", "no-store")
 	header.Set("Content-Length", strconv.Itoa(body.Len()))

@@ -222,5 +222,5 @@ func (room *Room) show(w http.ResponseWriter, r *http.Request, title ui.Words, v
 		return err
 	}
 	view.Frame = room.Frame(r, session, title)
-	return room.Show(w, r, http.StatusOK, documentPage.With(view))
+	return room.ShowToAll(w, r, http.StatusOK, documentPage.With(view))
 }

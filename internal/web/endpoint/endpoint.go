@@ -30,6 +30,7 @@ type Options struct {
 	Log            *slog.Logger
 	Now            func() time.Time
 	ClientFailures int // wrong client secrets per client and address in 15 minutes
+	PublicPushes   int // requests that public clients push per address in 90 seconds
 }
 
 // Store has the redirect URIs of public clients: pages at their origins may call some endpoints.
@@ -81,6 +82,9 @@ func answerFor(err error) (int, oauth.Code, string) {
 		return p.Status, oauth.InvalidRequest, p.Description
 	}
 	if throttled, ok := errors.AsType[*limit.ThrottledError](err); ok {
+		if errors.Is(err, errTooManyPushes) {
+			return http.StatusTooManyRequests, oauth.TemporarilyUnavailable, "Too many requests were pushed from this address. Wait " + inWords(throttled.Wait) + ", then try again."
+		}
 		return http.StatusTooManyRequests, oauth.TemporarilyUnavailable, "Too many failed attempts to authenticate this client. Wait " +
 			inWords(throttled.Wait) + ", then try again with the right secret."
 	}

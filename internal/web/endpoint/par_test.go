@@ -105,6 +105,54 @@ func TestRequestURIsThatWereNotPushedHere(t *testing.T) {
 	})
 }
 
+// TestPushedRequestMakesTheAddressShort, however much was pushed.
+func TestPushedRequestMakesTheAddressShort(t *testing.T) {
+	webtest.OnBoth(t, func(h *webtest.House) {
+		for _, state := range []string{"", strings.Repeat("\x01", 3900)} {
+			requestURI := h.Push(h.Insight, "state", state).WantRequestURI()
+			address := "/o/authorize/?" + webtest.Pairs("client_id", string(h.Insight.ID), "request_uri", requestURI).Encode()
+			if len(address) > 140 {
+				h.Errorf("with a state of %d bytes the address has %d: %s", len(state), len(address), address)
+			}
+		}
+	})
+}
+
+// TestPushedRequestsAreBounded: the oldest of the same client goes first, and only it, and one address cannot fill a public client's share.
+func TestPushedRequestsAreBounded(t *testing.T) {
+	webtest.OnBoth(t, func(h *webtest.House) {
+		b := h.SignedIn(webtest.Ben)
+		push := func(client webtest.App) string {
+			h.Clock.Advance(time.Millisecond)
+			return h.Push(client).WantRequestURI()
+		}
+		other, first, second := push(h.Notes), push(h.Insight), push(h.Insight)
+		for range 99 {
+			push(h.Insight)
+		}
+		b.AuthorizePushed(h.Insight, first).WantPage(http.StatusBadRequest, "too old")
+		b.AuthorizePushed(h.Insight, second).WantConsent()
+		b.AuthorizePushed(h.Notes, other).WantConsent()
+
+		from := func(address string) *webtest.Answer {
+			return h.Program().Post("/o/par/", webtest.Pushed(h.Pocket), "X-Forwarded-For", address)
+		}
+		mine := from("192.0.2.1").WantRequestURI()
+		for range 20 {
+			from("192.0.2.66").WantRequestURI()
+		}
+		a := from("192.0.2.66")
+		a.WantJSON(http.StatusTooManyRequests, "temporarily_unavailable")
+		if a.Header.Get("Retry-After") == "" || !strings.Contains(a.Body, "pushed") {
+			h.Errorf("%s, Retry-After %q", a.Body, a.Header.Get("Retry-After"))
+		}
+		b.AuthorizePushed(h.Pocket, mine).WantConsent()
+		h.Push(h.Insight).WantRequestURI()
+		h.Clock.Advance(90 * time.Second)
+		from("192.0.2.66").WantRequestURI()
+	}, webtest.TrustLoopback)
+}
+
 // TestRequestURIGivesOneCode (RFC 9126 §7.3): it may be opened again, in any browser, until a code was issued for it.
 func TestRequestURIGivesOneCode(t *testing.T) {
 	webtest.OnBoth(t, func(h *webtest.House) {

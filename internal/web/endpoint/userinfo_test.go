@@ -55,6 +55,21 @@ func TestUserInfoClaims(t *testing.T) {
 	})
 }
 
+// TestClaimsParameterIsIgnored: OpenID Connect Core §5.5 lets a server ignore it. The person agrees to scopes, so scopes alone decide.
+func TestClaimsParameterIsIgnored(t *testing.T) {
+	webtest.OnBoth(t, func(h *webtest.House) {
+		b := h.SignedIn(webtest.Ana)
+		for _, asked := range []string{`{"userinfo":{"name":{"essential":true},"email":null}}`, `{"id_token":{"acr":{"essential":true,"values":["phr"]}}}`, `{`, `[]`} {
+			got := b.Connection(h.Insight, h.Borealis, "scope", "openid", "claims", asked)
+			var claims map[string]any
+			h.OK(json.Unmarshal([]byte(h.UserInfo(got.AccessToken).WantStatus(http.StatusOK).Body), &claims))
+			if want := []string{"sub", "team", "team_id"}; !slices.Equal(webtest.Members(claims), want) {
+				h.Errorf("%s: claims %q, want %q", asked, webtest.Members(claims), want)
+			}
+		}
+	})
+}
+
 // TestUserInfoNeedsOpenID.
 func TestUserInfoNeedsOpenID(t *testing.T) {
 	webtest.OnBoth(t, func(h *webtest.House) {

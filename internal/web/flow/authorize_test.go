@@ -135,7 +135,7 @@ func TestAuthorizeRedirectsErrors(t *testing.T) {
 			{"scope malformed", h.Insight, []string{"scope", "chatbot:read\tsession:read"}, "invalid_scope", "chatbot:read"},
 			{"scope not allowed to the client", narrow, []string{"scope", "session:write"}, "invalid_scope", "session:write"},
 			{"scope of another standard", h.Insight, []string{"scope", "openid address"}, "invalid_scope", "address"},
-			{"request", h.Insight, []string{"request", "eyJhbGciOiJub25lIn0.e30."}, "request_not_supported", "request"},
+			{"request with response_mode=form_post", h.Insight, []string{"request", "eyJhbGciOiJub25lIn0.eyJyZXNwb25zZV9tb2RlIjoiZm9ybV9wb3N0In0."}, "request_not_supported", "request"},
 			{"request_uri", h.Insight, []string{"request_uri", "https://insight.example/request.jwt"}, "request_uri_not_supported", "request_uri"},
 			{"prompt none login", h.Insight, []string{"prompt", "none login"}, "invalid_request", "prompt=none"},
 			{"max_age not a number", h.Insight, []string{"max_age", "soon"}, "invalid_request", "max_age"},

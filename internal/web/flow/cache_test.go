@@ -8,6 +8,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/govern"
 	"github.com/gatehouse-auth/gatehouse/internal/store"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
@@ -60,6 +61,13 @@ func TestAttackWithCachedUser(t *testing.T) {
 		"the grant is revoked": {func(h *webtest.House, other *store.DB, _ *webtest.Browser) error {
 			return other.RevokeGrant(h.Context(), h.GrantOf(webtest.Ben, h.Insight, h.Atlas))
 		}, refused("consent_required")},
+		"the application gets another name": {func(h *webtest.House, other *store.DB, _ *webtest.Browser) error {
+			_, err := other.UpdateClient(h.Context(), h.Insight.ID, func(c client.Client) (client.Client, error) {
+				c.Name = "Insights"
+				return c, nil
+			})
+			return err
+		}, refused("consent_required")},
 		"the application is disabled and enabled": {func(h *webtest.House, other *store.DB, _ *webtest.Browser) error {
 			h.OK(other.DisableClient(h.Context(), h.Insight.ID, h.Clock.Now()))
 			return other.EnableClient(h.Context(), h.Insight.ID)
@@ -109,6 +117,7 @@ func TestConsentIsSeenAtOnce(t *testing.T) {
 		h.OK(err)
 		_, err = other.SaveGrant(h.Context(), authz.Grant{
 			ID: "unused", User: u.ID, Client: h.Insight.ID, Team: h.Atlas.ID, Scope: []string{"session:read"}, CreatedAt: h.Clock.Now(), UpdatedAt: h.Clock.Now(),
+			Seen: authz.Seen{Name: h.Insight.Name, Owner: h.Insight.Owner},
 		})
 		h.OK(err)
 		b.Authorize(h.Insight, "prompt", "none", "scope", "chatbot:read session:read").WantCode(webtest.Callback)

@@ -35,9 +35,10 @@ type consentView struct {
 // consentTeam is one team to choose, or the one that is stated.
 type consentTeam struct {
 	ID, Name, Slug string
-	Blocked        string   // the admin's reason: cannot be chosen
-	Before         bool     // something was granted here before
-	New            []string // what is new since, in words; empty when nothing is or nothing was granted
+	Blocked        string     // the admin's reason: cannot be chosen
+	Before         bool       // something was granted here before
+	Differs        []ui.Words // what is new of the application since
+	New            []string   // which permissions are new since, in words; empty when none is or nothing was granted
 	Checked        bool
 }
 
@@ -139,6 +140,22 @@ func (f *Flow) consentPage(r *http.Request, next authz.Next, problem ui.Words) u
 	return consentPage.With(view)
 }
 
+// difference is what was different when the person agreed.
+func difference(d authz.Difference) ui.Words {
+	before := ui.Name(d.Before)
+	switch {
+	case d.What == authz.NameDiffers:
+		return ui.Text("consent.differs_name", "before", before)
+	case d.What == authz.OwnerDiffers && d.Before == "":
+		return ui.Text("consent.differs_no_owner")
+	case d.What == authz.OwnerDiffers:
+		return ui.Text("consent.differs_owner", "before", before)
+	case d.Before == "":
+		return ui.Text("consent.differs_no_place")
+	}
+	return ui.Text("consent.differs_place", "before", before)
+}
+
 // teamOnPage is one team with what is new there since the last consent.
 func teamOnPage(choice authz.TeamChoice, asked []scope.Info) consentTeam {
 	t := consentTeam{
@@ -147,6 +164,9 @@ func teamOnPage(choice authz.TeamChoice, asked []scope.Info) consentTeam {
 	}
 	if !t.Before {
 		return t
+	}
+	for _, d := range choice.Differs {
+		t.Differs = append(t.Differs, difference(d))
 	}
 	for _, info := range asked {
 		if !choice.Granted.Contains(info.Name) {

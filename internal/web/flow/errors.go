@@ -25,7 +25,18 @@ type errorView struct {
 	WayTo     string          // where that leads
 	Home      bool            // links to the start page: the person did not come from an application
 	Developer []developerFact // exactly what was wrong, folded away
+	Guide     guidePlace      // what the developer should read
 }
+
+// guidePlace is a section of the guide for developers: the anchor of its heading.
+type guidePlace string
+
+const (
+	guideRegister   guidePlace = "step-1-register-your-application"
+	guideRequest    guidePlace = "step-2-send-the-person-to-us"
+	guideFailure    guidePlace = "when-authorization-fails"
+	guideSigningOut guidePlace = "sign-the-person-out"
+)
 
 // developerFact is a line for the developer of the application. Value is shown character for character.
 type developerFact struct {
@@ -50,6 +61,9 @@ func (f *Flow) Fail(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	view.Frame = f.Frame(r, nil, titleOf(view.Status))
 	view.Account, view.Failed = f.account(r, view.Status), true
+	if page, ok := errors.AsType[*authz.PageError](err); ok && page.SigningOut {
+		view.notSignedOut()
+	}
 	if err := f.ShowError(w, r, view.Status, errorPage.With(view)); err != nil {
 		f.Errors.Report(r, err)
 		http.Error(w, words.English.Text("error.plain", "request_id", route.TraceOf(r.Context()).ID), http.StatusInternalServerError)
@@ -66,6 +80,16 @@ func (f *Flow) account(r *http.Request, status int) string {
 		}
 	}
 	return trace.Account
+}
+
+// Decline answers a request that no person made, for example a prefetch. The person who sees this after all can open the page.
+func (f *Flow) Decline(w http.ResponseWriter, r *http.Request) error {
+	view := errorView{
+		Frame: f.Frame(r, nil, ui.Text("error.title_unasked")), Status: http.StatusServiceUnavailable,
+		Sentence: ui.Text("error.unasked"), Advice: ui.Text("error.unasked.advice"),
+	}
+	view.Failed = true
+	return f.ShowError(w, r, view.Status, errorPage.With(view))
 }
 
 func titleOf(status int) ui.Words {
@@ -101,7 +125,7 @@ func errorOnPage(err error) errorView {
 	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return errorView{
 			Status: http.StatusRequestEntityTooLarge, Sentence: ui.Text("error.too_large"), Advice: ui.Text("error.too_large.advice"),
-			Developer: []developerFact{{ui.Text("error.body_limit"), ui.Plain(ui.Text("error.bytes", "count", int(tooLarge.Limit)))}},
+			Developer: []developerFact{{ui.Text("error.body_limit"), ui.Plain(ui.Text("error.bytes", "count", int(tooLarge.Limit)))}}, Guide: guideRequest,
 		}
 	}
 	if errors.Is(err, token.ErrWrongClock) {
@@ -116,14 +140,14 @@ func errorOnPage(err error) errorView {
 	}
 	return errorView{
 		Status: http.StatusBadRequest, Sentence: ui.Text("error.request"), Advice: ui.Text("error.request.advice"),
-		Developer: protocolError(code, description),
+		Developer: protocolError(code, description), Guide: guideRequest,
 	}
 }
 
 // refusedRequest is the page for a request that must not be redirected. The person learns that the application made a mistake, the
 // developer exactly which one.
 func refusedRequest(p *authz.PageError) errorView {
-	view := errorView{Status: http.StatusBadRequest, Sentence: ui.Text("error.refused"), Advice: ui.Text("error.refused.advice")}
+	view := errorView{Status: http.StatusBadRequest, Sentence: ui.Text("error.refused"), Advice: ui.Text("error.refused.advice"), Guide: guideOf(p)}
 	if p.Client != "" {
 		view.Sentence = ui.Text("error.refused_application", "application", ui.Name(p.Client))
 	}
@@ -141,11 +165,32 @@ func refusedRequest(p *authz.PageError) errorView {
 	return view
 }
 
+// guideOf is what the developer of a refused request should read.
+func guideOf(p *authz.PageError) guidePlace {
+	switch {
+	case p.SigningOut:
+		return guideSigningOut
+	case p.Received != "": // a client_id or a redirect URI that is not registered
+		return guideRegister
+	}
+	return guideFailure
+}
+
 // wayBack links to the application of a request that has expired.
 func (v *errorView) wayBack(p *authz.PageError) {
 	if p.Back != "" {
 		v.Way, v.WayTo = ui.Text("error.back_to_application", "application", ui.Name(p.Client)), p.Back
 	}
+}
+
+// notSignedOut says whether the person is still signed in, and how to sign out all the same.
+func (v *errorView) notSignedOut() {
+	if v.Account == "" {
+		v.Advice = ui.Text("error.signing_out.nobody")
+		return
+	}
+	v.Advice = ui.Text("error.signing_out.advice")
+	v.Way, v.WayTo = ui.Text("layout.sign_out"), "/logout/"
 }
 
 // protocolError is the error as the protocol's parameters, whose names are not translated.

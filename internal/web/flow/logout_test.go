@@ -144,6 +144,10 @@ func TestLogoutRedirectsOnlyWhereTheClientRegistered(t *testing.T) {
 			if a.Location() != "" {
 				h.Errorf("%v: redirected to %q", params, a.Location())
 			}
+			if params[0] != "request" {
+				a.WantPage(http.StatusBadRequest, "You are still signed in", `href="/logout/"`)
+				h.Browser().Get(webtest.LogoutURL(params...)).WantPage(http.StatusBadRequest, "You are not signed in here").WantNothingOf("still signed in")
+			}
 			posted := b.Post("/o/logout/", webtest.Pairs(params...))
 			if posted.Status == http.StatusSeeOther {
 				posted = posted.Follow()

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gatehouse-auth/gatehouse/internal/authz"
 	"github.com/gatehouse-auth/gatehouse/internal/web/ui"
 	"github.com/gatehouse-auth/gatehouse/internal/web/ui/uitest"
 )
@@ -84,6 +85,19 @@ var samples = uitest.Samples{
 			{ID: "t4", Name: "Training", Slug: "training", Before: true},
 		}
 	}),
+	"consent_differs": consent(func(v *consentView) {
+		v.Teams[0].Before = true
+		v.Teams[0].New = []string{"Start sessions"}
+		v.Teams[0].Differs = []ui.Words{
+			difference(authz.Difference{What: authz.NameDiffers, Before: uitest.Markup + uitest.Backwards}),
+			difference(authz.Difference{What: authz.OwnerDiffers}),
+			difference(authz.Difference{What: authz.PlaceDiffers, Before: "https://old.report.example"}),
+		}
+	}),
+	"consent_same_permissions": consent(func(v *consentView) {
+		v.Teams[0].Before = true
+		v.Teams[0].Differs = []ui.Words{difference(authz.Difference{What: authz.OwnerDiffers, Before: "Report makers"})}
+	}),
 	"consent_error": consent(func(v *consentView) {
 		v.Teams = []consentTeam{{ID: "t1", Name: "Clinic North", Slug: "clinic-north"}, {ID: "t2", Name: "Field trial", Slug: "field-trial", Checked: true}}
 		v.Problem = ui.Text("consent.choose_first")
@@ -130,7 +144,7 @@ var samples = uitest.Samples{
 	"error_expired": errorPage.With(errorView{
 		Frame: failed(frame("", titleOf(400))), Status: 400, Sentence: ui.Text("error.expired"), Advice: ui.Text("error.expired.advice"),
 		Way: ui.Text("error.back_to_application", "application", ui.Name("Weekly Report"+uitest.Markup)), WayTo: "https://report.example",
-		Developer: []developerFact{{ui.Text("error.application"), "Weekly Report"}},
+		Developer: []developerFact{{ui.Text("error.application"), "Weekly Report"}}, Guide: guideFailure,
 	}),
 	"no_cookies": errorPage.With(errorView{
 		Frame: failed(frame("", ui.Text("no_cookies.title"))), Status: 400, Sentence: ui.Text("no_cookies.not_kept"),
@@ -138,7 +152,7 @@ var samples = uitest.Samples{
 	}),
 	"error_developer": errorPage.With(errorView{
 		Frame: failed(frame("", titleOf(400))), Status: 400, Sentence: ui.Text("error.refused_application", "application", ui.Name(uitest.Backwards)),
-		Advice: ui.Text("error.refused.advice"),
+		Advice: ui.Text("error.refused.advice"), Guide: guideRegister,
 		Developer: []developerFact{
 			{ui.Text("error.parameter", "name", "error_description"), "redirect_uri is not registered for this client; it is compared byte for byte"},
 			{ui.Text("error.received"), "https://repоrt.example/callback /\u200B?next=%2F\u202Egpj"},

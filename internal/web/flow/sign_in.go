@@ -33,6 +33,7 @@ type signInView struct {
 	Failures    ui.Failures
 	Application string // the application that waits, or ""
 	Again       bool   // the application asked for a fresh sign-in
+	SignedIn    bool   // nobody has to sign in
 }
 
 // Fields are the fields of the form. Too many attempts are not the fault of what was typed.
@@ -76,8 +77,15 @@ func (f *Flow) AskSignIn(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if values.Get("switch") != "" { // the person asked for this page, not the application
+	switch another := values.Get("switch") != ""; { // the person asked for this page, not the application
+	case another:
 		view.Again, view.Email = false, ""
+	case view.SignedIn && sealed != "": // in another tab, since the browser was sent here
+		continueAt(w, sealed)
+		return nil
+	case view.SignedIn:
+		route.SeeOther(w, cmp.Or(relative(target), "/"))
+		return nil
 	}
 	return f.ShowLeading(w, r, http.StatusOK, signInPage.With(view))
 }
@@ -98,7 +106,7 @@ func (f *Flow) signInPage(r *http.Request, sealed, target string) (signInView, e
 		if err != nil {
 			return signInView{}, err
 		}
-		return signInView{Frame: f.quietFrame(r, session, ui.Text("sign_in.title")), Next: relative(target)}, nil
+		return signInView{Frame: f.quietFrame(r, session, ui.Text("sign_in.title")), Next: relative(target), SignedIn: session != nil}, nil
 	}
 	next, err := f.authz.SignInPage(r.Context(), sealed, f.browser(r))
 	if err != nil {
@@ -108,6 +116,7 @@ func (f *Flow) signInPage(r *http.Request, sealed, target string) (signInView, e
 	view := signInView{
 		Frame: f.quietFrame(r, &next.Session, ui.Text("sign_in.title")), Sealed: next.Sealed, Next: relative(target),
 		Application: next.Client.Name, Email: hintedEmail(next.LoginHint), Again: next.Again,
+		SignedIn: !next.Needed,
 	}
 	if view.Again {
 		view.Email = next.Session.User.Email

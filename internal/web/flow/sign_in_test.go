@@ -10,6 +10,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
+	"github.com/gatehouse-auth/gatehouse/internal/store/storetest"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/web"
 	"github.com/gatehouse-auth/gatehouse/internal/web/webtest"
@@ -254,9 +255,10 @@ func TestOldCookieNamesAreRead(t *testing.T) {
 		b := h.Browser()
 		b.Get("/", "Cookie", old).WantPage(http.StatusOK, webtest.Ana)
 		replaced := b.Post("/login/", url.Values{"email": {webtest.Ben}, "password": {webtest.Password}}, "Cookie", old).WantStatus(http.StatusSeeOther)
-		if cookies := strings.Join(replaced.Header.Values("Set-Cookie"), "\n"); !strings.Contains(cookies, "gatehouse_session=; Path=/; Max-Age=0") {
-			h.Errorf("the old cookie stays:\n%s", cookies)
+		if cookies := strings.Join(replaced.Header.Values("Set-Cookie"), "\n"); strings.Contains(cookies, "gatehouse_session") {
+			h.Errorf("the old cookie, which may be another server's, is touched:\n%s", cookies)
 		}
+		b.Get("/", "Cookie", old).WantPage(http.StatusOK, webtest.Ben).WantNothingOf(webtest.Ana)
 		h.Browser().Get("/", "Cookie", old).WantPage(http.StatusOK).WantNothingOf(webtest.Ana)
 	})
 }
@@ -275,5 +277,57 @@ func TestFreshSignInIsForThisRequest(t *testing.T) {
 			b.Get(done.Location()).WantCode(webtest.Callback)
 			h.SignedIn(webtest.Ben).Get(done.Location()).WantSignIn() // in another browser
 		}
+	})
+}
+
+// TestTwoServersOnOneHost get each other's cookies, whatever their ports (RFC 6265 §8.5), and do not sign each other out.
+func TestTwoServersOnOneHost(t *testing.T) {
+	webtest.OnBoth(t, func(h *webtest.House) {
+		other := webtest.NewHouse(h.TB, storetest.SQLiteURL(h.TB))
+		b := h.SignedIn(webtest.Ana)
+		there := func(path string) string { return other.Server.URL + path }
+		form := url.Values{"email": {webtest.Ben}, "password": {webtest.Password}}
+		b.Post(there("/login/"), form).WantStatus(http.StatusSeeOther)
+		b.Get(there("/")).WantPage(http.StatusOK, webtest.Ben)
+		b.Get("/").WantPage(http.StatusOK, webtest.Ana)
+		b.Post(there("/logout/"), nil).WantPage(http.StatusOK, "signed out")
+		b.Get("/").WantPage(http.StatusOK, webtest.Ana)
+
+		// One that was not upgraded, or where nobody has signed in since, still uses the old name.
+		old := "gatehouse_session=" + b.SessionOf()
+		for _, a := range []*webtest.Answer{
+			other.Browser().Post(there("/login/"), form, "Cookie", old), other.Browser().Post(there("/logout/"), nil, "Cookie", old),
+		} {
+			if cookies := strings.Join(a.Header.Values("Set-Cookie"), "\n"); strings.Contains(cookies, "gatehouse_session") {
+				h.Errorf("%s: the cookie of another server is touched:\n%s", a.Request.URL.Path, cookies)
+			}
+		}
+	})
+}
+
+// TestNobodySignsInTwiceWithoutAReason: several tabs wait for a sign-in, and one is enough for all of them.
+func TestNobodySignsInTwiceWithoutAReason(t *testing.T) {
+	webtest.OnBoth(t, func(h *webtest.House) {
+		b := h.Browser()
+		page := "/login/?next=%2Faccount%2F"
+		b.Get(page).WantPage(http.StatusOK, `name="password"`)
+		waiting := b.Authorize(h.Insight, "team", "atlas").WantSignIn()
+		fresh := b.Authorize(h.Insight, "prompt", "login").WantSignIn()
+		silent := b.Authorize(h.Insight, "prompt", "select_account").WantSignIn()
+		b.SignIn(webtest.Ben, nil).WantStatus(http.StatusSeeOther) // in yet another tab
+
+		at := func(sealed string) string { return "/login/?" + url.Values{"request": {sealed}}.Encode() }
+		for path, want := range map[string]string{"/login/": "/", page: "/account/", "/login/?next=//evil.example": "/"} {
+			if got := b.Get(path).WantStatus(http.StatusSeeOther).Location(); got != want {
+				h.Errorf("%s leads to %q, want %q", path, got, want)
+			}
+		}
+		b.Get(at(waiting.Sealed())).Follow().WantConsent().WantPage(http.StatusOK, webtest.Ben)
+		b.Get(at(silent.Sealed())).Follow().WantPage(http.StatusOK, "Which account do you want to use?", webtest.Ben)
+
+		// These ask for the page.
+		b.Get(at(fresh.Sealed())).WantPage(http.StatusOK, `name="password"`)
+		b.Get(at(waiting.Sealed())+"&switch=1").WantPage(http.StatusOK, `name="password"`)
+		b.Get("/login/?switch=1").WantPage(http.StatusOK, `name="password"`)
 	})
 }

@@ -17,6 +17,8 @@ type Adapter struct {
 	Log ErrorLog
 	// Header is set on every answer, successful or not. It may be nil.
 	Header func(http.Header)
+	// Decline answers a request that no person made (unasked). It is nil for routes that answer programs.
+	Decline Handler
 	// Fail writes an error as the answer.
 	Fail func(w http.ResponseWriter, r *http.Request, err error)
 }

@@ -20,19 +20,34 @@ type Route struct {
 	Get     Handler // HEAD too
 	Post    Handler
 	Options Handler // CORS preflights
+
+	// CORS says which pages may read the answers. It sets headers before anything else happens, so every answer has them, errors too: without
+	// them a page cannot tell a refusal from a broken network. Nil: no page of another origin may.
+	CORS func(w http.ResponseWriter, r *http.Request)
 }
 
 // Register adds a route to a mux, with and without its trailing slash.
 func (rt Route) Register(mux *http.ServeMux, adapter Adapter) {
-	h := adapter.Handler(LimitBody(rt.byMethod()))
+	h := adapter.Handler(rt.withCORS(LimitBody(rt.byMethod(adapter.Decline))))
 	mux.Handle(rt.Path+"{$}", h)
 	if bare := strings.TrimSuffix(rt.Path, "/"); bare != "" {
 		mux.Handle(bare, h)
 	}
 }
 
-// byMethod calls the handler for the request's method, or is 405 with Allow (RFC 9110 §15.5.6).
-func (rt Route) byMethod() Handler {
+func (rt Route) withCORS(h Handler) Handler {
+	if rt.CORS == nil {
+		return h
+	}
+	return func(w http.ResponseWriter, r *http.Request) error {
+		rt.CORS(w, r)
+		return h(w, r)
+	}
+}
+
+// byMethod calls the handler for the request's method, or is 405 with Allow (RFC 9110 §15.5.6). With decline, it does so only for requests
+// that a person made.
+func (rt Route) byMethod(decline Handler) Handler {
 	var allow []string
 	if rt.Get != nil {
 		allow = append(allow, http.MethodGet, http.MethodHead)
@@ -57,6 +72,9 @@ func (rt Route) byMethod() Handler {
 		if h == nil {
 			w.Header().Set("Allow", allowed)
 			return methodNotAllowed(printable(r.Method), allowed)
+		}
+		if decline != nil {
+			h = declining(h, decline)
 		}
 		return h(w, r)
 	}

@@ -18,6 +18,7 @@ type Field struct {
 	Value        string
 	Autocomplete string
 	MaxLength    int  // 0 for none
+	Fixed        bool // shown, but not to be changed
 	Failed       bool // Failures say why
 }
 

@@ -21,6 +21,7 @@ type OwnTeam struct {
 type Application struct {
 	HeadingID   string // the id of the heading, for aria-labelledby
 	Name, Owner string
+	Open        string // the link that starts its sign-in, or ""
 	Marks       []Mark
 }
 

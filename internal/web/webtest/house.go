@@ -131,7 +131,7 @@ func (h *House) Serve(changes ...func(*web.Parts)) *httptest.Server {
 		Issuer: issuer, Directory: h.Directory, Govern: h.Govern, Registry: h.Registry, Audit: h.DB, Keys: h.Keys, Now: h.Clock.Now,
 		Log:        slog.New(slog.NewJSONHandler(h.Logged, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Failures:   limit.Limiter{Store: h.DB, Now: h.Clock.Now, MAC: h.Keys.LimitMAC},
-		ServerName: "Gatehouse", ClientFailures: 30,
+		ServerName: "Gatehouse", ClientFailures: 30, PublicPushes: 20,
 	}
 	signIn := authn.Defaults()
 	signIn.InsecureFastHashing = true

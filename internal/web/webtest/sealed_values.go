@@ -20,14 +20,19 @@ func (h *House) ValuesOfEveryKind() map[string]string {
 	h.OK(err)
 	prover := h.NewProver()
 	prover.Post("/o/token/", AsClient(h.Machine, "grant_type", "client_credentials")).WantStatus(http.StatusOK)
+	reference := strings.TrimPrefix(h.Push(h.Insight, "prompt", "consent").WantRequestURI(), oauth.RequestURIPrefix)
+	stored, _, err := h.DB.PushedRequest(h.Context(), reference)
+	h.OK(err)
 	return map[string]string{
 		token.PurposeRequest.String():    b.Authorize(h.Insight, "prompt", "consent").Follow().Sealed(),
-		token.PurposePushed.String():     strings.TrimPrefix(h.Push(h.Insight, "prompt", "consent").WantRequestURI(), oauth.RequestURIPrefix),
+		token.PurposePushed.String():     stored.Sealed,
 		token.PurposeCode.String():       b.Connect(h.Insight, h.Borealis),
 		token.PurposeBrowser.String():    b.cookie(browser.CookieName(b.Parts.Issuer, browser.DeviceCookie)),
 		token.PurposeDone.String():       done.Query().Get("done"),
 		token.PurposeEndSession.String(): b.Get("/o/logout/?state=s").Follow().Sealed(),
 		token.PurposeNonce.String():      prover.Nonce,
+
+		"request_uri": reference,
 
 		"access token": got.AccessToken, "refresh token": got.RefreshToken, "ID token": got.IDToken,
 		"session": b.SessionOf(), "client secret": h.Insight.Secret,
@@ -79,7 +84,7 @@ func (h *House) PlacesForValues() map[string]PlaceForValues {
 		"the sign-in page":       {request, func(v string) *Answer { return h.Browser().Get("/login/?" + Pairs("request", v).Encode()) }},
 		"the account selection":  {request, sealed("/o/select-account/", "decision", "continue")},
 		"the sign-out form":      {token.PurposeEndSession.String(), sealed("/o/logout/", "decision", "sign_out")},
-		"authorize, request_uri": {token.PurposePushed.String(), func(v string) *Answer { return h.SignedIn(Ana).AuthorizePushed(h.Insight, oauth.RequestURIPrefix+v) }},
+		"authorize, request_uri": {"request_uri", func(v string) *Answer { return h.SignedIn(Ana).AuthorizePushed(h.Insight, oauth.RequestURIPrefix+v) }},
 		"authorize, id_token_hint": {"ID token", func(v string) *Answer {
 			return h.SignedIn(Ana).Authorize(h.Insight, "id_token_hint", v, "prompt", "none", "team", "atlas", "scope", "chatbot:read openid")
 		}},

@@ -50,6 +50,7 @@ func Check(t *testing.T, samples Samples) {
 			text := HTML(t, page)
 			Golden(t, name, content(t, text))
 			structure(t, text)
+			userName(t, text)
 			policy(t, text)
 			hostile(t, text)
 		})
@@ -193,6 +194,18 @@ func structure(t *testing.T, page string) {
 	for _, e := range all {
 		if e.Name == "input" && e.Attrs["type"] != "hidden" && !e.Label && !labels[e.Attrs["id"]] {
 			t.Errorf("input %v has no label", e.Attrs)
+		}
+	}
+}
+
+// userName checks that a password manager sees whose new password it is to save: in a field before it, of a type that is shown.
+func userName(t *testing.T, page string) {
+	t.Helper()
+	seen := false
+	for _, e := range Elements(t, page) {
+		seen = seen || e.Attrs["autocomplete"] == "username" && e.Attrs["type"] != "hidden" && e.Attrs["value"] != ""
+		if e.Attrs["autocomplete"] == "new-password" && !seen {
+			t.Errorf("no user name stands before the new password %v", e.Attrs)
 		}
 	}
 }
