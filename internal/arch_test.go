@@ -49,6 +49,7 @@ var arrows = map[string][]string{
 	"internal/limit":     {},
 	"internal/outbox":    {"internal/audit"},
 	"internal/token":     {"internal/oauth"},
+	"internal/plaintext": {},
 	"internal/words":     {},
 	"internal/outbound":  {},
 	"internal/api/types": {},
@@ -76,9 +77,9 @@ var arrows = map[string][]string{
 	"internal/web/docs":     slices.Concat(room, []string{"docs"}),
 	"internal/mail":         with("internal/words"),
 	"internal/events":       with("internal/outbound"),
-	"internal/config":       with("internal/mail", "internal/outbound"),
+	"internal/config":       with("internal/mail", "internal/outbound", "internal/plaintext"),
 	"internal/app":          with("internal/web", "internal/store", "internal/config", "internal/mail", "internal/events", "internal/outbound"),
-	"cmd/gatehouse":         with("internal/app", "internal/config", "internal/api/types"),
+	"cmd/gatehouse":         with("internal/app", "internal/config", "internal/api/types", "internal/plaintext"),
 
 	// What the store is built on.
 	"internal/store/engine": {},

@@ -260,7 +260,10 @@ func newClientUpdate(e *env) *cobra.Command {
 		Long: `Replaces what is given and keeps the rest. The redirect URIs that are given
 replace all there were, and so does every other flag that can be repeated. An
 empty value takes away: --scope "" allows every API scope again, --jwks-uri ""
-forgets where the keys were; --require-par=false no longer requires it.`,
+forgets where the keys were; --require-par=false no longer requires it.
+
+People who agreed to the application are asked again after it has another name,
+and before they are sent to another host.`,
 		Example: `  gatehouse client update 7kq2m --name "Weather Bot 2"
   gatehouse client update 7kq2m --redirect-uri https://weather.example/callback \
       --redirect-uri https://weather.example/callback2

@@ -8,6 +8,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/gatehouse-auth/gatehouse/internal/plaintext"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
@@ -39,7 +40,7 @@ func (f *clientFlags) register(cmd *cobra.Command) {
 	flags.StringVar(&f.jwksURI, "jwks-uri", "", "the `URI` of its public keys, used instead of a secret")
 	flags.StringVar(&f.idTokenAlgorithm, "id-token-alg", "", "the `ALG` that signs its ID tokens, RS256 or ES256 (default: the server's)")
 	flags.StringArrayVar(&f.postLogoutRedirectURIs, "post-logout-redirect-uri", nil, "a `URI` to send people to after sign-out; repeat it for more")
-	flags.StringVar(&f.backchannelLogoutURI, "backchannel-logout-uri", "", "the `URI` to call when a person signs out")
+	flags.StringVar(&f.backchannelLogoutURI, "backchannel-logout-uri", "", "the `URI` to call when a person's sign-in ends")
 	flags.StringVar(&f.initiateLoginURI, "initiate-login-uri", "", "the `URI` where people start to sign in to it; the page of connected applications links there")
 	flags.BoolVar(&f.requirePAR, "require-par", false, "accept only authorization requests that it pushed (RFC 9126)")
 	flags.BoolVar(&f.requireDPoP, "require-dpop", false, "issue only tokens bound to its DPoP key (RFC 9449)")
@@ -58,11 +59,15 @@ func (f *clientFlags) jwks() (string, error) {
 	if f.jwksFile == "" {
 		return "", nil
 	}
-	text, err := os.ReadFile(f.jwksFile)
+	read, err := os.ReadFile(f.jwksFile)
 	if err != nil {
 		return "", fmt.Errorf("read the keys: %w", err)
 	}
-	return string(text), nil
+	keys, err := plaintext.Clean(read)
+	if err != nil {
+		return "", fmt.Errorf("read the keys: %s %w", f.jwksFile, err)
+	}
+	return keys, nil
 }
 
 // registration returns a new client from the flags.

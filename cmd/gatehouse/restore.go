@@ -53,6 +53,9 @@ TIME.`,
 		if cmd.Flags().Changed("end-since") && since.IsZero() {
 			return usagef("--end-since is empty")
 		}
+		if since.After(e.now()) {
+			return usagef("--end-since is %q, which has not come yet", endSince)
+		}
 		if len(args) == 0 {
 			return e.with(func(ctx context.Context, a *app.App, _ []string) error { return e.endBefore(ctx, a, since) })(cmd, nil)
 		}

@@ -37,6 +37,7 @@ type env struct {
 	configPath     string // --config; empty for defaults and environment variables only
 	json           bool   // --json
 	started        bool   // the command line was valid, and its command has started
+	flush          func() // writes what is left of stderr
 }
 
 // run is the whole program: it returns the exit status.
@@ -45,11 +46,13 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	defer stop()
 	context.AfterFunc(ctx, stop) // the second signal ends the program at once
 
-	e := &env{stdin: stdin, stdout: stdout, stderr: stderr, environ: os.Environ(), now: time.Now}
+	e := &env{stdin: stdin, stdout: stdout, stderr: stderr, environ: os.Environ(), now: time.Now, flush: func() {}}
 	root := newRootCommand(e)
 	root.SetArgs(args)
 	cmd, err := root.ExecuteContextC(ctx)
-	return e.report(cmd, err)
+	status := e.report(cmd, err)
+	e.flush()
+	return status
 }
 
 func newRootCommand(e *env) *cobra.Command {
@@ -59,7 +62,7 @@ func newRootCommand(e *env) *cobra.Command {
 "gatehouse demo" starts everything with sample data. "gatehouse serve" runs the
 server. The other commands administer it. They open the database themselves, so
 they work whether the server runs or not.`,
-		newDemoCommand(e), newInitCommand(e), newServeCommand(e), newBackupCommand(e), newRestoreCommand(e),
+		newDemoCommand(e), newInitCommand(e), newServeCommand(e), newBackupCommand(e), newRestoreCommand(e), newDoctorCommand(e),
 		newUserCommand(e), newTeamCommand(e), newMemberCommand(e), newClientCommand(e), newGrantCommand(e), newKeyCommand(e), newAuditCommand(e),
 		newCompletionCommand(e), newManCommand(e), newVersionCommand(e))
 	root.SilenceErrors = true // report prints them

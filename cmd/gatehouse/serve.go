@@ -2,8 +2,11 @@ package main
 
 import (
 	"errors"
+	"os/signal"
+	"syscall"
 
 	"github.com/gatehouse-auth/gatehouse/internal/app"
+	"github.com/gatehouse-auth/gatehouse/internal/config"
 	"github.com/spf13/cobra"
 )
 
@@ -12,8 +15,8 @@ func newServeCommand(e *env) *cobra.Command {
 		Use:   "serve",
 		Short: "Run the server",
 		Long: `Runs the server until it gets SIGTERM or SIGINT. It then finishes the running
-requests. On SIGHUP it reads the TLS certificate and the keys again. The log is
-written to standard error.
+requests. On SIGHUP it reads the TLS certificate, the keys, and the secrets in
+files again. The log is written to standard error.
 
 Without a configuration it listens on http://localhost:8000, and stores its data
 in gatehouse.db and its master key in master.key, both in the working directory.
@@ -29,7 +32,8 @@ PostgreSQL database, and says so in the log. Anywhere else, use "gatehouse init"
 		if err != nil {
 			return err
 		}
-		a, err := app.Open(cmd.Context(), cfg, app.Deps{Log: app.NewLogger(cfg, e.stderr), Now: e.now, Making: app.MakeInEmpty})
+		log := e.logs(cfg)
+		a, err := app.Open(cmd.Context(), cfg, app.Deps{Log: log.Logger(), LogDropped: log.Dropped, Reread: e.config, Now: e.now, Making: app.MakeInEmpty})
 		if err != nil {
 			return err
 		}
@@ -41,4 +45,13 @@ PostgreSQL database, and says so in the log. Anywhere else, use "gatehouse init"
 		return a.Serve(cmd.Context(), nil)
 	})
 	return cmd
+}
+
+// logs makes standard error the log, which nobody waits for. When its reader has gone, the server goes on without it: a write that fails
+// would otherwise end the process by SIGPIPE.
+func (e *env) logs(cfg config.Config) *app.Log {
+	signal.Ignore(syscall.SIGPIPE)
+	log := app.NewLog(cfg, e.stderr)
+	e.stderr, e.flush = log, log.Close
+	return log
 }

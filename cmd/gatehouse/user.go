@@ -6,12 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 	"text/tabwriter"
 
 	"github.com/gatehouse-auth/gatehouse/internal/api/types"
 	"github.com/gatehouse-auth/gatehouse/internal/app"
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
+	"github.com/gatehouse-auth/gatehouse/internal/plaintext"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/spf13/cobra"
 )
@@ -199,11 +199,18 @@ const maxPasswordLine = 4096
 
 // readPassword reads one line, without the line end.
 func readPassword(r io.Reader) (string, error) {
-	line, err := bufio.NewReader(io.LimitReader(r, maxPasswordLine)).ReadString('\n')
+	// Not more than a line: a person at a terminal types no end of file.
+	read, err := bufio.NewReader(io.LimitReader(r, maxPasswordLine)).ReadBytes('\n')
 	if err != nil && !errors.Is(err, io.EOF) {
 		return "", fmt.Errorf("read the password: %w", err)
 	}
-	line = strings.TrimRight(line, "\r\n")
+	if len(read) == maxPasswordLine {
+		return "", fmt.Errorf("the password on standard input is longer than %d bytes", maxPasswordLine)
+	}
+	line, err := plaintext.Line(read)
+	if err != nil {
+		return "", fmt.Errorf("the password on standard input %w", err)
+	}
 	if line == "" {
 		return "", errors.New("there is no password on standard input")
 	}

@@ -8,7 +8,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"sync"
@@ -37,6 +36,12 @@ type Deps struct {
 	Now func() time.Time // the system's clock when nil
 	API http.Handler     // see App.API
 
+	// LogDropped is how many lines of the log were dropped so far, for /metrics. May be nil.
+	LogDropped func() uint64
+
+	// Reread reads the configuration again, for secrets in files that were replaced. May be nil: then they stay.
+	Reread func() (config.Config, error)
+
 	// DatabaseNow is the database's clock. The database is asked when nil. For tests whose Now is another clock.
 	DatabaseNow func(context.Context) (time.Time, error)
 	// Elapsed is the machine's monotonic clock. When nil it is the system's, or follows Now when there is one.
@@ -60,7 +65,8 @@ type Making = store.Making
 const (
 	MakeInEmpty = store.MakeInEmpty // makes one in an empty directory, or an empty PostgreSQL database
 	MakeNever   = store.MakeNever
-	MakeNew     = store.MakeNew // makes one; it is an error when there is one already
+	LeaveAlone  = store.LeaveAlone // changes not even the schema
+	MakeNew     = store.MakeNew    // makes one; it is an error when there is one already
 )
 
 // App is the parts of one Gatehouse on one database.
@@ -79,7 +85,9 @@ type App struct {
 
 	now        func() time.Time
 	outbound   *outbound.Client // for URLs that applications registered
-	outbox     outbox.Delivery
+	outbox     *outbox.Delivery
+	reread     func() (config.Config, error)
+	mailServer atomic.Pointer[mail.Server] // nil: no mail is sent
 	metrics    metrics
 	timeouts   timeouts
 	sleep      func(time.Duration)
@@ -104,7 +112,7 @@ func Open(ctx context.Context, cfg config.Config, deps Deps) (*App, error) {
 	opts.ThisMachine = cfg.OnThisMachine()
 	a := &App{
 		Config: cfg, Log: deps.Log, API: deps.API, now: deps.Now, outbound: outbound.New(opts),
-		metrics: newMetrics(), timeouts: serverTimeouts, sleep: time.Sleep,
+		metrics: newMetrics(deps.LogDropped), timeouts: serverTimeouts, sleep: time.Sleep, reread: deps.Reread,
 	}
 	if a.Log == nil {
 		a.Log = slog.New(slog.DiscardHandler)
@@ -113,7 +121,7 @@ func Open(ctx context.Context, cfg config.Config, deps Deps) (*App, error) {
 	a.metrics.clock(a.clock.off)
 	a.Store, err = store.Open(ctx, cfg.DatabaseURL, store.Options{
 		Observe: a.observe(deps.Observe), Happened: a.metrics.happened, Now: a.clock.corrected, WrongClock: a.clock.wrong,
-		Making:               deps.Making,
+		Making: deps.Making, Log: a.Log, URL: a.databaseURL,
 		MachineTokenLifetime: cfg.Authz.AccessTokenLifetime + token.ClockLeeway, AuditRetention: cfg.AuditRetention,
 	})
 	if errors.Is(err, store.ErrNoDatabase) {
@@ -218,13 +226,4 @@ func (a *App) observe(next func(string)) func(string) {
 			next(statement)
 		}
 	}
-}
-
-// NewLogger is the logger that a configuration asks for.
-func NewLogger(cfg config.Config, w io.Writer) *slog.Logger {
-	options := &slog.HandlerOptions{Level: cfg.LogLevel}
-	if cfg.LogFormat == "text" {
-		return slog.New(slog.NewTextHandler(w, options))
-	}
-	return slog.New(slog.NewJSONHandler(w, options))
 }

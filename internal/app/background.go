@@ -39,7 +39,7 @@ func (a *App) background(ctx context.Context, wg *sync.WaitGroup, c *certificate
 	})
 }
 
-// watchFiles reads the certificate again when its files change. On SIGHUP it reads the keys and the certificate again.
+// watchFiles reads the certificate again when its files change. On SIGHUP it reads the secrets, the keys and the certificate again.
 func (a *App) watchFiles(ctx context.Context, hangup <-chan os.Signal, c *certificate) {
 	ticker := time.NewTicker(certificateRefreshEvery)
 	defer ticker.Stop()
@@ -50,6 +50,7 @@ func (a *App) watchFiles(ctx context.Context, hangup <-chan os.Signal, c *certif
 			return
 		case <-hangup:
 			asked = true
+			a.surviving(a.rereadSecrets)(ctx)
 			a.surviving(a.reloadKeys)(ctx)
 		case <-ticker.C:
 		}
@@ -105,13 +106,6 @@ func (a *App) prune(ctx context.Context) {
 		a.failed(ctx, "prune", err)
 	} else if n > 0 {
 		a.Log.InfoContext(ctx, "keys deleted", "keys", n)
-	}
-}
-
-// reloadKeys reads the keys again: a command or another server may have changed them.
-func (a *App) reloadKeys(ctx context.Context) {
-	if err := a.Keys.Reload(ctx); err != nil {
-		a.failed(ctx, "reload keys", err)
 	}
 }
 

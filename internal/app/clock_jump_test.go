@@ -3,8 +3,10 @@ package app
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +14,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/config"
+	"github.com/gatehouse-auth/gatehouse/internal/limit"
 	"github.com/gatehouse-auth/gatehouse/internal/store/pgtest"
 	"github.com/gatehouse-auth/gatehouse/internal/testkit"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
@@ -44,7 +47,7 @@ func (m *machine) deps(log *testkit.Log, alone bool) Deps {
 		},
 	}
 	if log != nil {
-		deps.Log = NewLogger(config.Default(), log)
+		deps.Log = slog.New(slog.NewJSONHandler(log, nil))
 	}
 	return deps
 }
@@ -160,6 +163,34 @@ func TestPruningWaitsAMargin(t *testing.T) {
 	if a.prune(t.Context()); left() {
 		t.Error("the session is not deleted after the margin")
 	}
+}
+
+// What people do at a server whose clock is wrong has the right time: nothing has expired at once for the other servers, and no counter of
+// failures refuses anybody for days.
+func TestWhatIsMadeByAWrongClockHasTheRightTime(t *testing.T) {
+	onDatabases(t, func(t *testing.T, cfg config.Config, alone bool) {
+		m := newMachine()
+		cfg.Authn.FailuresPerPair = 1
+		a := open(t, cfg, m.deps(nil, alone))
+		m.jump(-40 * 24 * time.Hour)
+		cookie := signIn(t, a)
+		m.jump(80 * 24 * time.Hour)
+		guess := authn.SignInRequest{Email: "ann@example.com", Password: "wrong", Address: netip.MustParseAddr("192.0.2.9")}
+		for _, want := range []bool{false, true} {
+			_, err := a.Authn.SignIn(t.Context(), guess)
+			if _, throttled := errors.AsType[*limit.ThrottledError](err); throttled != want {
+				t.Fatalf("got %v, want that it is throttled: %v", err, want)
+			}
+		}
+		m.jump(-40 * 24 * time.Hour)
+		if _, err := a.Authn.Session(t.Context(), cookie); err != nil {
+			t.Errorf("the session that was made by the clock behind: %v", err)
+		}
+		m.pass(16 * time.Minute)
+		if _, err := a.Authn.SignIn(t.Context(), guess); !errors.Is(err, authn.ErrSignInFailed) {
+			t.Errorf("after the window of the failures: %v", err)
+		}
+	})
 }
 
 // A server with a wrong clock says 503, where invalid_grant would make an application give up its connection.

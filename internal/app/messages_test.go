@@ -306,8 +306,18 @@ func newLogoutEndpoint(t *testing.T) *logoutEndpoint {
 // signedOut is a server on which a person signed in, connected an application that wants to know, and signed out.
 func signedOut(t *testing.T, cfg config.Config, clock *testkit.Clock, endpoint *logoutEndpoint) (*App, connection, string) {
 	t.Helper()
-	a := open(t, cfg, Deps{Now: clock.Now})
-	c := connect(t, a, client.Registration{BackchannelLogoutURI: endpoint.url})
+	a, c, cookie, sid := connectedIn(t, cfg, clock, endpoint)
+	if err := a.Authn.SignOut(t.Context(), cookie); err != nil {
+		t.Fatal(err)
+	}
+	return a, c, sid
+}
+
+// connectedIn is a server on which a person signed in and connected an application that wants to know of the end, with the session's cookie and sid.
+func connectedIn(t *testing.T, cfg config.Config, clock *testkit.Clock, endpoint *logoutEndpoint) (a *App, c connection, cookie, sid string) {
+	t.Helper()
+	a = open(t, cfg, Deps{Now: clock.Now})
+	c = connect(t, a, client.Registration{BackchannelLogoutURI: endpoint.url})
 	const password = "a long and quiet passphrase"
 	if err := a.Authn.SetPassword(t.Context(), c.user, password); err != nil {
 		t.Fatal(err)
@@ -321,10 +331,7 @@ func signedOut(t *testing.T, cfg config.Config, clock *testkit.Clock, endpoint *
 		t.Fatal(err)
 	}
 	c.redeem(t, a, session.SID())
-	if err := a.Authn.SignOut(t.Context(), signed.Cookie.Reveal()); err != nil {
-		t.Fatal(err)
-	}
-	return a, c, session.SID()
+	return a, c, signed.Cookie.Reveal(), session.SID()
 }
 
 func TestApplicationsAreToldThatAPersonSignedOut(t *testing.T) {

@@ -18,7 +18,11 @@ type metrics struct {
 	events     *prometheus.CounterVec
 }
 
-func newMetrics() metrics {
+// newMetrics returns the metrics. logDropped is as in Deps.
+func newMetrics(logDropped func() uint64) metrics {
+	if logDropped == nil {
+		logDropped = func() uint64 { return 0 }
+	}
 	m := metrics{
 		registry: prometheus.NewRegistry(),
 		statements: prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -50,6 +54,10 @@ func newMetrics() metrics {
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		collectors.NewBuildInfoCollector(),
 		m.statements, m.pruned, m.failures, m.notices, m.events,
+		prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name: "gatehouse_log_lines_dropped_total",
+			Help: "Lines of the log that were dropped, because what reads the log is slow or gone.",
+		}, func() float64 { return float64(logDropped()) }),
 	)
 	return m
 }

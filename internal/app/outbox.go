@@ -12,10 +12,11 @@ import (
 const deliverEvery = 2 * time.Second
 
 // newOutbox gives each kind of message its courier.
-func (a *App) newOutbox(send mail.Sender) outbox.Delivery {
+func (a *App) newOutbox(send mail.Sender) *outbox.Delivery {
 	cfg := a.Config
-	if send == nil {
-		send = cfg.Mail.Sender()
+	if send == nil && cfg.Mail.Server.Set() {
+		a.mailServer.Store(&cfg.Mail.Server)
+		send = a.sendMail
 	}
 	mails := &mail.Courier{
 		Grants: a.Store, People: a.Store, Describe: a.Authz.Describe, Send: send, ServerName: cfg.ServerName, PublicURL: cfg.PublicURL,
@@ -25,7 +26,7 @@ func (a *App) newOutbox(send mail.Sender) outbox.Delivery {
 	for _, kind := range mail.Kinds() {
 		couriers[kind] = mails.Deliver
 	}
-	return outbox.Delivery{
+	return &outbox.Delivery{
 		Store: a.Store, Couriers: couriers, Now: a.now, Log: a.Log,
 		Observe: func(kind outbox.Kind, outcome outbox.Outcome) {
 			a.metrics.notices.WithLabelValues(string(kind), string(outcome)).Inc()

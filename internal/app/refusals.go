@@ -19,7 +19,7 @@ const (
 
 // refusals records refusals, up to a limit. The answers beyond the limit are the same. One event says that the rest is missing.
 func (a *App) refusals() audit.Recorder {
-	return audit.Recorder{Store: a.Store, Now: a.now, Admit: func(ctx context.Context, e audit.Event) (audit.Event, bool, error) {
+	return audit.Recorder{Store: a.Store, Now: a.clock.corrected, Admit: func(ctx context.Context, e audit.Event) (audit.Event, bool, error) {
 		address, _ := netip.ParseAddr(e.Address) // all unknown addresses share a bucket
 		failures := a.failures()
 		err := failures.Count(ctx, limit.Bucket{
@@ -35,5 +35,5 @@ func (a *App) refusals() audit.Recorder {
 
 // failures counts failures in the database.
 func (a *App) failures() limit.Limiter {
-	return limit.Limiter{Store: a.Store, Now: a.now, MAC: a.Keys.LimitMAC}
+	return limit.Limiter{Store: a.Store, Now: a.clock.corrected, MAC: a.Keys.LimitMAC}
 }

@@ -334,9 +334,10 @@ func (p *place) cutOff() string {
 
 func (p *place) logged() string {
 	var text bytes.Buffer
-	log := NewLogger(p.Config, &text)
-	log.Debug("debugged", "at", "x")
-	log.Error("failed", "at", "x")
+	log := NewLog(p.Config, &text)
+	log.Logger().Debug("debugged", "at", "x")
+	log.Logger().Error("failed", "at", "x")
+	log.Close()
 	return regexp.MustCompile(`\d\d\d\d-\S*Z?`).ReplaceAllString(text.String(), "TIME")
 }
 

@@ -104,12 +104,20 @@ func New(store Store, keys *token.Keyring, now func() time.Time, opts Options) *
 		cost = insecureCost
 	}
 	a := &Authenticator{store: store, keys: keys, clock: now, opts: opts, hasher: newHasher(cost, opts.ConcurrentHashes)}
-	a.failures = limit.Limiter{Store: store, Now: a.now, MAC: keys.LimitMAC}
+	a.failures = limit.Limiter{Store: store, Now: a.rightTime, MAC: keys.LimitMAC}
 	return a
 }
 
 // ConcurrentHashes is how many passwords are hashed at once, at most.
 func (a *Authenticator) ConcurrentHashes() int { return a.hasher.pool.size }
+
+// rightTime is now by the right clock, for what is kept. A counter of failures that a clock ahead has made would refuse people for long.
+func (a *Authenticator) rightTime() time.Time {
+	if right, wrong := a.keys.RightTime(); wrong {
+		return right.UTC().Truncate(time.Millisecond)
+	}
+	return a.now()
+}
 
 // now is the time to the millisecond, as the store keeps it, so that a returned value equals the stored one.
 func (a *Authenticator) now() time.Time { return a.clock().UTC().Truncate(time.Millisecond) }

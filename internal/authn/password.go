@@ -97,7 +97,7 @@ func (a *Authenticator) SetPassword(ctx context.Context, u team.User, password s
 	if err != nil {
 		return err
 	}
-	if err := a.store.SetPassword(ctx, u.ID, hash, a.now()); err != nil {
+	if err := a.store.SetPassword(ctx, u.ID, hash, a.rightTime()); err != nil {
 		return fmt.Errorf("set password of user %s: %w", u.ID, err)
 	}
 	return nil

@@ -97,7 +97,7 @@ func (a *Authenticator) verify(ctx context.Context, user team.User, hash, passwo
 // start starts the session of a person whose password was right.
 func (a *Authenticator) start(ctx context.Context, p proved, r SignInRequest) (SignedIn, error) {
 	user, hash := p.user, p.hash
-	now, cookie := a.now(), token.NewSecret(token.PrefixSession)
+	now, cookie := a.rightTime(), token.NewSecret(token.PrefixSession)
 	s := Session{ID: cookie.Hash(), Public: token.NewID(), User: user, AuthTime: now, Methods: []string{"pwd"}, ExpiresAt: now.Add(a.opts.SessionLifetime)}
 	if err := a.store.StartSession(ctx, s, SessionID(r.Replaces)); errors.Is(err, ErrSignInFailed) {
 		return SignedIn{}, ErrSignInFailed

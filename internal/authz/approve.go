@@ -26,7 +26,7 @@ func (s *Server) Approve(ctx context.Context, sealed string, b Browser, chosen t
 	if !ok {
 		return s.ask(e)
 	}
-	user, now := e.session.User.ID, s.now()
+	user, now := e.session.User.ID, s.rightTime()
 	grant, err := s.grants.SaveGrant(audit.By(ctx, string(user)), Grant{
 		ID: GrantID(token.NewID()), User: user, Client: client.ID, Team: status.Team.ID, Scope: r.Scope, CreatedAt: now, UpdatedAt: now,
 		Seen: r.seen(client),

@@ -200,6 +200,8 @@ type FamilyStore interface {
 	// f.Scope and it, its person, membership, team and client are alive and the team does not block the client. It returns who it is for.
 	// ErrReplayed when the code was redeemed before: the family is ended in the same transaction. ErrNotLive otherwise.
 	Redeem(ctx context.Context, f Family) (Subject, error)
+	// EndReplayed ends the family of a code that was redeemed before, and is presented again by its client; true when it lived.
+	EndReplayed(ctx context.Context, f Family) (bool, error)
 	// Burn makes a code unredeemable that was not redeemed: it saves its family as ended. It does nothing to a family that exists.
 	Burn(ctx context.Context, f Family) error
 	// TrimFamilies lets the older families of a grant expire with their access tokens, unless they are refreshed before: those whose ids are

@@ -28,7 +28,7 @@ func (s *Server) exchangeClientCredentials(ctx context.Context, client client.Cl
 	if err != nil {
 		return oauth.TokenResponse{}, err
 	}
-	now := s.now()
+	now := s.rightTime()
 	err = s.machines.IssueMachine(ctx, client.ID, now, scope)
 	if errors.Is(err, ErrNotLive) {
 		return oauth.TokenResponse{}, oauth.UnauthorizedClient.Because(err, "an admin of its team has blocked this client; ask them to allow it again")

@@ -33,7 +33,7 @@ type code struct {
 
 // issueCode makes a code for a grant. Nothing is written.
 func (s *Server) issueCode(r Request, session authn.Session, g Grant) (string, error) {
-	now := s.now()
+	now := s.rightTime() // what is made by a clock that is behind would have expired at once
 	sealed, err := s.keys.Seal(token.PurposeCode, code{
 		ID: FamilyID(token.NewOrderedID(now)), Grant: g.ID, Client: g.Client, RedirectURI: r.RedirectURI, Challenge: r.CodeChallenge,
 		Scope: r.Scope, Nonce: r.Nonce, AuthTime: session.AuthTime.UnixMilli(), IssuedAt: now.UnixMilli(),
@@ -123,7 +123,7 @@ func (s *Server) exchangeCode(ctx context.Context, client client.Client, r oauth
 	if err != nil {
 		return oauth.TokenResponse{}, err
 	}
-	now := s.now()
+	now := s.rightTime()
 	family := s.newFamily(c, client, r.DPoPKey, now)
 	switch proved := c.proves(x.CodeVerifier); {
 	case expired && proved:
@@ -194,23 +194,12 @@ func (s *Server) burn(ctx context.Context, f Family) error {
 
 // endExpired refuses a code whose time is over, from someone who proved possession. If it had been redeemed in time this is a replay, and ends the family (RFC 6749 §4.1.2).
 func (s *Server) endExpired(ctx context.Context, client client.Client, c code, f Family) error {
-	_, err := s.families.Connection(ctx, f.ID, s.now())
-	if errors.Is(err, ErrNoFamily) { // there is nothing to end
-		return s.codeRefused(ctx, client, c, errBadCode(token.ErrExpired), token.ErrExpired)
-	}
-	if err != nil {
-		return fmt.Errorf("load the connection of code %s: %w", f.ID, err)
-	}
-	// Burning first makes sure that Redeem finds a family, so it cannot redeem: all that is left for it is to end the one that is there.
-	if err := s.families.Burn(ctx, f); err != nil {
-		return fmt.Errorf("burn code %s: %w", f.ID, err)
-	}
-	_, err = s.families.Redeem(ctx, f)
-	if errors.Is(err, ErrReplayed) || errors.Is(err, ErrNotLive) {
-		return errBadCode(fmt.Errorf("%w; %w", token.ErrExpired, err))
-	}
-	if err != nil {
+	ended, err := s.families.EndReplayed(ctx, f)
+	switch {
+	case err != nil:
 		return fmt.Errorf("end the family of code %s: %w", f.ID, err)
+	case ended: // the store has recorded it
+		return errBadCode(fmt.Errorf("%w; %w", token.ErrExpired, ErrReplayed))
 	}
-	return fmt.Errorf("code %s was redeemed although it had been burned", f.ID)
+	return s.codeRefused(ctx, client, c, errBadCode(token.ErrExpired), token.ErrExpired)
 }

@@ -29,7 +29,7 @@ func (s *Server) Metadata() oauth.Metadata {
 		ScopesSupported:                            s.opts.Catalogue.Scope().Union(scope.Identity),
 		ResponseTypesSupported:                     []string{"code"},
 		ResponseModesSupported:                     []string{string(oauth.ModeQuery), string(oauth.ModeFormPost)},
-		GrantTypesSupported:                        []oauth.GrantType{oauth.GrantAuthorizationCode, oauth.GrantRefreshToken, oauth.GrantClientCredentials},
+		GrantTypesSupported:                        oauth.GrantTypes(),
 		CodeChallengeMethodsSupported:              []string{oauth.MethodS256},
 		AuthorizationResponseIssParameterSupported: true,
 		RequirePushedAuthorizationRequests:         s.opts.Profile.FAPI2(),

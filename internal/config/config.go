@@ -11,7 +11,6 @@ import (
 	"log/slog"
 	"net/netip"
 	"net/url"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -147,7 +146,7 @@ func (l *loader) apply(v value) {
 
 // loadFile applies the settings of a YAML file, except those that a variable overrides.
 func (l *loader) loadFile(path string, overridden []value) {
-	text, err := os.ReadFile(path)
+	text, err := readFile(path)
 	if err != nil {
 		l.problem("read the configuration: %w", err)
 		return

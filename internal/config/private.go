@@ -5,9 +5,11 @@ import (
 	"io"
 	"os"
 	"runtime"
+
+	"github.com/gatehouse-auth/gatehouse/internal/plaintext"
 )
 
-// ReadPrivateFile reads a file with a secret in it, and refuses it when other users of this machine can read or change it.
+// ReadPrivateFile reads a file of text with a secret in it, and refuses it when other users of this machine can read or change it.
 func ReadPrivateFile(path string) ([]byte, error) {
 	file, err := os.Open(path)
 	if err != nil {
@@ -21,7 +23,28 @@ func ReadPrivateFile(path string) ([]byte, error) {
 	if err := Exposed(path, info); err != nil {
 		return nil, err
 	}
-	return io.ReadAll(file)
+	content, err := io.ReadAll(file)
+	if err != nil {
+		return nil, err
+	}
+	return cleaned(path, content)
+}
+
+// readFile reads a file of text.
+func readFile(path string) ([]byte, error) {
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	return cleaned(path, content)
+}
+
+func cleaned(path string, content []byte) ([]byte, error) {
+	s, err := plaintext.Clean(content)
+	if err != nil {
+		return nil, fmt.Errorf("%s %w", path, err)
+	}
+	return []byte(s), nil
 }
 
 // Exposed is the error of a file that other users of this machine can read or change, and nil for one that they cannot. What is no

@@ -1,13 +1,14 @@
 package config
 
 import (
+	"bytes"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/mail"
+	"github.com/gatehouse-auth/gatehouse/internal/plaintext"
 	"go.yaml.in/yaml/v4"
 )
 
@@ -197,11 +198,15 @@ func variableNames() []string {
 }
 
 // fromText is the value that a variable holds. A list is written as YAML (and so as JSON); everything else as it is.
-func (s *setting) fromText(text, origin string) (value, error) {
-	if s.name != "scopes" {
-		return value{setting: s, node: &yaml.Node{Kind: yaml.ScalarNode, Value: text}, origin: origin}, nil
+func (s *setting) fromText(said, origin string) (value, error) {
+	said, err := plaintext.Clean([]byte(said)) // a variable may be the content of a file
+	if err != nil {
+		return value{}, fmt.Errorf("%s: %s %w", origin, s.name, err)
 	}
-	node, err := parseYAML(origin, []byte(text))
+	if s.name != "scopes" {
+		return value{setting: s, node: &yaml.Node{Kind: yaml.ScalarNode, Value: said}, origin: origin}, nil
+	}
+	node, err := parseYAML(origin, []byte(said))
 	if err != nil {
 		return value{}, err
 	}
@@ -210,7 +215,7 @@ func (s *setting) fromText(text, origin string) (value, error) {
 
 // fromFile is the value that is the content of a file, without white space around it.
 func (s *setting) fromFile(path, origin string) (value, error) {
-	read := os.ReadFile
+	read := readFile
 	if s.name == "master_key" {
 		read = ReadPrivateFile
 	}
@@ -219,7 +224,11 @@ func (s *setting) fromFile(path, origin string) (value, error) {
 		return value{}, fmt.Errorf("%s: %w", origin, err)
 	}
 	if s.name != "scopes" {
-		return s.fromText(strings.TrimSpace(string(content)), origin)
+		content, err := plaintext.Line(bytes.TrimSpace(content))
+		if err != nil {
+			return value{}, fmt.Errorf("%s: %s %w", origin, path, err)
+		}
+		return s.fromText(content, origin)
 	}
 	node, err := parseYAML(path, content)
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 
 	"github.com/gatehouse-auth/gatehouse/internal/client"
@@ -29,8 +30,12 @@ func (c *Courier) Deliver(ctx context.Context, m outbox.Message) error {
 	if err != nil {
 		return fmt.Errorf("make the logout token: %w", err)
 	}
-	if err := c.HTTP.PostForm(ctx, to.String(), url.Values{"logout_token": {logoutToken}}); err != nil {
-		return fmt.Errorf("tell %s: %w", to.Host, err)
+	err = c.HTTP.PostForm(ctx, to.String(), url.Values{"logout_token": {logoutToken}})
+	if status, ok := errors.AsType[*outbound.StatusError](err); ok && status.Code < 500 && status.Code != http.StatusTooManyRequests {
+		return fmt.Errorf("tell %s: %w", to.Host, err) // the answer to this logout, and perhaps not to others
+	}
+	if err != nil {
+		return fmt.Errorf("tell %s: %w: %w", to.Host, outbox.ErrDown, err)
 	}
 	return nil
 }

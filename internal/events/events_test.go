@@ -22,13 +22,15 @@ func TestOnlyAClientThatIsGoneIsNotTold(t *testing.T) {
 		status   int   // of the client's answer
 		want     bool  // the message is delivered
 		obsolete bool
+		down     bool // other messages would fail too
 	}{
-		"told":                         {nil, http.StatusOK, true, false},
-		"told, without an answer":      {nil, http.StatusNoContent, true, false},
-		"the client fails":             {nil, http.StatusInternalServerError, false, false},
-		"the client refuses":           {nil, http.StatusBadRequest, false, false},
-		"the client is gone":           {fmt.Errorf("load client: %w", client.ErrNoClient), 0, false, true},
-		"the database does not answer": {errors.New("the database is closed"), 0, false, false},
+		"told":                         {nil, http.StatusOK, true, false, false},
+		"told, without an answer":      {nil, http.StatusNoContent, true, false, false},
+		"the client fails":             {nil, http.StatusInternalServerError, false, false, true},
+		"the client has too many":      {nil, http.StatusTooManyRequests, false, false, true},
+		"the client refuses":           {nil, http.StatusBadRequest, false, false, false},
+		"the client is gone":           {fmt.Errorf("load client: %w", client.ErrNoClient), 0, false, true, false},
+		"the database does not answer": {errors.New("the database is closed"), 0, false, false, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -49,8 +51,8 @@ func TestOnlyAClientThatIsGoneIsNotTold(t *testing.T) {
 				},
 			}
 			err = courier.Deliver(t.Context(), outbox.Message{})
-			if (err == nil) != tt.want || errors.Is(err, outbox.ErrObsolete) != tt.obsolete {
-				t.Errorf("got %v, want delivered: %v, obsolete: %v", err, tt.want, tt.obsolete)
+			if (err == nil) != tt.want || errors.Is(err, outbox.ErrObsolete) != tt.obsolete || errors.Is(err, outbox.ErrDown) != tt.down {
+				t.Errorf("got %v, want delivered: %v, obsolete: %v, down: %v", err, tt.want, tt.obsolete, tt.down)
 			}
 		})
 	}

@@ -25,6 +25,7 @@ import (
 
 // Mail is one mail: plain text, in plain words.
 type Mail struct {
+	ID      string // of the message in the outbox
 	To      string
 	Subject string
 	Text    string
@@ -93,6 +94,7 @@ func (c *Courier) Deliver(ctx context.Context, m outbox.Message) error {
 	if err != nil {
 		return err
 	}
+	mail.ID = m.ID
 	return c.Send(ctx, mail)
 }
 

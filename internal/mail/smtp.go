@@ -9,18 +9,22 @@ import (
 	"log/slog"
 	"net"
 	netmail "net/mail"
+	"net/textproto"
 	"net/url"
+	"slices"
 	"strconv"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/gatehouse-auth/gatehouse/internal/outbox"
 	gomail "github.com/wneessen/go-mail"
 )
 
 // Options are the settings of mail.
 type Options struct {
 	Server Server // zero: no mail is sent
-	From   string // the sender; required with Server
+	From   string // the sender; required with Server. Bounces come back to it
+	Host   string // of our public URL: what we say to the mail server that we are
 }
 
 // Sender sends by the mail server of the options; nil without one.
@@ -28,7 +32,7 @@ func (o Options) Sender() Sender {
 	if !o.Server.Set() {
 		return nil
 	}
-	return func(ctx context.Context, m Mail) error { return o.Server.send(ctx, o.From, m) }
+	return func(ctx context.Context, m Mail) error { return o.Server.send(ctx, o, m) }
 }
 
 // Server is a mail server, with the password to it. It prints as [secret].
@@ -77,38 +81,68 @@ func ParseFrom(s string) (string, error) {
 	return s, nil
 }
 
+// ErrLogin means that the mail server refused the user or the password.
+var ErrLogin = errors.New("the mail server refuses the user or the password")
+
 // smtpTimeout bounds the connection to the mail server.
 const smtpTimeout = 15 * time.Second
 
-// send sends a mail by SMTP.
-func (s Server) send(ctx context.Context, from string, m Mail) error {
-	message := gomail.NewMsg()
-	if err := errors.Join(message.From(from), message.To(m.To)); err != nil {
-		return fmt.Errorf("address a mail: %w", err)
+// sendTimeout bounds one mail.
+const sendTimeout = 45 * time.Second
+
+// send sends a mail by SMTP. The error is ErrDown of the outbox when no mail can be sent, and its ErrRefused when this one never will be.
+func (s Server) send(ctx context.Context, o Options, m Mail) error {
+	message, unicode, err := o.message(m)
+	if err != nil {
+		return fmt.Errorf("%w: address a mail to %s: %w", outbox.ErrRefused, m.To, err)
 	}
-	message.Subject(m.Subject)
-	message.SetDate()
-	message.SetMessageID()
-	message.SetBodyString(gomail.TypeTextPlain, m.Text)
-	// The library leaves the connection open when the server does not offer what it asks for.
-	var conn net.Conn
-	defer func() {
-		if conn != nil {
-			conn.Close()
+	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
+	defer cancel()
+	// The library leaves the connection open when the server does not offer what it asks for, and does not look at ctx once it is open.
+	dial := func(ctx context.Context, network, address string) (net.Conn, error) {
+		return s.dial(ctx, network, address)
+	}
+	client, err := gomail.NewClient(s.url.Hostname(), append(s.options(), gomail.WithHELO(o.greeting()), gomail.WithDialContextFunc(func(dialing context.Context, network, address string) (net.Conn, error) {
+		conn, err := dial(dialing, network, address)
+		if err == nil {
+			context.AfterFunc(ctx, func() { conn.Close() })
 		}
-	}()
-	dial := func(ctx context.Context, network, address string) (_ net.Conn, err error) {
-		conn, err = s.dial(ctx, network, address)
 		return conn, err
-	}
-	client, err := gomail.NewClient(s.url.Hostname(), append(s.options(), gomail.WithDialContextFunc(dial))...)
+	}))...)
 	if err != nil {
 		return fmt.Errorf("set up the mail client: %w", err)
 	}
-	if err := client.DialAndSendWithContext(ctx, message); err != nil {
-		return fmt.Errorf("send a mail by %s: %w", s.url.Host, err)
+	if !unicode {
+		gomail.WithoutSMTPUTF8()(client)
 	}
-	return nil
+	connection, err := client.DialToSMTPClientWithContext(ctx)
+	if err != nil {
+		if answer, ok := errors.AsType[*textproto.Error](err); ok && slices.Contains([]int{530, 534, 535}, answer.Code) { // RFC 4954 §6
+			err = fmt.Errorf("%w: %w", ErrLogin, err)
+		}
+		return fmt.Errorf("send a mail by %s: %w: %w", s.url.Host, outbox.ErrDown, err)
+	}
+	defer client.CloseWithSMTPClient(connection) // an error after the mail was taken changes nothing
+	if offered, _ := connection.Extension("SMTPUTF8"); unicode && !offered {
+		return fmt.Errorf("%w: %s does not offer SMTPUTF8, which the address %s needs (RFC 6531)", outbox.ErrRefused, s.url.Host, m.To)
+	}
+	err = client.SendWithSMTPClient(connection, message)
+	if err == nil || message.IsDelivered() {
+		return nil
+	}
+	return fmt.Errorf("send a mail to %s by %s: %w", m.To, s.url.Host, judged(err))
+}
+
+// judged says what an answer of the mail server means for this mail and for others (RFC 5321 §4.2.1): 4yz is tried again, 5yz is not.
+func judged(err error) error {
+	answer, ok := errors.AsType[*gomail.SendError](err)
+	switch {
+	case !ok, answer.ErrorCode() == 421, answer.ErrorCode() == 0, answer.Reason == gomail.ErrSMTPMailFrom: // not about this mail's recipient or text
+		return fmt.Errorf("%w: %w", outbox.ErrDown, err)
+	case answer.ErrorCode() >= 500:
+		return fmt.Errorf("%w: %w", outbox.ErrRefused, err)
+	}
+	return err
 }
 
 // dial connects, with TLS from the start for smtps.

@@ -20,7 +20,8 @@ type mailServer struct {
 	received chan string // the commands and the message of each connection
 }
 
-func newMailServer(t *testing.T, config *tls.Config) *mailServer {
+// newMailServer starts one. replies are what it answers to some commands instead of the usual, by how they begin.
+func newMailServer(t *testing.T, config *tls.Config, replies ...map[string]string) *mailServer {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -37,21 +38,36 @@ func newMailServer(t *testing.T, config *tls.Config) *mailServer {
 			if err != nil {
 				return
 			}
-			s.received <- converse(conn)
+			s.received <- converse(conn, replies)
 		}
 	}()
 	return s
 }
 
 // converse answers a mail client (RFC 5321 §3) and returns what it said.
-func converse(conn net.Conn) string {
+func converse(conn net.Conn, replies []map[string]string) string {
 	defer conn.Close()
 	var said strings.Builder
 	in := bufio.NewScanner(conn)
 	fmt.Fprint(conn, "220 mail.test\r\n")
+	other := func(line string) (reply string, found bool) {
+		for _, r := range replies {
+			for command, reply := range r {
+				if strings.HasPrefix(line, command) {
+					return reply, true
+				}
+			}
+		}
+		return "", false
+	}
 	for inData := false; in.Scan(); {
 		line := in.Text()
 		said.WriteString(line + "\n")
+		if reply, found := other(line); found && (!inData || line == ".") {
+			inData = false
+			fmt.Fprint(conn, reply+"\r\n")
+			continue
+		}
 		switch verb, _, _ := strings.Cut(line, " "); {
 		case inData && line == ".":
 			inData = false
@@ -77,7 +93,7 @@ func TestMailIsSentBySMTP(t *testing.T) {
 	if (Options{}).Sender() != nil {
 		t.Error("mails are sent without a server")
 	}
-	send := Options{Server{&url.URL{Scheme: "smtp", Host: server.address}}, "Gatehouse <no-reply@auth.example.com>"}.Sender()
+	send := Options{Server: Server{&url.URL{Scheme: "smtp", Host: server.address}}, From: "Gatehouse <no-reply@auth.example.com>"}.Sender()
 	if err := send(t.Context(), Mail{To: "ann@example.com", Subject: "Grüße, Ann", Text: "Hello Ann,\n\na line\n.\nand a dot\n"}); err != nil {
 		t.Fatal(err)
 	}
@@ -108,7 +124,7 @@ func TestMailIsSentBySMTP(t *testing.T) {
 // A name or an address cannot add headers or recipients.
 func TestMailCannotBeInjectedInto(t *testing.T) {
 	server := newMailServer(t, nil)
-	send := Options{Server{&url.URL{Scheme: "smtp", Host: server.address}}, "no-reply@auth.example.com"}.Sender()
+	send := Options{Server: Server{&url.URL{Scheme: "smtp", Host: server.address}}, From: "no-reply@auth.example.com"}.Sender()
 	if err := send(t.Context(), Mail{To: "ann@example.com\r\nRCPT TO:<eve@example.com>", Subject: "x", Text: "x"}); err == nil {
 		t.Error("an address of two lines was taken")
 	}
@@ -132,7 +148,7 @@ func testCertificate(t *testing.T) tls.Certificate {
 // A server that speaks TLS from the start gets the password, one whose certificate nobody vouches for gets nothing.
 func TestMailServerWithTLSFromTheStart(t *testing.T) {
 	server := newMailServer(t, &tls.Config{Certificates: []tls.Certificate{testCertificate(t)}})
-	send := Options{Server{&url.URL{Scheme: "smtps", User: url.UserPassword("us", "hunter2"), Host: server.address}}, "a@example.com"}.Sender()
+	send := Options{Server: Server{&url.URL{Scheme: "smtps", User: url.UserPassword("us", "hunter2"), Host: server.address}}, From: "a@example.com"}.Sender()
 	if err := send(t.Context(), Mail{To: "b@example.com"}); err == nil || !strings.Contains(err.Error(), "certificate") {
 		t.Errorf("a certificate of nobody: %v", err)
 	}
@@ -143,7 +159,7 @@ func TestMailServerWithTLSFromTheStart(t *testing.T) {
 
 func TestMailServerWithOldTLSGetsNothing(t *testing.T) {
 	server := newMailServer(t, &tls.Config{MaxVersion: tls.VersionTLS11, MinVersion: tls.VersionTLS10, Certificates: []tls.Certificate{testCertificate(t)}})
-	send := Options{Server{&url.URL{Scheme: "smtps", User: url.UserPassword("us", "hunter2"), Host: server.address}}, "a@example.com"}.Sender()
+	send := Options{Server: Server{&url.URL{Scheme: "smtps", User: url.UserPassword("us", "hunter2"), Host: server.address}}, From: "a@example.com"}.Sender()
 	if err := send(t.Context(), Mail{To: "b@example.com"}); err == nil || !strings.Contains(err.Error(), "protocol version") {
 		t.Errorf("got %v, want that no version of TLS is common to both", err)
 	}
@@ -156,7 +172,7 @@ func TestMailServerWithoutTLSGetsNothingFromAnotherMachine(t *testing.T) {
 		t.Fatal(err)
 	}
 	// 0.0.0.0 reaches this machine, and is not known to be it.
-	err = Options{Server{&url.URL{Scheme: "smtp", User: url.UserPassword("us", "hunter2"), Host: "0.0.0.0:" + port}}, "a@example.com"}.Sender()(t.Context(), Mail{To: "b@example.com"})
+	err = Options{Server: Server{&url.URL{Scheme: "smtp", User: url.UserPassword("us", "hunter2"), Host: "0.0.0.0:" + port}}, From: "a@example.com"}.Sender()(t.Context(), Mail{To: "b@example.com"})
 	if err == nil || !strings.Contains(err.Error(), "STARTTLS") || strings.Contains(err.Error(), "hunter2") {
 		t.Errorf("got %v, want a failure for want of STARTTLS", err)
 	}

@@ -1,6 +1,9 @@
 package oauth
 
-import "log/slog"
+import (
+	"log/slog"
+	"slices"
+)
 
 // GrantType is a grant_type of the token endpoint.
 type GrantType string
@@ -11,6 +14,12 @@ const (
 	GrantRefreshToken      GrantType = "refresh_token"      // RFC 6749 §6
 	GrantClientCredentials GrantType = "client_credentials" // RFC 6749 §4.4
 )
+
+// grantTypes is every grant type that exists here.
+var grantTypes = []GrantType{GrantAuthorizationCode, GrantRefreshToken, GrantClientCredentials}
+
+// GrantTypes is every grant type that exists here, for the metadata.
+func GrantTypes() []GrantType { return slices.Clone(grantTypes) }
 
 // TokenRequest is a request to the token endpoint of a known grant type, with the client's authentication. It prints without
 // secrets.
@@ -33,14 +42,15 @@ func ParseTokenRequest(authorization string, p Params) (TokenRequest, error) {
 	if err != nil {
 		return TokenRequest{}, err
 	}
-	switch grantType := GrantType(text); grantType {
-	case GrantAuthorizationCode, GrantRefreshToken, GrantClientCredentials:
+	switch grantType := GrantType(text); {
+	case text == "":
+		return TokenRequest{}, InvalidRequest.Errorf("grant_type is missing; send one of %s as a form parameter in the body", grantTypes)
+	case !slices.Contains(grantTypes, grantType):
+		return TokenRequest{}, UnsupportedGrantType.Errorf("grant_type must be one of %s, not %.100q", grantTypes, text)
+	default:
 		client, err := parseClientAuthentication(authorization, p)
 		return TokenRequest{GrantType: grantType, Client: client, params: p}, err
-	case "":
-		return TokenRequest{}, InvalidRequest.Errorf("grant_type is missing; send authorization_code, refresh_token or client_credentials as a form parameter in the body")
 	}
-	return TokenRequest{}, UnsupportedGrantType.Errorf("grant_type must be authorization_code, refresh_token or client_credentials, not %.100q", text)
 }
 
 // String hides the secret and the parameters.

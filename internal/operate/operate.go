@@ -19,6 +19,8 @@ type Store interface {
 	Backup(ctx context.Context, path string) error
 	// SchemaVersion is the version of the schema.
 	SchemaVersion(ctx context.Context) (int64, error)
+	// Inspect reads what the doctor wants to know.
+	Inspect(ctx context.Context, now time.Time) (Inspection, error)
 	// EndRevived ends what came back to life with a backup. What has ended already is no error.
 	EndRevived(ctx context.Context, v Revived) error
 	// LivingBefore is every connection and session that was made before a time.

@@ -90,6 +90,14 @@ func (c *Client) Get(ctx context.Context, uri, accept string, most int64) ([]byt
 	return body, nil
 }
 
+// StatusError is an answer with another status than the one that means success.
+type StatusError struct {
+	Host string
+	Code int
+}
+
+func (e *StatusError) Error() string { return fmt.Sprintf("%s answered %d", e.Host, e.Code) }
+
 // PostForm posts a form to uri. An answer other than 200 or 204 is an error.
 func (c *Client) PostForm(ctx context.Context, uri string, form url.Values) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, uri, strings.NewReader(form.Encode()))
@@ -104,7 +112,7 @@ func (c *Client) PostForm(ctx context.Context, uri string, form url.Values) erro
 	defer resp.Body.Close()
 	io.CopyN(io.Discard, resp.Body, 4<<10) // so that the connection can be used again
 	if resp.StatusCode != http.StatusOK && resp.StatusCode != http.StatusNoContent {
-		return fmt.Errorf("%s answered %d", req.URL.Host, resp.StatusCode)
+		return &StatusError{req.URL.Host, resp.StatusCode}
 	}
 	return nil
 }

@@ -50,13 +50,38 @@ type Message struct {
 	ExpiresAt time.Time // when delivery is given up
 }
 
+// Destination is who gets a message at its first hop: an application, by its id, or the mail server. Messages for one do not wait for another.
+type Destination string
+
+// ToMailServer is the destination of all mails.
+const ToMailServer Destination = "mail"
+
+// Destination is where the message goes.
+func (m Message) Destination() Destination {
+	if m.Kind == BackchannelLogout {
+		return Destination(m.Client)
+	}
+	return ToMailServer
+}
+
+// ErrDown means that the destination does not answer, or not as it should, so other messages for it would fail too.
+var ErrDown = errors.New("the destination is down")
+
+// ErrRefused means that the destination refuses this message for good.
+var ErrRefused = errors.New("the message was refused")
+
 // ErrObsolete is what a courier returns when there is nothing to tell any more, or nobody to tell it to.
 var ErrObsolete = errors.New("the message is obsolete")
 
 // Store keeps messages. Each method is one unit of work.
 type Store interface {
-	// DueMessages takes up to limit messages that are due and postpones each until retry, so that no other process delivers it too.
-	DueMessages(ctx context.Context, now, retry time.Time, limit int) ([]Message, error)
+	// DueMessages takes messages that are due, up to limit for each destination that is not to be skipped, and postpones each until retry, so that no
+	// other process delivers it too. Those for applications come before mails.
+	DueMessages(ctx context.Context, now, retry time.Time, limit int, skip ...Destination) ([]Message, error)
+	// ExpiredMessages removes up to limit messages whose time is over, and returns them.
+	ExpiredMessages(ctx context.Context, now time.Time, limit int) ([]Message, error)
+	// PutBack leaves messages that were taken, and not tried, for another time.
+	PutBack(ctx context.Context, ids []string, until time.Time) error
 	// Postpone leaves a message that could not be delivered for another time.
 	Postpone(ctx context.Context, id string, until time.Time) error
 	// Delivered removes a message.

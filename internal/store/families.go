@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
@@ -10,9 +11,18 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/store/engine"
 )
 
+// EndReplayed ends the family of a code that was redeemed before, and reports whether it lived.
+func (db *DB) EndReplayed(ctx context.Context, f authz.Family) (ended bool, err error) {
+	err = db.replayed(ctx, "EndReplayed", f, &ended)
+	if errors.Is(err, authz.ErrNotLive) {
+		return false, nil
+	}
+	return ended && err == nil, err
+}
+
 // replayed ends the family of a code that was redeemed before. authz.ErrNotLive when there is none.
-func (db *DB) replayed(ctx context.Context, f authz.Family) error {
-	return db.write(ctx, "Redeem", func(t *tx) error {
+func (db *DB) replayed(ctx context.Context, name string, f authz.Family, ended *bool) error {
+	return db.write(ctx, name, func(t *tx) error {
 		e := audit.Event{
 			At: f.CreatedAt, Kind: audit.CodeReplayed, Actor: actor(f.Client), Client: string(f.Client), Grant: string(f.Grant), Family: string(f.ID),
 		}
@@ -26,7 +36,7 @@ func (db *DB) replayed(ctx context.Context, f authz.Family) error {
 			return err
 		}
 		// Only the replay that ended the family is recorded: sending one code again and again must not fill the disk.
-		if _, alive, err := t.endFamily(f.ID, f.Client, f.CreatedAt); err != nil || !alive {
+		if _, *ended, err = t.endFamily(f.ID, f.Client, f.CreatedAt); err != nil || !*ended {
 			return err
 		}
 		return t.happened(e)

@@ -103,12 +103,27 @@ ON CONFLICT (id) DO NOTHING`
 	return err
 }
 
-// DueMessages takes messages that are due, those that have waited longest first, and postpones them until retry.
-func (db *DB) DueMessages(ctx context.Context, now, retry time.Time, limit int) (due []outbox.Message, err error) {
+// maxDue is how many messages DueMessages takes at most: they are one unit of work.
+const maxDue = 60
+
+// DueMessages takes messages that are due, up to limit for each destination. Those for applications come first, and one of each destination before the
+// second of another.
+func (db *DB) DueMessages(ctx context.Context, now, retry time.Time, limit int, skip ...outbox.Destination) (due []outbox.Message, err error) {
 	scan := func(r engine.Row) (id string, err error) { return id, r.Scan(&id) }
+	without := " " // between spaces: no id has one
+	for _, to := range skip {
+		without += string(to) + " "
+	}
 	// Nearly always nothing is due. A read finds that out without holding up anybody's commit.
-	ids, err := engine.All(ctx, db.engine, "DueMessages", scan,
-		`SELECT id FROM gh_notices WHERE next_try <= $1 AND expires_at > $1 ORDER BY next_try, id LIMIT $2`, engine.Millis(now), limit)
+	ids, err := engine.All(ctx, db.engine, "DueMessages", scan, `
+		SELECT id FROM (
+			SELECT id, next_try, destination, ROW_NUMBER() OVER (PARTITION BY destination ORDER BY next_try, id) AS place
+			FROM (SELECT id, next_try, CASE WHEN kind = 'backchannel_logout' THEN client_id ELSE 'mail' END AS destination
+				FROM gh_notices WHERE next_try <= $1 AND expires_at > $1) AS all_due
+			WHERE $2 NOT LIKE '% ' || destination || ' %'
+		) AS ranked
+		WHERE place <= $3 ORDER BY CASE WHEN destination = 'mail' THEN 1 ELSE 0 END, place, next_try, id LIMIT $4`,
+		engine.Millis(now), without, limit, maxDue)
 	if err != nil || len(ids) == 0 {
 		return nil, err
 	}
@@ -139,6 +154,48 @@ func (db *DB) DueMessages(ctx context.Context, now, retry time.Time, limit int) 
 		return nil, err
 	}
 	return due, nil
+}
+
+// ExpiredMessages removes messages whose time is over, and returns them.
+func (db *DB) ExpiredMessages(ctx context.Context, now time.Time, limit int) (expired []outbox.Message, err error) {
+	scan := func(r engine.Row) (id string, err error) { return id, r.Scan(&id) }
+	ids, err := engine.All(ctx, db.engine, "ExpiredMessages", scan,
+		`SELECT id FROM gh_notices WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2`, engine.Millis(now), limit)
+	if err != nil || len(ids) == 0 {
+		return nil, err
+	}
+	err = db.write(ctx, "ExpiredMessages", func(t *tx) error {
+		expired = nil
+		for _, id := range ids {
+			m := outbox.Message{ID: id}
+			err := t.ChangeGet([]any{&m.Kind, &m.User, &m.Client, &m.Tries},
+				`DELETE FROM gh_notices WHERE id = $1 AND expires_at <= $2 RETURNING kind, user_id, client_id, tries`, id, engine.Millis(now))
+			switch {
+			case isNoRows(err): // another process has
+			case err != nil:
+				return err
+			default:
+				expired = append(expired, m)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return expired, nil
+}
+
+// PutBack leaves messages that were taken, and not tried, for another time.
+func (db *DB) PutBack(ctx context.Context, ids []string, until time.Time) error {
+	return db.write(ctx, "PutBack", func(t *tx) error {
+		for _, id := range ids {
+			if _, err := t.Change(`UPDATE gh_notices SET tries = CASE WHEN tries > 0 THEN tries - 1 ELSE 0 END, next_try = $2 WHERE id = $1`, id, engine.Millis(until)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // Delivered removes a message.

@@ -65,7 +65,7 @@ func TestEndOfAMachineWaitsForItsToken(t *testing.T) {
 			// its locks while it waits.
 			for _, statement := range []string{
 				`CREATE FUNCTION hold_up() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-					IF current_setting('lock_timeout') <> '0' THEN RAISE 'by itself' USING ERRCODE = 'lock_not_available'; END IF;
+					IF current_setting('lock_timeout') = '5ms' THEN RAISE 'by itself' USING ERRCODE = 'lock_not_available'; END IF;
 					PERFORM pg_advisory_xact_lock(1);
 					RETURN NEW;
 				END $$`,

@@ -85,7 +85,7 @@ func (db *DB) Redeem(ctx context.Context, f authz.Family) (subject authz.Subject
 		}
 		return c.Subject, err
 	case isNoRows(err):
-		if err := db.replayed(ctx, f); err != nil {
+		if err := db.replayed(ctx, "Redeem", f, new(bool)); err != nil {
 			return authz.Subject{}, err
 		}
 		return authz.Subject{}, authz.ErrReplayed

@@ -142,7 +142,7 @@ RETURNING user_id, sid`
 					continue
 				}
 				if err == nil {
-					err = t.sessionEnded(audit.Event{At: now, Kind: audit.SessionExpired}, ended)
+					err = t.sessionEnded(audit.Event{Kind: audit.SessionExpired}, ended)
 				}
 				if err != nil {
 					return err

@@ -23,6 +23,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
@@ -67,11 +68,13 @@ const (
 	MakeInEmpty = engine.MakeInEmpty
 	MakeNever   = engine.MakeNever
 	MakeNew     = engine.MakeNew
+	LeaveAlone  = engine.LeaveAlone
 )
 
 var (
 	ErrNoDatabase     = engine.ErrNoDatabase
 	ErrDatabaseExists = engine.ErrDatabaseExists
+	ErrSchema         = engine.ErrSchema
 	ErrNoDump         = engine.ErrNoDump // of Backup
 )
 
@@ -99,6 +102,10 @@ type Options struct {
 	Counters int
 	// Making says what Open does when there is no database yet. The zero value makes one.
 	Making Making
+	// URL is the database URL as it is now. It is asked for when PostgreSQL refuses the password. May be nil.
+	URL func() (string, error)
+	// Log gets what an operator should know while Open works. May be nil.
+	Log *slog.Logger
 	// Lease is how long a process trusts its cache after it last read the revision (see cache). A change of something
 	// cached is answered a little later than that. Processes that share a database must have the same lease. 0 is 50 ms.
 	Lease time.Duration
@@ -151,7 +158,7 @@ func Open(ctx context.Context, url string, opts Options) (*DB, error) {
 		return nil, err
 	}
 	opened, err := engine.Open(ctx, url, engine.Options{
-		Migrations: schema, Prefix: "gh_", OldMigrations: oldSchema, OldTable: "team_blocks", Observe: opts.Observe,
+		Migrations: schema, Prefix: "gh_", OldMigrations: oldSchema, OldTables: []string{"team_blocks", "client_secrets", "families", "keyring"}, Observe: opts.Observe, Log: opts.Log, URL: opts.URL,
 		Making: opts.Making, Unavailable: unavailable,
 	})
 	if err != nil {
@@ -166,6 +173,10 @@ func Open(ctx context.Context, url string, opts Options) (*DB, error) {
 
 // Place is where the database is, without a password.
 func (db *DB) Place() string { return db.engine.Place() }
+
+// UseURL makes later connections log in with the user, password and certificates of a URL. It reports whether the user or the password is new.
+// Another database is an error.
+func (db *DB) UseURL(url string) (changed bool, err error) { return db.engine.UseURL(url) }
 
 // Backup writes a copy of the database into a new file that only its owner can read, while others use the database, and verifies
 // it. It appears whole or not at all. For PostgreSQL, pg_dump and pg_restore have to be installed.

@@ -241,7 +241,7 @@ func schemaOf(t *testing.T, db *sql.DB, url string) []string {
 				FROM information_schema.columns WHERE table_schema = current_schema() AND table_name <> 'goose_db_version'
 			UNION ALL SELECT 'index ' || indexdef FROM pg_indexes WHERE schemaname = current_schema() AND tablename <> 'goose_db_version'
 			UNION ALL SELECT 'constraint ' || conrelid::regclass || ' ' || conname || ' ' || pg_get_constraintdef(oid)
-				FROM pg_constraint WHERE connamespace = current_schema()::regnamespace
+				FROM pg_constraint WHERE connamespace = quote_ident(current_schema())::regnamespace
 			UNION ALL SELECT 'sequence ' || sequencename FROM pg_sequences WHERE schemaname = current_schema()
 			ORDER BY line`
 	}

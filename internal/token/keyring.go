@@ -97,6 +97,23 @@ func (k *Keyring) Reload(ctx context.Context) error {
 	return k.reload(ctx)
 }
 
+// UseMasterKey reads the keys again with another master key, and reports whether it is another one. When it does not open the keys, the error
+// is ErrWrongMasterKey, and the old master key stays.
+func (k *Keyring) UseMasterKey(ctx context.Context, master MasterKey) (changed bool, err error) {
+	k.changing.Lock()
+	defer k.changing.Unlock()
+	was := k.master
+	if master == was {
+		return false, nil
+	}
+	k.master = master
+	if err := k.reload(ctx); err != nil {
+		k.master = was
+		return false, err
+	}
+	return true, nil
+}
+
 func (k *Keyring) reload(ctx context.Context) error {
 	set, err := k.load(ctx)
 	if err == nil {

@@ -1,12 +1,16 @@
 package web_test
 
 import (
+	"encoding/json"
 	"math/rand/v2"
 	"net/http"
 	"net/url"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/web/webtest"
 )
 
@@ -16,10 +20,12 @@ var parameterNames = []string{
 	"request", "request_uri", "response_mode", "login_hint", "id_token_hint", "acr_values", "ui_locales", "dpop_jkt", "resource", "grant_type", "code", "code_verifier",
 	"refresh_token", "token", "token_type_hint", "client_assertion", "client_assertion_type", "post_logout_redirect_uri", "decision", "email", "password", "next", "switch",
 	"current", "new", "again", "grant", "client", "reason", "kind", "before",
+	"access_token", "claims", "display", "logout_hint", // these are read by nobody
 }
 
-// TestNonsenseIsNeverA500: whatever is put where, in any combination of what is right, wrong and somebody else's, the answer is about the request.
-func TestNonsenseIsNeverA500(t *testing.T) {
+// TestNonsenseIsAnsweredByTheStandards: whatever is put where, in any combination of what is right, wrong and somebody else's, the answer is about the
+// request and has the form of the standards.
+func TestNonsenseIsAnsweredByTheStandards(t *testing.T) {
 	webtest.OnBoth(t, func(h *webtest.House) {
 		random := rand.New(rand.NewPCG(9700, 6749)) // the same nonsense each time
 		b := h.Admin("atlas")
@@ -59,6 +65,9 @@ func TestNonsenseIsNeverA500(t *testing.T) {
 			if a.Status >= 500 {
 				h.Fatalf("%s %s with %v by %s: status %d: %s", a.Request.Method, target, form, who, a.Status, a.Body)
 			}
+			if wrong := wrongForm(h, a); wrong != "" {
+				h.Errorf("%s %s with %v by %s: %s: status %d, %v: %s", a.Request.Method, target, form, who, wrong, a.Status, a.Header, a.Body)
+			}
 		}
 		if strings.Contains(h.Logged.String(), `"level":"ERROR"`) {
 			i := strings.Index(h.Logged.String(), `"level":"ERROR"`)
@@ -66,6 +75,47 @@ func TestNonsenseIsNeverA500(t *testing.T) {
 		}
 		h.Browser().Get("/").WantStatus(http.StatusOK)
 	})
+}
+
+// descriptions are the characters of an error_description (RFC 6749 §5.2).
+var descriptions = regexp.MustCompile(`^[ !#-\[\]-~]*$`)
+
+// wrongForm says what is wrong with the form of an answer, or nothing.
+func wrongForm(h *webtest.House, a *webtest.Answer) string {
+	location := a.Header.Get("Location")
+	ours := strings.HasPrefix(location, "/") && !strings.HasPrefix(location, "//") && !strings.HasPrefix(location, `/\`)
+	registered := strings.HasPrefix(location, h.Insight.RedirectURI+"?") || strings.HasPrefix(location, h.Notes.RedirectURI+"?")
+	switch {
+	case location != "" && !ours && !registered && !strings.HasPrefix(location, h.Parts.Issuer+"/"):
+		return "it redirects to somebody else"
+	case a.Header.Get("X-Content-Type-Options") != "nosniff":
+		return "browsers may guess its type"
+	case strings.HasPrefix(a.Header.Get("Content-Type"), "text/html") && !strings.Contains(a.Header.Get("Content-Security-Policy"), "default-src 'none'"):
+		return "a page without a policy"
+	case strings.Contains(a.Body, "<b>"):
+		return "it reflects markup"
+	case a.Header.Get("Content-Type") != "application/json" || a.Status < 400:
+		return ""
+	}
+	var failure struct {
+		Code        oauth.Code `json:"error"`
+		Description string     `json:"error_description"`
+	}
+	known := []oauth.Code{
+		oauth.InvalidRequest, oauth.InvalidClient, oauth.InvalidGrant, oauth.UnauthorizedClient, oauth.UnsupportedGrantType, oauth.UnsupportedResponseType,
+		oauth.InvalidScope, oauth.InvalidTarget, oauth.InvalidDPoPProof, oauth.UseDPoPNonce, oauth.InvalidToken, oauth.InsufficientScope,
+		oauth.RequestNotSupported, oauth.RequestURINotSupported, oauth.InvalidRequestURI, oauth.TemporarilyUnavailable,
+		"unauthorized", // ours, at UserInfo: RFC 6750 §3.1 wants no code in the header where there is no token
+	}
+	switch err := json.Unmarshal([]byte(a.Body), &failure); {
+	case err != nil || failure.Code == "":
+		return "an error without its code"
+	case !slices.Contains(known, failure.Code):
+		return "no standard knows this error"
+	case !descriptions.MatchString(failure.Description):
+		return "error_description has characters that RFC 6749 §5.2 does not allow"
+	}
+	return ""
 }
 
 // printableOnly leaves out what net/http lets no header have.

@@ -13,14 +13,14 @@ import (
 func (s *server) forPrograms() []route.Route {
 	e := s.endpoints
 	return []route.Route{
-		{Path: oauth.PathToken, Post: e.ClientCORS(e.Token), Options: e.ClientPreflight("POST")},
-		{Path: oauth.PathRevocation, Post: e.ClientCORS(e.Revoke), Options: e.ClientPreflight("POST")},
+		{Path: oauth.PathToken, Post: e.Token, Options: endpoint.Preflight("POST"), CORS: e.ClientCORS},
+		{Path: oauth.PathRevocation, Post: e.Revoke, Options: endpoint.Preflight("POST"), CORS: e.ClientCORS},
 		{Path: oauth.PathIntrospection, Post: e.Introspect},
 		{Path: oauth.PathPushed, Post: e.Push},
-		{Path: oauth.PathMetadata + "/", Get: e.Metadata, Options: endpoint.OpenPreflight},
-		{Path: oauth.PathOpenIDConfiguration + "/", Get: e.OpenIDConfiguration, Options: endpoint.OpenPreflight},
-		{Path: oauth.PathEnded + "/", Get: e.EndedTokens, Options: endpoint.OpenPreflight},
-		{Path: oauth.PathJWKS + "/", Get: e.JWKS, Options: endpoint.OpenPreflight},
+		{Path: oauth.PathMetadata + "/", Get: e.Metadata, Options: endpoint.Preflight("GET"), CORS: endpoint.OpenCORS},
+		{Path: oauth.PathOpenIDConfiguration + "/", Get: e.OpenIDConfiguration, Options: endpoint.Preflight("GET"), CORS: endpoint.OpenCORS},
+		{Path: oauth.PathEnded + "/", Get: e.EndedTokens, Options: endpoint.Preflight("GET"), CORS: endpoint.OpenCORS},
+		{Path: oauth.PathJWKS + "/", Get: e.JWKS, Options: endpoint.Preflight("GET"), CORS: endpoint.OpenCORS},
 	}
 }
 
@@ -28,7 +28,7 @@ func (s *server) forPrograms() []route.Route {
 func (s *server) withToken() []route.Route {
 	e := s.endpoints
 	return []route.Route{
-		{Path: oauth.PathUserInfo, Get: e.ClientCORS(e.UserInfo), Post: e.ClientCORS(e.UserInfo), Options: e.ClientPreflight("GET, POST")},
+		{Path: oauth.PathUserInfo, Get: e.UserInfo, Post: e.UserInfo, Options: endpoint.Preflight("GET, POST"), CORS: e.ClientCORS},
 	}
 }
 

@@ -42,7 +42,8 @@ var errNotStarted = errors.New("the unit of work was not started")
 // notBegun reports that nothing of the unit was sent.
 func notBegun(err error) bool {
 	_, connecting := errors.AsType[*pgconn.ConnectError](err)
-	return connecting || errors.Is(err, errNotStarted) || errors.Is(err, ErrClosed) || pgconn.SafeToRetry(err)
+	_, preparing := errors.AsType[pgx.ErrPreprocessingBatch](err)
+	return connecting || preparing || errors.Is(err, errNotStarted) || errors.Is(err, ErrClosed) || pgconn.SafeToRetry(err)
 }
 
 // Batch runs a unit of work on PostgreSQL and returns when it is durable. The error is sql.ErrNoRows when it has not
@@ -51,6 +52,8 @@ func (db *DB) Batch(ctx context.Context, name string, s Statement) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	ctx, cancel := limited(ctx, unitLimit)
+	defer cancel()
 	return db.told(db.retry(ctx, func() error {
 		err := errors.Join(db.observe(name), db.injected(s.Also), db.injected("commit"))
 		if err != nil {
@@ -76,13 +79,14 @@ func (db *DB) Batch(ctx context.Context, name string, s Statement) error {
 //
 // A batch waits for no lock longer than batchLockTimeout. When it fails, for that reason or another, nothing of it has
 // happened, and each of its units runs again on its own connection's turn: first under the same timeout, so that units
-// that need no lock go on at once; then, if that fails too, for as long as its lock takes. Only a few units wait for locks
+// that need no lock go on at once; then, if that fails too, for as long as the unit has. Only a few units wait for locks
 // at the same time, so that they leave connections for everything else.
 type postgresWriter struct {
 	batches *pgxpool.Pool     // with batchLockTimeout
 	shared  *pgxpool.Pool     // without it: the pool of everything else
 	count   func(name string) // of commits
 	suspect func()            // when a connection has ended
+	acquire func(context.Context, *pgxpool.Pool) (*pgxpool.Conn, error)
 	// lockTimeout begins each batch behind a pooler, where a setting of the session would be lost, or found by a stranger. "" otherwise.
 	lockTimeout string
 	jobs        chan *postgresJob
@@ -115,10 +119,10 @@ func newPostgresWriter(ctx context.Context, db *DB, shared *pgxpool.Pool, connec
 	waiters := make(chan struct{}, max(1, config.MaxConns/2))
 	config.MinConns, config.MaxConns = 0, connections
 	g := &postgresWriter{
-		shared: shared, count: db.count, suspect: db.suspect, jobs: make(chan *postgresJob), quit: make(chan struct{}), waiters: waiters,
+		shared: shared, count: db.count, suspect: db.suspect, acquire: db.acquire, jobs: make(chan *postgresJob), quit: make(chan struct{}), waiters: waiters,
 	}
 	if pooled {
-		g.lockTimeout = fmt.Sprintf("SELECT set_config('lock_timeout', '%d', true)", batchLockTimeout.Milliseconds())
+		g.lockTimeout = setLockTimeout(batchLockTimeout)
 	} else {
 		config.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
 			ctx, cancel := context.WithTimeout(ctx, connectLimit)
@@ -152,7 +156,7 @@ func (g *postgresWriter) do(ctx context.Context, s Statement) (happened bool, er
 		return false, err
 	}
 	defer func() { <-g.waiters }()
-	err = g.attempt(g.shared, []*postgresJob{j})
+	err = g.attempt(ctx, g.shared, setLockTimeout(min(lockTimeout(ctx), batchLimit-lockMargin)), []*postgresJob{j})
 	return j.happened && err == nil, err
 }
 
@@ -189,7 +193,7 @@ func (g *postgresWriter) loop() {
 
 // commit runs a batch and answers every caller in it. When PostgreSQL refuses the batch, each unit runs by itself.
 func (g *postgresWriter) commit(batch []*postgresJob) {
-	err := g.attempt(g.batches, batch)
+	err := g.attempt(context.Background(), g.batches, g.lockTimeout, batch)
 	if rolledBack(err) && len(batch) > 1 {
 		for _, j := range batch {
 			g.commit([]*postgresJob{j})
@@ -206,19 +210,23 @@ func (g *postgresWriter) commit(batch []*postgresJob) {
 }
 
 // attempt runs a batch as one transaction, for which pgx needs no BEGIN. Each statement sees what was committed before
-// it began.
-func (g *postgresWriter) attempt(pool *pgxpool.Pool, batch []*postgresJob) (err error) {
+// it began. setting comes first, if it is not "".
+func (g *postgresWriter) attempt(ctx context.Context, pool *pgxpool.Pool, setting string, batch []*postgresJob) (err error) {
 	defer recovered(&err) // of reading a row: a panic here would end the process
-	ctx, cancel := context.WithTimeout(context.Background(), batchLimit)
+	limit := time.Now().Add(batchLimit)
+	if deadline, ok := ctx.Deadline(); ok && deadline.Before(limit) {
+		limit = deadline
+	}
+	ctx, cancel := context.WithDeadline(context.WithoutCancel(ctx), limit)
 	defer cancel()
-	conn, err := acquire(ctx, pool)
+	conn, err := g.acquire(ctx, pool)
 	if err != nil {
 		return err
 	}
 	defer conn.Release()
 	var statements pgx.Batch
-	if g.lockTimeout != "" && pool == g.batches {
-		statements.Queue(g.lockTimeout)
+	if setting != "" {
+		statements.Queue(setting)
 	}
 	for _, j := range batch {
 		if j.Lock != "" {
@@ -260,7 +268,7 @@ func rolledBack(err error) bool {
 	case "22", "23", "40", "42":
 		return true
 	}
-	return code == "55P03" // lock_not_available
+	return code == lockNotAvailable
 }
 
 // oneTransaction refuses a server on which a batch without BEGIN is more than one transaction: then a failure would leave half of it behind.

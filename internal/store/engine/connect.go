@@ -29,6 +29,7 @@ const (
 // hosts makes connections to PostgreSQL. Of several hosts, the one that did not answer last is tried last.
 type hosts struct {
 	suspect func() // is called when a connection did not answer in time
+	login   *login
 	silent  atomic.Pointer[string]
 }
 
@@ -37,8 +38,11 @@ func (h *hosts) configure(c *pgx.ConnConfig) {
 	if c.ConnectTimeout == 0 {
 		c.ConnectTimeout = connectLimit
 	}
+	if c.RuntimeParams["application_name"] == "" {
+		c.RuntimeParams["application_name"] = "gatehouse" // for pg_stat_activity
+	}
 	// A server that takes no writes is of no use. Of several hosts it finds the primary.
-	c.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
+	c.ValidateConnect = takesWrites
 	closes := c.OnPgError
 	c.OnPgError = func(conn *pgconn.PgConn, err *pgconn.PgError) bool {
 		return err.Code != readOnly && closes(conn, err) // false closes the connection: another host may be the primary now
@@ -47,6 +51,7 @@ func (h *hosts) configure(c *pgx.ConnConfig) {
 
 // prepare gives the connection that is about to be made a dialer of its own, and the order of hosts.
 func (h *hosts) prepare(_ context.Context, c *pgx.ConnConfig) error {
+	h.login.apply(c)
 	h.order(c)
 	d := &dialer{
 		Dialer: net.Dialer{

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -24,6 +25,9 @@ const logLimit = 16 << 20
 // A missing SQLite file is made, readable by its owner only, when opts.Making allows it. A missing directory is an error, and so
 // is a schema that a newer release made.
 func Open(ctx context.Context, dsn string, opts Options) (*DB, error) {
+	if opts.Log == nil {
+		opts.Log = slog.New(slog.DiscardHandler)
+	}
 	db := &DB{opts: opts, url: dsn}
 	var err error
 	path, isSQLite := strings.CutPrefix(dsn, "sqlite:")

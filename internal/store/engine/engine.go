@@ -22,6 +22,7 @@ import (
 	"database/sql"
 	"errors"
 	"io/fs"
+	"log/slog"
 	"sync"
 	"sync/atomic"
 
@@ -35,11 +36,15 @@ type Options struct {
 	// Prefix begins the names of our tables, so that a database may be shared.
 	Prefix string
 	// OldMigrations are for databases that were made before there was a prefix. They end with the first version of
-	// Migrations. OldTable is a table of these, whose name no other program is likely to use.
+	// Migrations. OldTables are tables of these, which no other program is likely to have all of.
 	OldMigrations fs.FS
-	OldTable      string
+	OldTables     []string
 	// Unavailable makes an error of the database (it is down, silent, full, read-only) into what callers are told. May be nil.
 	Unavailable func(error) error
+	// URL is the database URL as it is now. It is asked for when PostgreSQL refuses the password. May be nil.
+	URL func() (string, error)
+	// Log gets what an operator should know while the database is opened. May be nil.
+	Log *slog.Logger
 	// Making says what Open does when there is no database yet.
 	Making Making
 	// Observe is called once per statement with the name of its unit of work, and once per commit with "commit".
@@ -54,6 +59,7 @@ type DB struct {
 	place string // see Place
 	made  bool   // see Made
 
+	login  login
 	pool   *pgxpool.Pool   // PostgreSQL: everything but batches
 	handle *sql.DB         // PostgreSQL: the pool, for migrations. SQLite: the one connection that writes
 	reads  *sql.DB         // PostgreSQL: the pool, for tests. SQLite: connections that cannot write

@@ -16,6 +16,9 @@ import (
 //
 // A migration is one file for both databases, or one that ends in .sqlite.sql and one that ends in .postgres.sql.
 func (db *DB) migrate(ctx context.Context, dialect goose.Dialect) error {
+	if db.opts.Making == LeaveAlone {
+		return db.compareSchema(ctx, dialect)
+	}
 	old, err := db.adoptOldSchema(ctx, dialect)
 	if err != nil {
 		return err
@@ -49,6 +52,24 @@ func (db *DB) migrate(ctx context.Context, dialect goose.Dialect) error {
 	return nil
 }
 
+// compareSchema is ErrSchema when the schema would have to be changed.
+func (db *DB) compareSchema(ctx context.Context, dialect goose.Dialect) error {
+	provider, err := db.provider(dialect, db.opts.Migrations)
+	if err != nil {
+		return err
+	}
+	sources := provider.ListSources()
+	known := sources[len(sources)-1].Version
+	version, err := db.version(ctx, db.handle)
+	if err != nil {
+		return fmt.Errorf("%w, or none that can be read: %w", ErrSchema, err)
+	}
+	if version != known {
+		return fmt.Errorf("%w: it is %d, and this release needs %d", ErrSchema, version, known)
+	}
+	return nil
+}
+
 func (db *DB) provider(dialect goose.Dialect, migrations fs.FS) (*goose.Provider, error) {
 	options := []goose.ProviderOption{
 		goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger()), goose.WithTableName(db.opts.Prefix + "schema_version"),
@@ -71,8 +92,11 @@ func (db *DB) provider(dialect goose.Dialect, migrations fs.FS) (*goose.Provider
 func up(ctx context.Context, provider *goose.Provider, dialect goose.Dialect) error {
 	const attempts = 40
 	for attempt := 1; ; attempt++ {
-		before, _ := provider.GetDBVersion(ctx)
-		_, err := provider.Up(ctx)
+		// The first question makes the table of versions; its error is the true one when that fails.
+		before, err := provider.GetDBVersion(ctx)
+		if err == nil {
+			_, err = provider.Up(ctx)
+		}
 		if err == nil {
 			return nil
 		}
@@ -101,18 +125,29 @@ func tableExists(dialect goose.Dialect) string {
 
 // hasSchema reports whether a database has tables of ours, of this release or an earlier one.
 func (db *DB) hasSchema(ctx context.Context, dialect goose.Dialect) (bool, error) {
-	for _, table := range []string{db.opts.Prefix + "schema_version", db.opts.OldTable} {
-		var found bool
-		if err := db.handle.QueryRowContext(ctx, tableExists(dialect), table).Scan(&found); err != nil || found {
-			return found, err
+	found, err := haveTables(ctx, db.handle, dialect, db.opts.Prefix+"schema_version")
+	if err != nil || found {
+		return found, err
+	}
+	return haveTables(ctx, db.handle, dialect, db.opts.OldTables...)
+}
+
+// haveTables reports whether there are tables with all of the names.
+func haveTables(ctx context.Context, db interface {
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}, dialect goose.Dialect, names ...string,
+) (found bool, err error) {
+	for _, name := range names {
+		if err := db.QueryRowContext(ctx, tableExists(dialect), name).Scan(&found); err != nil || !found {
+			return false, err
 		}
 	}
-	return false, nil
+	return len(names) > 0, nil
 }
 
 // adoptOldSchema reports whether a database has tables without our prefix, and gives the table in which goose keeps the
 // schema's version our name. Other programs that share the database may have tables with these names too. They are ours
-// if there is Options.OldTable among them, and not yet under its new name.
+// if there are all of Options.OldTables, and not yet under their new names.
 //
 // A copy with one more version stays under goose's own name: it makes an old release refuse the database, instead of
 // making its own tables anew.
@@ -122,21 +157,18 @@ func (db *DB) adoptOldSchema(ctx context.Context, dialect goose.Dialect) (old bo
 		return false, err
 	}
 	defer tx.Rollback()
-	exists := tableExists(dialect)
 	name := db.opts.Prefix + "schema_version"
-	var oldTable, newTable, gooses, ours bool
-	for table, found := range map[string]*bool{
-		db.opts.OldTable: &oldTable, db.opts.Prefix + db.opts.OldTable: &newTable, "goose_db_version": &gooses, name: &ours,
-	} {
-		if err := tx.QueryRowContext(ctx, exists, table).Scan(found); err != nil {
-			return false, err
-		}
-	}
-	if !oldTable || newTable || !gooses {
+	if len(db.opts.OldTables) == 0 {
 		return false, nil
 	}
-	if ours {
-		return true, nil // the tables follow
+	if found, err := haveTables(ctx, tx, dialect, append([]string{"goose_db_version"}, db.opts.OldTables...)...); err != nil || !found {
+		return false, err
+	}
+	if found, err := haveTables(ctx, tx, dialect, db.opts.Prefix+db.opts.OldTables[0]); err != nil || found {
+		return false, err
+	}
+	if found, err := haveTables(ctx, tx, dialect, name); err != nil || found {
+		return found, err // the tables follow
 	}
 	changes := []string{`ALTER TABLE goose_db_version RENAME TO ` + name}
 	if dialect == goose.DialectPostgres {
@@ -162,7 +194,7 @@ func (db *DB) adoptOldSchema(ctx context.Context, dialect goose.Dialect) (old bo
 func (db *DB) compareByBytes(ctx context.Context) error {
 	const outstanding = `SELECT format('ALTER TABLE %I %s', t.relname, string_agg(format('ALTER COLUMN %I TYPE TEXT COLLATE "C"', a.attname), ', ' ORDER BY a.attnum))
 		FROM pg_class t JOIN pg_attribute a ON a.attrelid = t.oid
-		WHERE t.relkind = 'r' AND t.relnamespace = current_schema()::regnamespace AND starts_with(t.relname, $1)
+		WHERE t.relkind = 'r' AND t.relnamespace = quote_ident(current_schema())::regnamespace AND starts_with(t.relname, $1)
 			AND a.atttypid = 'text'::regtype AND a.attcollation <> '"C"'::regcollation AND NOT a.attisdropped
 		GROUP BY t.relname ORDER BY t.relname LIMIT 1`
 	tx, err := db.handle.BeginTx(ctx, nil)

@@ -20,14 +20,19 @@ const (
 	MakeInEmpty               // makes one where there is nothing else: in an empty directory, or an empty PostgreSQL schema
 	MakeNever                 // ErrNoDatabase
 	MakeNew                   // makes one; when there is one already, ErrDatabaseExists
+	LeaveAlone                // ErrNoDatabase; and when its schema is not of this release, ErrSchema
 )
 
 var (
 	// ErrNoDatabase means that there is no database of ours, and that Open was not allowed to make one.
 	ErrNoDatabase = errors.New("there is no Gatehouse database")
+	// ErrSchema means that the schema is not the one of this release, and that Open was not allowed to change it.
+	ErrSchema = errors.New("the database has the schema of another release")
 	// ErrDatabaseExists means that a new database was asked for, and there is one already. Nothing was changed.
 	ErrDatabaseExists = errors.New("there is a Gatehouse database already")
 )
+
+func (m Making) never() bool { return m == MakeNever || m == LeaveAlone }
 
 // Made reports whether Open has made the database.
 func (db *DB) Made() bool { return db.made }
@@ -39,13 +44,13 @@ func (db *DB) Place() string { return db.place }
 func (db *DB) mayOpenFile(path string) error {
 	info, err := os.Stat(path)
 	switch {
-	case err == nil && info.Size() == 0 && db.opts.Making == MakeNever:
+	case err == nil && info.Size() == 0 && db.opts.Making.never():
 		return fmt.Errorf("%w: the file is empty", ErrNoDatabase)
 	case err == nil:
 		return nil // mayMigrate looks at what is in it
 	case !errors.Is(err, fs.ErrNotExist):
 		return err
-	case db.opts.Making == MakeNever:
+	case db.opts.Making.never():
 		return ErrNoDatabase
 	case db.opts.Making == MakeInEmpty:
 		return onlyFile(path)
@@ -87,12 +92,26 @@ func (db *DB) mayMigrate(ctx context.Context, dialect goose.Dialect, path string
 	switch {
 	case exists && db.opts.Making == MakeNew:
 		return ErrDatabaseExists
-	case !exists && db.opts.Making == MakeNever:
+	case !exists && db.opts.Making.never():
 		return ErrNoDatabase
 	case !exists:
 		return besides
 	}
 	return nil
+}
+
+// mayMigratePostgres is mayMigrate, and looks at the rights of our role first: what a statement says that fails for that is not the cause.
+func (db *DB) mayMigratePostgres(ctx context.Context, first first) error {
+	if err := first.place.exists(); err != nil {
+		return err
+	}
+	if err := db.mayMigrate(ctx, goose.DialectPostgres, ""); err != nil {
+		return err
+	}
+	if db.made {
+		return first.place.takesTables()
+	}
+	return first.mayUseTables(ctx, db.opts.Prefix)
 }
 
 // onlyTables reports ErrNoDatabase when there is a table in the schema of PostgreSQL.

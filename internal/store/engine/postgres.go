@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"runtime"
@@ -10,7 +11,6 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
-	"github.com/pressly/goose/v3"
 )
 
 // openLimit is how long opening may take: another process may be changing the schema.
@@ -27,13 +27,13 @@ func (db *DB) openPostgres(ctx context.Context, dsn string) error {
 	if err != nil {
 		return wrap(err)
 	}
-	hosts := &hosts{suspect: db.suspect}
+	hosts := &hosts{suspect: db.suspect, login: &db.login}
 	hosts.configure(config.ConnConfig)
 	config.PingTimeout, config.BeforeConnect = pingLimit, hosts.prepare
 
 	ctx, cancel := context.WithTimeout(ctx, openLimit)
 	defer cancel()
-	first, err := firstConnection(ctx, config.ConnConfig, hosts)
+	first, err := db.firstConnection(ctx, config.ConnConfig, hosts)
 	if err != nil {
 		return wrap(err)
 	}
@@ -45,12 +45,7 @@ func (db *DB) openPostgres(ctx context.Context, dsn string) error {
 	if err := db.openPools(ctx, config, batches, first.pooled); err != nil {
 		return wrap(errors.Join(err, db.Close()))
 	}
-	err = first.locked(ctx, func() error {
-		if err := db.mayMigrate(ctx, goose.DialectPostgres, ""); err != nil {
-			return err
-		}
-		return db.migrate(ctx, goose.DialectPostgres)
-	})
+	err = db.migratePostgres(ctx, first)
 	if err == nil {
 		err = db.group.oneTransaction(ctx)
 	}
@@ -82,19 +77,10 @@ func (db *DB) openPools(ctx context.Context, config *pgxpool.Config, batches int
 	if db.pool, err = pgxpool.NewWithConfig(ctx, config); err != nil {
 		return err
 	}
-	db.handle = stdlib.OpenDBFromPool(db.pool)
-	db.reads = db.handle
+	db.handle, db.reads = sql.OpenDB(newSchemaConnector(db.pool)), stdlib.OpenDBFromPool(db.pool)
+	db.handle.SetMaxIdleConns(0)
 	db.group, err = newPostgresWriter(ctx, db, db.pool, batches, pooled)
 	return err
-}
-
-// acquire takes a connection. Its error means that nothing was sent.
-func acquire(ctx context.Context, pool *pgxpool.Pool) (*pgxpool.Conn, error) {
-	conn, err := pool.Acquire(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errNotStarted, err)
-	}
-	return conn, nil
 }
 
 // suspect drops all idle connections: one did not answer, or has ended, so the others may lead to a host that is gone. Those in use are dropped
@@ -119,7 +105,7 @@ func (db *DB) closePostgres() error {
 		}
 		var err error
 		if db.handle != nil {
-			err = db.handle.Close()
+			err = errors.Join(db.handle.Close(), db.reads.Close())
 		}
 		if db.pool != nil {
 			db.pool.Close()
@@ -138,28 +124,36 @@ func (db *DB) closePostgres() error {
 type first struct {
 	*pgx.Conn
 	pooled bool // a pooler stands between: the next transaction may get another connection
+	place  place
 }
 
-func firstConnection(ctx context.Context, config *pgx.ConnConfig, hosts *hosts) (first, error) {
+func (db *DB) firstConnection(ctx context.Context, config *pgx.ConnConfig, hosts *hosts) (first, error) {
 	config = config.Copy()
 	config.DefaultQueryExecMode = pgx.QueryExecModeExec // prepares nothing
 	if err := hosts.prepare(ctx, config); err != nil {
 		return first{}, err
 	}
-	conn, err := pgx.ConnectConfig(ctx, config)
+	conn, err := db.connectFirst(ctx, config)
 	if err != nil {
 		return first{}, err
 	}
 	var process uint32
-	var encoding string
-	err = conn.QueryRow(ctx, "SELECT pg_backend_pid(), current_setting('server_encoding')").Scan(&process, &encoding)
-	if err == nil && encoding != "UTF8" {
+	var encoding, isolation string
+	var p place
+	err = conn.QueryRow(ctx, `SELECT pg_backend_pid(), current_setting('server_encoding'), current_setting('default_transaction_isolation'),
+		current_user, COALESCE(current_schema(), ''), current_setting('search_path'), COALESCE(has_schema_privilege(current_schema(), 'CREATE'), FALSE)`).
+		Scan(&process, &encoding, &isolation, &p.role, &p.schema, &p.searchPath, &p.mayCreate)
+	switch {
+	case err != nil:
+	case isolation != "read committed":
+		err = fmt.Errorf("default_transaction_isolation is %q for the role %s; it has to be: ALTER ROLE %s SET default_transaction_isolation = 'read committed'", isolation, p.role, quoted(p.role))
+	case encoding != "UTF8":
 		err = fmt.Errorf("its encoding is %s, which cannot hold every name; create the database with ENCODING 'UTF8' (and TEMPLATE template0)", encoding)
 	}
 	if err != nil {
 		return first{}, errors.Join(err, conn.Close(ctx))
 	}
-	return first{conn, process != conn.PgConn().PID()}, nil
+	return first{conn, process != conn.PgConn().PID(), p}, nil
 }
 
 // lockSchema is the key of an advisory lock of PostgreSQL. Only our own processes take it.
@@ -167,7 +161,8 @@ const lockSchema = 0x67617465 // "gate"
 
 // locked runs do while no other process changes the schema. The lock belongs to a transaction: a session is not ours behind a pooler.
 func (f first) locked(ctx context.Context, do func() error) error {
-	tx, err := f.BeginTx(ctx, pgx.TxOptions{BeginQuery: "BEGIN; SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL lock_timeout = 0"})
+	tx, err := f.BeginTx(ctx, pgx.TxOptions{BeginQuery: fmt.Sprintf("BEGIN; SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL lock_timeout = %d",
+		schemaLockTimeout.Milliseconds())})
 	if err != nil {
 		return err
 	}

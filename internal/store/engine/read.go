@@ -71,7 +71,7 @@ func (db *DB) readPostgres(ctx context.Context, read func(rows) error, query str
 }
 
 func (db *DB) readOnce(ctx context.Context, read func(rows) error, query string, args []any) error {
-	conn, err := acquire(ctx, db.pool)
+	conn, err := db.acquire(ctx, db.pool)
 	if err != nil {
 		return err
 	}

@@ -20,7 +20,7 @@ const (
 	batchLimit = 2500 * time.Millisecond
 	// readLimit is for a query, with the wait for a connection.
 	readLimit = 2500 * time.Millisecond
-	// unitLimit is for a unit of work in a transaction of its own, with the wait for a connection.
+	// unitLimit is for a unit of work, with the wait for a connection, for its batch, and for locks.
 	unitLimit = 3 * time.Second
 	// idleTimeout is how long PostgreSQL waits for the next statement of a unit of work. A server that stopped midway, or was cut off, must
 	// lose its locks before those who wait for them give up.
@@ -67,6 +67,9 @@ func damage(err error) bool {
 
 // unavailable reports that an error is the database's, and no mistake in a statement: it is down, silent, full, read-only, damaged or overloaded.
 func unavailable(err error) bool {
+	if connecting(err) { // whatever PostgreSQL says: without a connection, nothing can be asked
+		return true
+	}
 	if code := sqliteCode(err); code != 0 {
 		return unavailableSQLite(code)
 	}
@@ -102,7 +105,7 @@ func unavailablePostgres(code string) bool {
 		return true
 	}
 	switch code {
-	case readOnly, "25P03", "55P03": // idle_in_transaction_session_timeout, lock_not_available
+	case readOnly, "25P03", lockNotAvailable: // idle_in_transaction_session_timeout, lock_not_available
 		return true
 	}
 	return false

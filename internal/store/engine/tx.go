@@ -176,9 +176,6 @@ func (db *DB) retry(ctx context.Context, transaction func() error) error {
 	}
 }
 
-// begin is one round trip. The setting ends with the transaction, because behind a pooler the session is not ours.
-var begin = pgx.TxOptions{BeginQuery: fmt.Sprintf("BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL idle_in_transaction_session_timeout = %d", idleTimeout.Milliseconds())}
-
 // transact runs a unit of work in a PostgreSQL transaction of its own.
 func (db *DB) transact(ctx context.Context, name string, work Work) error {
 	conn, tx, err := db.begin(ctx)
@@ -206,10 +203,10 @@ func (db *DB) transact(ctx context.Context, name string, work Work) error {
 // begin opens a transaction. It tries once more on another connection when one turns out to have ended: nothing has happened yet.
 func (db *DB) begin(ctx context.Context) (conn *pgxpool.Conn, tx pgx.Tx, err error) {
 	for range 2 {
-		if conn, err = acquire(ctx, db.pool); err != nil {
+		if conn, err = db.acquire(ctx, db.pool); err != nil {
 			return nil, nil, err
 		}
-		if tx, err = conn.BeginTx(ctx, begin); err == nil {
+		if tx, err = conn.BeginTx(ctx, begin(ctx)); err == nil {
 			return conn, tx, nil
 		}
 		conn.Release()

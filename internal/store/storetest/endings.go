@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
 	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/govern"
@@ -239,6 +240,27 @@ func testAssertionRace(k *kit) {
 	})
 	equal(k, "winners", won.Load(), 1)
 	equal(k, "others", used.Load(), 29)
+}
+
+// testEndReplayed: only the code's client ends its family, once, and nothing is made where there is none.
+func testEndReplayed(k *kit) {
+	f := k.connected()
+	end := func(f authz.Family, want bool) {
+		k.Helper()
+		equal(k, "EndReplayed", must[bool](k)(k.db.EndReplayed(k.ctx, f)), want)
+	}
+	before := k.dump()
+	foreign, never := f, f
+	foreign.Client, never.ID = "c-other", "never"
+	end(foreign, false)
+	end(never, false)
+	equal(k, "everything", k.dump(), before)
+	end(f, true)
+	equal(k, "the family", k.rows("gh_families", "id = $1 AND ended_at > 0", string(f.ID)), 1)
+	before = k.dump()
+	end(f, false)
+	equal(k, "everything after a second time", k.dump(), before)
+	equal(k, "events", len(k.events(audit.Filter{Kind: audit.CodeReplayed})), 1)
 }
 
 // testPushRequest: of a client's requests the newest are kept, whoever else pushes; and they end with the client.

@@ -35,10 +35,10 @@ var events = map[string]audit.Kind{
 	"AddClient": audit.ClientAdded, "UpdateClient": audit.ClientUpdated, "AddClientSecret": audit.SecretRotated,
 	"DisableClient": audit.ClientDisabled, "EnableClient": audit.ClientEnabled, "RemoveClient": audit.ClientRemoved,
 	"SaveGrant": audit.ConsentGiven, "RevokeGrant": audit.GrantRevoked, "Block": audit.ClientBlocked, "Unblock": audit.ClientUnblocked,
-	"Redeem": audit.TokenIssued, "Redeem again": audit.CodeReplayed, "Burn": audit.CodeRefused,
+	"Redeem": audit.TokenIssued, "Redeem again": audit.CodeReplayed, "EndReplayed": audit.CodeReplayed, "Burn": audit.CodeRefused,
 	"Rotate": audit.TokenRefreshed, "Rotate again": audit.RefreshReplayed, "Rotate, a late retry": audit.RefreshRetried, "EndFamily": audit.TokenRevoked, "EndToken": audit.TokenRevoked, "IssueMachine": audit.MachineToken,
 	"AddKeys": audit.KeysRotated, "ReplaceSealed": audit.MasterKeyReplaced, "Record": audit.SignInFailed,
-	"Rehash": "", "RemoveKeys": "", "TrimFamilies": "", "Count": "", "Uncount": "", "UseAssertion": "", "PushRequest": "", "UseRequest": "", "DueMessages": "", "Postpone": "", "Delivered": "",
+	"Rehash": "", "RemoveKeys": "", "TrimFamilies": "", "Count": "", "Uncount": "", "UseAssertion": "", "PushRequest": "", "UseRequest": "", "DueMessages": "", "ExpiredMessages": "", "PutBack": "", "Postpone": "", "Delivered": "",
 }
 
 // membership is Ada's in Acme.
@@ -106,6 +106,10 @@ var writes = []call{
 		_, err := db.Redeem(ctx, family("f1", grant("g1", ada, global, acme, "read")))
 		return err
 	}, authz.ErrReplayed},
+	{"EndReplayed", func(ctx context.Context, db *store.DB) error {
+		_, err := db.EndReplayed(ctx, family("f1", grant("g1", ada, global, acme, "read")))
+		return err
+	}, nil},
 	{"Burn", func(ctx context.Context, db *store.DB) error {
 		return db.Burn(ctx, family("f-new", grant("g1", ada, global, acme, "read")))
 	}, nil},
@@ -155,6 +159,11 @@ var writes = []call{
 		return err
 	}, nil},
 	{"Postpone", func(ctx context.Context, db *store.DB) error { return db.Postpone(ctx, logoutNotice, later) }, nil},
+	{"ExpiredMessages", func(ctx context.Context, db *store.DB) error {
+		_, err := db.ExpiredMessages(ctx, now.Add(100*24*time.Hour), 10)
+		return err
+	}, nil},
+	{"PutBack", func(ctx context.Context, db *store.DB) error { return db.PutBack(ctx, []string{logoutNotice}, later) }, nil},
 	{"Delivered", func(ctx context.Context, db *store.DB) error { return db.Delivered(ctx, logoutNotice) }, nil},
 	{"Record", func(ctx context.Context, db *store.DB) error {
 		return db.Record(ctx, audit.Event{Kind: audit.SignInFailed})

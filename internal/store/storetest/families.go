@@ -238,7 +238,7 @@ func testPrune(k *kit) {
 	equal(k, "families, endings, assertions, notices and counters",
 		k.rows("gh_families", "1 = 1")+k.rows("gh_endings", "1 = 1")+k.rows("gh_assertions", "1 = 1")+k.rows("gh_notices", "1 = 1")+k.rows("gh_throttle", "1 = 1"), 0)
 
-	events := k.rows("gh_audit", "kind <> 'session.expired'") // which happened later
+	events := k.rows("gh_audit", "1 = 1")
 	retention := 365 * 24 * time.Hour
 	prune(now.Add(retention), 100, 0)
 	prune(now.Add(retention+time.Second), 1, 1)

@@ -1,8 +1,10 @@
 package storetest
 
 import (
+	"database/sql"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -181,6 +183,43 @@ func testDueMessages(k *kit) {
 	k.ok(k.db.Delivered(k.ctx, again[0].ID))
 	equal(k, "after a delivery", len(k.due(retry.Add(time.Hour), retry.Add(2*time.Hour))), 2)
 	equal(k, "when their time is over", len(k.due(now.Add(73*time.Hour), later)), 0)
+}
+
+// Messages for applications come before mails, and one of each destination before the second of another. What is skipped is left alone.
+func testMessageDestinations(k *kit) {
+	k.populate()
+	driver, dsn := "pgx", k.url+"&default_query_exec_mode=exec" // which works behind a pooler
+	if path, ok := strings.CutPrefix(k.url, "sqlite:"); ok {
+		driver, dsn = "sqlite", path
+	}
+	other := must[*sql.DB](k)(sql.Open(driver, dsn))
+	defer other.Close()
+	insert := func(query string, args ...any) {
+		_, err := other.ExecContext(k.ctx, query, args...)
+		k.ok(err)
+	}
+	for i, client := range []string{"many", "many", "many", "one", "skipped"} {
+		insert(`INSERT INTO gh_notices (id, kind, user_id, client_id, team_id, session_id, created_at, next_try, expires_at) VALUES ($1, 'backchannel_logout', '', $2, '', '', 0, $3, $4)`,
+			fmt.Sprintf("n%d", i), client, now.UnixMilli()+int64(i), now.Add(time.Hour).UnixMilli())
+	}
+	insert(`INSERT INTO gh_notices (id, kind, user_id, client_id, team_id, session_id, created_at, next_try, expires_at) VALUES ('mail', 'mail.connected', '', 'one', '', '', 0, $1, $2)`,
+		now.UnixMilli()-1000, now.Add(2*time.Hour).UnixMilli())
+	ids := func(list []outbox.Message) (ids []string) {
+		for _, m := range list {
+			ids = append(ids, m.ID)
+		}
+		return ids
+	}
+	at := now.Add(time.Second)
+	equal(k, "two of each", ids(must[[]outbox.Message](k)(k.db.DueMessages(k.ctx, at, later, 2, "skipped"))), []string{"n0", "n3", "n1", "mail"})
+	equal(k, "the rest", ids(must[[]outbox.Message](k)(k.db.DueMessages(k.ctx, at, later, 2))), []string{"n2", "n4"})
+	k.ok(k.db.PutBack(k.ctx, []string{"n1", "mail", "gone"}, at))
+	again := must[[]outbox.Message](k)(k.db.DueMessages(k.ctx, at, later, 2, outbox.ToMailServer))
+	equal(k, "what was put back", ids(again), []string{"n1"})
+	equal(k, "its tries", again[0].Tries, 1)
+	equal(k, "expired", len(must[[]outbox.Message](k)(k.db.ExpiredMessages(k.ctx, now.Add(time.Hour), 3))), 3)
+	equal(k, "and the rest", len(must[[]outbox.Message](k)(k.db.ExpiredMessages(k.ctx, now.Add(time.Hour), 3))), 2)
+	equal(k, "left", k.rows("gh_notices", "1 = 1"), 1)
 }
 
 func testNoticeRace(k *kit) {

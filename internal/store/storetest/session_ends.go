@@ -3,7 +3,6 @@ package storetest
 import (
 	"errors"
 	"slices"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -12,6 +11,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
 	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/gatehouse-auth/gatehouse/internal/outbox"
 	"github.com/gatehouse-auth/gatehouse/internal/store"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 )
@@ -35,10 +35,17 @@ func (k *kit) signedIn(id string, user team.User, expires time.Time, replaces st
 	return saved
 }
 
-// heard is the back-channel logouts since the last call, as told has them.
-func (k *kit) heard() []string {
+// heard is the back-channel logouts since the last call, sorted: "PERSON CLIENT SID".
+func (k *kit) heard() (list []string) {
 	k.Helper()
-	return slices.DeleteFunc(k.told(), func(line string) bool { return strings.HasPrefix(line, "mail.") })
+	for _, m := range k.due(now, later) {
+		if m.Kind == outbox.BackchannelLogout {
+			list = append(list, m.User+" "+m.Client+" "+m.SessionID)
+		}
+		k.ok(k.db.Delivered(k.ctx, m.ID))
+	}
+	slices.Sort(list)
+	return list
 }
 
 // sessionEvents is the events that say that a session has ended: "KIND USER by ACTOR".

@@ -48,7 +48,7 @@ func (p *Pages) SignInRequest(r *http.Request, email, password string) authn.Sig
 
 // SignedIn gives the browser the cookies of a sign-in.
 func (p *Pages) SignedIn(w http.ResponseWriter, r *http.Request, signedIn authn.SignedIn) {
-	p.setCookie(w, SessionCookie, signedIn.Cookie.Reveal(), signedIn.Session.ExpiresAt.Sub(p.Now()))
+	p.setCookie(w, SessionCookie, signedIn.Cookie.Reveal(), signedIn.Session.ExpiresAt.Sub(signedIn.Session.AuthTime))
 	p.setCookie(w, DeviceCookie, signedIn.Browser, deviceCookieLifetime)
 }
 

@@ -17,19 +17,29 @@ import (
 const originsFresh = 10 * time.Second
 
 // ClientCORS lets pages of public clients read an endpoint's answers. The endpoints use no cookies, so no credentials are allowed.
-func (s *Server) ClientCORS(h route.Handler) route.Handler {
-	return func(w http.ResponseWriter, r *http.Request) error {
-		w.Header()["Vary"] = varyOrigin
-		s.allowOrigin(w, r)
-		return h(w, r)
+func (s *Server) ClientCORS(w http.ResponseWriter, r *http.Request) {
+	w.Header()["Vary"] = varyOrigin
+	received := r.Header.Get("Origin")
+	if received == "" { // programs send none
+		return
 	}
+	origin := originOf(received)
+	if origin == "" || !s.publicOrigins(r.Context())[origin] {
+		return
+	}
+	w.Header().Set(allowOrigin, received)
+	w.Header().Set("Access-Control-Expose-Headers", "DPoP-Nonce, Retry-After, WWW-Authenticate, X-Request-Id")
 }
 
-// ClientPreflight answers what a browser asks before it sends the request (Fetch Standard §3.2).
-func (s *Server) ClientPreflight(methods string) route.Handler {
-	return func(w http.ResponseWriter, r *http.Request) error {
-		w.Header().Add("Vary", "Origin")
-		if s.allowOrigin(w, r) {
+// OpenCORS lets any page read the answer, except its request id, because these answers are cached.
+func OpenCORS(w http.ResponseWriter, _ *http.Request) { w.Header()[allowOrigin] = anyOrigin }
+
+const allowOrigin = "Access-Control-Allow-Origin"
+
+// Preflight answers what a browser asks before it sends the request (Fetch Standard §3.2). Whether it may send it was decided before.
+func Preflight(methods string) route.Handler {
+	return func(w http.ResponseWriter, _ *http.Request) error {
+		if w.Header()[allowOrigin] != nil {
 			allowRequest(w.Header(), methods)
 		}
 		w.WriteHeader(http.StatusNoContent)
@@ -37,37 +47,11 @@ func (s *Server) ClientPreflight(methods string) route.Handler {
 	}
 }
 
-// OpenPreflight answers the preflight of a document that any page may read.
-func OpenPreflight(w http.ResponseWriter, _ *http.Request) error {
-	openToAll(w.Header())
-	allowRequest(w.Header(), http.MethodGet)
-	w.WriteHeader(http.StatusNoContent)
-	return nil
-}
-
-// openToAll lets any page read the answer, except its request id, because these answers are cached.
-func openToAll(header http.Header) { header["Access-Control-Allow-Origin"] = anyOrigin }
-
 // allowRequest admits any header, because no header that a page sets has an effect here. The wildcard does not cover Authorization.
 func allowRequest(header http.Header, methods string) {
 	header.Set("Access-Control-Allow-Methods", methods)
 	header.Set("Access-Control-Allow-Headers", "*, Authorization, DPoP")
 	header.Set("Access-Control-Max-Age", "600")
-}
-
-// allowOrigin names the request's origin in the answer if a public client lives there.
-func (s *Server) allowOrigin(w http.ResponseWriter, r *http.Request) bool {
-	received := r.Header.Get("Origin")
-	if received == "" { // programs send none
-		return false
-	}
-	origin := originOf(received)
-	if origin == "" || !s.publicOrigins(r.Context())[origin] {
-		return false
-	}
-	w.Header().Set("Access-Control-Allow-Origin", received)
-	w.Header().Set("Access-Control-Expose-Headers", "DPoP-Nonce, Retry-After, WWW-Authenticate, X-Request-Id")
-	return true
 }
 
 // publicOrigins are the origins of pages that may call the token, revocation and UserInfo endpoints: those of public clients' redirect URIs.

@@ -78,10 +78,9 @@ func serveJSON(w http.ResponseWriter, r *http.Request, d document) {
 	serve(w, r, d, typeJSON, forFiveMinutes)
 }
 
-// serve answers programs and pages of any origin.
+// serve answers with a document.
 func serve(w http.ResponseWriter, r *http.Request, d document, contentType, caching []string) {
 	header := w.Header()
-	openToAll(header)
 	header["Content-Type"], header["Cache-Control"], header["Etag"] = contentType, caching, d.etag
 	if r.Method != http.MethodGet || conditional(r.Header) {
 		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(d.body))

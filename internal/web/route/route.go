@@ -20,14 +20,28 @@ type Route struct {
 	Get     Handler // HEAD too
 	Post    Handler
 	Options Handler // CORS preflights
+
+	// CORS says which pages may read the answers. It sets headers before anything else happens, so every answer has them, errors too: without
+	// them a page cannot tell a refusal from a broken network. Nil: no page of another origin may.
+	CORS func(w http.ResponseWriter, r *http.Request)
 }
 
 // Register adds a route to a mux, with and without its trailing slash.
 func (rt Route) Register(mux *http.ServeMux, adapter Adapter) {
-	h := adapter.Handler(LimitBody(rt.byMethod(adapter.Decline)))
+	h := adapter.Handler(rt.withCORS(LimitBody(rt.byMethod(adapter.Decline))))
 	mux.Handle(rt.Path+"{$}", h)
 	if bare := strings.TrimSuffix(rt.Path, "/"); bare != "" {
 		mux.Handle(bare, h)
+	}
+}
+
+func (rt Route) withCORS(h Handler) Handler {
+	if rt.CORS == nil {
+		return h
+	}
+	return func(w http.ResponseWriter, r *http.Request) error {
+		rt.CORS(w, r)
+		return h(w, r)
 	}
 }
 
