@@ -49,7 +49,7 @@ var settings = []setting{
 	duration("shutdown_timeout", "On SIGTERM: the most that requests which have begun are waited for.",
 		func(c *Config) *time.Duration { return &c.ShutdownTimeout }, time.Second, 10*time.Minute),
 
-	text("database_url", "sqlite:PATH or postgres://…", "The database. SQLite needs nothing else and is for one machine; PostgreSQL is for several. It may hold a password, so prefer database_url_file or the environment for that.",
+	text("database_url", "sqlite:PATH or postgres://…", "The database. SQLite needs nothing else and is for one machine; PostgreSQL is for several. It may hold a password, so prefer database_url_file, which is read again on SIGHUP and when the database refuses the password.",
 		func(c *Config) *string { return &c.DatabaseURL }, parseDatabaseURL),
 	{
 		name: "master_key", form: "base64 of 32 bytes",
@@ -101,10 +101,10 @@ var settings = []setting{
 
 	{
 		name: "smtp_url", form: "smtp://USER:PASSWORD@HOST:PORT or smtps://…",
-		doc: "The mail server by which people are told about new connections and about misused ones. smtp begins in the clear and has to change to TLS (STARTTLS, port 587; not asked of this machine's own server); smtps is TLS from the start (port 465). Without it no e-mail is sent. It may hold a password, so prefer smtp_url_file or the environment.",
+		doc: "The mail server by which people are told about new connections and about misused ones. smtp begins in the clear and has to change to TLS (STARTTLS, port 587; not asked of this machine's own server); smtps is TLS from the start (port 465). Without it no e-mail is sent. It may hold a password, so prefer smtp_url_file, which is read again on SIGHUP and when the mail server refuses the password.",
 		set: setSMTPURL, show: func(Config) string { return "" },
 	},
-	text("mail_from", "address", "The sender of e-mails, such as `Gatehouse <no-reply@auth.example.com>`. Required with smtp_url.",
+	text("mail_from", "address", "The sender of e-mails, such as `Gatehouse <no-reply@auth.example.com>`. Mails that cannot be delivered come back to it. Required with smtp_url.",
 		func(c *Config) *string { return &c.Mail.From }, mail.ParseFrom),
 	{
 		name: "insecure_internal_networks", form: "list of networks",
