@@ -25,7 +25,7 @@ const slowestInChaos = 15 * time.Second
 func TestChaos(t *testing.T) {
 	pair := pgtest.NewPair(t)
 	clock := newSteppedClock(t)
-	in := install(t, pair.URL(), masterKey, "GATEHOUSE_SHUTDOWN_TIMEOUT=5s", clockFile+"="+clock.file)
+	in := install(t, pair.URL(), masterKey, "GATEHOUSE_SHUTDOWN_TIMEOUT=10s", clockFile+"="+clock.file)
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -46,7 +46,7 @@ func TestChaos(t *testing.T) {
 		{"a clock 40 days behind", func() { c.wrongClock(-40 * 24 * time.Hour) }},
 		{"a log that nobody reads", c.stalledLog},
 		{"locked tables", c.lockedTables},
-		{"a database that refuses connections", c.refusedConnections},
+		{"a database that refuses sign-ins", c.refusedConnections},
 		{"receivers that do not answer", c.signOuts},
 	}
 	for began := time.Now(); ; {
@@ -144,13 +144,13 @@ func (c *chaos) lockedTables() {
 	c.sql("ROLLBACK")
 }
 
-// refusedConnections ends every connection to the database, and lets nobody connect.
+// refusedConnections ends every connection to the database, and lets nobody sign in there.
 func (c *chaos) refusedConnections() {
 	c.t.Helper()
-	c.sql("ALTER DATABASE postgres WITH ALLOW_CONNECTIONS false")
+	c.sql("ALTER ROLE postgres NOLOGIN")
 	c.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'")
 	<-time.After(during)
-	c.sql("ALTER DATABASE postgres WITH ALLOW_CONNECTIONS true")
+	c.sql("ALTER ROLE postgres LOGIN")
 }
 
 // silentReceiver registers an address for back-channel logouts that takes connections and never answers.

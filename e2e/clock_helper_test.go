@@ -16,7 +16,7 @@ import (
 )
 
 // clockFile makes this test binary a server whose clock is wrong. It names a file that says by how much.
-const clockFile = "GATEHOUSE_E2E_CLOCK"
+const clockFile = "E2E_CLOCK"
 
 // serveWithClock is "gatehouse serve" with a clock that another process steps: the clock of the machine is not ours to set.
 func serveWithClock(file string) int {

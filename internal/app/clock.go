@@ -52,17 +52,20 @@ func (c *clock) right() time.Time {
 }
 
 // off is how far the system's clock is ahead of the right time; 0 when it is near.
-func (c *clock) off() time.Duration {
-	off := c.now().Round(0).Sub(c.right()) // Round: without the monotonic reading, which Sub would use
+func (c *clock) off() time.Duration { return c.offAt(c.now()) }
+
+// offAt is off for what the system's clock has shown a moment ago. It may have been set right since.
+func (c *clock) offAt(shown time.Time) time.Duration {
+	off := shown.Round(0).Sub(c.right()) // Round: without the monotonic reading, which Sub would use
 	if off.Abs() <= clockLimit {
 		return 0
 	}
 	return off
 }
 
-// wrong is the right time, when the system's clock is wrong.
-func (c *clock) wrong() (right time.Time, wrong bool) {
-	if c.off() == 0 {
+// wrong is the right time, when what the system's clock has shown is wrong.
+func (c *clock) wrong(shown time.Time) (right time.Time, wrong bool) {
+	if c.offAt(shown) == 0 {
 		return time.Time{}, false
 	}
 	return c.right(), true
@@ -70,10 +73,11 @@ func (c *clock) wrong() (right time.Time, wrong bool) {
 
 // corrected is the right time, when the system's clock is wrong, and what that shows otherwise.
 func (c *clock) corrected() time.Time {
-	if right, wrong := c.wrong(); wrong {
+	now := c.now()
+	if right, wrong := c.wrong(now); wrong {
 		return right
 	}
-	return c.now()
+	return now
 }
 
 // compare asks the database for its time. When the clocks agree, it returns a time that both say has come.

@@ -68,6 +68,21 @@ func onDatabases(t *testing.T, test func(t *testing.T, cfg config.Config, alone 
 	})
 }
 
+// A request that began while the clock was wrong is judged by the time that the clock showed then.
+func TestClockThatIsSetRightMeanwhile(t *testing.T) {
+	m := newMachine()
+	a := open(t, testConfig(t), m.deps(nil, true))
+	m.jump(time.Hour)
+	shown := m.system.Now()
+	m.jump(-time.Hour)
+	if right, wrong := a.clock.wrong(shown); !wrong || !right.Equal(noon) {
+		t.Errorf("the right time is %s, and the clock was wrong: %t", right, wrong)
+	}
+	if _, wrong := a.clock.wrong(m.system.Now()); wrong {
+		t.Error("the clock is wrong now")
+	}
+}
+
 // A clock that jumps, and is set right again, deletes nothing and ends nothing, whichever task runs meanwhile.
 func TestJumpOfTheClockDeletesNothing(t *testing.T) {
 	onDatabases(t, func(t *testing.T, cfg config.Config, alone bool) {

@@ -113,10 +113,11 @@ func (a *Authenticator) ConcurrentHashes() int { return a.hasher.pool.size }
 
 // rightTime is now by the right clock, for what is kept. A counter of failures that a clock ahead has made would refuse people for long.
 func (a *Authenticator) rightTime() time.Time {
-	if right, wrong := a.keys.RightTime(); wrong {
+	now := a.now()
+	if right, wrong := a.keys.RightTime(now); wrong {
 		return right.UTC().Truncate(time.Millisecond)
 	}
-	return a.now()
+	return now
 }
 
 // now is the time to the millisecond, as the store keeps it, so that a returned value equals the stored one.

@@ -78,16 +78,17 @@ func New(stores Stores, keys *token.Keyring, now func() time.Time, opts Options)
 
 // clockWrong reports whether this server's clock is wrong.
 func (s *Server) clockWrong() bool {
-	_, wrong := s.keys.RightTime()
+	_, wrong := s.keys.RightTime(s.now())
 	return wrong
 }
 
 // rightTime is now by the right clock, for what must not have a wrong time.
 func (s *Server) rightTime() time.Time {
-	if right, wrong := s.keys.RightTime(); wrong {
+	now := s.now()
+	if right, wrong := s.keys.RightTime(now); wrong {
 		return right
 	}
-	return s.now()
+	return now
 }
 
 // Catalogue is the API scopes there are.

@@ -19,7 +19,7 @@ type Authenticator struct {
 	Assertions AssertionStore
 	Refusals   audit.Recorder
 	Now        func() time.Time
-	WrongClock func() (right time.Time, wrong bool) // the right time while the clock is wrong; nil: it never is
+	WrongClock func(shown time.Time) (right time.Time, wrong bool) // the right time, when what the clock has shown is wrong; nil: it never is
 	Issuer     string                               // the audience of assertions
 	Profile    oauth.Profile                        // clients that do not fit it are refused
 
@@ -38,7 +38,8 @@ func (a *Authenticator) Authenticate(ctx context.Context, presented oauth.Client
 		return Client{}, fmt.Errorf("load a client: %w", err) // its id is any text: it may be a secret in the wrong place
 	}
 	secret := token.SecretFrom(presented.Secret)
-	proved := client.proves(secret, a.Now())
+	now := a.Now()
+	proved := client.proves(secret, now)
 	var cause error
 	switch method := client.Method(); {
 	case !known:
@@ -46,7 +47,7 @@ func (a *Authenticator) Authenticate(ctx context.Context, presented oauth.Client
 	case !accepts(method, presented):
 		// A confidential client that may leave out its secret has none.
 		cause = fmt.Errorf("the client is registered for %s and used %s", method, presented.Method)
-	case method == oauth.AuthBasic && !proved && a.rightly(func(now time.Time) bool { return client.proves(secret, now) }):
+	case method == oauth.AuthBasic && !proved && a.rightly(now, func(right time.Time) bool { return client.proves(secret, right) }):
 		return Client{}, token.ErrWrongClock
 	case method == oauth.AuthBasic && !proved:
 		cause = errors.New("the client secret is wrong or has expired")
@@ -68,12 +69,12 @@ func (a *Authenticator) Authenticate(ctx context.Context, presented oauth.Client
 	return client, nil
 }
 
-// rightly reports whether the clock is wrong, and the right time proves what now did not.
-func (a *Authenticator) rightly(proves func(now time.Time) bool) bool {
+// rightly reports whether what the clock has shown is wrong, and the right time proves what that did not.
+func (a *Authenticator) rightly(shown time.Time, proves func(right time.Time) bool) bool {
 	if a.WrongClock == nil {
 		return false
 	}
-	right, wrong := a.WrongClock()
+	right, wrong := a.WrongClock(shown)
 	return wrong && proves(right)
 }
 
@@ -121,8 +122,8 @@ func (a *Authenticator) asserts(ctx context.Context, client Client, assertion st
 	}
 	verified, cause := check.Verify(assertion)
 	if cause != nil {
-		if a.rightly(func(now time.Time) bool {
-			check.Now = now
+		if a.rightly(check.Now, func(right time.Time) bool {
+			check.Now = right
 			_, err := check.Verify(assertion)
 			return err == nil
 		}) {

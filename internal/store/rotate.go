@@ -172,7 +172,7 @@ func (t *tx) notRotated(r authz.Rotation, rotated *authz.Rotated) (reused bool, 
 		JOIN gh_teams t ON t.id = g.team_id
 		JOIN gh_clients c ON c.id = g.client_id
 		WHERE f.id = $1`, r.Family)
-	right, wrong := t.db.opts.WrongClock()
+	right, wrong := t.db.opts.WrongClock(r.At)
 	switch {
 	case isNoRows(err):
 		return false, authz.ErrNoFamily

@@ -91,8 +91,8 @@ type Options struct {
 	Happened func(audit.Kind)
 	// Now is the time of what happens without a time of its own. nil is time.Now.
 	Now func() time.Time
-	// WrongClock is the right time while the caller's clock is wrong: then what has expired only by that clock is token.ErrWrongClock. nil: it never is.
-	WrongClock func() (right time.Time, wrong bool)
+	// WrongClock is the right time, when what the caller's clock has shown is wrong: then what has expired only by that is token.ErrWrongClock. nil: it never is.
+	WrongClock func(shown time.Time) (right time.Time, wrong bool)
 	// MachineTokenLifetime is the longest lifetime of a machine client's access token. The end of such a client is
 	// published for that long. 0 is 24 hours.
 	MachineTokenLifetime time.Duration
@@ -116,7 +116,7 @@ func (o Options) withDefaults() Options {
 		o.Now = time.Now
 	}
 	if o.WrongClock == nil {
-		o.WrongClock = func() (right time.Time, wrong bool) { return time.Time{}, false }
+		o.WrongClock = func(time.Time) (right time.Time, wrong bool) { return time.Time{}, false }
 	}
 	if o.Happened == nil {
 		o.Happened = func(audit.Kind) {}
@@ -225,14 +225,14 @@ func (db *DB) Close() error {
 
 func (db *DB) now() time.Time { return db.opts.Now() }
 
-// unlessExpired is what look finds at now. When it finds nothing, and the clock that says now is wrong, it looks again at the right time:
+// unlessExpired is what look finds at now. When it finds nothing, and the clock that has shown now was wrong, it looks again at the right time:
 // what is there then has not expired, and the answer is token.ErrWrongClock.
 func unlessExpired[T any](db *DB, none error, now time.Time, look func(now time.Time) (T, error)) (T, error) {
 	found, err := look(now)
 	if !errors.Is(err, none) {
 		return found, err
 	}
-	right, wrong := db.opts.WrongClock()
+	right, wrong := db.opts.WrongClock(now)
 	if !wrong {
 		return found, err
 	}

@@ -92,7 +92,7 @@ func (k *Keyring) VerifyAccessToken(text string) (AccessClaims, error) {
 	if !dead && !over {
 		return claims, nil
 	}
-	if right, wrong := k.RightTime(); wrong && !key.dead(right) && !expired(claims.Expires, right) {
+	if right, wrong := k.RightTime(now); wrong && !key.dead(right) && !expired(claims.Expires, right) {
 		return claims, ErrWrongClock
 	}
 	if dead {

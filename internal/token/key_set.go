@@ -89,7 +89,7 @@ func (k *Keyring) living(keys map[string]*key, id string, now time.Time) (*key, 
 	if !key.dead(now) {
 		return key, nil
 	}
-	if right, wrong := k.RightTime(); wrong && !key.dead(right) {
+	if right, wrong := k.RightTime(now); wrong && !key.dead(right) {
 		return nil, ErrWrongClock
 	}
 	return nil, ErrNotOurs

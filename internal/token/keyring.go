@@ -50,8 +50,8 @@ type Store interface {
 type Keyring struct {
 	store Store
 	now   func() time.Time
-	// WrongClock is the right time while the process's clock is wrong. nil: it never is. Set it before the first use.
-	WrongClock func() (right time.Time, wrong bool)
+	// WrongClock is the right time, when what the process's clock has shown is wrong. nil: it never is. Set it before the first use.
+	WrongClock func(shown time.Time) (right time.Time, wrong bool)
 
 	keys atomic.Pointer[keySet]
 

@@ -27,12 +27,13 @@ var (
 	ErrWrongClock = oauth.TemporarilyUnavailable.Errorf("the clock of this server is wrong, so it cannot tell whether this has expired; try again in a few seconds")
 )
 
-// RightTime is the right time while this process's clock is wrong.
-func (k *Keyring) RightTime() (right time.Time, wrong bool) {
+// RightTime is the right time, when what this process's clock has shown is wrong. Ask it about the time by which you decide: the clock may
+// have been set right since.
+func (k *Keyring) RightTime(shown time.Time) (right time.Time, wrong bool) {
 	if k == nil || k.WrongClock == nil {
 		return time.Time{}, false
 	}
-	return k.WrongClock()
+	return k.WrongClock(shown)
 }
 
 const expirySize = 8
@@ -86,7 +87,7 @@ func (k *Keyring) Open(purpose Purpose, sealed string, v any) error {
 	if now.UnixMilli() < expires {
 		return nil
 	}
-	if right, wrong := k.RightTime(); wrong && right.UnixMilli() < expires {
+	if right, wrong := k.RightTime(now); wrong && right.UnixMilli() < expires {
 		return ErrWrongClock
 	}
 	return ErrExpired

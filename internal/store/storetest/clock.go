@@ -9,10 +9,10 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 )
 
-// openWrong opens the database as a process that knows that its clock is wrong, and what the time is.
+// openWrong opens the database as a process whose clock was wrong a moment ago, and is right now.
 func (k *kit) openWrong() *store.DB {
 	k.Helper()
-	wrong := func() (time.Time, bool) { return now, true }
+	wrong := func(shown time.Time) (time.Time, bool) { return now, !shown.Equal(now) }
 	db, err := store.Open(k.ctx, k.url, store.Options{Now: func() time.Time { return now }, WrongClock: wrong})
 	k.ok(err)
 	k.Cleanup(func() { db.Close() })
