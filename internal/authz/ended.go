@@ -52,7 +52,7 @@ func (s *Server) newEndedList() *flight.Value[signedList] {
 }
 
 func (s *Server) makeEndedList(ctx context.Context) (signedList, error) {
-	now := s.now()
+	now := s.rightTime() // a clock ahead would leave out what has ended
 	endings, err := s.families.Endings(ctx, now)
 	if err != nil {
 		return signedList{}, fmt.Errorf("load what has ended: %w", err)
