@@ -25,10 +25,10 @@ const installedURL = "http://localhost:8000"
 
 // installation is a database, and the settings of the processes that use it.
 type installation struct {
-	t    testing.TB
-	path string   // of the binary
-	serve string  // the binary that serves, if it is another
-	env  []string // the complete environment of a process
+	t     testing.TB
+	path  string   // of the binary
+	serve string   // the binary that serves, if it is another
+	env   []string // the complete environment of a process
 }
 
 // install returns an installation on a database. settings are "GATEHOUSE_…=value".

@@ -20,8 +20,8 @@ type Authenticator struct {
 	Refusals   audit.Recorder
 	Now        func() time.Time
 	WrongClock func(shown time.Time) (right time.Time, wrong bool) // the right time, when what the clock has shown is wrong; nil: it never is
-	Issuer     string                               // the audience of assertions
-	Profile    oauth.Profile                        // clients that do not fit it are refused
+	Issuer     string                                              // the audience of assertions
+	Profile    oauth.Profile                                       // clients that do not fit it are refused
 
 	// FetchJWKS fetches the keys of a client that registered a jwks_uri. A stranger chose the URI: the function has to keep away from
 	// internal addresses, and to cache. kid is the key that is looked for ("" for any): when the cache does not have it, the client may
