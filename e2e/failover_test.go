@@ -48,6 +48,7 @@ type failover struct {
 	session      http.CookieJar // Ann's
 	connections  []*failoverConnection
 	probe        *failoverConnection // for the questions after a promotion
+	pause        time.Duration       // of each client between two requests
 
 	mu       sync.Mutex
 	redeemed []string      // the access tokens of codes that were redeemed
@@ -215,6 +216,7 @@ func (f *failover) load(ctx context.Context) *sync.WaitGroup {
 		load.Go(func() {
 			for ctx.Err() == nil && !f.t.Failed() {
 				do()
+				<-time.After(f.pause)
 			}
 		})
 	}
