@@ -28,13 +28,14 @@ const slowestInChaos = 15 * time.Second
 func TestChaos(t *testing.T) {
 	pair := pgtest.NewPair(t)
 	clock := newSteppedClock(t)
-	in := install(t, pair.URL(), masterKey, "GATEHOUSE_SHUTDOWN_TIMEOUT=10s", clockFile+"="+clock.file)
+	in := install(t, pair.URL(), masterKey, "GATEHOUSE_SHUTDOWN_TIMEOUT=10s")
+	wrong := install(t, pair.URL(), masterKey, "GATEHOUSE_SHUTDOWN_TIMEOUT=10s", clockFile+"="+clock.file)
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	in.serve = self
-	c := &chaos{failover: newFailoverOn(pair, in), clock: clock, in: in}
+	wrong.serve = self
+	c := &chaos{failover: newFailoverOn(t, pair, in, wrong), clock: clock, in: in}
 	c.admin, c.pause = c.connection(), *chaosPause
 	c.silentReceiver()
 

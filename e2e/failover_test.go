@@ -69,13 +69,14 @@ const failoverConnections = 6
 
 func newFailover(t *testing.T) *failover {
 	pair := pgtest.NewPair(t)
-	return newFailoverOn(pair, install(t, pair.URL(), masterKey, "GATEHOUSE_SHUTDOWN_TIMEOUT=1s"))
+	in := install(t, pair.URL(), masterKey, "GATEHOUSE_SHUTDOWN_TIMEOUT=1s")
+	return newFailoverOn(t, pair, in, in)
 }
 
-func newFailoverOn(pair *pgtest.Pair, in *installation) *failover {
-	t, _ := in.t.(*testing.T)
+// newFailoverOn starts a server of each installation.
+func newFailoverOn(t *testing.T, pair *pgtest.Pair, in, second *installation) *failover {
 	f := &failover{t: t, pair: pair}
-	f.processes = []*process{in.start(), in.start()}
+	f.processes = []*process{second.start(), in.start()}
 	in.furnish()
 	f.app = in.register("Shop")
 	var machine struct {
