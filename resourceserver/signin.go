@@ -40,7 +40,11 @@ func (s *SignIn) met(t *Token, now time.Time, leeway time.Duration) bool {
 	if len(s.ACR) > 0 && !slices.Contains(s.ACR, t.ACR) {
 		return false
 	}
-	return s.MaxAge <= 0 && !t.AuthTime.IsZero() || now.Sub(t.AuthTime) <= s.MaxAge+leeway
+	if s.MaxAge <= 0 {
+		return !t.AuthTime.IsZero()
+	}
+	age := now.Sub(t.AuthTime)
+	return -leeway <= age && age <= s.MaxAge+leeway // a sign-in that is still to come was made by a wrong clock
 }
 
 // parameters are those of the challenge (RFC 9470 §3).

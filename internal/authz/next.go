@@ -9,6 +9,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/scope"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
+	"github.com/gatehouse-auth/gatehouse/internal/token"
 )
 
 // Step is what has to happen next.
@@ -131,6 +132,8 @@ func (r Request) stale(session *authn.Session, now time.Time) bool {
 	switch {
 	case r.MaxAge == nil:
 		return false
+	case age < -token.ClockLeeway: // made by a clock that was wrong, so nobody knows how long ago
+		return true
 	case fresh:
 		return age > max(*r.MaxAge, timeToAgree)
 	default:

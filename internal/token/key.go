@@ -29,7 +29,8 @@ const (
 var IDTokenAlgorithms = []string{RS256, ES256}
 
 // ClockLeeway is how long after its expiry a token may still be accepted by a resource server whose clock is behind.
-// What has ended is published for as long, or a revoked token would work again in its last moments.
+// What has ended is published for as long, or a revoked token would work again in its last moments. A sign-in that is further ahead of a
+// server's clock does not count as recent.
 const ClockLeeway = time.Minute
 
 // algorithms always have a key. A database that is older than one of them gets a first key when it is opened.
