@@ -5,6 +5,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -170,7 +171,7 @@ func (a *App) assemble(ctx context.Context, deps Deps) error {
 	cfg := a.Config
 	a.Keys.WrongClock = a.clock.wrong
 	a.Team = &team.Service{People: a.Store, Teams: a.Store, Audit: a.Store, Now: a.clock.corrected}
-	a.Registry = &client.Registry{Store: a.Store, Catalogue: cfg.Authz.Catalogue, Profile: cfg.Authz.Profile, RefreshGrace: cfg.Authz.Refresh.Grace, Now: a.clock.corrected}
+	a.Registry = &client.Registry{Store: a.Store, Catalogue: cfg.Authz.Catalogue, Profile: cfg.Authz.Profile, Audience: cmp.Or(cfg.Authz.Audience, cfg.PublicURL), RefreshGrace: cfg.Authz.Refresh.Grace, Now: a.clock.corrected}
 	a.Operate = &operate.Service{Store: a.Store}
 	a.Govern = &govern.Service{Store: a.Store, Clients: a.Store, Now: a.clock.corrected}
 	cfg.Authn.InsecureFastHashing = deps.InsecureFastHashing

@@ -8,6 +8,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
 	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/gatehouse-auth/gatehouse/internal/store/storetest"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -220,5 +221,23 @@ func TestAttackUserInfoWithAnothersToken(t *testing.T) {
 	}
 	if i := w.introspect(w.app, bound.AccessToken); i.TokenType != "DPoP" || i.Confirmation == nil || i.Confirmation.Thumbprint != "key" {
 		t.Errorf("introspection says %+v, want DPoP and the key", i)
+	}
+}
+
+// TestUserInfoTakesItsAudienceInEverySpelling: a token is for us under our audience or our issuer, and resources are compared as at the other endpoints.
+func TestUserInfoTakesItsAudienceInEverySpelling(t *testing.T) {
+	w := onSQLite(t)
+	const api = "https://api.example"
+	for name, tt := range map[string]struct{ audience, resource string }{
+		"our issuer with a slash":                {api, issuer + "/"},
+		"our audience, respelled":                {"https://API.example:443/", api},
+		"our issuer, while there is an audience": {api, issuer},
+	} {
+		c := w.register(client.Registration{Name: name, RedirectURIs: []string{callback}, Resources: []string{tt.resource}})
+		got := w.mustConnect(c, w.red, "scope", "openid", "resource", tt.resource)
+		server := authz.New(storetest.Stores(w.db), w.keys, w.clock.Now, options(func(o *authz.Options) { o.Audience = tt.audience }))
+		if _, err := server.UserInfo(w.ctx(), got.AccessToken, ""); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }

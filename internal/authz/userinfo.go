@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
@@ -62,7 +61,7 @@ func (s *Server) forUserInfo(claims token.AccessClaims, dpopKey string) error {
 	case bound != dpopKey:
 		// Both ways round: a bound token without its proof, and a bearer token with one (RFC 9449 §7.1, §7.2).
 		return errBadAccessToken(errors.New("the token is bound to another key than the proof's, or to none, or came without a proof"))
-	case !slices.Contains(claims.Audience, s.opts.Audience) && !slices.Contains(claims.Audience, s.opts.Issuer):
+	case oauth.FindResource(s.opts.Audience, claims.Audience) == "" && oauth.FindResource(s.opts.Issuer, claims.Audience) == "":
 		// RFC 9700 §4.10: another API, for which alone the token was made, must not learn here who it is about.
 		return errBadAccessToken(errors.New("the token is for another audience"))
 	}

@@ -50,7 +50,7 @@ func (r *Registry) check(c Client) error {
 	if c.InsecureAssertionAudience && c.Method() != oauth.AuthPrivateKeyJWT {
 		return errors.New("only a client with keys makes assertions: insecure_assertion_audience means nothing for this one")
 	}
-	if err := errors.Join(checkAudiences(c), checkKeys(c), checkLogout(c), checkInitiateLogin(c), checkAlgorithm(c)); err != nil {
+	if err := errors.Join(r.checkAudiences(c), checkKeys(c), checkLogout(c), checkInitiateLogin(c), checkAlgorithm(c)); err != nil {
 		return err
 	}
 	return c.Fits(r.Profile)
@@ -106,16 +106,22 @@ func (r *Registry) checkRefreshGrace(c Client) error {
 }
 
 // checkAudiences checks the audiences that the client serves and asks for.
-func checkAudiences(c Client) error {
+func (r *Registry) checkAudiences(c Client) error {
 	for _, audience := range append(slices.Clone(c.Resources), c.ResourceServer) {
 		if audience == "" {
 			continue
+		}
+		if err := oauth.CheckASCIIHost("the audience", audience); err != nil {
+			return err
 		}
 		if u, err := url.Parse(audience); err != nil || !u.IsAbs() || u.Opaque+u.Host+u.Path == "" || strings.ContainsFunc(audience, notInURI) {
 			return fmt.Errorf("the audience %q is not an absolute URI without a fragment, such as https://api.example.com", audience)
 		}
 	}
 	for i, audience := range c.Resources {
+		if audience != r.Audience && oauth.SameResource(audience, r.Audience) {
+			return fmt.Errorf("the audience %q is the server's own, %q, which every client may ask for; leave it out", audience, r.Audience)
+		}
 		if same := oauth.FindResource(audience, c.Resources[:i]); same != "" {
 			return fmt.Errorf("the audiences %q and %q are the same resource; register one of them, as its API knows itself", same, audience)
 		}
@@ -199,6 +205,9 @@ func checkInitiateLogin(c Client) error {
 
 // checkOutboundURI checks an address that this server will call: https, or on this machine, where the caller refuses it unless it is trying things out.
 func checkOutboundURI(what, uri string) error {
+	if err := oauth.CheckASCIIHost(what, uri); err != nil {
+		return err
+	}
 	u, err := url.Parse(uri)
 	if err != nil || u.Host == "" || u.User != nil || strings.ContainsFunc(uri, notInURI) {
 		return fmt.Errorf("%s %q is not an absolute https URI without user and fragment", what, uri)

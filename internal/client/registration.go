@@ -19,6 +19,7 @@ type Registry struct {
 	Store     Store
 	Catalogue scope.Catalogue
 	Profile   oauth.Profile // clients that do not fit it are refused
+	Audience  string        // of tokens that are asked for without a resource
 
 	RefreshGrace time.Duration // the server's: clients can have less
 	Now          func() time.Time

@@ -218,6 +218,7 @@ func TestConfigErrorsNameTheLine(t *testing.T) {
 		{"public URL with fragment", "public_url: \"https://example.com#\"\n", nil, []string{`g.yaml:1: public_url has to be scheme, host and port only`}},
 		{"public URL with user", "public_url: https://a@example.com\n", nil, []string{`g.yaml:1: public_url has to be scheme, host and port only`}},
 		{"public URL without port number", "public_url: \"https://example.com:\"\n", nil, []string{`g.yaml:1: public_url has the port ""`}},
+		{"public URL in Unicode", "public_url: https://bücher.example:8443\n", nil, []string{`g.yaml:1: public_url has a host in Unicode; give its A-label form, https://xn--bcher-kva.example:8443`}},
 		{"public URL in the clear", "server_name: A\npublic_url: http://example.com\n", nil, []string{`g.yaml:2: public_url is http://example.com: over plain HTTP everyone`}},
 		{"a host that only begins like loopback", "public_url: http://localhost.example.com\n", nil, []string{`g.yaml:1: public_url is http://localhost.example.com: over plain HTTP`}},
 		{"certificate without key", "public_url: https://a.example\ntls_cert_file: g.yaml\n", nil, []string{`g.yaml:2: tls_cert_file and tls_key_file belong together`}},

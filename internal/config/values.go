@@ -193,6 +193,9 @@ func parsePublicURL(s string) (string, error) {
 	if u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.ForceQuery || strings.Contains(s, "#") {
 		return "", errors.New("has to be scheme, host and port only: no user, path, query or fragment")
 	}
+	if ascii := oauth.ASCIIHost(s); ascii != "" { // browsers name our origin in this form
+		return "", fmt.Errorf("has a host in Unicode; give its A-label form, %s", ascii)
+	}
 	if port := u.Port(); port != "" || strings.HasSuffix(u.Host, ":") {
 		if n, err := strconv.Atoi(port); err != nil || n < 1 || n > 65535 {
 			return "", fmt.Errorf("has the port %q; it has to be a number from 1 to 65535", port)

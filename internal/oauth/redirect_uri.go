@@ -29,6 +29,9 @@ func CheckRedirectURI(uri string, public bool) error {
 	if len(uri) > maxRedirectURILength {
 		return fmt.Errorf("the redirect URI is %d bytes long; at most %d are allowed", len(uri), maxRedirectURILength)
 	}
+	if err := CheckASCIIHost("the redirect URI", uri); err != nil {
+		return err
+	}
 	if err := checkCharacters(uri); err != nil {
 		return err
 	}
@@ -53,8 +56,6 @@ func checkCharacters(uri string) error {
 			return fmt.Errorf("the redirect URI %q has a fragment (#…), which RFC 6749 §3.1.2 does not allow", uri)
 		case c == '*':
 			return fmt.Errorf("the redirect URI %q has a *; there are no wildcards, so register each URI", uri)
-		case c > '~' && asciiHost(uri) != "":
-			return fmt.Errorf("the redirect URI %q has the character %q in its host; browsers send the host's A-label form, so register %q", uri, c, asciiHost(uri))
 		case c <= ' ' || c > '~' || strings.ContainsRune("\"<>\\^`{|}", c):
 			return fmt.Errorf("the redirect URI %q has the character %q, which must be percent-encoded", uri, c)
 		}
@@ -62,8 +63,18 @@ func checkCharacters(uri string) error {
 	return nil
 }
 
-// asciiHost is a URI with its host in A-label form (RFC 5890 §2.3.2.1); "" when its host is in this form already, or has none.
-func asciiHost(uri string) string {
+// CheckASCIIHost reports a URI whose host is in Unicode, and names the A-label form. what is the first words of the error.
+func CheckASCIIHost(what, uri string) error {
+	ascii := ASCIIHost(uri)
+	if ascii == "" {
+		return nil
+	}
+	unicode := strings.TrimLeftFunc(uri, func(r rune) bool { return r <= '~' })
+	return fmt.Errorf("%s %q has the character %q in its host; give the host in its A-label form: %q", what, uri, []rune(unicode)[0], ascii)
+}
+
+// ASCIIHost is a URI with its host in A-label form (RFC 5890 §2.3.2.1); "" when its host is in this form already, or has none.
+func ASCIIHost(uri string) string {
 	scheme, rest, ok := strings.Cut(uri, "://")
 	end := strings.IndexAny(rest, "/?:")
 	if end < 0 {

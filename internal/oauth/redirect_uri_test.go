@@ -58,8 +58,8 @@ func TestCheckRedirectURI(t *testing.T) {
 		{"https://client.example.com/caf\u00e9", refused, "the character 'é', which must be percent-encoded"},
 		{"https://client.example.com/日本", refused, "the character '日', which must be percent-encoded"},
 		{"https://Client.example.com/\xc3", refused, "which must be percent-encoded"}, // half a character
-		{"https://b\u00fccher.example/cb", refused, `the character 'ü' in its host; browsers send the host's A-label form, so register "https://xn--bcher-kva.example/cb"`},
-		{"https://b\u00fccher.example:8443/caf\u00e9", refused, `so register "https://xn--bcher-kva.example:8443/caf`},
+		{"https://b\u00fccher.example/cb", refused, `the character 'ü' in its host; give the host in its A-label form: "https://xn--bcher-kva.example/cb"`},
+		{"https://b\u00fccher.example:8443/caf\u00e9", refused, `A-label form: "https://xn--bcher-kva.example:8443/caf`},
 		{"https://-ü.example/cb", refused, "percent-encoded"}, // no host name in any form
 		{"https://client.example.com/{id}", refused, "percent-encoded"},
 		{"https://client.example.com/%zz", refused, "cannot be read"},

@@ -40,6 +40,9 @@ func checkResource(value string) error {
 	u, err := url.Parse(value)
 	web := err == nil && (u.Scheme == "http" || u.Scheme == "https")
 	if err != nil || !u.IsAbs() || web && u.Host == "" || u.Opaque+u.Host+u.Path == "" || strings.ContainsFunc(value, outsideURI) {
+		if ascii := ASCIIHost(value); ascii != "" {
+			return InvalidTarget.Errorf("the resource has a host in Unicode; send the host in its A-label form: %.200q", ascii)
+		}
 		return InvalidTarget.Errorf("the resource %.100q is not an absolute URI, such as https://api.example.com", value)
 	}
 	return nil

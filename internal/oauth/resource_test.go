@@ -26,10 +26,13 @@ func TestResource(t *testing.T) {
 	}
 	for _, value := range []string{
 		"api", "/api", "//api.example/x", "?x", "https:", "https://", "https:///path", "https:api.example", "urn:", ":", "https://a.example/#", "https://a.example#b", "https://a.example/ b",
-		"https://a.example/\n", "https://a.example/\x00", "https://a.example/\xff", "https://\u00e9.example/", "https://a.example/<", "https://a.example/%zz", "https://[::1", "https://a.example/" + strings.Repeat("a", 500),
+		"https://a.example/\n", "https://a.example/\x00", "https://a.example/\xff", "https://\u00e9.example/", "https://b\u00fccher.example/x", "https://a.example/<", "https://a.example/%zz", "https://[::1", "https://a.example/" + strings.Repeat("a", 500),
 	} {
 		_, err := parseResource(NewParams(url.Values{"resource": {"https://ok.example", value}}))
 		wantCode(t, err, InvalidTarget, "resource")
+		if host := strings.HasPrefix(value, "https://b\u00fccher"); host != strings.Contains(err.Error(), "https://xn--bcher-kva.example/x") {
+			t.Errorf("%q: %v; want the A-label form: %v", value, err, host)
+		}
 	}
 	var many []string
 	for i := range 11 {

@@ -188,8 +188,11 @@ func TestRequestURIGivesOneCode(t *testing.T) {
 		requestURI = h.Push(h.Insight, "team", "atlas").WantRequestURI()
 		var codes, refusals atomic.Int64
 		var done sync.WaitGroup
+		var browsers []*webtest.Browser
 		for range 20 {
-			b := h.SignedIn(webtest.Ana)
+			browsers = append(browsers, h.SignedIn(webtest.Ana))
+		}
+		for _, b := range browsers {
 			done.Go(func() {
 				switch location := b.AuthorizePushed(h.Insight, requestURI).Location(); {
 				case strings.Contains(location, "code="):
