@@ -81,7 +81,7 @@ func (f *Flow) askAtPublicURL(w http.ResponseWriter, values url.Values) error {
 	if err != nil {
 		return err
 	}
-	route.SeeOther(w, f.Issuer+stepURL(oauth.PathEndSession, sealed))
+	f.seeAtPublicURL(w, stepURL(oauth.PathEndSession, sealed))
 	return nil
 }
 

@@ -53,10 +53,18 @@ func (f *Flow) cookieUnsent(r *http.Request) bool {
 	return strings.HasPrefix(f.Issuer, "https://") && f.Cookie(r, browser.SessionCookie) == ""
 }
 
+// seeAtPublicURL sends the browser to a page of ours at the https public URL. Without https, the address that the browser is at does as well.
+func (f *Flow) seeAtPublicURL(w http.ResponseWriter, page string) {
+	if strings.HasPrefix(f.Issuer, "https://") {
+		page = f.Issuer + page
+	}
+	route.SeeOther(w, page)
+}
+
 // AskSignOut asks first: a GET must not sign anybody out.
 func (f *Flow) AskSignOut(w http.ResponseWriter, r *http.Request) error {
 	if f.cookieUnsent(r) && r.URL.Query().Get("public") == "" {
-		route.SeeOther(w, f.Issuer+"/logout/?public=1")
+		f.seeAtPublicURL(w, "/logout/?public=1")
 		return nil
 	}
 	session, err := f.Session(r)
@@ -75,7 +83,7 @@ func (f *Flow) SignOut(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if f.cookieUnsent(r) {
-		route.SeeOther(w, f.Issuer+"/logout/?public=1")
+		f.seeAtPublicURL(w, "/logout/?public=1")
 		return nil
 	}
 	session, err := f.Session(r)

@@ -116,12 +116,8 @@ func (b *Browser) Authorize(client App, changes ...string) *Answer {
 // Follow goes where the server sends the browser, as long as that is the server itself.
 func (a *Answer) Follow() *Answer {
 	a.Helper()
-	for a.Status == http.StatusSeeOther {
-		target := strings.TrimPrefix(a.Location(), a.Parts.Issuer)
-		if !strings.HasPrefix(target, "/") {
-			break
-		}
-		a = a.Browser.Get(target)
+	for a.Status == http.StatusSeeOther && strings.HasPrefix(a.Location(), "/") {
+		a = a.Browser.Get(a.Location())
 	}
 	return a
 }
