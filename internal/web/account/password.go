@@ -22,7 +22,7 @@ type passwordView struct {
 	Wrong    wrong
 }
 
-// wrong says which password the failures are about.
+// wrong says which password the failures are about. Too many attempts are not the fault of what was typed.
 type wrong int
 
 const (
@@ -79,7 +79,7 @@ func (room *Room) changePassword(w http.ResponseWriter, r *browser.Request) erro
 		room.Errors.Report(r.Request, err)
 		w.Header().Set("Retry-After", route.RetryAfter(throttled.Wait))
 		wait := words.English.Wait(throttled.Wait)
-		return room.passwordRefused(w, r, http.StatusTooManyRequests, currentPassword, ui.Text("sign_in.throttled", "wait", wait))
+		return room.passwordRefused(w, r, http.StatusTooManyRequests, neither, ui.Text("sign_in.throttled", "wait", wait))
 	}
 	if weak, ok := errors.AsType[*authn.WeakPasswordError](err); ok {
 		return room.passwordRefused(w, r, http.StatusUnprocessableEntity, newPassword, ui.Text("password.weak", "advice", weak.Advice))
@@ -100,10 +100,7 @@ func (room *Room) changePassword(w http.ResponseWriter, r *browser.Request) erro
 // passwordRefused shows the page again with what is wrong.
 func (room *Room) passwordRefused(w http.ResponseWriter, r *browser.Request, status int, which wrong, problem ui.Words) error {
 	view := room.passwordView(r)
-	field := "new"
-	if which == currentPassword {
-		field = "current"
-	}
+	field := [...]string{neither: "", currentPassword: "current", newPassword: "new"}[which]
 	view.Failed, view.Wrong, view.Failures = true, which, ui.Failures{{Field: field, Text: problem}}
 	return room.Show(w, r.Request, status, passwordPage.With(view))
 }

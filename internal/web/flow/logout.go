@@ -30,6 +30,9 @@ func (f *Flow) Logout(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if sealed == "" && f.cookieUnsent(r) {
+		return f.askAtPublicURL(w, values)
+	}
 	if sealed != "" {
 		if values, err = f.openLogout(sealed); err != nil {
 			return err
@@ -49,8 +52,7 @@ func (f *Flow) Logout(w http.ResponseWriter, r *http.Request) error {
 }
 
 // LogoutPosted is the person's answer on our page, or an application's request that came as a form. A form from another site comes
-// without our SameSite cookie, so the browser is redirected to a GET, which sends it. The parameters are sealed, so that no ID token is
-// in an address.
+// without our SameSite cookie, so the browser is redirected to a GET, which sends it.
 func (f *Flow) LogoutPosted(w http.ResponseWriter, r *http.Request) error {
 	values, err := route.Form(r)
 	if err != nil {
@@ -69,10 +71,17 @@ func (f *Flow) LogoutPosted(w http.ResponseWriter, r *http.Request) error {
 			return f.logoutDecided(w, r, sealed)
 		})(w, r)
 	}
-	if sealed, err = f.sealLogout(values); err != nil {
+	return f.askAtPublicURL(w, values)
+}
+
+// askAtPublicURL sends the browser to a GET of the same request at the public URL, where it sends the cookie if it has one. The parameters are
+// sealed, so that no ID token is in an address.
+func (f *Flow) askAtPublicURL(w http.ResponseWriter, values url.Values) error {
+	sealed, err := f.sealLogout(values)
+	if err != nil {
 		return err
 	}
-	route.SeeOther(w, stepURL(oauth.PathEndSession, sealed))
+	f.seeAtPublicURL(w, stepURL(oauth.PathEndSession, sealed))
 	return nil
 }
 
@@ -81,6 +90,9 @@ func (f *Flow) logoutDecided(w http.ResponseWriter, r *http.Request, sealed stri
 	values, err := f.openLogout(sealed)
 	if err != nil {
 		return err
+	}
+	if f.cookieUnsent(r) {
+		return f.askAtPublicURL(w, values)
 	}
 	session, request, err := f.beginLogout(r, values)
 	if err != nil {
@@ -131,7 +143,7 @@ func (f *Flow) sealLogout(values url.Values) (string, error) {
 		return "", oauth.InvalidRequest.Errorf("the parameters are %d bytes long; at most %d are accepted", size, 2*oauth.MaxStateLength)
 	}
 	// Encoded, because JSON makes six bytes of some characters, and the sealed value has to fit into an address.
-	return f.Keys.Seal(token.PurposeEndSession, kept.Encode(), f.Now().Add(logoutLifetime))
+	return f.Keys.Seal(token.PurposeEndSession, kept.Encode(), logoutLifetime)
 }
 
 func (f *Flow) openLogout(sealed string) (url.Values, error) {

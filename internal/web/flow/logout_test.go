@@ -10,6 +10,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
+	"github.com/gatehouse-auth/gatehouse/internal/web"
 	"github.com/gatehouse-auth/gatehouse/internal/web/webtest"
 )
 
@@ -173,6 +174,39 @@ func TestLogoutOfWhoIsNotSignedIn(t *testing.T) {
 			h.Errorf("Location %q", a.Location())
 		}
 	})
+}
+
+// TestSignOutAsksThePublicURLFirst: a page that came by http gets no cookie of https, so nobody is told there that they are signed out.
+func TestSignOutAsksThePublicURLFirst(t *testing.T) {
+	const public = "https://auth.example"
+	webtest.OnBoth(t, func(h *webtest.House) {
+		leaver := h.Leaver()
+		signIn := url.Values{"email": {webtest.Ben}, "password": {webtest.Password}}
+		cookie, _, _ := strings.Cut(h.Browser().Post("/login/", signIn).WantStatus(http.StatusSeeOther).Header.Get("Set-Cookie"), ";")
+		request := webtest.Pairs("client_id", string(leaver.ID), "post_logout_redirect_uri", webtest.Afterwards)
+		plain := []string{"Host", "auth.example", "Origin", "http://auth.example"}
+		b := h.Browser()
+		asked := b.Get("/o/logout/?"+request.Encode(), "Cookie", cookie).WantPage(http.StatusOK, "Sign out?").Sealed()
+		for name, a := range map[string]*webtest.Answer{
+			"our page":                       b.Get("/logout/"),
+			"the form of our page":           b.Post("/logout/", nil, plain...),
+			"an application's request":       b.Get("/o/logout/?" + request.Encode()),
+			"an application's form":          b.Post("/o/logout/", request, plain...),
+			"the answer to an application's": b.Post("/o/logout/", url.Values{"decision": {"sign_out"}, "request": {asked}}, plain...),
+		} {
+			target, found := strings.CutPrefix(a.WantStatus(http.StatusSeeOther).Location(), public)
+			if !found || len(a.Header.Values("Set-Cookie")) > 0 {
+				h.Errorf("%s: Location %q, cookies %q", name, a.Location(), a.Header.Values("Set-Cookie"))
+				continue
+			}
+			b.Get(target, "Cookie", cookie).WantPage(http.StatusOK, "Sign out?", webtest.Ben)
+			if nobody := b.Get(target); strings.HasPrefix(target, "/logout/") {
+				nobody.WantPage(http.StatusOK, "You are signed out")
+			} else if nobody.WantStatus(http.StatusSeeOther).Location() != webtest.Afterwards {
+				h.Errorf("%s: nobody is sent to %q", name, nobody.Location())
+			}
+		}
+	}, func(p *web.Parts) { p.Issuer = public })
 }
 
 // TestLogoutQuestionExpires, and a client that was changed meanwhile is checked again.

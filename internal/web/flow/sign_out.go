@@ -2,9 +2,11 @@ package flow
 
 import (
 	"net/http"
+	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/gatehouse-auth/gatehouse/internal/web/browser"
 	"github.com/gatehouse-auth/gatehouse/internal/web/route"
 	"github.com/gatehouse-auth/gatehouse/internal/web/ui"
 )
@@ -45,8 +47,26 @@ func (f *Flow) signedOutPage(r *http.Request) ui.Content {
 	return signedOutPage.With(signedOutView{f.quietFrame(r, nil, ui.Text("signed_out.title"))})
 }
 
+// cookieUnsent reports whether the person may be signed in although no cookie says so: a page that came by http does not get the cookie of
+// an https public URL. Then the public URL has to be asked.
+func (f *Flow) cookieUnsent(r *http.Request) bool {
+	return strings.HasPrefix(f.Issuer, "https://") && f.Cookie(r, browser.SessionCookie) == ""
+}
+
+// seeAtPublicURL sends the browser to a page of ours at the https public URL. Without https, the address that the browser is at does as well.
+func (f *Flow) seeAtPublicURL(w http.ResponseWriter, page string) {
+	if strings.HasPrefix(f.Issuer, "https://") {
+		page = f.Issuer + page
+	}
+	route.SeeOther(w, page)
+}
+
 // AskSignOut asks first: a GET must not sign anybody out.
 func (f *Flow) AskSignOut(w http.ResponseWriter, r *http.Request) error {
+	if f.cookieUnsent(r) && r.URL.Query().Get("public") == "" {
+		f.seeAtPublicURL(w, "/logout/?public=1")
+		return nil
+	}
 	session, err := f.Session(r)
 	if err != nil {
 		return err
@@ -61,6 +81,10 @@ func (f *Flow) AskSignOut(w http.ResponseWriter, r *http.Request) error {
 func (f *Flow) SignOut(w http.ResponseWriter, r *http.Request) error {
 	if err := route.NoForm(r); err != nil {
 		return err
+	}
+	if f.cookieUnsent(r) {
+		f.seeAtPublicURL(w, "/logout/?public=1")
+		return nil
 	}
 	session, err := f.Session(r)
 	if err != nil {
