@@ -31,12 +31,14 @@ type installation struct {
 	env   []string // the complete environment of a process
 }
 
-// install returns an installation on a database. settings are "GATEHOUSE_…=value".
+// install returns an installation on a database, which the settings name when databaseURL is "". settings are "GATEHOUSE_…=value".
 func install(t testing.TB, databaseURL string, settings ...string) *installation {
 	t.Helper()
-	return &installation{t: t, path: binary(t), env: append([]string{
-		"GATEHOUSE_PUBLIC_URL=" + installedURL, "GATEHOUSE_LISTEN=127.0.0.1:0", "GATEHOUSE_OPS_LISTEN=off", "GATEHOUSE_DATABASE_URL=" + databaseURL,
-	}, settings...)}
+	env := append([]string{"GATEHOUSE_PUBLIC_URL=" + installedURL, "GATEHOUSE_LISTEN=127.0.0.1:0", "GATEHOUSE_OPS_LISTEN=off"}, settings...)
+	if databaseURL != "" {
+		env = append(env, "GATEHOUSE_DATABASE_URL="+databaseURL)
+	}
+	return &installation{t: t, path: binary(t), env: env}
 }
 
 // cli runs a command and decodes the JSON that it prints into result, which may be nil.
