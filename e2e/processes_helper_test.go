@@ -128,16 +128,20 @@ func (p *process) read(log io.Reader) {
 	defer close(p.drained)
 	lines := bufio.NewScanner(log)
 	for lines.Scan() {
-		p.reading.Lock()
-		p.reading.Unlock()
-		var line struct{ Msg, Listen string }
-		if len(p.serving) == 0 && json.Unmarshal(lines.Bytes(), &line) == nil && line.Msg == "serving" {
-			p.serving <- line.Listen
-		}
-		p.mu.Lock()
-		p.log = append(p.log[max(0, len(p.log)-20):], lines.Text())
-		p.mu.Unlock()
+		p.keep(lines.Bytes())
 	}
+}
+
+func (p *process) keep(text []byte) {
+	p.reading.Lock()
+	defer p.reading.Unlock()
+	var line struct{ Msg, Listen string }
+	if len(p.serving) == 0 && json.Unmarshal(text, &line) == nil && line.Msg == "serving" {
+		p.serving <- line.Listen
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.log = append(p.log[max(0, len(p.log)-20):], string(text))
 }
 
 func (p *process) await() *process {
