@@ -15,7 +15,10 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/store/pgtest"
 )
 
-var chaosFor = flag.Duration("chaos", 0, "how long TestChaos goes on disturbing the servers (default: every fault once)")
+var (
+	chaosFor   = flag.Duration("chaos", 0, "how long TestChaos goes on disturbing the servers (default: every fault once)")
+	chaosPause = flag.Duration("chaos-pause", 0, "how long each client of TestChaos waits between two requests, so that a long run leaves the machine to others")
+)
 
 // slowestInChaos is the longest that an answer may take. The promise is five seconds on a machine that is not busy with other tests.
 const slowestInChaos = 15 * time.Second
@@ -25,14 +28,15 @@ const slowestInChaos = 15 * time.Second
 func TestChaos(t *testing.T) {
 	pair := pgtest.NewPair(t)
 	clock := newSteppedClock(t)
-	in := install(t, pair.URL(), masterKey, "GATEHOUSE_SHUTDOWN_TIMEOUT=10s", clockFile+"="+clock.file)
+	in := install(t, pair.URL(), masterKey, "GATEHOUSE_SHUTDOWN_TIMEOUT=10s")
+	wrong := install(t, pair.URL(), masterKey, "GATEHOUSE_SHUTDOWN_TIMEOUT=10s", clockFile+"="+clock.file)
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	in.serve = self
-	c := &chaos{failover: newFailoverOn(pair, in), clock: clock, in: in}
-	c.admin = c.connection()
+	wrong.serve = self
+	c := &chaos{failover: newFailoverOn(t, pair, in, wrong), clock: clock, in: in}
+	c.admin, c.pause = c.connection(), *chaosPause
 	c.silentReceiver()
 
 	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))

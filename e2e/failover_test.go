@@ -48,6 +48,7 @@ type failover struct {
 	session      http.CookieJar // Ann's
 	connections  []*failoverConnection
 	probe        *failoverConnection // for the questions after a promotion
+	pause        time.Duration       // of each client between two requests
 
 	mu       sync.Mutex
 	redeemed []string      // the access tokens of codes that were redeemed
@@ -68,13 +69,14 @@ const failoverConnections = 6
 
 func newFailover(t *testing.T) *failover {
 	pair := pgtest.NewPair(t)
-	return newFailoverOn(pair, install(t, pair.URL(), masterKey, "GATEHOUSE_SHUTDOWN_TIMEOUT=1s"))
+	in := install(t, pair.URL(), masterKey, "GATEHOUSE_SHUTDOWN_TIMEOUT=1s")
+	return newFailoverOn(t, pair, in, in)
 }
 
-func newFailoverOn(pair *pgtest.Pair, in *installation) *failover {
-	t, _ := in.t.(*testing.T)
+// newFailoverOn starts a server of each installation.
+func newFailoverOn(t *testing.T, pair *pgtest.Pair, in, second *installation) *failover {
 	f := &failover{t: t, pair: pair}
-	f.processes = []*process{in.start(), in.start()}
+	f.processes = []*process{second.start(), in.start()}
 	in.furnish()
 	f.app = in.register("Shop")
 	var machine struct {
@@ -215,6 +217,7 @@ func (f *failover) load(ctx context.Context) *sync.WaitGroup {
 		load.Go(func() {
 			for ctx.Err() == nil && !f.t.Failed() {
 				do()
+				<-time.After(f.pause)
 			}
 		})
 	}

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -208,6 +209,48 @@ func TestWhatIsMadeByAWrongClockHasTheRightTime(t *testing.T) {
 	})
 }
 
+// What a wrong clock seals lives as long as it should, and a refresh at such a server is judged and dated by the right time.
+func TestWrongClockChangesNoLifetime(t *testing.T) {
+	for _, far := range []time.Duration{40 * 24 * time.Hour, -40 * 24 * time.Hour} {
+		onDatabases(t, func(t *testing.T, cfg config.Config, alone bool) {
+			m := newMachine()
+			a := open(t, cfg, m.deps(nil, alone))
+			c := connect(t, a, client.Registration{Public: true})
+			refreshToken, err := a.Keys.RefreshToken(token.RefreshToken{Family: string(c.redeem(t, a, "sid"))})
+			if err != nil {
+				t.Fatal(err)
+			}
+			m.jump(far)
+			sealed, err := a.Keys.Seal(token.PurposeDone, "kept", time.Hour)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := httptest.NewRequest(http.MethodPost, "/o/token/", strings.NewReader("grant_type=refresh_token&client_id="+string(c.client.ID)+"&refresh_token="+refreshToken))
+			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+			w := httptest.NewRecorder()
+			a.Handler().ServeHTTP(w, r)
+			var answer struct {
+				AccessToken string `json:"access_token"`
+			}
+			if err := json.Unmarshal(w.Body.Bytes(), &answer); err != nil || w.Code != http.StatusOK {
+				t.Fatalf("refresh: got %d %s", w.Code, w.Body)
+			}
+			m.jump(-far)
+			var value string
+			if err := a.Keys.Open(token.PurposeDone, sealed, &value); err != nil {
+				t.Errorf("sealed by a clock that was off by %s: %v", far, err)
+			}
+			if claims, err := a.Keys.VerifyAccessToken(answer.AccessToken); err != nil || claims.Expires != noon.Add(time.Hour).Unix() {
+				t.Errorf("issued by a clock that was off by %s: expires at %s, %v", far, time.Unix(claims.Expires, 0).UTC(), err)
+			}
+			m.pass(2 * time.Hour)
+			if err := a.Keys.Open(token.PurposeDone, sealed, &value); !errors.Is(err, token.ErrExpired) {
+				t.Errorf("sealed by a clock that was off by %s, two hours later: %v", far, err)
+			}
+		})
+	}
+}
+
 // A server with a wrong clock says 503, where invalid_grant would make an application give up its connection.
 func TestWrongClockIs503(t *testing.T) {
 	onDatabases(t, func(t *testing.T, cfg config.Config, alone bool) {
@@ -237,7 +280,6 @@ func TestWrongClockIs503(t *testing.T) {
 		}
 		refresh := "grant_type=refresh_token&client_id=" + string(c.client.ID) + "&refresh_token=" + refreshToken
 		for name, w := range map[string]*httptest.ResponseRecorder{
-			"refresh":  call("/o/token/", refresh),
 			"userinfo": call("/o/userinfo/", ""),
 		} {
 			if w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") == "" || !strings.Contains(w.Body.String(), "temporarily_unavailable") {

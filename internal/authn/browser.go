@@ -55,7 +55,7 @@ func (a *Authenticator) sealBrowser(b browser, user team.UserID, hash string) (s
 	others := slices.DeleteFunc(slices.Clone(b.Users), func(u browserUser) bool { return u.User == user })
 	b.Users = append([]browserUser{{user, digest(hash)}}, others...)
 	b.Users = b.Users[:min(len(b.Users), maxBrowserUsers)]
-	return a.keys.Seal(token.PurposeBrowser, b, a.now().Add(browserLifetime))
+	return a.keys.Seal(token.PurposeBrowser, b, browserLifetime)
 }
 
 func digest(hash string) string {

@@ -38,7 +38,7 @@ func (s *Server) issueCode(r Request, session authn.Session, g Grant) (string, e
 		ID: FamilyID(token.NewOrderedID(now)), Grant: g.ID, Client: g.Client, RedirectURI: r.RedirectURI, Challenge: r.CodeChallenge,
 		Scope: r.Scope, Nonce: r.Nonce, AuthTime: session.AuthTime.UnixMilli(), IssuedAt: now.UnixMilli(),
 		Methods: session.Methods, SessionID: session.SID(), Resource: r.Resource, DPoPKey: r.DPoPKey,
-	}, now.Add(s.opts.CodeLifetime))
+	}, s.opts.CodeLifetime)
 	if err != nil {
 		return "", fmt.Errorf("seal a code: %w", err)
 	}

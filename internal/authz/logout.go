@@ -148,7 +148,7 @@ func (s *Server) LogoutToken(ctx context.Context, m outbox.Message) (token strin
 	if to, err = url.Parse(c.BackchannelLogoutURI); err != nil {
 		return "", nil, fmt.Errorf("back-channel logout URI of client %q: %w", m.Client, err)
 	}
-	now := s.now()
+	now := s.rightTime()
 	token, err = s.keys.SignJWT(logoutType, logoutClaims{
 		Issuer: s.opts.Issuer, Subject: m.User, Audience: m.Client, IssuedAt: now.Unix(), Expires: now.Add(logoutLifetime).Unix(),
 		ID: m.ID, SessionID: m.SessionID, Events: map[string]struct{}{logoutEvent: {}},

@@ -36,7 +36,7 @@ func (s *Server) Push(ctx context.Context, r oauth.PushedRequest) (oauth.PushedR
 	if request.DPoPKey, err = bindKey(request.DPoPKey, r.DPoPKey); err != nil {
 		return oauth.PushedResponse{}, err
 	}
-	now := s.now()
+	now := s.rightTime()
 	request.PushedID, request.PushedUntil = token.NewID(), now.Add(pushedLifetime+s.opts.RequestLifetime)
 	sealed, err := s.sealRequest(token.PurposePushed, request, pushedLifetime)
 	if err != nil {

@@ -32,7 +32,8 @@ func (s *Server) exchangeRefresh(ctx context.Context, client client.Client, r oa
 	if err != nil {
 		return oauth.TokenResponse{}, errBadRefreshToken(err)
 	}
-	now := s.now().Truncate(time.Millisecond) // as the store keeps times: the grace is measured from one of them
+	// As the store keeps times, and right: other servers measure the grace from it, and APIs believe the token until its time is over.
+	now := s.rightTime().Truncate(time.Millisecond)
 	rule := s.opts.Refresh
 	if client.RefreshGrace > 0 {
 		rule.Grace = min(rule.Grace, client.RefreshGrace)

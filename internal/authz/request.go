@@ -59,7 +59,7 @@ type sealedRequest struct {
 }
 
 func (s *Server) sealRequest(purpose token.Purpose, r Request, lifetime time.Duration) (string, error) {
-	return s.keys.Seal(purpose, sealedRequest{Request: r, State: []byte(r.State), Nonce: []byte(r.Nonce)}, s.now().Add(lifetime))
+	return s.keys.Seal(purpose, sealedRequest{Request: r, State: []byte(r.State), Nonce: []byte(r.Nonce)}, lifetime)
 }
 
 // openRequest opens what sealRequest made; with token.ErrExpired the request is there too.
@@ -74,7 +74,7 @@ func (s *Server) openRequest(purpose token.Purpose, sealed string) (Request, err
 func (s *Server) seal(r Request) (string, error) {
 	lifetime := s.opts.RequestLifetime
 	if r.PushedID != "" { // each step seals it anew, and it must be forgotten at some time whether it was used
-		lifetime = min(lifetime, r.PushedUntil.Sub(s.now()))
+		lifetime = min(lifetime, r.PushedUntil.Sub(s.rightTime()))
 	}
 	return s.sealRequest(token.PurposeRequest, r, lifetime)
 }

@@ -98,7 +98,7 @@ func TestJWKSHasPublicHalvesOnly(t *testing.T) {
 func TestKeysSurviveReopening(t *testing.T) {
 	c, store, master := newClock(), openStore(t), token.NewMasterKey()
 	first := openKeyring(t, store, master, c)
-	sealed, _ := first.Seal(forTest, pending{"s", "c"}, c.Now().Add(time.Minute))
+	sealed, _ := first.Seal(forTest, pending{"s", "c"}, time.Minute)
 	second := openKeyring(t, store, master, c)
 	var v pending
 	if err := second.Open(forTest, sealed, &v); err != nil {
@@ -206,7 +206,7 @@ func TestRotationTimeline(t *testing.T) {
 	c := newClock()
 	keys := openKeyring(t, openStore(t), token.NewMasterKey(), c)
 	old := publishedKIDs(t, keys)[0]
-	sealedBefore, _ := keys.Seal(forTest, pending{"s", "c"}, c.Now().Add(24*time.Hour))
+	sealedBefore, _ := keys.Seal(forTest, pending{"s", "c"}, 24*time.Hour)
 	_, etagBefore := keys.JWKS()
 	c.Advance(time.Second)
 	if err := keys.Rotate(t.Context(), overlap); err != nil {

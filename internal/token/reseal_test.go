@@ -20,7 +20,7 @@ func issue(t *testing.T, keys *token.Keyring, c *testkit.Clock) issued {
 	i.access, err[0] = keys.SignAccessToken(claims(c.Now()))
 	i.id, err[1] = keys.SignIDToken(idClaims(c.Now()), "RS256")
 	i.refresh, err[2] = keys.RefreshToken(token.RefreshToken{Family: "F", Generation: 3})
-	i.sealed, err[3] = keys.Seal(forTest, pending{"s", "c"}, c.Now().Add(time.Hour))
+	i.sealed, err[3] = keys.Seal(forTest, pending{"s", "c"}, time.Hour)
 	if err := errors.Join(err[:]...); err != nil {
 		t.Fatal(err)
 	}

@@ -38,8 +38,17 @@ func (k *Keyring) RightTime(shown time.Time) (right time.Time, wrong bool) {
 
 const expirySize = 8
 
-// Seal encodes v as JSON and seals it for the purpose until expires, to the millisecond.
-func (k *Keyring) Seal(purpose Purpose, v any, expires time.Time) (string, error) {
+// Now is the right time, as far as this process knows: what its clock shows, unless that is wrong.
+func (k *Keyring) Now() time.Time {
+	now := k.now()
+	if right, wrong := k.RightTime(now); wrong {
+		return right
+	}
+	return now
+}
+
+// Seal encodes v as JSON and seals it for the purpose and a lifetime, to the millisecond. A wrong clock makes it neither longer nor shorter.
+func (k *Keyring) Seal(purpose Purpose, v any, lifetime time.Duration) (string, error) {
 	if purpose.String() == "" {
 		return "", fmt.Errorf("seal: %d is no purpose", purpose)
 	}
@@ -47,11 +56,12 @@ func (k *Keyring) Seal(purpose Purpose, v any, expires time.Time) (string, error
 	if err != nil {
 		return "", fmt.Errorf("seal for %s: %w", purpose, err)
 	}
-	key := k.keys.Load().current(algorithmSeal, k.now())
+	now := k.Now()
+	key := k.keys.Load().current(algorithmSeal, now)
 	nonceSize := key.aead.NonceSize()
 	buf := make([]byte, nonceSize+expirySize, nonceSize+expirySize+len(payload)+key.aead.Overhead())
 	rand.Read(buf[:nonceSize])
-	binary.BigEndian.PutUint64(buf[nonceSize:], uint64(expires.UnixMilli()))
+	binary.BigEndian.PutUint64(buf[nonceSize:], uint64(now.Add(lifetime).UnixMilli()))
 	buf = append(buf, payload...)
 	buf = key.aead.Seal(buf[:nonceSize], buf[:nonceSize], buf[nonceSize:], sealedData(key.ID, purpose))
 

@@ -26,7 +26,7 @@ type Notice struct {
 // Notify sends the person to a page of ours, which shows the notice. It is sealed, so that no link can make a page say what did not happen.
 func (r *Request) Notify(w http.ResponseWriter, path string, n Notice) error {
 	n.User = r.Session.User.ID
-	sealed, err := r.pages.Keys.Seal(token.PurposeDone, n, r.pages.Now().Add(noticeLifetime))
+	sealed, err := r.pages.Keys.Seal(token.PurposeDone, n, noticeLifetime)
 	if err != nil {
 		return err
 	}

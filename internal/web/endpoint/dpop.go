@@ -51,8 +51,7 @@ func (s *Server) provenKey(w http.ResponseWriter, r *http.Request, accessToken s
 
 func (s *Server) offerNonce(w http.ResponseWriter) error {
 	// A nonce is the time when it was made, so every server can check it and none is stored.
-	now := s.Now()
-	nonce, err := s.Keys.Seal(token.PurposeNonce, now, now.Add(nonceLifetime))
+	nonce, err := s.Keys.Seal(token.PurposeNonce, s.Keys.Now(), nonceLifetime)
 	if err != nil {
 		return err
 	}

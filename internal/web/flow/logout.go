@@ -143,7 +143,7 @@ func (f *Flow) sealLogout(values url.Values) (string, error) {
 		return "", oauth.InvalidRequest.Errorf("the parameters are %d bytes long; at most %d are accepted", size, 2*oauth.MaxStateLength)
 	}
 	// Encoded, because JSON makes six bytes of some characters, and the sealed value has to fit into an address.
-	return f.Keys.Seal(token.PurposeEndSession, kept.Encode(), f.Now().Add(logoutLifetime))
+	return f.Keys.Seal(token.PurposeEndSession, kept.Encode(), logoutLifetime)
 }
 
 func (f *Flow) openLogout(sealed string) (url.Values, error) {
