@@ -74,8 +74,8 @@ func (f *Flow) Continue(w http.ResponseWriter, r *http.Request) error {
 	return f.showNext(w, r, next, nil)
 }
 
-// showNext answers with what authz decided. problem is a sentence for the consent page, or empty.
-func (f *Flow) showNext(w http.ResponseWriter, r *http.Request, next authz.Next, problem ui.Words) error {
+// showNext answers with what authz decided. failures are for the consent page.
+func (f *Flow) showNext(w http.ResponseWriter, r *http.Request, next authz.Next, failures ui.Failures) error {
 	trace(r, next)
 	var page ui.Content
 	status := http.StatusOK
@@ -85,8 +85,8 @@ func (f *Flow) showNext(w http.ResponseWriter, r *http.Request, next authz.Next,
 	case authz.SelectAccount:
 		page = f.selectAccountPage(r, next)
 	case authz.Consent:
-		page = f.consentPage(r, next, problem)
-		if len(problem) > 0 {
+		page = f.consentPage(r, next, failures)
+		if len(failures) > 0 {
 			status = http.StatusUnprocessableEntity
 		}
 	case authz.NoTeam, authz.NoAccess:

@@ -29,8 +29,11 @@ type consentView struct {
 	OfApplication  bool // the team is stated because the application belongs to it
 	ui.Permissions      // what it asks for
 	Destination    string
-	Problem        ui.Words // for example that no team was chosen
+	Failures       ui.Failures // for example that no team was chosen
 }
+
+// teamsField is the id of the teams to choose from.
+const teamsField = "teams"
 
 // consentTeam is one team to choose, or the one that is stated.
 type consentTeam struct {
@@ -49,6 +52,11 @@ func (v consentView) Open() bool {
 
 // Choice reports whether the person has a team to choose.
 func (v consentView) Choice() bool { return !v.Fixed && len(v.Teams) > 1 }
+
+// TeamsFailed reports whether the failures are about the teams.
+func (v consentView) TeamsFailed() bool {
+	return slices.ContainsFunc(v.Failures, func(f ui.Failure) bool { return f.Field == teamsField })
+}
 
 // Many reports whether the teams need a list that scrolls.
 func (v consentView) Many() bool { return len(v.Teams) > 8 }
@@ -90,22 +98,22 @@ func (f *Flow) approve(w http.ResponseWriter, r *http.Request, sealed string, ch
 }
 
 // whatChanged says why the page is shown again.
-func whatChanged(next authz.Next, chosen team.ID) ui.Words {
+func whatChanged(next authz.Next, chosen team.ID) ui.Failures {
 	switch next.Changed {
 	case authz.AccountChanged:
-		return ui.Text("consent.changed_account", "email", ui.Name(next.Session.User.Email))
+		return ui.Failures{{Text: ui.Text("consent.changed_account", "email", ui.Name(next.Session.User.Email))}}
 	case authz.TeamChanged:
-		return ui.Text("consent.changed_team")
+		return ui.Failures{{Text: ui.Text("consent.changed_team")}}
 	}
 	for _, choice := range next.Teams {
 		if choice.Team.ID == chosen && choice.Blocked != "" {
-			return ui.Text("consent.not_allowed_there")
+			return ui.Failures{{Field: teamsField, Text: ui.Text("consent.not_allowed_there")}}
 		}
 	}
 	if chosen == "" && !next.Fixed {
-		return ui.Text("consent.choose_first")
+		return ui.Failures{{Field: teamsField, Text: ui.Text("consent.choose_first")}}
 	}
-	return ui.Text("consent.changed")
+	return ui.Failures{{Text: ui.Text("consent.changed")}}
 }
 
 // cancel tells the application that the person did not agree.
@@ -118,19 +126,24 @@ func (f *Flow) cancel(w http.ResponseWriter, r *http.Request, sealed string) err
 }
 
 // consentPage is the question.
-func (f *Flow) consentPage(r *http.Request, next authz.Next, problem ui.Words) ui.Content {
+func (f *Flow) consentPage(r *http.Request, next authz.Next, failures ui.Failures) ui.Content {
 	user := next.Session.User
 	view := consentView{
 		Frame: f.quietFrame(r, &next.Session, ui.Text("consent.title", "application", ui.Name(next.Client.Name))), Sealed: next.Sealed,
 		Application: next.Client.Name, Owner: next.Client.Owner, Person: ui.Person{Name: user.Name, Email: user.Email},
-		Fixed: next.Fixed, ByApplication: next.Client.Global() && next.Team != "", OfApplication: !next.Client.Global(), Destination: oauth.RedirectOrigin(next.RedirectURI), Permissions: access.Describe(next.Asked), Problem: problem,
+		Fixed: next.Fixed, ByApplication: next.Client.Global() && next.Team != "", OfApplication: !next.Client.Global(), Destination: oauth.RedirectOrigin(next.RedirectURI), Permissions: access.Describe(next.Asked),
 	}
-	view.Failed = len(problem) > 0
+	view.Failures, view.Failed = failures, len(failures) > 0
 	open := 0
 	for _, choice := range next.Teams {
 		view.Teams = append(view.Teams, teamOnPage(choice, next.Asked))
 		if choice.Blocked == "" {
 			open++
+		}
+	}
+	if !view.Choice() {
+		for i := range view.Failures {
+			view.Failures[i].Field = "" // it is not there
 		}
 	}
 	for i := range view.Teams {

@@ -25,6 +25,18 @@ func TestConsentSaysWhatHasChanged(t *testing.T) {
 	})
 }
 
+// TestConsentMarksTheTeamsOnlyWhenTheyAreWrong: the failure leads to them, but not when somebody else is signed in now.
+func TestConsentMarksTheTeamsOnlyWhenTheyAreWrong(t *testing.T) {
+	webtest.OnBoth(t, func(h *webtest.House) {
+		b := h.SignedIn(webtest.Ben)
+		shown := b.Authorize(h.Insight).WantConsent()
+		b.SignIn(webtest.Ana, nil).WantStatus(http.StatusSeeOther)
+		again := shown.Decide("authorize", h.Atlas.ID).WantPage(http.StatusUnprocessableEntity, "shown to another account", `type="radio"`).
+			WantNothingOf("aria-invalid", "#teams")
+		again.Decide("authorize", "").WantPage(http.StatusUnprocessableEntity, `<a href="#teams">Choose a team.</a>`, `<fieldset id="teams"`, "aria-invalid")
+	})
+}
+
 // TestConsentSaysWhoChoseTheTeam: the application by its request, or because it belongs to the team; else nobody did.
 func TestConsentSaysWhoChoseTheTeam(t *testing.T) {
 	webtest.OnBoth(t, func(h *webtest.House) {

@@ -52,7 +52,7 @@ func consent(change func(*consentView)) ui.Content {
 	}
 	change(&v)
 	v.Frame = frame("ada@example.com", ui.Text("consent.title", "application", ui.Name(v.Application)))
-	v.Failed = len(v.Problem) > 0
+	v.Failed = len(v.Failures) > 0
 	return consentPage.With(v)
 }
 
@@ -100,7 +100,7 @@ var samples = uitest.Samples{
 	}),
 	"consent_error": consent(func(v *consentView) {
 		v.Teams = []consentTeam{{ID: "t1", Name: "Clinic North", Slug: "clinic-north"}, {ID: "t2", Name: "Field trial", Slug: "field-trial", Checked: true}}
-		v.Problem = ui.Text("consent.choose_first")
+		v.Failures = ui.Failures{{Field: teamsField, Text: ui.Text("consent.choose_first")}}
 	}),
 	"consent_blocked": consent(func(v *consentView) { v.Teams[0].Blocked = "Reports go through our own warehouse." }),
 	"consent_closed": consent(func(v *consentView) {

@@ -50,6 +50,7 @@ func Check(t *testing.T, samples Samples) {
 			text := HTML(t, page)
 			Golden(t, name, content(t, text))
 			structure(t, text)
+			failures(t, text)
 			userName(t, text)
 			policy(t, text)
 			hostile(t, text)
@@ -194,6 +195,21 @@ func structure(t *testing.T, page string) {
 	for _, e := range all {
 		if e.Name == "input" && e.Attrs["type"] != "hidden" && !e.Label && !labels[e.Attrs["id"]] {
 			t.Errorf("input %v has no label", e.Attrs)
+		}
+	}
+}
+
+// failures checks that the summary of what is wrong has the focus, and that its links lead to fields of the page.
+func failures(t *testing.T, page string) {
+	t.Helper()
+	all := Elements(t, page)
+	for _, e := range all {
+		if _, focused := e.Attrs["autofocus"]; e.Attrs["role"] == "alert" && (!focused || e.Attrs["tabindex"] != "-1") {
+			t.Errorf("<%s %v> does not get the focus", e.Name, e.Attrs)
+		}
+		id, local := strings.CutPrefix(e.Attrs["href"], "#")
+		if local && !slices.ContainsFunc(all, func(e Element) bool { return e.Attrs["id"] == id }) {
+			t.Errorf("<%s href=%q> leads nowhere", e.Name, e.Attrs["href"])
 		}
 	}
 }
