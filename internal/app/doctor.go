@@ -172,6 +172,14 @@ func files(cfg config.Config) (findings []operate.Finding) {
 			findings = append(findings, operate.Finding{Level: operate.Problem, Check: "permissions", Found: what, Do: do})
 		}
 	}
+	for _, path := range config.OpenToAll(cfg.SecretFiles) {
+		if path != cfg.TLSKeyFile { // judged above
+			findings = append(findings, operate.Finding{
+				Level: operate.Problem, Check: "permissions", Found: "every user of this machine can read " + path + ", which holds a secret",
+				Do: "chmod o= " + path + ", with the server's user as owner or in the group",
+			})
+		}
+	}
 	if len(findings) == 0 {
 		findings = append(findings, operate.Finding{Level: operate.Fine, Check: "permissions", Found: "others cannot read the database or the keys"})
 	}

@@ -46,7 +46,8 @@ type Config struct {
 	ClientFailures        int // wrong client secrets for one client from one address in 15 minutes
 	PublicPushes          int // requests that public clients push from one address in 90 seconds
 	LogLevel              slog.Level
-	LogFormat             string // json or text
+	LogFormat             string   // json or text
+	SecretFiles           []string // files that hold a secret: the TLS key, and where a password or the master key was read from
 
 	Authz    authz.Options // Issuer is left empty: it is PublicURL
 	Authn    authn.Options
@@ -96,6 +97,9 @@ func Load(path string, environ []string) (Config, error) {
 	for _, v := range fromEnv {
 		l.apply(v)
 	}
+	if l.config.TLSKeyFile != "" {
+		l.secret(l.config.TLSKeyFile)
+	}
 	if len(l.problems) == 0 {
 		l.problems = l.config.conflicts(l.where)
 	}
@@ -114,6 +118,7 @@ type value struct {
 	setting *setting
 	node    *yaml.Node
 	file    string // the file that node's lines count in; empty for a variable
+	source  string // the file that the value stands in; empty for a variable
 	origin  string // "gatehouse.yaml:7" or "GATEHOUSE_LISTEN"
 }
 
@@ -134,6 +139,9 @@ func (l *loader) where(names ...string) string {
 func (l *loader) apply(v value) {
 	err := v.setting.set(&l.config, v.node)
 	l.origin[v.setting.name] = v.origin
+	if v.source != "" && v.setting.secret(v.node.Value) {
+		l.secret(v.source)
+	}
 	if err == nil {
 		return
 	}
@@ -192,12 +200,15 @@ func (l *loader) walk(path, prefix string, mapping *yaml.Node, skip map[string]b
 			l.problem("%s: %s has no value; give it one, or leave it out for its default", origin, name)
 		case skip[s.name]:
 			seen[s.name] = key.Line
+			if !isFile && s.secret(node.Value) {
+				l.secret(path)
+			}
 		case isFile:
 			seen[s.name] = key.Line
 			l.applyFile(s, node.Value, origin)
 		default:
 			seen[s.name] = key.Line
-			l.apply(value{setting: s, node: node, file: path, origin: origin})
+			l.apply(value{setting: s, node: node, file: path, source: path, origin: origin})
 		}
 	}
 }

@@ -118,6 +118,7 @@ scopes:
 	want.Authn.ConcurrentHashes = 2
 	want.LogLevel = slog.LevelWarn
 	want.LogFormat = "text"
+	want.SecretFiles = []string{"key", "smtp"}
 	want.Authz.Catalogue = scope.Catalogue{
 		{Name: "bot:read", Description: "See bots", Access: scope.Read},
 		{Name: "bot:write", Description: "Change bots", Access: scope.Write},

@@ -228,7 +228,9 @@ func (s *setting) fromFile(path, origin string) (value, error) {
 		if err != nil {
 			return value{}, fmt.Errorf("%s: %s %w", origin, path, err)
 		}
-		return s.fromText(content, origin)
+		v, err := s.fromText(content, origin)
+		v.source = path
+		return v, err
 	}
 	node, err := parseYAML(path, content)
 	if err != nil {
