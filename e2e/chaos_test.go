@@ -4,10 +4,12 @@ import (
 	"context"
 	"database/sql"
 	"flag"
+	"fmt"
 	"net"
 	"net/http"
 	"net/url"
 	"os"
+	"path/filepath"
 	"syscall"
 	"testing"
 	"time"
@@ -28,15 +30,20 @@ const slowestInChaos = 15 * time.Second
 func TestChaos(t *testing.T) {
 	pair := pgtest.NewPair(t)
 	clock := newSteppedClock(t)
-	in := install(t, pair.URL(), masterKey, "GATEHOUSE_SHUTDOWN_TIMEOUT=10s")
-	wrong := install(t, pair.URL(), masterKey, "GATEHOUSE_SHUTDOWN_TIMEOUT=10s", clockFile+"="+clock.file)
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
+	c := &chaos{failover: &failover{t: t, pair: pair}, clock: clock, secret: filepath.Join(t.TempDir(), "database_url")}
+	c.admin = c.connection()
+	c.sql("CREATE ROLE gatehouse LOGIN SUPERUSER PASSWORD 'first'")
+	pair.AskPassword("gatehouse")
+	c.writePassword("first")
+	settings := []string{masterKey, "GATEHOUSE_SHUTDOWN_TIMEOUT=10s", "GATEHOUSE_DATABASE_URL_FILE=" + c.secret}
+	in, wrong := install(t, "", settings...), install(t, "", append(settings, clockFile+"="+clock.file)...)
 	wrong.serve = self
-	c := &chaos{failover: newFailoverOn(t, pair, in, wrong), clock: clock, in: in}
-	c.admin, c.pause = c.connection(), *chaosPause
+	c.in, c.failover = in, newFailoverOn(t, pair, in, wrong)
+	c.pause = *chaosPause
 	c.silentReceiver()
 
 	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
@@ -51,6 +58,7 @@ func TestChaos(t *testing.T) {
 		{"a log that nobody reads", c.stalledLog},
 		{"locked tables", c.lockedTables},
 		{"a database that refuses sign-ins", c.refusedConnections},
+		{"another password", c.changedPassword},
 		{"receivers that do not answer", c.signOuts},
 	}
 	for began := time.Now(); ; {
@@ -77,9 +85,11 @@ func TestChaos(t *testing.T) {
 // chaos is two servers under load, the first with a clock that can be stepped.
 type chaos struct {
 	*failover
-	in    *installation
-	clock steppedClock
-	admin *sql.Conn // to the database
+	in        *installation
+	clock     steppedClock
+	admin     *sql.Conn // to the database
+	secret    string    // the file with the database's URL
+	passwords int       // that there were after the first
 }
 
 func (c *chaos) connection() *sql.Conn {
@@ -148,13 +158,42 @@ func (c *chaos) lockedTables() {
 	c.sql("ROLLBACK")
 }
 
-// refusedConnections ends every connection to the database, and lets nobody sign in there.
+// refusedConnections ends every connection of the servers, and lets them not sign in.
 func (c *chaos) refusedConnections() {
 	c.t.Helper()
-	c.sql("ALTER ROLE postgres NOLOGIN")
-	c.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'")
+	c.sql("ALTER ROLE gatehouse NOLOGIN")
+	c.endConnections()
 	<-time.After(during)
-	c.sql("ALTER ROLE postgres LOGIN")
+	c.sql("ALTER ROLE gatehouse LOGIN")
+}
+
+// changedPassword gives the servers' role another password, and tells them a moment later.
+func (c *chaos) changedPassword() {
+	c.t.Helper()
+	c.passwords++
+	password := fmt.Sprint("another", c.passwords)
+	c.sql("ALTER ROLE gatehouse PASSWORD '" + password + "'")
+	c.endConnections()
+	<-time.After(during)
+	c.writePassword(password)
+}
+
+func (c *chaos) endConnections() {
+	c.t.Helper()
+	c.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'gatehouse'")
+}
+
+// writePassword writes the file from which the servers read the database's URL.
+func (c *chaos) writePassword(password string) {
+	c.t.Helper()
+	u, err := url.Parse(c.pair.URL())
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	u.User = url.UserPassword("gatehouse", password)
+	if err := os.WriteFile(c.secret, []byte(u.String()+"\n"), 0o600); err != nil {
+		c.t.Fatal(err)
+	}
 }
 
 // silentReceiver registers an address for back-channel logouts that takes connections and never answers.

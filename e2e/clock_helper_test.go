@@ -23,7 +23,8 @@ func serveWithClock(file string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
 	signal.Ignore(syscall.SIGPIPE)
-	cfg, err := config.Load("", os.Environ())
+	load := func() (config.Config, error) { return config.Load("", os.Environ()) }
+	cfg, err := load()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
@@ -32,7 +33,7 @@ func serveWithClock(file string) int {
 	defer log.Close()
 	began, ahead := time.Now(), newStepped(file)
 	a, err := app.Open(ctx, cfg, app.Deps{
-		Log: log.Logger(), Making: app.MakeInEmpty,
+		Log: log.Logger(), Reread: load, Making: app.MakeInEmpty,
 		Now:     func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) },
 		Elapsed: func() time.Duration { return time.Since(began) },
 	})

@@ -31,12 +31,14 @@ type installation struct {
 	env   []string // the complete environment of a process
 }
 
-// install returns an installation on a database. settings are "GATEHOUSE_…=value".
+// install returns an installation on a database, which the settings name when databaseURL is "". settings are "GATEHOUSE_…=value".
 func install(t testing.TB, databaseURL string, settings ...string) *installation {
 	t.Helper()
-	return &installation{t: t, path: binary(t), env: append([]string{
-		"GATEHOUSE_PUBLIC_URL=" + installedURL, "GATEHOUSE_LISTEN=127.0.0.1:0", "GATEHOUSE_OPS_LISTEN=off", "GATEHOUSE_DATABASE_URL=" + databaseURL,
-	}, settings...)}
+	env := append([]string{"GATEHOUSE_PUBLIC_URL=" + installedURL, "GATEHOUSE_LISTEN=127.0.0.1:0", "GATEHOUSE_OPS_LISTEN=off"}, settings...)
+	if databaseURL != "" {
+		env = append(env, "GATEHOUSE_DATABASE_URL="+databaseURL)
+	}
+	return &installation{t: t, path: binary(t), env: env}
 }
 
 // cli runs a command and decodes the JSON that it prints into result, which may be nil.
@@ -126,16 +128,20 @@ func (p *process) read(log io.Reader) {
 	defer close(p.drained)
 	lines := bufio.NewScanner(log)
 	for lines.Scan() {
-		p.reading.Lock()
-		p.reading.Unlock()
-		var line struct{ Msg, Listen string }
-		if len(p.serving) == 0 && json.Unmarshal(lines.Bytes(), &line) == nil && line.Msg == "serving" {
-			p.serving <- line.Listen
-		}
-		p.mu.Lock()
-		p.log = append(p.log[max(0, len(p.log)-20):], lines.Text())
-		p.mu.Unlock()
+		p.keep(lines.Bytes())
 	}
+}
+
+func (p *process) keep(text []byte) {
+	p.reading.Lock()
+	defer p.reading.Unlock()
+	var line struct{ Msg, Listen string }
+	if len(p.serving) == 0 && json.Unmarshal(text, &line) == nil && line.Msg == "serving" {
+		p.serving <- line.Listen
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.log = append(p.log[max(0, len(p.log)-20):], string(text))
 }
 
 func (p *process) await() *process {

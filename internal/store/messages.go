@@ -156,8 +156,14 @@ func (db *DB) DueMessages(ctx context.Context, now, retry time.Time, limit int, 
 	return due, nil
 }
 
-// ExpiredMessages removes messages whose time is over, and returns them.
+// ExpiredMessages removes messages whose time is over, and returns them. On PostgreSQL, what another process is deleting is skipped.
 func (db *DB) ExpiredMessages(ctx context.Context, now time.Time, limit int) (expired []outbox.Message, err error) {
+	const (
+		sqlite = `DELETE FROM gh_notices WHERE id = $1 AND expires_at <= $2 RETURNING kind, user_id, client_id, tries`
+
+		postgres = `DELETE FROM gh_notices WHERE id = (SELECT id FROM gh_notices WHERE id = $1 AND expires_at <= $2 FOR UPDATE SKIP LOCKED)
+RETURNING kind, user_id, client_id, tries`
+	)
 	scan := func(r engine.Row) (id string, err error) { return id, r.Scan(&id) }
 	ids, err := engine.All(ctx, db.engine, "ExpiredMessages", scan,
 		`SELECT id FROM gh_notices WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2`, engine.Millis(now), limit)
@@ -169,7 +175,7 @@ func (db *DB) ExpiredMessages(ctx context.Context, now time.Time, limit int) (ex
 		for _, id := range ids {
 			m := outbox.Message{ID: id}
 			err := t.ChangeGet([]any{&m.Kind, &m.User, &m.Client, &m.Tries},
-				`DELETE FROM gh_notices WHERE id = $1 AND expires_at <= $2 RETURNING kind, user_id, client_id, tries`, id, engine.Millis(now))
+				db.engine.Text(sqlite, postgres), id, engine.Millis(now))
 			switch {
 			case isNoRows(err): // another process has
 			case err != nil:

@@ -134,6 +134,22 @@ func (p *Pair) URL() string {
 // SQL is the primary.
 func (p *Pair) SQL() *sql.DB { return p.primary.admin }
 
+// AskPassword makes the primary ask a role for its password.
+func (p *Pair) AskPassword(role string) {
+	p.t.Helper()
+	name := filepath.Join(p.primary.dir, "data", "pg_hba.conf")
+	rules, err := os.ReadFile(name)
+	if err == nil {
+		err = os.WriteFile(name, append([]byte("local all "+role+" scram-sha-256\n"), rules...), 0o600)
+	}
+	if err == nil {
+		_, err = p.primary.admin.Exec("SELECT pg_reload_conf()")
+	}
+	if err != nil {
+		p.t.Fatal(err)
+	}
+}
+
 // Fail makes the primary fail.
 func (p *Pair) Fail(how Failure) {
 	p.t.Helper()

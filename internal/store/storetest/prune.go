@@ -2,12 +2,12 @@ package storetest
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
 	"github.com/gatehouse-auth/gatehouse/internal/limit"
 	"github.com/gatehouse-auth/gatehouse/internal/store"
+	"github.com/gatehouse-auth/gatehouse/internal/token"
 )
 
 // testPruneCounters: anybody can make counters by failing. Those beyond the limit go, and the ones that end first go first.
@@ -36,48 +36,97 @@ func testPruneSkips(k *kit) {
 	if k.h.Waiting == nil {
 		k.Skip("units of work do not overlap on this database")
 	}
-	g := k.connected()
-	for i := range 4 {
-		id := fmt.Sprint(i)
-		must[limit.Refusal](k)(k.db.Count(k.ctx, []limit.Bucket{{Key: id, Limit: 9, Window: time.Minute}}, now))
-		k.ok(k.db.UseAssertion(k.ctx, global.ID, id, now.Add(time.Minute)))
-		s := session("s"+id, ada)
-		s.ExpiresAt = now.Add(time.Minute)
-		k.ok(k.db.StartSession(k.ctx, s, ""))
-		k.ok(k.db.EndToken(k.ctx, "m."+id, acmes.ID, now, now.Add(time.Minute)))
-		burnt := family("burnt"+id, authz.Grant{ID: g.Grant, Client: g.Client, Scope: g.Scope})
-		burnt.ExpiresAt = now.Add(time.Minute)
-		k.ok(k.db.Burn(k.ctx, burnt))
+	g := authz.Grant{ID: k.connected().Grant, Client: global.ID}
+	k.expiring(g, 4)
+	tables := k.prunable()
+	k.skips("PushRequest", tables, func() error {
+		return k.db.PushRequest(k.ctx, authz.PushedRequest{ID: "late", Client: global.ID, ExpiresAt: later}, 1)
+	})
+	equal(k, "pushed requests: the locked one and the new one", k.rows("gh_pushed_requests", "1 = 1"), 2)
+	k.skips("ExpiredMessages", tables, func() error {
+		_, err := k.db.ExpiredMessages(k.ctx, now.Add(time.Minute), 100)
+		return err
+	})
+	equal(k, "expired messages: the locked one", k.rows("gh_notices", "expires_at <= $1", now.Add(time.Minute).UnixMilli()), 1)
+
+	k.expiring(g, 4)
+	k.skips("Prune", tables, func() error {
+		_, err := k.db.Prune(k.ctx, now.Add(366*24*time.Hour), 100)
+		return err
+	})
+	for table := range tables {
+		equal(k, "rows that are left in "+table, k.rows(table, "1 = 1"), 1)
 	}
+}
+
+// expiring makes n rows of each kind that Prune deletes.
+func (k *kit) expiring(g authz.Grant, n int) {
+	k.Helper()
+	end := now.Add(time.Minute)
+	for range n {
+		id := token.NewID()
+		must[limit.Refusal](k)(k.db.Count(k.ctx, []limit.Bucket{{Key: id, Limit: 9, Window: time.Minute}}, now))
+		k.ok(k.db.UseAssertion(k.ctx, global.ID, id, end))
+		k.ok(k.db.PushRequest(k.ctx, authz.PushedRequest{ID: id, Client: global.ID, ExpiresAt: end}, 100))
+		k.ok(k.db.UseRequest(k.ctx, id, end))
+		s := session(id, ada)
+		s.ExpiresAt = end
+		k.ok(k.db.StartSession(k.ctx, s, ""))
+		k.ok(k.db.EndToken(k.ctx, "m."+id, acmes.ID, now, end))
+		burnt := family(id, g)
+		burnt.ExpiresAt = end
+		k.ok(k.db.Burn(k.ctx, burnt))
+		_, err := k.h.SQL(k.db).ExecContext(k.ctx, `
+			INSERT INTO gh_notices (id, kind, user_id, client_id, team_id, session_id, created_at, next_try, expires_at)
+			VALUES ($1, 'mail.connected', $2, 'none', '', '', 0, 0, $3)`, id, string(ada.ID), end.UnixMilli())
+		k.ok(err)
+	}
+}
+
+// prunable is the tables of PostgreSQL whose rows have an end, and the audit trail, with the column by which they are pruned. Secrets have an end too, and go when
+// others take their place.
+func (k *kit) prunable() map[string]string {
+	k.Helper()
+	tables := map[string]string{"gh_audit": "id"}
+	rows, err := k.h.SQL(k.db).QueryContext(k.ctx, `
+		SELECT table_name, column_name FROM information_schema.columns
+		WHERE table_schema = current_schema() AND column_name IN ('expires_at', 'resets_at') AND table_name <> 'gh_client_secrets'`)
+	k.ok(err)
+	defer rows.Close()
+	for rows.Next() {
+		var table, column string
+		k.ok(rows.Scan(&table, &column))
+		tables[table] = column
+	}
+	k.ok(rows.Err())
+	return tables
+}
+
+// skips does some work while another process holds the row of each table that is over first. The work must not wait for it.
+func (k *kit) skips(what string, tables map[string]string, work func() error) {
+	k.Helper()
 	other, err := k.h.SQL(k.db).BeginTx(k.ctx, nil)
 	k.ok(err)
 	defer other.Rollback()
-	for _, row := range []string{
-		"gh_throttle WHERE bucket = '0'", "gh_assertions WHERE jti = (SELECT MIN(jti) FROM gh_assertions)", "gh_sessions WHERE id = 's0'", "gh_endings WHERE id = 'm.0'",
-		"gh_families WHERE id = 'burnt0'", "gh_audit WHERE id = (SELECT MIN(id) FROM gh_audit)",
-	} {
-		_, err := other.ExecContext(k.ctx, "SELECT 1 FROM "+row+" FOR UPDATE")
+	for table, column := range tables {
+		locked, err := other.ExecContext(k.ctx, "SELECT 1 FROM "+table+" ORDER BY "+column+" LIMIT 1 FOR UPDATE")
 		k.ok(err)
+		if n, err := locked.RowsAffected(); err != nil || n != 1 || k.rows(table, "1 = 1") < 2 {
+			k.Fatalf("%s has %d rows (%v): this test has to make some", table, k.rows(table, "1 = 1"), err)
+		}
 	}
 	done := make(chan struct{})
 	var failed error
 	go func() {
 		defer close(done)
-		_, failed = k.db.Prune(k.ctx, now.Add(366*24*time.Hour), 100)
+		failed = work()
 	}()
 	k.untilDoneOrWaiting(done)
 	if k.h.Waiting(k.h.SQL(k.db)) {
 		k.ok(other.Rollback())
 		<-done
-		k.Fatal("it waits for the rows that another process is deleting")
+		k.Fatalf("%s waits for the rows that another process is deleting", what)
 	}
 	<-done
 	k.ok(failed)
-	for _, table := range []string{"gh_throttle", "gh_assertions", "gh_sessions", "gh_endings", "gh_families WHERE id LIKE 'burnt%'", "gh_audit"} {
-		name, condition, ok := strings.Cut(table, " WHERE ")
-		if !ok {
-			condition = "1 = 1"
-		}
-		equal(k, "rows that are left in "+table, k.rows(name, condition), 1)
-	}
 }
