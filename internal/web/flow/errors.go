@@ -3,6 +3,7 @@ package flow
 import (
 	"errors"
 	"net/http"
+	"slices"
 
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
 	"github.com/gatehouse-auth/gatehouse/internal/limit"
@@ -52,16 +53,16 @@ func (f *Flow) Fail(w http.ResponseWriter, r *http.Request, err error) {
 		}
 		f.Errors.Report(r, err)
 	}
-	view := errorOnPage(err)
+	view := errorOnPage(r, err)
 	if throttled, ok := errors.AsType[*limit.ThrottledError](err); ok {
 		w.Header().Set("Retry-After", route.RetryAfter(throttled.Wait))
 	}
 	if view.Status == http.StatusServiceUnavailable {
 		w.Header().Set("Retry-After", route.RetryAfter(route.UnavailableWait))
 	}
-	view.Frame = f.Frame(r, nil, titleOf(view.Status))
+	view.Frame = f.Frame(r, nil, view.Title)
 	view.Account, view.Failed = f.account(r, view.Status), true
-	if page, ok := errors.AsType[*authz.PageError](err); ok && page.SigningOut {
+	if signingOut(err) {
 		view.notSignedOut()
 	}
 	if err := f.ShowError(w, r, view.Status, errorPage.With(view)); err != nil {
@@ -84,77 +85,68 @@ func (f *Flow) account(r *http.Request, status int) string {
 
 // Decline answers a request that no person made, for example a prefetch. The person who sees this after all can open the page.
 func (f *Flow) Decline(w http.ResponseWriter, r *http.Request) error {
-	view := errorView{
-		Frame: f.Frame(r, nil, ui.Text("error.title_unasked")), Status: http.StatusServiceUnavailable,
-		Sentence: ui.Text("error.unasked"), Advice: ui.Text("error.unasked.advice"),
-	}
+	view := errorOfKind(http.StatusServiceUnavailable, "error.unasked")
+	view.Frame = f.Frame(r, nil, view.Title)
 	view.Failed = true
+	if page := relative(r.URL.RequestURI()); page != "" && r.Method == http.MethodGet {
+		view.Way, view.WayTo = ui.Text("error.unasked.open"), page
+	}
 	return f.ShowError(w, r, view.Status, errorPage.With(view))
 }
 
-func titleOf(status int) ui.Words {
-	switch {
-	case status == http.StatusNotFound:
-		return ui.Text("error.title_not_found")
-	case status == http.StatusForbidden:
-		return ui.Text("error.title_forbidden")
-	case status == http.StatusTooManyRequests:
-		return ui.Text("error.title_throttled")
-	case status == http.StatusServiceUnavailable:
-		return ui.Text("error.title_unavailable")
-	case status >= 500:
-		return ui.Text("error.title_server")
+// errorOfKind is what the page of a kind of error says: the texts "key.title", "key" and "key.advice".
+func errorOfKind(status int, key string, arguments ...any) errorView {
+	return errorView{
+		Frame: ui.Frame{Title: ui.Text(key + ".title")}, Status: status, Sentence: ui.Text(key, arguments...), Advice: ui.Text(key+".advice", arguments...),
 	}
-	return ui.Text("error.title_request")
 }
 
 // errorOnPage is what the error page says.
-func errorOnPage(err error) errorView {
+func errorOnPage(r *http.Request, err error) errorView {
 	if p, ok := errors.AsType[*route.Problem](err); ok {
-		return errorView{Status: p.Status, Sentence: ui.Text(p.Words, p.Arguments...), Advice: ui.Text(p.Words + ".advice"), Home: true}
+		view := errorOfKind(p.Status, p.Words, append(slices.Clone(p.Arguments), "page", ui.Link(r.URL.EscapedPath()))...)
+		view.Home = true
+		return view
 	}
 	if p, ok := errors.AsType[*authz.PageError](err); ok {
 		return refusedRequest(p)
 	}
 	if throttled, ok := errors.AsType[*limit.ThrottledError](err); ok {
-		return errorView{
-			Status: http.StatusTooManyRequests, Sentence: ui.Text("error.throttled"),
-			Advice: ui.Text("error.throttled.advice", "wait", words.English.Wait(throttled.Wait)),
-		}
+		return errorOfKind(http.StatusTooManyRequests, "error.throttled", "wait", words.English.Wait(throttled.Wait))
 	}
 	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return errorView{
-			Status: http.StatusRequestEntityTooLarge, Sentence: ui.Text("error.too_large"), Advice: ui.Text("error.too_large.advice"),
-			Developer: []developerFact{{ui.Text("error.body_limit"), ui.Plain(ui.Text("error.bytes", "count", int(tooLarge.Limit)))}}, Guide: guideRequest,
-		}
+		view := errorOfKind(http.StatusRequestEntityTooLarge, "error.too_large")
+		view.Developer = []developerFact{{ui.Text("error.body_limit"), ui.Plain(ui.Text("error.bytes", "count", int(tooLarge.Limit)))}}
+		view.Guide = guideRequest
+		return view
 	}
 	if errors.Is(err, token.ErrWrongClock) {
-		return errorView{Status: http.StatusServiceUnavailable, Sentence: ui.Text("error.wrong_clock"), Advice: ui.Text("error.wrong_clock.advice")}
+		return errorOfKind(http.StatusServiceUnavailable, "error.wrong_clock")
 	}
 	code, description := oauth.Outside(err)
 	switch code {
 	case oauth.ServerError:
-		return errorView{Status: http.StatusInternalServerError, Sentence: ui.Text("error.server"), Advice: ui.Text("error.server.advice")}
+		return errorOfKind(http.StatusInternalServerError, "error.server")
 	case oauth.TemporarilyUnavailable:
-		return errorView{Status: http.StatusServiceUnavailable, Sentence: ui.Text("error.unavailable"), Advice: ui.Text("error.unavailable.advice")}
+		return errorOfKind(http.StatusServiceUnavailable, "error.unavailable")
 	}
-	return errorView{
-		Status: http.StatusBadRequest, Sentence: ui.Text("error.request"), Advice: ui.Text("error.request.advice"),
-		Developer: protocolError(code, description), Guide: guideRequest,
-	}
+	view := errorOfKind(http.StatusBadRequest, "error.request")
+	view.Developer, view.Guide = protocolError(code, description), guideRequest
+	return view
 }
 
 // refusedRequest is the page for a request that must not be redirected. The person learns that the application made a mistake, the
 // developer exactly which one.
 func refusedRequest(p *authz.PageError) errorView {
-	view := errorView{Status: http.StatusBadRequest, Sentence: ui.Text("error.refused"), Advice: ui.Text("error.refused.advice"), Guide: guideOf(p)}
+	view := errorOfKind(http.StatusBadRequest, "error.refused")
 	if p.Client != "" {
 		view.Sentence = ui.Text("error.refused_application", "application", ui.Name(p.Client))
 	}
 	if errors.Is(p, token.ErrExpired) || errors.Is(p, token.ErrNotOurs) {
-		view.Sentence, view.Advice = ui.Text("error.expired"), ui.Text("error.expired.advice")
+		view = errorOfKind(http.StatusBadRequest, "error.expired")
 		view.wayBack(p)
 	}
+	view.Guide = guideOf(p)
 	view.Developer = protocolError(oauth.Outside(p.Err))
 	if p.Client != "" {
 		view.Developer = append(view.Developer, developerFact{ui.Text("error.application"), p.Client})
@@ -183,13 +175,22 @@ func (v *errorView) wayBack(p *authz.PageError) {
 	}
 }
 
+// signingOut reports whether an error kept the person from signing out.
+func signingOut(err error) bool {
+	if p, ok := errors.AsType[*route.Problem](err); ok {
+		return p.SigningOut
+	}
+	p, ok := errors.AsType[*authz.PageError](err)
+	return ok && p.SigningOut
+}
+
 // notSignedOut says whether the person is still signed in, and how to sign out all the same.
 func (v *errorView) notSignedOut() {
 	if v.Account == "" {
 		v.Advice = ui.Text("error.signing_out.nobody")
 		return
 	}
-	v.Advice = ui.Text("error.signing_out.advice")
+	v.Title, v.Advice = ui.Text("error.signing_out.title"), ui.Text("error.signing_out.advice")
 	v.Way, v.WayTo = ui.Text("layout.sign_out"), "/logout/"
 }
 

@@ -156,7 +156,9 @@ func (f *Flow) openLogout(sealed string) (url.Values, error) {
 		return nil, err
 	}
 	if err != nil {
-		return nil, &route.Problem{Status: http.StatusBadRequest, Description: "the logout request is not ours or has expired", Words: "problem.logout_expired"}
+		return nil, &route.Problem{
+			Status: http.StatusBadRequest, Description: "the logout request is not ours or has expired", Words: "problem.logout_expired", SigningOut: true,
+		}
 	}
 	return values, nil
 }

@@ -138,27 +138,24 @@ var samples = uitest.Samples{
 		Frame: frame("ada@example.com", ui.Text("refusal.no_access_title")), Sealed: uitest.Markup, Application: uitest.Markup,
 		Person: ui.Person{Email: uitest.Markup}, Team: uitest.Markup + uitest.Backwards,
 	}),
-	"error": errorPage.With(errorView{
-		Frame: failed(frame("", titleOf(404))), Status: 404, Sentence: ui.Text("problem.not_found"), Advice: ui.Text("problem.not_found.advice"),
-	}),
-	"error_expired": errorPage.With(errorView{
-		Frame: failed(frame("", titleOf(400))), Status: 400, Sentence: ui.Text("error.expired"), Advice: ui.Text("error.expired.advice"),
-		Way: ui.Text("error.back_to_application", "application", ui.Name("Weekly Report"+uitest.Markup)), WayTo: "https://report.example",
-		Developer: []developerFact{{ui.Text("error.application"), "Weekly Report"}}, Guide: guideFailure,
+	"error":      sampleError(errorOfKind(404, "problem.not_found"), func(*errorView) {}),
+	"error_link": sampleError(errorOfKind(404, "problem.no_connection", "page", ui.Link("/teams/clinic-north/applications/")), func(v *errorView) { v.Home = true }),
+	"error_expired": sampleError(errorOfKind(400, "error.expired"), func(v *errorView) {
+		v.Way, v.WayTo = ui.Text("error.back_to_application", "application", ui.Name("Weekly Report"+uitest.Markup)), "https://report.example"
+		v.Developer, v.Guide = []developerFact{{ui.Text("error.application"), "Weekly Report"}}, guideFailure
 	}),
 	"no_cookies": errorPage.With(errorView{
 		Frame: failed(frame("", ui.Text("no_cookies.title"))), Status: 400, Sentence: ui.Text("no_cookies.not_kept"),
 		Advice: ui.Text("no_cookies.advice", "issuer", "https://auth.example"), Way: ui.Text("no_cookies.again"), WayTo: "https://auth.example/login/?next=%2F",
 	}),
-	"error_developer": errorPage.With(errorView{
-		Frame: failed(frame("", titleOf(400))), Status: 400, Sentence: ui.Text("error.refused_application", "application", ui.Name(uitest.Backwards)),
-		Advice: ui.Text("error.refused.advice"), Guide: guideRegister,
-		Developer: []developerFact{
+	"error_developer": sampleError(errorOfKind(400, "error.refused"), func(v *errorView) {
+		v.Sentence, v.Guide = ui.Text("error.refused_application", "application", ui.Name(uitest.Backwards)), guideRegister
+		v.Developer = []developerFact{
 			{ui.Text("error.parameter", "name", "error_description"), "redirect_uri is not registered for this client; it is compared byte for byte"},
 			{ui.Text("error.received"), "https://repоrt.example/callback /\u200B?next=%2F\u202Egpj"},
 			{ui.Text("error.parameter", "name", "client_id"), ""},
 			{ui.Text("error.application"), uitest.Markup},
-		},
+		}
 	}),
 	"logout":     signOutPage.With(signOutView{Frame: frame("ada@example.com", ui.Text("sign_out.title"))}),
 	"signed_out": signedOutPage.With(signedOutView{frame("", ui.Text("signed_out.title"))}),
@@ -172,6 +169,12 @@ var samples = uitest.Samples{
 		Frame: frame("", ui.Text("form_post.title")), Target: "https://report.example/back?team=1&x=%20y", Origin: "https://report.example",
 		Fields: []ui.Hidden{{Name: "code", Value: "gh_ac_sealed"}, {Name: "state", Value: uitest.Markup + " é+%20"}, {Name: "iss", Value: "https://gatehouse.example"}},
 	}),
+}
+
+func sampleError(v errorView, change func(*errorView)) ui.Content {
+	change(&v)
+	v.Frame = failed(frame("", v.Title))
+	return errorPage.With(v)
 }
 
 func failed(f ui.Frame) ui.Frame {

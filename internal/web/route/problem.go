@@ -6,10 +6,11 @@ import "net/http"
 type Problem struct {
 	Status      int
 	Description string // in English, for programs and the log
-	// Words is the key of the sentence that a page says, and Words + ".advice" of what the person can do about it. The texts of both
-	// may have the Arguments, names and values in turn.
-	Words     string
-	Arguments []any
+	// Words is the key of the sentence that a page says, Words + ".title" of the page's title, and Words + ".advice" of what the person can do about
+	// it. Sentence and advice may have the Arguments, names and values in turn, and "page", a link to the address of the request.
+	Words      string
+	Arguments  []any
+	SigningOut bool // the person wanted to sign out, so the page says whether they are signed in instead of an advice of its own
 }
 
 func (p *Problem) Error() string { return p.Description }

@@ -60,7 +60,10 @@ func (room *Room) forAdmins(h func(w http.ResponseWriter, r *request) error) bro
 			return route.NotFound(w, r.Request)
 		}
 		if memberships[i].Role != team.Admin {
-			return &route.Problem{Status: http.StatusForbidden, Description: "the person is no admin of this team", Words: "problem.admins_only"}
+			return &route.Problem{
+				Status: http.StatusForbidden, Description: "the person is no admin of this team", Words: "problem.admins_only",
+				Arguments: []any{"link", ui.Link("/account/applications/")},
+			}
 		}
 		return h(w, &request{r, memberships[i].Team, actor})
 	}
