@@ -297,8 +297,12 @@ func (f *failover) check() {
 	f.t.Helper()
 	ctx := f.t.Context()
 	for i, c := range append(f.connections, f.probe) {
-		p := f.processes[i%2]
-		if k, err := f.refresh(ctx, f.client(p), c); err != nil || k.Status != http.StatusOK {
+		client := f.client(f.processes[i%2])
+		k, err := f.refresh(ctx, client, c)
+		for began := time.Now(); err == nil && k.Status == http.StatusServiceUnavailable && time.Since(began) < answersAgain; {
+			k, err = f.refresh(ctx, client, c) // as a client does
+		}
+		if err != nil || k.Status != http.StatusOK {
 			f.t.Errorf("a connection after the failover: %d %s, %v", k.Status, k.body, err)
 		}
 	}
