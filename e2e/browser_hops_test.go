@@ -27,6 +27,7 @@ func (h *house) hopper(landing func(server string) string) hopper {
 	h.t.Cleanup(server.Close)
 	to := landing(server.URL)
 	mux.HandleFunc("/callback", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, to, http.StatusSeeOther) })
+	mux.HandleFunc("/favicon.ico", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	mux.HandleFunc("/landing", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		w.Write([]byte("<!doctype html><title>Landing</title><h1>Landed</h1>"))
