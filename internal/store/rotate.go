@@ -49,29 +49,29 @@ SELECT live.user_id, live.team_id, live.grant_id,
 	rotated.rotated_at, rotated.token_dead_at, rotated.expires_at, rotated.late_retry_at, rotated.late_retry_generation
 FROM live, rotated, recorded`
 
-// The same for SQLite, which runs one unit of work at a time. The event follows in a statement of its own.
+// The same for SQLite, which runs one unit of work at a time: what the first statement finds is what the second one changes. The event
+// follows in a statement of its own.
 const (
 	rotateFindSQLite = `
 SELECT g.user_id, g.team_id, g.id,
 	f.scope, f.auth_time, f.created_at, f.nonce, f.methods, f.session_id, f.resource,
-	u.email, u.email_verified, u.name, t.slug
+	u.email, u.email_verified, u.name, t.slug,
+	CASE WHEN $9 > $3 THEN $4 ELSE f.rotated_at END,
+	MAX(f.token_dead_at, $5),
+	CASE WHEN $4 + 60000 < MAX(f.used_at, f.created_at) THEN f.expires_at ELSE MIN(f.created_at + $7, $6) END,
+	f.late_retry_at, f.late_retry_generation
 FROM gh_families f
 JOIN gh_grants g ON g.id = f.grant_id
 JOIN gh_users u ON u.id = g.user_id
 JOIN gh_memberships m ON m.user_id = g.user_id AND m.team_id = g.team_id
 JOIN gh_teams t ON t.id = g.team_id
 JOIN gh_clients c ON c.id = g.client_id
-WHERE f.id = $1 AND g.client_id = $2 AND f.generation = $3 AND f.ended_at = 0 AND f.expires_at > $4 AND f.dpop_key = $5
+WHERE f.id = $1 AND g.client_id = $2 AND f.generation = $3 AND f.ended_at = 0 AND f.expires_at > $4 AND f.dpop_key = $8
 	AND u.disabled_at = 0 AND c.disabled_at = 0 AND (c.team_id IS NULL OR c.team_id = g.team_id)
 	AND NOT EXISTS (SELECT 1 FROM gh_team_blocks b WHERE b.team_id = g.team_id AND b.client_id = g.client_id)`
 
 	rotateChangeSQLite = `
-UPDATE gh_families SET generation = $7, used_at = $3,
-	rotated_at = CASE WHEN $7 > $2 THEN $3 ELSE rotated_at END,
-	token_dead_at = MAX(token_dead_at, $4),
-	expires_at = CASE WHEN $3 + 60000 < MAX(used_at, created_at) THEN expires_at ELSE MIN(created_at + $6, $5) END
-WHERE id = $1 AND generation = $2 AND ended_at = 0 AND expires_at > $3
-RETURNING rotated_at, token_dead_at, expires_at, late_retry_at, late_retry_generation`
+UPDATE gh_families SET generation = $2, used_at = $3, rotated_at = $4, token_dead_at = $5, expires_at = $6 WHERE id = $1`
 )
 
 // Rotate uses a refresh token. authz.ErrReused when it is too old: its family is ended then.
@@ -83,26 +83,25 @@ func (db *DB) Rotate(ctx context.Context, r authz.Rotation) (rotated authz.Rotat
 	}
 	f, subject := &rotated.Family, &rotated.Subject
 	f.ID, f.Client, f.Generation, f.UsedAt, f.DPoPKey = r.Family, r.Client, newest, r.At, r.DPoPKey
-	found := []any{
+	found := append([]any{
 		&subject.User, &subject.Team, &f.Grant,
 		engine.WordsTo(&f.Scope), engine.TimeTo(&f.AuthTime), engine.TimeTo(&f.CreatedAt), &f.Nonce, engine.WordsTo(&f.Methods), &f.SessionID, engine.WordsTo(&f.Resource),
 		&subject.Email, &subject.EmailVerified, &subject.Name, &subject.Slug,
+	}, changedTimes(f)...)
+	args := []any{
+		r.Family, r.Client, r.Generation, engine.Millis(r.At), engine.Millis(r.TokenDeadAt), engine.Millis(r.At.Add(r.Rule.Idle)), r.Rule.Absolute.Milliseconds(),
+		r.DPoPKey, newest,
 	}
-	changed := changedTimes(f)
-	at, tokenDeadAt, idleEnd, absolute := engine.Millis(r.At), engine.Millis(r.TokenDeadAt), engine.Millis(r.At.Add(r.Rule.Idle)), r.Rule.Absolute.Milliseconds()
 	e := audit.Event{At: r.At, Kind: audit.TokenRefreshed, Actor: actor(r.Client), Client: string(r.Client), Family: string(r.Family)}
 	if db.engine.PostgreSQL() {
-		err = db.batch(ctx, "Rotate", e, engine.Statement{
-			Query: rotatePostgres,
-			Args:  []any{r.Family, r.Client, r.Generation, at, tokenDeadAt, idleEnd, absolute, r.DPoPKey, newest},
-			Dest:  append(found, changed...),
-		})
+		err = db.batch(ctx, "Rotate", e, engine.Statement{Query: rotatePostgres, Args: args, Dest: found})
 	} else {
 		err = db.write(ctx, "Rotate", func(t *tx) error {
-			if err := t.Get(found, rotateFindSQLite, r.Family, r.Client, r.Generation, at, r.DPoPKey); err != nil {
+			if err := t.Get(found, rotateFindSQLite, args...); err != nil {
 				return err
 			}
-			if err := t.ChangeGet(changed, rotateChangeSQLite, r.Family, r.Generation, at, tokenDeadAt, idleEnd, absolute, newest); err != nil {
+			_, err := t.Change(rotateChangeSQLite, r.Family, newest, engine.Millis(r.At), engine.Millis(f.RotatedAt), engine.Millis(f.TokenDeadAt), engine.Millis(f.ExpiresAt))
+			if err != nil {
 				return err
 			}
 			e.User, e.Team, e.Grant = string(subject.User), string(subject.Team), string(f.Grant)
