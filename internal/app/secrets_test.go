@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
@@ -44,12 +45,11 @@ func newSecretFiles(t *testing.T, smtpURL string) *secretFiles {
 	if err != nil {
 		t.Fatal(err)
 	}
-	log := NewLog(cfg, f.log)
-	f.App, err = Open(t.Context(), cfg, Deps{Log: log.Logger(), Reread: read})
+	f.App, err = Open(t.Context(), cfg, Deps{Log: slog.New(slog.NewJSONHandler(f.log, nil)), Reread: read})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { f.App.Close(); log.Close() })
+	t.Cleanup(func() { f.App.Close() })
 	return f
 }
 
