@@ -339,9 +339,10 @@ func (f *failover) finish() {
 		f.t.Errorf("%d connections were confirmed and are lost or ended: %v", len(lost), slices.Collect(maps.Keys(lost)))
 	}
 	var doubled int
-	err := f.pair.SQL().QueryRowContext(f.t.Context(), `SELECT COUNT(*) FROM gh_families f WHERE f.generation <>
-			(SELECT COUNT(*) FROM gh_audit a WHERE a.family_id = f.id AND a.kind = 'token.refreshed')
-		OR 1 <> (SELECT COUNT(*) FROM gh_audit a WHERE a.family_id = f.id AND a.kind = 'token.issued')`).Scan(&doubled)
+	err := f.pair.SQL().QueryRowContext(f.t.Context(), `SELECT COUNT(*) FROM gh_families f LEFT JOIN (
+			SELECT family_id, COUNT(*) FILTER (WHERE kind = 'token.refreshed') AS refreshed, COUNT(*) FILTER (WHERE kind = 'token.issued') AS issued
+			FROM gh_audit GROUP BY family_id) a ON a.family_id = f.id
+		WHERE f.generation <> COALESCE(a.refreshed, 0) OR COALESCE(a.issued, 0) <> 1`).Scan(&doubled)
 	if err != nil || doubled > 0 {
 		f.t.Errorf("%d connections have another history than their row says, %v", doubled, err)
 	}
