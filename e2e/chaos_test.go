@@ -207,7 +207,7 @@ func (c *chaos) silentReceiver() {
 	c.in.cli("", nil, "client", "update", c.app.id, "--backchannel-logout-uri", "http://"+listener.Addr().String()+"/logout")
 }
 
-// signOuts signs people out, of which the silent receiver has to be told.
+// signOuts signs people out. Each sign-out makes the server send a back-channel logout to the silent receiver.
 func (c *chaos) signOuts() {
 	c.t.Helper()
 	for range 8 {

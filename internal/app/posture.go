@@ -25,7 +25,7 @@ func posture(cfg config.Config) []operate.Finding {
 	warn(!cfg.Mail.Server.Set(), "no mail server is configured: people are not told when an application is connected, or of a replayed token", "set smtp_url and mail_from")
 	warn(len(cfg.Outbound.InternalNetworks) > 0, "the server calls addresses of applications in internal networks, which are allowed in the configuration", "keep the list as short as possible")
 	for _, proxy := range cfg.TrustedProxies {
-		warn(wide(proxy), "trusted_proxies has "+proxy.String()+": whoever is in it can claim any address", "list the addresses of the proxies only")
+		warn(wide(proxy), "trusted_proxies has "+proxy.String()+": every machine in this network can claim any client address", "list the addresses of the proxies only")
 	}
 	if len(findings) == 0 {
 		findings = append(findings, operate.Finding{Level: operate.Fine, Check: "configuration", Found: "nothing is less safe than the default"})

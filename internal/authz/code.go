@@ -45,7 +45,7 @@ func (s *Server) issueCode(r Request, session authn.Session, g Grant) (string, e
 	return token.PrefixCode + sealed, nil
 }
 
-// errBadCode is the one answer for a code that is unknown, foreign, expired or used: telling them apart would help whoever found a code. The cause is for the log.
+// errBadCode is the one answer for a code that is unknown, foreign, expired or used: telling them apart would help somebody who found a code. The cause is for the log.
 func errBadCode(cause error) error {
 	return oauth.InvalidGrant.Because(cause, "the code is unknown, has expired, was used before, is another client's, or the access it stands for has ended; start again at the authorization endpoint")
 }

@@ -22,7 +22,7 @@ func (s *Server) Introspect(ctx context.Context, r oauth.TokenParameter) (oauth.
 		return oauth.Introspection{}, err
 	}
 	if client.Public {
-		// RFC 7662 §2.1, §4: whoever found a token could ask about it under a public client's name.
+		// RFC 7662 §2.1, §4: somebody who found a token could ask about it under a public client's name.
 		return oauth.Introspection{}, oauth.InvalidClient.Errorf("a public client cannot prove who it is, so it may not introspect tokens")
 	}
 	refresh, err := s.keys.OpenRefreshToken(r.Token)

@@ -37,7 +37,7 @@ func (s *Server) Metadata() oauth.Metadata {
 		TokenEndpointAuthMethodsSupported:                  everyone,
 		TokenEndpointAuthSigningAlgValuesSupported:         algorithms,
 		RevocationEndpointAuthMethodsSupported:             everyone,
-		IntrospectionEndpointAuthMethodsSupported:          confidential, // whoever asks about a token has to prove who they are
+		IntrospectionEndpointAuthMethodsSupported:          confidential, // a client that asks about a token has to authenticate
 		RevocationEndpointAuthSigningAlgValuesSupported:    algorithms,
 		IntrospectionEndpointAuthSigningAlgValuesSupported: algorithms,
 		DPoPSigningAlgValuesSupported:                      algorithms,

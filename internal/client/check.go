@@ -157,7 +157,7 @@ func checkKeys(c Client) error {
 		return errors.New(`the client's keys are empty: a JSON Web Key Set looks like {"keys":[{"kty":"EC",…}]}`)
 	}
 	for _, key := range keys.Keys {
-		// A symmetric key is not public either: whoever reads the database could authenticate with it.
+		// A symmetric key is not public either: somebody who reads the database could authenticate with it.
 		if !key.Valid() || !key.IsPublic() {
 			return fmt.Errorf("the client's key %q is not a public key; register the public half only", key.KeyID)
 		}

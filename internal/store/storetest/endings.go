@@ -263,7 +263,7 @@ func testEndReplayed(k *kit) {
 	equal(k, "events", len(k.events(audit.Filter{Kind: audit.CodeReplayed})), 1)
 }
 
-// testPushRequest: of a client's requests the newest are kept, whoever else pushes; and they end with the client.
+// testPushRequest: the newest requests of a client are kept, and pushes of other clients do not count. Removing the client removes them.
 func testPushRequest(k *kit) {
 	k.ok(k.db.AddClient(k.ctx, global))
 	k.ok(k.db.AddClient(k.ctx, client.Client{ID: "c-other"}))
