@@ -110,7 +110,7 @@ type Rotation struct {
 
 // Rotated is what a refresh found.
 type Rotated struct {
-	Family  Family // as it is now: Generation is that of the token to answer with
+	Family  Family // as it is now: Generation is that of the token to answer with. Without CreatedAt, and without what only a RefreshRule asks for.
 	Subject Subject
 	Retry   bool // the token was replaced before: the successor is the same, and within the grace nothing was written
 }
@@ -118,7 +118,6 @@ type Rotated struct {
 // Connection is a family with everything that justifies it, as it is now.
 type Connection struct {
 	Family  Family
-	Grant   Grant
 	Subject Subject
 }
 

@@ -73,13 +73,11 @@ func (db *DB) Burn(ctx context.Context, f authz.Family) error {
 // Connection is a family and what justifies it, all alive at now. authz.ErrNoFamily, token.ErrWrongClock.
 func (db *DB) Connection(ctx context.Context, id authz.FamilyID, now time.Time) (authz.Connection, error) {
 	scan := func(r engine.Row) (c authz.Connection, err error) {
-		f, g := &c.Family, &c.Grant
+		f, subject := &c.Family, &c.Subject
 		err = r.Scan(&f.ID, &f.Grant, engine.WordsTo(&f.Scope), engine.TimeTo(&f.AuthTime), engine.TimeTo(&f.CreatedAt), engine.TimeTo(&f.ExpiresAt),
-			&f.Generation, engine.TimeTo(&f.RotatedAt), engine.TimeTo(&f.UsedAt), engine.TimeTo(&f.EndedAt), engine.TimeTo(&f.TokenDeadAt),
+			&f.Generation, engine.TimeTo(&f.RotatedAt), engine.TimeTo(&f.UsedAt), engine.TimeTo(&f.TokenDeadAt),
 			&f.Nonce, engine.WordsTo(&f.Methods), &f.SessionID, engine.WordsTo(&f.Resource), &f.DPoPKey, engine.TimeTo(&f.LateRetryAt), &f.LateRetryGeneration,
-			&g.ID, &g.User, &g.Client, &g.Team, engine.WordsTo(&g.Scope), engine.TimeTo(&g.CreatedAt), engine.TimeTo(&g.UpdatedAt),
-			&c.Subject.Email, &c.Subject.EmailVerified, &c.Subject.Name, &c.Subject.Slug)
-		f.Client, c.Subject.User, c.Subject.Team = g.Client, g.User, g.Team
+			&f.Client, &subject.User, &subject.Team, &subject.Email, &subject.EmailVerified, &subject.Name, &subject.Slug)
 		return c, err
 	}
 	look := func(now time.Time) (authz.Connection, error) {
@@ -90,9 +88,8 @@ func (db *DB) Connection(ctx context.Context, id authz.FamilyID, now time.Time) 
 
 const connectionQuery = `
 		SELECT f.id, f.grant_id, f.scope, f.auth_time, f.created_at, f.expires_at,
-			f.generation, f.rotated_at, f.used_at, f.ended_at, f.token_dead_at, f.nonce, f.methods, f.session_id, f.resource, f.dpop_key, f.late_retry_at, f.late_retry_generation,
-			g.id, g.user_id, g.client_id, g.team_id, g.scope, g.created_at, g.updated_at,
-			u.email, u.email_verified, u.name, t.slug
+			f.generation, f.rotated_at, f.used_at, f.token_dead_at, f.nonce, f.methods, f.session_id, f.resource, f.dpop_key, f.late_retry_at, f.late_retry_generation,
+			g.client_id, g.user_id, g.team_id, u.email, u.email_verified, u.name, t.slug
 		FROM gh_families f
 		JOIN gh_grants g ON g.id = f.grant_id
 		JOIN gh_users u ON u.id = g.user_id

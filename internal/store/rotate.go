@@ -19,7 +19,7 @@ import (
 const rotatePostgres = `
 WITH live AS (
 	SELECT g.user_id, g.team_id, g.id AS grant_id,
-		f.scope, f.auth_time, f.created_at, f.nonce, f.methods, f.session_id, f.resource,
+		f.scope, f.auth_time, f.nonce, f.methods, f.session_id, f.resource,
 		u.email, u.email_verified, u.name, t.slug
 	FROM gh_families f
 	JOIN gh_grants g ON g.id = f.grant_id
@@ -37,16 +37,15 @@ WITH live AS (
 		expires_at = CASE WHEN $4 + 60000 < GREATEST(gh_families.used_at, gh_families.created_at) THEN gh_families.expires_at ELSE LEAST(gh_families.created_at + $7, $6) END
 	FROM live
 	WHERE gh_families.id = $1 AND gh_families.generation = $3 AND gh_families.ended_at = 0 AND gh_families.expires_at > $4
-	RETURNING gh_families.rotated_at, gh_families.token_dead_at, gh_families.expires_at, gh_families.late_retry_at, gh_families.late_retry_generation
+	RETURNING gh_families.expires_at
 ), recorded AS (
 	INSERT INTO gh_audit (id, at, kind, actor, client_id, family_id, address, request_id, detail, user_id, team_id, grant_id)
 	SELECT $10::bigint, $11::bigint, $12, $13, $14, $15, $16, $17, $18, live.user_id, live.team_id, live.grant_id FROM live, rotated
 	RETURNING 1
 )
 SELECT live.user_id, live.team_id, live.grant_id,
-	live.scope, live.auth_time, live.created_at, live.nonce, live.methods, live.session_id, live.resource,
-	live.email, live.email_verified, live.name, live.slug,
-	rotated.rotated_at, rotated.token_dead_at, rotated.expires_at, rotated.late_retry_at, rotated.late_retry_generation
+	live.scope, live.auth_time, live.nonce, live.methods, live.session_id, live.resource,
+	live.email, live.email_verified, live.name, live.slug, rotated.expires_at
 FROM live, rotated, recorded`
 
 // The same for SQLite, which runs one unit of work at a time: what the first statement finds is what the second one changes. The event
@@ -54,24 +53,22 @@ FROM live, rotated, recorded`
 const (
 	rotateFindSQLite = `
 SELECT g.user_id, g.team_id, g.id,
-	f.scope, f.auth_time, f.created_at, f.nonce, f.methods, f.session_id, f.resource,
+	f.scope, f.auth_time, f.nonce, f.methods, f.session_id, f.resource,
 	u.email, u.email_verified, u.name, t.slug,
-	CASE WHEN $9 > $3 THEN $4 ELSE f.rotated_at END,
-	MAX(f.token_dead_at, $5),
-	CASE WHEN $4 + 60000 < MAX(f.used_at, f.created_at) THEN f.expires_at ELSE MIN(f.created_at + $7, $6) END,
-	f.late_retry_at, f.late_retry_generation
+	CASE WHEN $4 + 60000 < MAX(f.used_at, f.created_at) THEN f.expires_at ELSE MIN(f.created_at + $7, $6) END
 FROM gh_families f
 JOIN gh_grants g ON g.id = f.grant_id
 JOIN gh_users u ON u.id = g.user_id
 JOIN gh_memberships m ON m.user_id = g.user_id AND m.team_id = g.team_id
 JOIN gh_teams t ON t.id = g.team_id
 JOIN gh_clients c ON c.id = g.client_id
-WHERE f.id = $1 AND g.client_id = $2 AND f.generation = $3 AND f.ended_at = 0 AND f.expires_at > $4 AND f.dpop_key = $8
+WHERE f.id = $1 AND g.client_id = $2 AND f.generation = $3 AND f.ended_at = 0 AND f.expires_at > $4 AND f.dpop_key = $5
 	AND u.disabled_at = 0 AND c.disabled_at = 0 AND (c.team_id IS NULL OR c.team_id = g.team_id)
 	AND NOT EXISTS (SELECT 1 FROM gh_team_blocks b WHERE b.team_id = g.team_id AND b.client_id = g.client_id)`
 
 	rotateChangeSQLite = `
-UPDATE gh_families SET generation = $2, used_at = $3, rotated_at = $4, token_dead_at = $5, expires_at = $6 WHERE id = $1`
+UPDATE gh_families SET rotated_at = CASE WHEN $2 > generation THEN $3 ELSE rotated_at END, generation = $2, used_at = $3,
+	token_dead_at = MAX(token_dead_at, $4), expires_at = $5 WHERE id = $1`
 )
 
 // Rotate uses a refresh token. authz.ErrReused when it is too old: its family is ended then.
@@ -83,25 +80,22 @@ func (db *DB) Rotate(ctx context.Context, r authz.Rotation) (rotated authz.Rotat
 	}
 	f, subject := &rotated.Family, &rotated.Subject
 	f.ID, f.Client, f.Generation, f.UsedAt, f.DPoPKey = r.Family, r.Client, newest, r.At, r.DPoPKey
-	found := append([]any{
+	found := []any{
 		&subject.User, &subject.Team, &f.Grant,
-		engine.WordsTo(&f.Scope), engine.TimeTo(&f.AuthTime), engine.TimeTo(&f.CreatedAt), &f.Nonce, engine.WordsTo(&f.Methods), &f.SessionID, engine.WordsTo(&f.Resource),
-		&subject.Email, &subject.EmailVerified, &subject.Name, &subject.Slug,
-	}, changedTimes(f)...)
-	args := []any{
-		r.Family, r.Client, r.Generation, engine.Millis(r.At), engine.Millis(r.TokenDeadAt), engine.Millis(r.At.Add(r.Rule.Idle)), r.Rule.Absolute.Milliseconds(),
-		r.DPoPKey, newest,
+		engine.WordsTo(&f.Scope), engine.TimeTo(&f.AuthTime), &f.Nonce, engine.WordsTo(&f.Methods), &f.SessionID, engine.WordsTo(&f.Resource),
+		&subject.Email, &subject.EmailVerified, &subject.Name, &subject.Slug, engine.TimeTo(&f.ExpiresAt),
 	}
+	at, tokenDeadAt, idle, absolute := engine.Millis(r.At), engine.Millis(r.TokenDeadAt), engine.Millis(r.At.Add(r.Rule.Idle)), r.Rule.Absolute.Milliseconds()
 	e := audit.Event{At: r.At, Kind: audit.TokenRefreshed, Actor: actor(r.Client), Client: string(r.Client), Family: string(r.Family)}
 	if db.engine.PostgreSQL() {
+		args := []any{r.Family, r.Client, r.Generation, at, tokenDeadAt, idle, absolute, r.DPoPKey, newest}
 		err = db.batch(ctx, "Rotate", e, engine.Statement{Query: rotatePostgres, Args: args, Dest: found})
 	} else {
 		err = db.write(ctx, "Rotate", func(t *tx) error {
-			if err := t.Get(found, rotateFindSQLite, args...); err != nil {
+			if err := t.Get(found, rotateFindSQLite, r.Family, r.Client, r.Generation, at, r.DPoPKey, idle, absolute); err != nil {
 				return err
 			}
-			_, err := t.Change(rotateChangeSQLite, r.Family, newest, engine.Millis(r.At), engine.Millis(f.RotatedAt), engine.Millis(f.TokenDeadAt), engine.Millis(f.ExpiresAt))
-			if err != nil {
+			if _, err := t.Change(rotateChangeSQLite, r.Family, newest, at, tokenDeadAt, engine.Millis(f.ExpiresAt)); err != nil {
 				return err
 			}
 			e.User, e.Team, e.Grant = string(subject.User), string(subject.Team), string(f.Grant)

@@ -43,7 +43,7 @@ func TestEverySchemaIsUpgraded(t *testing.T) {
 				if _, err := db.UserByEmail(t.Context(), "u@example.com"); err != nil {
 					t.Errorf("the person: %v", err)
 				}
-				if c, err := db.Connection(t.Context(), "f", time.UnixMilli(1)); err != nil || c.Grant.ID != "g" {
+				if c, err := db.Connection(t.Context(), "f", time.UnixMilli(1)); err != nil || c.Family.Grant != "g" {
 					t.Errorf("the connection: %+v, %v", c, err)
 				}
 				status, err := db.TeamStatuses(t.Context(), "u", "c")

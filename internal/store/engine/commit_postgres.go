@@ -52,14 +52,13 @@ func (db *DB) Batch(ctx context.Context, name string, s Statement) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	ctx, cancel := limited(ctx, unitLimit)
-	defer cancel()
+	deadline := deadlineOf(ctx, unitLimit)
 	return db.told(db.retry(ctx, func() error {
 		err := errors.Join(db.observe(name), db.injected(s.Also), db.injected("commit"))
 		if err != nil {
 			return err
 		}
-		happened, err := db.group.do(ctx, s)
+		happened, err := db.group.do(ctx, s, deadline)
 		switch {
 		case err != nil && !rolledBack(err) && !notBegun(err):
 			return fmt.Errorf("store: %s: %w: %w", name, ErrUnknown, err)
@@ -142,8 +141,8 @@ func newPostgresWriter(ctx context.Context, db *DB, shared *pgxpool.Pool, connec
 }
 
 // do runs a unit in a batch, or alone when that fails, and waits for its commit.
-// A caller whose ctx ends leaves a queue, but not a batch that has begun.
-func (g *postgresWriter) do(ctx context.Context, s Statement) (happened bool, err error) {
+// A caller whose ctx ends leaves the queue of batches, but nothing that has begun. Hardly any unit needs its deadline, and a context with one is dear.
+func (g *postgresWriter) do(ctx context.Context, s Statement, deadline time.Time) (happened bool, err error) {
 	j := &postgresJob{Statement: s, done: make(chan struct{})}
 	if err := enter(ctx, g.jobs, j, g.quit); err != nil {
 		return false, err
@@ -152,6 +151,8 @@ func (g *postgresWriter) do(ctx context.Context, s Statement) (happened bool, er
 	if !errors.Is(j.err, errRefused) {
 		return j.happened, j.err
 	}
+	ctx, cancel := context.WithDeadline(context.WithoutCancel(ctx), deadline)
+	defer cancel()
 	if err := enter(ctx, g.waiters, struct{}{}, nil); err != nil {
 		return false, err
 	}

@@ -30,19 +30,28 @@ const (
 // limited is ctx with the deadline of the caller, or else with a limit. It does not end when the caller hangs up: cancelling a statement of
 // PostgreSQL closes its connection, and a browser that goes away must not cost one.
 func limited(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
+	return context.WithDeadline(context.WithoutCancel(ctx), deadlineOf(ctx, limit))
+}
+
+// deadlineOf is the caller's deadline, or else the end of a limit.
+func deadlineOf(ctx context.Context, limit time.Duration) time.Time {
 	deadline, ok := ctx.Deadline()
 	if !ok {
 		deadline = time.Now().Add(limit)
 	}
-	return context.WithDeadline(context.WithoutCancel(ctx), deadline)
+	return deadline
 }
 
 // told is what the caller is told about an error of the database.
 func (db *DB) told(err error) error {
-	if damage(err) {
-		db.damaged.CompareAndSwap(nil, &err)
+	if err == nil {
+		return nil
 	}
-	if err != nil && db.opts.Unavailable != nil && (db.ended.Load() || unavailable(err)) {
+	if damage(err) {
+		first := err // only this one escapes to the heap
+		db.damaged.CompareAndSwap(nil, &first)
+	}
+	if db.opts.Unavailable != nil && (db.ended.Load() || unavailable(err)) {
 		return db.opts.Unavailable(err)
 	}
 	return err

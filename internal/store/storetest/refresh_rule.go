@@ -27,7 +27,7 @@ func testKeptToken(k *kit) {
 	for _, at := range []time.Time{now, now.Add(90 * time.Minute), now.Add(3 * time.Hour)} {
 		for _, db := range []*store.DB{k.db, k.second()} {
 			k.count.reset()
-			got := must[authz.Rotated](k)(db.Rotate(k.ctx, kept(at)))
+			got := k.rotatedOn(db, kept(at))
 			f.UsedAt, f.ExpiresAt, f.TokenDeadAt = at, at.Add(2*time.Hour), at.Add(30*time.Minute+grace)
 			equal(k, "the answer", got, authz.Rotated{Family: f, Subject: subject(ada, acme)})
 			equal(k, "statements", k.count.get("Rotate"), k.statements(2))
