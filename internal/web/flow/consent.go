@@ -132,7 +132,8 @@ func (f *Flow) consentPage(r *http.Request, next authz.Next, failures ui.Failure
 	view := consentView{
 		Frame: f.quietFrame(r, &next.Session, ui.Text("consent.title", "application", ui.Name(next.Client.Name))), Sealed: next.Sealed,
 		Application: next.Client.Name, Owner: next.Client.Owner, Person: ui.Person{Name: user.Name, Email: user.Email},
-		Fixed: next.Fixed, ByApplication: next.Client.Global() && next.Team != "", OfApplication: !next.Client.Global(), Destination: oauth.RedirectOrigin(next.RedirectURI)}
+		Fixed: next.Fixed, ByApplication: next.Client.Global() && next.Team != "", OfApplication: !next.Client.Global(), Destination: oauth.RedirectOrigin(next.RedirectURI),
+	}
 	view.Permissions = access.Describe(view.Language, next.Asked)
 	view.Failures, view.Failed = failures, len(failures) > 0
 	open := 0
