@@ -49,7 +49,7 @@ type Courier struct {
 		User(ctx context.Context, id team.UserID) (team.User, error)
 	}
 	Links      team.Links
-	Keys       *token.Keyring                 // makes the secrets of links
+	Keys       *token.Keyring // makes the secrets of links
 	Now        func() time.Time
 	Describe   func(oauth.Scope) []scope.Info // what a scope allows
 	Send       Sender                         // nil: no mail is sent
