@@ -53,7 +53,7 @@ var arrows = map[string][]string{
 	"internal/words":     {},
 	"internal/outbound":  {},
 	"internal/api/types": {},
-	"internal/scope":     {"internal/oauth"},
+	"internal/scope":     {"internal/oauth", "internal/words"},
 	"internal/team":      {"internal/oauth", "internal/token", "internal/audit"},
 	"internal/authn":     {"internal/team", "internal/token", "internal/oauth", "internal/audit", "internal/limit"},
 	"internal/client":    {"internal/team", "internal/token", "internal/oauth", "internal/scope", "internal/audit", "internal/limit", "internal/outbound"},
@@ -64,12 +64,12 @@ var arrows = map[string][]string{
 	},
 	"internal/operate": domain,
 	"internal/store":   with("internal/store/engine"),
-	"internal/web": with("internal/web/route", "internal/web/ui", "internal/web/browser", "internal/web/endpoint", "internal/web/flow", "internal/web/account",
+	"internal/web": with("internal/words", "internal/web/route", "internal/web/ui", "internal/web/browser", "internal/web/endpoint", "internal/web/flow", "internal/web/account",
 		"internal/web/teams", "internal/web/docs"),
 	"internal/web/route":    {"internal/oauth"},
 	"internal/web/ui":       {"internal/words"},
-	"internal/web/browser":  {"internal/authn", "internal/team", "internal/token", "internal/audit", "internal/limit", "internal/web/route", "internal/web/ui"},
-	"internal/web/access":   with("internal/web/browser", "internal/web/ui"),
+	"internal/web/browser":  {"internal/authn", "internal/team", "internal/token", "internal/audit", "internal/limit", "internal/words", "internal/web/route", "internal/web/ui"},
+	"internal/web/access":   with("internal/words", "internal/web/browser", "internal/web/ui"),
 	"internal/web/endpoint": with("internal/web/route", "resourceserver"),
 	"internal/web/flow":     room,
 	"internal/web/account":  room,
@@ -90,7 +90,7 @@ var arrows = map[string][]string{
 	"e2e":                      with("internal/app", "internal/config", "internal/store/pgtest", "examples", "resourceserver"),
 
 	"internal/testkit":       {},
-	"internal/web/ui/uitest": {"internal/web/ui"},
+	"internal/web/ui/uitest": {"internal/web/ui", "internal/words"},
 	"internal/web/webtest":   with("internal/web", "internal/web/browser", "internal/store", "internal/store/storetest", "internal/testkit"),
 
 	// A module of its own, so that ours does not depend on what they need.

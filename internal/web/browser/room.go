@@ -7,6 +7,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/web/route"
 	"github.com/gatehouse-auth/gatehouse/internal/web/ui"
+	"github.com/gatehouse-auth/gatehouse/internal/words"
 )
 
 // Page is one page of a room: a row of the room's table.
@@ -93,6 +94,12 @@ func fill(r *http.Request, path string) string {
 
 // Address is the address of the page.
 func (r *Request) Address() string { return fill(r.Request, r.page.Path) }
+
+// Clock is the time as the person sees it.
+func (r *Request) Clock() ui.Clock { return ui.ClockAt(r.pages.Now(), nil) }
+
+// Language is the language of the page.
+func (r *Request) Language() *words.Catalogue { return r.pages.Language(r.Request) }
 
 // Frame is what the page has around its content. The arguments are those of its title.
 func (r *Request) Frame(arguments ...any) ui.Frame {

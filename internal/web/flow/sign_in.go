@@ -16,7 +16,6 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/web/browser"
 	"github.com/gatehouse-auth/gatehouse/internal/web/route"
 	"github.com/gatehouse-auth/gatehouse/internal/web/ui"
-	"github.com/gatehouse-auth/gatehouse/internal/words"
 )
 
 // maxHint is the longest e-mail address that can be (RFC 5321 §4.5.3.1).
@@ -216,7 +215,7 @@ func (f *Flow) signInFailed(w http.ResponseWriter, r *http.Request, err error, e
 		}
 		f.Errors.Report(r, err)
 		w.Header().Set("Retry-After", route.RetryAfter(throttled.Wait))
-		view.Failures = ui.Failures{{Text: ui.Text("sign_in.throttled", "wait", words.English.Wait(throttled.Wait))}}
+		view.Failures = ui.Failures{{Text: ui.Text("sign_in.throttled", "wait", throttled.Wait)}}
 		status = http.StatusTooManyRequests
 	} else {
 		if err := f.RecordFailure(r, email); err != nil {
