@@ -57,10 +57,16 @@ func TestLastAdminStays(t *testing.T) {
 	must[team.User](t)(c.DisableUser(t.Context(), team.CommandLine, "off@example.com"))
 	ada := c.as("ada")
 	for what, do := range map[string]func() error{
-		"leave":           func() error { return c.Leave(t.Context(), ada, "acme") },
-		"remove herself":  func() error { return c.RemoveMember(t.Context(), ada, "acme", "ada@example.com") },
-		"demote herself":  func() error { _, err := c.SetRole(t.Context(), ada, "acme", "ada@example.com", team.Member); return err },
-		"develop instead": func() error { _, err := c.SetRole(t.Context(), ada, "acme", "ada@example.com", team.Developer); return err },
+		"leave":          func() error { return c.Leave(t.Context(), ada, "acme") },
+		"remove herself": func() error { return c.RemoveMember(t.Context(), ada, "acme", "ada@example.com") },
+		"demote herself": func() error {
+			_, err := c.SetRole(t.Context(), ada, "acme", "ada@example.com", team.Member)
+			return err
+		},
+		"develop instead": func() error {
+			_, err := c.SetRole(t.Context(), ada, "acme", "ada@example.com", team.Developer)
+			return err
+		},
 		"hand over to somebody who cannot sign in": func() error { _, err := c.HandOver(t.Context(), ada, "acme", "off@example.com"); return err },
 	} {
 		if err := do(); !errors.Is(err, team.ErrLastAdmin) {
@@ -105,15 +111,26 @@ func TestLastAdminStays(t *testing.T) {
 // TestWhoManagesATeam walks through everything that is done with a team's members, by everybody.
 func TestWhoManagesATeam(t *testing.T) {
 	acts := map[string]func(ctx context.Context, c *company, a team.Actor) error{
-		"see members": func(ctx context.Context, c *company, a team.Actor) error { _, err := c.Members(ctx, a, "acme"); return err },
+		"see members": func(ctx context.Context, c *company, a team.Actor) error {
+			_, err := c.Members(ctx, a, "acme")
+			return err
+		},
 		"set a role": func(ctx context.Context, c *company, a team.Actor) error {
 			_, err := c.SetRole(ctx, a, "acme", "cy@example.com", team.Admin)
 			return err
 		},
-		"remove":    func(ctx context.Context, c *company, a team.Actor) error { return c.RemoveMember(ctx, a, "acme", "cy@example.com") },
-		"leave":     func(ctx context.Context, c *company, a team.Actor) error { return c.Leave(ctx, a, "acme") },
-		"hand over": func(ctx context.Context, c *company, a team.Actor) error { _, err := c.HandOver(ctx, a, "acme", "cy@example.com"); return err },
-		"rename":    func(ctx context.Context, c *company, a team.Actor) error { _, err := c.RenameTeam(ctx, a, "acme", "", "Apex"); return err },
+		"remove": func(ctx context.Context, c *company, a team.Actor) error {
+			return c.RemoveMember(ctx, a, "acme", "cy@example.com")
+		},
+		"leave": func(ctx context.Context, c *company, a team.Actor) error { return c.Leave(ctx, a, "acme") },
+		"hand over": func(ctx context.Context, c *company, a team.Actor) error {
+			_, err := c.HandOver(ctx, a, "acme", "cy@example.com")
+			return err
+		},
+		"rename": func(ctx context.Context, c *company, a team.Actor) error {
+			_, err := c.RenameTeam(ctx, a, "acme", "", "Apex")
+			return err
+		},
 		"remove the team": func(ctx context.Context, c *company, a team.Actor) error {
 			_, err := c.RemoveTeam(ctx, a, "acme")
 			return err
