@@ -142,7 +142,7 @@ var strangers = map[string][]string{
 	"internal/store":  {"net/http", "net/http/", "html/template"},
 
 	"internal/mail/inbox": {"database/sql", "os"}, // pages of the demo
-	"internal/web":    {"database/sql"},
+	"internal/web":        {"database/sql"},
 }
 
 func TestImportsFollowTheArrows(t *testing.T) {
