@@ -62,6 +62,7 @@ type Parts struct {
 	Requests       *usage.Failures       // gathers requests of clients that failed; may be nil
 	PublicPushes   int                   // requests that public clients push per address in 90 seconds
 	API            http.Handler          // mounted at /api/ (the demo's); may be nil
+	DevMails       http.Handler          // mounted at /dev/mails/ (the demo's); nil in every other server
 }
 
 // server is the Parts and the rooms.
