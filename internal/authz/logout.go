@@ -101,7 +101,7 @@ func afterSignOut(p oauth.Params, client client.Client) (string, error) {
 		return "", &PageError{Err: oauth.InvalidRequest.Errorf("post_logout_redirect_uri needs client_id or id_token_hint, which say whose it is"), Received: uri}
 	case !slices.Contains(client.PostLogoutRedirectURIs, uri):
 		return "", &PageError{
-			Err:    oauth.InvalidRequest.Errorf("post_logout_redirect_uri is not registered for this client; it must be the same as a registered one, character for character"),
+			Err:      oauth.InvalidRequest.Errorf("post_logout_redirect_uri is not registered for this client; it must be the same as a registered one, character for character"),
 			ClientID: client.ID, Client: client.Name, Received: uri,
 		}
 	}

@@ -32,7 +32,7 @@ func (t *tx) saveFailures(failures []usage.Failure) error {
 		n, err := t.Change(`
 			INSERT INTO gh_request_failures (client_id, proven, digest, endpoint, code, description, cause, received, auth_method, network, request_id,
 				first_at, last_at, happened, expires_at)
-			SELECT c.id, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, CAST($12 AS BIGINT), CAST($13 AS BIGINT), CAST($14 AS BIGINT), CAST($15 AS BIGINT)
+			SELECT c.id, CAST($2 AS BOOLEAN), $3, $4, $5, $6, $7, $8, $9, $10, $11, CAST($12 AS BIGINT), CAST($13 AS BIGINT), CAST($14 AS BIGINT), CAST($15 AS BIGINT)
 			FROM gh_clients c WHERE c.id = $1
 			ON CONFLICT (client_id, proven, digest) DO UPDATE SET happened = gh_request_failures.happened + excluded.happened,
 				network = excluded.network, request_id = excluded.request_id, last_at = excluded.last_at, expires_at = excluded.expires_at`,

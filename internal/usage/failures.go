@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode"
 )
 
 // Failure is a request of a client that failed, or several that failed in the same way. It has nothing of a request that could be a secret.
@@ -105,6 +106,9 @@ func (g *Failures) Add(f Failure) {
 
 // Take is what was gathered since the last call, in an order that is the same in every process, and how many failures were dropped.
 func (g *Failures) Take() (failures []Failure, dropped int) {
+	if g == nil {
+		return nil, 0
+	}
 	g.mu.Lock()
 	gathered := g.gathered
 	dropped = g.dropped
@@ -139,7 +143,12 @@ func URI(text string) string {
 }
 
 func shortened(text string) string {
-	text = strings.ToValidUTF8(strings.ReplaceAll(text, "\x00", ""), "?")
+	text = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(text, "?"))
 	if len(text) <= maxText {
 		return text
 	}
