@@ -21,6 +21,8 @@ const (
 	SignedOut         Kind = "sign_out" // by the person, or because another one signed in at the browser
 	SessionExpired    Kind = "session.expired"
 	PasswordSet       Kind = "password.set"
+	PasswordForgotten Kind = "password.forgotten" // somebody asked for a link to set another
+	PasswordReset     Kind = "password.reset"     // by such a link
 	UserAdded         Kind = "user.added"
 	UserDisabled      Kind = "user.disabled"
 	UserEnabled       Kind = "user.enabled"

@@ -16,6 +16,8 @@ var table = []Traits{
 	{Kind: SignedOut, Notable: true},
 	{Kind: SessionExpired, Notable: true},
 	{Kind: PasswordSet, Notable: true},
+	{Kind: PasswordForgotten, Notable: true},
+	{Kind: PasswordReset, Notable: true},
 	{Kind: UserAdded, Notable: true},
 	{Kind: UserDisabled, Notable: true},
 	{Kind: UserEnabled, Notable: true},

@@ -86,14 +86,7 @@ func advice(patterns []string) string {
 // SetPassword checks and stores a password, and ends the user's sessions. The error is *WeakPasswordError,
 // *limit.ThrottledError when the server is busy with other passwords, team.ErrNoUser, or a failure of the store.
 func (a *Authenticator) SetPassword(ctx context.Context, u team.User, password string) error {
-	if err := CheckPassword(password, u.Email, u.Name); err != nil {
-		return err
-	}
-	password, err := preparePassword(password)
-	if err != nil {
-		return err
-	}
-	hash, err := a.hasher.hash(ctx, password)
+	hash, err := a.newHash(ctx, u, password)
 	if err != nil {
 		return err
 	}
@@ -101,4 +94,16 @@ func (a *Authenticator) SetPassword(ctx context.Context, u team.User, password s
 		return fmt.Errorf("set password of user %s: %w", u.ID, err)
 	}
 	return nil
+}
+
+// newHash checks a new password of a person, and hashes it. *WeakPasswordError, *limit.ThrottledError.
+func (a *Authenticator) newHash(ctx context.Context, u team.User, password string) (string, error) {
+	if err := CheckPassword(password, u.Email, u.Name); err != nil {
+		return "", err
+	}
+	password, err := preparePassword(password)
+	if err != nil {
+		return "", err
+	}
+	return a.hasher.hash(ctx, password)
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/outbox"
 	"github.com/gatehouse-auth/gatehouse/internal/scope"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
+	"github.com/gatehouse-auth/gatehouse/internal/token"
 	"github.com/gatehouse-auth/gatehouse/internal/words"
 )
 
@@ -47,6 +48,9 @@ type Courier struct {
 	People interface {
 		User(ctx context.Context, id team.UserID) (team.User, error)
 	}
+	Links      team.Links
+	Keys       *token.Keyring // makes the secrets of links
+	Now        func() time.Time
 	Describe   func(oauth.Scope) []scope.Info // what a scope allows
 	Send       Sender                         // nil: no mail is sent
 	ServerName string
@@ -60,6 +64,7 @@ var templates = map[outbox.Kind]*template.Template{
 	outbox.MailMemberRemoved: parse("member_removed"),
 	outbox.MailTeamRemoved:   parse("team_removed"),
 	outbox.MailUserDisabled:  parse("user_disabled"),
+	outbox.MailPasswordReset: parse("password_reset"),
 }
 
 //go:embed templates
@@ -84,8 +89,11 @@ func (c *Courier) Deliver(ctx context.Context, m outbox.Message) error {
 		Team: m.TeamName, Ended: m.Applications,
 	}
 	fill := c.fillPerson
-	if m.Kind == outbox.MailConnected || m.Kind == outbox.MailReplayed {
+	switch {
+	case m.Kind == outbox.MailConnected || m.Kind == outbox.MailReplayed:
 		fill = c.fillGrant
+	case m.Link != "":
+		fill = c.fillLink
 	}
 	if err := fill(ctx, m, &about); err != nil {
 		return err
@@ -112,6 +120,7 @@ type content struct {
 	Ended        []string // names of the applications that lost their access
 	Applications string   // the page where people end connections
 	Password     string   // the page where people set a password
+	Link         string   // the link that the mail is for
 }
 
 // fillGrant fills in the person, application and team of a message about a grant, unless the grant has ended.
@@ -143,6 +152,34 @@ func (c *Courier) fillPerson(ctx context.Context, m outbox.Message, about *conte
 		return fmt.Errorf("load the person to tell: %w", err)
 	}
 	about.Email, about.Person = person.Email, person.Name
+	return nil
+}
+
+// fillLink fills in the link of a message and the person that it is for. A link that was used or has expired is not sent, nor is one that resets
+// the password of nobody.
+func (c *Courier) fillLink(ctx context.Context, m outbox.Message, about *content) error {
+	link, err := c.Links.Link(ctx, team.LinkID(m.Link), c.Now())
+	if err == nil {
+		err = link.Works(c.Now())
+	}
+	if errors.Is(err, team.ErrLinkExpired) || errors.Is(err, team.ErrLinkUsed) || err == nil && link.User == "" && link.Kind == team.LinkReset {
+		return outbox.ErrObsolete
+	}
+	if err != nil {
+		return fmt.Errorf("load the link to send: %w", err)
+	}
+	about.Email, about.Link = link.Email, link.URL(c.Keys, c.PublicURL)
+	if link.User == "" {
+		return nil
+	}
+	person, err := c.People.User(ctx, link.User)
+	if errors.Is(err, team.ErrNoUser) || err == nil && !person.DisabledAt.IsZero() {
+		return outbox.ErrObsolete
+	}
+	if err != nil {
+		return fmt.Errorf("load the person of a link: %w", err)
+	}
+	about.Person = person.Name
 	return nil
 }
 

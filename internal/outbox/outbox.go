@@ -23,12 +23,13 @@ const (
 	MailMemberRemoved Kind = "mail.member_removed" // to a person: they no longer belong to a team
 	MailTeamRemoved   Kind = "mail.team_removed"   // to a person: a team of theirs was removed
 	MailUserDisabled  Kind = "mail.user_disabled"  // to a person: their account was disabled
+	MailPasswordReset Kind = "mail.password_reset" // to an address: a link that sets a new password
 	BackchannelLogout Kind = "backchannel_logout"  // to a client: a sign-in has ended (OpenID Connect Back-Channel Logout 1.0)
 )
 
 // Kinds is every kind of message.
 func Kinds() []Kind {
-	return []Kind{MailConnected, MailReplayed, MailMemberRemoved, MailTeamRemoved, MailUserDisabled, BackchannelLogout}
+	return []Kind{MailConnected, MailReplayed, MailMemberRemoved, MailTeamRemoved, MailUserDisabled, MailPasswordReset, BackchannelLogout}
 }
 
 // Message is something that has to be told to someone outside. Fields that do not apply are empty.
@@ -39,6 +40,8 @@ type Message struct {
 	Client    string
 	Team      string
 	SessionID string // the sid of the sign-in that ended
+	Link      string // the id of the link that a mail is about; its secret is made at delivery
+	Email     string // where a mail goes; "" is the address of the link or the person at delivery
 
 	// Names as they were at the event, for a message about what is gone when it is delivered.
 	TeamName     string

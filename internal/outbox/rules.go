@@ -15,6 +15,7 @@ const (
 	ThePerson       Recipients = "the person"         // the user of the event
 	TheMember       Recipients = "the member"         // the user of the event, as a member of its team
 	TheMembers      Recipients = "members of team"    // every member of the team of the event
+	TheLink         Recipients = "the link"           // the address that the event's link is sent to
 	SessionsClients Recipients = "clients of session" // clients with a back-channel logout URI that were connected in the session that ended
 	PersonsClients  Recipients = "clients of person"  // the same clients, of every session of the user
 	MembersClients  Recipients = "clients of member"  // the same clients, of every session in which the user connected them to the team
@@ -39,11 +40,13 @@ const (
 // rules is the whole table of who is told what. An event that is not in it tells nobody: the events of the hot path
 // (sign-in, codes, tokens) must stay out of it, because a message costs a row.
 var rules = map[audit.Kind][]Rule{
-	audit.ConsentGiven:    {{Kind: MailConnected, To: ThePerson, Lifetime: mailLifetime, newGrantOnly: true}},
-	audit.RefreshReplayed: {{Kind: MailReplayed, To: ThePerson, Lifetime: mailLifetime}},
-	audit.SignedOut:       {{Kind: BackchannelLogout, To: SessionsClients, Lifetime: logoutLifetime}},
-	audit.SessionExpired:  {{Kind: BackchannelLogout, To: SessionsClients, Lifetime: logoutLifetime}},
-	audit.PasswordSet:     {{Kind: BackchannelLogout, To: PersonsClients, Lifetime: logoutLifetime}},
+	audit.ConsentGiven:      {{Kind: MailConnected, To: ThePerson, Lifetime: mailLifetime, newGrantOnly: true}},
+	audit.RefreshReplayed:   {{Kind: MailReplayed, To: ThePerson, Lifetime: mailLifetime}},
+	audit.SignedOut:         {{Kind: BackchannelLogout, To: SessionsClients, Lifetime: logoutLifetime}},
+	audit.SessionExpired:    {{Kind: BackchannelLogout, To: SessionsClients, Lifetime: logoutLifetime}},
+	audit.PasswordSet:       {{Kind: BackchannelLogout, To: PersonsClients, Lifetime: logoutLifetime}},
+	audit.PasswordReset:     {{Kind: BackchannelLogout, To: PersonsClients, Lifetime: logoutLifetime}},
+	audit.PasswordForgotten: {{Kind: MailPasswordReset, To: TheLink, Lifetime: time.Hour}},
 	audit.UserDisabled: {
 		{Kind: MailUserDisabled, To: ThePerson, Lifetime: mailLifetime},
 		{Kind: BackchannelLogout, To: PersonsClients, Lifetime: logoutLifetime},
@@ -62,6 +65,7 @@ var rules = map[audit.Kind][]Rule{
 type Facts struct {
 	NewGrant bool   // consent made a grant; consent to more scopes only widens one
 	Session  string // the sid of the sign-in that ended
+	Link     string // the id of the link that was made
 }
 
 // For is the rules for an event of a kind.

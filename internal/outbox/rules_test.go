@@ -16,14 +16,16 @@ func TestEachEventTellsWhomItShould(t *testing.T) {
 	mail := func(kind Kind, to Recipients) Rule { return Rule{Kind: kind, To: to, Lifetime: 3 * day} }
 	logout := func(to Recipients) Rule { return Rule{Kind: BackchannelLogout, To: to, Lifetime: day} }
 	tells := map[audit.Kind][]Rule{
-		audit.ConsentGiven:    {mail(MailConnected, ThePerson)},
-		audit.RefreshReplayed: {mail(MailReplayed, ThePerson)},
-		audit.SignedOut:       {logout(SessionsClients)},
-		audit.SessionExpired:  {logout(SessionsClients)},
-		audit.PasswordSet:     {logout(PersonsClients)},
-		audit.UserDisabled:    {mail(MailUserDisabled, ThePerson), logout(PersonsClients)},
-		audit.MemberRemoved:   {mail(MailMemberRemoved, TheMember), logout(MembersClients)},
-		audit.TeamRemoved:     {mail(MailTeamRemoved, TheMembers), logout(TeamsClients)},
+		audit.ConsentGiven:      {mail(MailConnected, ThePerson)},
+		audit.RefreshReplayed:   {mail(MailReplayed, ThePerson)},
+		audit.SignedOut:         {logout(SessionsClients)},
+		audit.SessionExpired:    {logout(SessionsClients)},
+		audit.PasswordSet:       {logout(PersonsClients)},
+		audit.PasswordReset:     {logout(PersonsClients)},
+		audit.PasswordForgotten: {{Kind: MailPasswordReset, To: TheLink, Lifetime: time.Hour}},
+		audit.UserDisabled:      {mail(MailUserDisabled, ThePerson), logout(PersonsClients)},
+		audit.MemberRemoved:     {mail(MailMemberRemoved, TheMember), logout(MembersClients)},
+		audit.TeamRemoved:       {mail(MailTeamRemoved, TheMembers), logout(TeamsClients)},
 	}
 	tellsNobody := []audit.Kind{
 		audit.SignedIn, audit.SignInFailed, audit.UserAdded, audit.UserEnabled, audit.EmailVerified, audit.RefreshRetried, audit.LimitReached, audit.TeamAdded, audit.TeamRenamed,

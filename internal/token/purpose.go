@@ -13,12 +13,19 @@ const (
 	PurposeDone                          // web: what the page after a form says was done
 	PurposeEndSession                    // web: a logout request while the person is asked
 	PurposeNonce                         // web: a nonce for DPoP proofs
+
+	// Links in mails (Keyring.Link), one for each team.LinkKind.
+	PurposeLinkReset  // authn: sets a new password
+	PurposeLinkProve  // team: proves the address of an account
+	PurposeLinkChange // team: gives an account another address
+	PurposeLinkUndo   // authn: gives an account its former address back
 )
 
 // purposes are the names that are authenticated with each value. Changing one invalidates what was sealed before.
 var purposes = [...]string{
 	PurposeRequest: "request", PurposePushed: "par", PurposeCode: "code", PurposeBrowser: "browser",
 	PurposeDone: "done", PurposeEndSession: "end-session", PurposeNonce: "dpop-nonce",
+	PurposeLinkReset: "link-reset", PurposeLinkProve: "link-prove", PurposeLinkChange: "link-change", PurposeLinkUndo: "link-undo",
 }
 
 // String is the purpose's name; "" for a number that is no purpose.

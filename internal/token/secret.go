@@ -26,6 +26,7 @@ const (
 	PrefixSession      = "gh_se_"
 	PrefixCode         = "gh_ac_"
 	PrefixRefreshToken = "gh_rt_"
+	PrefixLink         = "gh_ln_"
 )
 
 // NewSecret makes a secret: the prefix and 32 random bytes in base64url.

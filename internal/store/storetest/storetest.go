@@ -53,6 +53,9 @@ func Run(t *testing.T, h Harness) {
 		{"Members", testMembers},
 		{"RemoveMember", testRemoveMember},
 		{"Passwords", testPasswords},
+		{"ForgetPassword", testForgetPassword},
+		{"ResetPassword", testResetPassword},
+		{"LinkIsUsedOnce", testLinkRace},
 		{"Sessions", testSessions},
 		{"Throttle", testThrottle},
 		{"Clients", testClients},
@@ -255,7 +258,7 @@ func (k *kit) rows(table, condition string, args ...any) int {
 
 var tables = []string{
 	"gh_users", "gh_teams", "gh_memberships", "gh_clients", "gh_client_secrets", "gh_team_blocks", "gh_grants", "gh_families", "gh_sessions", "gh_throttle", "gh_keyring",
-	"gh_endings", "gh_assertions", "gh_pushed_requests", "gh_used_requests", "gh_notices", "gh_audit",
+	"gh_endings", "gh_assertions", "gh_pushed_requests", "gh_used_requests", "gh_links", "gh_notices", "gh_audit",
 }
 
 // dump is everything that is stored.
@@ -356,6 +359,7 @@ func (k *kit) redeemed(id string, g authz.Grant) {
 type Store interface {
 	team.People
 	team.Teams
+	team.Links
 	authn.Store
 	client.Store
 	client.AssertionStore
