@@ -15,6 +15,7 @@ type Page struct {
 	Path  string // with its trailing slash; may have wildcards as http.ServeMux has them
 	Title string // the key of its title
 	Tab   string // the key of its name among the room's pages, or ""
+	Fresh bool   // it wants a sign-in of the last ten minutes: it ends something, or changes how the person signs in
 	Get   Handler
 	Post  Handler
 }
@@ -56,6 +57,10 @@ func (p *Pages) personal(page Page, label string, room []Page, h Handler) route.
 		}
 		if session == nil {
 			askToSignIn(w, r)
+			return nil
+		}
+		if page.Fresh && !p.Fresh(session) {
+			AskAgain(w, r.URL.RequestURI()) // what was sent with a form is not done after it
 			return nil
 		}
 		return h(w, &Request{
