@@ -56,6 +56,7 @@ const (
 	SeeConnections     Act = "see connections"     // of one person, or of one team
 	EndConnection      Act = "end a connection"    // of one person in one team
 	OperateServer      Act = "operate the server"  // back it up, examine it
+	EditProfile        Act = "edit a profile"      // of one person
 	SeeHistory         Act = "see history"         // of one person, or of one team
 )
 
@@ -77,6 +78,8 @@ func May(a Actor, act Act, on On) error {
 	switch {
 	case a.Kind == KindOperator && a.Operator:
 		allowed = true
+	case act == EditProfile:
+		allowed = own
 	case act == SeeConnections, act == EndConnection:
 		allowed = own || admin
 	case act == SeeHistory:

@@ -28,7 +28,7 @@ type call struct {
 
 // events is the event of each unit of work, in the order of writes. Counting, retrying and delivering have none.
 var events = map[string]audit.Kind{
-	"AddUser": audit.UserAdded, "DisableUser": audit.UserDisabled, "EnableUser": audit.UserEnabled, "VerifyEmail": audit.EmailVerified,
+	"AddUser": audit.UserAdded, "DisableUser": audit.UserDisabled, "EnableUser": audit.UserEnabled, "VerifyEmail": audit.EmailVerified, "SaveProfile": audit.ProfileChanged, "SavePicture": audit.ProfileChanged, "RemovePicture": audit.ProfileChanged,
 	"AddTeam": audit.TeamAdded, "UpdateTeam": audit.TeamRenamed, "RemoveTeam": audit.TeamRemoved,
 	"AddMember": audit.MemberAdded, "RemoveMember": audit.MemberRemoved,
 	"SetPassword": audit.PasswordSet, "ForgetPassword": audit.PasswordForgotten, "ResetPassword": audit.PasswordReset, "StartSession": audit.SignedIn, "EndSession": audit.SignedOut,
@@ -52,6 +52,13 @@ var writes = []call{
 	{"DisableUser", func(ctx context.Context, db *store.DB) error { return db.DisableUser(ctx, ada.ID, now) }, nil},
 	{"EnableUser", func(ctx context.Context, db *store.DB) error { return db.EnableUser(ctx, "u-off") }, nil},
 	{"VerifyEmail", func(ctx context.Context, db *store.DB) error { return db.VerifyEmail(ctx, ada.ID, ada.Email) }, nil},
+	{"SaveProfile", func(ctx context.Context, db *store.DB) error {
+		return db.SaveProfile(ctx, ada.ID, "Ada", team.Profile{Language: "de"})
+	}, nil},
+	{"SavePicture", func(ctx context.Context, db *store.DB) error {
+		return db.SavePicture(ctx, ada.ID, team.Picture{Name: "new"})
+	}, nil},
+	{"RemovePicture", func(ctx context.Context, db *store.DB) error { return db.RemovePicture(ctx, ada.ID) }, nil},
 	{"AddTeam", func(ctx context.Context, db *store.DB) error {
 		return db.AddTeam(ctx, team.Team{ID: "t-new", Slug: "new"})
 	}, nil},
@@ -179,6 +186,8 @@ var writes = []call{
 // reads is every method that changes nothing.
 var reads = []call{
 	{"User", func(ctx context.Context, db *store.DB) error { _, err := db.User(ctx, ada.ID); return err }, nil},
+	{"Profile", func(ctx context.Context, db *store.DB) error { _, err := db.Profile(ctx, ada.ID); return err }, nil},
+	{"Picture", func(ctx context.Context, db *store.DB) error { _, err := db.Picture(ctx, "first"); return err }, nil},
 	{"UserByEmail", func(ctx context.Context, db *store.DB) error { _, err := db.UserByEmail(ctx, ada.Email); return err }, nil},
 	{"Grant", func(ctx context.Context, db *store.DB) error { _, err := db.Grant(ctx, "g1"); return err }, nil},
 	{"Users", func(ctx context.Context, db *store.DB) error { _, err := db.Users(ctx); return err }, nil},
@@ -255,6 +264,7 @@ func (k *kit) furnish() {
 	k.Helper()
 	k.populate()
 	k.ok(k.db.AddUser(k.ctx, team.User{ID: "u-off", Email: "off@example.com", DisabledAt: now}))
+	k.ok(k.db.SavePicture(k.ctx, ada.ID, team.Picture{Name: "first"}))
 	k.ok(k.db.AddClient(k.ctx, client.Client{ID: "c-off", Name: "off", DisabledAt: now}))
 	g := k.granted("g1", ada, global, acme, "read")
 	k.redeemed("f1", g)

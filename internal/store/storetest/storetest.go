@@ -48,6 +48,7 @@ func Run(t *testing.T, h Harness) {
 		{"Users", testUsers},
 		{"DisableUser", testDisableUser},
 		{"VerifyEmail", testVerifyEmail},
+		{"Profiles", testProfiles},
 		{"Teams", testTeams},
 		{"RemoveTeam", testRemoveTeam},
 		{"Members", testMembers},
