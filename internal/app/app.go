@@ -84,6 +84,7 @@ type App struct {
 	Govern   *govern.Service
 	Operate  *operate.Service
 	API      http.Handler // mounted at /api/, for the demo; set it before Handler is called first
+	DevMails http.Handler // mounted at /dev/mails/, for the demo, like API
 
 	now        func() time.Time
 	outbound   *outbound.Client // for URLs that applications registered
@@ -209,6 +210,7 @@ func (a *App) newHandler() http.Handler {
 		ClientFailures: a.Config.ClientFailures,
 		PublicPushes:   a.Config.PublicPushes,
 		API:            a.API,
+		DevMails:       a.DevMails,
 	})
 }
 

@@ -33,6 +33,7 @@ const (
 	TeamRemoved       Kind = "team.removed"
 	MemberAdded       Kind = "member.added"
 	MemberRemoved     Kind = "member.removed"
+	MemberRoleChanged Kind = "member.role_changed"
 	ClientAdded       Kind = "client.added"
 	ClientUpdated     Kind = "client.updated"
 	ClientDisabled    Kind = "client.disabled"

@@ -28,6 +28,7 @@ var table = []Traits{
 	{Kind: TeamRemoved, Notable: true},
 	{Kind: MemberAdded, Notable: true},
 	{Kind: MemberRemoved, Notable: true},
+	{Kind: MemberRoleChanged, Notable: true},
 	{Kind: ClientAdded, Notable: true},
 	{Kind: ClientUpdated, Notable: true},
 	{Kind: ClientDisabled, Notable: true},

@@ -29,7 +29,7 @@ func TestEachEventTellsWhomItShould(t *testing.T) {
 	}
 	tellsNobody := []audit.Kind{
 		audit.SignedIn, audit.SignInFailed, audit.UserAdded, audit.UserEnabled, audit.EmailVerified, audit.RefreshRetried, audit.LimitReached, audit.TeamAdded, audit.TeamRenamed,
-		audit.MemberAdded, audit.ClientAdded, audit.ClientUpdated, audit.ClientDisabled, audit.ClientEnabled,
+		audit.MemberAdded, audit.MemberRoleChanged, audit.ClientAdded, audit.ClientUpdated, audit.ClientDisabled, audit.ClientEnabled,
 		audit.ClientRemoved, audit.ClientBlocked, audit.ClientUnblocked, audit.SecretRotated, audit.ClientAuthFailed, audit.ConsentDenied,
 		audit.GrantRevoked, audit.TokenIssued, audit.TokenRefreshed, audit.MachineToken, audit.TokenRevoked, audit.CodeRefused,
 		audit.CodeReplayed, audit.RefreshRefused, audit.KeysRotated, audit.MasterKeyReplaced,

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	_ "time/tzdata" // a container may have no time zones of its own
 
 	"github.com/gatehouse-auth/gatehouse/internal/picture"
 	"github.com/gatehouse-auth/gatehouse/internal/words"
@@ -47,7 +48,7 @@ type Picture struct {
 
 // Profiles keeps profiles and pictures, at most one of each for a person. Each method is one unit of work.
 type Profiles interface {
-	Profile(ctx context.Context, user UserID) (Profile, error)                       // zero when nothing was saved; ErrNoUser
+	Profile(ctx context.Context, user UserID) (Profile, error)                        // zero when nothing was saved; ErrNoUser
 	SaveProfile(ctx context.Context, user UserID, name string, profile Profile) error // with the person's name, without the picture; ErrNoUser
 	SavePicture(ctx context.Context, user UserID, p Picture) error                    // in place of an earlier one; ErrNoUser
 	RemovePicture(ctx context.Context, user UserID) error                             // no error when there is none

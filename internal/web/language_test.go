@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"encoding/json"
 	"net/http"
 	"strings"
 	"testing"
@@ -67,6 +68,22 @@ func TestApplicationsAskForALanguage(t *testing.T) {
 		inEnglish(b.Get("/account/"), http.StatusOK) // the request asked, not the person
 		inEnglish(b.Authorize(h.Insight, "ui_locales", "en"), http.StatusOK)
 		inGerman(b.Get("/o/authorize/?"+webtest.Parameters(h.Insight, "ui_locales", "ja", "prompt", "select_account").Encode(), "Accept-Language", german), http.StatusOK)
+	})
+}
+
+// TestEveryAdvertisedLanguageIsSpoken.
+func TestEveryAdvertisedLanguageIsSpoken(t *testing.T) {
+	webtest.OnBoth(t, func(h *webtest.House) {
+		var metadata struct {
+			UILocales []string `json:"ui_locales_supported"`
+		}
+		h.OK(json.Unmarshal([]byte(h.Browser().Get("/.well-known/oauth-authorization-server").Body), &metadata))
+		if len(metadata.UILocales) < 2 {
+			h.Errorf("the metadata lists the languages %q", metadata.UILocales)
+		}
+		for _, code := range metadata.UILocales {
+			inLanguage(h.Browser().Authorize(h.Insight, "ui_locales", code).Follow(), code, http.StatusOK)
+		}
 	})
 }
 

@@ -30,6 +30,7 @@ type call struct {
 var events = map[string]audit.Kind{
 	"AddUser": audit.UserAdded, "DisableUser": audit.UserDisabled, "EnableUser": audit.UserEnabled, "VerifyEmail": audit.EmailVerified, "SaveProfile": audit.ProfileChanged, "SavePicture": audit.ProfileChanged, "RemovePicture": audit.ProfileChanged,
 	"AddTeam": audit.TeamAdded, "UpdateTeam": audit.TeamRenamed, "RemoveTeam": audit.TeamRemoved,
+	"CreateTeam": audit.TeamAdded, "ChangeMembers": audit.MemberRemoved, "ChangeMembers, a role": audit.MemberRoleChanged,
 	"AddMember": audit.MemberAdded, "RemoveMember": audit.MemberRemoved,
 	"SetPassword": audit.PasswordSet, "ForgetPassword": audit.PasswordForgotten, "ResetPassword": audit.PasswordReset, "StartSession": audit.SignedIn, "EndSession": audit.SignedOut,
 	"AddClient": audit.ClientAdded, "UpdateClient": audit.ClientUpdated, "AddClientSecret": audit.SecretRotated,
@@ -63,9 +64,16 @@ var writes = []call{
 		return db.AddTeam(ctx, team.Team{ID: "t-new", Slug: "new"})
 	}, nil},
 	{"UpdateTeam", func(ctx context.Context, db *store.DB) error { return renameTeam(ctx, db, acme.ID, "apex", "Apex") }, nil},
-	{"RemoveTeam", func(ctx context.Context, db *store.DB) error { return db.RemoveTeam(ctx, acme.ID) }, nil},
+	{"RemoveTeam", func(ctx context.Context, db *store.DB) error { return db.RemoveTeam(ctx, acme.ID, "", nil) }, nil},
 	{"AddMember", func(ctx context.Context, db *store.DB) error {
 		return db.AddMember(ctx, team.Membership{User: bob.ID, Team: beta, Role: team.Member})
+	}, nil},
+	{"CreateTeam", func(ctx context.Context, db *store.DB) error {
+		return db.CreateTeam(ctx, team.Team{ID: "t-new", Slug: "new"}, ada.ID, 9)
+	}, nil},
+	{"ChangeMembers", func(ctx context.Context, db *store.DB) error { return changeMember(ctx, db, ada.ID, "") }, nil},
+	{"ChangeMembers, a role", func(ctx context.Context, db *store.DB) error {
+		return changeMember(ctx, db, ada.ID, team.Developer)
 	}, nil},
 	{"RemoveMember", func(ctx context.Context, db *store.DB) error { return db.RemoveMember(ctx, acme.ID, ada.ID) }, nil},
 

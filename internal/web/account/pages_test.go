@@ -72,6 +72,7 @@ func frame(account, title, current string) ui.Frame {
 			{Href: "/account/", Text: ui.Text("account.tab"), Current: current == "account"},
 			{Href: "/account/applications/", Text: ui.Text("account_applications.tab"), Current: current == "applications"},
 			{Href: "/account/password/", Text: ui.Text("password.tab"), Current: current == "password"},
+			{Href: "/account/profile/", Text: ui.Text("profile.tab"), Current: current == "profile"},
 		}}
 	}
 	return f
@@ -100,6 +101,13 @@ func password(v passwordView) ui.Content {
 	v.Frame, v.Person = frame(ada.Email, "password.title", "password"), ui.Person{Email: ada.Email}
 	v.Failed = len(v.Failures) > 0
 	return passwordPage.With(v)
+}
+
+func profile(v profileView) ui.Content {
+	v.Frame = frame(ada.Email, "profile.title", "profile")
+	v.Failed = len(v.Failures) > 0
+	v.Choices = []languageChoice{{"en", "English", false}, {"de", "Deutsch", true}}
+	return profilePage.With(v)
 }
 
 var samples = uitest.Samples{
@@ -145,6 +153,12 @@ var samples = uitest.Samples{
 				},
 			}},
 		}},
+	}),
+
+	"profile": profile(profileView{Name: "Ada Obi", Zone: "Europe/Vienna", Avatar: ui.Avatar{Name: "Ada Obi", Picture: "7RNQ4M2XW5KZ3B6A7RNQ4M2XW5"}}),
+	"profile_wrong": profile(profileView{
+		Name: uitest.Backwards, Zone: uitest.Markup, Avatar: ui.Avatar{Name: "Ada Obi"},
+		Failures: ui.Failures{{Field: "zone", Text: ui.Text("profile.wrong.zone")}},
 	}),
 
 	"password":       password(passwordView{}),

@@ -33,6 +33,7 @@ type signInView struct {
 	Application string // the application that waits, or ""
 	Again       bool   // the application asked for a fresh sign-in
 	SignedIn    bool   // nobody has to sign in
+	session     *authn.Session
 }
 
 // Fields are the fields of the form. Too many attempts are not the fault of what was typed.
@@ -79,6 +80,7 @@ func (f *Flow) AskSignIn(w http.ResponseWriter, r *http.Request) error {
 	switch another := values.Get("switch") != ""; { // the person asked for this page, not the application
 	case another:
 		view.Again, view.Email = false, ""
+	case view.SignedIn && sealed == "" && values.Get("again") != "" && !f.Fresh(view.session): // a page wants to be sure who is there
 	case view.SignedIn && sealed != "": // in another tab, since the browser was sent here
 		continueAt(w, sealed)
 		return nil
@@ -105,7 +107,13 @@ func (f *Flow) signInPage(r *http.Request, sealed, target string) (signInView, e
 		if err != nil {
 			return signInView{}, err
 		}
-		return signInView{Frame: f.quietFrame(r, session, ui.Text("sign_in.title")), Next: relative(target), SignedIn: session != nil}, nil
+		view := signInView{
+			Frame: f.quietFrame(r, session, ui.Text("sign_in.title")), Next: relative(target), SignedIn: session != nil, session: session,
+		}
+		if session != nil { // who is asked all the same, by a page that wants a fresh sign-in
+			view.Again, view.Email = true, session.User.Email
+		}
+		return view, nil
 	}
 	next, err := f.authz.SignInPage(r.Context(), sealed, f.browser(r))
 	if err != nil {

@@ -18,7 +18,7 @@ var kinds = []audit.Kind{
 	audit.ConsentGiven, audit.ConsentDenied, audit.GrantRevoked, audit.TokenIssued, audit.TokenRefreshed, audit.TokenRevoked,
 	audit.MachineToken, audit.RefreshReplayed, audit.RefreshRetried, audit.CodeReplayed, audit.RefreshRefused, audit.CodeRefused, audit.ClientAuthFailed, audit.LimitReached,
 	audit.ClientBlocked, audit.ClientUnblocked, audit.ClientAdded, audit.ClientUpdated, audit.SecretRotated, audit.ClientDisabled,
-	audit.ClientEnabled, audit.ClientRemoved, audit.MemberAdded, audit.MemberRemoved, audit.TeamAdded, audit.TeamRenamed, audit.TeamRemoved,
+	audit.ClientEnabled, audit.ClientRemoved, audit.MemberAdded, audit.MemberRemoved, audit.MemberRoleChanged, audit.TeamAdded, audit.TeamRenamed, audit.TeamRemoved,
 }
 
 // knownKind is a kind that can be chosen, else "": any.
@@ -44,8 +44,8 @@ func filterOf(page string, chosen audit.Kind) ui.Filter {
 // its kind.
 func sentence(e audit.Entry) ui.Words {
 	key := "event." + string(e.Kind)
-	if e.Kind == audit.GrantRevoked && e.Actor == e.User {
-		key = "event.grant.revoked.own" // the person is not named twice
+	if own := key + ".own"; e.Actor == e.User && words.English.Has(own) {
+		key = own // the person is not named twice
 	}
 	if !words.English.Has(key) {
 		return ui.Text("event.unknown", "kind", string(e.Kind))
