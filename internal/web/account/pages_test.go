@@ -157,7 +157,7 @@ var samples = uitest.Samples{
 
 	"profile": profile(profileView{Name: "Ada Obi", Zone: "Europe/Vienna", Avatar: ui.Avatar{Name: "Ada Obi", Picture: "7RNQ4M2XW5KZ3B6A7RNQ4M2XW5"}}),
 	"profile_wrong": profile(profileView{
-		Name: uitest.Backwards, Zone: uitest.Markup, Avatar: ui.Avatar{Name: "Ada Obi"},
+		Name: uitest.Endless, Zone: uitest.Markup, Avatar: ui.Avatar{Name: "Ada Obi"},
 		Failures: ui.Failures{{Field: "zone", Text: ui.Text("profile.wrong.zone")}},
 	}),
 

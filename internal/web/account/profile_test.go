@@ -147,13 +147,13 @@ func TestHostilePictures(t *testing.T) {
 		if got := pictureOf(b); got != "" {
 			h.Errorf("one of them is shown at %s", got)
 		}
-		upload(b, `../../x".html`, "text/html", append(whole, "<script>alert(1)</script>"...)).WantStatus(http.StatusSeeOther)
+		upload(b, "../../x.html", "text/html", append(whole, "<script>alert(1)</script>"...)).WantStatus(http.StatusSeeOther)
 		got := h.Browser().Get(pictureOf(b)).WantStatus(http.StatusOK).WantNothingOf("script")
 		if kind := got.Header.Get("Content-Type"); kind != "image/jpeg" {
 			h.Errorf("it is served as %s", kind)
 		}
 		b.Post(profile+"picture/", webtest.Pairs("picture", string(whole))).WantPage(http.StatusBadRequest, "multipart")
-		b.Do(http.MethodPost, profile+"picture/", "--x\r\nContent-Disposition: form-data; name=picture", "Content-Type", "multipart/form-data; boundary=x").WantStatus(http.StatusBadRequest)
+		b.Do(http.MethodPost, profile+"picture/", "--x\r\nContent-Disposition: form-data; name=picture\r\n\r\ncut off", "Content-Type", "multipart/form-data; boundary=x").WantStatus(http.StatusBadRequest)
 	})
 }
 
