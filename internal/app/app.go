@@ -83,6 +83,7 @@ type App struct {
 	Govern   *govern.Service
 	Operate  *operate.Service
 	API      http.Handler // mounted at /api/, for the demo; set it before Handler is called first
+	DevMails http.Handler // mounted at /dev/mails/, for the demo, like API
 
 	now        func() time.Time
 	outbound   *outbound.Client // for URLs that applications registered
@@ -170,7 +171,7 @@ func (a *App) assemble(ctx context.Context, deps Deps) error {
 	}
 	cfg := a.Config
 	a.Keys.WrongClock = a.clock.wrong
-	a.Team = &team.Service{People: a.Store, Teams: a.Store, Audit: a.Store, Now: a.clock.corrected}
+	a.Team = &team.Service{People: a.Store, Teams: a.Store, Audit: a.Store, Now: a.clock.corrected, TeamCreation: team.Creation(cfg.TeamCreation)}
 	a.Registry = &client.Registry{Store: a.Store, Catalogue: cfg.Authz.Catalogue, Profile: cfg.Authz.Profile, Audience: cmp.Or(cfg.Authz.Audience, cfg.PublicURL), RefreshGrace: cfg.Authz.Refresh.Grace, Now: a.clock.corrected}
 	a.Operate = &operate.Service{Store: a.Store}
 	a.Govern = &govern.Service{Store: a.Store, Clients: a.Store, Now: a.clock.corrected}
@@ -207,6 +208,7 @@ func (a *App) newHandler() http.Handler {
 		ClientFailures: a.Config.ClientFailures,
 		PublicPushes:   a.Config.PublicPushes,
 		API:            a.API,
+		DevMails:       a.DevMails,
 	})
 }
 

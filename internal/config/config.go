@@ -43,6 +43,7 @@ type Config struct {
 	ShutdownTimeout       time.Duration  // how long requests that have begun may take to end
 	KeyRotationInterval   time.Duration  // zero: by command only
 	AuditRetention        time.Duration
+	TeamCreation          string // who may create teams: operators or anyone
 	ClientFailures        int // wrong client secrets for one client from one address in 15 minutes
 	PublicPushes          int // requests that public clients push from one address in 90 seconds
 	LogLevel              slog.Level
@@ -74,6 +75,7 @@ func Default() Config {
 		ShutdownTimeout:     25 * time.Second,
 		KeyRotationInterval: 90 * 24 * time.Hour,
 		AuditRetention:      365 * 24 * time.Hour,
+		TeamCreation:        "operators",
 		ClientFailures:      30,
 		PublicPushes:        20,
 		LogLevel:            slog.LevelInfo,

@@ -1,17 +1,13 @@
-// Package mail sends the mails of the outbox: what they say, and how they reach the mail server.
+// Package mail sends the mails of the outbox: what they say, how they look, and how they reach the mail server.
 //
-// A mail is a template in templates/, whose texts are in package words. It holds no secret.
+// A mail is one template in templates/, which makes its plain text and its HTML. Its texts are in package words. To add a kind: a kind and a rule in
+// package outbox, the template, its row in the table in letter.go, a sample in sample.go, and the texts.
 package mail
 
 import (
 	"context"
-	"embed"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
-	"strings"
-	"text/template"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
@@ -24,12 +20,13 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/words"
 )
 
-// Mail is one mail: plain text, in plain words.
+// Mail is one mail: the same in plain text and in HTML.
 type Mail struct {
 	ID      string // of the message in the outbox
 	To      string
 	Subject string
 	Text    string
+	HTML    string
 }
 
 // String is the mail as the demo prints it.
@@ -57,27 +54,6 @@ type Courier struct {
 	PublicURL  string
 }
 
-// templates is the mail of each kind of message. Each defines "subject" and "text".
-var templates = map[outbox.Kind]*template.Template{
-	outbox.MailConnected:     parse("connected"),
-	outbox.MailReplayed:      parse("replayed"),
-	outbox.MailMemberRemoved: parse("member_removed"),
-	outbox.MailTeamRemoved:   parse("team_removed"),
-	outbox.MailUserDisabled:  parse("user_disabled"),
-	outbox.MailPasswordReset: parse("password_reset"),
-}
-
-//go:embed templates
-var files embed.FS
-
-func parse(name string) *template.Template {
-	functions := template.FuncMap{"text": words.English.Text}
-	return template.Must(template.New(name).Funcs(functions).ParseFS(files, "templates/signature.tmpl", "templates/"+name+".tmpl"))
-}
-
-// Kinds is the kinds of messages that are mails.
-func Kinds() []outbox.Kind { return slices.Sorted(maps.Keys(templates)) }
-
 // Deliver sends the mail of a message. outbox.ErrObsolete when there is nothing to tell any more.
 func (c *Courier) Deliver(ctx context.Context, m outbox.Message) error {
 	if c.Send == nil {
@@ -98,29 +74,12 @@ func (c *Courier) Deliver(ctx context.Context, m outbox.Message) error {
 	if err := fill(ctx, m, &about); err != nil {
 		return err
 	}
-	mail, err := write(m.Kind, about)
+	mail, err := write(words.English, m.Kind, about)
 	if err != nil {
 		return err
 	}
 	mail.ID = m.ID
 	return c.Send(ctx, mail)
-}
-
-// content is what the templates say.
-type content struct {
-	Email        string
-	Person       string
-	Application  string // its name
-	Described    string // its name, and who made it where that is known
-	Team         string
-	Time         string
-	Server       string
-	PublicURL    string
-	Permissions  []string
-	Ended        []string // names of the applications that lost their access
-	Applications string   // the page where people end connections
-	Password     string   // the page where people set a password
-	Link         string   // the link that the mail is for
 }
 
 // fillGrant fills in the person, application and team of a message about a grant, unless the grant has ended.
@@ -181,18 +140,6 @@ func (c *Courier) fillLink(ctx context.Context, m outbox.Message, about *content
 	}
 	about.Person = person.Name
 	return nil
-}
-
-func write(kind outbox.Kind, about content) (Mail, error) {
-	var subject, text strings.Builder
-	t := templates[kind]
-	if err := t.ExecuteTemplate(&subject, "subject", about); err != nil {
-		return Mail{}, fmt.Errorf("write the subject of %s: %w", kind, err)
-	}
-	if err := t.ExecuteTemplate(&text, "text", about); err != nil {
-		return Mail{}, fmt.Errorf("write %s: %w", kind, err)
-	}
-	return Mail{To: about.Email, Subject: subject.String(), Text: text.String()}, nil
 }
 
 // described is a client's name, and who made it where that is known.

@@ -60,6 +60,7 @@ type Parts struct {
 	ClientFailures int                   // wrong client secrets per client and address in 15 minutes
 	PublicPushes   int                   // requests that public clients push per address in 90 seconds
 	API            http.Handler          // mounted at /api/ (the demo's); may be nil
+	DevMails       http.Handler          // mounted at /dev/mails/ (the demo's); nil in every other server
 }
 
 // server is the Parts and the rooms.
