@@ -28,6 +28,7 @@ var domain = []string{
 	"internal/team",
 	"internal/authn",
 	"internal/client",
+	"internal/provider",
 	"internal/govern",
 	"internal/authz",
 	"internal/operate",
@@ -57,6 +58,7 @@ var arrows = map[string][]string{
 	"internal/team":      {"internal/oauth", "internal/token", "internal/audit"},
 	"internal/authn":     {"internal/team", "internal/token", "internal/oauth", "internal/audit", "internal/limit"},
 	"internal/client":    {"internal/team", "internal/token", "internal/oauth", "internal/scope", "internal/audit", "internal/limit", "internal/outbound"},
+	"internal/provider":  {"internal/authn", "internal/client", "internal/team", "internal/token", "internal/oauth", "internal/outbound"},
 	"internal/govern":    {"internal/client", "internal/team", "internal/scope", "internal/oauth", "internal/audit"},
 	"internal/authz": {
 		"internal/govern", "internal/client", "internal/authn", "internal/team", "internal/token", "internal/oauth", "internal/scope", "internal/audit", "internal/outbox", "internal/limit",
@@ -90,9 +92,10 @@ var arrows = map[string][]string{
 	"internal/store/storetest": with("internal/store", "internal/store/pgtest"),
 	"e2e":                      with("internal/app", "internal/config", "internal/store/pgtest", "examples", "resourceserver"),
 
-	"internal/testkit":       {},
-	"internal/web/ui/uitest": {"internal/web/ui", "internal/words"},
-	"internal/web/webtest":   with("internal/web", "internal/web/browser", "internal/store", "internal/store/storetest", "internal/testkit"),
+	"internal/testkit":               {},
+	"internal/provider/providertest": {},
+	"internal/web/ui/uitest":         {"internal/web/ui", "internal/words"},
+	"internal/web/webtest":           with("internal/web", "internal/web/browser", "internal/store", "internal/store/storetest", "internal/testkit"),
 
 	// A module of its own, so that ours does not depend on what they need.
 	"e2e/strangers": {"e2e/strangers"},
@@ -121,7 +124,9 @@ var kept = map[string][]string{
 	"go.yaml.in/yaml/":            {"internal/config"},
 	"github.com/wneessen/go-mail": {"internal/mail"},
 	"code.dny.dev/ssrf":           {"internal/outbound"},
-	"github.com/go-jose/go-jose/": {"internal/token", "internal/client", "internal/authz", "internal/web/webtest", "resourceserver"}, // the keys of clients
+	"github.com/coreos/go-oidc/":  {"internal/provider", "e2e"},
+	"golang.org/x/oauth2":         {"internal/provider", "e2e", "e2e/strangers", "examples"},
+	"github.com/go-jose/go-jose/": {"internal/token", "internal/client", "internal/provider", "internal/authz", "internal/web/webtest", "resourceserver"}, // the keys of clients, and of providers
 }
 
 // strangers says what a package must not import from outside, because it is not its business. What ends in / stands for all below it.
