@@ -45,8 +45,8 @@ type Config struct {
 	KeyRotationInterval   time.Duration  // zero: by command only
 	AuditRetention        time.Duration
 	TeamCreation          string // who may create teams: operators or anyone
-	ClientFailures        int // wrong client secrets for one client from one address in 15 minutes
-	PublicPushes          int // requests that public clients push from one address in 90 seconds
+	ClientFailures        int    // wrong client secrets for one client from one address in 15 minutes
+	PublicPushes          int    // requests that public clients push from one address in 90 seconds
 	LogLevel              slog.Level
 	LogFormat             string   // json or text
 	SecretFiles           []string // files that hold a secret: the TLS key, and where a password or the master key was read from

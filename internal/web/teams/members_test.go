@@ -51,8 +51,12 @@ func TestEveryPageOfATeamByEverybody(t *testing.T) {
 			form   url.Values // nil: GET
 			inside int        // the answer to members and developers
 		}{
-			{"members/", nil, 200}, {"settings/", nil, 200}, {"settings/leave/", nil, 200},
-			{"members/remove/?member=" + ana, nil, 403}, {"settings/hand-over/", nil, 403}, {"settings/remove/", nil, 403},
+			{"members/", nil, 200},
+			{"settings/", nil, 200},
+			{"settings/leave/", nil, 200},
+			{"members/remove/?member=" + ana, nil, 403},
+			{"settings/hand-over/", nil, 403},
+			{"settings/remove/", nil, 403},
 			{"members/", webtest.Pairs("member", ana, "role", "admin"), 403},
 			{"members/remove/?member=" + ana, url.Values{}, 403},
 			{"settings/", webtest.Pairs("name", "Mine", "slug", "mine"), 403},
