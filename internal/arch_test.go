@@ -56,13 +56,13 @@ var arrows = map[string][]string{
 	"internal/api/types": {},
 	"internal/scope":     {"internal/oauth", "internal/words"},
 	"internal/team":      {"internal/oauth", "internal/token", "internal/audit"},
-	"internal/authn":     {"internal/team", "internal/token", "internal/oauth", "internal/audit", "internal/limit"},
+	"internal/authn":     {"internal/team", "internal/token", "internal/oauth", "internal/audit", "internal/limit", "internal/words"},
 	"internal/client":    {"internal/team", "internal/token", "internal/oauth", "internal/scope", "internal/audit", "internal/limit", "internal/outbound"},
 	"internal/provider":  {"internal/authn", "internal/client", "internal/team", "internal/token", "internal/oauth", "internal/outbound"},
 	"internal/govern":    {"internal/client", "internal/team", "internal/scope", "internal/oauth", "internal/audit"},
 	"internal/authz": {
 		"internal/govern", "internal/client", "internal/authn", "internal/team", "internal/token", "internal/oauth", "internal/scope", "internal/audit", "internal/outbox", "internal/limit",
-		"internal/flight",
+		"internal/flight", "internal/words",
 	},
 	"internal/operate": domain,
 	"internal/store":   with("internal/store/engine"),
@@ -80,8 +80,8 @@ var arrows = map[string][]string{
 	"internal/mail":         with("internal/words"),
 	"internal/mail/inbox":   with("internal/mail", "internal/words", "internal/web/ui"), // only the demo imports it
 	"internal/events":       with("internal/outbound"),
-	"internal/config":       with("internal/mail", "internal/outbound", "internal/plaintext"),
-	"internal/app":          with("internal/web", "internal/store", "internal/config", "internal/mail", "internal/events", "internal/outbound"),
+	"internal/config":       with("internal/words", "internal/mail", "internal/outbound", "internal/plaintext"),
+	"internal/app":          with("internal/words", "internal/web", "internal/store", "internal/config", "internal/mail", "internal/events", "internal/outbound"),
 	"cmd/gatehouse":         with("internal/app", "internal/config", "internal/api/types", "internal/plaintext"),
 
 	// What the store is built on.

@@ -29,6 +29,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 	"github.com/gatehouse-auth/gatehouse/internal/web"
+	"github.com/gatehouse-auth/gatehouse/internal/words"
 )
 
 // Deps is what an App takes from its surroundings. The zero value of each is what the server uses.
@@ -192,6 +193,7 @@ func (a *App) newHandler() http.Handler {
 	return web.New(web.Parts{
 		Issuer:         a.Config.PublicURL,
 		ServerName:     a.Config.ServerName,
+		Language:       words.Named(a.Config.Language),
 		APIDocs:        a.Config.APIDocsURL,
 		Authz:          a.Authz,
 		Authn:          a.Authn,

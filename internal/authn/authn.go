@@ -13,6 +13,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/limit"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
+	"github.com/gatehouse-auth/gatehouse/internal/words"
 )
 
 // Session is one browser's sign-in, with the time and the method of it.
@@ -58,10 +59,13 @@ var (
 	ErrSignInFailed = errors.New("the e-mail or the password is wrong") // the same for an unknown e-mail, a wrong password and a disabled person
 )
 
-// WeakPasswordError says what to do about a password that is too easy to guess.
-type WeakPasswordError struct{ Advice string }
+// WeakPasswordError says what to do about a password that is too easy to guess, or that cannot be used.
+type WeakPasswordError struct {
+	Words string // the key of the advice in package words, which may have the argument "count"
+	Count int
+}
 
-func (e *WeakPasswordError) Error() string { return e.Advice }
+func (e *WeakPasswordError) Error() string { return words.English.Text(e.Words, "count", e.Count) }
 
 // Options are the settings of an Authenticator. Defaults has their defaults; a zero is a zero.
 type Options struct {

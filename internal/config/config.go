@@ -23,6 +23,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/outbound"
 	"github.com/gatehouse-auth/gatehouse/internal/provider"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
+	"github.com/gatehouse-auth/gatehouse/internal/words"
 	"go.yaml.in/yaml/v4"
 )
 
@@ -31,6 +32,7 @@ type Config struct {
 	PublicURL             string // the issuer: scheme, host and port, without a trailing slash
 	InsecureHTTPPublicURL bool
 	ServerName            string
+	Language              string          // of people who ask for none that there is
 	APIDocsURL            string          // may be empty
 	DatabaseURL           string          // sqlite:PATH or postgres://…; may hold a password
 	MasterKey             token.MasterKey // zero: the file beside an SQLite database
@@ -72,6 +74,7 @@ func Default() Config {
 	c := Config{
 		PublicURL:           "http://localhost:8000",
 		ServerName:          "Gatehouse",
+		Language:            words.English.Code(),
 		DatabaseURL:         "sqlite:gatehouse.db",
 		Listen:              "localhost:8000",
 		OpsListen:           "localhost:9464",

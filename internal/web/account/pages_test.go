@@ -150,7 +150,7 @@ var samples = uitest.Samples{
 	"password":       password(passwordView{}),
 	"password_wrong": password(passwordView{Wrong: currentPassword, Failures: ui.Failures{{Field: "current", Text: ui.Text("password.wrong")}}}),
 	"password_weak": password(passwordView{Wrong: newPassword, Failures: ui.Failures{
-		{Field: "new", Text: ui.Text("password.weak", "advice", "The password is too short: use 8 characters or more.")},
+		{Field: "new", Text: ui.Text("password.weak.short", "count", 8)},
 	}}),
 }
 
