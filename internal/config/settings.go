@@ -109,6 +109,8 @@ var settings = []setting{
 		func(c *Config) *string { return &c.TeamCreation }, oneOf("operators", "anyone")),
 	duration("audit_retention", "How long the record of what happened is kept.",
 		func(c *Config) *time.Duration { return &c.AuditRetention }, 24*time.Hour, 10*365*24*time.Hour),
+	boolean("request_log", "Keep why requests of applications failed, for those who build them (`gatehouse client log`): the latest of each application, for seven days, without anything that could be a secret.",
+		func(c *Config) *bool { return &c.RequestLog }),
 
 	{
 		name: "smtp_url", form: "smtp://USER:PASSWORD@HOST:PORT or smtps://…",

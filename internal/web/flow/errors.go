@@ -10,6 +10,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/limit"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
+	"github.com/gatehouse-auth/gatehouse/internal/usage"
 	"github.com/gatehouse-auth/gatehouse/internal/web/route"
 	"github.com/gatehouse-auth/gatehouse/internal/web/ui"
 )
@@ -47,6 +48,7 @@ type developerFact struct {
 
 // Fail writes the error page. An error that may travel to the redirect URI goes there instead.
 func (f *Flow) Fail(w http.ResponseWriter, r *http.Request, err error) {
+	f.addFailure(r, err)
 	if redirect, ok := errors.AsType[*authz.RedirectError](err); ok {
 		if err = f.respond(w, r, redirect.Response); err == nil {
 			return
@@ -68,6 +70,16 @@ func (f *Flow) Fail(w http.ResponseWriter, r *http.Request, err error) {
 	if err := f.ShowError(w, r, view.Status, errorPage.With(view)); err != nil {
 		f.Errors.Report(r, err)
 		http.Error(w, view.Language.Text("error.plain", "request_id", route.TraceOf(r.Context()).ID), http.StatusInternalServerError)
+	}
+}
+
+// addFailure gathers a failure for those who build the application that it is about.
+func (f *Flow) addFailure(r *http.Request, err error) {
+	if refused, ok := errors.AsType[*authz.PageError](err); ok {
+		route.AddFailure(f.requests, r, f.Now(), refused.Err, usage.Failure{Client: string(refused.ClientID), Received: usage.URI(refused.Received)})
+	}
+	if redirect, ok := errors.AsType[*authz.RedirectError](err); ok {
+		route.AddFailure(f.requests, r, f.Now(), redirect.Response.Err, usage.Failure{Client: string(redirect.ClientID)})
 	}
 }
 
