@@ -128,6 +128,8 @@ func Run(t *testing.T, h Harness) {
 		{"EventsSayWho", testEventsSayWho},
 		{"Keys", testKeys},
 		{"ReplaceSealed", testReplaceSealed},
+		{"RequestFailures", testRequestFailures},
+		{"RequestFailuresOfTwoProcesses", testRequestFailuresRace},
 		{"Prune", testPrune},
 		{"PruneCounters", testPruneCounters},
 		{"PruneSkipsWhatAnotherPrunes", testPruneSkips},
