@@ -92,7 +92,7 @@ var arrows = map[string][]string{
 
 	// What tests are made of: only tests import it, and each other.
 	"internal/store/pgtest":    {"internal/store"},
-	"internal/store/storetest": with("internal/store", "internal/store/pgtest"),
+	"internal/store/storetest": with("internal/picture", "internal/store", "internal/store/pgtest"),
 	"e2e":                      with("internal/app", "internal/config", "internal/store/pgtest", "examples", "resourceserver"),
 
 	"internal/testkit":               {},
