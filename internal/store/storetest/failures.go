@@ -39,7 +39,7 @@ var events = map[string]audit.Kind{
 	"Redeem": audit.TokenIssued, "Redeem again": audit.CodeReplayed, "EndReplayed": audit.CodeReplayed, "Burn": audit.CodeRefused,
 	"Rotate": audit.TokenRefreshed, "Rotate again": audit.RefreshReplayed, "Rotate, a late retry": audit.RefreshRetried, "EndFamily": audit.TokenRevoked, "EndToken": audit.TokenRevoked, "IssueMachine": audit.MachineToken,
 	"AddKeys": audit.KeysRotated, "ReplaceSealed": audit.MasterKeyReplaced, "Record": audit.SignInFailed,
-	"Rehash": "", "RemoveKeys": "", "TrimFamilies": "", "Count": "", "Uncount": "", "UseAssertion": "", "PushRequest": "", "UseRequest": "", "DueMessages": "", "ExpiredMessages": "", "PutBack": "", "Postpone": "", "Delivered": "",
+	"Rehash": "", "SaveSightings": "", "RemoveKeys": "", "TrimFamilies": "", "Count": "", "Uncount": "", "UseAssertion": "", "PushRequest": "", "UseRequest": "", "DueMessages": "", "ExpiredMessages": "", "PutBack": "", "Postpone": "", "Delivered": "",
 }
 
 // membership is Ada's in Acme.
@@ -89,6 +89,9 @@ var writes = []call{
 		return db.StartSession(ctx, session("s-new", ada), "s1")
 	}, nil},
 	{"EndSession", func(ctx context.Context, db *store.DB) error { return db.EndSession(ctx, "s1") }, nil},
+	{"SaveSightings", func(ctx context.Context, db *store.DB) error {
+		return db.SaveSightings(ctx, []authn.Sighting{{Session: "s1", Network: "192.0.2.0/24", At: now.Add(time.Hour)}, {Session: "nothing", At: now}})
+	}, nil},
 	{"Count", func(ctx context.Context, db *store.DB) error {
 		_, err := db.Count(ctx, []limit.Bucket{{Key: "a", Limit: 5, Window: time.Hour}, {Key: "new", Limit: 5, Window: time.Hour}}, now)
 		return err
@@ -205,6 +208,7 @@ var reads = []call{
 	{"Memberships", func(ctx context.Context, db *store.DB) error { _, err := db.Memberships(ctx, ada.ID); return err }, nil},
 	{"Password", func(ctx context.Context, db *store.DB) error { _, _, err := db.Password(ctx, ada.Email); return err }, nil},
 	{"Link", func(ctx context.Context, db *store.DB) error { _, err := db.Link(ctx, "l-reset", now); return err }, nil},
+	{"Sessions", func(ctx context.Context, db *store.DB) error { _, err := db.Sessions(ctx, ada.ID, now); return err }, nil},
 	{"Session", func(ctx context.Context, db *store.DB) error { _, err := db.Session(ctx, "s1", now); return err }, nil},
 	{"Client", func(ctx context.Context, db *store.DB) error { _, err := db.Client(ctx, global.ID); return err }, nil},
 	{"Clients", func(ctx context.Context, db *store.DB) error { _, err := db.Clients(ctx); return err }, nil},

@@ -61,6 +61,7 @@ func Run(t *testing.T, h Harness) {
 		{"ResetPassword", testResetPassword},
 		{"LinkIsUsedOnce", testLinkRace},
 		{"Sessions", testSessions},
+		{"Sightings", testSightings},
 		{"Throttle", testThrottle},
 		{"Clients", testClients},
 		{"ChangesAreNotLost", testChangesAreNotLost},
