@@ -14,8 +14,14 @@ type family struct{ word, token string }
 // Of several that match, the first one counts: every browser claims to be those before it, too. The texts are "browser.WORD" and "system.WORD".
 var (
 	browsers = []family{
-		{"edge", "Edg"}, {"opera", "OPR/"}, {"samsung", "SamsungBrowser/"}, {"firefox", "Firefox/"}, {"firefox", "FxiOS/"},
-		{"chrome", "CriOS/"}, {"chrome", "Chrome/"}, {"safari", "Safari/"},
+		{"edge", "Edg"},
+		{"opera", "OPR/"},
+		{"samsung", "SamsungBrowser/"},
+		{"firefox", "Firefox/"},
+		{"firefox", "FxiOS/"},
+		{"chrome", "CriOS/"},
+		{"chrome", "Chrome/"},
+		{"safari", "Safari/"},
 	}
 	systems = []family{
 		{"ios", "iPhone"}, {"ios", "iPad"}, {"android", "Android"}, {"windows", "Windows"}, {"macos", "Macintosh"}, {"chromeos", "CrOS"}, {"linux", "Linux"},
