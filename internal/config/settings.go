@@ -105,6 +105,8 @@ var settings = []setting{
 		func(c *Config) *string { return &c.Authz.IDTokenAlgorithm }, oneOf("RS256", "ES256")),
 	duration("key_rotation_interval", "How long a key signs before the servers replace it by themselves. The change takes an hour and no token becomes invalid. 0 means only when `gatehouse key rotate` is run; the least is 24h.",
 		func(c *Config) *time.Duration { return &c.KeyRotationInterval }, 0, 10*365*24*time.Hour),
+	text("team_creation", "operators or anyone", "Who may create teams on the page /teams/, and is the admin of what they create: operators, or anyone whose e-mail address is proven. The command line can always add teams.",
+		func(c *Config) *string { return &c.TeamCreation }, oneOf("operators", "anyone")),
 	duration("audit_retention", "How long the record of what happened is kept.",
 		func(c *Config) *time.Duration { return &c.AuditRetention }, 24*time.Hour, 10*365*24*time.Hour),
 	boolean("request_log", "Keep why requests of applications failed, for those who build them (`gatehouse client log`): the latest of each application, for seven days, without anything that could be a secret.",

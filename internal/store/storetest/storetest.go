@@ -48,6 +48,7 @@ func Run(t *testing.T, h Harness) {
 		{"Users", testUsers},
 		{"DisableUser", testDisableUser},
 		{"VerifyEmail", testVerifyEmail},
+		{"Profiles", testProfiles},
 		{"Teams", testTeams},
 		{"RemoveTeam", testRemoveTeam},
 		{"Members", testMembers},
@@ -60,6 +61,7 @@ func Run(t *testing.T, h Harness) {
 		{"ResetPassword", testResetPassword},
 		{"LinkIsUsedOnce", testLinkRace},
 		{"Sessions", testSessions},
+		{"Sightings", testSightings},
 		{"Throttle", testThrottle},
 		{"Clients", testClients},
 		{"ChangesAreNotLost", testChangesAreNotLost},
@@ -264,7 +266,7 @@ func (k *kit) rows(table, condition string, args ...any) int {
 
 var tables = []string{
 	"gh_users", "gh_teams", "gh_memberships", "gh_clients", "gh_client_secrets", "gh_team_blocks", "gh_grants", "gh_families", "gh_sessions", "gh_throttle", "gh_keyring",
-	"gh_endings", "gh_assertions", "gh_pushed_requests", "gh_used_requests", "gh_links", "gh_notices", "gh_audit",
+	"gh_endings", "gh_assertions", "gh_pushed_requests", "gh_used_requests", "gh_request_failures", "gh_links", "gh_notices", "gh_audit",
 }
 
 // dump is everything that is stored.
