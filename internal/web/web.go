@@ -33,6 +33,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/web/docs"
 	"github.com/gatehouse-auth/gatehouse/internal/web/endpoint"
 	"github.com/gatehouse-auth/gatehouse/internal/web/flow"
+	"github.com/gatehouse-auth/gatehouse/internal/web/links"
 	"github.com/gatehouse-auth/gatehouse/internal/web/route"
 	"github.com/gatehouse-auth/gatehouse/internal/web/teams"
 	"github.com/gatehouse-auth/gatehouse/internal/words"
@@ -60,6 +61,7 @@ type Parts struct {
 	ClientFailures int                   // wrong client secrets per client and address in 15 minutes
 	PublicPushes   int                   // requests that public clients push per address in 90 seconds
 	API            http.Handler          // mounted at /api/ (the demo's); may be nil
+	SendsMail      bool                  // mails reach people, so the pages offer links by mail
 	DevMails       http.Handler          // mounted at /dev/mails/ (the demo's); nil in every other server
 }
 
@@ -71,6 +73,7 @@ type server struct {
 	flow      *flow.Flow
 	account   *account.Room
 	teams     *teams.Room
+	links     *links.Room
 	docs      *docs.Room
 }
 
@@ -84,7 +87,7 @@ func New(p Parts) http.Handler {
 	}
 	errors := route.ErrorLog{Logger: p.Log, Status: endpoint.Status}
 	pages := browser.New(browser.Options{
-		Issuer: p.Issuer, ServerName: p.ServerName, Language: p.Language, Authn: p.Authn, Directory: p.Directory, Keys: p.Keys, Audit: p.Audit, Errors: errors, Now: p.Now,
+		Issuer: p.Issuer, ServerName: p.ServerName, Language: p.Language, Authn: p.Authn, Directory: p.Directory, Keys: p.Keys, Audit: p.Audit, Errors: errors, Now: p.Now, SendsMail: p.SendsMail,
 	})
 	s := &server{
 		Parts: p, errors: errors,
@@ -93,6 +96,7 @@ func New(p Parts) http.Handler {
 		}),
 		flow:    flow.New(pages, p.Authz),
 		account: &account.Room{Pages: pages, Authz: p.Authz},
+		links:   &links.Room{Pages: pages, Authz: p.Authz},
 		teams:   &teams.Room{Pages: pages, Authz: p.Authz, Govern: p.Govern, Registry: p.Registry},
 		docs:    docs.New(pages, p.APIDocs),
 	}

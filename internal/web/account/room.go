@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"embed"
+	"net/http"
 	"slices"
 	"time"
 
@@ -32,7 +33,13 @@ func (room *Room) Routes() []route.Route {
 		{Path: "/account/", Title: "account.title", Tab: "account.tab", Get: room.account},
 		{Path: "/account/applications/", Title: "account_applications.title", Tab: "account_applications.tab", Get: room.applications, Post: room.endGrant},
 		{Path: "/account/password/", Title: "password.title", Tab: "password.tab", Get: room.askPassword, Post: room.changePassword},
-	}), route.Route{Path: "/", Get: room.home})
+	}),
+		route.Route{Path: "/", Get: room.home},
+		// Password managers open it to change a password (W3C, A Well-Known URL for Changing Passwords).
+		route.Route{Path: "/.well-known/change-password/", Get: func(w http.ResponseWriter, _ *http.Request) error {
+			route.SeeOther(w, "/account/password/")
+			return nil
+		}})
 }
 
 // notice is what the person has just done, in words; nil when the page's address does not say.
