@@ -23,11 +23,13 @@ var domain = []string{
 	"internal/flight",
 	"internal/outbox",
 	"internal/limit",
+	"internal/usage",
 	"internal/token",
 	"internal/scope",
 	"internal/team",
 	"internal/authn",
 	"internal/client",
+	"internal/provider",
 	"internal/govern",
 	"internal/authz",
 	"internal/operate",
@@ -37,7 +39,7 @@ var domain = []string{
 func with(others ...string) []string { return slices.Concat(domain, others) }
 
 // room is what a room of web may import. It never imports another room.
-var room = with("internal/words", "internal/web/route", "internal/web/browser", "internal/web/ui", "internal/web/access")
+var room = with("internal/words", "internal/picture", "internal/web/route", "internal/web/browser", "internal/web/ui", "internal/web/access")
 
 // arrows says which packages of ours a package may import. One that is not named here is ruled by its nearest parent folder that is;
 // one without any may import nothing of ours. Tests may import what they need.
@@ -47,26 +49,29 @@ var arrows = map[string][]string{
 	"internal/audit":     {},
 	"internal/flight":    {},
 	"internal/limit":     {},
+	"internal/usage":     {},
 	"internal/outbox":    {"internal/audit"},
 	"internal/token":     {"internal/oauth"},
 	"internal/plaintext": {},
 	"internal/words":     {},
+	"internal/picture":   {},
 	"internal/outbound":  {},
 	"internal/api/types": {},
 	"internal/scope":     {"internal/oauth", "internal/words"},
-	"internal/team":      {"internal/oauth", "internal/token", "internal/audit"},
-	"internal/authn":     {"internal/team", "internal/token", "internal/oauth", "internal/audit", "internal/limit"},
-	"internal/client":    {"internal/team", "internal/token", "internal/oauth", "internal/scope", "internal/audit", "internal/limit", "internal/outbound"},
+	"internal/team":      {"internal/oauth", "internal/token", "internal/audit", "internal/picture", "internal/words"},
+	"internal/authn":     {"internal/team", "internal/token", "internal/oauth", "internal/audit", "internal/limit", "internal/words"},
+	"internal/client":    {"internal/team", "internal/token", "internal/oauth", "internal/scope", "internal/audit", "internal/limit", "internal/usage", "internal/outbound"},
+	"internal/provider":  {"internal/authn", "internal/client", "internal/team", "internal/token", "internal/oauth", "internal/outbound"},
 	"internal/govern":    {"internal/client", "internal/team", "internal/scope", "internal/oauth", "internal/audit"},
 	"internal/authz": {
 		"internal/govern", "internal/client", "internal/authn", "internal/team", "internal/token", "internal/oauth", "internal/scope", "internal/audit", "internal/outbox", "internal/limit",
-		"internal/flight",
+		"internal/flight", "internal/words",
 	},
 	"internal/operate": domain,
 	"internal/store":   with("internal/store/engine"),
 	"internal/web": with("internal/words", "internal/web/route", "internal/web/ui", "internal/web/browser", "internal/web/endpoint", "internal/web/flow", "internal/web/account", "internal/web/links",
 		"internal/web/teams", "internal/web/docs"),
-	"internal/web/route":    {"internal/oauth"},
+	"internal/web/route":    {"internal/oauth", "internal/usage"},
 	"internal/web/ui":       {"internal/words"},
 	"internal/web/browser":  {"internal/authn", "internal/team", "internal/token", "internal/audit", "internal/limit", "internal/words", "internal/web/route", "internal/web/ui"},
 	"internal/web/access":   with("internal/words", "internal/web/browser", "internal/web/ui"),
@@ -79,8 +84,8 @@ var arrows = map[string][]string{
 	"internal/mail":         with("internal/words"),
 	"internal/mail/inbox":   with("internal/mail", "internal/words", "internal/web/ui"), // only the demo imports it
 	"internal/events":       with("internal/outbound"),
-	"internal/config":       with("internal/mail", "internal/outbound", "internal/plaintext"),
-	"internal/app":          with("internal/web", "internal/store", "internal/config", "internal/mail", "internal/events", "internal/outbound"),
+	"internal/config":       with("internal/words", "internal/mail", "internal/outbound", "internal/plaintext"),
+	"internal/app":          with("internal/words", "internal/web", "internal/store", "internal/config", "internal/mail", "internal/events", "internal/outbound"),
 	"cmd/gatehouse":         with("internal/app", "internal/config", "internal/api/types", "internal/plaintext"),
 
 	// What the store is built on.
@@ -88,12 +93,13 @@ var arrows = map[string][]string{
 
 	// What tests are made of: only tests import it, and each other.
 	"internal/store/pgtest":    {"internal/store"},
-	"internal/store/storetest": with("internal/store", "internal/store/pgtest"),
+	"internal/store/storetest": with("internal/picture", "internal/store", "internal/store/pgtest"),
 	"e2e":                      with("internal/app", "internal/config", "internal/store/pgtest", "examples", "resourceserver"),
 
-	"internal/testkit":       {},
-	"internal/web/ui/uitest": {"internal/web/ui", "internal/words"},
-	"internal/web/webtest":   with("internal/mail", "internal/web", "internal/web/browser", "internal/store", "internal/store/storetest", "internal/testkit"),
+	"internal/testkit":               {},
+	"internal/provider/providertest": {},
+	"internal/web/ui/uitest":         {"internal/web/ui", "internal/words"},
+	"internal/web/webtest":           with("internal/mail", "internal/web", "internal/web/browser", "internal/store", "internal/store/storetest", "internal/testkit"),
 
 	// A module of its own, so that ours does not depend on what they need.
 	"e2e/strangers": {"e2e/strangers"},
@@ -122,7 +128,9 @@ var kept = map[string][]string{
 	"go.yaml.in/yaml/":            {"internal/config"},
 	"github.com/wneessen/go-mail": {"internal/mail"},
 	"code.dny.dev/ssrf":           {"internal/outbound"},
-	"github.com/go-jose/go-jose/": {"internal/token", "internal/client", "internal/authz", "internal/web/webtest", "resourceserver"}, // the keys of clients
+	"github.com/coreos/go-oidc/":  {"internal/provider", "e2e"},
+	"golang.org/x/oauth2":         {"internal/provider", "e2e", "e2e/strangers", "examples"},
+	"github.com/go-jose/go-jose/": {"internal/token", "internal/client", "internal/provider", "internal/authz", "internal/web/webtest", "resourceserver"}, // the keys of clients, and of providers
 }
 
 // strangers says what a package must not import from outside, because it is not its business. What ends in / stands for all below it.

@@ -28,6 +28,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/limit"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
+	"github.com/gatehouse-auth/gatehouse/internal/usage"
 	"github.com/gatehouse-auth/gatehouse/internal/web/account"
 	"github.com/gatehouse-auth/gatehouse/internal/web/browser"
 	"github.com/gatehouse-auth/gatehouse/internal/web/docs"
@@ -59,6 +60,7 @@ type Parts struct {
 	TrustedProxies []netip.Prefix        // whose X-Forwarded-For is believed; none by default
 	Failures       limit.Limiter         // counts the failures of clients
 	ClientFailures int                   // wrong client secrets per client and address in 15 minutes
+	Requests       *usage.Failures       // gathers requests of clients that failed; may be nil
 	PublicPushes   int                   // requests that public clients push per address in 90 seconds
 	API            http.Handler          // mounted at /api/ (the demo's); may be nil
 	SendsMail      bool                  // mails reach people, so the pages offer links by mail
@@ -92,9 +94,9 @@ func New(p Parts) http.Handler {
 	s := &server{
 		Parts: p, errors: errors,
 		endpoints: endpoint.New(endpoint.Options{
-			Issuer: p.Issuer, Authz: p.Authz, Store: p.Registry.Store, Keys: p.Keys, Log: p.Log, Now: p.Now, Failures: p.Failures, ClientFailures: p.ClientFailures, PublicPushes: p.PublicPushes,
+			Issuer: p.Issuer, Authz: p.Authz, Store: p.Registry.Store, Keys: p.Keys, Log: p.Log, Now: p.Now, Failures: p.Failures, ClientFailures: p.ClientFailures, Requests: p.Requests, PublicPushes: p.PublicPushes,
 		}),
-		flow:    flow.New(pages, p.Authz),
+		flow:    flow.New(pages, p.Authz, p.Requests),
 		account: &account.Room{Pages: pages, Authz: p.Authz},
 		links:   &links.Room{Pages: pages, Authz: p.Authz},
 		teams:   &teams.Room{Pages: pages, Authz: p.Authz, Govern: p.Govern, Registry: p.Registry},

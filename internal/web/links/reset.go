@@ -133,7 +133,7 @@ func (room *Room) newPasswordRefused(w http.ResponseWriter, r *http.Request, vie
 	case errors.Is(err, errDiffer):
 		view.Failures = ui.Failures{{Field: "new", Text: ui.Text("password.differ")}}
 	case isWeak:
-		view.Failures = ui.Failures{{Field: "new", Text: ui.Text("password.weak", "advice", weak.Advice)}}
+		view.Failures = ui.Failures{{Field: "new", Text: ui.Text(weak.Words, "count", weak.Count)}}
 	case isThrottled:
 		room.Errors.Report(r, err)
 		w.Header().Set("Retry-After", route.RetryAfter(throttled.Wait))
