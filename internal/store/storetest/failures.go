@@ -236,10 +236,6 @@ var reads = []call{
 		_, err := db.MachineLive(ctx, "m.1", acmes.ID, now)
 		return err
 	}, nil},
-	{"CountGrants", func(ctx context.Context, db *store.DB) error {
-		_, err := db.CountGrants(ctx, ada.ID)
-		return err
-	}, nil},
 	{"TeamClients", func(ctx context.Context, db *store.DB) error { _, err := db.TeamClients(ctx, acme.ID); return err }, nil},
 	{"PushedRequest", func(ctx context.Context, db *store.DB) error {
 		if _, _, err := db.PushedRequest(ctx, "r"); !errors.Is(err, authz.ErrNoRequest) {

@@ -147,12 +147,3 @@ func (room *Room) events(ctx context.Context, actor team.Actor, f audit.Filter, 
 	slices.SortFunc(all, func(a, b audit.Entry) int { return cmp.Compare(b.ID, a.ID) })
 	return all, nil
 }
-
-// ownTeams are the teams of a person's memberships.
-func ownTeams(account string, memberships []team.Membership) ui.OwnTeams {
-	own := ui.OwnTeams{Account: account}
-	for _, m := range memberships {
-		own.Teams = append(own.Teams, ui.OwnTeam{Name: m.Team.Name, Slug: m.Team.Slug, Admin: m.Role == team.Admin})
-	}
-	return own
-}
