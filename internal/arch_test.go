@@ -39,7 +39,7 @@ var domain = []string{
 func with(others ...string) []string { return slices.Concat(domain, others) }
 
 // room is what a room of web may import. It never imports another room.
-var room = with("internal/words", "internal/web/route", "internal/web/browser", "internal/web/ui", "internal/web/access")
+var room = with("internal/words", "internal/picture", "internal/web/route", "internal/web/browser", "internal/web/ui", "internal/web/access")
 
 // arrows says which packages of ours a package may import. One that is not named here is ruled by its nearest parent folder that is;
 // one without any may import nothing of ours. Tests may import what they need.
@@ -54,10 +54,11 @@ var arrows = map[string][]string{
 	"internal/token":     {"internal/oauth"},
 	"internal/plaintext": {},
 	"internal/words":     {},
+	"internal/picture":   {},
 	"internal/outbound":  {},
 	"internal/api/types": {},
 	"internal/scope":     {"internal/oauth", "internal/words"},
-	"internal/team":      {"internal/oauth", "internal/token", "internal/audit"},
+	"internal/team":      {"internal/oauth", "internal/token", "internal/audit", "internal/picture", "internal/words"},
 	"internal/authn":     {"internal/team", "internal/token", "internal/oauth", "internal/audit", "internal/limit", "internal/words"},
 	"internal/client":    {"internal/team", "internal/token", "internal/oauth", "internal/scope", "internal/audit", "internal/limit", "internal/usage", "internal/outbound"},
 	"internal/provider":  {"internal/authn", "internal/client", "internal/team", "internal/token", "internal/oauth", "internal/outbound"},
@@ -91,7 +92,7 @@ var arrows = map[string][]string{
 
 	// What tests are made of: only tests import it, and each other.
 	"internal/store/pgtest":    {"internal/store"},
-	"internal/store/storetest": with("internal/store", "internal/store/pgtest"),
+	"internal/store/storetest": with("internal/picture", "internal/store", "internal/store/pgtest"),
 	"e2e":                      with("internal/app", "internal/config", "internal/store/pgtest", "examples", "resourceserver"),
 
 	"internal/testkit":               {},

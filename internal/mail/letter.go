@@ -21,7 +21,7 @@ var letters = map[outbox.Kind]*letter{
 	outbox.MailMemberRemoved: parse("member_removed"),
 	outbox.MailTeamRemoved:   parse("team_removed"),
 	outbox.MailUserDisabled:  parse("user_disabled"),
-	outbox.MailInvitation: parse("invitation"),
+	outbox.MailInvitation:    parse("invitation"),
 	outbox.MailPasswordReset: parse("password_reset"),
 }
 
@@ -61,6 +61,7 @@ type button struct{ Text, URL string }
 
 // content is what the templates say.
 type content struct {
+	reader
 	Email        string
 	Person       string
 	Application  string // its name

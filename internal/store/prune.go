@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/store/engine"
 )
 
@@ -59,6 +60,12 @@ var pruneAudit = prunable{
 	`DELETE FROM gh_audit WHERE id IN (SELECT id FROM gh_audit WHERE id < $1 ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED)`,
 }
 
+// pruneNetworks forgets the networks of sessions that were last seen before a time.
+var pruneNetworks = prunable{
+	`UPDATE gh_sessions SET network = '' WHERE id IN (SELECT id FROM gh_sessions WHERE network <> '' AND seen_at <= $1 ORDER BY seen_at LIMIT $2)`,
+	`UPDATE gh_sessions SET network = '' WHERE id IN (SELECT id FROM gh_sessions WHERE network <> '' AND seen_at <= $1 ORDER BY seen_at LIMIT $2 FOR UPDATE SKIP LOCKED)`,
+}
+
 // pruneUnit is how many rows one unit of work deletes at most. Redemptions wait for no more than that.
 const pruneUnit = 100
 
@@ -83,6 +90,11 @@ func (db *DB) Prune(ctx context.Context, now time.Time, batch int) (int, error) 
 		return total, err
 	}
 	n, err = db.pruneKind(ctx, pruneAudit, firstEventID(now.Add(-db.opts.AuditRetention)), batch)
+	total += n
+	if err != nil {
+		return total, err
+	}
+	n, err = db.pruneKind(ctx, pruneNetworks, engine.Millis(now.Add(-authn.NetworkRetention)), batch)
 	total += n
 	if err != nil {
 		return total, err

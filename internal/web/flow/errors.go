@@ -62,8 +62,9 @@ func (f *Flow) Fail(w http.ResponseWriter, r *http.Request, err error) {
 	if view.Status == http.StatusServiceUnavailable {
 		w.Header().Set("Retry-After", route.RetryAfter(route.UnavailableWait))
 	}
+	account := f.account(r, view.Status)
 	view.Frame = f.Frame(r, nil, view.Title)
-	view.Account, view.Failed = f.account(r, view.Status), true
+	view.Account, view.Failed = account, true
 	if signingOut(err) {
 		view.notSignedOut()
 	}
@@ -83,14 +84,17 @@ func (f *Flow) addFailure(r *http.Request, err error) {
 	}
 }
 
-// account is the e-mail of the person who is signed in. When the server failed, it is known only if the session was read before: the
+// account is the e-mail of the person who is signed in; it finds out their language too. When the server failed, it is known only if the session
+// was read before: the
 // database may be what failed.
 func (f *Flow) account(r *http.Request, status int) string {
 	trace := route.TraceOf(r.Context())
-	if status < 500 && trace.Account == "" {
-		if _, err := f.Session(r); err != nil { // it sets the account
+	if status < 500 && !trace.Profiled {
+		session, err := f.Session(r) // it sets the account
+		if err != nil {
 			f.Errors.Report(r, err)
 		}
+		f.Speak(r, session)
 	}
 	return trace.Account
 }

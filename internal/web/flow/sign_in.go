@@ -119,7 +119,7 @@ func (f *Flow) signInPage(r *http.Request, sealed, target string) (signInView, e
 	if err != nil {
 		return signInView{}, err
 	}
-	trace(r, next)
+	f.trace(r, next)
 	view := signInView{
 		Frame: f.quietFrame(r, &next.Session, ui.Text("sign_in.title")), Sealed: next.Sealed, Next: relative(target),
 		Application: next.Client.Name, Email: hintedEmail(next.LoginHint), Again: next.Again,
