@@ -36,6 +36,8 @@ type Invitation struct {
 	State     InvitationState
 	CreatedAt time.Time // or sent again
 	ExpiresAt time.Time
+
+	HasAccount bool // somebody has proven the address; only InvitationOf of the Service says so
 }
 
 // Open reports whether it can be accepted at a time.
@@ -156,7 +158,16 @@ func (s *Service) InvitationOf(ctx context.Context, _ Actor, secret string) (Inv
 	if err != nil {
 		return Invitation{}, err
 	}
-	return s.Invited.InvitationOf(ctx, id)
+	i, err := s.Invited.InvitationOf(ctx, id)
+	if err != nil {
+		return Invitation{}, err
+	}
+	u, err := s.People.UserByEmail(ctx, i.Email)
+	if err != nil && !errors.Is(err, ErrNoUser) {
+		return Invitation{}, fmt.Errorf("look for the account of an invitation: %w", err)
+	}
+	i.HasAccount = err == nil && (u.EmailVerified || !u.DisabledAt.IsZero())
+	return i, nil
 }
 
 // openInvitation is the id in the secret of a link. Who has no link of ours may do nothing.
