@@ -90,6 +90,7 @@ type App struct {
 	now        func() time.Time
 	outbound   *outbound.Client // for URLs that applications registered
 	outbox     *outbox.Delivery
+	sendsMail  bool
 	reread     func() (config.Config, error)
 	mailServer atomic.Pointer[mail.Server] // nil: no mail is sent
 	metrics    metrics
@@ -185,6 +186,7 @@ func (a *App) assemble(ctx context.Context, deps Deps) error {
 		Clients: a.Store, Assertions: a.Store, Grants: a.Store, Families: a.Store, Machines: a.Store, Requests: a.Store,
 		Refusals: a.refusals(), FetchJWKS: client.NewKeyCache(a.outbound, a.now).Fetch,
 	}, a.Keys, a.now, cfg.Authz)
+	a.sendsMail = deps.Mail != nil || cfg.Mail.Server.Set()
 	if cfg.RequestLog {
 		a.requests = new(usage.Failures)
 	}
@@ -217,6 +219,7 @@ func (a *App) newHandler() http.Handler {
 		Requests:       a.requests,
 		API:            a.API,
 		DevMails:       a.DevMails,
+		SendsMail:      a.sendsMail,
 	})
 }
 

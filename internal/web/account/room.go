@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"embed"
+	"net/http"
 	"slices"
 	"time"
 
@@ -36,7 +37,13 @@ func (room *Room) Routes() []route.Route {
 		{Path: "/account/sessions/others/", Title: "sessions.others_title", Get: room.askOtherSessions, Post: room.endOtherSessions},
 		{Path: "/account/profile/", Title: "profile.title", Tab: "profile.tab", Get: room.showProfile, Post: room.saveProfile},
 		{Path: "/account/profile/picture/", Title: "profile.title", Post: room.changePicture, MaxBody: maxUpload},
-	}), route.Route{Path: "/", Get: room.home})
+	}),
+		route.Route{Path: "/", Get: room.home},
+		// Password managers open it to change a password (W3C, A Well-Known URL for Changing Passwords).
+		route.Route{Path: "/.well-known/change-password/", Get: func(w http.ResponseWriter, _ *http.Request) error {
+			route.SeeOther(w, "/account/password/")
+			return nil
+		}})
 }
 
 // notice is what the person has just done, in words; nil when the page's address does not say.
