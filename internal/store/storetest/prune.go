@@ -9,6 +9,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/store"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
+	"github.com/gatehouse-auth/gatehouse/internal/usage"
 )
 
 // testPruneCounters: anybody can make counters by failing. Those beyond the limit go, and the ones that end first go first.
@@ -70,6 +71,7 @@ func (k *kit) expiring(g authz.Grant, n int) {
 		k.ok(k.db.UseAssertion(k.ctx, global.ID, id, end))
 		k.ok(k.db.PushRequest(k.ctx, authz.PushedRequest{ID: id, Client: global.ID, ExpiresAt: end}, 100))
 		k.ok(k.db.UseRequest(k.ctx, id, end))
+		k.ok(k.db.SaveFailures(k.ctx, []usage.Failure{failed(id, end.Add(-usage.Kept))}))
 		link := team.NewLink(team.LinkReset, "", id+"@example.com", "", now)
 		link.ExpiresAt = end
 		k.ok(k.db.ForgetPassword(k.ctx, link, version))
