@@ -30,12 +30,13 @@ const (
 	MailEmailRestored Kind = "mail.email_restored" // to all addresses of a person: the former one is back
 	MailEmailSet      Kind = "mail.email_set"      // to both addresses of a person: the operator has changed it
 	MailPassword      Kind = "mail.password"       // to all addresses of a person: the password was changed
+	MailInvitation    Kind = "mail.invitation"     // to an address: a link that invites to a team
 	BackchannelLogout Kind = "backchannel_logout"  // to a client: a sign-in has ended (OpenID Connect Back-Channel Logout 1.0)
 )
 
 // Kinds is every kind of message.
 func Kinds() []Kind {
-	return []Kind{MailConnected, MailReplayed, MailMemberRemoved, MailTeamRemoved, MailUserDisabled, MailPasswordReset, MailProveEmail, MailChangeEmail, MailEmailChanged, MailEmailRestored, MailEmailSet, MailPassword, BackchannelLogout}
+	return []Kind{MailConnected, MailReplayed, MailMemberRemoved, MailTeamRemoved, MailUserDisabled, MailPasswordReset, MailProveEmail, MailChangeEmail, MailEmailChanged, MailEmailRestored, MailEmailSet, MailPassword, MailInvitation, BackchannelLogout}
 }
 
 // Message is something that has to be told to someone outside. Fields that do not apply are empty.

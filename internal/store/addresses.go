@@ -59,7 +59,7 @@ func (db *DB) ChangeEmail(ctx context.Context, id team.LinkID, at time.Time, und
 		if err := t.setEmail(u.ID, link.Email, true, at); err != nil {
 			return err
 		}
-		if _, err := t.Change(`DELETE FROM gh_links WHERE user_id = $1 AND id <> $2 AND kind <> 'undo'`, u.ID, id); err != nil {
+		if _, err := t.Change(`DELETE FROM gh_links WHERE user_id = $1 AND id <> $2 AND kind IN ('reset', 'prove', 'change')`, u.ID, id); err != nil {
 			return err
 		}
 		undo := undo
@@ -86,7 +86,7 @@ func (db *DB) UndoEmail(ctx context.Context, r authn.Reset, check func(link team
 		if _, err := t.Change(`UPDATE gh_users SET password_hash = $2, password_set_at = $3 WHERE id = $1`, u.ID, r.Hash, engine.Millis(r.At)); err != nil {
 			return err
 		}
-		if _, err := t.Change(`DELETE FROM gh_links WHERE user_id = $1 AND id <> $2 AND (kind <> 'undo' OR created_at >= $3)`,
+		if _, err := t.Change(`DELETE FROM gh_links WHERE user_id = $1 AND id <> $2 AND (kind IN ('reset', 'prove', 'change') OR kind = 'undo' AND created_at >= $3)`,
 			u.ID, link.ID, engine.Millis(link.CreatedAt)); err != nil {
 			return err
 		}
@@ -113,7 +113,7 @@ func (db *DB) SetEmail(ctx context.Context, id team.UserID, email string, verifi
 		if err := t.setEmail(id, email, verified, at); err != nil {
 			return err
 		}
-		if _, err := t.Change(`DELETE FROM gh_links WHERE user_id = $1`, id); err != nil {
+		if _, err := t.Change(`DELETE FROM gh_links WHERE user_id = $1 AND kind IN ('reset', 'prove', 'change', 'undo')`, id); err != nil {
 			return err
 		}
 		return t.happenedWith(audit.Event{At: at, Kind: audit.EmailSet, User: string(id)}, outbox.Facts{Former: u.Email})
@@ -135,7 +135,7 @@ func (db *DB) EmptyUnverified(ctx context.Context, email string, at time.Time) e
 			return err
 		}
 		t.changed = changeOfUser(id)
-		for _, query := range []string{`DELETE FROM gh_sessions WHERE user_id = $1`, `DELETE FROM gh_links WHERE user_id = $1`} {
+		for _, query := range []string{`DELETE FROM gh_sessions WHERE user_id = $1`, `DELETE FROM gh_links WHERE user_id = $1 AND kind IN ('reset', 'prove', 'change', 'undo')`} {
 			if _, err := t.Change(query, id); err != nil {
 				return err
 			}
