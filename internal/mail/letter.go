@@ -23,6 +23,12 @@ var letters = map[outbox.Kind]*letter{
 	outbox.MailUserDisabled:  parse("user_disabled"),
 	outbox.MailInvitation:    parse("invitation"),
 	outbox.MailPasswordReset: parse("password_reset"),
+	outbox.MailProveEmail:    parse("prove_email"),
+	outbox.MailChangeEmail:   parse("change_email"),
+	outbox.MailEmailChanged:  parse("email_changed"),
+	outbox.MailEmailRestored: parse("email_restored"),
+	outbox.MailEmailSet:      parse("email_set"),
+	outbox.MailPassword:      parse("password"),
 }
 
 // Kinds is the kinds of messages that are mails.
@@ -75,6 +81,7 @@ type content struct {
 	Ended        []string // names of the applications that lost their access
 	Applications string   // the page where people end connections
 	Password     string   // the page where people set a password
+	Forgot       string   // the page that sends a link to set a new password
 	Link         string   // the link that the mail is for
 }
 
