@@ -13,13 +13,25 @@ const (
 	PurposeDone                          // web: what the page after a form says was done
 	PurposeEndSession                    // web: a logout request while the person is asked
 	PurposeNonce                         // web: a nonce for DPoP proofs
+	PurposeAttempt                       // authn: a sign-in that has begun
+	PurposeAppSetup                      // authn: the secret of an authenticator app before its first code
+	PurposeChallenge                     // authn: the challenge for a passkey
+)
+
+// The purposes of what is kept sealed (SealKept).
+const (
+	KeptAppSecret Kept = "app-secret" // authn: the secret of an authenticator app
 )
 
 // purposes are the names that are authenticated with each value. Changing one invalidates what was sealed before.
 var purposes = [...]string{
 	PurposeRequest: "request", PurposePushed: "par", PurposeCode: "code", PurposeBrowser: "browser",
 	PurposeDone: "done", PurposeEndSession: "end-session", PurposeNonce: "dpop-nonce",
+	PurposeAttempt: "attempt", PurposeAppSetup: "app-setup", PurposeChallenge: "challenge",
 }
+
+// Kept is the purpose of a value that is kept sealed. Changing one makes what was sealed before useless.
+type Kept string
 
 // String is the purpose's name; "" for a number that is no purpose.
 func (p Purpose) String() string {
