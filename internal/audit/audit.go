@@ -21,6 +21,15 @@ const (
 	SignedOut         Kind = "sign_out" // by the person, or because another one signed in at the browser
 	SessionExpired    Kind = "session.expired"
 	PasswordSet       Kind = "password.set"
+	AppAdded          Kind = "authenticator_app.added"
+	AppRemoved        Kind = "authenticator_app.removed"
+	PasskeyAdded      Kind = "passkey.added"
+	PasskeyRenamed    Kind = "passkey.renamed"
+	PasskeyRemoved    Kind = "passkey.removed"
+	PasskeyCloned     Kind = "passkey.cloned" // its counter did not grow, so it was refused
+	RecoveryCodesMade Kind = "recovery_codes.made"
+	RecoveryCodeUsed  Kind = "recovery_codes.used"
+	FactorsReset      Kind = "factors.reset" // by the operator
 	UserAdded         Kind = "user.added"
 	UserDisabled      Kind = "user.disabled"
 	UserEnabled       Kind = "user.enabled"
@@ -28,6 +37,7 @@ const (
 	TeamAdded         Kind = "team.added"
 	TeamRenamed       Kind = "team.renamed"
 	TeamRemoved       Kind = "team.removed"
+	TeamFactor        Kind = "team.second_factor" // required from now on, or no longer
 	MemberAdded       Kind = "member.added"
 	MemberRemoved     Kind = "member.removed"
 	ClientAdded       Kind = "client.added"

@@ -13,6 +13,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/limit"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
+	"github.com/go-webauthn/webauthn/webauthn"
 )
 
 // Session is one browser's sign-in, with the time and the method of it.
@@ -28,6 +29,7 @@ type Session struct {
 // Store keeps password hashes, sessions and counters of failures. Each method is one unit of work.
 type Store interface {
 	limit.Store
+	FactorStore
 
 	// Password is a person and their password hash; team.ErrNoUser when there is no such person, an empty hash when they have no password.
 	Password(ctx context.Context, email string) (u team.User, hash string, err error)
@@ -59,6 +61,10 @@ func (e *WeakPasswordError) Error() string { return e.Advice }
 // Options are the settings of an Authenticator. Defaults has their defaults; a zero is a zero.
 type Options struct {
 	SessionLifetime     time.Duration
+	PublicURL           string   // of the server, for passkeys; without it there are none
+	ServerName          string   // as authenticator apps and passkeys show it
+	RelatedOrigins      []string // other origins whose pages may use the passkeys of this server
+	RequireSecondFactor Require
 	FailuresPerPair     int  // per account and address, in 15 minutes
 	FailuresPerAddress  int  // per address, in 15 minutes
 	FailuresPerAccount  int  // per account from browsers that it has not signed in from, in an hour
@@ -69,10 +75,12 @@ type Options struct {
 // Defaults is the options of an Authenticator that is told nothing.
 func Defaults() Options {
 	return Options{
-		SessionLifetime:    14 * 24 * time.Hour,
-		FailuresPerPair:    10,
-		FailuresPerAddress: 50,
-		FailuresPerAccount: 100,
+		SessionLifetime:     14 * 24 * time.Hour,
+		ServerName:          "Gatehouse",
+		RequireSecondFactor: RequireOff,
+		FailuresPerPair:     10,
+		FailuresPerAddress:  50,
+		FailuresPerAccount:  100,
 	}
 }
 
@@ -94,6 +102,7 @@ type Authenticator struct {
 	opts     Options
 	hasher   *hasher
 	failures limit.Limiter
+	party    *webauthn.WebAuthn // nil: no passkeys
 }
 
 // New is an Authenticator. keys seals the cookie by which a browser is recognised, and hides the names of counters.
@@ -104,6 +113,7 @@ func New(store Store, keys *token.Keyring, now func() time.Time, opts Options) *
 		cost = insecureCost
 	}
 	a := &Authenticator{store: store, keys: keys, clock: now, opts: opts, hasher: newHasher(cost, opts.ConcurrentHashes)}
+	a.party = newRelyingParty(opts.PublicURL, opts.ServerName, opts.RelatedOrigins)
 	a.failures = limit.Limiter{Store: store, Now: a.rightTime, MAC: keys.LimitMAC}
 	return a
 }

@@ -23,12 +23,25 @@ const (
 	MailMemberRemoved Kind = "mail.member_removed" // to a person: they no longer belong to a team
 	MailTeamRemoved   Kind = "mail.team_removed"   // to a person: a team of theirs was removed
 	MailUserDisabled  Kind = "mail.user_disabled"  // to a person: their account was disabled
-	BackchannelLogout Kind = "backchannel_logout"  // to a client: a sign-in has ended (OpenID Connect Back-Channel Logout 1.0)
+	MailAppAdded      Kind = "mail.app_added"      // to a person, as the ones below: how they sign in has changed
+	MailAppRemoved    Kind = "mail.app_removed"
+	MailPasskeyAdded  Kind = "mail.passkey_added"
+	MailPasskeyNamed  Kind = "mail.passkey_renamed"
+	MailPasskeyGone   Kind = "mail.passkey_removed"
+	MailPasskeyCloned Kind = "mail.passkey_cloned"
+	MailCodesMade     Kind = "mail.recovery_codes_made"
+	MailCodeUsed      Kind = "mail.recovery_code_used"
+	MailFactorsReset  Kind = "mail.factors_reset"
+	BackchannelLogout Kind = "backchannel_logout" // to a client: a sign-in has ended (OpenID Connect Back-Channel Logout 1.0)
 )
 
 // Kinds is every kind of message.
 func Kinds() []Kind {
-	return []Kind{MailConnected, MailReplayed, MailMemberRemoved, MailTeamRemoved, MailUserDisabled, BackchannelLogout}
+	return []Kind{
+		MailConnected, MailReplayed, MailMemberRemoved, MailTeamRemoved, MailUserDisabled,
+		MailAppAdded, MailAppRemoved, MailPasskeyAdded, MailPasskeyNamed, MailPasskeyGone, MailPasskeyCloned, MailCodesMade, MailCodeUsed, MailFactorsReset,
+		BackchannelLogout,
+	}
 }
 
 // Message is something that has to be told to someone outside. Fields that do not apply are empty.

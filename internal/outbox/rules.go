@@ -39,11 +39,23 @@ const (
 // rules is the whole table of who is told what. An event that is not in it tells nobody: the events of the hot path
 // (sign-in, codes, tokens) must stay out of it, because a message costs a row.
 var rules = map[audit.Kind][]Rule{
-	audit.ConsentGiven:    {{Kind: MailConnected, To: ThePerson, Lifetime: mailLifetime, newGrantOnly: true}},
-	audit.RefreshReplayed: {{Kind: MailReplayed, To: ThePerson, Lifetime: mailLifetime}},
-	audit.SignedOut:       {{Kind: BackchannelLogout, To: SessionsClients, Lifetime: logoutLifetime}},
-	audit.SessionExpired:  {{Kind: BackchannelLogout, To: SessionsClients, Lifetime: logoutLifetime}},
-	audit.PasswordSet:     {{Kind: BackchannelLogout, To: PersonsClients, Lifetime: logoutLifetime}},
+	audit.ConsentGiven:      {{Kind: MailConnected, To: ThePerson, Lifetime: mailLifetime, newGrantOnly: true}},
+	audit.RefreshReplayed:   {{Kind: MailReplayed, To: ThePerson, Lifetime: mailLifetime}},
+	audit.SignedOut:         {{Kind: BackchannelLogout, To: SessionsClients, Lifetime: logoutLifetime}},
+	audit.SessionExpired:    {{Kind: BackchannelLogout, To: SessionsClients, Lifetime: logoutLifetime}},
+	audit.PasswordSet:       {{Kind: BackchannelLogout, To: PersonsClients, Lifetime: logoutLifetime}},
+	audit.AppAdded:          {{Kind: MailAppAdded, To: ThePerson, Lifetime: mailLifetime}},
+	audit.AppRemoved:        {{Kind: MailAppRemoved, To: ThePerson, Lifetime: mailLifetime}},
+	audit.PasskeyAdded:      {{Kind: MailPasskeyAdded, To: ThePerson, Lifetime: mailLifetime}},
+	audit.PasskeyRenamed:    {{Kind: MailPasskeyNamed, To: ThePerson, Lifetime: mailLifetime}},
+	audit.PasskeyRemoved:    {{Kind: MailPasskeyGone, To: ThePerson, Lifetime: mailLifetime}},
+	audit.PasskeyCloned:     {{Kind: MailPasskeyCloned, To: ThePerson, Lifetime: mailLifetime}},
+	audit.RecoveryCodesMade: {{Kind: MailCodesMade, To: ThePerson, Lifetime: mailLifetime}},
+	audit.RecoveryCodeUsed:  {{Kind: MailCodeUsed, To: ThePerson, Lifetime: mailLifetime}},
+	audit.FactorsReset: {
+		{Kind: MailFactorsReset, To: ThePerson, Lifetime: mailLifetime},
+		{Kind: BackchannelLogout, To: PersonsClients, Lifetime: logoutLifetime},
+	},
 	audit.UserDisabled: {
 		{Kind: MailUserDisabled, To: ThePerson, Lifetime: mailLifetime},
 		{Kind: BackchannelLogout, To: PersonsClients, Lifetime: logoutLifetime},

@@ -37,7 +37,7 @@ func TestMay(t *testing.T) {
 	people := []string{"a stranger", "a member", "an admin", "an operator at a browser"}
 	acts := []team.Act{
 		team.ManagePeople, team.ManageTeams, team.ManageMembers, team.ManageClients, team.LoosenClients, team.GovernApplications,
-		team.SeeConnections, team.EndConnection, team.SeeHistory, team.OperateServer, "something else",
+		team.SeeConnections, team.EndConnection, team.SeeHistory, team.SeeFactors, team.ChangeFactors, team.OperateServer, "something else",
 	}
 	for _, a := range actors {
 		for _, act := range acts {
@@ -46,6 +46,8 @@ func TestMay(t *testing.T) {
 				switch act {
 				case team.SeeConnections, team.EndConnection, team.SeeHistory:
 					want = want || slices.Contains(people, a.name) && slices.Contains(oneself, about) || a.name == "an admin" && slices.Contains(inTeam, about)
+				case team.SeeFactors, team.ChangeFactors:
+					want = want || slices.Contains(people, a.name) && slices.Contains(oneself, about)
 				case team.GovernApplications:
 					want = want || a.name == "an admin" && slices.Contains(inTeam, about)
 				}

@@ -61,6 +61,13 @@ type Person struct {
 	CreatedAt time.Time
 }
 
+// SecondFactor is whether a team requires a second factor of its members, and how many have none.
+type SecondFactor struct {
+	Required bool
+	Members  int
+	Without  int // members who have neither a passkey nor an authenticator app
+}
+
 // Errors that callers tell apart with errors.Is. Their texts are for people.
 var (
 	ErrNoUser    = errors.New("no such user")
@@ -95,4 +102,7 @@ type Teams interface {
 	RemoveMember(ctx context.Context, team ID, user UserID) error       // ends the person's grants in the team in the same transaction; ErrNoMember
 	Members(ctx context.Context, team ID) ([]Person, error)             // by e-mail
 	Memberships(ctx context.Context, user UserID) ([]Membership, error) // by team name
+	// RequireSecondFactor says whether members need a second factor to choose the team for an application. ErrNoTeam.
+	RequireSecondFactor(ctx context.Context, team ID, required bool) error
+	SecondFactor(ctx context.Context, team ID) (SecondFactor, error) // ErrNoTeam
 }
