@@ -48,6 +48,8 @@ func next(methods []string, have Factors, want Level) Needs {
 	}
 	level := LevelOf(methods)
 	switch {
+	case level == 0:
+		return Needs{Password: true}
 	case level >= max(least, OneFactor):
 		return Needs{}
 	case hasPasskey(methods) && have.Password:
@@ -103,6 +105,15 @@ func (a *Authenticator) openAttempt(sealed string) (attempt Attempt, err error) 
 	return attempt, nil
 }
 
+// attempt is an attempt of a person who has proved nothing yet.
+func (a *Authenticator) attempt(ctx context.Context, user team.User) (Attempt, error) {
+	_, hash, err := a.store.Password(ctx, user.Email)
+	if err != nil {
+		return Attempt{}, fmt.Errorf("load password: %w", err)
+	}
+	return Attempt{User: user.ID, Email: user.Email, Password: digest(hash)}, nil
+}
+
 // current is an attempt's person as they are now, with their factors. ErrNoAttempt when the attempt does not count any more.
 func (a *Authenticator) current(ctx context.Context, attempt Attempt) (proved, Factors, error) {
 	user, hash, err := a.store.Password(ctx, attempt.Email)
@@ -140,7 +151,9 @@ func (a *Authenticator) advance(ctx context.Context, attempt Attempt, p proved, 
 		// How long ago the person signed in does not change.
 		s.AuthTime, s.ExpiresAt = raised.AuthTime, raised.ExpiresAt
 	}
-	return a.start(ctx, p, r, s, cookie)
+	signedIn, err := a.start(ctx, p, r, s, cookie)
+	signedIn.Raised = attempt.Raises
+	return signedIn, err
 }
 
 // pending is the *PendingError of an attempt.
@@ -171,15 +184,15 @@ func (a *Authenticator) Raise(ctx context.Context, cookie string, want Level) er
 	if err != nil {
 		return err
 	}
-	_, hash, err := a.store.Password(ctx, s.User.Email)
+	attempt, err := a.attempt(ctx, s.User)
 	if err != nil {
-		return fmt.Errorf("load password: %w", err)
+		return err
 	}
 	have, err := a.factors(ctx, s.User.ID)
 	if err != nil {
 		return err
 	}
-	attempt := Attempt{User: s.User.ID, Email: s.User.Email, Password: digest(hash), Methods: s.Methods, Want: want, Raises: s.ID}
+	attempt.Methods, attempt.Want, attempt.Raises = s.Methods, want, s.ID
 	if next(attempt.Methods, have, want).Nothing() {
 		return nil
 	}

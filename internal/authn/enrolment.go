@@ -125,23 +125,31 @@ func (e *Enrolment) openSetup(user team.User, sealed string) ([]byte, error) {
 	return s.Secret, nil
 }
 
-// AddApp saves an authenticator app after one good code, in place of another one. With the first strong factor there are new recovery codes, which are shown once.
-// ErrNotFresh, ErrNoAttempt, ErrWrongCode.
-func (e *Enrolment) AddApp(ctx context.Context, actor team.Actor, user team.User, sealed, code string) (codes []string, err error) {
+// AddApp saves an authenticator app after one good code. With the first strong factor there are new recovery codes, which are shown once. The code
+// counts for the session of the request's browser, which gets a new one. ErrNotFresh, ErrNoAttempt, ErrWrongCode.
+func (e *Enrolment) AddApp(ctx context.Context, actor team.Actor, user team.User, r SignInRequest, sealed, code string) (codes []string, s SignedIn, err error) {
 	have, err := e.change(ctx, actor, user)
 	if err != nil {
-		return nil, err
+		return nil, SignedIn{}, err
 	}
 	secret, err := e.openSetup(user, sealed)
 	if err != nil {
-		return nil, err
+		return nil, SignedIn{}, err
 	}
 	now := e.auth.rightTime()
 	step, ok := matchCode(secret, typedCode(code), 0, now)
 	if !ok {
-		return nil, ErrWrongCode
+		return nil, SignedIn{}, ErrWrongCode
 	}
-	app := App{Step: step, CreatedAt: now}
+	if codes, err = e.saveApp(ctx, user, have, secret, App{Step: step, CreatedAt: now}); err != nil {
+		return nil, SignedIn{}, err
+	}
+	s, err = e.strengthen(ctx, user, r)
+	return codes, s, err
+}
+
+// saveApp saves an authenticator app, and returns new recovery codes if it is the first strong factor.
+func (e *Enrolment) saveApp(ctx context.Context, user team.User, have Factors, secret []byte, app App) (codes []string, err error) {
 	if app.Secret, err = e.auth.keys.SealKept(token.KeptAppSecret, string(user.ID), secret); err != nil {
 		return nil, err
 	}
@@ -153,6 +161,29 @@ func (e *Enrolment) AddApp(ctx context.Context, actor team.Actor, user team.User
 		return nil, fmt.Errorf("save the authenticator app of user %s: %w", user.ID, err)
 	}
 	return codes, nil
+}
+
+// strengthen makes the session of a browser stronger whose person has just shown the first code. The zero SignedIn when it has ended meanwhile.
+func (e *Enrolment) strengthen(ctx context.Context, user team.User, r SignInRequest) (SignedIn, error) {
+	session, err := e.auth.Session(ctx, r.Replaces)
+	if err != nil || session.User.ID != user.ID {
+		return SignedIn{}, nil //nolint:nilerr // the app is saved; the next sign-in asks for it
+	}
+	attempt, err := e.auth.attempt(ctx, session.User)
+	if err != nil {
+		return SignedIn{}, err
+	}
+	attempt.Methods, attempt.Raises = session.Methods, session.ID
+	p, have, err := e.auth.current(ctx, attempt)
+	if err != nil {
+		return SignedIn{}, nil //nolint:nilerr // as above
+	}
+	p.browser = e.auth.openBrowser(r.Browser)
+	s, err := e.auth.advance(ctx, attempt.proves(MethodCode), p, have, r)
+	if err != nil {
+		return SignedIn{}, nil //nolint:nilerr // as above
+	}
+	return s, nil
 }
 
 // firstCodes is new recovery codes for somebody who has no strong factor yet; none for others.

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
@@ -18,6 +19,9 @@ const maxPasskeys = 20
 
 // ErrTooManyPasskeys means that the person has as many passkeys as anybody can have.
 var ErrTooManyPasskeys = errors.New("you have as many passkeys as anybody can have; remove one first")
+
+// ErrNoName means that a passkey has to have a name.
+var ErrNoName = errors.New("a passkey needs a name")
 
 // BeginPasskey begins to add a passkey. The device has to ask who holds it when there is no password beside it. ErrNotFresh, ErrTooManyPasskeys.
 func (e *Enrolment) BeginPasskey(ctx context.Context, actor team.Actor, user team.User, bound string) (Ceremony, error) {
@@ -120,16 +124,20 @@ func (e *Enrolment) RenamePasskey(ctx context.Context, actor team.Actor, user te
 	}
 	name = passkeyName(name)
 	if name == "" {
-		return errors.New("a passkey needs a name")
+		return ErrNoName
 	}
 	return e.auth.store.RenamePasskey(ctx, user.ID, id, name)
 }
 
-// RemovePasskey removes a passkey. ErrNotFresh, ErrNoFactor, ErrLastFactor.
-func (e *Enrolment) RemovePasskey(ctx context.Context, actor team.Actor, user team.User, id string) error {
+// RemovePasskey removes a passkey, and returns what it was. ErrNotFresh, ErrNoFactor, ErrLastFactor.
+func (e *Enrolment) RemovePasskey(ctx context.Context, actor team.Actor, user team.User, id string) (Passkey, error) {
 	have, err := e.change(ctx, actor, user)
 	if err != nil {
-		return err
+		return Passkey{}, err
 	}
-	return e.auth.store.RemovePasskey(ctx, user.ID, id, have.Required, e.auth.rightTime())
+	i := slices.IndexFunc(have.Passkeys, func(p Passkey) bool { return p.ID == id })
+	if i < 0 {
+		return Passkey{}, ErrNoFactor
+	}
+	return have.Passkeys[i], e.auth.store.RemovePasskey(ctx, user.ID, id, have.Required, e.auth.rightTime())
 }

@@ -50,6 +50,14 @@ func newRelyingParty(publicURL, name string, related []string) *webauthn.WebAuth
 // HasPasskeys reports whether people can use passkeys at this server.
 func (a *Authenticator) HasPasskeys() bool { return a.party != nil }
 
+// PasskeyHost is the host that passkeys are for, the RP ID; "" when people cannot use them.
+func (a *Authenticator) PasskeyHost() string {
+	if a.party == nil {
+		return ""
+	}
+	return a.party.Config.RPID
+}
+
 // Ceremony is what a page hands to the browser's passkeys.
 type Ceremony struct {
 	Options string // JSON, for navigator.credentials
@@ -178,11 +186,7 @@ func (a *Authenticator) attemptFor(ctx context.Context, user team.User, r Factor
 		}
 		return attempt, err
 	}
-	_, hash, err := a.store.Password(ctx, user.Email)
-	if err != nil {
-		return Attempt{}, fmt.Errorf("load password: %w", err)
-	}
-	return Attempt{User: user.ID, Email: user.Email, Password: digest(hash)}, nil
+	return a.attempt(ctx, user)
 }
 
 // assert checks a browser's answer: it returns the passkey with its new state, whose it is, and what it proves. ErrBadPasskey.

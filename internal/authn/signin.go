@@ -24,6 +24,7 @@ type SignedIn struct {
 	Session Session
 	Cookie  token.Secret
 	Browser string // the browser cookie, to be kept for long
+	Raised  string // the ID of the session that was made stronger; "" for a new sign-in
 }
 
 // SignIn checks a password and starts a session with a new id. The error is ErrSignInFailed, *PendingError when a second factor is

@@ -60,6 +60,15 @@ var templates = map[outbox.Kind]*template.Template{
 	outbox.MailMemberRemoved: parse("member_removed"),
 	outbox.MailTeamRemoved:   parse("team_removed"),
 	outbox.MailUserDisabled:  parse("user_disabled"),
+	outbox.MailAppAdded:      parse("app_added"),
+	outbox.MailAppRemoved:    parse("app_removed"),
+	outbox.MailPasskeyAdded:  parse("passkey_added"),
+	outbox.MailPasskeyNamed:  parse("passkey_renamed"),
+	outbox.MailPasskeyGone:   parse("passkey_removed"),
+	outbox.MailPasskeyCloned: parse("passkey_cloned"),
+	outbox.MailCodesMade:     parse("recovery_codes_made"),
+	outbox.MailCodeUsed:      parse("recovery_code_used"),
+	outbox.MailFactorsReset:  parse("factors_reset"),
 }
 
 //go:embed templates
@@ -80,7 +89,7 @@ func (c *Courier) Deliver(ctx context.Context, m outbox.Message) error {
 	}
 	about := content{
 		Time: longTime(m.CreatedAt), Server: c.ServerName, PublicURL: c.PublicURL,
-		Applications: c.PublicURL + "/account/applications/", Password: c.PublicURL + "/account/password/",
+		Applications: c.PublicURL + "/account/applications/", Password: c.PublicURL + "/account/password/", Security: c.PublicURL + "/account/security/",
 		Team: m.TeamName, Ended: m.Applications,
 	}
 	fill := c.fillPerson
@@ -112,6 +121,7 @@ type content struct {
 	Ended        []string // names of the applications that lost their access
 	Applications string   // the page where people end connections
 	Password     string   // the page where people set a password
+	Security     string   // the page about how people sign in
 }
 
 // fillGrant fills in the person, application and team of a message about a grant, unless the grant has ended.

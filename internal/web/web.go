@@ -89,7 +89,7 @@ func New(p Parts) http.Handler {
 			Issuer: p.Issuer, Authz: p.Authz, Store: p.Registry.Store, Keys: p.Keys, Log: p.Log, Now: p.Now, Failures: p.Failures, ClientFailures: p.ClientFailures, PublicPushes: p.PublicPushes,
 		}),
 		flow:    flow.New(pages, p.Authz),
-		account: &account.Room{Pages: pages, Authz: p.Authz},
+		account: &account.Room{Pages: pages, Authz: p.Authz, Factors: p.Authn.Enrolment()},
 		teams:   &teams.Room{Pages: pages, Authz: p.Authz, Govern: p.Govern, Registry: p.Registry},
 		docs:    docs.New(pages, p.APIDocs),
 	}

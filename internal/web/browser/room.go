@@ -2,6 +2,7 @@ package browser
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
@@ -84,6 +85,15 @@ func fill(r *http.Request, path string) string {
 		}
 	}
 	return strings.Join(parts, "/")
+}
+
+// AskAgain sends the person to the sign-in page, although they are signed in, and then back to this page with the query that it had.
+func (r *Request) AskAgain(w http.ResponseWriter) {
+	target := r.URL.EscapedPath()
+	if r.Method != http.MethodPost && r.URL.RawQuery != "" {
+		target += "?" + r.URL.RawQuery
+	}
+	route.SeeOther(w, "/login/?"+url.Values{"next": {target}, "again": {"1"}}.Encode())
 }
 
 // Address is the address of the page.
