@@ -28,6 +28,7 @@ var domain = []string{
 	"internal/team",
 	"internal/authn",
 	"internal/client",
+	"internal/provider",
 	"internal/govern",
 	"internal/authz",
 	"internal/operate",
@@ -53,32 +54,34 @@ var arrows = map[string][]string{
 	"internal/words":     {},
 	"internal/outbound":  {},
 	"internal/api/types": {},
-	"internal/scope":     {"internal/oauth"},
+	"internal/scope":     {"internal/oauth", "internal/words"},
 	"internal/team":      {"internal/oauth", "internal/token", "internal/audit"},
-	"internal/authn":     {"internal/team", "internal/token", "internal/oauth", "internal/audit", "internal/limit"},
+	"internal/authn":     {"internal/team", "internal/token", "internal/oauth", "internal/audit", "internal/limit", "internal/words"},
 	"internal/client":    {"internal/team", "internal/token", "internal/oauth", "internal/scope", "internal/audit", "internal/limit", "internal/outbound"},
+	"internal/provider":  {"internal/authn", "internal/client", "internal/team", "internal/token", "internal/oauth", "internal/outbound"},
 	"internal/govern":    {"internal/client", "internal/team", "internal/scope", "internal/oauth", "internal/audit"},
 	"internal/authz": {
 		"internal/govern", "internal/client", "internal/authn", "internal/team", "internal/token", "internal/oauth", "internal/scope", "internal/audit", "internal/outbox", "internal/limit",
-		"internal/flight",
+		"internal/flight", "internal/words",
 	},
 	"internal/operate": domain,
 	"internal/store":   with("internal/store/engine"),
-	"internal/web": with("internal/web/route", "internal/web/ui", "internal/web/browser", "internal/web/endpoint", "internal/web/flow", "internal/web/account",
+	"internal/web": with("internal/words", "internal/web/route", "internal/web/ui", "internal/web/browser", "internal/web/endpoint", "internal/web/flow", "internal/web/account",
 		"internal/web/teams", "internal/web/docs"),
 	"internal/web/route":    {"internal/oauth"},
 	"internal/web/ui":       {"internal/words"},
-	"internal/web/browser":  {"internal/authn", "internal/team", "internal/token", "internal/audit", "internal/limit", "internal/web/route", "internal/web/ui"},
-	"internal/web/access":   with("internal/web/browser", "internal/web/ui"),
+	"internal/web/browser":  {"internal/authn", "internal/team", "internal/token", "internal/audit", "internal/limit", "internal/words", "internal/web/route", "internal/web/ui"},
+	"internal/web/access":   with("internal/words", "internal/web/browser", "internal/web/ui"),
 	"internal/web/endpoint": with("internal/web/route", "resourceserver"),
 	"internal/web/flow":     room,
 	"internal/web/account":  room,
 	"internal/web/teams":    room,
 	"internal/web/docs":     slices.Concat(room, []string{"docs"}),
 	"internal/mail":         with("internal/words"),
+	"internal/mail/inbox":   with("internal/mail", "internal/words", "internal/web/ui"), // only the demo imports it
 	"internal/events":       with("internal/outbound"),
-	"internal/config":       with("internal/mail", "internal/outbound", "internal/plaintext"),
-	"internal/app":          with("internal/web", "internal/store", "internal/config", "internal/mail", "internal/events", "internal/outbound"),
+	"internal/config":       with("internal/words", "internal/mail", "internal/outbound", "internal/plaintext"),
+	"internal/app":          with("internal/words", "internal/web", "internal/store", "internal/config", "internal/mail", "internal/events", "internal/outbound"),
 	"cmd/gatehouse":         with("internal/app", "internal/config", "internal/api/types", "internal/plaintext"),
 
 	// What the store is built on.
@@ -89,9 +92,10 @@ var arrows = map[string][]string{
 	"internal/store/storetest": with("internal/store", "internal/store/pgtest"),
 	"e2e":                      with("internal/app", "internal/config", "internal/store/pgtest", "examples", "resourceserver"),
 
-	"internal/testkit":       {},
-	"internal/web/ui/uitest": {"internal/web/ui"},
-	"internal/web/webtest":   with("internal/web", "internal/web/browser", "internal/store", "internal/store/storetest", "internal/testkit"),
+	"internal/testkit":               {},
+	"internal/provider/providertest": {},
+	"internal/web/ui/uitest":         {"internal/web/ui", "internal/words"},
+	"internal/web/webtest":           with("internal/web", "internal/web/browser", "internal/store", "internal/store/storetest", "internal/testkit"),
 
 	// A module of its own, so that ours does not depend on what they need.
 	"e2e/strangers": {"e2e/strangers"},
@@ -107,7 +111,7 @@ var arrows = map[string][]string{
 
 // demo is what cmd/gatehouse/demo*.go may import besides: the demo plays the operator of an API, and a third party, and
 // prints mails instead of sending them.
-var demo = []string{"examples", "resourceserver", "internal/mail"}
+var demo = []string{"examples", "resourceserver", "internal/mail", "internal/mail/inbox"}
 
 // kept says who alone may import a package of others. What ends in / stands for all below it.
 var kept = map[string][]string{
@@ -122,7 +126,9 @@ var kept = map[string][]string{
 	"github.com/go-webauthn/":     {"internal/authn"},
 	"rsc.io/qr":                   {"internal/web/ui"},
 	"code.dny.dev/ssrf":           {"internal/outbound"},
-	"github.com/go-jose/go-jose/": {"internal/token", "internal/client", "internal/authz", "internal/web/webtest", "resourceserver"}, // the keys of clients
+	"github.com/coreos/go-oidc/":  {"internal/provider", "e2e"},
+	"golang.org/x/oauth2":         {"internal/provider", "e2e", "e2e/strangers", "examples"},
+	"github.com/go-jose/go-jose/": {"internal/token", "internal/client", "internal/provider", "internal/authz", "internal/web/webtest", "resourceserver"}, // the keys of clients, and of providers
 }
 
 // strangers says what a package must not import from outside, because it is not its business. What ends in / stands for all below it.
@@ -133,7 +139,7 @@ var strangers = map[string][]string{
 	"internal/audit":  {"net/http", "net/http/", "database/sql", "html/template", "os"},
 	"internal/limit":  {"net/http", "net/http/", "database/sql", "html/template", "os"},
 	"internal/outbox": {"net/http", "net/http/", "database/sql", "html/template", "os"},
-	"internal/mail":   {"net/http", "net/http/", "database/sql", "html/template", "os"},
+	"internal/mail":   {"net/http", "net/http/", "database/sql", "os"}, // a mail is HTML too
 	"internal/team":   {"net/http", "net/http/", "database/sql", "html/template", "os"},
 	"internal/authn":  {"net/http", "net/http/", "database/sql", "html/template", "os"},
 	"internal/scope":  {"net/http", "net/http/", "database/sql", "html/template", "os"},
@@ -141,7 +147,9 @@ var strangers = map[string][]string{
 	"internal/govern": {"net/http", "net/http/", "database/sql", "html/template", "os"},
 	"internal/authz":  {"net/http", "net/http/", "database/sql", "html/template", "os"},
 	"internal/store":  {"net/http", "net/http/", "html/template"},
-	"internal/web":    {"database/sql"},
+
+	"internal/mail/inbox": {"database/sql", "os"}, // pages of the demo
+	"internal/web":        {"database/sql"},
 }
 
 func TestImportsFollowTheArrows(t *testing.T) {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/internal/app"
 	"github.com/gatehouse-auth/gatehouse/internal/config"
+	"github.com/gatehouse-auth/gatehouse/internal/mail/inbox"
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 )
@@ -86,10 +87,13 @@ func (e *env) demo(ctx context.Context, dir string, at demoAddresses) (err error
 	}
 	out := &lockedWriter{w: e.stderr}
 	log := slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	a, err := app.Open(ctx, demoConfig(dir, at), app.Deps{Log: log, Now: e.now, Mail: out.mail})
+	cfg := demoConfig(dir, at)
+	mails := &inbox.Inbox{ServerName: cfg.ServerName, PublicURL: cfg.PublicURL, Now: e.now}
+	a, err := app.Open(ctx, cfg, app.Deps{Log: log, Now: e.now, Mail: out.mail(mails.Send)})
 	if err != nil {
 		return err
 	}
+	a.DevMails = mails
 	defer func() { err = errors.Join(err, a.Close()) }()
 	secrets, err := seedDemo(asCommandLine(ctx), a, filepath.Join(dir, "demo.json"), at)
 	if err != nil {

@@ -25,12 +25,16 @@ func (l *lockedWriter) Write(p []byte) (int, error) {
 	return l.w.Write(p)
 }
 
-// mail prints an e-mail instead of sending it.
-func (l *lockedWriter) mail(_ context.Context, m mail.Mail) error {
-	var b strings.Builder
-	for line := range strings.Lines(m.String()) {
-		b.WriteString(mailMark + line)
+// mail prints an e-mail and keeps it, instead of sending it.
+func (l *lockedWriter) mail(keep mail.Sender) mail.Sender {
+	return func(ctx context.Context, m mail.Mail) error {
+		var b strings.Builder
+		for line := range strings.Lines(m.String()) {
+			b.WriteString(mailMark + line)
+		}
+		if _, err := io.WriteString(l, b.String()); err != nil {
+			return err
+		}
+		return keep(ctx, m)
 	}
-	_, err := io.WriteString(l, b.String())
-	return err
 }

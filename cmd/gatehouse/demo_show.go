@@ -14,6 +14,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"github.com/gatehouse-auth/gatehouse/internal/mail/inbox"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 )
 
@@ -23,6 +24,7 @@ type demoJSON struct {
 	App     string           `json:"app"`
 	APIDocs string           `json:"api_docs"`
 	Guide   string           `json:"guide"`
+	Mails   string           `json:"mails"`
 	Users   []demoUserJSON   `json:"users"`
 	Clients []demoClientJSON `json:"clients"`
 }
@@ -43,7 +45,7 @@ type demoClientJSON struct {
 }
 
 func demoOf(at demoAddresses, secrets demoSecrets) demoJSON {
-	d := demoJSON{Issuer: at.url(), App: at.appURL() + "/", APIDocs: at.url() + "/api/docs/", Guide: at.url() + "/docs/guide/"}
+	d := demoJSON{Issuer: at.url(), App: at.appURL() + "/", APIDocs: at.url() + "/api/docs/", Guide: at.url() + "/docs/guide/", Mails: at.url() + inbox.Path}
 	for _, p := range demoPeople {
 		user := demoUserJSON{Email: p.Email, Password: secrets.Passwords[p.Email]}
 		for _, t := range demoTeams {
@@ -68,7 +70,8 @@ func (e *env) showDemo(dir string, at demoAddresses, secrets demoSecrets) error 
 		section(t, "Open",
 			[]string{d.App, "the example application: click Connect"},
 			[]string{d.APIDocs, "the API documentation: every endpoint with its scopes, to try out"},
-			[]string{d.Guide, "the guide for developers of applications"})
+			[]string{d.Guide, "the guide for developers of applications"},
+			[]string{d.Mails, "the mails that the demo would send, and a sample of every mail"})
 		var people, clients [][]string
 		for _, u := range d.Users {
 			people = append(people, []string{u.Email, u.Password, "teams: " + strings.Join(u.Teams, ", ")})

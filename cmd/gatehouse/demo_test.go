@@ -132,6 +132,9 @@ func TestDemoPrintsMailAboutANewConnection(t *testing.T) {
 			t.Errorf("no %q in\n%s", want, mail)
 		}
 	}
+	if p := newBrowser(t).get(d.Mails); p.status != 200 || !strings.Contains(p.body, "Transcript Explorer was connected to Harbour School") {
+		t.Errorf("the mails in the browser: %d\n%s", p.status, p.body)
+	}
 	if p := newBrowser(t).get(d.Issuer + "/account/applications/"); p.status != 200 || p.url.Path != "/login/" {
 		t.Errorf("the page that the mail names: %d at %s", p.status, p.url)
 	}

@@ -11,23 +11,23 @@ import (
 )
 
 func newMemberCommand(e *env) *cobra.Command {
-	return e.group("member", "Add, list and remove members of teams",
+	return e.group("member", "Add, list and remove members of teams, and change their roles",
 		`A member of a team can connect applications to it. When they leave the team,
 those connections end.`,
-		newMemberAdd(e), newMemberList(e), newMemberRemove(e))
+		newMemberAdd(e), newMemberList(e), newMemberSetRole(e), newMemberRemove(e))
 }
 
 func newMemberAdd(e *env) *cobra.Command {
 	var role string
 	cmd := &cobra.Command{
-		Use:   "add SLUG EMAIL [--role admin|member]",
+		Use:   "add SLUG EMAIL [--role admin|developer|member]",
 		Short: "Add a person to a team",
 		Example: `  gatehouse member add acme ada@example.com --role admin
   gatehouse member add acme grace@example.com`,
 		Args: takes("SLUG", "EMAIL"),
 	}
-	cmd.Flags().StringVar(&role, "role", string(team.Member), "what they may do in the team: admin or member")
-	cmd.RegisterFlagCompletionFunc("role", cobra.FixedCompletions([]string{string(team.Admin), string(team.Member)}, cobra.ShellCompDirectiveNoFileComp))
+	cmd.Flags().StringVar(&role, "role", string(team.Member), "what they may do in the team: admin, developer or member")
+	cmd.RegisterFlagCompletionFunc("role", completeRoles)
 	cmd.RunE = e.with(func(ctx context.Context, a *app.App, args []string) error {
 		m, err := a.Team.AddMember(ctx, team.CommandLine, args[0], args[1], team.Role(role))
 		if err != nil {
@@ -38,6 +38,41 @@ func newMemberAdd(e *env) *cobra.Command {
 			return err
 		}
 		return e.showf(types.Member{Team: m.Team.Slug, Email: u.Email, Role: string(m.Role), CreatedAt: types.Instant(m.CreatedAt)}, "added %s to team %s as %s", u.Email, m.Team.Slug, m.Role)
+	})
+	return cmd
+}
+
+// completeRoles offers the roles.
+func completeRoles(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	var roles []string
+	for _, r := range team.Roles() {
+		roles = append(roles, string(r))
+	}
+	return roles, cobra.ShellCompDirectiveNoFileComp
+}
+
+func newMemberSetRole(e *env) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "set-role SLUG EMAIL ROLE",
+		Short: "Give a member another role",
+		Long: `Gives a member another role. An admin manages the team, its members and its
+applications. A developer builds applications of the team. A member connects
+applications. Their connections do not change.`,
+		Example: "  gatehouse member set-role acme ada@example.com admin",
+		Args:    takes("SLUG", "EMAIL", "ROLE"),
+	}
+	cmd.ValidArgsFunction = func(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
+		if len(args) != 2 {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		return completeRoles(cmd, args, typed)
+	}
+	cmd.RunE = e.with(func(ctx context.Context, a *app.App, args []string) error {
+		u, err := a.Team.SetRole(ctx, team.CommandLine, args[0], args[1], team.Role(args[2]))
+		if err != nil {
+			return err
+		}
+		return e.showf(types.Member{Team: args[0], Email: u.Email, Name: u.Name, Role: args[2]}, "%s is now %s of team %s", u.Email, args[2], args[0])
 	})
 	return cmd
 }

@@ -29,6 +29,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 	"github.com/gatehouse-auth/gatehouse/internal/web"
+	"github.com/gatehouse-auth/gatehouse/internal/words"
 )
 
 // Deps is what an App takes from its surroundings. The zero value of each is what the server uses.
@@ -83,6 +84,7 @@ type App struct {
 	Govern   *govern.Service
 	Operate  *operate.Service
 	API      http.Handler // mounted at /api/, for the demo; set it before Handler is called first
+	DevMails http.Handler // mounted at /dev/mails/, for the demo, like API
 
 	now        func() time.Time
 	outbound   *outbound.Client // for URLs that applications registered
@@ -192,6 +194,7 @@ func (a *App) newHandler() http.Handler {
 	return web.New(web.Parts{
 		Issuer:         a.Config.PublicURL,
 		ServerName:     a.Config.ServerName,
+		Language:       words.Named(a.Config.Language),
 		APIDocs:        a.Config.APIDocsURL,
 		Authz:          a.Authz,
 		Authn:          a.Authn,
@@ -208,6 +211,7 @@ func (a *App) newHandler() http.Handler {
 		ClientFailures: a.Config.ClientFailures,
 		PublicPushes:   a.Config.PublicPushes,
 		API:            a.API,
+		DevMails:       a.DevMails,
 	})
 }
 

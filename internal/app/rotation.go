@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 )
 
@@ -45,7 +46,7 @@ func (a *App) keyOverlap() token.RotationOverlap {
 	return token.RotationOverlap{
 		Publish: keyPublish,
 		Retire:  max(cfg.AccessTokenLifetime, cfg.RequestLifetime, cfg.CodeLifetime) + keyMargin,
-		Refresh: cfg.Refresh.Absolute + keyMargin,
+		Refresh: max(cfg.Refresh.Absolute, team.LongestLink) + keyMargin,
 	}
 }
 

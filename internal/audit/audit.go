@@ -29,7 +29,9 @@ const (
 	PasskeyCloned     Kind = "passkey.cloned" // its counter did not grow, so it was refused
 	RecoveryCodesMade Kind = "recovery_codes.made"
 	RecoveryCodeUsed  Kind = "recovery_codes.used"
-	FactorsReset      Kind = "factors.reset" // by the operator
+	FactorsReset      Kind = "factors.reset"      // by the operator
+	PasswordForgotten Kind = "password.forgotten" // somebody asked for a link to set another
+	PasswordReset     Kind = "password.reset"     // by such a link
 	UserAdded         Kind = "user.added"
 	UserDisabled      Kind = "user.disabled"
 	UserEnabled       Kind = "user.enabled"
@@ -40,6 +42,7 @@ const (
 	TeamFactor        Kind = "team.second_factor" // required from now on, or no longer
 	MemberAdded       Kind = "member.added"
 	MemberRemoved     Kind = "member.removed"
+	MemberRoleChanged Kind = "member.role_changed"
 	ClientAdded       Kind = "client.added"
 	ClientUpdated     Kind = "client.updated"
 	ClientDisabled    Kind = "client.disabled"

@@ -13,6 +13,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/limit"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
+	"github.com/gatehouse-auth/gatehouse/internal/words"
 	"github.com/go-webauthn/webauthn/webauthn"
 )
 
@@ -29,12 +30,19 @@ type Session struct {
 // Store keeps password hashes, sessions and counters of failures. Each method is one unit of work.
 type Store interface {
 	limit.Store
+	team.Links
 	FactorStore
 
 	// Password is a person and their password hash; team.ErrNoUser when there is no such person, an empty hash when they have no password.
 	Password(ctx context.Context, email string) (u team.User, hash string, err error)
 	// SetPassword replaces the password hash and ends the person's sessions in the same transaction. team.ErrNoUser.
 	SetPassword(ctx context.Context, user team.UserID, hash string, at time.Time) error
+	// ForgetPassword saves a reset link for an address in place of earlier ones, and the mail with it. It does the same work for every address: link
+	// has an address, and the store adds the account that can sign in with it, if there is one, and what version says of its password hash.
+	ForgetPassword(ctx context.Context, link team.Link, version func(hash string) string) error
+	// ResetPassword uses a reset link, once, as Reset says. check gets what was read under the lock and decides; it must be pure: it may run twice.
+	// The error is what check says, or that of the link.
+	ResetPassword(ctx context.Context, r Reset, check func(link team.Link, u team.User, hash string) error) error
 	// Rehash replaces the hash from by another hash of the same password. It signs nobody out. When the hash is no longer
 	// from, because the password was changed meanwhile, it does nothing, and that is no error.
 	Rehash(ctx context.Context, user team.UserID, from, to string) error
@@ -53,10 +61,13 @@ var (
 	ErrSignInFailed = errors.New("the e-mail or the password is wrong") // the same for an unknown e-mail, a wrong password and a disabled person
 )
 
-// WeakPasswordError says what to do about a password that is too easy to guess.
-type WeakPasswordError struct{ Advice string }
+// WeakPasswordError says what to do about a password that is too easy to guess, or that cannot be used.
+type WeakPasswordError struct {
+	Words string // the key of the advice in package words, which may have the argument "count"
+	Count int
+}
 
-func (e *WeakPasswordError) Error() string { return e.Advice }
+func (e *WeakPasswordError) Error() string { return words.English.Text(e.Words, "count", e.Count) }
 
 // Options are the settings of an Authenticator. Defaults has their defaults; a zero is a zero.
 type Options struct {
@@ -68,6 +79,8 @@ type Options struct {
 	FailuresPerPair     int  // per account and address, in 15 minutes
 	FailuresPerAddress  int  // per address, in 15 minutes
 	FailuresPerAccount  int  // per account from browsers that it has not signed in from, in an hour
+	ResetsPerAddress    int  // requests for a reset link per network address, in an hour
+	MailsPerMailbox     int  // mails that anybody can cause, per e-mail address, in an hour
 	ConcurrentHashes    int  // argon2id at once; 0 is the number of processors, or half of them where the process may not use all
 	InsecureFastHashing bool // for tests only: makes passwords cheap to guess if the database leaks
 }
@@ -81,6 +94,8 @@ func Defaults() Options {
 		FailuresPerPair:     10,
 		FailuresPerAddress:  50,
 		FailuresPerAccount:  100,
+		ResetsPerAddress:    20,
+		MailsPerMailbox:     5,
 	}
 }
 

@@ -137,7 +137,7 @@ func TestAttackCodeInjectionAtAnotherRedirectURI(t *testing.T) {
 	wantCode(t, err, oauth.InvalidGrant)
 }
 
-// RFC 9700 §4.7: what a forged request gets is bound to the verifier of whoever began it, and the state goes back untouched.
+// RFC 9700 §4.7: what a forged request gets is bound to the verifier of the one who began it, and the state goes back untouched.
 func TestAttackCrossSiteRequestForgery(t *testing.T) {
 	w := onSQLite(t)
 	mine, victims := w.connect(w.app, w.red), w.connect(w.app, w.blue, "code_challenge", oauth2.S256ChallengeFromVerifier(otherVerifier))
@@ -428,7 +428,7 @@ func TestAttackRedemptionRacesTheEndOfAMembership(t *testing.T) {
 				}
 			})
 			done.Wait()
-			w.wantFamily(code, "none") // whoever was first, it has ended with the membership
+			w.wantFamily(code, "none") // no matter who was first: it has ended with the membership
 			_, err := w.redeem(w.app, code)
 			wantCode(t, err, oauth.InvalidGrant)
 			w.join("red", w.ada)

@@ -226,7 +226,7 @@ func (s *Server) answer(ctx context.Context, e evaluation, g Grant) (Next, error
 
 // present is what every step has.
 func (e evaluation) present() Next {
-	n := Next{Step: e.step, Client: e.client, RedirectURI: e.request.RedirectURI}
+	n := Next{Step: e.step, Client: e.client, RedirectURI: e.request.RedirectURI, UILocales: e.request.UILocales}
 	n.Client.Secrets = nil
 	if len(e.teams) == 0 {
 		// Whose client it is must not be told to those who are not of that team.

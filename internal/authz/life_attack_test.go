@@ -49,7 +49,7 @@ func TestAttackMachineTokenOutlivesItsEndWhenClocksDiffer(t *testing.T) {
 			func(w *world, m app) error { return w.db.AddClient(w.ctx(), m.Client) },
 		},
 		"team removed": {
-			func(w *world, _ app) error { return w.db.RemoveTeam(w.ctx(), w.red.ID) },
+			func(w *world, _ app) error { return w.db.RemoveTeam(w.ctx(), w.red.ID, "", nil) },
 			func(w *world, m app) error {
 				w.ok(w.db.AddTeam(w.ctx(), w.red))
 				return w.db.AddClient(w.ctx(), m.Client)

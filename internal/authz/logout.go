@@ -23,7 +23,7 @@ type SignOutRequest struct {
 
 // BeginSignOut checks a logout request: id_token_hint, client_id, post_logout_redirect_uri, state. Anything wrong is a *PageError.
 //
-// logout_hint and ui_locales are ignored, as the specification allows.
+// logout_hint is ignored, and ui_locales is for the pages, as the specification allows.
 func (s *Server) BeginSignOut(ctx context.Context, p oauth.Params, session *authn.Session) (SignOutRequest, error) {
 	r, err := s.checkSignOut(ctx, p, session)
 	if page, ok := errors.AsType[*PageError](err); ok {

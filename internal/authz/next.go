@@ -43,6 +43,7 @@ type Next struct {
 	Session     authn.Session // zero when nobody is signed in
 	RedirectURI string        // where the answer will go; it has been verified
 
+	UILocales string                      // the languages that the application asked for, or ""
 	LoginHint string                      // SignIn: the account that the application suggests; it decides nothing
 	Needed    bool                        // of SignInPage: the request cannot go on without a sign-in; otherwise somebody is signed in
 	Again     bool                        // SignIn: this person has to sign in again

@@ -263,7 +263,7 @@ func TestLateCodeIsNoReplay(t *testing.T) {
 	}
 }
 
-// RFC 9700 §2.2.2, RFC 9449 §5: a public client's refresh token is bound to its key, and is worth nothing to whoever has only the token.
+// RFC 9700 §2.2.2, RFC 9449 §5: a public client's refresh token is bound to its key, and is worth nothing to somebody who has only the token.
 func TestAttackStolenBoundRefreshToken(t *testing.T) {
 	w := onSQLite(t)
 	first, err := w.proved("key of the client", form(w.public, w.connect(w.public, w.red)))

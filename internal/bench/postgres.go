@@ -41,7 +41,7 @@ func startPostgres(ctx context.Context, dir string, keep bool) (_ *postgres, err
 			return nil, err
 		}
 	}
-	// The path of a Unix socket must be short, and whoever PostgreSQL runs as must get there.
+	// The path of a Unix socket must be short, and the user that PostgreSQL runs as must be able to open it.
 	if d.socket, err = os.MkdirTemp("/tmp", "gatehouse-bench-pg-"); err != nil {
 		return nil, err
 	}

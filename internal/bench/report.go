@@ -167,7 +167,7 @@ func (p Plan) compare(ctx context.Context, w io.Writer, both *pair, size int) er
 				figures[s].Add(f.Result)
 				figures[s].cost = figures[s].plus(f.cost)
 			}
-			slices.Reverse(servers) // whoever goes first gains nothing by it
+			slices.Reverse(servers) // to go first is no advantage
 		}
 		writeRow(w, operation, size, figures[both.subject], figures[both.base])
 		if p.Profiles != "" && size == p.Connections[0] {

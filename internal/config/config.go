@@ -21,7 +21,9 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/mail"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/outbound"
+	"github.com/gatehouse-auth/gatehouse/internal/provider"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
+	"github.com/gatehouse-auth/gatehouse/internal/words"
 	"go.yaml.in/yaml/v4"
 )
 
@@ -30,6 +32,7 @@ type Config struct {
 	PublicURL             string // the issuer: scheme, host and port, without a trailing slash
 	InsecureHTTPPublicURL bool
 	ServerName            string
+	Language              string          // of people who ask for none that there is
 	APIDocsURL            string          // may be empty
 	DatabaseURL           string          // sqlite:PATH or postgres://…; may hold a password
 	MasterKey             token.MasterKey // zero: the file beside an SQLite database
@@ -48,6 +51,8 @@ type Config struct {
 	LogLevel              slog.Level
 	LogFormat             string   // json or text
 	SecretFiles           []string // files that hold a secret: the TLS key, and where a password or the master key was read from
+
+	Providers []provider.Settings // at which people can sign in
 
 	Authz    authz.Options // Issuer is left empty: it is PublicURL
 	Authn    authn.Options
@@ -68,6 +73,7 @@ func Default() Config {
 	c := Config{
 		PublicURL:           "http://localhost:8000",
 		ServerName:          "Gatehouse",
+		Language:            words.English.Code(),
 		DatabaseURL:         "sqlite:gatehouse.db",
 		Listen:              "localhost:8000",
 		OpsListen:           "localhost:9464",

@@ -31,6 +31,7 @@ func inDir(t *testing.T, files map[string]string) {
 var compareConfigs = cmp.Options{
 	cmpopts.EquateComparable(netip.Prefix{}),
 	cmp.Comparer(func(a, b token.MasterKey) bool { return a.Text() == b.Text() }),
+	cmp.Comparer(func(a, b token.Secret) bool { return a.Reveal() == b.Reveal() }),
 }
 
 func TestConfigWithoutAnythingIsTheDefault(t *testing.T) {
@@ -203,6 +204,10 @@ func TestConfigErrorsNameTheLine(t *testing.T) {
 		{"scope field", "scopes:\n  - name: a\n    title: A\n", nil, []string{`g.yaml:3: scopes has an entry with the unknown field "title"`}},
 		{"scope access", "scopes: [{name: a, description: A, access: all}]\n", nil, []string{`g.yaml:1: scopes has "a" with access "all"`}},
 		{"scope without description", "scopes: [{name: a, access: read}]\n", nil, []string{`g.yaml:1: scopes has "a" without a description`}},
+		{"scope in an unknown language", "scopes: [{name: a, description: {en: A, xx: B}, access: read}]\n", nil, []string{`g.yaml:1: scopes has a description in the language "xx"; there are en and de`}},
+		{"scope without English", "scopes: [{name: a, description: {de: A}, access: read}]\n", nil, []string{`g.yaml:1: scopes has a description without English`}},
+		{"scope in a language twice", "scopes: [{name: a, description: {en: A, en: B}, access: read}]\n", nil, []string{`g.yaml:1: scopes has`}},
+		{"language", "language: xx\n", nil, []string{`g.yaml:1: language is "xx"; it has to be en or de`}},
 		{"scope twice", "scopes:\n- {name: a, description: A, access: read}\n- {name: a, description: A, access: read}\n", nil, []string{`g.yaml:3: scopes has "a" twice`}},
 		{"scope of OpenID Connect", "scopes: [{name: openid, description: A, access: read}]\n", nil, []string{`g.yaml:1: scopes has "openid", which is not the API's`}},
 		{"no scopes", "scopes: []\n", nil, []string{`g.yaml:1: scopes has to be a list`}},

@@ -9,6 +9,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/internal/mail"
 	"github.com/gatehouse-auth/gatehouse/internal/plaintext"
+	"github.com/gatehouse-auth/gatehouse/internal/words"
 	"go.yaml.in/yaml/v4"
 )
 
@@ -65,13 +66,15 @@ var settings = []setting{
 
 	text("server_name", "text", "What pages call this server.",
 		func(c *Config) *string { return &c.ServerName }, parseServerName),
+	text("language", strings.Join(words.Codes(), " or "), "The language of pages and e-mails for people who ask for none that there is. An application can ask for one (ui_locales), people choose one in their profile, and browsers say which ones they prefer.",
+		func(c *Config) *string { return &c.Language }, oneOf(words.Codes()...)),
 	text("audience", "text", "The API's identifier, the aud of access tokens. public_url when left out.",
 		func(c *Config) *string { return &c.Authz.Audience }, parseAudience),
 	text("api_docs_url", "URL", "The API's own documentation; the guide links to it.",
 		func(c *Config) *string { return &c.APIDocsURL }, parseWebURL),
 	{
 		name: "scopes", form: "list of name, description, access",
-		doc: "Every scope of the API, in the order in which pages show them: its name, what it allows in plain words (\"See the team's chatbots\"), and whether it may read or write. The default is the example API's.",
+		doc: "Every scope of the API, in the order in which pages show them: its name, what it allows in plain words (\"See the team's chatbots\"), and whether it may read or write. The description may be in several languages, English among them: `description: {en: See the chatbots, de: Die Chatbots sehen}`. The default is the example API's.",
 		set: setScopes, show: showScopes,
 	},
 
@@ -91,6 +94,12 @@ var settings = []setting{
 		func(c *Config) *time.Duration { return &c.Authn.SessionLifetime }, time.Minute, 366*24*time.Hour),
 	duration("request_lifetime", "How long a person may take over sign-in and consent.",
 		func(c *Config) *time.Duration { return &c.Authz.RequestLifetime }, time.Minute, 24*time.Hour),
+
+	{
+		name: "providers", form: "list of id, name, issuer, client_id and others",
+		doc: providersDoc,
+		set: setProviders, show: showProviders,
+	},
 
 	text("id_token_algorithm", "RS256 or ES256", "What signs the ID tokens of applications that asked for neither when they were registered. When left out it is RS256, which every OpenID Connect client knows, or ES256 with profile fapi2, which does not allow RS256. ES256 is smaller and faster.",
 		func(c *Config) *string { return &c.Authz.IDTokenAlgorithm }, oneOf("RS256", "ES256")),
@@ -197,13 +206,16 @@ func variableNames() []string {
 	return names
 }
 
+// isList reports whether the value is a list of several fields, which a variable or a file of its own holds as YAML.
+func (s *setting) isList() bool { return s.name == "scopes" || s.name == "providers" }
+
 // fromText is the value that a variable holds. A list is written as YAML (and so as JSON); everything else as it is.
 func (s *setting) fromText(said, origin string) (value, error) {
 	said, err := plaintext.Clean([]byte(said)) // a variable may be the content of a file
 	if err != nil {
 		return value{}, fmt.Errorf("%s: %s %w", origin, s.name, err)
 	}
-	if s.name != "scopes" {
+	if !s.isList() {
 		return value{setting: s, node: &yaml.Node{Kind: yaml.ScalarNode, Value: said}, origin: origin}, nil
 	}
 	node, err := parseYAML(origin, []byte(said))
@@ -223,7 +235,7 @@ func (s *setting) fromFile(path, origin string) (value, error) {
 	if err != nil {
 		return value{}, fmt.Errorf("%s: %w", origin, err)
 	}
-	if s.name != "scopes" {
+	if !s.isList() {
 		content, err := plaintext.Line(bytes.TrimSpace(content))
 		if err != nil {
 			return value{}, fmt.Errorf("%s: %s %w", origin, path, err)

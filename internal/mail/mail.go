@@ -1,17 +1,13 @@
-// Package mail sends the mails of the outbox: what they say, and how they reach the mail server.
+// Package mail sends the mails of the outbox: what they say, how they look, and how they reach the mail server.
 //
-// A mail is a template in templates/, whose texts are in package words. It holds no secret.
+// A mail is one template in templates/, which makes its plain text and its HTML. Its texts are in package words. To add a kind: a kind and a rule in
+// package outbox, the template, its row in the table in letter.go, a sample in sample.go, and the texts.
 package mail
 
 import (
 	"context"
-	"embed"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
-	"strings"
-	"text/template"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
@@ -20,15 +16,17 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/outbox"
 	"github.com/gatehouse-auth/gatehouse/internal/scope"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
+	"github.com/gatehouse-auth/gatehouse/internal/token"
 	"github.com/gatehouse-auth/gatehouse/internal/words"
 )
 
-// Mail is one mail: plain text, in plain words.
+// Mail is one mail: the same in plain text and in HTML.
 type Mail struct {
 	ID      string // of the message in the outbox
 	To      string
 	Subject string
 	Text    string
+	HTML    string
 }
 
 // String is the mail as the demo prints it.
@@ -47,40 +45,14 @@ type Courier struct {
 	People interface {
 		User(ctx context.Context, id team.UserID) (team.User, error)
 	}
+	Links      team.Links
+	Keys       *token.Keyring // makes the secrets of links
+	Now        func() time.Time
 	Describe   func(oauth.Scope) []scope.Info // what a scope allows
 	Send       Sender                         // nil: no mail is sent
 	ServerName string
 	PublicURL  string
 }
-
-// templates is the mail of each kind of message. Each defines "subject" and "text".
-var templates = map[outbox.Kind]*template.Template{
-	outbox.MailConnected:     parse("connected"),
-	outbox.MailReplayed:      parse("replayed"),
-	outbox.MailMemberRemoved: parse("member_removed"),
-	outbox.MailTeamRemoved:   parse("team_removed"),
-	outbox.MailUserDisabled:  parse("user_disabled"),
-	outbox.MailAppAdded:      parse("app_added"),
-	outbox.MailAppRemoved:    parse("app_removed"),
-	outbox.MailPasskeyAdded:  parse("passkey_added"),
-	outbox.MailPasskeyNamed:  parse("passkey_renamed"),
-	outbox.MailPasskeyGone:   parse("passkey_removed"),
-	outbox.MailPasskeyCloned: parse("passkey_cloned"),
-	outbox.MailCodesMade:     parse("recovery_codes_made"),
-	outbox.MailCodeUsed:      parse("recovery_code_used"),
-	outbox.MailFactorsReset:  parse("factors_reset"),
-}
-
-//go:embed templates
-var files embed.FS
-
-func parse(name string) *template.Template {
-	functions := template.FuncMap{"text": words.English.Text}
-	return template.Must(template.New(name).Funcs(functions).ParseFS(files, "templates/signature.tmpl", "templates/"+name+".tmpl"))
-}
-
-// Kinds is the kinds of messages that are mails.
-func Kinds() []outbox.Kind { return slices.Sorted(maps.Keys(templates)) }
 
 // Deliver sends the mail of a message. outbox.ErrObsolete when there is nothing to tell any more.
 func (c *Courier) Deliver(ctx context.Context, m outbox.Message) error {
@@ -93,35 +65,21 @@ func (c *Courier) Deliver(ctx context.Context, m outbox.Message) error {
 		Team: m.TeamName, Ended: m.Applications,
 	}
 	fill := c.fillPerson
-	if m.Kind == outbox.MailConnected || m.Kind == outbox.MailReplayed {
+	switch {
+	case m.Kind == outbox.MailConnected || m.Kind == outbox.MailReplayed:
 		fill = c.fillGrant
+	case m.Link != "":
+		fill = c.fillLink
 	}
 	if err := fill(ctx, m, &about); err != nil {
 		return err
 	}
-	mail, err := write(m.Kind, about)
+	mail, err := write(words.English, m.Kind, about)
 	if err != nil {
 		return err
 	}
 	mail.ID = m.ID
 	return c.Send(ctx, mail)
-}
-
-// content is what the templates say.
-type content struct {
-	Email        string
-	Person       string
-	Application  string // its name
-	Described    string // its name, and who made it where that is known
-	Team         string
-	Time         string
-	Server       string
-	PublicURL    string
-	Permissions  []string
-	Ended        []string // names of the applications that lost their access
-	Applications string   // the page where people end connections
-	Password     string   // the page where people set a password
-	Security     string   // the page about how people sign in
 }
 
 // fillGrant fills in the person, application and team of a message about a grant, unless the grant has ended.
@@ -156,16 +114,32 @@ func (c *Courier) fillPerson(ctx context.Context, m outbox.Message, about *conte
 	return nil
 }
 
-func write(kind outbox.Kind, about content) (Mail, error) {
-	var subject, text strings.Builder
-	t := templates[kind]
-	if err := t.ExecuteTemplate(&subject, "subject", about); err != nil {
-		return Mail{}, fmt.Errorf("write the subject of %s: %w", kind, err)
+// fillLink fills in the link of a message and the person that it is for. A link that was used or has expired is not sent, nor is one that resets
+// the password of nobody.
+func (c *Courier) fillLink(ctx context.Context, m outbox.Message, about *content) error {
+	link, err := c.Links.Link(ctx, team.LinkID(m.Link), c.Now())
+	if err == nil {
+		err = link.Works(c.Now())
 	}
-	if err := t.ExecuteTemplate(&text, "text", about); err != nil {
-		return Mail{}, fmt.Errorf("write %s: %w", kind, err)
+	if errors.Is(err, team.ErrLinkExpired) || errors.Is(err, team.ErrLinkUsed) || err == nil && link.User == "" && link.Kind == team.LinkReset {
+		return outbox.ErrObsolete
 	}
-	return Mail{To: about.Email, Subject: subject.String(), Text: text.String()}, nil
+	if err != nil {
+		return fmt.Errorf("load the link to send: %w", err)
+	}
+	about.Email, about.Link = link.Email, link.URL(c.Keys, c.PublicURL)
+	if link.User == "" {
+		return nil
+	}
+	person, err := c.People.User(ctx, link.User)
+	if errors.Is(err, team.ErrNoUser) || err == nil && !person.DisabledAt.IsZero() {
+		return outbox.ErrObsolete
+	}
+	if err != nil {
+		return fmt.Errorf("load the person of a link: %w", err)
+	}
+	about.Person = person.Name
+	return nil
 }
 
 // described is a client's name, and who made it where that is known.

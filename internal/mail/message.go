@@ -32,6 +32,9 @@ func (o Options) message(m Mail) (message *gomail.Msg, unicode bool, err error) 
 	message.SetGenHeader("Auto-Submitted", "auto-generated") // RFC 3834 §5: no out-of-office reply
 	message.SetGenHeader(gomail.HeaderXAutoResponseSuppress, "All")
 	message.SetBodyString(gomail.TypeTextPlain, m.Text)
+	if m.HTML != "" { // multipart/alternative: the last part is the one that is preferred (RFC 2046 §5.1.4)
+		message.AddAlternativeString(gomail.TypeTextHTML, m.HTML)
+	}
 	return message, !isASCII(from.Address) || !isASCII(to.Address), nil
 }
 

@@ -43,12 +43,15 @@ type AuthorizationRequest struct {
 	LoginHint     string         `json:"login_hint,omitempty"`
 	IDTokenHint   string         `json:"id_token_hint,omitempty"` // not verified yet
 	ACRValues     []string       `json:"acr_values,omitempty"`    // in order of preference
-	UILocales     string         `json:"ui_locales,omitempty"`    // accepted; pages speak English
+	UILocales     string         `json:"ui_locales,omitempty"`    // the languages that pages should be in, the preferred one first
 	DPoPKey       string         `json:"dpop_jkt,omitempty"`      // RFC 9449 §10: the code is bound to this key
 }
 
 // MaxStateLength is how many bytes of state are accepted and returned.
 const MaxStateLength = 4096
+
+// MaxLocalesLength is how many bytes of ui_locales are accepted.
+const MaxLocalesLength = 255
 
 // Bounds of what travels with a pending request, in bytes.
 const (
@@ -57,7 +60,6 @@ const (
 	maxLoginHintLength = 255
 	maxIDTokenLength   = 4096
 	maxACRLength       = 1024
-	maxLocalesLength   = 255
 )
 
 // ParseAuthorizationRequest checks everything that can be checked without knowing the client, in the order response_type,
@@ -148,7 +150,7 @@ func parseHints(p Params, r *AuthorizationRequest) (err error) {
 	if r.ACRValues, err = parseACRValues(p); err != nil {
 		return err
 	}
-	if r.UILocales, err = bounded(p, "ui_locales", maxLocalesLength); err != nil {
+	if r.UILocales, err = bounded(p, "ui_locales", MaxLocalesLength); err != nil {
 		return err
 	}
 	r.DPoPKey, err = parseThumbprint(p)

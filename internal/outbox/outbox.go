@@ -32,7 +32,8 @@ const (
 	MailCodesMade     Kind = "mail.recovery_codes_made"
 	MailCodeUsed      Kind = "mail.recovery_code_used"
 	MailFactorsReset  Kind = "mail.factors_reset"
-	BackchannelLogout Kind = "backchannel_logout" // to a client: a sign-in has ended (OpenID Connect Back-Channel Logout 1.0)
+	MailPasswordReset Kind = "mail.password_reset" // to an address: a link that sets a new password
+	BackchannelLogout Kind = "backchannel_logout"  // to a client: a sign-in has ended (OpenID Connect Back-Channel Logout 1.0)
 )
 
 // Kinds is every kind of message.
@@ -40,6 +41,7 @@ func Kinds() []Kind {
 	return []Kind{
 		MailConnected, MailReplayed, MailMemberRemoved, MailTeamRemoved, MailUserDisabled,
 		MailAppAdded, MailAppRemoved, MailPasskeyAdded, MailPasskeyNamed, MailPasskeyGone, MailPasskeyCloned, MailCodesMade, MailCodeUsed, MailFactorsReset,
+		MailPasswordReset,
 		BackchannelLogout,
 	}
 }
@@ -52,6 +54,8 @@ type Message struct {
 	Client    string
 	Team      string
 	SessionID string // the sid of the sign-in that ended
+	Link      string // the id of the link that a mail is about; its secret is made at delivery
+	Email     string // where a mail goes; "" is the address of the link or the person at delivery
 
 	// Names as they were at the event, for a message about what is gone when it is delivered.
 	TeamName     string

@@ -15,6 +15,7 @@ const (
 	ThePerson       Recipients = "the person"         // the user of the event
 	TheMember       Recipients = "the member"         // the user of the event, as a member of its team
 	TheMembers      Recipients = "members of team"    // every member of the team of the event
+	TheLink         Recipients = "the link"           // the address that the event's link is sent to
 	SessionsClients Recipients = "clients of session" // clients with a back-channel logout URI that were connected in the session that ended
 	PersonsClients  Recipients = "clients of person"  // the same clients, of every session of the user
 	MembersClients  Recipients = "clients of member"  // the same clients, of every session in which the user connected them to the team
@@ -56,6 +57,8 @@ var rules = map[audit.Kind][]Rule{
 		{Kind: MailFactorsReset, To: ThePerson, Lifetime: mailLifetime},
 		{Kind: BackchannelLogout, To: PersonsClients, Lifetime: logoutLifetime},
 	},
+	audit.PasswordReset:     {{Kind: BackchannelLogout, To: PersonsClients, Lifetime: logoutLifetime}},
+	audit.PasswordForgotten: {{Kind: MailPasswordReset, To: TheLink, Lifetime: time.Hour}},
 	audit.UserDisabled: {
 		{Kind: MailUserDisabled, To: ThePerson, Lifetime: mailLifetime},
 		{Kind: BackchannelLogout, To: PersonsClients, Lifetime: logoutLifetime},
@@ -74,6 +77,7 @@ var rules = map[audit.Kind][]Rule{
 type Facts struct {
 	NewGrant bool   // consent made a grant; consent to more scopes only widens one
 	Session  string // the sid of the sign-in that ended
+	Link     string // the id of the link that was made
 }
 
 // For is the rules for an event of a kind.

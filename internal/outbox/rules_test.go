@@ -21,6 +21,8 @@ func TestEachEventTellsWhomItShould(t *testing.T) {
 		audit.SignedOut:         {logout(SessionsClients)},
 		audit.SessionExpired:    {logout(SessionsClients)},
 		audit.PasswordSet:       {logout(PersonsClients)},
+		audit.PasswordReset:     {logout(PersonsClients)},
+		audit.PasswordForgotten: {{Kind: MailPasswordReset, To: TheLink, Lifetime: time.Hour}},
 		audit.UserDisabled:      {mail(MailUserDisabled, ThePerson), logout(PersonsClients)},
 		audit.AppAdded:          {mail(MailAppAdded, ThePerson)},
 		audit.AppRemoved:        {mail(MailAppRemoved, ThePerson)},
@@ -36,7 +38,7 @@ func TestEachEventTellsWhomItShould(t *testing.T) {
 	}
 	tellsNobody := []audit.Kind{
 		audit.SignedIn, audit.SignInFailed, audit.UserAdded, audit.UserEnabled, audit.EmailVerified, audit.RefreshRetried, audit.LimitReached, audit.TeamAdded, audit.TeamRenamed, audit.TeamFactor,
-		audit.MemberAdded, audit.ClientAdded, audit.ClientUpdated, audit.ClientDisabled, audit.ClientEnabled,
+		audit.MemberAdded, audit.MemberRoleChanged, audit.ClientAdded, audit.ClientUpdated, audit.ClientDisabled, audit.ClientEnabled,
 		audit.ClientRemoved, audit.ClientBlocked, audit.ClientUnblocked, audit.SecretRotated, audit.ClientAuthFailed, audit.ConsentDenied,
 		audit.GrantRevoked, audit.TokenIssued, audit.TokenRefreshed, audit.MachineToken, audit.TokenRevoked, audit.CodeRefused,
 		audit.CodeReplayed, audit.RefreshRefused, audit.KeysRotated, audit.MasterKeyReplaced,

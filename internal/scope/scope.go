@@ -4,9 +4,11 @@
 package scope
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/gatehouse-auth/gatehouse/internal/words"
 )
 
 // Access tells scopes that read from scopes that write.
@@ -23,6 +25,16 @@ type Info struct {
 	Name        string `yaml:"name"`        // "chatbot:read"
 	Description string `yaml:"description"` // "See the team's chatbots", as the consent page says it
 	Access      Access `yaml:"access"`
+	// Translations are the description in other languages, by their code: "de".
+	Translations map[string]string `yaml:"-"`
+}
+
+// In is the description in a language; the plain one when there is none in that language.
+func (i Info) In(language *words.Catalogue) string {
+	if key := identityWords + i.Name; Identity.Contains(i.Name) && language.Has(key) {
+		return language.Text(key)
+	}
+	return cmp.Or(i.Translations[language.Code()], i.Description)
 }
 
 // Catalogue is every API scope there is, in the order in which pages show them.
@@ -47,12 +59,15 @@ func (c Catalogue) Describe(names oauth.Scope) []Info {
 	return slices.DeleteFunc(slices.Concat(identity, c), func(info Info) bool { return !names.Contains(info.Name) })
 }
 
+// identityWords begins the keys of the descriptions of the scopes about the person.
+const identityWords = "scope."
+
 // identity is the scopes about the person (OpenID Connect Core §5.4, §11), as the consent page says them.
 var identity = Catalogue{
-	{Name: oauth.ScopeOpenID, Description: "Sign you in and recognise you by an identifier", Access: Read},
-	{Name: oauth.ScopeProfile, Description: "See your name", Access: Read},
-	{Name: oauth.ScopeEmail, Description: "See your e-mail address", Access: Read},
-	{Name: oauth.ScopeOfflineAccess, Description: "Stay connected while you are away", Access: Read},
+	{Name: oauth.ScopeOpenID, Description: words.English.Text(identityWords + oauth.ScopeOpenID), Access: Read},
+	{Name: oauth.ScopeProfile, Description: words.English.Text(identityWords + oauth.ScopeProfile), Access: Read},
+	{Name: oauth.ScopeEmail, Description: words.English.Text(identityWords + oauth.ScopeEmail), Access: Read},
+	{Name: oauth.ScopeOfflineAccess, Description: words.English.Text(identityWords + oauth.ScopeOfflineAccess), Access: Read},
 }
 
 // Identity is the names of the scopes about the person. A client gets them only when it asks for them by name.

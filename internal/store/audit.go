@@ -25,7 +25,7 @@ func (t *tx) happenedWith(e audit.Event, facts outbox.Facts) error {
 		return err
 	}
 	for _, rule := range outbox.For(e.Kind, facts) {
-		if err := t.tell(e, rule, facts.Session); err != nil {
+		if err := t.tell(e, rule, facts); err != nil {
 			return err
 		}
 	}

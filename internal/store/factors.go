@@ -52,15 +52,10 @@ func (db *DB) Factors(ctx context.Context, user team.UserID) (f authn.Factors, e
 
 var errNobody = errors.New("store: nobody")
 
-// lockUser makes other changes of the person's factors wait until this unit of work is over. team.ErrNoUser.
-func (t *tx) lockUser(user team.UserID) error {
-	return t.MustChange(team.ErrNoUser, `UPDATE gh_users SET name = name WHERE id = $1`, user)
-}
-
 // SetApp saves an authenticator app in place of another one, and recovery codes if there are any.
 func (db *DB) SetApp(ctx context.Context, user team.UserID, app authn.App, codes []string) error {
 	return db.write(ctx, "SetApp", func(t *tx) error {
-		if err := t.lockUser(user); err != nil {
+		if _, _, err := t.lockUser(user); err != nil {
 			return err
 		}
 		_, err := t.Change(`
@@ -88,7 +83,7 @@ func (db *DB) UseCode(ctx context.Context, user team.UserID, app authn.App, at t
 // RemoveApp removes the authenticator app. authn.ErrNoFactor, authn.ErrLastFactor.
 func (db *DB) RemoveApp(ctx context.Context, user team.UserID, required bool, at time.Time) error {
 	return db.write(ctx, "RemoveApp", func(t *tx) error {
-		if err := t.lockUser(user); err != nil {
+		if _, _, err := t.lockUser(user); err != nil {
 			return err
 		}
 		if err := t.MustChange(authn.ErrNoFactor, `DELETE FROM gh_apps WHERE user_id = $1`, user); err != nil {
@@ -122,7 +117,7 @@ func (t *tx) checkLeft(user team.UserID, required bool) error {
 // SetRecoveryCodes replaces the recovery codes. team.ErrNoUser.
 func (db *DB) SetRecoveryCodes(ctx context.Context, user team.UserID, hashes []string, at time.Time) error {
 	return db.write(ctx, "SetRecoveryCodes", func(t *tx) error {
-		if err := t.lockUser(user); err != nil {
+		if _, _, err := t.lockUser(user); err != nil {
 			return err
 		}
 		return t.setRecoveryCodes(user, hashes, at)
@@ -160,7 +155,7 @@ func (db *DB) UseRecoveryCode(ctx context.Context, user team.UserID, hash string
 // AddPasskey saves a passkey, and recovery codes if there are any. authn.ErrPasskeyTaken.
 func (db *DB) AddPasskey(ctx context.Context, p authn.Passkey, codes []string) error {
 	return db.write(ctx, "AddPasskey", func(t *tx) error {
-		if err := t.lockUser(p.User); err != nil {
+		if _, _, err := t.lockUser(p.User); err != nil {
 			return err
 		}
 		_, err := t.Change(`
@@ -240,7 +235,7 @@ func (db *DB) RenamePasskey(ctx context.Context, user team.UserID, id, name stri
 // RemovePasskey removes the person's passkey. authn.ErrNoFactor, authn.ErrLastFactor.
 func (db *DB) RemovePasskey(ctx context.Context, user team.UserID, id string, required bool, at time.Time) error {
 	return db.write(ctx, "RemovePasskey", func(t *tx) error {
-		if err := t.lockUser(user); err != nil {
+		if _, _, err := t.lockUser(user); err != nil {
 			return err
 		}
 		var name string
@@ -262,7 +257,7 @@ func (db *DB) RemovePasskey(ctx context.Context, user team.UserID, id string, re
 func (db *DB) ResetFactors(ctx context.Context, user team.UserID, at time.Time) error {
 	return db.change(ctx, "ResetFactors", func(t *tx) error {
 		t.changed = changeOfUser(user)
-		if err := t.lockUser(user); err != nil {
+		if _, _, err := t.lockUser(user); err != nil {
 			return err
 		}
 		for _, remove := range []string{

@@ -12,17 +12,20 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 )
 
-// tell saves the messages of an event, as a rule of the outbox says. session is the sid of the sign-in that ended. It has to
-// happen before the memberships and families go that say who is told.
-func (t *tx) tell(e audit.Event, r outbox.Rule, session string) error {
+// tell saves the messages of an event, as a rule of the outbox says. It has to happen before the memberships and families go that say
+// who is told.
+func (t *tx) tell(e audit.Event, r outbox.Rule, facts outbox.Facts) error {
+	session := facts.Session
 	switch r.To {
 	case outbox.ThePerson:
+		return t.tellOne(r.Message(token.NewID(), e))
+	case outbox.TheLink:
+		if facts.Link == "" {
+			return fmt.Errorf("store: %s without the link that was made", e.Kind)
+		}
 		m := r.Message(token.NewID(), e)
-		_, err := t.Change(`
-			INSERT INTO gh_notices (id, kind, user_id, client_id, team_id, session_id, created_at, next_try, expires_at)
-			VALUES ($1, $2, $3, $4, $5, '', $6, $7, $8)`,
-			m.ID, string(m.Kind), m.User, m.Client, m.Team, engine.Millis(m.CreatedAt), engine.Millis(m.NextTry), engine.Millis(m.ExpiresAt))
-		return err
+		m.Link = facts.Link
+		return t.tellOne(m)
 	case outbox.TheMember:
 		return t.tellMembers(e, r, e.User)
 	case outbox.TheMembers:
@@ -40,6 +43,15 @@ func (t *tx) tell(e audit.Event, r outbox.Rule, session string) error {
 		return t.tellClients(e, r, everyone, everywhere, e.Team)
 	}
 	return fmt.Errorf("store: %s tells %q, which nobody knows", e.Kind, r.To)
+}
+
+// tellOne saves one mail.
+func (t *tx) tellOne(m outbox.Message) error {
+	_, err := t.Change(`
+		INSERT INTO gh_notices (id, kind, user_id, client_id, team_id, session_id, link_id, created_at, next_try, expires_at)
+		VALUES ($1, $2, $3, $4, $5, '', $6, $7, $8, $9)`,
+		m.ID, string(m.Kind), m.User, m.Client, m.Team, m.Link, engine.Millis(m.CreatedAt), engine.Millis(m.NextTry), engine.Millis(m.ExpiresAt))
+	return err
 }
 
 // What a parameter of tellMembers and tellClients is when it does not narrow. No id is like this, and an empty id, which
@@ -134,9 +146,9 @@ func (db *DB) DueMessages(ctx context.Context, now, retry time.Time, limit int, 
 			// The condition is repeated: another process may have taken the message meanwhile.
 			err := t.ChangeGet([]any{
 				&m.Kind, &m.User, &m.Client, &m.Team, &m.SessionID, engine.TimeTo(&m.CreatedAt), &m.Tries, engine.TimeTo(&m.NextTry), engine.TimeTo(&m.ExpiresAt),
-				&m.TeamName, &applications,
+				&m.TeamName, &applications, &m.Link, &m.Email,
 			}, `UPDATE gh_notices SET tries = tries + 1, next_try = $3 WHERE id = $1 AND next_try <= $2
-				RETURNING kind, user_id, client_id, team_id, session_id, created_at, tries, next_try, expires_at, team_name, applications`, id, engine.Millis(now), engine.Millis(retry))
+				RETURNING kind, user_id, client_id, team_id, session_id, created_at, tries, next_try, expires_at, team_name, applications, link_id, email`, id, engine.Millis(now), engine.Millis(retry))
 			switch {
 			case isNoRows(err):
 				continue

@@ -55,7 +55,7 @@ func TestEndOfAMachineWaitsForItsToken(t *testing.T) {
 		},
 		"DisableClient": func(db *store.DB) error { return db.DisableClient(t.Context(), "m0", now) },
 		"RemoveClient":  func(db *store.DB) error { return db.RemoveClient(t.Context(), "m0") },
-		"RemoveTeam":    func(db *store.DB) error { return db.RemoveTeam(t.Context(), "t") },
+		"RemoveTeam":    func(db *store.DB) error { return db.RemoveTeam(t.Context(), "t", "", nil) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			db := open(t, pgtest.URL(t))

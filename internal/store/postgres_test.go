@@ -271,7 +271,7 @@ func untilWaiting(t *testing.T, db *store.DB, want int, since time.Duration) {
 }
 
 func rename(ctx context.Context, db *store.DB, id team.ID, slug, name string) error {
-	_, err := db.UpdateTeam(ctx, id, func(t team.Team) (team.Team, error) {
+	_, err := db.UpdateTeam(ctx, id, "", func(t team.Team, _ team.Role) (team.Team, error) {
 		t.Slug, t.Name = slug, name
 		return t, nil
 	})

@@ -30,6 +30,10 @@ var pruneQueries = []prunable{
 		`DELETE FROM gh_pushed_requests WHERE id IN (SELECT id FROM gh_pushed_requests WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED)`,
 	},
 	{
+		`DELETE FROM gh_links WHERE id IN (SELECT id FROM gh_links WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)`,
+		`DELETE FROM gh_links WHERE id IN (SELECT id FROM gh_links WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED)`,
+	},
+	{
 		`DELETE FROM gh_notices WHERE id IN (SELECT id FROM gh_notices WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)`,
 		`DELETE FROM gh_notices WHERE id IN (SELECT id FROM gh_notices WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED)`,
 	},

@@ -95,7 +95,7 @@ func (db *DB) EndRevived(ctx context.Context, v operate.Revived) error {
 	var err error
 	switch v.Kind {
 	case "team":
-		err = db.RemoveTeam(ctx, team.ID(v.ID))
+		err = db.RemoveTeam(ctx, team.ID(v.ID), "", nil)
 	case "person":
 		err = db.DisableUser(ctx, team.UserID(v.ID), now)
 	case "password":

@@ -68,7 +68,7 @@ func TestRestoreKnowsWhatComesBackToLife(t *testing.T) {
 	ok(db.Backup(t.Context(), file))
 
 	later := now.Add(time.Minute)
-	ok(db.RemoveTeam(t.Context(), gone.ID))
+	ok(db.RemoveTeam(t.Context(), gone.ID, "", nil))
 	ok(db.DisableUser(t.Context(), "disabled", later))
 	ok(db.SetPassword(t.Context(), "changed", "new", later))
 	ok(db.DisableClient(t.Context(), "disabled-app", later))

@@ -46,6 +46,7 @@ import (
 var (
 	_ team.People           = (*DB)(nil)
 	_ team.Teams            = (*DB)(nil)
+	_ team.Links            = (*DB)(nil)
 	_ authn.Store           = (*DB)(nil)
 	_ client.Store          = (*DB)(nil)
 	_ client.AssertionStore = (*DB)(nil)

@@ -37,7 +37,16 @@ var CommandLine = Actor{Kind: KindOperator, Operator: true}
 func ActingUser(u User, memberships []Membership) Actor {
 	a := Actor{Kind: KindUser, User: u.ID, Operator: u.Operator, Teams: make(map[ID]Role, len(memberships))}
 	for _, m := range memberships {
-		a.Teams[m.Team.ID] = m.Role
+		a.Teams[m.Team.ID] = m.Role.OrMember()
+	}
+	return a
+}
+
+// as is the actor with the role in a team that was read under its lock; "" when they are no member of it.
+func (a Actor) as(id ID, role Role) Actor {
+	a.Teams = map[ID]Role{}
+	if role != "" {
+		a.Teams[id] = role
 	}
 	return a
 }
@@ -48,8 +57,15 @@ type Act string
 // The acts.
 const (
 	ManagePeople       Act = "manage people"       // add, find, disable and enable people
-	ManageTeams        Act = "manage teams"        // add, find, rename and remove teams
-	ManageMembers      Act = "manage members"      // of one team
+	ManageTeams        Act = "manage teams"        // add and find teams
+	CreateTeam         Act = "create a team"       // and be its admin
+	AddMembers         Act = "add members"         // to a team, without asking the person
+	SeeMembers         Act = "see members"         // of one team
+	ManageMembers      Act = "manage members"      // of one team: change roles, remove, hand over
+	InviteMembers      Act = "invite members"      // to one team
+	RenameTeam         Act = "rename a team"       // its name and its slug
+	RemoveTeam         Act = "remove a team"       // with everything in it
+	LeaveTeam          Act = "leave a team"        // oneself
 	ManageClients      Act = "manage clients"      // register, show, change and remove applications
 	LoosenClients      Act = "loosen clients"      // switch on what makes an application less safe than the default
 	GovernApplications Act = "govern applications" // of one team: list, block and allow them
@@ -73,20 +89,26 @@ var ErrForbidden = errors.New("you may not do this")
 // May reports whether an actor may do something; ErrForbidden when not. It is pure, and the only place that decides.
 func May(a Actor, act Act, on On) error {
 	person := a.Kind == KindUser && a.User != ""
-	admin := person && on.Team != "" && a.Teams[on.Team] == Admin
+	role, belongs := a.Teams[on.Team]
+	member := person && on.Team != "" && belongs
+	admin := member && role == Admin
 	own := person && on.User == a.User
 	allowed := false
 	switch {
 	case a.Kind == KindOperator && a.Operator:
 		allowed = true
-	case act == SeeConnections, act == EndConnection:
-		allowed = own || admin
-	case act == SeeHistory:
+	case act == SeeConnections, act == EndConnection, act == SeeHistory:
 		allowed = own || admin
 	case act == SeeFactors, act == ChangeFactors:
 		allowed = own
-	case act == GovernApplications:
+	case act == GovernApplications, act == ManageMembers, act == InviteMembers, act == RenameTeam, act == RemoveTeam:
 		allowed = admin
+	case act == SeeMembers:
+		allowed = member
+	case act == LeaveTeam:
+		allowed = member && own
+	case act == CreateTeam:
+		allowed = person && a.Operator
 	}
 	if !allowed {
 		return ErrForbidden

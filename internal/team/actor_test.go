@@ -22,6 +22,8 @@ func TestMay(t *testing.T) {
 		{"a person without a name", team.Actor{Kind: team.KindUser, Teams: map[team.ID]team.Role{acme: team.Admin}}},
 		{"a stranger", team.ActingUser(team.User{ID: ada}, nil)},
 		{"a member", team.ActingUser(team.User{ID: ada}, []team.Membership{{Team: team.Team{ID: acme}, Role: team.Member}})},
+		{"a developer", team.ActingUser(team.User{ID: ada}, []team.Membership{{Team: team.Team{ID: acme}, Role: team.Developer}})},
+		{"somebody with a role of a newer release", team.ActingUser(team.User{ID: ada}, []team.Membership{{Team: team.Team{ID: acme}, Role: "owner"}})},
 		{"an admin", team.ActingUser(team.User{ID: ada}, []team.Membership{{Team: team.Team{ID: acme}, Role: team.Admin}})},
 		{"an operator at a browser", team.ActingUser(team.User{ID: ada, Operator: true}, nil)},
 		{"a program", team.Actor{Kind: team.KindClient, Client: "c", Teams: map[team.ID]team.Role{acme: team.Admin}}},
@@ -34,10 +36,12 @@ func TestMay(t *testing.T) {
 	}
 	oneself := []string{"oneself", "oneself in the team", "oneself in another team"}
 	inTeam := []string{"the team", "oneself in the team", "another in the team"}
-	people := []string{"a stranger", "a member", "an admin", "an operator at a browser"}
+	members := []string{"a member", "a developer", "somebody with a role of a newer release", "an admin"}
+	people := append([]string{"a stranger", "an operator at a browser"}, members...)
 	acts := []team.Act{
 		team.ManagePeople, team.ManageTeams, team.ManageMembers, team.ManageClients, team.LoosenClients, team.GovernApplications,
-		team.SeeConnections, team.EndConnection, team.SeeHistory, team.SeeFactors, team.ChangeFactors, team.OperateServer, "something else",
+		team.SeeConnections, team.EndConnection, team.SeeHistory, team.SeeFactors, team.ChangeFactors, team.OperateServer, team.CreateTeam, team.AddMembers, team.SeeMembers,
+		team.InviteMembers, team.RenameTeam, team.RemoveTeam, team.LeaveTeam, "something else",
 	}
 	for _, a := range actors {
 		for _, act := range acts {
@@ -48,8 +52,14 @@ func TestMay(t *testing.T) {
 					want = want || slices.Contains(people, a.name) && slices.Contains(oneself, about) || a.name == "an admin" && slices.Contains(inTeam, about)
 				case team.SeeFactors, team.ChangeFactors:
 					want = want || slices.Contains(people, a.name) && slices.Contains(oneself, about)
-				case team.GovernApplications:
+				case team.GovernApplications, team.ManageMembers, team.InviteMembers, team.RenameTeam, team.RemoveTeam:
 					want = want || a.name == "an admin" && slices.Contains(inTeam, about)
+				case team.SeeMembers:
+					want = want || slices.Contains(members, a.name) && slices.Contains(inTeam, about)
+				case team.LeaveTeam:
+					want = want || slices.Contains(members, a.name) && about == "oneself in the team"
+				case team.CreateTeam:
+					want = want || a.name == "an operator at a browser"
 				}
 				err := team.May(a.actor, act, on)
 				if got := err == nil; got != want {

@@ -86,7 +86,8 @@ func unfitForText(r rune) bool {
 	return !unicode.IsGraphic(r) && r != zeroWidthNonJoiner && r != zeroWidthJoiner
 }
 
-func checkSlug(slug string) error {
+// CheckSlug says what is wrong with a slug.
+func CheckSlug(slug string) error {
 	switch {
 	case slug == "":
 		return errors.New("the slug is missing")

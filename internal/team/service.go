@@ -1,7 +1,6 @@
 package team
 
 import (
-	"cmp"
 	"context"
 	"crypto/rand"
 	"fmt"
@@ -16,6 +15,8 @@ type Service struct {
 	Teams  Teams
 	Audit  audit.Store // nil: there is no history
 	Now    func() time.Time
+
+	TeamCreation Creation // who may create teams by themselves; "" is CreationOperators
 }
 
 // NewUser is what a new person brings.
@@ -113,14 +114,11 @@ func (s *Service) AddTeam(ctx context.Context, actor Actor, slug, name string) (
 	if err := May(actor, ManageTeams, On{}); err != nil {
 		return Team{}, err
 	}
-	if err := checkSlug(slug); err != nil {
-		return Team{}, err
-	}
-	name, err := parseName("name", name)
+	t, err := newTeam(slug, name)
 	if err != nil {
 		return Team{}, err
 	}
-	t := Team{ID: ID(rand.Text()), Slug: slug, Name: name, CreatedAt: s.now()}
+	t.CreatedAt = s.now()
 	if err := s.Teams.AddTeam(ctx, t); err != nil {
 		return Team{}, fmt.Errorf("add team %s: %w", slug, err)
 	}
@@ -137,107 +135,6 @@ func (s *Service) TeamBySlug(ctx context.Context, actor Actor, slug string) (Tea
 		return Team{}, fmt.Errorf("team %q: %w", slug, err)
 	}
 	return t, nil
-}
-
-// RenameTeam gives a team another slug, name, or both; an empty one is kept. Grants live on. ErrNoTeam, ErrSlugTaken.
-func (s *Service) RenameTeam(ctx context.Context, actor Actor, slug, newSlug, newName string) (Team, error) {
-	if err := May(actor, ManageTeams, On{}); err != nil {
-		return Team{}, err
-	}
-	t, err := s.TeamBySlug(ctx, actor, slug)
-	if err != nil {
-		return Team{}, err
-	}
-	if newSlug != "" {
-		if err := checkSlug(newSlug); err != nil {
-			return Team{}, err
-		}
-	}
-	if newName != "" {
-		if newName, err = parseName("name", newName); err != nil {
-			return Team{}, err
-		}
-	}
-	renamed, err := s.Teams.UpdateTeam(ctx, t.ID, func(t Team) (Team, error) {
-		t.Slug, t.Name = cmp.Or(newSlug, t.Slug), cmp.Or(newName, t.Name)
-		return t, nil
-	})
-	if err != nil {
-		return Team{}, fmt.Errorf("rename team %s to %s: %w", slug, cmp.Or(newSlug, slug), err)
-	}
-	return renamed, nil
-}
-
-// RemoveTeam removes a team and all that belongs to it. ErrNoTeam.
-func (s *Service) RemoveTeam(ctx context.Context, actor Actor, slug string) (Team, error) {
-	if err := May(actor, ManageTeams, On{}); err != nil {
-		return Team{}, err
-	}
-	t, err := s.TeamBySlug(ctx, actor, slug)
-	if err != nil {
-		return Team{}, err
-	}
-	if err := s.Teams.RemoveTeam(ctx, t.ID); err != nil {
-		return Team{}, fmt.Errorf("remove team %s: %w", slug, err)
-	}
-	return t, nil
-}
-
-// AddMember gives a person a place in a team. ErrNoTeam, ErrNoUser, ErrIsMember.
-func (s *Service) AddMember(ctx context.Context, actor Actor, slug, email string, role Role) (Membership, error) {
-	t, u, err := s.find(ctx, actor, slug, email)
-	if err != nil {
-		return Membership{}, err
-	}
-	if role != Admin && role != Member {
-		return Membership{}, fmt.Errorf("the role %q does not exist: use %s or %s", role, Admin, Member)
-	}
-	m := Membership{User: u.ID, Team: t, Role: role, CreatedAt: s.now()}
-	if err := s.Teams.AddMember(ctx, m); err != nil {
-		return Membership{}, fmt.Errorf("add %s to team %s: %w", u.Email, slug, err)
-	}
-	return m, nil
-}
-
-// RemoveMember ends a person's place in a team and every grant of theirs there. ErrNoTeam, ErrNoUser, ErrNoMember.
-func (s *Service) RemoveMember(ctx context.Context, actor Actor, slug, email string) error {
-	t, u, err := s.find(ctx, actor, slug, email)
-	if err != nil {
-		return err
-	}
-	if err := s.Teams.RemoveMember(ctx, t.ID, u.ID); err != nil {
-		return fmt.Errorf("remove %s from team %s: %w", u.Email, slug, err)
-	}
-	return nil
-}
-
-// Members lists who belongs to a team, by e-mail. ErrNoTeam.
-func (s *Service) Members(ctx context.Context, actor Actor, slug string) ([]Person, error) {
-	t, err := s.TeamBySlug(ctx, actor, slug)
-	if err == nil {
-		err = May(actor, ManageMembers, On{Team: t.ID})
-	}
-	if err != nil {
-		return nil, err
-	}
-	people, err := s.Teams.Members(ctx, t.ID)
-	if err != nil {
-		return nil, fmt.Errorf("list members of team %s: %w", slug, err)
-	}
-	return people, nil
-}
-
-// find is a team whose members the actor may change, and a person.
-func (s *Service) find(ctx context.Context, actor Actor, slug, email string) (Team, User, error) {
-	t, err := s.TeamBySlug(ctx, actor, slug)
-	if err == nil {
-		err = May(actor, ManageMembers, On{Team: t.ID})
-	}
-	if err != nil {
-		return Team{}, User{}, err
-	}
-	u, err := s.UserByEmail(ctx, actor, email)
-	return t, u, err
 }
 
 // now is the time as the store keeps it, to the millisecond, so that what is returned equals what is read back.

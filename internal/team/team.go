@@ -6,6 +6,7 @@ package team
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 )
 
@@ -18,11 +19,31 @@ type UserID string
 // Role is what a member may do in a team.
 type Role string
 
-// The roles.
+// The roles, the one that may do most first.
 const (
-	Admin  Role = "admin"
-	Member Role = "member"
+	Admin     Role = "admin"     // and manages the members and the team
+	Developer Role = "developer" // and builds applications of the team
+	Member    Role = "member"    // connects applications
 )
+
+// Roles is every role, the one that may do most first.
+func Roles() []Role { return []Role{Admin, Developer, Member} }
+
+// ParseRole is a role by its name, or a sentence that says which there are.
+func ParseRole(name string) (Role, error) {
+	if r := Role(name); r == Admin || r == Developer || r == Member {
+		return r, nil
+	}
+	return "", fmt.Errorf("the role %q does not exist: use %s, %s or %s", name, Admin, Developer, Member)
+}
+
+// OrMember is the role, or Member when this release does not know it: a newer one may have saved it.
+func (r Role) OrMember() Role {
+	if r == Admin || r == Developer {
+		return r
+	}
+	return Member
+}
 
 // User is a person.
 type User struct {
@@ -68,6 +89,13 @@ type SecondFactor struct {
 	Without  int // members who have neither a passkey nor an authenticator app
 }
 
+// Standing is how people stand in a team, read under its lock.
+type Standing struct {
+	Roles        map[UserID]Role // of those who were asked for and are members
+	CannotSignIn []UserID        // who of them is disabled
+	Admins       []UserID        // admins of the team who can sign in: enough of them to know whether one is left when those who were asked for go
+}
+
 // Errors that callers tell apart with errors.Is. Their texts are for people.
 var (
 	ErrNoUser    = errors.New("no such user")
@@ -76,6 +104,7 @@ var (
 	ErrUserTaken = errors.New("a user with this e-mail exists")
 	ErrSlugTaken = errors.New("a team with this slug exists")
 	ErrIsMember  = errors.New("already a member of this team")
+	ErrLastAdmin = errors.New("the last admin of the team who can sign in")
 )
 
 // People keeps users. Each method is one unit of work.
@@ -94,12 +123,18 @@ type Teams interface {
 	AddTeam(ctx context.Context, t Team) error                 // ErrSlugTaken
 	TeamBySlug(ctx context.Context, slug string) (Team, error) // ErrNoTeam
 	Teams(ctx context.Context) ([]Team, error)                 // by slug
-	// UpdateTeam reads a team under a lock and saves the slug and the name that change gives it. change must be pure: it may run twice.
-	// ErrSlugTaken, ErrNoTeam, or what change says.
-	UpdateTeam(ctx context.Context, id ID, change func(Team) (Team, error)) (Team, error)
-	RemoveTeam(ctx context.Context, id ID) error                        // with its memberships, clients and grants; ErrNoTeam
-	AddMember(ctx context.Context, m Membership) error                  // ErrIsMember; only m.Team.ID is used
-	RemoveMember(ctx context.Context, team ID, user UserID) error       // ends the person's grants in the team in the same transaction; ErrNoMember
+	// CreateTeam saves a new team with its first admin. ErrSlugTaken, ErrNoUser; ErrTooManyTeams when the admin is in so many teams.
+	CreateTeam(ctx context.Context, t Team, admin UserID, most int) error
+	// UpdateTeam reads a team under a lock, with the role that an actor has in it, and saves the slug and the name that change gives it.
+	// change must be pure: it may run twice. ErrSlugTaken, ErrNoTeam, or what change says.
+	UpdateTeam(ctx context.Context, id ID, actor UserID, change func(Team, Role) (Team, error)) (Team, error)
+	// RemoveTeam removes a team with its memberships, clients and grants, if decide agrees to the role that an actor has in it under the
+	// lock. ErrNoTeam, or what decide says.
+	RemoveTeam(ctx context.Context, id ID, actor UserID, decide func(Role) error) error
+	AddMember(ctx context.Context, m Membership) error // ErrIsMember; only m.Team.ID is used
+	// ChangeMembers reads under the team's lock how people stand in it, and saves what decide says: roles, and "" for whoever loses
+	// their place, with their grants in the team. decide must be pure: it may run twice. ErrNoTeam, or what decide says.
+	ChangeMembers(ctx context.Context, team ID, people []UserID, decide func(Standing) (map[UserID]Role, error)) error
 	Members(ctx context.Context, team ID) ([]Person, error)             // by e-mail
 	Memberships(ctx context.Context, user UserID) ([]Membership, error) // by team name
 	// RequireSecondFactor says whether members need a second factor to choose the team for an application. ErrNoTeam.

@@ -13,9 +13,18 @@ const (
 	PurposeDone                          // web: what the page after a form says was done
 	PurposeEndSession                    // web: a logout request while the person is asked
 	PurposeNonce                         // web: a nonce for DPoP proofs
-	PurposeAttempt                       // authn: a sign-in that has begun
-	PurposeAppSetup                      // authn: the secret of an authenticator app before its first code
-	PurposeChallenge                     // authn: the challenge for a passkey
+	PurposeProvider                      // provider: a sign-in at another provider that has begun
+	PurposeIdentity                      // authn: an identity at another provider that waits to be linked
+
+	// Links in mails (Keyring.Link), one for each team.LinkKind.
+	PurposeLinkReset  // authn: sets a new password
+	PurposeLinkProve  // team: proves the address of an account
+	PurposeLinkChange // team: gives an account another address
+	PurposeLinkUndo   // authn: gives an account its former address back
+
+	PurposeAttempt   // authn: a sign-in that has begun
+	PurposeAppSetup  // authn: the secret of an authenticator app before its first code
+	PurposeChallenge // authn: the challenge for a passkey
 )
 
 // The purposes of what is kept sealed (SealKept).
@@ -27,6 +36,8 @@ const (
 var purposes = [...]string{
 	PurposeRequest: "request", PurposePushed: "par", PurposeCode: "code", PurposeBrowser: "browser",
 	PurposeDone: "done", PurposeEndSession: "end-session", PurposeNonce: "dpop-nonce",
+	PurposeProvider: "provider", PurposeIdentity: "identity",
+	PurposeLinkReset: "link-reset", PurposeLinkProve: "link-prove", PurposeLinkChange: "link-change", PurposeLinkUndo: "link-undo",
 	PurposeAttempt: "attempt", PurposeAppSetup: "app-setup", PurposeChallenge: "challenge",
 }
 

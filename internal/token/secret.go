@@ -27,6 +27,7 @@ const (
 	PrefixCode         = "gh_ac_"
 	PrefixBound        = "gh_bd_" // binds a challenge to a browser
 	PrefixRefreshToken = "gh_rt_"
+	PrefixLink         = "gh_ln_"
 )
 
 // NewSecret makes a secret: the prefix and 32 random bytes in base64url.

@@ -446,7 +446,7 @@ func TestFormsFromOtherSitesDoNothing(t *testing.T) {
 // TestUnknownPathsAndDocumentsAre404.
 func TestUnknownPathsAndDocumentsAre404(t *testing.T) {
 	webtest.OnBoth(t, func(h *webtest.House) {
-		for _, path := range []string{"/nowhere", "/o/", "/o/nothing/", "/docs/nothing/", "/docs/guide.md", "/docs/..%2fdocs/", "/api/me/", "/.well-known/", "/login/x"} {
+		for _, path := range []string{"/nowhere", "/o/", "/o/nothing/", "/docs/nothing/", "/docs/guide.md", "/docs/..%2fdocs/", "/api/me/", "/.well-known/", "/login/x", "/dev/mails/", "/dev/mails", "/dev/mails/sample/mail.connected/html"} {
 			h.Browser().Get(path).WantPage(http.StatusNotFound, "no page")
 		}
 		h.Browser().Get("/static/nothing.css").WantStatus(http.StatusNotFound)

@@ -8,7 +8,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/web/webtest"
 )
 
-// TestUnusualPathsAreNotRedirected: whoever is redirected with a form loses it, or sends its secrets again (RFC 9700 §4.12). There is one spelling of each address.
+// TestUnusualPathsAreNotRedirected: a browser that is redirected with a form loses it, or sends its secrets again (RFC 9700 §4.12). There is one spelling of each address.
 func TestUnusualPathsAreNotRedirected(t *testing.T) {
 	webtest.OnBoth(t, func(h *webtest.House) {
 		code := h.SignedIn(webtest.Ana).Connect(h.Insight, h.Atlas)

@@ -85,6 +85,10 @@ func (s *server) mux() *http.ServeMux {
 		mux.Handle("/.well-known/oauth-protected-resource", api) // RFC 9728: the API says whose tokens it takes
 		mux.Handle("/.well-known/oauth-protected-resource/", api)
 	}
+	if s.DevMails != nil {
+		mux.Handle("/dev/mails", people.Handler(route.Mounted(s.DevMails)))
+		mux.Handle("/dev/mails/", people.Handler(route.Mounted(s.DevMails)))
+	}
 	mux.Handle("/", people.Handler(route.NotFound))
 	return mux
 }

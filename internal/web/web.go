@@ -35,14 +35,16 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/web/flow"
 	"github.com/gatehouse-auth/gatehouse/internal/web/route"
 	"github.com/gatehouse-auth/gatehouse/internal/web/teams"
+	"github.com/gatehouse-auth/gatehouse/internal/words"
 	"github.com/prometheus/client_golang/prometheus"
 )
 
 // Parts is what the handlers call, and their settings.
 type Parts struct {
-	Issuer         string // the public URL, without a trailing slash
-	ServerName     string // on pages
-	APIDocs        string // the URL of the API's documentation, linked from the guide; may be empty
+	Issuer         string           // the public URL, without a trailing slash
+	ServerName     string           // on pages
+	Language       *words.Catalogue // of pages for people who ask for none that there is; English when nil
+	APIDocs        string           // the URL of the API's documentation, linked from the guide; may be empty
 	Authz          *authz.Server
 	Authn          *authn.Authenticator
 	Directory      *team.Service
@@ -58,6 +60,7 @@ type Parts struct {
 	ClientFailures int                   // wrong client secrets per client and address in 15 minutes
 	PublicPushes   int                   // requests that public clients push per address in 90 seconds
 	API            http.Handler          // mounted at /api/ (the demo's); may be nil
+	DevMails       http.Handler          // mounted at /dev/mails/ (the demo's); nil in every other server
 }
 
 // server is the Parts and the rooms.
@@ -81,7 +84,7 @@ func New(p Parts) http.Handler {
 	}
 	errors := route.ErrorLog{Logger: p.Log, Status: endpoint.Status}
 	pages := browser.New(browser.Options{
-		Issuer: p.Issuer, ServerName: p.ServerName, Authn: p.Authn, Directory: p.Directory, Keys: p.Keys, Audit: p.Audit, Errors: errors, Now: p.Now,
+		Issuer: p.Issuer, ServerName: p.ServerName, Language: p.Language, Authn: p.Authn, Directory: p.Directory, Keys: p.Keys, Audit: p.Audit, Errors: errors, Now: p.Now,
 	})
 	s := &server{
 		Parts: p, errors: errors,

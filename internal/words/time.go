@@ -9,7 +9,7 @@ import (
 // dateAfter is the age from which a date says more than "60 days ago".
 const dateAfter = 60 * 24 * time.Hour
 
-// Ago is how long before now a moment was. A page without a script does not know the person's time zone, and this needs none.
+// Ago is how long before now a moment was. A moment long ago is its day, in the time zone of now.
 func (c *Catalogue) Ago(at, now time.Time) string {
 	passed := now.Sub(at)
 	switch {
@@ -22,19 +22,31 @@ func (c *Catalogue) Ago(at, now time.Time) string {
 	case passed < dateAfter:
 		return c.Text("ago.days", "count", int(passed/(24*time.Hour)))
 	}
-	return c.Date(at)
+	return c.Date(at.In(now.Location()))
 }
 
-// Date is the day of a moment, in UTC.
+// Date is the day of a moment, in its own time zone.
 func (c *Catalogue) Date(at time.Time) string {
-	at = at.UTC()
 	return c.Text("date.day", "day", at.Day(), "month", c.month(at), "year", at.Year())
 }
 
-// DateTime is the day and the minute of a moment, in UTC, which it says.
+// DateTime is the day and the minute of a moment, in its own time zone. It says when that is UTC, because a person who has chosen no
+// time zone cannot know.
 func (c *Catalogue) DateTime(at time.Time) string {
-	at = at.UTC()
-	return c.Text("date.minute", "day", at.Day(), "month", c.month(at), "year", at.Year(), "time", at.Format("15:04"))
+	key := "date.minute"
+	if at.Location() == time.UTC {
+		key = "date.minute_utc"
+	}
+	return c.Text(key, "date", c.Date(at), "time", at.Format("15:04"))
+}
+
+// Exact is a moment to the second, with what its time zone was then ahead of UTC.
+func (c *Catalogue) Exact(at time.Time) string {
+	zone := "UTC"
+	if _, ahead := at.Zone(); ahead != 0 {
+		zone += at.Format("-07:00")
+	}
+	return c.Text("date.exact", "date", c.Date(at), "time", at.Format("15:04:05"), "zone", zone)
 }
 
 func (c *Catalogue) month(at time.Time) string { return c.Text(fmt.Sprint("month.", int(at.Month()))) }

@@ -75,10 +75,19 @@ func TestAgo(t *testing.T) {
 	}
 }
 
-func TestDatesAreInUTC(t *testing.T) {
-	at := time.Date(2026, 3, 1, 0, 30, 0, 0, time.FixedZone("", 3600))
-	if got, want := words.English.DateTime(at), "28 February 2026, 23:30 UTC"; got != want {
-		t.Errorf("got %q, want %q", got, want)
+func TestDatesSayTheirTimeZone(t *testing.T) {
+	at := time.Date(2026, 2, 28, 23, 30, 5, 0, time.UTC)
+	berlin := time.FixedZone("CET", 3600)
+	for got, want := range map[string]string{
+		words.English.DateTime(at):                            "28 February 2026, 23:30 UTC",
+		words.English.DateTime(at.In(berlin)):                 "1 March 2026, 00:30",
+		words.English.Exact(at):                               "28 February 2026, 23:30:05 UTC",
+		words.English.Exact(at.In(berlin)):                    "1 March 2026, 00:30:05 UTC+01:00",
+		words.English.Ago(at, at.In(berlin).AddDate(1, 0, 0)): "1 March 2026",
+	} {
+		if got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
 	}
 	for month := time.January; month <= time.December; month++ {
 		at := time.Date(2026, month, 2, 0, 0, 0, 0, time.UTC)

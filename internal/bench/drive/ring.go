@@ -50,7 +50,7 @@ func (r *Ring) Refresh(ctx context.Context) error {
 	if err == nil {
 		token = answer.RefreshToken
 	}
-	r.tokens <- token // after an error the same again: whoever lost an answer may ask twice
+	r.tokens <- token // after an error the same again: a client that lost an answer may ask twice
 	return err
 }
 

@@ -54,7 +54,7 @@ func testClientsEverywhere(k *kit) {
 	k.ok(k.db.RemoveClient(k.ctx, global.ID))
 	_, err := other.Client(k.ctx, global.ID)
 	k.is(err, client.ErrNoClient)
-	k.ok(k.db.RemoveTeam(k.ctx, acme.ID)) // with its clients
+	k.ok(k.db.RemoveTeam(k.ctx, acme.ID, "", nil)) // with its clients
 	_, err = other.Client(k.ctx, acmes.ID)
 	k.is(err, client.ErrNoClient)
 }
@@ -245,7 +245,7 @@ func testNothingToChange(k *kit) {
 			return db.AddMember(ctx, team.Membership{User: bob.ID, Team: beta, Role: team.Member, CreatedAt: now})
 		}, team.ErrIsMember},
 		{"RemoveMember", func(ctx context.Context, db *store.DB) error { return db.RemoveMember(ctx, acme.ID, bob.ID) }, team.ErrNoMember},
-		{"RemoveTeam", func(ctx context.Context, db *store.DB) error { return db.RemoveTeam(ctx, beta.ID) }, team.ErrNoTeam},
+		{"RemoveTeam", func(ctx context.Context, db *store.DB) error { return db.RemoveTeam(ctx, beta.ID, "", nil) }, team.ErrNoTeam},
 		{"EndSession", func(ctx context.Context, db *store.DB) error { return db.EndSession(ctx, "s-bob") }, nil},
 	} {
 		k.cached(other, "s-bob", global.ID)

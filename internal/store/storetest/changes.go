@@ -25,7 +25,7 @@ func testChangesAreNotLost(k *kit) {
 			k.ok(err)
 		})
 		wg.Go(func() {
-			_, err := k.db.UpdateTeam(k.ctx, acme.ID, func(t team.Team) (team.Team, error) {
+			_, err := k.db.UpdateTeam(k.ctx, acme.ID, "", func(t team.Team, _ team.Role) (team.Team, error) {
 				t.Name += "x"
 				return t, nil
 			})

@@ -94,7 +94,7 @@ func testEndingsOfNobodyElse(k *kit) {
 		{func(db *store.DB) error {
 			return db.Block(k.ctx, govern.Block{Team: acme.ID, Client: global.ID, CreatedAt: now})
 		}, "ada-global-acme bob-global-acme", ""},
-		{func(db *store.DB) error { return db.RemoveTeam(k.ctx, acme.ID) }, "ada-global-acme ada-public-acme bob-global-acme", "c-acme"},
+		{func(db *store.DB) error { return db.RemoveTeam(k.ctx, acme.ID, "", nil) }, "ada-global-acme ada-public-acme bob-global-acme", "c-acme"},
 		{func(db *store.DB) error { return db.DisableUser(k.ctx, ada.ID, now) }, "ada-global-acme ada-global-beta ada-public-acme", ""},
 		{func(db *store.DB) error { return db.RemoveMember(k.ctx, acme.ID, ada.ID) }, "ada-global-acme ada-public-acme", ""},
 		{func(db *store.DB) error { return db.RevokeGrant(k.ctx, "ada-global-acme") }, "ada-global-acme", ""},

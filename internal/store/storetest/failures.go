@@ -30,8 +30,9 @@ type call struct {
 var events = map[string]audit.Kind{
 	"AddUser": audit.UserAdded, "DisableUser": audit.UserDisabled, "EnableUser": audit.UserEnabled, "VerifyEmail": audit.EmailVerified,
 	"AddTeam": audit.TeamAdded, "UpdateTeam": audit.TeamRenamed, "RemoveTeam": audit.TeamRemoved,
+	"CreateTeam": audit.TeamAdded, "ChangeMembers": audit.MemberRemoved, "ChangeMembers, a role": audit.MemberRoleChanged,
 	"AddMember": audit.MemberAdded, "RemoveMember": audit.MemberRemoved,
-	"SetPassword": audit.PasswordSet, "StartSession": audit.SignedIn, "EndSession": audit.SignedOut,
+	"SetPassword": audit.PasswordSet, "ForgetPassword": audit.PasswordForgotten, "ResetPassword": audit.PasswordReset, "StartSession": audit.SignedIn, "EndSession": audit.SignedOut,
 	"AddClient": audit.ClientAdded, "UpdateClient": audit.ClientUpdated, "AddClientSecret": audit.SecretRotated,
 	"DisableClient": audit.ClientDisabled, "EnableClient": audit.ClientEnabled, "RemoveClient": audit.ClientRemoved,
 	"SaveGrant": audit.ConsentGiven, "RevokeGrant": audit.GrantRevoked, "Block": audit.ClientBlocked, "Unblock": audit.ClientUnblocked,
@@ -56,13 +57,26 @@ var writes = []call{
 		return db.AddTeam(ctx, team.Team{ID: "t-new", Slug: "new"})
 	}, nil},
 	{"UpdateTeam", func(ctx context.Context, db *store.DB) error { return renameTeam(ctx, db, acme.ID, "apex", "Apex") }, nil},
-	{"RemoveTeam", func(ctx context.Context, db *store.DB) error { return db.RemoveTeam(ctx, acme.ID) }, nil},
+	{"RemoveTeam", func(ctx context.Context, db *store.DB) error { return db.RemoveTeam(ctx, acme.ID, "", nil) }, nil},
 	{"AddMember", func(ctx context.Context, db *store.DB) error {
 		return db.AddMember(ctx, team.Membership{User: bob.ID, Team: beta, Role: team.Member})
+	}, nil},
+	{"CreateTeam", func(ctx context.Context, db *store.DB) error {
+		return db.CreateTeam(ctx, team.Team{ID: "t-new", Slug: "new"}, ada.ID, 9)
+	}, nil},
+	{"ChangeMembers", func(ctx context.Context, db *store.DB) error { return changeMember(ctx, db, ada.ID, "") }, nil},
+	{"ChangeMembers, a role", func(ctx context.Context, db *store.DB) error {
+		return changeMember(ctx, db, ada.ID, team.Developer)
 	}, nil},
 	{"RemoveMember", func(ctx context.Context, db *store.DB) error { return db.RemoveMember(ctx, acme.ID, ada.ID) }, nil},
 
 	{"SetPassword", func(ctx context.Context, db *store.DB) error { return db.SetPassword(ctx, ada.ID, "new", now) }, nil},
+	{"ForgetPassword", func(ctx context.Context, db *store.DB) error {
+		return db.ForgetPassword(ctx, team.NewLink(team.LinkReset, "", ada.Email, "", now), version)
+	}, nil},
+	{"ResetPassword", func(ctx context.Context, db *store.DB) error {
+		return db.ResetPassword(ctx, authn.Reset{Link: "l-reset", Hash: "new", At: now, EndConnections: true}, anyReset)
+	}, nil},
 	{"Rehash", func(ctx context.Context, db *store.DB) error { return db.Rehash(ctx, ada.ID, "", "new") }, nil},
 	{"StartSession", func(ctx context.Context, db *store.DB) error {
 		return db.StartSession(ctx, session("s-new", ada), "s1")
@@ -181,6 +195,7 @@ var reads = []call{
 	{"Members", func(ctx context.Context, db *store.DB) error { _, err := db.Members(ctx, acme.ID); return err }, nil},
 	{"Memberships", func(ctx context.Context, db *store.DB) error { _, err := db.Memberships(ctx, ada.ID); return err }, nil},
 	{"Password", func(ctx context.Context, db *store.DB) error { _, _, err := db.Password(ctx, ada.Email); return err }, nil},
+	{"Link", func(ctx context.Context, db *store.DB) error { _, err := db.Link(ctx, "l-reset", now); return err }, nil},
 	{"Session", func(ctx context.Context, db *store.DB) error { _, err := db.Session(ctx, "s1", now); return err }, nil},
 	{"Client", func(ctx context.Context, db *store.DB) error { _, err := db.Client(ctx, global.ID); return err }, nil},
 	{"Clients", func(ctx context.Context, db *store.DB) error { _, err := db.Clients(ctx); return err }, nil},
@@ -264,6 +279,7 @@ func (k *kit) furnish() {
 	k.ok(k.db.EndSession(k.ctx, "s-bob"))
 	k.ok(k.db.AddKeys(k.ctx, []token.StoredKey{storedKey("k-first", "ES256/1", now)}))
 	k.ok(k.db.StartSession(k.ctx, session("s1", ada), ""))
+	k.forgotten("l-reset", ada.Email)
 	_, err = k.db.Count(k.ctx, []limit.Bucket{{Key: "a", Limit: 5, Window: time.Hour}, {Key: "b", Limit: 5, Window: time.Hour}}, now)
 	k.ok(err)
 	k.ok(k.db.Block(k.ctx, govern.Block{Team: beta.ID, Client: public.ID, Reason: "no", CreatedAt: now}))

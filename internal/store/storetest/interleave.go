@@ -184,9 +184,10 @@ func (k *kit) enders() []step {
 		{"Block", func(ctx context.Context, db *store.DB) error {
 			return db.Block(ctx, govern.Block{Team: acme.ID, Client: global.ID, CreatedAt: k.at(db)})
 		}, nil},
-		{"RemoveTeam", func(ctx context.Context, db *store.DB) error { return db.RemoveTeam(ctx, acme.ID) }, nil},
+		{"RemoveTeam", func(ctx context.Context, db *store.DB) error { return db.RemoveTeam(ctx, acme.ID, "", nil) }, nil},
 		{"RemoveClient", func(ctx context.Context, db *store.DB) error { return db.RemoveClient(ctx, global.ID) }, nil},
 		{"DisableUser", func(ctx context.Context, db *store.DB) error { return db.DisableUser(ctx, ada.ID, k.at(db)) }, nil},
+		{"ChangeMembers", func(ctx context.Context, db *store.DB) error { return changeMember(ctx, db, ada.ID, "") }, nil},
 		{"RemoveMember", func(ctx context.Context, db *store.DB) error { return db.RemoveMember(ctx, acme.ID, ada.ID) }, nil},
 		revoke,
 	}
@@ -200,7 +201,7 @@ func (k *kit) machineEnders() []step {
 			return db.Block(ctx, govern.Block{Team: acme.ID, Client: acmes.ID, CreatedAt: k.at(db)})
 		}, nil},
 		{"RemoveClient", func(ctx context.Context, db *store.DB) error { return db.RemoveClient(ctx, acmes.ID) }, nil},
-		{"RemoveTeam", func(ctx context.Context, db *store.DB) error { return db.RemoveTeam(ctx, acme.ID) }, nil},
+		{"RemoveTeam", func(ctx context.Context, db *store.DB) error { return db.RemoveTeam(ctx, acme.ID, "", nil) }, nil},
 	}
 }
 
@@ -312,7 +313,7 @@ func memberMeeting() meeting {
 		step{"AddMember", func(ctx context.Context, db *store.DB) error {
 			return db.AddMember(ctx, team.Membership{User: bob.ID, Team: beta, Role: team.Member, CreatedAt: now})
 		}, team.ErrNoTeam},
-		step{"RemoveTeam", func(ctx context.Context, db *store.DB) error { return db.RemoveTeam(ctx, beta.ID) }, nil},
+		step{"RemoveTeam", func(ctx context.Context, db *store.DB) error { return db.RemoveTeam(ctx, beta.ID, "", nil) }, nil},
 		func(k *kit) {
 			k.Helper()
 			equal(k, "members of a team that is gone", k.rows("gh_memberships", "team_id = 't-beta'"), 0)
@@ -325,7 +326,7 @@ func clientMeeting() meeting {
 		step{"AddClient", func(ctx context.Context, db *store.DB) error {
 			return db.AddClient(ctx, client.Client{ID: "c-new", Name: "new", Team: beta, Secrets: []client.Secret{{Hash: "x"}}})
 		}, team.ErrNoTeam},
-		step{"RemoveTeam", func(ctx context.Context, db *store.DB) error { return db.RemoveTeam(ctx, beta.ID) }, nil},
+		step{"RemoveTeam", func(ctx context.Context, db *store.DB) error { return db.RemoveTeam(ctx, beta.ID, "", nil) }, nil},
 		func(k *kit) {
 			k.Helper()
 			equal(k, "clients of a team that is gone", k.rows("gh_clients", "id = 'c-new'"), 0)

@@ -80,7 +80,7 @@ func testNoMachineTokenAfterTheEnd(k *kit) {
 		},
 		"RemoveClient": {func(db *store.DB) error { return db.RemoveClient(k.ctx, acmes.ID) }, addClient},
 		"RemoveTeam": {
-			func(db *store.DB) error { return db.RemoveTeam(k.ctx, acme.ID) },
+			func(db *store.DB) error { return db.RemoveTeam(k.ctx, acme.ID, "", nil) },
 			func(db *store.DB) error { return errors.Join(db.AddTeam(k.ctx, acme), addClient(db)) },
 		},
 	} {

@@ -143,7 +143,7 @@ func testEndOfMembershipIsTold(k *kit) {
 		fmt.Sprintf("mail.member_removed %s %s %q", ada.ID, acme.Name, []string{global.Name, listener.Name}),
 		string(ada.ID) + " c-listens ada's sid",
 	})
-	k.ok(k.db.RemoveTeam(k.ctx, acme.ID))
+	k.ok(k.db.RemoveTeam(k.ctx, acme.ID, "", nil))
 	equal(k, "told of the removal of a team", k.told(), []string{
 		fmt.Sprintf("mail.team_removed %s %s %q", bob.ID, acme.Name, []string{listener.Name}),
 		string(bob.ID) + " c-listens bob's sid",

@@ -104,14 +104,14 @@ func testRemoveTeam(k *kit) {
 	k.redeemed("f2", stays)
 	k.ok(k.db.Block(k.ctx, govern.Block{Team: acme.ID, Client: public.ID, Reason: "no", CreatedAt: now}))
 
-	k.ok(k.db.RemoveTeam(k.ctx, acme.ID))
+	k.ok(k.db.RemoveTeam(k.ctx, acme.ID, "", nil))
 	_, err := k.db.Client(k.ctx, acmes.ID)
 	k.is(err, client.ErrNoClient)
 	equal(k, "memberships", k.rows("gh_memberships", "team_id = 't-acme'"), 0)
 	equal(k, "blocks", k.rows("gh_team_blocks", "1 = 1"), 0)
 	equal(k, "families", k.rows("gh_families", "id = 'f1'"), 0)
 	equal(k, "families elsewhere", k.rows("gh_families", "id = 'f2'"), 1)
-	k.is(k.db.RemoveTeam(k.ctx, acme.ID), team.ErrNoTeam)
+	k.is(k.db.RemoveTeam(k.ctx, acme.ID, "", nil), team.ErrNoTeam)
 
 	// A slug used again is another team.
 	k.ok(k.db.AddTeam(k.ctx, team.Team{ID: "t-new", Slug: "acme", Name: "Acme", CreatedAt: now}))
@@ -290,7 +290,7 @@ func testThrottle(k *kit) {
 
 // renameTeam gives a team a slug and a name.
 func renameTeam(ctx context.Context, db *store.DB, id team.ID, slug, name string) error {
-	_, err := db.UpdateTeam(ctx, id, func(t team.Team) (team.Team, error) {
+	_, err := db.UpdateTeam(ctx, id, "", func(t team.Team, _ team.Role) (team.Team, error) {
 		t.Slug, t.Name = slug, name
 		return t, nil
 	})

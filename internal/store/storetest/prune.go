@@ -7,6 +7,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
 	"github.com/gatehouse-auth/gatehouse/internal/limit"
 	"github.com/gatehouse-auth/gatehouse/internal/store"
+	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 )
 
@@ -69,6 +70,9 @@ func (k *kit) expiring(g authz.Grant, n int) {
 		k.ok(k.db.UseAssertion(k.ctx, global.ID, id, end))
 		k.ok(k.db.PushRequest(k.ctx, authz.PushedRequest{ID: id, Client: global.ID, ExpiresAt: end}, 100))
 		k.ok(k.db.UseRequest(k.ctx, id, end))
+		link := team.NewLink(team.LinkReset, "", id+"@example.com", "", now)
+		link.ExpiresAt = end
+		k.ok(k.db.ForgetPassword(k.ctx, link, version))
 		s := session(id, ada)
 		s.ExpiresAt = end
 		k.ok(k.db.StartSession(k.ctx, s, ""))

@@ -52,7 +52,13 @@ func Run(t *testing.T, h Harness) {
 		{"RemoveTeam", testRemoveTeam},
 		{"Members", testMembers},
 		{"RemoveMember", testRemoveMember},
+		{"CreateTeam", testCreateTeam},
+		{"ChangeMembers", testChangeMembers},
+		{"ChangeMembersReads", testStanding},
 		{"Passwords", testPasswords},
+		{"ForgetPassword", testForgetPassword},
+		{"ResetPassword", testResetPassword},
+		{"LinkIsUsedOnce", testLinkRace},
 		{"Sessions", testSessions},
 		{"Factors", testFactors},
 		{"LastFactor", testLastFactor},
@@ -144,6 +150,7 @@ func Run(t *testing.T, h Harness) {
 		{"AssertionWorksOnce", testAssertionRace},
 		{"EventsOfTwoProcesses", testEventRace},
 		{"ConsentsAddUp", testConsentRace},
+		{"OneAdminIsLeft", testLastAdminRace},
 		{"NothingOutlivesItsEnd", testEndRaces},
 		{"LimitHoldsUnderRace", testThrottleRace},
 		{"SlotsGoToOne", testKeyRace},
@@ -258,7 +265,7 @@ func (k *kit) rows(table, condition string, args ...any) int {
 
 var tables = []string{
 	"gh_users", "gh_teams", "gh_memberships", "gh_clients", "gh_client_secrets", "gh_team_blocks", "gh_grants", "gh_families", "gh_sessions", "gh_throttle", "gh_keyring",
-	"gh_apps", "gh_recovery_codes", "gh_passkeys", "gh_endings", "gh_assertions", "gh_pushed_requests", "gh_used_requests", "gh_notices", "gh_audit",
+	"gh_apps", "gh_recovery_codes", "gh_passkeys", "gh_endings", "gh_assertions", "gh_pushed_requests", "gh_used_requests", "gh_links", "gh_notices", "gh_audit",
 }
 
 // dump is everything that is stored.
@@ -359,6 +366,7 @@ func (k *kit) redeemed(id string, g authz.Grant) {
 type Store interface {
 	team.People
 	team.Teams
+	team.Links
 	authn.Store
 	client.Store
 	client.AssertionStore

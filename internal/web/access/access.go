@@ -15,13 +15,14 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/web/browser"
 	"github.com/gatehouse-auth/gatehouse/internal/web/ui"
+	"github.com/gatehouse-auth/gatehouse/internal/words"
 )
 
-// Describe sorts permissions for a page.
-func Describe(infos []scope.Info) ui.Permissions {
+// Describe sorts permissions for a page in a language.
+func Describe(language *words.Catalogue, infos []scope.Info) ui.Permissions {
 	var p ui.Permissions
 	for _, info := range infos {
-		line := ui.Permission{Name: info.Name, Description: info.Description}
+		line := ui.Permission{Name: info.Name, Description: info.In(language)}
 		switch {
 		case scope.Identity.Contains(info.Name):
 			p.You = append(p.You, line)
@@ -35,14 +36,14 @@ func Describe(infos []scope.Info) ui.Permissions {
 }
 
 // Permissions is what a scope allows. A permission that the catalogue no longer has is shown by its name, because it is still granted.
-func Permissions(server *authz.Server, granted oauth.Scope) ui.Permissions {
+func Permissions(server *authz.Server, language *words.Catalogue, granted oauth.Scope) ui.Permissions {
 	known := server.Describe(granted)
 	for _, name := range granted {
 		if !slices.ContainsFunc(known, func(info scope.Info) bool { return info.Name == name }) {
 			known = append(known, scope.Info{Name: name, Access: scope.Write})
 		}
 	}
-	return Describe(known)
+	return Describe(language, known)
 }
 
 // Gone makes the store's error that something no longer exists the answer NoConnection.
@@ -56,9 +57,9 @@ func Gone(err error) error {
 }
 
 // InWords are the permissions of a scope, in words.
-func InWords(server *authz.Server, granted []string) []string {
+func InWords(server *authz.Server, language *words.Catalogue, granted []string) []string {
 	var inWords []string
-	p := Permissions(server, granted)
+	p := Permissions(server, language, granted)
 	for _, permission := range slices.Concat(p.You, p.Read, p.Write) {
 		if permission.Description != "" {
 			inWords = append(inWords, permission.Description)

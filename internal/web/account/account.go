@@ -36,7 +36,7 @@ const shownAttempts = 5
 func (room *Room) account(w http.ResponseWriter, r *browser.Request) error {
 	ctx, user := r.Context(), r.Session.User
 	view := accountView{
-		Frame: r.Frame(), Notice: room.notice(r), Person: ui.Person{Name: user.Name, Email: user.Email}, Since: ui.Ago(r.Session.AuthTime, room.Now()),
+		Frame: r.Frame(), Notice: room.notice(r), Person: ui.Person{Name: user.Name, Email: user.Email}, Since: r.Clock().Ago(r.Session.AuthTime),
 	}
 	actor, memberships, err := room.Directory.Acting(ctx, user)
 	if err != nil {
@@ -46,24 +46,24 @@ func (room *Room) account(w http.ResponseWriter, r *browser.Request) error {
 	if view.Grants, err = room.Authz.CountGrants(ctx, actor, user.ID); err != nil {
 		return err
 	}
-	if view.Replays, err = room.replays(ctx, actor, memberships); err != nil {
+	if view.Replays, err = room.replays(ctx, actor, memberships, r.Clock()); err != nil {
 		return err
 	}
-	if view.Attempts, err = room.attempts(ctx, actor); err != nil {
+	if view.Attempts, err = room.attempts(ctx, actor, r.Clock()); err != nil {
 		return err
 	}
 	return room.Show(w, r.Request, http.StatusOK, accountPage.With(view))
 }
 
 // attempts are the newest sign-ins to the account, failures included: only the person knows which were theirs.
-func (room *Room) attempts(ctx context.Context, actor team.Actor) ([]signInAttempt, error) {
+func (room *Room) attempts(ctx context.Context, actor team.Actor, clock ui.Clock) ([]signInAttempt, error) {
 	events, err := room.events(ctx, actor, audit.Filter{User: string(actor.User), Limit: shownAttempts}, audit.SignedIn, audit.SignInFailed)
 	if err != nil {
 		return nil, err
 	}
 	var attempts []signInAttempt
 	for _, e := range events[:min(len(events), shownAttempts)] {
-		attempts = append(attempts, signInAttempt{At: ui.OnDate(e.At), Address: e.Address, Failed: e.Kind == audit.SignInFailed})
+		attempts = append(attempts, signInAttempt{At: clock.OnDate(e.At), Address: e.Address, Failed: e.Kind == audit.SignInFailed})
 	}
 	return attempts, nil
 }

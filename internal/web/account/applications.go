@@ -54,15 +54,15 @@ func (room *Room) applications(w http.ResponseWriter, r *browser.Request) error 
 	if err != nil {
 		return err
 	}
-	view := applicationsView{Frame: r.Frame(), Notice: room.notice(r), Applications: room.connected(grants)}
-	if view.Replays, err = room.replays(ctx, actor, memberships, audit.RefreshRetried); err != nil {
+	view := applicationsView{Frame: r.Frame(), Notice: room.notice(r), Applications: room.connected(r, grants)}
+	if view.Replays, err = room.replays(ctx, actor, memberships, r.Clock(), audit.RefreshRetried); err != nil {
 		return err
 	}
 	return room.Show(w, r.Request, http.StatusOK, applicationsPage.With(view))
 }
 
 // connected groups a person's grants by application, and orders both by name.
-func (room *Room) connected(grants []authz.GrantDetail) []connectedApplication {
+func (room *Room) connected(r *browser.Request, grants []authz.GrantDetail) []connectedApplication {
 	slices.SortFunc(grants, func(a, b authz.GrantDetail) int {
 		return cmp.Or(access.ByName(a.Client.Name, b.Client.Name), cmp.Compare(a.Client.ID, b.Client.ID),
 			access.ByName(a.Team.Name, b.Team.Name), cmp.Compare(a.ID, b.ID))
@@ -79,8 +79,8 @@ func (room *Room) connected(grants []authz.GrantDetail) []connectedApplication {
 		last := &applications[len(applications)-1]
 		last.Connections = append(last.Connections, connection{
 			Grant: string(g.ID), Team: g.Team.Name, Slug: g.Team.Slug,
-			Use:         ui.Use{Since: ui.Ago(g.CreatedAt, room.Now()), Used: ui.Ago(g.LastUsed, room.Now())},
-			Permissions: access.Permissions(room.Authz, g.Scope),
+			Use:         ui.Use{Since: r.Clock().Ago(g.CreatedAt), Used: r.Clock().Ago(g.LastUsed)},
+			Permissions: access.Permissions(room.Authz, r.Language(), g.Scope),
 		})
 	}
 	return applications

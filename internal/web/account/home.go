@@ -29,7 +29,7 @@ func (room *Room) home(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 		view.Teams = ownTeams(session.User.Email, memberships)
-		replays, err := room.replays(r.Context(), actor, memberships)
+		replays, err := room.replays(r.Context(), actor, memberships, ui.ClockAt(room.Now(), nil))
 		if err != nil {
 			return err
 		}

@@ -14,8 +14,9 @@ import (
 const day = 24 * time.Hour
 
 var (
-	noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	ada  = ui.Person{Name: "Ada Obi", Email: "ada@example.com"}
+	noon  = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	clock = ui.ClockAt(noon, nil)
+	ada   = ui.Person{Name: "Ada Obi", Email: "ada@example.com"}
 
 	readScopes = []ui.Permission{
 		{Name: "chatbot:read", Description: "See the team’s chatbots"},
@@ -36,12 +37,12 @@ var (
 	noTeams = ui.OwnTeams{Account: ada.Email}
 
 	replays = []ui.Alert{
-		replayAlert(audit.Entry{Event: audit.Event{At: noon.Add(-50 * time.Hour), Kind: audit.RefreshReplayed}, ClientName: "Weekly Report"}, "Clinic North"),
-		replayAlert(audit.Entry{Event: audit.Event{At: noon.Add(-20 * day), Kind: audit.CodeReplayed}}, ""),
-		replayAlert(audit.Entry{Event: audit.Event{At: noon.Add(-21 * day), Kind: audit.CodeReplayed}, ClientName: "Weekly Report"}, "Clinic North"),
-		replayAlert(audit.Entry{Event: audit.Event{At: noon.Add(-22 * day), Kind: audit.RefreshReplayed}}, ""),
-		replayAlert(audit.Entry{Event: audit.Event{At: noon.Add(-23 * day), Kind: audit.RefreshRetried}, ClientName: "Weekly Report"}, "Clinic North"),
-		replayAlert(audit.Entry{Event: audit.Event{At: noon.Add(-24 * day), Kind: audit.RefreshRetried}}, ""),
+		replayAlert(audit.Entry{Event: audit.Event{At: noon.Add(-50 * time.Hour), Kind: audit.RefreshReplayed}, ClientName: "Weekly Report"}, clock.OnDate(noon.Add(-50*time.Hour)), "Clinic North"),
+		replayAlert(audit.Entry{Event: audit.Event{At: noon.Add(-20 * day), Kind: audit.CodeReplayed}}, clock.OnDate(noon.Add(-20*day)), ""),
+		replayAlert(audit.Entry{Event: audit.Event{At: noon.Add(-21 * day), Kind: audit.CodeReplayed}, ClientName: "Weekly Report"}, clock.OnDate(noon.Add(-21*day)), "Clinic North"),
+		replayAlert(audit.Entry{Event: audit.Event{At: noon.Add(-22 * day), Kind: audit.RefreshReplayed}}, clock.OnDate(noon.Add(-22*day)), ""),
+		replayAlert(audit.Entry{Event: audit.Event{At: noon.Add(-23 * day), Kind: audit.RefreshRetried}, ClientName: "Weekly Report"}, clock.OnDate(noon.Add(-23*day)), "Clinic North"),
+		replayAlert(audit.Entry{Event: audit.Event{At: noon.Add(-24 * day), Kind: audit.RefreshRetried}}, clock.OnDate(noon.Add(-24*day)), ""),
 	}
 	connected = []connectedApplication{
 		{Application: ui.Application{HeadingID: "application-0", Name: "Shift Planner"}, Connections: []connection{
@@ -54,7 +55,7 @@ var (
 	}
 )
 
-func before(d time.Duration) ui.Moment { return ui.Ago(noon.Add(-d), noon) }
+func before(d time.Duration) ui.Moment { return clock.Ago(noon.Add(-d)) }
 
 // used is a connection that was made and last used so long ago; never when last is negative.
 func used(since, last time.Duration) ui.Use {
@@ -112,8 +113,8 @@ var samples = uitest.Samples{
 	"account": account(accountView{
 		Person: ada, Since: before(3 * time.Hour), Grants: 3, Teams: teams, Replays: replays[:1],
 		Attempts: []signInAttempt{
-			{At: ui.OnDate(noon.Add(-3 * time.Hour)), Address: "203.0.113.7"},
-			{At: ui.OnDate(noon.Add(-30 * time.Hour)), Address: "2001:db8:85a3::8a2e:370:7334", Failed: true},
+			{At: clock.OnDate(noon.Add(-3 * time.Hour)), Address: "203.0.113.7"},
+			{At: clock.OnDate(noon.Add(-30 * time.Hour)), Address: "2001:db8:85a3::8a2e:370:7334", Failed: true},
 		},
 	}),
 	"account_one": account(accountView{Person: ada, Since: before(3 * time.Hour), Grants: 1, Teams: teams}),
@@ -135,7 +136,7 @@ var samples = uitest.Samples{
 			Text: ui.Text("account_applications.ended", "application", ui.Strong(uitest.Backwards), "team", ui.Strong(uitest.Markup)),
 			Lost: []string{uitest.Markup},
 		},
-		Replays: []ui.Alert{replayAlert(audit.Entry{Event: audit.Event{At: noon, Kind: audit.RefreshReplayed}, ClientName: uitest.Backwards}, uitest.Markup)},
+		Replays: []ui.Alert{replayAlert(audit.Entry{Event: audit.Event{At: noon, Kind: audit.RefreshReplayed}, ClientName: uitest.Backwards}, clock.OnDate(noon), uitest.Markup)},
 		Applications: []connectedApplication{{
 			Application: ui.Application{HeadingID: "application-0", Name: uitest.Markup, Owner: uitest.Backwards, Open: "https://x.example/?" + uitest.Markup},
 			Connections: []connection{{
@@ -151,7 +152,7 @@ var samples = uitest.Samples{
 	"password":       password(passwordView{}),
 	"password_wrong": password(passwordView{Wrong: currentPassword, Failures: ui.Failures{{Field: "current", Text: ui.Text("password.wrong")}}}),
 	"password_weak": password(passwordView{Wrong: newPassword, Failures: ui.Failures{
-		{Field: "new", Text: ui.Text("password.weak", "advice", "The password is too short: use 8 characters or more.")},
+		{Field: "new", Text: ui.Text("password.weak.short", "count", 8)},
 	}}),
 }
 

@@ -10,7 +10,6 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/web/browser"
 	"github.com/gatehouse-auth/gatehouse/internal/web/route"
 	"github.com/gatehouse-auth/gatehouse/internal/web/ui"
-	"github.com/gatehouse-auth/gatehouse/internal/words"
 )
 
 var passwordPage = ui.NewPage[passwordView](files, "password.html")
@@ -83,11 +82,10 @@ func (room *Room) changePassword(w http.ResponseWriter, r *browser.Request) erro
 		}
 		room.Errors.Report(r.Request, err)
 		w.Header().Set("Retry-After", route.RetryAfter(throttled.Wait))
-		wait := words.English.Wait(throttled.Wait)
-		return room.passwordRefused(w, r, http.StatusTooManyRequests, neither, ui.Text("sign_in.throttled", "wait", wait))
+		return room.passwordRefused(w, r, http.StatusTooManyRequests, neither, ui.Text("sign_in.throttled", "wait", throttled.Wait))
 	}
 	if weak, ok := errors.AsType[*authn.WeakPasswordError](err); ok {
-		return room.passwordRefused(w, r, http.StatusUnprocessableEntity, newPassword, ui.Text("password.weak", "advice", weak.Advice))
+		return room.passwordRefused(w, r, http.StatusUnprocessableEntity, newPassword, ui.Text(weak.Words, "count", weak.Count))
 	}
 	if errors.Is(err, authn.ErrSignInFailed) {
 		if err := room.RecordFailure(r.Request, r.Session.User.Email); err != nil {

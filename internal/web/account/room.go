@@ -48,7 +48,7 @@ func (room *Room) notice(r *browser.Request) *ui.Notice {
 	if n == nil {
 		return nil
 	}
-	notice := &ui.Notice{Lost: access.InWords(room.Authz, n.Scope)}
+	notice := &ui.Notice{Lost: access.InWords(room.Authz, r.Language(), n.Scope)}
 	switch n.What {
 	case noticeEnded:
 		notice.Text = ui.Text("account_applications.ended", "application", ui.Strong(n.Application), "team", ui.Strong(n.Team))
@@ -85,7 +85,7 @@ const (
 const replayWindow = 30 * 24 * time.Hour
 
 // replays are alerts about the person's connections: a code or a refresh token was used twice lately. more are kinds of events besides those.
-func (room *Room) replays(ctx context.Context, actor team.Actor, memberships []team.Membership, more ...audit.Kind) ([]ui.Alert, error) {
+func (room *Room) replays(ctx context.Context, actor team.Actor, memberships []team.Membership, clock ui.Clock, more ...audit.Kind) ([]ui.Alert, error) {
 	kinds := append([]audit.Kind{audit.RefreshReplayed, audit.CodeReplayed}, more...)
 	events, err := room.events(ctx, actor, audit.Filter{User: string(actor.User), Since: room.Now().Add(-replayWindow)}, kinds...)
 	if err != nil {
@@ -93,18 +93,18 @@ func (room *Room) replays(ctx context.Context, actor team.Actor, memberships []t
 	}
 	var alerts []ui.Alert
 	for _, e := range events {
-		alerts = append(alerts, replayAlert(e, teamOf(memberships, team.ID(e.Team)).Name))
+		alerts = append(alerts, replayAlert(e, clock.OnDate(e.At), teamOf(memberships, team.ID(e.Team)).Name))
 	}
 	return alerts, nil
 }
 
 // replayAlert puts a replay in words. in is the name of the team, "" when the person has left it.
-func replayAlert(e audit.Entry, in string) ui.Alert {
+func replayAlert(e audit.Entry, at ui.Moment, in string) ui.Alert {
 	var who any = ui.Name(e.ClientName)
 	if e.ClientName == "" {
 		who = ui.Text("replay.some_application")
 	}
-	arguments := []any{"time", ui.OnDate(e.At), "application", who}
+	arguments := []any{"time", at, "application", who}
 	code, retried := e.Kind == audit.CodeReplayed, e.Kind == audit.RefreshRetried
 	switch {
 	case retried && in != "":

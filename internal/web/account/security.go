@@ -110,22 +110,22 @@ func (room *Room) security(w http.ResponseWriter, r *browser.Request) error {
 	if n := r.Notice(""); n != nil && n.Credential != "" {
 		view.Unknown = unknownPasskey{room.Authn.PasskeyHost(), n.Credential}
 	}
-	now := room.Now()
+	clock := r.Clock()
 	for _, p := range have.Passkeys {
-		row := passkeyRow{Name: p.Name, Synced: p.Synced, Added: ui.Ago(p.CreatedAt, now), Href: pathPasskeys + p.ID + "/"}
+		row := passkeyRow{Name: p.Name, Synced: p.Synced, Added: clock.Ago(p.CreatedAt), Href: pathPasskeys + p.ID + "/"}
 		if !p.UsedAt.IsZero() {
-			row.Used = ui.Ago(p.UsedAt, now)
+			row.Used = clock.Ago(p.UsedAt)
 		}
 		view.Passkeys = append(view.Passkeys, row)
 	}
 	if view.App {
-		view.AppSince = ui.Ago(have.App.CreatedAt, now)
+		view.AppSince = clock.Ago(have.App.CreatedAt)
 		if !have.App.UsedAt.IsZero() {
-			view.AppUsed = ui.Ago(have.App.UsedAt, now)
+			view.AppUsed = clock.Ago(have.App.UsedAt)
 		}
 	}
 	if view.Left > 0 {
-		view.CodesMade = ui.Ago(have.Recovery.MadeAt, now)
+		view.CodesMade = clock.Ago(have.Recovery.MadeAt)
 	}
 	if view.Unknown.Credential != "" {
 		return room.Write(w, r.Request, http.StatusOK, securityPage.With(view), browser.Policy("'self'", "'self'"))
@@ -141,7 +141,7 @@ func (room *Room) changing(w http.ResponseWriter, r *browser.Request, change fun
 	}
 	err = change(r.Context(), actor, r.Session.User)
 	if errors.Is(err, authn.ErrNotFresh) {
-		r.AskAgain(w)
+		browser.AskAgain(w, r.URL.RequestURI())
 		return nil
 	}
 	if errors.Is(err, authn.ErrNoFactor) {

@@ -15,12 +15,14 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 	"github.com/gatehouse-auth/gatehouse/internal/web/route"
+	"github.com/gatehouse-auth/gatehouse/internal/words"
 )
 
 // Options is what Pages is made of.
 type Options struct {
-	Issuer     string // the public URL, without a trailing slash
-	ServerName string // on pages
+	Issuer     string           // the public URL, without a trailing slash
+	ServerName string           // on pages
+	Language   *words.Catalogue // of people who ask for none that there is; nil is English
 	Authn      *authn.Authenticator
 	Directory  *team.Service
 	Keys       *token.Keyring

@@ -2,12 +2,12 @@ package browser
 
 import (
 	"net/http"
-	"net/url"
 	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/web/route"
 	"github.com/gatehouse-auth/gatehouse/internal/web/ui"
+	"github.com/gatehouse-auth/gatehouse/internal/words"
 )
 
 // Page is one page of a room: a row of the room's table.
@@ -15,6 +15,7 @@ type Page struct {
 	Path  string // with its trailing slash; may have wildcards as http.ServeMux has them
 	Title string // the key of its title
 	Tab   string // the key of its name among the room's pages, or ""
+	Fresh bool   // it wants a sign-in of the last ten minutes: it ends something, or changes how the person signs in
 	Get   Handler
 	Post  Handler
 }
@@ -58,6 +59,10 @@ func (p *Pages) personal(page Page, label string, room []Page, h Handler) route.
 			askToSignIn(w, r)
 			return nil
 		}
+		if page.Fresh && !p.Fresh(session) {
+			AskAgain(w, r.URL.RequestURI()) // what was sent with a form is not done after it
+			return nil
+		}
 		return h(w, &Request{
 			Request: r.WithContext(As(r, session)), Session: session, pages: p, page: page, tabs: tabs(r, page, label, room),
 		})
@@ -87,17 +92,14 @@ func fill(r *http.Request, path string) string {
 	return strings.Join(parts, "/")
 }
 
-// AskAgain sends the person to the sign-in page, although they are signed in, and then back to this page with the query that it had.
-func (r *Request) AskAgain(w http.ResponseWriter) {
-	target := r.URL.EscapedPath()
-	if r.Method != http.MethodPost && r.URL.RawQuery != "" {
-		target += "?" + r.URL.RawQuery
-	}
-	route.SeeOther(w, "/login/?"+url.Values{"next": {target}, "again": {"1"}}.Encode())
-}
-
 // Address is the address of the page.
 func (r *Request) Address() string { return fill(r.Request, r.page.Path) }
+
+// Clock is the time as the person sees it.
+func (r *Request) Clock() ui.Clock { return ui.ClockAt(r.pages.Now(), nil) }
+
+// Language is the language of the page.
+func (r *Request) Language() *words.Catalogue { return r.pages.Language(r.Request) }
 
 // Frame is what the page has around its content. The arguments are those of its title.
 func (r *Request) Frame(arguments ...any) ui.Frame {

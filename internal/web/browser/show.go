@@ -12,7 +12,7 @@ import (
 
 // Frame is what a page has around its content; session may be nil.
 func (p *Pages) Frame(r *http.Request, session *authn.Session, title ui.Words) ui.Frame {
-	f := ui.Frame{Title: title, ServerName: p.ServerName, RequestID: route.TraceOf(r.Context()).ID}
+	f := ui.Frame{Language: p.Language(r), Title: title, ServerName: p.ServerName, RequestID: route.TraceOf(r.Context()).ID}
 	if session != nil {
 		f.Account = session.User.Email
 	}
@@ -59,6 +59,8 @@ func write(w http.ResponseWriter, r *http.Request, status int, page ui.Content, 
 	}
 	header := w.Header()
 	header.Set("Content-Type", "text/html; charset=utf-8")
+	header.Set("Content-Language", page.Language().Code())
+	header.Set("Vary", "Accept-Language, Cookie") // the cookie says whose setting it is
 	header.Set("Content-Security-Policy", policy)
 	header.Set(robots, "noindex")
 	more(header)

@@ -3,6 +3,7 @@ package flow
 import (
 	"errors"
 	"net/http"
+	"net/url"
 
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
@@ -23,9 +24,18 @@ func (f *Flow) Authorize(w http.ResponseWriter, r *http.Request) error {
 		route.TraceOf(r.Context()).Client = values.Get("client_id")
 	}
 	if err != nil {
+		route.TraceOf(r.Context()).Locales = locales(values)
 		return err
 	}
 	return f.showNext(w, r, next, nil)
+}
+
+// locales is ui_locales of a request that was refused, for the error page.
+func locales(values url.Values) string {
+	if all := values.Get("ui_locales"); len(all) <= oauth.MaxLocalesLength {
+		return all
+	}
+	return ""
 }
 
 // AuthorizePosted begins a request that came as a form, which OpenID Connect Core §3.1.2.1 asks for. A form from another site comes
@@ -36,6 +46,7 @@ func (f *Flow) AuthorizePosted(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	route.TraceOf(r.Context()).Locales = locales(values)
 	sealed, err := f.authz.Accept(r.Context(), oauth.NewParams(values))
 	if _, verified := errors.AsType[*authz.RedirectError](err); verified || err == nil {
 		route.TraceOf(r.Context()).Client = values.Get("client_id")
@@ -105,6 +116,7 @@ func (f *Flow) showNext(w http.ResponseWriter, r *http.Request, next authz.Next,
 func trace(r *http.Request, next authz.Next) {
 	t := route.TraceOf(r.Context())
 	t.Client = string(next.Client.ID)
+	t.Locales = next.UILocales
 	if next.Session.User.Email != "" {
 		t.Account = next.Session.User.Email
 	}

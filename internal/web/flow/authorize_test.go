@@ -304,7 +304,7 @@ func TestPromptSelectAccount(t *testing.T) {
 		h.Clock.Advance(time.Second)
 		b.SignIn(webtest.Ana, url.Values{"request": {login.Sealed()}}).Follow().WantConsent().WantPage(http.StatusOK, webtest.Ana)
 
-		// Continuing chooses this person, not whoever is at the browser that takes the next step.
+		// Continuing chooses this person, not the person at the browser that takes the next step.
 		other := h.SignedIn(webtest.Ben)
 		continued := press(b.AuthorizeLater(h.Insight, "prompt", "select_account"), "continue").WantStatus(http.StatusSeeOther)
 		other.Get(continued.Location()).WantPage(http.StatusOK, "Which account", webtest.Ben)

@@ -53,7 +53,7 @@ func TestAttackWithCachedUser(t *testing.T) {
 			return err
 		}, refused("consent_required")},
 		"the team is removed": {func(h *webtest.House, other *store.DB, _ *webtest.Browser) error {
-			return other.RemoveTeam(h.Context(), h.Atlas.ID)
+			return other.RemoveTeam(h.Context(), h.Atlas.ID, "", nil)
 		}, refused("access_denied")},
 		"the team blocks the application": {func(h *webtest.House, other *store.DB, _ *webtest.Browser) error {
 			return other.Block(h.Context(), govern.Block{Team: h.Atlas.ID, Client: h.Insight.ID, CreatedAt: h.Clock.Now()})
@@ -138,7 +138,7 @@ func TestCachedSessionExpires(t *testing.T) {
 }
 
 func rename(ctx context.Context, db *store.DB, id team.ID, slug, name string) error {
-	_, err := db.UpdateTeam(ctx, id, func(t team.Team) (team.Team, error) {
+	_, err := db.UpdateTeam(ctx, id, "", func(t team.Team, _ team.Role) (team.Team, error) {
 		t.Slug, t.Name = slug, name
 		return t, nil
 	})

@@ -12,6 +12,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/web/access"
 	"github.com/gatehouse-auth/gatehouse/internal/web/route"
 	"github.com/gatehouse-auth/gatehouse/internal/web/ui"
+	"github.com/gatehouse-auth/gatehouse/internal/words"
 )
 
 var consentPage = ui.NewPage[consentView](files, "consent.html")
@@ -131,12 +132,13 @@ func (f *Flow) consentPage(r *http.Request, next authz.Next, failures ui.Failure
 	view := consentView{
 		Frame: f.quietFrame(r, &next.Session, ui.Text("consent.title", "application", ui.Name(next.Client.Name))), Sealed: next.Sealed,
 		Application: next.Client.Name, Owner: next.Client.Owner, Person: ui.Person{Name: user.Name, Email: user.Email},
-		Fixed: next.Fixed, ByApplication: next.Client.Global() && next.Team != "", OfApplication: !next.Client.Global(), Destination: oauth.RedirectOrigin(next.RedirectURI), Permissions: access.Describe(next.Asked),
+		Fixed: next.Fixed, ByApplication: next.Client.Global() && next.Team != "", OfApplication: !next.Client.Global(), Destination: oauth.RedirectOrigin(next.RedirectURI),
 	}
+	view.Permissions = access.Describe(view.Language, next.Asked)
 	view.Failures, view.Failed = failures, len(failures) > 0
 	open := 0
 	for _, choice := range next.Teams {
-		view.Teams = append(view.Teams, teamOnPage(choice, next.Asked))
+		view.Teams = append(view.Teams, teamOnPage(choice, next.Asked, view.Language))
 		if choice.Blocked == "" {
 			open++
 		}
@@ -170,7 +172,7 @@ func difference(d authz.Difference) ui.Words {
 }
 
 // teamOnPage is one team with what is new there since the last consent.
-func teamOnPage(choice authz.TeamChoice, asked []scope.Info) consentTeam {
+func teamOnPage(choice authz.TeamChoice, asked []scope.Info, language *words.Catalogue) consentTeam {
 	t := consentTeam{
 		ID: string(choice.Team.ID), Name: choice.Team.Name, Slug: choice.Team.Slug,
 		Blocked: choice.Blocked, Before: len(choice.Granted) > 0,
@@ -183,7 +185,7 @@ func teamOnPage(choice authz.TeamChoice, asked []scope.Info) consentTeam {
 	}
 	for _, info := range asked {
 		if !choice.Granted.Contains(info.Name) {
-			t.New = append(t.New, info.Description)
+			t.New = append(t.New, info.In(language))
 		}
 	}
 	return t

@@ -2,6 +2,7 @@ package flow
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 
@@ -11,7 +12,6 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 	"github.com/gatehouse-auth/gatehouse/internal/web/route"
 	"github.com/gatehouse-auth/gatehouse/internal/web/ui"
-	"github.com/gatehouse-auth/gatehouse/internal/words"
 )
 
 var errorPage = ui.NewPage[errorView](files, "error.html")
@@ -67,7 +67,7 @@ func (f *Flow) Fail(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	if err := f.ShowError(w, r, view.Status, errorPage.With(view)); err != nil {
 		f.Errors.Report(r, err)
-		http.Error(w, words.English.Text("error.plain", "request_id", route.TraceOf(r.Context()).ID), http.StatusInternalServerError)
+		http.Error(w, view.Language.Text("error.plain", "request_id", route.TraceOf(r.Context()).ID), http.StatusInternalServerError)
 	}
 }
 
@@ -112,11 +112,11 @@ func errorOnPage(r *http.Request, err error) errorView {
 		return refusedRequest(p)
 	}
 	if throttled, ok := errors.AsType[*limit.ThrottledError](err); ok {
-		return errorOfKind(http.StatusTooManyRequests, "error.throttled", "wait", words.English.Wait(throttled.Wait))
+		return errorOfKind(http.StatusTooManyRequests, "error.throttled", "wait", throttled.Wait)
 	}
 	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		view := errorOfKind(http.StatusRequestEntityTooLarge, "error.too_large")
-		view.Developer = []developerFact{{ui.Text("error.body_limit"), ui.Plain(ui.Text("error.bytes", "count", int(tooLarge.Limit)))}}
+		view.Developer = []developerFact{{ui.Text("error.body_limit"), fmt.Sprint(tooLarge.Limit)}}
 		view.Guide = guideRequest
 		return view
 	}

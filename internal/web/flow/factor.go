@@ -3,6 +3,7 @@ package flow
 import (
 	"errors"
 	"net/http"
+	"net/url"
 
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/limit"
@@ -10,7 +11,6 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/web/browser"
 	"github.com/gatehouse-auth/gatehouse/internal/web/route"
 	"github.com/gatehouse-auth/gatehouse/internal/web/ui"
-	"github.com/gatehouse-auth/gatehouse/internal/words"
 )
 
 var factorPage = ui.NewPage[factorView](files, "factor.html")
@@ -130,6 +130,28 @@ func (f *Flow) ProveFactor(w http.ResponseWriter, r *http.Request) error {
 	return f.signedIn(w, r, signedIn, sealed, target)
 }
 
+// raise asks for what is missing of a session that is to be stronger, or goes on when there is nothing that the person could add.
+func (f *Flow) raise(w http.ResponseWriter, r *http.Request, want authn.Level, sealed, target string) error {
+	err := f.Authn.Raise(r.Context(), f.Cookie(r, browser.SessionCookie), want)
+	if pending, ok := errors.AsType[*authn.PendingError](err); ok {
+		query := url.Values{"next": {target}}
+		if sealed != "" {
+			query = url.Values{"request": {sealed}}
+		}
+		f.AskFactor(w, pending, query)
+		return nil
+	}
+	if err != nil && !errors.Is(err, authn.ErrNoSession) {
+		return err
+	}
+	if sealed != "" {
+		continueAt(w, sealed)
+		return nil
+	}
+	route.SeeOther(w, target)
+	return nil
+}
+
 // pending reports why a sealed request cannot go on. That it has expired is no reason not to sign in.
 func (f *Flow) pending(r *http.Request, sealed string) error {
 	if sealed == "" {
@@ -162,7 +184,7 @@ func (f *Flow) factorFailed(w http.ResponseWriter, r *http.Request, err error, s
 		}
 		f.Errors.Report(r, err)
 		w.Header().Set("Retry-After", route.RetryAfter(throttled.Wait))
-		view.Failures = ui.Failures{{Text: ui.Text("sign_in.throttled", "wait", words.English.Wait(throttled.Wait))}}
+		view.Failures = ui.Failures{{Text: ui.Text("sign_in.throttled", "wait", throttled.Wait)}}
 		return f.showWith(w, r, http.StatusTooManyRequests, view.Passkey, factorPage.With(view))
 	}
 	if err := f.RecordFailure(r, view.Email); err != nil {

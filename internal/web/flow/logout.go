@@ -15,9 +15,9 @@ import (
 
 const logoutLifetime = 15 * time.Minute
 
-// logoutParameters are the parameters of a logout request that are read (OpenID Connect RP-Initiated Logout 1.0 §2). ui_locales and
-// logout_hint are accepted and ignored: pages are in English, and the person who is signed in here is signed out.
-var logoutParameters = []string{"id_token_hint", "client_id", "post_logout_redirect_uri", "state"}
+// logoutParameters are the parameters of a logout request that are read (OpenID Connect RP-Initiated Logout 1.0 §2).
+// logout_hint is accepted and ignored: the person who is signed in here is signed out.
+var logoutParameters = []string{"id_token_hint", "client_id", "post_logout_redirect_uri", "state", "ui_locales"}
 
 // Logout is an application's request to sign the person out (RP-Initiated Logout §2). It happens at once when the request has an ID token
 // of this person, else the person is asked.
@@ -102,6 +102,7 @@ func (f *Flow) logoutDecided(w http.ResponseWriter, r *http.Request, sealed stri
 }
 
 func (f *Flow) beginLogout(r *http.Request, values url.Values) (*authn.Session, authz.SignOutRequest, error) {
+	route.TraceOf(r.Context()).Locales = locales(values)
 	session, err := f.Session(r)
 	if err != nil {
 		return nil, authz.SignOutRequest{}, err

@@ -16,7 +16,6 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/web/browser"
 	"github.com/gatehouse-auth/gatehouse/internal/web/route"
 	"github.com/gatehouse-auth/gatehouse/internal/web/ui"
-	"github.com/gatehouse-auth/gatehouse/internal/words"
 )
 
 // maxHint is the longest e-mail address that can be (RFC 5321 §4.5.3.1).
@@ -35,6 +34,7 @@ type signInView struct {
 	Again       bool   // the application asked for a fresh sign-in
 	SignedIn    bool   // nobody has to sign in
 	Passkey     ui.Passkey
+	session     *authn.Session
 }
 
 // Fields are the fields of the form. Too many attempts are not the fault of what was typed.
@@ -81,11 +81,12 @@ func (f *Flow) AskSignIn(w http.ResponseWriter, r *http.Request) error {
 	switch another := values.Get("switch") != ""; { // the person asked for this page, not the application
 	case another:
 		view.Again, view.Email = false, ""
+	case view.SignedIn && sealed == "" && values.Get("again") != "" && !f.Fresh(view.session): // a page wants to be sure who is there
 	case view.SignedIn && sealed != "": // in another tab, since the browser was sent here
 		continueAt(w, sealed)
 		return nil
-	case view.SignedIn && values.Get("again") != "": // for something that needs a fresh sign-in
-		view.Again, view.Email = true, view.Account
+	case view.SignedIn && values.Get("again") != "": // it is recent, and may be weaker than the person can sign in now
+		return f.raise(w, r, 0, "", cmp.Or(relative(target), "/"))
 	case view.SignedIn:
 		route.SeeOther(w, cmp.Or(relative(target), "/"))
 		return nil
@@ -113,7 +114,13 @@ func (f *Flow) signInPage(w http.ResponseWriter, r *http.Request, sealed, target
 		if err != nil {
 			return signInView{}, err
 		}
-		return signInView{Frame: f.quietFrame(r, session, ui.Text("sign_in.title")), Next: relative(target), SignedIn: session != nil, Passkey: passkey}, nil
+		view := signInView{
+			Frame: f.quietFrame(r, session, ui.Text("sign_in.title")), Next: relative(target), SignedIn: session != nil, session: session, Passkey: passkey,
+		}
+		if session != nil { // who is asked all the same, by a page that wants a fresh sign-in
+			view.Again, view.Email = true, session.User.Email
+		}
+		return view, nil
 	}
 	next, err := f.authz.SignInPage(r.Context(), sealed, f.browser(r))
 	if err != nil {
@@ -231,7 +238,7 @@ func (f *Flow) signInFailed(w http.ResponseWriter, r *http.Request, err error, e
 		}
 		f.Errors.Report(r, err)
 		w.Header().Set("Retry-After", route.RetryAfter(throttled.Wait))
-		view.Failures = ui.Failures{{Text: ui.Text("sign_in.throttled", "wait", words.English.Wait(throttled.Wait))}}
+		view.Failures = ui.Failures{{Text: ui.Text("sign_in.throttled", "wait", throttled.Wait)}}
 		status = http.StatusTooManyRequests
 	case over:
 		view.Failures = ui.Failures{{Text: ui.Text("sign_in.over")}}

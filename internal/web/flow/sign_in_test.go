@@ -331,3 +331,27 @@ func TestNobodySignsInTwiceWithoutAReason(t *testing.T) {
 		b.Get("/login/?switch=1").WantPage(http.StatusOK, `name="password"`)
 	})
 }
+
+// TestFreshSignIn: a page of ours that wants a sign-in of the last ten minutes gets one, however the person answers.
+func TestFreshSignIn(t *testing.T) {
+	webtest.OnBoth(t, func(h *webtest.House) {
+		ana := h.SignedIn(webtest.Ana)
+		const page = "/login/?again=1&next=%2Faccount%2F"
+		h.Clock.Advance(10 * time.Minute)
+		if a := ana.Get(page); a.Location() != "/account/" {
+			h.Errorf("after ten minutes: status %d to %q, want /account/", a.Status, a.Location())
+		}
+		h.Clock.Advance(time.Second)
+		ana.Get(page).WantPage(http.StatusOK, "To be sure that it is still you", `value="`+webtest.Ana+`"`, `name="next" value="/account/"`)
+		if a := ana.Get("/login/?next=%2Faccount%2F"); a.Location() != "/account/" {
+			h.Errorf("a page that wants no fresh sign-in: status %d to %q, want /account/", a.Status, a.Location())
+		}
+		ana.Post("/login/", webtest.Pairs("email", webtest.Ana, "password", "wrong", "next", "/account/")).
+			WantPage(http.StatusUnprocessableEntity, "To be sure that it is still you", `name="next" value="/account/"`)
+		ana.SignIn(webtest.Ana, webtest.Pairs("next", "/account/")).Follow().WantPage(http.StatusOK, "Ana Anders")
+		if a := ana.Get(page); a.Location() != "/account/" {
+			h.Errorf("after signing in again: status %d to %q, want /account/", a.Status, a.Location())
+		}
+		h.Browser().Get(page).WantPage(http.StatusOK, `name="password"`).WantNothingOf("To be sure")
+	})
+}

@@ -52,7 +52,7 @@ func TestTeamOfTheRequestIsFixed(t *testing.T) {
 	})
 }
 
-// TestUnknownAndForeignTeamsLookAlike, whoever asks: no access under this account. Never silently another team.
+// TestUnknownAndForeignTeamsLookAlike, for everybody who asks: no access under this account. Never silently another team.
 func TestUnknownAndForeignTeamsLookAlike(t *testing.T) {
 	webtest.OnBoth(t, func(h *webtest.House) {
 		for _, who := range []string{webtest.Ana, webtest.Cleo} {

@@ -16,7 +16,9 @@ type Trace struct {
 	From    string     // the address as text
 	Client  string     // the client id, once it is known to be one of ours
 	Account string     // the e-mail of the signed-in person, once the session has been read
-	answer  recorder
+	// The language of pages: what the application asked for with ui_locales, and the person's setting, once they are known.
+	Locales, Language string
+	answer            recorder
 }
 
 type traceKey struct{}

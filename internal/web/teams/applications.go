@@ -83,14 +83,14 @@ func (room *Room) applicationsOf(r *request) ([]application, error) {
 	}
 	var applications []application
 	for _, c := range clients {
-		a := application{ID: string(c.ID), Machine: c.Machine, People: room.people(grants, c.ID)}
+		a := application{ID: string(c.ID), Machine: c.Machine, People: room.people(r, grants, c.ID)}
 		a.Name, a.Owner = c.Name, c.Owner
 		if i := slices.IndexFunc(blocks, func(b govern.Block) bool { return b.Client == c.ID }); i >= 0 {
-			a.Blocked, a.Reason, a.BlockedSince = true, blocks[i].Reason, ui.Ago(blocks[i].CreatedAt, room.Now())
+			a.Blocked, a.Reason, a.BlockedSince = true, blocks[i].Reason, r.Clock().Ago(blocks[i].CreatedAt)
 		}
 		a.Marks = marks(c.Team.ID == t.ID, c.Machine, !c.DisabledAt.IsZero(), a.Blocked)
 		if a.Machine {
-			room.describeMachine(&a, c)
+			room.describeMachine(r, &a, c)
 		}
 		applications = append(applications, a)
 	}
@@ -120,14 +120,14 @@ func marks(own, machine, disabled, blocked bool) []ui.Mark {
 }
 
 // people are the members who connected a client, by name.
-func (room *Room) people(grants []authz.GrantDetail, id oauth.ClientID) []member {
+func (room *Room) people(r *request, grants []authz.GrantDetail, id oauth.ClientID) []member {
 	var people []member
 	for _, g := range grants {
 		if g.Client.ID == id {
 			people = append(people, member{
 				Grant: string(g.ID), Person: ui.Person{Name: g.User.Name, Email: g.User.Email},
-				Use:         ui.Use{Since: ui.Ago(g.CreatedAt, room.Now()), Used: ui.Ago(g.LastUsed, room.Now())},
-				Permissions: access.Permissions(room.Authz, g.Scope),
+				Use:         ui.Use{Since: r.Clock().Ago(g.CreatedAt), Used: r.Clock().Ago(g.LastUsed)},
+				Permissions: access.Permissions(room.Authz, r.Language(), g.Scope),
 			})
 		}
 	}
@@ -136,13 +136,13 @@ func (room *Room) people(grants []authz.GrantDetail, id oauth.ClientID) []member
 }
 
 // describeMachine adds what a client that acts for itself may do, and when it last got a token.
-func (room *Room) describeMachine(a *application, c client.Used) {
+func (room *Room) describeMachine(r *request, a *application, c client.Used) {
 	allowed := c.Scope
 	if len(allowed) == 0 {
 		allowed = room.Authz.Catalogue().Scope()
 	}
-	a.Permissions = access.Permissions(room.Authz, allowed)
+	a.Permissions = access.Permissions(room.Authz, r.Language(), allowed)
 	if !c.LastToken.IsZero() {
-		a.Used = ui.Ago(c.LastToken, room.Now())
+		a.Used = r.Clock().Ago(c.LastToken)
 	}
 }

@@ -154,7 +154,7 @@ func (room *Room) notice(r *request) *ui.Notice {
 	switch n.What {
 	case noticeEnded:
 		text := ui.Text("team_applications.ended", "application", application, "team", in, "person", ui.Strong(n.Person))
-		return &ui.Notice{Text: text, Lost: access.InWords(room.Authz, n.Scope)}
+		return &ui.Notice{Text: text, Lost: access.InWords(room.Authz, r.Language(), n.Scope)}
 	case noticeBlocked:
 		return &ui.Notice{Text: ui.Text("team_applications.now_blocked", "application", application, "team", in)}
 	case noticeUnblocked:

@@ -77,7 +77,7 @@ func (room *Room) history(w http.ResponseWriter, r *request) error {
 		events = events[:eventsPerPage]
 		view.Older = historyAddress(r.Address(), filter.Kind, events[eventsPerPage-1].ID)
 	}
-	view.Events = room.eventLines(events)
+	view.Events = room.eventLines(r, events)
 	return room.Show(w, r.Request.Request, http.StatusOK, historyPage.With(view))
 }
 
@@ -97,12 +97,12 @@ func historyAddress(page string, kind audit.Kind, before int64) string {
 }
 
 // eventLines puts events in words.
-func (room *Room) eventLines(events []audit.Entry) []eventLine {
+func (room *Room) eventLines(r *request, events []audit.Entry) []eventLine {
 	var lines []eventLine
 	for _, e := range events {
 		sentence := sentence(e)
 		lines = append(lines, eventLine{
-			At: ui.OnDate(e.At), Sentence: sentence, Detail: room.newDetail(e.Event, sentence), Address: e.Address, RequestID: e.RequestID,
+			At: r.Clock().OnDate(e.At), Sentence: sentence, Detail: room.newDetail(r, e.Event, sentence), Address: e.Address, RequestID: e.RequestID,
 			Alarm: e.Kind.Traits().Alarm,
 		})
 	}
@@ -113,12 +113,12 @@ func (room *Room) eventLines(events []audit.Entry) []eventLine {
 var withScope = []audit.Kind{audit.ConsentGiven, audit.ConsentDenied, audit.TokenIssued, audit.MachineToken}
 
 // newDetail is the detail of an event when it says more than the sentence does. A scope is said in words.
-func (room *Room) newDetail(e audit.Event, sentence ui.Words) string {
+func (room *Room) newDetail(r *request, e audit.Event, sentence ui.Words) string {
 	if slices.Contains(sentence, any(ui.Strong(e.Detail))) || e.Kind == audit.RefreshReplayed {
 		return ""
 	}
 	if slices.Contains(withScope, e.Kind) {
-		return strings.Join(access.InWords(room.Authz, strings.Fields(e.Detail)), " · ")
+		return strings.Join(access.InWords(room.Authz, r.Language(), strings.Fields(e.Detail)), " · ")
 	}
 	return e.Detail
 }

@@ -18,7 +18,7 @@ var kinds = []audit.Kind{
 	audit.ConsentGiven, audit.ConsentDenied, audit.GrantRevoked, audit.TokenIssued, audit.TokenRefreshed, audit.TokenRevoked,
 	audit.MachineToken, audit.RefreshReplayed, audit.RefreshRetried, audit.CodeReplayed, audit.RefreshRefused, audit.CodeRefused, audit.ClientAuthFailed, audit.LimitReached,
 	audit.ClientBlocked, audit.ClientUnblocked, audit.ClientAdded, audit.ClientUpdated, audit.SecretRotated, audit.ClientDisabled,
-	audit.ClientEnabled, audit.ClientRemoved, audit.MemberAdded, audit.MemberRemoved, audit.TeamAdded, audit.TeamRenamed, audit.TeamFactor, audit.TeamRemoved,
+	audit.ClientEnabled, audit.ClientRemoved, audit.MemberAdded, audit.MemberRemoved, audit.MemberRoleChanged, audit.TeamAdded, audit.TeamRenamed, audit.TeamFactor, audit.TeamRemoved,
 }
 
 // knownKind is a kind that can be chosen, else "": any.
@@ -44,32 +44,31 @@ func filterOf(page string, chosen audit.Kind) ui.Filter {
 // its kind.
 func sentence(e audit.Entry) ui.Words {
 	key := "event." + string(e.Kind)
-	if e.Kind == audit.GrantRevoked && e.Actor == e.User {
-		key = "event.grant.revoked.own" // the person is not named twice
+	if own := key + ".own"; e.Actor == e.User && words.English.Has(own) {
+		key = own // the person is not named twice
 	}
 	if !words.English.Has(key) {
 		return ui.Text("event.unknown", "kind", string(e.Kind))
 	}
 	var arguments []any
-	for i, piece := range words.English.Message(key, 0) {
+	for _, piece := range words.English.Message(key, 0) {
 		if piece.Kind != words.Argument {
 			continue
 		}
-		arguments = append(arguments, piece.Text, who(piece.Text, e, i == 0))
+		arguments = append(arguments, piece.Text, who(piece.Text, e))
 	}
 	return ui.Text(key, arguments...)
 }
 
-// who is the actor, user or client of an event: a name, or words for somebody without one. At the start of a sentence the words begin
-// with a capital letter.
-func who(role string, e audit.Entry, starts bool) any {
+// who is the actor, user or client of an event: a name, or words for somebody without one.
+func who(role string, e audit.Entry) any {
 	name, id, gone := e.UserName, e.User, "history.somebody_gone"
 	switch role {
 	case "client":
 		name, id, gone = e.ClientName, e.Client, "history.application_gone"
 	case "actor":
 		if e.Actor == actorCommandLine {
-			return inSentence("history.operator", starts)
+			return ui.Somebody("history.operator")
 		}
 		name, id = e.ActorName, e.Actor
 		if strings.HasPrefix(e.Actor, "client:") {
@@ -78,17 +77,9 @@ func who(role string, e audit.Entry, starts bool) any {
 	}
 	switch {
 	case id == "":
-		return inSentence("history.somebody_unknown", starts)
+		return ui.Somebody("history.somebody_unknown")
 	case name == "":
-		return inSentence(gone, starts)
+		return ui.Somebody(gone)
 	}
 	return ui.Strong(name)
-}
-
-// inSentence are words in the middle of a sentence, or at its start.
-func inSentence(key string, starts bool) ui.Words {
-	if starts {
-		return ui.Text(key + ".first")
-	}
-	return ui.Text(key)
 }

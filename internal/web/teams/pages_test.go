@@ -50,21 +50,23 @@ var (
 	}
 	events = []eventLine{
 		{
-			At: ui.OnDate(noon), Sentence: ui.Text("event.consent.given", "user", ui.Strong("Ada Obi"), "client", ui.Strong("Weekly Report")),
+			At: clock.OnDate(noon), Sentence: ui.Text("event.consent.given", "user", ui.Strong("Ada Obi"), "client", ui.Strong("Weekly Report")),
 			Detail: "See the team’s chatbots · See the team’s sessions and their messages", Address: "203.0.113.7", RequestID: "7RNQ4M2XW5KZ3B6A",
 		},
 		{
-			At: ui.OnDate(noon.Add(-time.Hour)), Alarm: true, Address: "198.51.100.200", RequestID: "ABCDEFGHIJKLMNOPQRSTUVWXYZ",
+			At: clock.OnDate(noon.Add(-time.Hour)), Alarm: true, Address: "198.51.100.200", RequestID: "ABCDEFGHIJKLMNOPQRSTUVWXYZ",
 			Sentence: ui.Text("event.refresh.replayed", "user", ui.Strong("Ada Obi"), "client", ui.Strong("Weekly Report")),
 		},
 		{
-			At: ui.OnDate(noon.Add(-day)), Detail: "member",
+			At: clock.OnDate(noon.Add(-day)), Detail: "member",
 			Sentence: ui.Text("event.member.added", "actor", ui.Text("history.operator.first"), "user", ui.Strong("Ben Sand")),
 		},
 	}
 )
 
-func before(d time.Duration) ui.Moment { return ui.Ago(noon.Add(-d), noon) }
+var clock = ui.ClockAt(noon, nil)
+
+func before(d time.Duration) ui.Moment { return clock.Ago(noon.Add(-d)) }
 
 func head(i int, name, owner string, marks []ui.Mark) ui.Application {
 	return ui.Application{HeadingID: ui.HeadingID(i), Name: name, Owner: owner, Marks: marks}
@@ -142,7 +144,7 @@ var samples = uitest.Samples{
 	"history_last":  history("Clinic North", audit.ConsentGiven, historyView{Events: events[:1], Pagination: ui.Pagination{Newest: "/teams/clinic-north/audit/?kind=consent.given"}}),
 	"history_empty": history("Clinic North", audit.TeamRenamed, historyView{}),
 	"history_hostile": history(uitest.Markup, "", historyView{Events: []eventLine{{
-		At: ui.OnDate(noon), Sentence: ui.Text("event.consent.given", "user", ui.Strong(uitest.Markup), "client", ui.Strong(uitest.Backwards)),
+		At: clock.OnDate(noon), Sentence: ui.Text("event.consent.given", "user", ui.Strong(uitest.Markup), "client", ui.Strong(uitest.Backwards)),
 		Detail: uitest.Endless + uitest.Markup + uitest.Backwards, Address: "2001:db8:85a3::8a2e:370:7334",
 	}}}),
 }

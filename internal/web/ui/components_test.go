@@ -1,6 +1,7 @@
 package ui_test
 
 import (
+	"io"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -43,7 +44,7 @@ func TestComponents(t *testing.T) {
 		"table": show(t, "table", ui.Table{
 			Caption: ui.Text("own_teams.heading"), Columns: []ui.Words{ui.Text("own_teams.applications"), address, ui.Text("own_teams.history")},
 			Rows: [][]any{
-				{ui.Name("Weekly Report"), ui.Code("ada@example.com"), ui.Ago(noon.Add(-time.Hour), noon)},
+				{ui.Name("Weekly Report"), ui.Code("ada@example.com"), ui.ClockAt(noon, nil).Ago(noon.Add(-time.Hour))},
 				{ui.Name(uitest.Markup), uitest.Markup, ui.Text("history.none")},
 			},
 		}),
@@ -65,8 +66,10 @@ func TestComponents(t *testing.T) {
 
 // A row with another number of cells than the table has columns is a mistake of the page, and no page is better than a wrong one.
 func TestTableRefusesAnUnevenRow(t *testing.T) {
-	table := ui.Table{Columns: []ui.Words{ui.Text("home.title")}, Rows: [][]any{{"a", "b"}}}
-	if _, err := table.Cells(table.Rows[0]); err == nil {
+	files := fstest.MapFS{"page.html": {Data: []byte(`{{define "main"}}{{template "table" .Of}}{{end}}`)}}
+	table := ui.Table{Caption: ui.Text("home.title"), Columns: []ui.Words{ui.Text("home.title")}, Rows: [][]any{{"a", "b"}}}
+	page := ui.NewPage[component](files, "page.html").With(component{ui.Frame{Title: ui.Text("home.title")}, table})
+	if err := page.Render(io.Discard); err == nil || !strings.Contains(err.Error(), "2 cells") {
 		t.Error("a row of two cells fits a table of one column")
 	}
 }
@@ -84,16 +87,15 @@ func TestLayout(t *testing.T) {
 }
 
 func TestMoments(t *testing.T) {
-	if (ui.Moment{}).Known() || !ui.Ago(noon, noon).Known() {
+	utc, berlin := ui.ClockAt(noon, nil), ui.ClockAt(noon, time.FixedZone("CET", 3600))
+	if (ui.Moment{}).Known() || utc.Ago(time.Time{}).Known() || !utc.Ago(noon).Known() {
 		t.Error("only a zero time is unknown")
 	}
-	if got, want := ui.OnDate(noon).Exact(), "2026-03-01T12:00:00Z"; got != want {
-		t.Errorf("exactly %q, want %q", got, want)
-	}
-	if got, want := ui.Ago(noon.Add(-time.Hour), noon).Words(), "1 hour ago"; got != want {
-		t.Errorf("in words %q, want %q", got, want)
-	}
-	if got, want := ui.OnDate(noon).Words(), "1 March 2026, 12:00 UTC"; got != want {
-		t.Errorf("in words %q, want %q", got, want)
+	earlier := noon.Add(-13 * time.Hour)
+	for name, of := range map[string]ui.Moment{
+		"moment_ago": utc.Ago(earlier), "moment_ago_zone": berlin.Ago(earlier), "moment_date": utc.OnDate(earlier), "moment_date_zone": berlin.OnDate(earlier),
+		"moment_unknown": utc.Ago(time.Time{}),
+	} {
+		uitest.Golden(t, name, show(t, "moment", of))
 	}
 }

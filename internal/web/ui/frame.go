@@ -10,21 +10,24 @@
 // The template defines "main", the content between the bar and the end of the page.
 package ui
 
+import "github.com/gatehouse-auth/gatehouse/internal/words"
+
 // Frame is what every page has around its content. A view embeds it.
 type Frame struct {
-	Title      Words // of the page, without the server's name
-	Failed     bool  // the person's last action failed: the title says so first
-	Quiet      bool  // the bar has no links that lead away
+	Language   *words.Catalogue // of the page; nil is English
+	Title      Words            // of the page, without the server's name
+	Failed     bool             // the person's last action failed: the title says so first
+	Quiet      bool             // the bar has no links that lead away
 	ServerName string
 	Account    string // the e-mail of the person who is signed in, or ""
 	RequestID  string
 	Tabs       Tabs // the pages beside this one
 }
 
-func (Frame) framed() {}
+func (f Frame) language() *words.Catalogue { return f.Language }
 
 // Framed is a view: a struct that embeds Frame.
-type Framed interface{ framed() }
+type Framed interface{ language() *words.Catalogue }
 
 // Tabs are links to pages that belong together.
 type Tabs struct {

@@ -35,14 +35,14 @@ type Table struct {
 	Rows    [][]any // cells, as arguments of a text: a string, Name, Code, Moment or Words
 }
 
-// Cells are a row's cells with the headings of their columns.
-func (t Table) Cells(row []any) ([]Cell, error) {
+// cells are a row's cells with the headings of their columns. In a template: {{cells .Table .Row}}.
+func (s speaker) cells(t Table, row []any) ([]Cell, error) {
 	if len(row) != len(t.Columns) {
 		return nil, fmt.Errorf("a row has %d cells, and the table %d columns", len(row), len(t.Columns))
 	}
 	cells := make([]Cell, len(row))
 	for i, value := range row {
-		html, err := show(value)
+		html, err := s.show(value)
 		if err != nil {
 			return nil, err
 		}

@@ -1,33 +1,36 @@
 package ui
 
-import (
-	"time"
+import "time"
 
-	"github.com/gatehouse-auth/gatehouse/internal/words"
-)
+// Clock is the time as one person sees it: what time it is, and in which time zone.
+type Clock struct{ now time.Time }
 
-// Moment is a time on a page: in words for people, exactly for programs.
+// ClockAt is the clock of a person in a time zone; nil is UTC, for a person who has not chosen one.
+func ClockAt(now time.Time, zone *time.Location) Clock {
+	if zone == nil {
+		zone = time.UTC
+	}
+	return Clock{now.In(zone)}
+}
+
+// Moment is a time on a page: in words for people, exactly for programs and for those who point at it.
 type Moment struct {
-	at  time.Time
+	at  time.Time // in the person's time zone
 	now time.Time // zero when the date is shown
 }
 
-// Ago is a time as people count back from now.
-func Ago(at, now time.Time) Moment { return Moment{at, now} }
+// Ago is a time as people count back from now. It is unknown when at is zero.
+func (c Clock) Ago(at time.Time) Moment { return Moment{c.local(at), c.now} }
 
 // OnDate is a time with its date and minute, for lists in which moments have to be told apart.
-func OnDate(at time.Time) Moment { return Moment{at: at} }
+func (c Clock) OnDate(at time.Time) Moment { return Moment{at: c.local(at)} }
+
+func (c Clock) local(at time.Time) time.Time {
+	if at.IsZero() {
+		return at
+	}
+	return at.In(c.now.Location())
+}
 
 // Known reports whether there is a time.
 func (m Moment) Known() bool { return !m.at.IsZero() }
-
-// Exact is the time for a <time> element.
-func (m Moment) Exact() string { return m.at.UTC().Format(time.RFC3339) }
-
-// Words is the time for people.
-func (m Moment) Words() string {
-	if m.now.IsZero() {
-		return words.English.DateTime(m.at)
-	}
-	return words.English.Ago(m.at, m.now)
-}

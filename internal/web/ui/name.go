@@ -5,8 +5,6 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
-
-	"github.com/gatehouse-auth/gatehouse/internal/words"
 )
 
 // maxMarks is how many combining marks a letter may carry on a page. Written languages need up to four; more is there to cover its surroundings.
@@ -16,7 +14,7 @@ const maxMarks = 4
 const blanks = "\u115F\u1160\u2800\u3164\uFFA0"
 
 // PlainName is a name that a stranger chose, made fit to stand in our sentences: without control characters, without the characters that
-// change the direction of text, without empty lines, and never empty. <bdi> isolates what remains. Letters of every script stay.
+// change the direction of text, and without empty lines. It is "" when nothing is left that can be seen. <bdi> isolates what remains. Letters of every script stay.
 func PlainName(name string) string {
 	var b strings.Builder
 	marks := 0
@@ -39,7 +37,7 @@ func PlainName(name string) string {
 	}
 	shown := strings.Join(strings.Fields(b.String()), " ")
 	if strings.Trim(shown, "\u200C\u200D ") == "" {
-		return words.English.Text("name.none")
+		return ""
 	}
 	return shown
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"html/template"
 	"strings"
+	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/words"
 )
@@ -24,34 +25,48 @@ type (
 	Element string // what is marked is in this HTML element
 )
 
-// plainText is a text without marks, for titles and attributes. In a template: {{text "key" "name" value}} or {{text .Words}}.
-func plainText(key any, arguments ...any) string {
+// Somebody is a person or an application without a name, as the key of the words for them in the middle of a sentence. At its start the
+// words are those of the key with ".first".
+type Somebody string
+
+// at is the key for a place in a sentence.
+func (s Somebody) at(place int) string {
+	if place == 0 {
+		return string(s) + ".first"
+	}
+	return string(s)
+}
+
+// speaker puts what views carry into one language.
+type speaker struct{ *words.Catalogue }
+
+// plain is a text without marks, for titles and attributes. In a template: {{text "key" "name" value}} or {{text .Words}}.
+func (s speaker) plain(key any, arguments ...any) string {
 	id, arguments := splitWords(key, arguments)
 	shown := make([]any, len(arguments))
 	for i, argument := range arguments {
 		shown[i] = argument
 		switch a := argument.(type) {
 		case Name:
-			shown[i] = PlainName(string(a))
+			shown[i] = s.name(string(a))
 		case Strong:
-			shown[i] = PlainName(string(a))
+			shown[i] = s.name(string(a))
 		case Words:
-			shown[i] = plainText(a)
+			shown[i] = s.plain(a)
 		case Moment:
-			shown[i] = a.Words()
+			shown[i] = s.inWords(a)
+		case time.Duration:
+			shown[i] = s.Wait(a)
 		}
 	}
-	return words.English.Text(id, shown...)
+	return s.Text(id, shown...)
 }
 
-// Plain is a text without marks.
-func Plain(w Words) string { return plainText(w) }
-
 // say is a text as HTML, in which arguments and marks look as their types say. In a template: {{say "key" "name" (strong .Name)}}.
-func say(key any, arguments ...any) (template.HTML, error) {
+func (s speaker) say(key any, arguments ...any) (template.HTML, error) {
 	id, arguments := splitWords(key, arguments)
 	var b strings.Builder
-	for _, piece := range words.English.Message(id, words.Count(arguments)) {
+	for place, piece := range s.Message(id, words.Count(arguments)) {
 		if piece.Kind == words.Plain {
 			b.WriteString(template.HTMLEscapeString(piece.Text))
 			continue
@@ -65,7 +80,10 @@ func say(key any, arguments ...any) (template.HTML, error) {
 		case words.MarkEnds:
 			html, err = endMark(value)
 		default:
-			html, err = show(value)
+			if somebody, ok := value.(Somebody); ok {
+				value = Words{somebody.at(place)}
+			}
+			html, err = s.show(value)
 		}
 		if err != nil {
 			return "", fmt.Errorf("%s: %s: %w", id, piece.Text, err)
@@ -84,29 +102,61 @@ func splitWords(key any, arguments []any) (string, []any) {
 }
 
 // show is an argument as HTML.
-func show(value any) (string, error) {
+func (s speaker) show(value any) (string, error) {
 	switch v := value.(type) {
 	case Name:
-		return "<bdi>" + template.HTMLEscapeString(PlainName(string(v))) + "</bdi>", nil
+		return "<bdi>" + template.HTMLEscapeString(s.name(string(v))) + "</bdi>", nil
 	case Strong:
-		return "<strong><bdi>" + template.HTMLEscapeString(PlainName(string(v))) + "</bdi></strong>", nil
+		return "<strong><bdi>" + template.HTMLEscapeString(s.name(string(v))) + "</bdi></strong>", nil
 	case Code:
 		return "<code>" + template.HTMLEscapeString(string(v)) + "</code>", nil
 	case Moment:
-		return `<time datetime="` + v.Exact() + `">` + template.HTMLEscapeString(v.Words()) + "</time>", nil
+		return string(s.moment(v)), nil
+	case time.Duration:
+		return template.HTMLEscapeString(s.Wait(v)), nil
 	case Person:
-		html := "<bdi>" + template.HTMLEscapeString(PlainName(v.Email)) + "</bdi>"
+		html := "<bdi>" + template.HTMLEscapeString(s.name(v.Email)) + "</bdi>"
 		if v.Name != "" {
-			html = "<strong><bdi>" + template.HTMLEscapeString(PlainName(v.Name)) + "</bdi></strong> " + html
+			html = "<strong><bdi>" + template.HTMLEscapeString(s.name(v.Name)) + "</bdi></strong> " + html
 		}
 		return html, nil
 	case Words:
-		html, err := say(v)
+		html, err := s.say(v)
 		return string(html), err
 	case string, int:
 		return template.HTMLEscapeString(fmt.Sprint(v)), nil
 	}
 	return "", fmt.Errorf("a %T cannot be shown", value)
+}
+
+// moment is a time for people, with the exact moment for programs, for those who point at it, and, where the words do not say it, for
+// those who listen.
+func (s speaker) moment(m Moment) template.HTML {
+	if !m.Known() {
+		return ""
+	}
+	inWords, exact := s.inWords(m), s.Exact(m.at)
+	html := `<time datetime="` + m.at.UTC().Format(time.RFC3339) + `" title="` + template.HTMLEscapeString(exact) + `">` + template.HTMLEscapeString(inWords)
+	if !m.now.IsZero() {
+		html += `<span class="spoken"> (` + template.HTMLEscapeString(exact) + `)</span>`
+	}
+	return template.HTML(html + "</time>") //nolint:gosec // escaped above
+}
+
+// inWords is a time for people.
+func (s speaker) inWords(m Moment) string {
+	if m.now.IsZero() {
+		return s.DateTime(m.at)
+	}
+	return s.Ago(m.at, m.now)
+}
+
+// name is a name that a stranger chose, fit to stand on a page.
+func (s speaker) name(chosen string) string {
+	if shown := PlainName(chosen); shown != "" {
+		return shown
+	}
+	return s.Text("name.none")
 }
 
 func beginMark(value any) (string, error) {

@@ -44,7 +44,7 @@ type WebParts = web.Parts
 
 // Catalogue is the scopes of the house.
 var Catalogue = scope.Catalogue{
-	{Name: "chatbot:read", Description: "See the team's chatbots", Access: scope.Read},
+	{Name: "chatbot:read", Description: "See the team's chatbots", Access: scope.Read, Translations: map[string]string{"de": "Die Chatbots des Teams sehen"}},
 	{Name: "session:read", Description: "Read the team's conversations", Access: scope.Read},
 	{Name: "session:write", Description: "Start conversations", Access: scope.Write},
 }

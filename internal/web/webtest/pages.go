@@ -8,9 +8,12 @@ import (
 
 var tags = regexp.MustCompile(`<[^>]*>`)
 
+// spoken is what only a screen reader tells.
+var spoken = regexp.MustCompile(`<span class="spoken">[^<]*</span>`)
+
 // ShownTo is the text of a page as a person reads it.
 func ShownTo(page string) string {
-	lines := strings.FieldsFunc(tags.ReplaceAllString(page, ""), func(r rune) bool { return r == '\n' })
+	lines := strings.FieldsFunc(tags.ReplaceAllString(spoken.ReplaceAllString(page, ""), ""), func(r rune) bool { return r == '\n' })
 	return html.UnescapeString(strings.TrimSpace(strings.Join(lines, "\n")))
 }
 

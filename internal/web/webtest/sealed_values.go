@@ -44,6 +44,11 @@ func (h *House) ValuesOfEveryKind() map[string]string {
 		token.PurposeEndSession.String(): b.Get("/o/logout/?state=s").Follow().Sealed(),
 		token.PurposeNonce.String():      prover.Nonce,
 
+		token.PurposeLinkReset.String():  h.Keys.Link(token.PurposeLinkReset, "row"),
+		token.PurposeLinkProve.String():  h.Keys.Link(token.PurposeLinkProve, "row"),
+		token.PurposeLinkChange.String(): h.Keys.Link(token.PurposeLinkChange, "row"),
+		token.PurposeLinkUndo.String():   h.Keys.Link(token.PurposeLinkUndo, "row"),
+
 		"request_uri": reference,
 
 		"access token": got.AccessToken, "refresh token": got.RefreshToken, "ID token": got.IDToken,

@@ -54,6 +54,7 @@ func Check(t *testing.T, samples Samples) {
 			userName(t, text)
 			policy(t, text)
 			hostile(t, text)
+			translatable(t, page)
 		})
 	}
 	for _, template := range glob(t, "*.html") {

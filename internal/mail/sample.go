@@ -1,0 +1,20 @@
+package mail
+
+import (
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/internal/outbox"
+	"github.com/gatehouse-auth/gatehouse/internal/words"
+)
+
+// Sample is a mail of a kind with made-up content, for a look at it without any event.
+func Sample(language *words.Catalogue, kind outbox.Kind, server, publicURL string) (Mail, error) {
+	return write(language, kind, content{
+		Email: "ada@example.com", Person: "Ada Obi", Application: "Weekly Report", Described: "Weekly Report (by Ferris Analytics)", Team: "Clinic North",
+		Time: longTime(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)), Server: server, PublicURL: publicURL,
+		Permissions:  []string{"See the team’s chatbots", "Start sessions"},
+		Ended:        []string{"Shift Planner", "Weekly Report"},
+		Applications: publicURL + "/account/applications/", Password: publicURL + "/account/password/", Security: publicURL + "/account/security/",
+		Link: publicURL + "/login/reset/?link=gh_ln_SAMPLE.SAMPLE.a-sample-of-a-link-that-leads-nowhere-43-chars",
+	})
+}
