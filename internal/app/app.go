@@ -28,6 +28,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/store"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
+	"github.com/gatehouse-auth/gatehouse/internal/usage"
 	"github.com/gatehouse-auth/gatehouse/internal/web"
 	"github.com/gatehouse-auth/gatehouse/internal/words"
 )
@@ -89,6 +90,7 @@ type App struct {
 	now        func() time.Time
 	outbound   *outbound.Client // for URLs that applications registered
 	outbox     *outbox.Delivery
+	sendsMail  bool
 	reread     func() (config.Config, error)
 	mailServer atomic.Pointer[mail.Server] // nil: no mail is sent
 	metrics    metrics
@@ -97,7 +99,8 @@ type App struct {
 	clock      *clock
 	clockWrong atomic.Bool // as clockAgrees has found last
 	ready      *flight.Value[struct{}]
-	stopping   atomic.Bool // from the signal to stop; /readyz says so
+	requests   *usage.Failures // of clients, that failed; nil when they are not kept
+	stopping   atomic.Bool     // from the signal to stop; /readyz says so
 	handler    func() http.Handler
 }
 
@@ -172,8 +175,8 @@ func (a *App) assemble(ctx context.Context, deps Deps) error {
 	}
 	cfg := a.Config
 	a.Keys.WrongClock = a.clock.wrong
-	a.Team = &team.Service{People: a.Store, Teams: a.Store, Audit: a.Store, Now: a.clock.corrected}
-	a.Registry = &client.Registry{Store: a.Store, Catalogue: cfg.Authz.Catalogue, Profile: cfg.Authz.Profile, Audience: cmp.Or(cfg.Authz.Audience, cfg.PublicURL), RefreshGrace: cfg.Authz.Refresh.Grace, Now: a.clock.corrected}
+	a.Team = &team.Service{People: a.Store, Teams: a.Store, Audit: a.Store, Now: a.clock.corrected, TeamCreation: team.Creation(cfg.TeamCreation)}
+	a.Registry = &client.Registry{Store: a.Store, Requests: a.Store, Catalogue: cfg.Authz.Catalogue, Profile: cfg.Authz.Profile, Audience: cmp.Or(cfg.Authz.Audience, cfg.PublicURL), RefreshGrace: cfg.Authz.Refresh.Grace, Now: a.clock.corrected}
 	a.Operate = &operate.Service{Store: a.Store}
 	a.Govern = &govern.Service{Store: a.Store, Clients: a.Store, Now: a.clock.corrected}
 	cfg.Authn.InsecureFastHashing = deps.InsecureFastHashing
@@ -184,6 +187,10 @@ func (a *App) assemble(ctx context.Context, deps Deps) error {
 		Clients: a.Store, Assertions: a.Store, Grants: a.Store, Families: a.Store, Machines: a.Store, Requests: a.Store,
 		Refusals: a.refusals(), FetchJWKS: client.NewKeyCache(a.outbound, a.now).Fetch,
 	}, a.Keys, a.now, cfg.Authz)
+	a.sendsMail = deps.Mail != nil || cfg.Mail.Server.Set()
+	if cfg.RequestLog {
+		a.requests = new(usage.Failures)
+	}
 	a.outbox = a.newOutbox(deps.Mail)
 	// Made at first use, because commands need no pages.
 	a.handler = sync.OnceValue(a.newHandler)
@@ -210,8 +217,10 @@ func (a *App) newHandler() http.Handler {
 		Failures:       a.failures(),
 		ClientFailures: a.Config.ClientFailures,
 		PublicPushes:   a.Config.PublicPushes,
+		Requests:       a.requests,
 		API:            a.API,
 		DevMails:       a.DevMails,
+		SendsMail:      a.sendsMail,
 	})
 }
 

@@ -194,6 +194,7 @@ var settingsWired = map[string]wired{
 		p.rotateWhenDue(p.Context())
 		return fmt.Sprint(strings.Count(p.page("/.well-known/jwks.json"), `"kid"`))
 	}},
+	"team_creation": {values: [2]string{"operators", "anyone"}, see: func(p *place) string { return p.signedIn().get("/teams/new/").status() }},
 	"audit_retention": {values: [2]string{"24h", "1000h"}, see: func(p *place) string {
 		p.signedIn()
 		p.clock.Advance(100 * time.Hour)

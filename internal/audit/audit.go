@@ -36,6 +36,7 @@ const (
 	UserDisabled      Kind = "user.disabled"
 	UserEnabled       Kind = "user.enabled"
 	EmailVerified     Kind = "user.email_verified"
+	ProfileChanged    Kind = "user.profile_changed"
 	TeamAdded         Kind = "team.added"
 	TeamRenamed       Kind = "team.renamed"
 	TeamRemoved       Kind = "team.removed"

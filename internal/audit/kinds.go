@@ -31,6 +31,7 @@ var table = []Traits{
 	{Kind: UserDisabled, Notable: true},
 	{Kind: UserEnabled, Notable: true},
 	{Kind: EmailVerified, Notable: true},
+	{Kind: ProfileChanged, Notable: true},
 	{Kind: TeamAdded, Notable: true},
 	{Kind: TeamRenamed, Notable: true},
 	{Kind: TeamRemoved, Notable: true},

@@ -142,7 +142,7 @@ func (a *Authenticator) advance(ctx context.Context, attempt Attempt, p proved, 
 	if !next(attempt.Methods, have, attempt.Want).Nothing() {
 		return SignedIn{}, a.pending(attempt)
 	}
-	s, cookie := a.newSession(p.user, attempt.Methods)
+	s, cookie := a.newSession(p.user, attempt.Methods, r.Device)
 	if attempt.Raises != "" {
 		raised, err := a.raised(ctx, attempt, r.Replaces)
 		if err != nil {

@@ -25,6 +25,7 @@ type Session struct {
 	AuthTime  time.Time
 	Methods   []string // amr values of RFC 8176, e.g. "pwd"
 	ExpiresAt time.Time
+	Device    Device // saved with a new session, and read only where sessions are listed
 }
 
 // Store keeps password hashes, sessions and counters of failures. Each method is one unit of work.
@@ -51,6 +52,10 @@ type Store interface {
 	StartSession(ctx context.Context, s Session, replaces string) error
 	// Session is a session with its user, read fresh. ErrNoSession when it is unknown, expired at now, or the user is disabled.
 	Session(ctx context.Context, id string, now time.Time) (Session, error)
+	// Sessions are a person's sessions that are alive at now, with their devices.
+	Sessions(ctx context.Context, user team.UserID, now time.Time) ([]Session, error)
+	// SaveSightings saves when sessions were last seen, and from where; not when that was saved less than SightingInterval before.
+	SaveSightings(ctx context.Context, seen []Sighting) error
 	// EndSession ends a session. It is no error when there is no such session.
 	EndSession(ctx context.Context, id string) error
 }
@@ -118,6 +123,7 @@ type Authenticator struct {
 	hasher   *hasher
 	failures limit.Limiter
 	party    *webauthn.WebAuthn // nil: no passkeys
+	seen     sightings
 }
 
 // New is an Authenticator. keys seals the cookie by which a browser is recognised, and hides the names of counters.

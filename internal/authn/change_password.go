@@ -25,7 +25,7 @@ func (a *Authenticator) ChangePassword(ctx context.Context, r SignInRequest, nex
 		return SignedIn{}, fmt.Errorf("load password: %w", err)
 	}
 	r.Replaces = "" // the session of the request has ended with the others
-	s, cookie := a.newSession(p.user, attempt.Methods)
+	s, cookie := a.newSession(p.user, attempt.Methods, r.Device)
 	return a.start(ctx, p, r, s, cookie)
 }
 

@@ -16,6 +16,7 @@ type SignInRequest struct {
 	Password string
 	Address  netip.Addr
 	Browser  string // the browser cookie, or ""; it shows whether this account has signed in with the browser before
+	Device   Device // what is known of the browser
 	Replaces string // the session cookie that the browser sent, or ""; that session ends
 }
 
@@ -100,10 +101,11 @@ func (a *Authenticator) verify(ctx context.Context, user team.User, hash, passwo
 }
 
 // newSession is a session that begins now, with the secret for its cookie.
-func (a *Authenticator) newSession(user team.User, methods []string) (Session, token.Secret) {
+func (a *Authenticator) newSession(user team.User, methods []string, device Device) (Session, token.Secret) {
 	now, cookie := a.rightTime(), token.NewSecret(token.PrefixSession)
+	device.SeenAt = now
 	return Session{
-		ID: cookie.Hash(), Public: token.NewID(), User: user, AuthTime: now, Methods: methods, ExpiresAt: now.Add(a.opts.SessionLifetime),
+		ID: cookie.Hash(), Public: token.NewID(), User: user, AuthTime: now, Methods: methods, ExpiresAt: now.Add(a.opts.SessionLifetime), Device: device,
 	}, cookie
 }
 

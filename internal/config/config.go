@@ -46,8 +46,10 @@ type Config struct {
 	ShutdownTimeout       time.Duration  // how long requests that have begun may take to end
 	KeyRotationInterval   time.Duration  // zero: by command only
 	AuditRetention        time.Duration
-	ClientFailures        int // wrong client secrets for one client from one address in 15 minutes
-	PublicPushes          int // requests that public clients push from one address in 90 seconds
+	TeamCreation          string // who may create teams: operators or anyone
+	ClientFailures        int    // wrong client secrets for one client from one address in 15 minutes
+	PublicPushes          int    // requests that public clients push from one address in 90 seconds
+	RequestLog            bool   // failed requests of clients are kept
 	LogLevel              slog.Level
 	LogFormat             string   // json or text
 	SecretFiles           []string // files that hold a secret: the TLS key, and where a password or the master key was read from
@@ -80,6 +82,8 @@ func Default() Config {
 		ShutdownTimeout:     25 * time.Second,
 		KeyRotationInterval: 90 * 24 * time.Hour,
 		AuditRetention:      365 * 24 * time.Hour,
+		TeamCreation:        "operators",
+		RequestLog:          true,
 		ClientFailures:      30,
 		PublicPushes:        20,
 		LogLevel:            slog.LevelInfo,

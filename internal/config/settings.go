@@ -105,8 +105,12 @@ var settings = []setting{
 		func(c *Config) *string { return &c.Authz.IDTokenAlgorithm }, oneOf("RS256", "ES256")),
 	duration("key_rotation_interval", "How long a key signs before the servers replace it by themselves. The change takes an hour and no token becomes invalid. 0 means only when `gatehouse key rotate` is run; the least is 24h.",
 		func(c *Config) *time.Duration { return &c.KeyRotationInterval }, 0, 10*365*24*time.Hour),
+	text("team_creation", "operators or anyone", "Who may create teams on the page /teams/, and is the admin of what they create: operators, or anyone whose e-mail address is proven. The command line can always add teams.",
+		func(c *Config) *string { return &c.TeamCreation }, oneOf("operators", "anyone")),
 	duration("audit_retention", "How long the record of what happened is kept.",
 		func(c *Config) *time.Duration { return &c.AuditRetention }, 24*time.Hour, 10*365*24*time.Hour),
+	boolean("request_log", "Keep why requests of applications failed, for those who build them (`gatehouse client log`): the latest of each application, for seven days, without anything that could be a secret.",
+		func(c *Config) *bool { return &c.RequestLog }),
 
 	{
 		name: "smtp_url", form: "smtp://USER:PASSWORD@HOST:PORT or smtps://…",
@@ -127,6 +131,10 @@ var settings = []setting{
 		func(c *Config) *int { return &c.Authn.FailuresPerAddress }, 1, 1_000_000),
 	number("limits.sign_in_failures_per_account", "Wrong passwords for one account in an hour, from browsers it has not been used from. A browser that has signed in to the account before is not held up by it.",
 		func(c *Config) *int { return &c.Authn.FailuresPerAccount }, 1, 1_000_000),
+	number("limits.password_resets_per_address", "Requests for a link to set a new password from one address, or one /64 of IPv6, in an hour; a /56 has twice as many, and a /48 four times.",
+		func(c *Config) *int { return &c.Authn.ResetsPerAddress }, 1, 1_000_000),
+	number("limits.mails_per_mailbox", "Mails to one e-mail address in an hour that anybody can cause, such as links to set a new password. Notices about an account do not count.",
+		func(c *Config) *int { return &c.Authn.MailsPerMailbox }, 1, 1_000_000),
 	number("limits.client_failures", "Wrong client secrets for one client from one address, or one /48 of IPv6, in 15 minutes.",
 		func(c *Config) *int { return &c.ClientFailures }, 1, 1_000_000),
 	number("limits.pushed_requests", "Pushed authorization requests of one client that are kept at a time; each lives 90 seconds. When there are more, the client's own oldest goes first.",

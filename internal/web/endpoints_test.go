@@ -37,6 +37,8 @@ var paths = []struct {
 	{"/login/", "GET, HEAD, POST"},
 	{"/login/factor/", "GET, HEAD, POST"},
 	{"/login/passkey/", "POST"},
+	{"/login/forgot/", "GET, HEAD, POST"},
+	{"/login/reset/", "GET, HEAD, POST"},
 	{"/logout/", "GET, HEAD, POST"},
 	{"/docs/", "GET, HEAD"},
 	{"/docs/guide/", "GET, HEAD"},

@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/gatehouse-auth/gatehouse/internal/web/account"
 	"github.com/gatehouse-auth/gatehouse/internal/web/browser"
 	"github.com/gatehouse-auth/gatehouse/internal/web/endpoint"
 	"github.com/gatehouse-auth/gatehouse/internal/web/route"
@@ -52,6 +53,7 @@ func (s *server) forPeople() []route.Route {
 func (s *server) rooms() [][]route.Route {
 	return [][]route.Route{
 		s.account.Routes(), // /, /account/…
+		s.links.Routes(),   // /login/forgot/, and where links in mails lead
 		s.teams.Routes(),   // /teams/{slug}/…
 		s.docs.Routes(),    // /docs/…
 	}
@@ -76,6 +78,7 @@ func (s *server) mux() *http.ServeMux {
 		register(people, room)
 	}
 
+	mux.Handle(account.PicturePath+"{name}", people.Handler(s.account.Picture)) // no Route, because an image asks for it
 	mux.Handle("/static/", people.Handler(route.Mounted(ui.Static())))
 	mux.Handle("/static", people.Handler(route.NotFound)) // else the mux redirects
 	if s.API != nil {

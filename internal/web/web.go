@@ -28,11 +28,13 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/limit"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
+	"github.com/gatehouse-auth/gatehouse/internal/usage"
 	"github.com/gatehouse-auth/gatehouse/internal/web/account"
 	"github.com/gatehouse-auth/gatehouse/internal/web/browser"
 	"github.com/gatehouse-auth/gatehouse/internal/web/docs"
 	"github.com/gatehouse-auth/gatehouse/internal/web/endpoint"
 	"github.com/gatehouse-auth/gatehouse/internal/web/flow"
+	"github.com/gatehouse-auth/gatehouse/internal/web/links"
 	"github.com/gatehouse-auth/gatehouse/internal/web/route"
 	"github.com/gatehouse-auth/gatehouse/internal/web/teams"
 	"github.com/gatehouse-auth/gatehouse/internal/words"
@@ -58,8 +60,10 @@ type Parts struct {
 	TrustedProxies []netip.Prefix        // whose X-Forwarded-For is believed; none by default
 	Failures       limit.Limiter         // counts the failures of clients
 	ClientFailures int                   // wrong client secrets per client and address in 15 minutes
+	Requests       *usage.Failures       // gathers requests of clients that failed; may be nil
 	PublicPushes   int                   // requests that public clients push per address in 90 seconds
 	API            http.Handler          // mounted at /api/ (the demo's); may be nil
+	SendsMail      bool                  // mails reach people, so the pages offer links by mail
 	DevMails       http.Handler          // mounted at /dev/mails/ (the demo's); nil in every other server
 }
 
@@ -71,6 +75,7 @@ type server struct {
 	flow      *flow.Flow
 	account   *account.Room
 	teams     *teams.Room
+	links     *links.Room
 	docs      *docs.Room
 }
 
@@ -84,15 +89,16 @@ func New(p Parts) http.Handler {
 	}
 	errors := route.ErrorLog{Logger: p.Log, Status: endpoint.Status}
 	pages := browser.New(browser.Options{
-		Issuer: p.Issuer, ServerName: p.ServerName, Language: p.Language, Authn: p.Authn, Directory: p.Directory, Keys: p.Keys, Audit: p.Audit, Errors: errors, Now: p.Now,
+		Issuer: p.Issuer, ServerName: p.ServerName, Language: p.Language, Authn: p.Authn, Directory: p.Directory, Keys: p.Keys, Audit: p.Audit, Errors: errors, Now: p.Now, SendsMail: p.SendsMail,
 	})
 	s := &server{
 		Parts: p, errors: errors,
 		endpoints: endpoint.New(endpoint.Options{
-			Issuer: p.Issuer, Authz: p.Authz, Store: p.Registry.Store, Keys: p.Keys, Log: p.Log, Now: p.Now, Failures: p.Failures, ClientFailures: p.ClientFailures, PublicPushes: p.PublicPushes,
+			Issuer: p.Issuer, Authz: p.Authz, Store: p.Registry.Store, Keys: p.Keys, Log: p.Log, Now: p.Now, Failures: p.Failures, ClientFailures: p.ClientFailures, Requests: p.Requests, PublicPushes: p.PublicPushes,
 		}),
-		flow:    flow.New(pages, p.Authz),
+		flow:    flow.New(pages, p.Authz, p.Requests),
 		account: &account.Room{Pages: pages, Authz: p.Authz, Factors: p.Authn.Enrolment()},
+		links:   &links.Room{Pages: pages, Authz: p.Authz},
 		teams:   &teams.Room{Pages: pages, Authz: p.Authz, Govern: p.Govern, Registry: p.Registry},
 		docs:    docs.New(pages, p.APIDocs),
 	}

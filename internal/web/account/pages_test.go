@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
+	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/web/ui"
 	"github.com/gatehouse-auth/gatehouse/internal/web/ui/uitest"
 )
@@ -33,7 +34,9 @@ var (
 	everything = ui.Permissions{You: identityScopes, Read: readScopes, Write: writeScopes}
 	readOnly   = ui.Permissions{Read: readScopes[:1]}
 
-	teams   = ui.OwnTeams{Account: ada.Email, Teams: []ui.OwnTeam{{Name: "Clinic North", Slug: "clinic-north", Admin: true}, {Name: "Field trial", Slug: "field-trial"}}}
+	teams = ui.OwnTeams{Account: ada.Email, All: 2, Action: "/", Teams: []ui.OwnTeam{
+		{Name: "Clinic North", Slug: "clinic-north", Role: ui.Text("role.admin"), Admin: true}, {Name: "Field trial", Slug: "field-trial", Role: ui.Text("role.member")},
+	}}
 	noTeams = ui.OwnTeams{Account: ada.Email}
 
 	replays = []ui.Alert{
@@ -74,6 +77,8 @@ func frame(account, title, current string) ui.Frame {
 			{Href: "/account/applications/", Text: ui.Text("account_applications.tab"), Current: current == "applications"},
 			{Href: "/account/security/", Text: ui.Text("factors.tab"), Current: current == "security"},
 			{Href: "/account/password/", Text: ui.Text("password.tab"), Current: current == "password"},
+			{Href: "/account/sessions/", Text: ui.Text("sessions.tab"), Current: current == "sessions"},
+			{Href: "/account/profile/", Text: ui.Text("profile.tab"), Current: current == "profile"},
 		}}
 	}
 	return f
@@ -104,8 +109,30 @@ func password(v passwordView) ui.Content {
 	return passwordPage.With(v)
 }
 
+func profile(v profileView) ui.Content {
+	v.Frame = frame(ada.Email, "profile.title", "profile")
+	v.Failed = len(v.Failures) > 0
+	v.Choices = []languageChoice{{"en", "English", false}, {"de", "Deutsch", true}}
+	return profilePage.With(v)
+}
+
+func sessions(lines ...sessionLine) ui.Content {
+	return sessionsPage.With(sessionsView{Frame: frame(ada.Email, "sessions.title", "sessions"), Sessions: lines})
+}
+
+// onDevice is a session that began and was last seen so long ago.
+func onDevice(sid, name, system string, begun, seen time.Duration) authn.Session {
+	return authn.Session{
+		ID: sid, Public: sid, AuthTime: noon.Add(-begun), Methods: []string{"pwd"},
+		Device: authn.Device{Browser: name, System: system, Network: "203.0.113.0/24", SeenAt: noon.Add(-seen)},
+	}
+}
+
 var samples = uitest.Samples{
 	"home":           home(homeView{Name: "Ada Obi", Teams: teams}),
+	"home_forty":     home(homeView{Name: "Ada Obi", Teams: ui.OwnTeams{Account: ada.Email, All: 40, Action: "/", Teams: teams.Teams}, Grants: 3}),
+	"home_found":     home(homeView{Name: "Ada Obi", Teams: ui.OwnTeams{Account: ada.Email, All: 40, Action: "/", Query: "north", Teams: teams.Teams[:1]}, Grants: 1}),
+	"home_not_found": home(homeView{Name: "Ada Obi", Teams: ui.OwnTeams{Account: ada.Email, All: 40, Action: "/", Query: uitest.Markup}}),
 	"home_replay":    home(homeView{Name: "Ada Obi", Teams: teams, Replays: 1}),
 	"home_signedout": home(homeView{}),
 	"home_noteam":    home(homeView{Name: "Ada Obi", Teams: noTeams}),
@@ -147,6 +174,21 @@ var samples = uitest.Samples{
 				},
 			}},
 		}},
+	}),
+
+	"sessions": sessions(
+		lineOf(onDevice("a", "firefox", "linux", 3*time.Hour, 0), clock, true),
+		lineOf(onDevice("b", "safari", "ios", 50*time.Hour, 5*time.Hour), clock, false),
+		lineOf(onDevice("c", "brandnew", "", 9*day, day), clock, false),
+		lineOf(authn.Session{ID: "d", AuthTime: noon.Add(-10 * day)}, clock, false),
+	),
+	"sessions_one":    sessions(lineOf(onDevice("a", "firefox", "linux", 0, 0), clock, true)),
+	"sessions_others": otherSessionsPage.With(otherSessionsView{frame(ada.Email, "sessions.others_title", "")}),
+
+	"profile": profile(profileView{Name: "Ada Obi", Zone: "Europe/Vienna", Avatar: ui.Avatar{Name: "Ada Obi", Picture: "7RNQ4M2XW5KZ3B6A7RNQ4M2XW5"}}),
+	"profile_wrong": profile(profileView{
+		Name: uitest.Endless, Zone: uitest.Markup, Avatar: ui.Avatar{Name: "Ada Obi"},
+		Failures: ui.Failures{{Field: "zone", Text: ui.Text("profile.wrong.zone")}},
 	}),
 
 	"password":       password(passwordView{}),

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"embed"
+	"net/http"
 	"slices"
 	"time"
 
@@ -39,7 +40,17 @@ func (room *Room) Routes() []route.Route {
 		{Path: pathPasskeys, Title: "factors.passkey_add", Get: room.askPasskey, Post: room.addPasskey},
 		{Path: pathPasskeys + "{passkey}/", Title: "factors.passkey_title", Get: room.passkey, Post: room.changePasskey},
 		{Path: "/account/password/", Title: "password.title", Tab: "password.tab", Get: room.askPassword, Post: room.changePassword},
-	}), route.Route{Path: "/", Get: room.home})
+		{Path: "/account/sessions/", Title: "sessions.title", Tab: "sessions.tab", Get: room.sessions, Post: room.endSession},
+		{Path: "/account/sessions/others/", Title: "sessions.others_title", Get: room.askOtherSessions, Post: room.endOtherSessions},
+		{Path: "/account/profile/", Title: "profile.title", Tab: "profile.tab", Get: room.showProfile, Post: room.saveProfile},
+		{Path: "/account/profile/picture/", Title: "profile.title", Post: room.changePicture, MaxBody: maxUpload},
+	}),
+		route.Route{Path: "/", Get: room.home},
+		// Password managers open it to change a password (W3C, A Well-Known URL for Changing Passwords).
+		route.Route{Path: "/.well-known/change-password/", Get: func(w http.ResponseWriter, _ *http.Request) error {
+			route.SeeOther(w, "/account/password/")
+			return nil
+		}})
 }
 
 // notice is what the person has just done, in words; nil when the page's address does not say.
@@ -64,6 +75,16 @@ func (room *Room) notice(r *browser.Request) *ui.Notice {
 		notice.Text = ui.Text("factors.passkey_renamed")
 	case noticePasskeyRemoved:
 		notice.Text = ui.Text("factors.passkey_removed", "passkey", ui.Strong(n.Passkey))
+	case noticeSession:
+		notice.Text = ui.Text("sessions.ended")
+	case noticeSessions:
+		notice.Text = ui.Text("sessions.others_ended")
+	case noticeProfile:
+		notice.Text = ui.Text("profile.saved")
+	case noticePicture:
+		notice.Text = ui.Text("profile.picture_saved")
+	case noticeNoPicture:
+		notice.Text = ui.Text("profile.picture_removed")
 	default: // from a newer server
 		return nil
 	}
@@ -80,6 +101,11 @@ const (
 	noticePasskeyAdded   = "passkey_added"
 	noticePasskeyRenamed = "passkey_renamed"
 	noticePasskeyRemoved = "passkey_removed"
+	noticeSession        = "session"
+	noticeSessions       = "sessions"
+	noticeProfile        = "profile"
+	noticePicture        = "picture"
+	noticeNoPicture      = "no picture"
 )
 
 const replayWindow = 30 * 24 * time.Hour
@@ -142,13 +168,4 @@ func (room *Room) events(ctx context.Context, actor team.Actor, f audit.Filter, 
 	}
 	slices.SortFunc(all, func(a, b audit.Entry) int { return cmp.Compare(b.ID, a.ID) })
 	return all, nil
-}
-
-// ownTeams are the teams of a person's memberships.
-func ownTeams(account string, memberships []team.Membership) ui.OwnTeams {
-	own := ui.OwnTeams{Account: account}
-	for _, m := range memberships {
-		own.Teams = append(own.Teams, ui.OwnTeam{Name: m.Team.Name, Slug: m.Team.Slug, Admin: m.Role == team.Admin})
-	}
-	return own
 }

@@ -12,6 +12,7 @@ import (
 
 // Frame is what a page has around its content; session may be nil.
 func (p *Pages) Frame(r *http.Request, session *authn.Session, title ui.Words) ui.Frame {
+	p.Speak(r, session)
 	f := ui.Frame{Language: p.Language(r), Title: title, ServerName: p.ServerName, RequestID: route.TraceOf(r.Context()).ID}
 	if session != nil {
 		f.Account = session.User.Email
@@ -42,6 +43,12 @@ func (p *Pages) ShowLeading(w http.ResponseWriter, r *http.Request, status int, 
 func (p *Pages) Write(w http.ResponseWriter, r *http.Request, status int, page ui.Content, policy string) error {
 	// Forms need it: with no-referrer browsers send "Origin: null", which says nothing about where a form came from.
 	return write(w, r, status, page, policy, func(header http.Header) { header.Set("Referrer-Policy", "same-origin") })
+}
+
+// ShowOfLink writes a page whose address or form has the secret of a link in a mail. The browser tells nobody that address, not even us; FromLink
+// accepts the form all the same.
+func (p *Pages) ShowOfLink(w http.ResponseWriter, r *http.Request, status int, page ui.Content) error {
+	return write(w, r, status, page, Policy("", "'self'"), func(header http.Header) { header.Set("Referrer-Policy", "no-referrer") })
 }
 
 // ShowError writes an error page, which has no form.

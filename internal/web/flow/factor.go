@@ -96,7 +96,7 @@ func (f *Flow) factorView(w http.ResponseWriter, r *http.Request, sealed, target
 		if err != nil {
 			return factorView{}, err
 		}
-		trace(r, next)
+		f.trace(r, next)
 		view.Sealed, view.Application = next.Sealed, next.Client.Name
 	}
 	if waiting.Needs.Passkey {

@@ -19,7 +19,9 @@ type Field struct {
 	Autocomplete string
 	MaxLength    int  // 0 for none
 	Fixed        bool // shown, but not to be changed
-	Failed       bool // Failures say why
+	Optional     bool
+	List         string // the id of the values that the browser suggests, or ""
+	Failed       bool   // Failures say why
 }
 
 // Kind is what a field is for, so that keyboards and password managers help.
@@ -32,6 +34,14 @@ const (
 	Password   Kind = "password"
 	Identifier Kind = "identifier" // a client_id: no words of a language
 )
+
+// NewPassword is the fields for a new password.
+func NewPassword(failed bool) []Field {
+	return []Field{
+		{ID: "new", Name: "new", Kind: Password, Label: Text("password.new"), Advice: Text("password.advice"), Autocomplete: "new-password", Failed: failed},
+		{ID: "again", Name: "again", Kind: Password, Label: Text("password.again"), Autocomplete: "new-password", Failed: failed},
+	}
+}
 
 // DescribedBy is the ids of the elements that explain the field.
 func (f Field) DescribedBy() string {

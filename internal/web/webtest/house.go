@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -24,6 +25,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/testkit"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
+	"github.com/gatehouse-auth/gatehouse/internal/usage"
 	"github.com/gatehouse-auth/gatehouse/internal/web"
 )
 
@@ -71,7 +73,10 @@ type House struct {
 	Registry  *client.Registry
 	Govern    *govern.Service
 	Parts     web.Parts
+	Requests  *usage.Failures // gathers failed requests
 	Server    *httptest.Server
+
+	statements atomic.Int64
 
 	Atlas, Borealis, Cobalt team.Team
 	Insight                 App // global
@@ -109,13 +114,13 @@ func NewHouse(t testing.TB, url string, changes ...func(*web.Parts)) *House {
 
 func newHouse(t testing.TB, url string, profile oauth.Profile, changes ...func(*web.Parts)) *House {
 	t.Helper()
-	h := &House{TB: t, url: url, Profile: profile, Clock: testkit.NewClock(Started), Logged: &testkit.Log{}}
+	h := &House{TB: t, url: url, Profile: profile, Clock: testkit.NewClock(Started), Logged: &testkit.Log{}, Requests: new(usage.Failures)}
 	h.DB = h.Open()
 	var err error
 	h.Keys, err = token.OpenKeyring(t.Context(), h.DB, storetest.Keyed(t, h.DB), h.Clock.Now)
 	h.OK(err)
 	h.Directory = &team.Service{People: h.DB, Teams: h.DB, Audit: h.DB, Now: h.Clock.Now}
-	h.Registry = &client.Registry{Store: h.DB, Catalogue: Catalogue, Now: h.Clock.Now}
+	h.Registry = &client.Registry{Store: h.DB, Requests: h.DB, Catalogue: Catalogue, Now: h.Clock.Now}
 	h.Govern = &govern.Service{Store: h.DB, Clients: h.DB, Now: h.Clock.Now}
 	h.Server = h.Serve(changes...)
 	h.furnish()
@@ -129,9 +134,9 @@ func (h *House) Serve(changes ...func(*web.Parts)) *httptest.Server {
 	issuer := "http://" + server.Listener.Addr().String()
 	parts := web.Parts{
 		Issuer: issuer, Directory: h.Directory, Govern: h.Govern, Registry: h.Registry, Audit: h.DB, Keys: h.Keys, Now: h.Clock.Now,
-		Log:        slog.New(slog.NewJSONHandler(h.Logged, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		Failures:   limit.Limiter{Store: h.DB, Now: h.Clock.Now, MAC: h.Keys.LimitMAC},
-		ServerName: "Gatehouse", ClientFailures: 30, PublicPushes: 20,
+		Log:       slog.New(slog.NewJSONHandler(h.Logged, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Failures:  limit.Limiter{Store: h.DB, Now: h.Clock.Now, MAC: h.Keys.LimitMAC},
+		SendsMail: true, ServerName: "Gatehouse", Requests: h.Requests, ClientFailures: 30, PublicPushes: 20,
 	}
 	signIn := authn.Defaults()
 	signIn.InsecureFastHashing = true
@@ -176,7 +181,8 @@ func (h *House) furnish() {
 // Open opens the house's database, as one process has it.
 func (h *House) Open() *store.DB {
 	h.Helper()
-	db, err := store.Open(h.Context(), h.url, store.Options{Now: h.Clock.Now, Lease: 10 * time.Millisecond})
+	observe := func(string) { h.statements.Add(1) }
+	db, err := store.Open(h.Context(), h.url, store.Options{Now: h.Clock.Now, Lease: 10 * time.Millisecond, Observe: observe})
 	h.OK(err)
 	h.Cleanup(func() { db.Close() })
 	return db

@@ -132,6 +132,9 @@ func values(t *testing.T, v reflect.Value) []string {
 			all = append(all, values(t, item)...)
 		}
 	case reflect.Struct:
+		if v.Type() == reflect.TypeFor[ui.Avatar]() {
+			add(ui.Avatar{Name: v.FieldByName("Name").String()}.Initials())
+		}
 		for i := range v.NumField() {
 			all = append(all, values(t, v.Field(i))...)
 		}
