@@ -33,6 +33,7 @@ const (
 	MailCodeUsed      Kind = "mail.recovery_code_used"
 	MailFactorsReset  Kind = "mail.factors_reset"
 	MailPasswordReset Kind = "mail.password_reset" // to an address: a link that sets a new password
+	MailInvitation    Kind = "mail.invitation"     // to an address: a link that invites to a team
 	BackchannelLogout Kind = "backchannel_logout"  // to a client: a sign-in has ended (OpenID Connect Back-Channel Logout 1.0)
 )
 
@@ -41,7 +42,7 @@ func Kinds() []Kind {
 	return []Kind{
 		MailConnected, MailReplayed, MailMemberRemoved, MailTeamRemoved, MailUserDisabled,
 		MailAppAdded, MailAppRemoved, MailPasskeyAdded, MailPasskeyNamed, MailPasskeyGone, MailPasskeyCloned, MailCodesMade, MailCodeUsed, MailFactorsReset,
-		MailPasswordReset,
+		MailPasswordReset, MailInvitation,
 		BackchannelLogout,
 	}
 }
