@@ -32,6 +32,12 @@ const (
 	FactorsReset        Kind = "factors.reset"      // by the operator
 	PasswordForgotten   Kind = "password.forgotten" // somebody asked for a link to set another
 	PasswordReset       Kind = "password.reset"     // by such a link
+	EmailProofAsked     Kind = "user.email_proof_asked"
+	EmailChangeAsked    Kind = "user.email_change_asked"
+	EmailChanged        Kind = "user.email_changed"  // by the person
+	EmailRestored       Kind = "user.email_restored" // by somebody who has the former mailbox
+	EmailSet            Kind = "user.email_set"      // by the operator
+	UserEmptied         Kind = "user.emptied"        // its address was proven by somebody else
 	UserAdded           Kind = "user.added"
 	UserDisabled        Kind = "user.disabled"
 	UserEnabled         Kind = "user.enabled"

@@ -32,6 +32,12 @@ var letters = map[outbox.Kind]*letter{
 	outbox.MailCodesMade:     parse("recovery_codes_made"),
 	outbox.MailCodeUsed:      parse("recovery_code_used"),
 	outbox.MailFactorsReset:  parse("factors_reset"),
+	outbox.MailProveEmail:    parse("prove_email"),
+	outbox.MailChangeEmail:   parse("change_email"),
+	outbox.MailEmailChanged:  parse("email_changed"),
+	outbox.MailEmailRestored: parse("email_restored"),
+	outbox.MailEmailSet:      parse("email_set"),
+	outbox.MailPassword:      parse("password"),
 }
 
 // Kinds is the kinds of messages that are mails.
@@ -85,6 +91,7 @@ type content struct {
 	Applications string   // the page where people end connections
 	Password     string   // the page where people set a password
 	Security     string   // the page about how people sign in
+	Forgot       string   // the page that sends a link to set a new password
 	Link         string   // the link that the mail is for
 }
 

@@ -40,6 +40,7 @@ func (room *Room) Routes() []route.Route {
 		{Path: pathPasskeys, Title: "factors.passkey_add", Get: room.askPasskey, Post: room.addPasskey},
 		{Path: pathPasskeys + "{passkey}/", Title: "factors.passkey_title", Get: room.passkey, Post: room.changePasskey},
 		{Path: "/account/password/", Title: "password.title", Tab: "password.tab", Get: room.askPassword, Post: room.changePassword},
+		{Path: "/account/email/", Title: "email.title", Tab: "email.tab", Fresh: true, Get: room.showEmail, Post: room.sendEmailLink},
 		{Path: "/account/sessions/", Title: "sessions.title", Tab: "sessions.tab", Get: room.sessions, Post: room.endSession},
 		{Path: "/account/sessions/others/", Title: "sessions.others_title", Get: room.askOtherSessions, Post: room.endOtherSessions},
 		{Path: "/account/profile/", Title: "profile.title", Tab: "profile.tab", Get: room.showProfile, Post: room.saveProfile},
@@ -63,6 +64,8 @@ func (room *Room) notice(r *browser.Request) *ui.Notice {
 	switch n.What {
 	case noticeEnded:
 		notice.Text = ui.Text("account_applications.ended", "application", ui.Strong(n.Application), "team", ui.Strong(n.Team))
+	case noticeEmail:
+		notice.Text = ui.Text("email.sent", "address", ui.Strong(n.Person))
 	case noticePassword:
 		notice.Text = ui.Text("password.changed")
 	case noticeAppAdded:
@@ -95,6 +98,7 @@ func (room *Room) notice(r *browser.Request) *ui.Notice {
 const (
 	noticeEnded    = "ended"
 	noticePassword = "password"
+	noticeEmail    = "email"
 
 	noticeAppAdded       = "app_added"
 	noticeAppRemoved     = "app_removed"
