@@ -127,6 +127,8 @@ var kept = map[string][]string{
 	"github.com/chromedp/":        {"e2e"},
 	"go.yaml.in/yaml/":            {"internal/config"},
 	"github.com/wneessen/go-mail": {"internal/mail"},
+	"github.com/go-webauthn/":     {"internal/authn"},
+	"rsc.io/qr":                   {"internal/web/ui"},
 	"code.dny.dev/ssrf":           {"internal/outbound"},
 	"github.com/coreos/go-oidc/":  {"internal/provider", "e2e"},
 	"golang.org/x/oauth2":         {"internal/provider", "e2e", "e2e/strangers", "examples"},

@@ -180,6 +180,7 @@ func (a *App) assemble(ctx context.Context, deps Deps) error {
 	a.Operate = &operate.Service{Store: a.Store}
 	a.Govern = &govern.Service{Store: a.Store, Clients: a.Store, Now: a.clock.corrected}
 	cfg.Authn.InsecureFastHashing = deps.InsecureFastHashing
+	cfg.Authn.PublicURL, cfg.Authn.ServerName = cfg.PublicURL, cfg.ServerName
 	a.Authn = authn.New(a.Store, a.Keys, a.now, cfg.Authn)
 	cfg.Authz.Issuer = cfg.PublicURL
 	a.Authz = authz.New(authz.Stores{

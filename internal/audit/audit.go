@@ -21,6 +21,15 @@ const (
 	SignedOut           Kind = "sign_out" // by the person, or because another one signed in at the browser
 	SessionExpired      Kind = "session.expired"
 	PasswordSet         Kind = "password.set"
+	AppAdded            Kind = "authenticator_app.added"
+	AppRemoved          Kind = "authenticator_app.removed"
+	PasskeyAdded        Kind = "passkey.added"
+	PasskeyRenamed      Kind = "passkey.renamed"
+	PasskeyRemoved      Kind = "passkey.removed"
+	PasskeyCloned       Kind = "passkey.cloned" // its counter did not grow, so it was refused
+	RecoveryCodesMade   Kind = "recovery_codes.made"
+	RecoveryCodeUsed    Kind = "recovery_codes.used"
+	FactorsReset        Kind = "factors.reset"      // by the operator
 	PasswordForgotten   Kind = "password.forgotten" // somebody asked for a link to set another
 	PasswordReset       Kind = "password.reset"     // by such a link
 	EmailProofAsked     Kind = "user.email_proof_asked"
@@ -37,13 +46,10 @@ const (
 	TeamAdded           Kind = "team.added"
 	TeamRenamed         Kind = "team.renamed"
 	TeamRemoved         Kind = "team.removed"
+	TeamFactor          Kind = "team.second_factor" // required from now on, or no longer
 	MemberAdded         Kind = "member.added"
 	MemberRemoved       Kind = "member.removed"
 	MemberRoleChanged   Kind = "member.role_changed"
-	InvitationSent      Kind = "invitation.sent" // also when it is sent again
-	InvitationWithdrawn Kind = "invitation.withdrawn"
-	InvitationAccepted  Kind = "invitation.accepted"
-	InvitationDeclined  Kind = "invitation.declined"
 	ClientAdded         Kind = "client.added"
 	ClientUpdated       Kind = "client.updated"
 	ClientDisabled      Kind = "client.disabled"
@@ -68,6 +74,10 @@ const (
 	LimitReached        Kind = "limit.reached"    // what follows it is not recorded
 	KeysRotated         Kind = "keys.rotated"
 	MasterKeyReplaced   Kind = "keys.resealed"
+	InvitationSent      Kind = "invitation.sent" // also when it is sent again
+	InvitationWithdrawn Kind = "invitation.withdrawn"
+	InvitationAccepted  Kind = "invitation.accepted"
+	InvitationDeclined  Kind = "invitation.declined"
 )
 
 // Event is one thing that happened. Fields that do not apply are empty.

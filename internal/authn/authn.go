@@ -14,6 +14,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 	"github.com/gatehouse-auth/gatehouse/internal/words"
+	"github.com/go-webauthn/webauthn/webauthn"
 )
 
 // Session is one browser's sign-in, with the time and the method of it.
@@ -31,6 +32,7 @@ type Session struct {
 type Store interface {
 	limit.Store
 	team.Links
+	FactorStore
 	AddressStore
 
 	// Password is a person and their password hash; team.ErrNoUser when there is no such person, an empty hash when they have no password.
@@ -76,6 +78,10 @@ func (e *WeakPasswordError) Error() string { return words.English.Text(e.Words, 
 // Options are the settings of an Authenticator. Defaults has their defaults; a zero is a zero.
 type Options struct {
 	SessionLifetime     time.Duration
+	PublicURL           string   // of the server, for passkeys; without it there are none
+	ServerName          string   // as authenticator apps and passkeys show it
+	RelatedOrigins      []string // other origins whose pages may use the passkeys of this server
+	RequireSecondFactor Require
 	FailuresPerPair     int  // per account and address, in 15 minutes
 	FailuresPerAddress  int  // per address, in 15 minutes
 	FailuresPerAccount  int  // per account from browsers that it has not signed in from, in an hour
@@ -88,12 +94,14 @@ type Options struct {
 // Defaults is the options of an Authenticator that is told nothing.
 func Defaults() Options {
 	return Options{
-		SessionLifetime:    14 * 24 * time.Hour,
-		FailuresPerPair:    10,
-		FailuresPerAddress: 50,
-		FailuresPerAccount: 100,
-		ResetsPerAddress:   20,
-		MailsPerMailbox:    5,
+		SessionLifetime:     14 * 24 * time.Hour,
+		ServerName:          "Gatehouse",
+		RequireSecondFactor: RequireOff,
+		FailuresPerPair:     10,
+		FailuresPerAddress:  50,
+		FailuresPerAccount:  100,
+		ResetsPerAddress:    20,
+		MailsPerMailbox:     5,
 	}
 }
 
@@ -115,6 +123,7 @@ type Authenticator struct {
 	opts     Options
 	hasher   *hasher
 	failures limit.Limiter
+	party    *webauthn.WebAuthn // nil: no passkeys
 	seen     sightings
 }
 
@@ -126,6 +135,7 @@ func New(store Store, keys *token.Keyring, now func() time.Time, opts Options) *
 		cost = insecureCost
 	}
 	a := &Authenticator{store: store, keys: keys, clock: now, opts: opts, hasher: newHasher(cost, opts.ConcurrentHashes)}
+	a.party = newRelyingParty(opts.PublicURL, opts.ServerName, opts.RelatedOrigins)
 	a.failures = limit.Limiter{Store: store, Now: a.rightTime, MAC: keys.LimitMAC}
 	return a
 }

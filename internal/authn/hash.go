@@ -55,11 +55,29 @@ func newHasher(c cost, concurrent int) *hasher {
 func (h *hasher) hash(ctx context.Context, password string) (string, error) {
 	salt := make([]byte, saltBytes)
 	rand.Read(salt) // never fails
-	hash, err := h.argon2id(ctx, h.cost, password, salt, hashBytes)
+	return h.hashWith(ctx, password, salt)
+}
+
+// hashWith is hash with a given salt.
+func (h *hasher) hashWith(ctx context.Context, password string, salt []byte) (string, error) {
+	return h.hashAt(ctx, h.cost, password, salt)
+}
+
+// hashLike is hash with the salt and the cost of another hash.
+func (h *hasher) hashLike(ctx context.Context, password, phc string) (string, error) {
+	c, salt, _, err := decodePHC(phc)
+	if err != nil {
+		return "", fmt.Errorf("read a hash: %w", err)
+	}
+	return h.hashAt(ctx, c, password, salt)
+}
+
+func (h *hasher) hashAt(ctx context.Context, c cost, password string, salt []byte) (string, error) {
+	hash, err := h.argon2id(ctx, c, password, salt, hashBytes)
 	if err != nil {
 		return "", err
 	}
-	return encodePHC(h.cost, salt, hash), nil
+	return encodePHC(c, salt, hash), nil
 }
 
 // verify reports whether the password has the hash.

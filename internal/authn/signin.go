@@ -25,23 +25,28 @@ type SignedIn struct {
 	Session Session
 	Cookie  token.Secret
 	Browser string // the browser cookie, to be kept for long
+	Raised  string // the ID of the session that was made stronger; "" for a new sign-in
 }
 
-// SignIn checks a password and starts a session with a new id. The error is ErrSignInFailed, *limit.ThrottledError, or a
-// failure of the store. An unknown e-mail takes the same time as a wrong password.
+// SignIn checks a password and starts a session with a new id. The error is ErrSignInFailed, *PendingError when a second factor is
+// missing, *limit.ThrottledError, or a failure of the store. An unknown e-mail takes the same time as a wrong password.
 func (a *Authenticator) SignIn(ctx context.Context, r SignInRequest) (SignedIn, error) {
 	p, err := a.prove(ctx, r)
 	if err != nil {
 		return SignedIn{}, err
 	}
-	return a.start(ctx, p, r)
+	have, err := a.factors(ctx, p.user.ID)
+	if err != nil {
+		return SignedIn{}, err
+	}
+	attempt := Attempt{User: p.user.ID, Email: p.user.Email, Password: digest(p.hash)}
+	return a.advance(ctx, attempt.proves(MethodPassword), p, have, r)
 }
 
-// proved is the user of an attempt whose password was right.
+// proved is the user of a sign-in that has proved something.
 type proved struct {
 	user    team.User
-	hash    string
-	current bool // the hash is of the password's prepared form
+	hash    string // of the password
 	browser browser
 }
 
@@ -71,7 +76,7 @@ func (a *Authenticator) prove(ctx context.Context, r SignInRequest) (proved, err
 	if err != nil {
 		return proved{}, err
 	}
-	return proved{user, hash, prepared, browser}, nil
+	return proved{user, a.rehash(ctx, user.ID, hash, prepared, r.Password), browser}, nil
 }
 
 // verify reports whether the password is the user's, and whether in its prepared form. It computes a hash even where nothing can match,
@@ -95,29 +100,34 @@ func (a *Authenticator) verify(ctx context.Context, user team.User, hash, passwo
 	return false, ok && mayPass, err
 }
 
-// start starts the session of a person whose password was right.
-func (a *Authenticator) start(ctx context.Context, p proved, r SignInRequest) (SignedIn, error) {
-	user, hash := p.user, p.hash
+// newSession is a session that begins now, with the secret for its cookie.
+func (a *Authenticator) newSession(user team.User, methods []string, device Device) (Session, token.Secret) {
 	now, cookie := a.rightTime(), token.NewSecret(token.PrefixSession)
-	s := Session{ID: cookie.Hash(), Public: token.NewID(), User: user, AuthTime: now, Methods: []string{"pwd"}, ExpiresAt: now.Add(a.opts.SessionLifetime), Device: r.Device}
-	s.Device.SeenAt = now
+	device.SeenAt = now
+	return Session{
+		ID: cookie.Hash(), Public: token.NewID(), User: user, AuthTime: now, Methods: methods, ExpiresAt: now.Add(a.opts.SessionLifetime), Device: device,
+	}, cookie
+}
+
+// start starts the session of a person who has proved all that is needed.
+func (a *Authenticator) start(ctx context.Context, p proved, r SignInRequest, s Session, cookie token.Secret) (SignedIn, error) {
+	user := p.user
 	if err := a.store.StartSession(ctx, s, SessionID(r.Replaces)); errors.Is(err, ErrSignInFailed) {
 		return SignedIn{}, ErrSignInFailed
 	} else if err != nil {
 		return SignedIn{}, fmt.Errorf("start session of user %s: %w", user.ID, err)
 	}
-	if err := a.endIfOutdated(ctx, s, hash); err != nil {
+	if err := a.endIfOutdated(ctx, s, p.hash); err != nil {
 		return SignedIn{}, err
 	}
 	if r.Replaces != "" {
-		saved, err := a.store.Session(ctx, s.ID, now) // which may have the sid of the session that it replaced
+		saved, err := a.store.Session(ctx, s.ID, a.rightTime()) // which may have the sid of the session that it replaced
 		if err != nil {
 			return SignedIn{}, fmt.Errorf("load the session of user %s: %w", user.ID, err)
 		}
 		s.Public = saved.Public
 	}
-	hash = a.rehash(ctx, p, r.Password)
-	sealed, err := a.sealBrowser(p.browser, user.ID, hash)
+	sealed, err := a.sealBrowser(p.browser, user.ID, p.hash)
 	if err != nil {
 		return SignedIn{}, fmt.Errorf("seal browser cookie: %w", err)
 	}
@@ -140,22 +150,23 @@ func (a *Authenticator) endIfOutdated(ctx context.Context, s Session, hash strin
 	return ErrSignInFailed
 }
 
-// rehash brings a hash up to the current cost and form, and returns the stored one. When it fails, the next sign-in tries again.
-func (a *Authenticator) rehash(ctx context.Context, p proved, password string) string {
-	if p.current && a.hasher.current(p.hash) {
-		return p.hash
+// rehash brings a hash of a right password up to the current cost and form, and returns the stored one. current says that it has the form
+// already. When it fails, the next sign-in tries again.
+func (a *Authenticator) rehash(ctx context.Context, user team.UserID, hash string, current bool, password string) string {
+	if current && a.hasher.current(hash) {
+		return hash
 	}
 	if prepared, err := preparePassword(password); err == nil {
 		password = prepared
-	} else if a.hasher.current(p.hash) {
-		return p.hash // it has no other form
+	} else if a.hasher.current(hash) {
+		return hash // it has no other form
 	}
 	renewed, err := a.hasher.hash(ctx, password)
 	if err != nil {
-		return p.hash
+		return hash
 	}
-	if err := a.store.Rehash(ctx, p.user.ID, p.hash, renewed); err != nil {
-		return p.hash
+	if err := a.store.Rehash(ctx, user, hash, renewed); err != nil {
+		return hash
 	}
 	return renewed
 }

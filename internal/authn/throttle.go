@@ -1,12 +1,19 @@
 package authn
 
 import (
+	"errors"
 	"net/netip"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/limit"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 )
+
+// throttled reports whether an error is that there were too many failures.
+func throttled(err error) bool {
+	_, ok := errors.AsType[*limit.ThrottledError](err)
+	return ok
+}
 
 // How long a failure counts.
 const (

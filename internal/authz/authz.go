@@ -63,6 +63,8 @@ type TeamStatus struct {
 	Role    team.Role
 	Grant   *Grant // nil when nothing was granted
 	Blocked string // the reason of the team's admin; empty when not blocked
+
+	NeedsFactor bool // the team can be chosen only after a sign-in with two factors
 }
 
 // SignedInUser is the user of a session, with their teams as far as one client is concerned.

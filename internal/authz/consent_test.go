@@ -293,7 +293,7 @@ func TestPromptNoneErrorsTravel(t *testing.T) {
 // signedInFor is the request after u has signed in on its sign-in page, and the session of that.
 func (w *world) signedInFor(r authz.Request, session *authn.Session) authz.Request {
 	w.Helper()
-	sealed, err := w.server.SignedIn(w.ctx(), w.sealed(r), *session)
+	sealed, err := w.server.SignedIn(w.ctx(), w.sealed(r), *session, "")
 	w.ok(err)
 	return w.opened(sealed)
 }
@@ -358,7 +358,7 @@ func TestExpiredRequestLeadsBackToTheApplication(t *testing.T) {
 	w.clock.Advance(time.Hour)
 	back := func(sealed string) string {
 		t.Helper()
-		_, err := w.server.SignedIn(w.ctx(), sealed, *w.session(w.ada))
+		_, err := w.server.SignedIn(w.ctx(), sealed, *w.session(w.ada), "")
 		page, ok := errors.AsType[*authz.PageError](err)
 		if !ok || !errors.Is(err, token.ErrExpired) {
 			t.Fatalf("error %v, want a *PageError that says it has expired", err)

@@ -28,13 +28,16 @@ func (s *Server) Pending(ctx context.Context, sealed string) error {
 	return err
 }
 
-// SignedIn notes in a sealed request that a session was started on its sign-in page, and in this browser.
-func (s *Server) SignedIn(ctx context.Context, sealed string, session authn.Session) (string, error) {
+// SignedIn notes in a sealed request that a session was started on its sign-in page, and in this browser. raised is the session that was made stronger
+// with that: it is as fresh as before. "" for a new sign-in.
+func (s *Server) SignedIn(ctx context.Context, sealed string, session authn.Session, raised string) (string, error) {
 	r, err := s.open(ctx, sealed)
 	if err != nil {
 		return "", err
 	}
-	r.FreshSession = session.ID
+	if raised == "" || r.FreshSession == raised {
+		r.FreshSession = session.ID
+	}
 	return s.seal(r)
 }
 

@@ -23,6 +23,15 @@ var letters = map[outbox.Kind]*letter{
 	outbox.MailUserDisabled:  parse("user_disabled"),
 	outbox.MailInvitation:    parse("invitation"),
 	outbox.MailPasswordReset: parse("password_reset"),
+	outbox.MailAppAdded:      parse("app_added"),
+	outbox.MailAppRemoved:    parse("app_removed"),
+	outbox.MailPasskeyAdded:  parse("passkey_added"),
+	outbox.MailPasskeyNamed:  parse("passkey_renamed"),
+	outbox.MailPasskeyGone:   parse("passkey_removed"),
+	outbox.MailPasskeyCloned: parse("passkey_cloned"),
+	outbox.MailCodesMade:     parse("recovery_codes_made"),
+	outbox.MailCodeUsed:      parse("recovery_code_used"),
+	outbox.MailFactorsReset:  parse("factors_reset"),
 	outbox.MailProveEmail:    parse("prove_email"),
 	outbox.MailChangeEmail:   parse("change_email"),
 	outbox.MailEmailChanged:  parse("email_changed"),
@@ -81,6 +90,7 @@ type content struct {
 	Ended        []string // names of the applications that lost their access
 	Applications string   // the page where people end connections
 	Password     string   // the page where people set a password
+	Security     string   // the page about how people sign in
 	Forgot       string   // the page that sends a link to set a new password
 	Link         string   // the link that the mail is for
 }

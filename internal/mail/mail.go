@@ -102,7 +102,7 @@ func (c *Courier) Deliver(ctx context.Context, m outbox.Message) error {
 	}
 	about := content{
 		Server: c.ServerName, PublicURL: c.PublicURL,
-		Applications: c.PublicURL + "/account/applications/", Password: c.PublicURL + "/account/password/", Forgot: c.PublicURL + "/login/forgot/",
+		Applications: c.PublicURL + "/account/applications/", Password: c.PublicURL + "/account/password/", Security: c.PublicURL + "/account/security/", Forgot: c.PublicURL + "/login/forgot/",
 		Team: m.TeamName, Ended: m.Applications,
 	}
 	fill := c.fillPerson

@@ -23,6 +23,15 @@ const (
 	MailMemberRemoved Kind = "mail.member_removed" // to a person: they no longer belong to a team
 	MailTeamRemoved   Kind = "mail.team_removed"   // to a person: a team of theirs was removed
 	MailUserDisabled  Kind = "mail.user_disabled"  // to a person: their account was disabled
+	MailAppAdded      Kind = "mail.app_added"      // to a person, as the ones below: how they sign in has changed
+	MailAppRemoved    Kind = "mail.app_removed"
+	MailPasskeyAdded  Kind = "mail.passkey_added"
+	MailPasskeyNamed  Kind = "mail.passkey_renamed"
+	MailPasskeyGone   Kind = "mail.passkey_removed"
+	MailPasskeyCloned Kind = "mail.passkey_cloned"
+	MailCodesMade     Kind = "mail.recovery_codes_made"
+	MailCodeUsed      Kind = "mail.recovery_code_used"
+	MailFactorsReset  Kind = "mail.factors_reset"
 	MailPasswordReset Kind = "mail.password_reset" // to an address: a link that sets a new password
 	MailProveEmail    Kind = "mail.prove_email"    // to an address: a link that proves it
 	MailChangeEmail   Kind = "mail.change_email"   // to an address: a link that gives it to an account
@@ -36,7 +45,12 @@ const (
 
 // Kinds is every kind of message.
 func Kinds() []Kind {
-	return []Kind{MailConnected, MailReplayed, MailMemberRemoved, MailTeamRemoved, MailUserDisabled, MailPasswordReset, MailProveEmail, MailChangeEmail, MailEmailChanged, MailEmailRestored, MailEmailSet, MailPassword, MailInvitation, BackchannelLogout}
+	return []Kind{
+		MailConnected, MailReplayed, MailMemberRemoved, MailTeamRemoved, MailUserDisabled,
+		MailAppAdded, MailAppRemoved, MailPasskeyAdded, MailPasskeyNamed, MailPasskeyGone, MailPasskeyCloned, MailCodesMade, MailCodeUsed, MailFactorsReset,
+		MailPasswordReset, MailProveEmail, MailChangeEmail, MailEmailChanged, MailEmailRestored, MailEmailSet, MailPassword, MailInvitation,
+		BackchannelLogout,
+	}
 }
 
 // Message is something that has to be told to someone outside. Fields that do not apply are empty.

@@ -63,6 +63,18 @@ var rules = map[audit.Kind][]Rule{
 		{Kind: BackchannelLogout, To: PersonsClients, Lifetime: logoutLifetime},
 	},
 	audit.UserEmptied:       {{Kind: BackchannelLogout, To: PersonsClients, Lifetime: logoutLifetime}},
+	audit.AppAdded:          {{Kind: MailAppAdded, To: ThePerson, Lifetime: mailLifetime}},
+	audit.AppRemoved:        {{Kind: MailAppRemoved, To: ThePerson, Lifetime: mailLifetime}},
+	audit.PasskeyAdded:      {{Kind: MailPasskeyAdded, To: ThePerson, Lifetime: mailLifetime}},
+	audit.PasskeyRenamed:    {{Kind: MailPasskeyNamed, To: ThePerson, Lifetime: mailLifetime}},
+	audit.PasskeyRemoved:    {{Kind: MailPasskeyGone, To: ThePerson, Lifetime: mailLifetime}},
+	audit.PasskeyCloned:     {{Kind: MailPasskeyCloned, To: ThePerson, Lifetime: mailLifetime}},
+	audit.RecoveryCodesMade: {{Kind: MailCodesMade, To: ThePerson, Lifetime: mailLifetime}},
+	audit.RecoveryCodeUsed:  {{Kind: MailCodeUsed, To: ThePerson, Lifetime: mailLifetime}},
+	audit.FactorsReset: {
+		{Kind: MailFactorsReset, To: ThePerson, Lifetime: mailLifetime},
+		{Kind: BackchannelLogout, To: PersonsClients, Lifetime: logoutLifetime},
+	},
 	audit.InvitationSent:    {{Kind: MailInvitation, To: TheLink, Lifetime: mailLifetime}},
 	audit.PasswordForgotten: {{Kind: MailPasswordReset, To: TheLink, Lifetime: time.Hour}},
 	audit.UserDisabled: {

@@ -75,6 +75,8 @@ const (
 	ManageSessions     Act = "see and end sessions" // of one person
 	EditProfile        Act = "edit a profile"       // of one person
 	SeeHistory         Act = "see history"          // of one person, or of one team
+	SeeFactors         Act = "see factors"          // how one person signs in
+	ChangeFactors      Act = "change factors"       // of one person
 )
 
 // On is what an act is about. Fields that do not apply are empty.
@@ -101,6 +103,8 @@ func May(a Actor, act Act, on On) error {
 		allowed = own
 	case act == SeeConnections, act == EndConnection, act == SeeHistory:
 		allowed = own || admin
+	case act == SeeFactors, act == ChangeFactors:
+		allowed = own
 	case act == GovernApplications, act == ManageMembers, act == InviteMembers, act == RenameTeam, act == RemoveTeam:
 		allowed = admin
 	case act == SeeMembers:

@@ -82,6 +82,13 @@ type Person struct {
 	CreatedAt time.Time
 }
 
+// SecondFactor is whether a team requires a second factor of its members, and how many have none.
+type SecondFactor struct {
+	Required bool
+	Members  int
+	Without  int // members who have neither a passkey nor an authenticator app
+}
+
 // Standing is how people stand in a team, read under its lock.
 type Standing struct {
 	Roles        map[UserID]Role // of those who were asked for and are members
@@ -134,4 +141,7 @@ type Teams interface {
 	ChangeMembers(ctx context.Context, team ID, people []UserID, decide func(Standing) (map[UserID]Role, error)) error
 	Members(ctx context.Context, team ID) ([]Person, error)             // by e-mail
 	Memberships(ctx context.Context, user UserID) ([]Membership, error) // by team name
+	// RequireSecondFactor says whether members need a second factor to choose the team for an application. ErrNoTeam.
+	RequireSecondFactor(ctx context.Context, team ID, required bool) error
+	SecondFactor(ctx context.Context, team ID) (SecondFactor, error) // ErrNoTeam
 }

@@ -23,6 +23,7 @@ const (
 	RS256         = "RS256" // the one that every OpenID Connect client has to know
 	algorithmSeal = "XC20P"
 	algorithmMAC  = "HS256"
+	algorithmKeep = "XC20P-KEEP" // seals what is kept in the database for years
 )
 
 // IDTokenAlgorithms are those that ID tokens and logout tokens can be signed with.
@@ -34,7 +35,7 @@ var IDTokenAlgorithms = []string{RS256, ES256}
 const ClockLeeway = time.Minute
 
 // algorithms always have a key. A database that is older than one of them gets a first key when it is opened.
-var algorithms = []string{ES256, RS256, algorithmSeal, algorithmMAC}
+var algorithms = []string{ES256, RS256, algorithmSeal, algorithmMAC, algorithmKeep}
 
 // macKeySize is the size of the hash (RFC 7518 §3.2).
 const macKeySize = 32
@@ -51,7 +52,7 @@ type key struct {
 	rsa          *rsa.PrivateKey   // of RS256 keys
 	accessHeader string            // of ES256 keys: the protected header of every access token
 	idHeader     string            // of signing keys: the protected header of every ID token
-	aead         cipher.AEAD       // of sealing keys
+	aead         cipher.AEAD       // of keys that seal
 	mac          []byte            // of MAC keys
 }
 
@@ -72,6 +73,8 @@ func newKey(master MasterKey, algorithm string, generation int, created, signsFr
 		k.Use = UseSeal
 	case algorithmMAC:
 		k.Use = UseMAC
+	case algorithmKeep:
+		k.Use = UseKeep
 	}
 	if k.Use != UseSign {
 		k.ID = k.ID[:8] // travels in every sealed value and refresh token; it only has to differ from the few others here
@@ -97,7 +100,7 @@ func newPrivate(algorithm string) ([]byte, error) {
 			return nil, err
 		}
 		return x509.MarshalPKCS8PrivateKey(private)
-	case algorithmSeal:
+	case algorithmSeal, algorithmKeep:
 		private := make([]byte, chacha20poly1305.KeySize)
 		rand.Read(private)
 		return private, nil
@@ -122,7 +125,7 @@ func openKey(master MasterKey, stored StoredKey) (*key, error) {
 	}
 	k := &key{StoredKey: stored, generation: n}
 	switch stored.Algorithm {
-	case algorithmSeal:
+	case algorithmSeal, algorithmKeep:
 		k.aead, err = chacha20poly1305.NewX(private)
 	case algorithmMAC:
 		if k.mac = private; len(private) != macKeySize {

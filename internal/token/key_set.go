@@ -19,6 +19,7 @@ type keySet struct {
 	chains  map[string][]*key // by algorithm, in the order of generations
 	sealers map[string]*key   // by id
 	macs    map[string]*key   // by id
+	keepers map[string]*key   // by id
 	access  map[string]*key   // by the header of the access tokens that they sign
 	id      map[string]*key   // by the header of the ID tokens that they sign
 
@@ -27,7 +28,7 @@ type keySet struct {
 }
 
 func newKeySet(master MasterKey, stored []StoredKey) (*keySet, error) {
-	set := &keySet{chains: map[string][]*key{}, sealers: map[string]*key{}, macs: map[string]*key{}, access: map[string]*key{}, id: map[string]*key{}, verified: newVerified()}
+	set := &keySet{chains: map[string][]*key{}, sealers: map[string]*key{}, macs: map[string]*key{}, keepers: map[string]*key{}, access: map[string]*key{}, id: map[string]*key{}, verified: newVerified()}
 	for _, s := range stored {
 		k, err := openKey(master, s)
 		if err != nil {
@@ -49,6 +50,8 @@ func (s *keySet) add(k *key) {
 		s.sealers[k.ID] = k
 	case algorithmMAC:
 		s.macs[k.ID] = k
+	case algorithmKeep:
+		s.keepers[k.ID] = k
 	case ES256:
 		s.access[k.accessHeader], s.id[k.idHeader] = k, k
 	case RS256:

@@ -19,6 +19,7 @@ const (
 	UseSign Use = "sig"  // signs JWTs; its public half is in the JWKS
 	UseSeal Use = "seal" // seals values
 	UseMAC  Use = "mac"  // authenticates refresh tokens
+	UseKeep Use = "keep" // seals what is kept in the database
 )
 
 // StoredKey is a key in the store, with its private half sealed under the master key. Only Sealed ever changes: a key signs
@@ -59,8 +60,8 @@ type Keyring struct {
 	master   MasterKey  // guarded by changing
 }
 
-// OpenKeyring loads the keys and makes those that are missing: ES256 for access tokens, RS256 for ID tokens, one key that seals
-// and one that authenticates refresh tokens. Two servers that start at once end up with the same keys. now is the clock for
+// OpenKeyring loads the keys and makes those that are missing: ES256 for access tokens, RS256 for ID tokens, one key that seals,
+// one that authenticates refresh tokens, and one that seals what is kept. Two servers that start at once end up with the same keys. now is the clock for
 // keys and for the expiry of sealed values. The error is ErrWrongMasterKey when the keys were sealed under another master key.
 func OpenKeyring(ctx context.Context, store Store, master MasterKey, now func() time.Time) (*Keyring, error) {
 	k := &Keyring{store: store, master: master, now: now}
@@ -149,7 +150,8 @@ func (o RotationOverlap) deadAt(algorithm string, signsFrom time.Time) time.Time
 	return signsFrom.Add(max(o.Refresh, o.Retire))
 }
 
-// Rotate adds a successor to each newest key. It is published now and signs after overlap.Publish. The old key is dropped
+// Rotate adds a successor to each newest key, except the one that seals what is kept: that protects rows against those who have the database
+// without the master key, and a successor would not make old rows safer. It is published now and signs after overlap.Publish. The old key is dropped
 // overlap.Retire after it last signed, and one that authenticates refresh tokens after overlap.Refresh. When two processes
 // rotate at once, both end up with one successor.
 //
@@ -163,6 +165,9 @@ func (k *Keyring) Rotate(ctx context.Context, overlap RotationOverlap) error {
 	chains := k.keys.Load().chains
 	var next []StoredKey
 	for _, algorithm := range slices.Sorted(maps.Keys(chains)) {
+		if algorithm == algorithmKeep {
+			continue
+		}
 		newest := chains[algorithm][len(chains[algorithm])-1]
 		made, err := newKey(k.master, algorithm, newest.generation+1, now, now.Add(overlap.Publish))
 		if err != nil {

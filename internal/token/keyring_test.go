@@ -133,8 +133,8 @@ func TestMissingKeysAreAddedToAnExistingDatabase(t *testing.T) {
 	if _, err := keys.VerifyAccessToken(signed); err != nil {
 		t.Errorf("what an earlier key signed: %v", err)
 	}
-	if n := len(keys.Keys()); n != 4 {
-		t.Errorf("got %d keys, want 4", n)
+	if n := len(keys.Keys()); n != 5 {
+		t.Errorf("got %d keys, want 5", n)
 	}
 }
 
@@ -197,8 +197,8 @@ func TestServersStartingAtOnceAgreeOnTheKeys(t *testing.T) {
 			t.Errorf("keys differ:\n%s", diff)
 		}
 	}
-	if n := len(rings[0].Keys()); n != 4 {
-		t.Errorf("got %d keys, want 4", n)
+	if n := len(rings[0].Keys()); n != 5 {
+		t.Errorf("got %d keys, want 5", n)
 	}
 }
 
@@ -286,8 +286,8 @@ func TestTwoProcessesRotatingAtOnceMakeOneSuccessor(t *testing.T) {
 	if diff := cmp.Diff(one.Keys(), two.Keys()); diff != "" {
 		t.Errorf("keys differ:\n%s", diff)
 	}
-	if n := len(one.Keys()); n != 8 {
-		t.Errorf("got %d keys, want 8", n)
+	if n := len(one.Keys()); n != 9 {
+		t.Errorf("got %d keys, want 9", n)
 	}
 }
 
@@ -379,11 +379,11 @@ func TestPruneDeletesDeadKeysOnly(t *testing.T) {
 		after        time.Duration // the rotation
 		pruned, left int
 	}{
-		{2*time.Hour - time.Millisecond, 0, 8},
-		{2 * time.Hour, 3, 5}, // the old signing and sealing keys; the old key of refresh tokens lives longer
-		{49*time.Hour - time.Millisecond, 0, 5},
-		{49 * time.Hour, 1, 4},
-		{10_000 * time.Hour, 0, 4},
+		{2*time.Hour - time.Millisecond, 0, 9},
+		{2 * time.Hour, 3, 6}, // the old signing and sealing keys; the old key of refresh tokens lives longer
+		{49*time.Hour - time.Millisecond, 0, 6},
+		{49 * time.Hour, 1, 5},
+		{10_000 * time.Hour, 0, 5},
 	} {
 		clock.Advance(newClock().Now().Add(step.after).Sub(clock.Now()))
 		_, openErr := keys.OpenRefreshToken(refresh)
@@ -402,7 +402,7 @@ func TestPruneDeletesDeadKeysOnly(t *testing.T) {
 	if err := keys.Rotate(t.Context(), token.RotationOverlap{Publish: time.Hour}); err != nil {
 		t.Fatal(err)
 	}
-	if n := len(openKeyring(t, store, master, clock).Keys()); n != 8 {
-		t.Errorf("%d keys after the next rotation, want 8", n)
+	if n := len(openKeyring(t, store, master, clock).Keys()); n != 9 {
+		t.Errorf("%d keys after the next rotation, want 9", n)
 	}
 }

@@ -22,6 +22,15 @@ const (
 	PurposeLinkChange // team: gives an account another address
 	PurposeLinkInvite // team: invites an address to a team
 	PurposeLinkUndo   // authn: gives an account its former address back
+
+	PurposeAttempt   // authn: a sign-in that has begun
+	PurposeAppSetup  // authn: the secret of an authenticator app before its first code
+	PurposeChallenge // authn: the challenge for a passkey
+)
+
+// The purposes of what is kept sealed (SealKept).
+const (
+	KeptAppSecret Kept = "app-secret" // authn: the secret of an authenticator app
 )
 
 // purposes are the names that are authenticated with each value. Changing one invalidates what was sealed before.
@@ -30,7 +39,11 @@ var purposes = [...]string{
 	PurposeDone: "done", PurposeEndSession: "end-session", PurposeNonce: "dpop-nonce",
 	PurposeProvider: "provider", PurposeIdentity: "identity",
 	PurposeLinkReset: "link-reset", PurposeLinkProve: "link-prove", PurposeLinkChange: "link-change", PurposeLinkUndo: "link-undo", PurposeLinkInvite: "link-invite",
+	PurposeAttempt: "attempt", PurposeAppSetup: "app-setup", PurposeChallenge: "challenge",
 }
+
+// Kept is the purpose of a value that is kept sealed. Changing one makes what was sealed before useless.
+type Kept string
 
 // String is the purpose's name; "" for a number that is no purpose.
 func (p Purpose) String() string {

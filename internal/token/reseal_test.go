@@ -82,14 +82,14 @@ func TestNoRotationUnderAnOldMasterKey(t *testing.T) {
 	if err := server.Rotate(t.Context(), overlap); !errors.Is(err, token.ErrWrongMasterKey) {
 		t.Errorf("got %v, want ErrWrongMasterKey", err)
 	}
-	if n := len(openKeyring(t, store, master, c).Keys()); n != 4 {
-		t.Errorf("got %d keys, want 4", n)
+	if n := len(openKeyring(t, store, master, c).Keys()); n != 5 {
+		t.Errorf("got %d keys, want 5", n)
 	}
 	if err := command.Rotate(t.Context(), overlap); err != nil {
 		t.Errorf("the process that resealed rotates: %v", err)
 	}
-	if n := len(openKeyring(t, store, master, c).Keys()); n != 8 {
-		t.Errorf("got %d keys, want 8", n)
+	if n := len(openKeyring(t, store, master, c).Keys()); n != 9 {
+		t.Errorf("got %d keys, want 9", n)
 	}
 }
 
@@ -118,8 +118,8 @@ func TestKeysThatAreAddedDuringResealingAreResealedToo(t *testing.T) {
 	if err := openKeyring(t, rotating, old, c).Reseal(t.Context(), master); err != nil {
 		t.Fatal(err)
 	}
-	if n := len(openKeyring(t, store, master, c).Keys()); n != 8 {
-		t.Errorf("got %d keys, want 8", n)
+	if n := len(openKeyring(t, store, master, c).Keys()); n != 9 {
+		t.Errorf("got %d keys, want 9", n)
 	}
 }
 

@@ -25,6 +25,7 @@ const (
 	PrefixClientSecret = "gh_cs_"
 	PrefixSession      = "gh_se_"
 	PrefixCode         = "gh_ac_"
+	PrefixBound        = "gh_bd_" // binds a challenge to a browser
 	PrefixRefreshToken = "gh_rt_"
 	PrefixLink         = "gh_ln_"
 )

@@ -35,6 +35,8 @@ var paths = []struct {
 	{"/.well-known/jwks.json/", "GET, HEAD, OPTIONS"},
 	{"/.well-known/ended-tokens.jwt/", "GET, HEAD, OPTIONS"},
 	{"/login/", "GET, HEAD, POST"},
+	{"/login/factor/", "GET, HEAD, POST"},
+	{"/login/passkey/", "POST"},
 	{"/login/forgot/", "GET, HEAD, POST"},
 	{"/login/reset/", "GET, HEAD, POST"},
 	{"/account/email/", "GET, HEAD, POST"},

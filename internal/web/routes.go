@@ -5,6 +5,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/web/account"
+	"github.com/gatehouse-auth/gatehouse/internal/web/browser"
 	"github.com/gatehouse-auth/gatehouse/internal/web/endpoint"
 	"github.com/gatehouse-auth/gatehouse/internal/web/route"
 	"github.com/gatehouse-auth/gatehouse/internal/web/ui"
@@ -42,6 +43,8 @@ func (s *server) forPeople() []route.Route {
 		{Path: "/o/select-account/", Post: f.SameOrigin(f.SelectAccount)},
 		{Path: oauth.PathEndSession, Get: f.Logout, Post: f.LogoutPosted},
 		{Path: "/login/", Get: f.AskSignIn, Post: f.SameOrigin(f.SignIn)},
+		{Path: browser.PathFactor, Get: f.ShowFactor, Post: f.SameOrigin(f.ProveFactor)},
+		{Path: "/login/passkey/", Post: f.SameOrigin(f.SignInWithPasskey)},
 		{Path: "/logout/", Get: f.AskSignOut, Post: f.SameOrigin(f.SignOut)},
 	}
 }

@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -109,7 +110,7 @@ func testSignedInUsersAreCached(k *kit) {
 
 // No change leaves a user in the cache as they were before it, except for grants that were given and blocks that were lifted.
 func testChangedUsersLeaveTheCache(k *kit) {
-	for _, w := range writes {
+	for _, w := range slices.Concat(writes, factorWrites) {
 		k := k.empty()
 		k.furnish()
 		k.ok(k.db.StartSession(k.ctx, session("s-bob", bob), ""))

@@ -321,6 +321,7 @@ func (k *kit) furnish() {
 	_, err = k.db.Count(k.ctx, []limit.Bucket{{Key: "a", Limit: 5, Window: time.Hour}, {Key: "b", Limit: 5, Window: time.Hour}}, now)
 	k.ok(err)
 	k.ok(k.db.Block(k.ctx, govern.Block{Team: beta.ID, Client: public.ID, Reason: "no", CreatedAt: now}))
+	k.furnishFactors()
 }
 
 // testFailures fails each statement and the commit of each unit of work in turn. Nothing of the unit may remain. Then it lets
@@ -328,7 +329,7 @@ func (k *kit) furnish() {
 func testFailures(k *kit) {
 	k.allMethodsAreNamed()
 	errInjected := errors.New("injected")
-	for _, w := range writes {
+	for _, w := range slices.Concat(writes, factorWrites) {
 		k := k.empty()
 		k.furnish()
 		before, recorded := k.dump(), k.rows("gh_audit", "1 = 1")
@@ -358,6 +359,9 @@ func testFailures(k *kit) {
 		}
 		kind, named := events[w.name]
 		if !named {
+			kind, named = factorEvents[w.name]
+		}
+		if !named {
 			k.Fatalf("%s is not among the events", w.name)
 		}
 		if kind != "" {
@@ -373,7 +377,7 @@ func testFailures(k *kit) {
 func testReads(k *kit) {
 	k.furnish()
 	errInjected := errors.New("injected")
-	for _, r := range reads {
+	for _, r := range slices.Concat(reads, factorReads) {
 		k.h.Fail(k.db, func(string) error { return errInjected })
 		k.is(r.do(k.ctx, k.db), errInjected)
 		k.h.Fail(k.db, nil)
@@ -408,7 +412,7 @@ func (k *kit) empty() *kit {
 func (k *kit) allMethodsAreNamed() {
 	k.Helper()
 	named := map[string]bool{}
-	for _, c := range slices.Concat(reads, writes) {
+	for _, c := range slices.Concat(reads, writes, factorReads, factorWrites) {
 		named[c.name] = true
 	}
 	for _, declared := range []reflect.Type{

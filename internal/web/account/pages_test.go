@@ -1,6 +1,7 @@
 package account
 
 import (
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -74,6 +75,7 @@ func frame(account, title, current string) ui.Frame {
 		f.Tabs = ui.Tabs{Label: ui.Text("account.label"), Items: []ui.Tab{
 			{Href: "/account/", Text: ui.Text("account.tab"), Current: current == "account"},
 			{Href: "/account/applications/", Text: ui.Text("account_applications.tab"), Current: current == "applications"},
+			{Href: "/account/security/", Text: ui.Text("factors.tab"), Current: current == "security"},
 			{Href: "/account/password/", Text: ui.Text("password.tab"), Current: current == "password"},
 			{Href: "/account/sessions/", Text: ui.Text("sessions.tab"), Current: current == "sessions"},
 			{Href: "/account/profile/", Text: ui.Text("profile.tab"), Current: current == "profile"},
@@ -200,6 +202,52 @@ var samples = uitest.Samples{
 		{Field: "new", Text: ui.Text("password.weak.short", "count", 8)},
 	}}),
 }
+
+func security(v securityView) ui.Content {
+	v.Frame = frame(ada.Email, "factors.title", "security")
+	return securityPage.With(v)
+}
+
+var (
+	groups  = []string{"ABCD-EFGH-IJKL-MNOP", "QRST-UVWX-YZ23-4567"}
+	newFrom = ui.Passkey{Action: "/account/security/passkeys/", Options: `{"challenge":"x"}`, Challenge: "gh_sealed", Create: true}
+	ask     = ui.Confirmation{
+		Action: "/account/security/app/", Hidden: []ui.Hidden{{Name: "do", Value: "remove"}}, Text: ui.Text("factors.app_remove_ask"),
+		Button: ui.Button{Text: ui.Text("factors.app_remove")}, Stay: ui.Text("factors.keep"), Back: "/account/security/",
+	}
+)
+
+var securitySamples = uitest.Samples{
+	"security": security(securityView{
+		CanPasskey: true, Strong: true, Left: 7, CodesMade: before(200 * day), App: true, AppSince: before(100 * day), AppUsed: before(day),
+		Passkeys: []passkeyRow{
+			{Name: "MacBook of Ada", Synced: true, Added: before(200 * day), Used: before(0), Href: "/account/security/passkeys/1/"},
+			{Name: "YubiKey 5", Added: before(200 * day), Href: "/account/security/passkeys/2/"},
+		},
+	}),
+	"security_none":    security(securityView{Missing: true, Request: "gh_sealed"}),
+	"security_few":     security(securityView{CanPasskey: true, Strong: true, Left: 2, Few: true, CodesMade: before(200 * day), App: true, AppSince: before(day)}),
+	"security_removed": security(securityView{CanPasskey: true, Notice: &ui.Notice{Text: ui.Text("factors.passkey_removed", "passkey", ui.Strong("YubiKey 5"))}, Unknown: unknownPasskey{"auth.example", "abc"}}),
+	"security_hostile": security(securityView{CanPasskey: true, Strong: true, Passkeys: []passkeyRow{{Name: uitest.Markup + uitest.Backwards, Added: before(day), Href: "/x/"}}}),
+	"security_app":     appPage.With(appView{Frame: frame(ada.Email, "factors.app_add", "security"), QR: ui.NewQR("otpauth://totp/x"), Secret: "ABCD EFGH", Sealed: "gh_sealed", Request: "gh_request"}),
+	"security_app_wrong": appPage.With(appView{
+		Frame: failing(frame(ada.Email, "factors.app_add", "security")), Secret: "ABCD EFGH", Sealed: "gh_sealed", Failures: ui.Failures{{Field: "code", Text: ui.Text("factor.wrong")}},
+	}),
+	"security_codes":    codesPage.With(codesView{Frame: frame(ada.Email, "factors.codes_title", "security"), Lead: ui.Text("factors.codes_made"), Codes: groups}),
+	"security_remove":   removeAppPage.With(confirmView{Frame: failing(frame(ada.Email, "factors.app_remove", "security")), Confirmation: ask, Failures: ui.Failures{{Text: ui.Text("factors.last")}}}),
+	"security_passkeys": addPasskeyPage.With(addPasskeyView{Frame: frame(ada.Email, "factors.passkey_add", "security"), Passkey: newFrom, Request: "gh_request"}),
+	"security_passkeys_refused": addPasskeyPage.With(addPasskeyView{
+		Frame: failing(frame(ada.Email, "factors.passkey_add", "security")), Passkey: newFrom, Typed: uitest.Markup, Failures: ui.Failures{{Text: ui.Text("factors.passkey_refused")}},
+	}),
+	"security_passkey": passkeyPage.With(passkeyView{Frame: frame(ada.Email, "factors.passkey_add", "security"), Action: "/account/security/passkeys/1/", Name: "YubiKey 5", Typed: "YubiKey 5", Remove: ask}),
+}
+
+func failing(f ui.Frame) ui.Frame {
+	f.Failed = true
+	return f
+}
+
+func init() { maps.Copy(samples, securitySamples) }
 
 func TestPages(t *testing.T) { uitest.Check(t, samples) }
 

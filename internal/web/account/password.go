@@ -3,6 +3,7 @@ package account
 import (
 	"errors"
 	"net/http"
+	"net/url"
 
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/limit"
@@ -63,6 +64,10 @@ func (room *Room) changePassword(w http.ResponseWriter, r *browser.Request) erro
 		return room.passwordRefused(w, r, http.StatusUnprocessableEntity, newPassword, ui.Text("password.differ"))
 	}
 	signedIn, err := room.Authn.ChangePassword(r.Context(), room.SignInRequest(r.Request, r.Session.User.Email, current), chosen)
+	if pending, ok := errors.AsType[*authn.PendingError](err); ok {
+		room.AskFactor(w, pending, url.Values{"next": {"/account/password/"}})
+		return nil
+	}
 	if throttled, ok := errors.AsType[*limit.ThrottledError](err); ok {
 		if err := room.RecordThrottled(r.Request, r.Session.User.Email, throttled); err != nil {
 			return err

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
+	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/web/access"
@@ -24,7 +25,8 @@ var files embed.FS
 // Room is the pages.
 type Room struct {
 	*browser.Pages
-	Authz *authz.Server
+	Authz   *authz.Server
+	Factors *authn.Enrolment
 }
 
 // Routes is the table of the room's pages. The start page is also for people who are not signed in.
@@ -32,6 +34,11 @@ func (room *Room) Routes() []route.Route {
 	return append(room.Room("account.label", []browser.Page{
 		{Path: "/account/", Title: "account.title", Tab: "account.tab", Get: room.account},
 		{Path: "/account/applications/", Title: "account_applications.title", Tab: "account_applications.tab", Get: room.applications, Post: room.endGrant},
+		{Path: pathSecurity, Title: "factors.title", Tab: "factors.tab", Get: room.security},
+		{Path: pathApp, Title: "factors.app_add", Get: room.askApp, Post: room.changeApp},
+		{Path: pathCodes, Title: "factors.codes_new", Get: room.askCodes, Post: room.newCodes},
+		{Path: pathPasskeys, Title: "factors.passkey_add", Get: room.askPasskey, Post: room.addPasskey},
+		{Path: pathPasskeys + "{passkey}/", Title: "factors.passkey_title", Get: room.passkey, Post: room.changePasskey},
 		{Path: "/account/password/", Title: "password.title", Tab: "password.tab", Get: room.askPassword, Post: room.changePassword},
 		{Path: "/account/email/", Title: "email.title", Tab: "email.tab", Fresh: true, Get: room.showEmail, Post: room.sendEmailLink},
 		{Path: "/account/sessions/", Title: "sessions.title", Tab: "sessions.tab", Get: room.sessions, Post: room.endSession},
@@ -61,6 +68,16 @@ func (room *Room) notice(r *browser.Request) *ui.Notice {
 		notice.Text = ui.Text("email.sent", "address", ui.Strong(n.Person))
 	case noticePassword:
 		notice.Text = ui.Text("password.changed")
+	case noticeAppAdded:
+		notice.Text = ui.Text("factors.app_added")
+	case noticeAppRemoved:
+		notice.Text = ui.Text("factors.app_removed")
+	case noticePasskeyAdded:
+		notice.Text = ui.Text("factors.passkey_added", "passkey", ui.Strong(n.Passkey))
+	case noticePasskeyRenamed:
+		notice.Text = ui.Text("factors.passkey_renamed")
+	case noticePasskeyRemoved:
+		notice.Text = ui.Text("factors.passkey_removed", "passkey", ui.Strong(n.Passkey))
 	case noticeSession:
 		notice.Text = ui.Text("sessions.ended")
 	case noticeSessions:
@@ -83,11 +100,16 @@ const (
 	noticePassword = "password"
 	noticeEmail    = "email"
 
-	noticeSession   = "session"
-	noticeSessions  = "sessions"
-	noticeProfile   = "profile"
-	noticePicture   = "picture"
-	noticeNoPicture = "no picture"
+	noticeAppAdded       = "app_added"
+	noticeAppRemoved     = "app_removed"
+	noticePasskeyAdded   = "passkey_added"
+	noticePasskeyRenamed = "passkey_renamed"
+	noticePasskeyRemoved = "passkey_removed"
+	noticeSession        = "session"
+	noticeSessions       = "sessions"
+	noticeProfile        = "profile"
+	noticePicture        = "picture"
+	noticeNoPicture      = "no picture"
 )
 
 const replayWindow = 30 * 24 * time.Hour

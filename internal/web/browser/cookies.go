@@ -14,6 +14,15 @@ const (
 	DeviceCookie  = "device" // says that accounts have been used in this browser, so that sign-ins here are throttled apart from strangers'
 )
 
+// The cookies of a sign-in that has begun.
+const (
+	AttemptCookie = "attempt" // what has been proved, sealed
+	BoundCookie   = "bound"   // a secret that binds the challenge for a passkey to the browser
+)
+
+// boundCookieLifetime is longer than anybody has a page open on which passkeys are asked for.
+const boundCookieLifetime = 24 * time.Hour
+
 // deviceCookieLifetime is the longest that browsers keep a cookie.
 const deviceCookieLifetime = 400 * 24 * time.Hour
 
@@ -41,7 +50,11 @@ func hostPrefix(issuer string) string {
 
 // Cookie is the value of a cookie that the browser sent, or "".
 func (p *Pages) Cookie(r *http.Request, purpose string) string {
-	for _, name := range []string{CookieName(p.Issuer, purpose), oldCookieName(p.Issuer, purpose)} {
+	names := []string{CookieName(p.Issuer, purpose)}
+	if purpose == SessionCookie || purpose == DeviceCookie {
+		names = append(names, oldCookieName(p.Issuer, purpose))
+	}
+	for _, name := range names {
 		if c, err := r.Cookie(name); err == nil {
 			return c.Value
 		}

@@ -18,9 +18,11 @@ type Notice struct {
 	What        string      `json:"what"`
 	Application string      `json:"application,omitempty"`
 	Team        string      `json:"team,omitempty"`
-	TeamID      team.ID     `json:"team_id,omitempty"` // the team whose page shows it; "" for the person's own pages
-	Person      string      `json:"person,omitempty"`  // the owner of a connection that was not the person's own
-	Scope       []string    `json:"scope,omitempty"`   // the permissions that ended
+	TeamID      team.ID     `json:"team_id,omitempty"`    // the team whose page shows it; "" for the person's own pages
+	Person      string      `json:"person,omitempty"`     // the owner of a connection that was not the person's own
+	Scope       []string    `json:"scope,omitempty"`      // the permissions that ended
+	Passkey     string      `json:"passkey,omitempty"`    // its name
+	Credential  string      `json:"credential,omitempty"` // of a passkey that was removed
 }
 
 // Notify sends the person to a page of ours, which shows the notice. It is sealed, so that no link can make a page say what did not happen.

@@ -10,6 +10,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/limit"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
+	"github.com/gatehouse-auth/gatehouse/internal/token"
 	"github.com/gatehouse-auth/gatehouse/internal/web/route"
 )
 
@@ -52,6 +53,39 @@ func (p *Pages) SignInRequest(r *http.Request, email, password string) authn.Sig
 func (p *Pages) SignedIn(w http.ResponseWriter, r *http.Request, signedIn authn.SignedIn) {
 	p.setCookie(w, SessionCookie, signedIn.Cookie.Reveal(), signedIn.Session.ExpiresAt.Sub(signedIn.Session.AuthTime))
 	p.setCookie(w, DeviceCookie, signedIn.Browser, deviceCookieLifetime)
+	if p.Cookie(r, AttemptCookie) != "" {
+		p.setCookie(w, AttemptCookie, "", 0)
+	}
+}
+
+// AskFactor keeps a sign-in that has begun in the browser, and goes on to the page that asks for what is missing. query says what the sign-in is for.
+func (p *Pages) AskFactor(w http.ResponseWriter, pending *authn.PendingError, query url.Values) {
+	p.setCookie(w, AttemptCookie, pending.Attempt, authn.AttemptLifetime)
+	query.Set("begun", "1") // which finds out whether the browser keeps cookies
+	route.SeeOther(w, PathFactor+"?"+query.Encode())
+}
+
+// PathFactor is the page that asks for what is missing of a sign-in.
+const PathFactor = "/login/factor/"
+
+// FactorRequest is one more factor for the sign-in that has begun in this browser. id is of the attempt that the page was about.
+func (p *Pages) FactorRequest(r *http.Request, id string) authn.FactorRequest {
+	return authn.FactorRequest{SignInRequest: p.SignInRequest(r, "", ""), Attempt: p.Cookie(r, AttemptCookie), ID: id}
+}
+
+// PasskeyRequest is what this browser says about a passkey. id is of the attempt that the page was about, or "".
+func (p *Pages) PasskeyRequest(r *http.Request, id, challenge, answer string) authn.PasskeyRequest {
+	return authn.PasskeyRequest{FactorRequest: p.FactorRequest(r, id), Challenge: challenge, Answer: answer, Bound: p.Cookie(r, BoundCookie)}
+}
+
+// Bind is the secret that binds challenges to this browser. A browser that has none gets one.
+func (p *Pages) Bind(w http.ResponseWriter, r *http.Request) string {
+	bound := p.Cookie(r, BoundCookie)
+	if bound == "" {
+		bound = token.NewSecret(token.PrefixBound).Reveal()
+		p.setCookie(w, BoundCookie, bound, boundCookieLifetime)
+	}
+	return bound
 }
 
 // SignOut ends the browser's session. The device cookie stays, so that signing in again is not throttled with strangers.

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
 	"github.com/gatehouse-auth/gatehouse/internal/web/ui"
 	"github.com/gatehouse-auth/gatehouse/internal/web/ui/uitest"
@@ -56,6 +57,13 @@ func consent(change func(*consentView)) ui.Content {
 	return consentPage.With(v)
 }
 
+func factor(change func(*factorView)) ui.Content {
+	v := factorView{Frame: frame("", ui.Text("factor.title")), Sealed: sealed, Attempt: "ATTEMPT", Email: "ada@example.com", Application: "Weekly Report"}
+	change(&v)
+	v.Failed = len(v.Failures) > 0
+	return factorPage.With(v)
+}
+
 var samples = uitest.Samples{
 	"login":         signInPage.With(signInView{Frame: frame("", ui.Text("sign_in.title")), Next: "/"}),
 	"login_request": signInPage.With(signInView{Frame: frame("", ui.Text("sign_in.title")), Sealed: sealed, Application: "Weekly Report"}),
@@ -65,6 +73,26 @@ var samples = uitest.Samples{
 	"login_error": signInPage.With(signInView{
 		Frame: failed(frame("", ui.Text("sign_in.title"))), Sealed: sealed, Application: "Weekly Report", Email: "ada@example.com",
 		Failures: ui.Failures{{Field: "email", Text: ui.Text("sign_in.wrong")}},
+	}),
+	"login_passkey": signInPage.With(signInView{
+		Frame: frame("", ui.Text("sign_in.title")), Sealed: sealed, Application: "Weekly Report", Passkey: ui.Passkey{Action: "/login/passkey/", Options: `{"challenge":"x"}`, Challenge: sealed, Conditional: true},
+	}),
+	"factor": factor(func(v *factorView) { v.Needs = authn.Needs{Code: true, Recovery: true} }),
+	"factor_wrong": factor(func(v *factorView) {
+		v.Needs, v.Failures = authn.Needs{Code: true}, ui.Failures{{Field: "code", Text: ui.Text("factor.wrong")}}
+	}),
+	"factor_recovery": factor(func(v *factorView) {
+		v.Needs, v.Passkey = authn.Needs{Passkey: true, Recovery: true}, ui.Passkey{Action: "/login/passkey/", Options: `{"challenge":"x"}`, Challenge: sealed}
+	}),
+	"factor_passkey": factor(func(v *factorView) {
+		v.Needs, v.Passkey = authn.Needs{Passkey: true}, ui.Passkey{Action: "/login/passkey/", Options: `{"challenge":"x"}`, Challenge: sealed}
+		v.Raises = true
+	}),
+	"factor_password": factor(func(v *factorView) {
+		v.Sealed, v.Application, v.Next, v.Needs = "", "", "/account/", authn.Needs{Password: true}
+	}),
+	"factor_hostile": factor(func(v *factorView) {
+		v.Email, v.Application, v.Needs = uitest.Markup, uitest.Backwards, authn.Needs{Code: true}
 	}),
 	"select_account": selectAccountPage.With(selectAccountView{
 		Frame: frame("ada@example.com", ui.Text("select_account.title")), Sealed: sealed, Application: "Weekly Report", Name: "Ada Obi", Email: "ada@example.com",

@@ -33,7 +33,8 @@ type signInView struct {
 	Application string // the application that waits, or ""
 	Again       bool   // the application asked for a fresh sign-in
 	SignedIn    bool   // nobody has to sign in
-	Mails       bool   // the server sends mails, so it can send a link to set a new password
+	Passkey     ui.Passkey
+	Mails       bool // the server sends mails, so it can send a link to set a new password
 	session     *authn.Session
 }
 
@@ -43,7 +44,7 @@ func (v signInView) Fields() []ui.Field {
 	return []ui.Field{
 		{
 			ID: "email", Name: "email", Kind: ui.Email, Label: ui.Text("sign_in.email"), Value: v.Email,
-			Autocomplete: "username", Failed: wrong,
+			Autocomplete: v.Passkey.Beside("username"), Failed: wrong,
 		},
 		{
 			ID: "password", Name: "password", Kind: ui.Password, Label: ui.Text("sign_in.password"),
@@ -74,7 +75,7 @@ func (f *Flow) AskSignIn(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 	}
-	view, err := f.signInPage(r, sealed, target)
+	view, err := f.signInPage(w, r, sealed, target)
 	if err != nil {
 		return err
 	}
@@ -85,11 +86,13 @@ func (f *Flow) AskSignIn(w http.ResponseWriter, r *http.Request) error {
 	case view.SignedIn && sealed != "": // in another tab, since the browser was sent here
 		continueAt(w, sealed)
 		return nil
+	case view.SignedIn && values.Get("again") != "": // it is recent, and may be weaker than the person can sign in now
+		return f.raise(w, r, 0, "", cmp.Or(relative(target), "/"))
 	case view.SignedIn:
 		route.SeeOther(w, cmp.Or(relative(target), "/"))
 		return nil
 	}
-	return f.ShowLeading(w, r, http.StatusOK, signInPage.With(view))
+	return f.showWith(w, r, http.StatusOK, view.Passkey, signInPage.With(view))
 }
 
 // checkCookie goes on to the page that a person has just signed in for, if the browser has kept the session.
@@ -102,14 +105,18 @@ func (f *Flow) checkCookie(w http.ResponseWriter, r *http.Request, target string
 }
 
 // signInPage is the sign-in page before anything was typed.
-func (f *Flow) signInPage(r *http.Request, sealed, target string) (signInView, error) {
+func (f *Flow) signInPage(w http.ResponseWriter, r *http.Request, sealed, target string) (signInView, error) {
+	passkey, err := f.passkeyForm(w, r, waitingFor{})
+	if err != nil {
+		return signInView{}, err
+	}
 	if sealed == "" {
 		session, err := f.Session(r)
 		if err != nil {
 			return signInView{}, err
 		}
 		view := signInView{
-			Frame: f.quietFrame(r, session, ui.Text("sign_in.title")), Next: relative(target), SignedIn: session != nil, session: session, Mails: f.SendsMail,
+			Frame: f.quietFrame(r, session, ui.Text("sign_in.title")), Next: relative(target), SignedIn: session != nil, session: session, Mails: f.SendsMail, Passkey: passkey,
 		}
 		if session != nil { // who is asked all the same, by a page that wants a fresh sign-in
 			view.Again, view.Email = true, session.User.Email
@@ -124,7 +131,7 @@ func (f *Flow) signInPage(r *http.Request, sealed, target string) (signInView, e
 	view := signInView{
 		Frame: f.quietFrame(r, &next.Session, ui.Text("sign_in.title")), Sealed: next.Sealed, Next: relative(target),
 		Application: next.Client.Name, Email: hintedEmail(next.LoginHint), Again: next.Again,
-		SignedIn: !next.Needed, Mails: f.SendsMail,
+		SignedIn: !next.Needed, Mails: f.SendsMail, Passkey: passkey,
 	}
 	if view.Again {
 		view.Email = next.Session.User.Email
@@ -161,9 +168,14 @@ func (f *Flow) SignIn(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return f.signInFailed(w, r, err, email, sealed, target)
 	}
+	return f.signedIn(w, r, signedIn, sealed, target)
+}
+
+// signedIn continues to where the person wanted to go.
+func (f *Flow) signedIn(w http.ResponseWriter, r *http.Request, signedIn authn.SignedIn, sealed, target string) error {
 	f.SignedIn(w, r, signedIn)
 	if sealed != "" {
-		return f.continueSignedIn(w, r, sealed, signedIn.Session)
+		return f.continueSignedIn(w, r, sealed, signedIn)
 	}
 	target = cmp.Or(target, "/")
 	if !f.KeepsCookies(r) {
@@ -175,8 +187,9 @@ func (f *Flow) SignIn(w http.ResponseWriter, r *http.Request) error {
 
 // continueSignedIn goes on with the request on whose sign-in page somebody has signed in. When it has expired, the page links back to the
 // application.
-func (f *Flow) continueSignedIn(w http.ResponseWriter, r *http.Request, sealed string, session authn.Session) error {
-	fresh, err := f.authz.SignedIn(r.Context(), sealed, session)
+func (f *Flow) continueSignedIn(w http.ResponseWriter, r *http.Request, sealed string, signedIn authn.SignedIn) error {
+	session := signedIn.Session
+	fresh, err := f.authz.SignedIn(r.Context(), sealed, session, signedIn.Raised)
 	if refused, ok := errors.AsType[*authz.PageError](err); ok && errors.Is(err, token.ErrExpired) {
 		view := errorView{Frame: f.Frame(r, &session, ui.Text("sign_in.late_title")), Sentence: ui.Text("sign_in.late"), Advice: ui.Text("error.expired.advice")}
 		view.RequestID = ""
@@ -200,17 +213,27 @@ func signInURL(sealed, target string) string {
 
 // signInFailed shows the page again. It says the same about an unknown e-mail and a wrong password.
 func (f *Flow) signInFailed(w http.ResponseWriter, r *http.Request, err error, email, sealed, target string) error {
+	if pending, ok := errors.AsType[*authn.PendingError](err); ok {
+		query := url.Values{"next": {target}}
+		if sealed != "" {
+			query = url.Values{"request": {sealed}}
+		}
+		f.AskFactor(w, pending, query)
+		return nil
+	}
 	throttled, tooMany := errors.AsType[*limit.ThrottledError](err)
-	if !tooMany && !errors.Is(err, authn.ErrSignInFailed) {
+	over, badKey := errors.Is(err, authn.ErrNoAttempt), errors.Is(err, authn.ErrBadPasskey) || errors.Is(err, authn.ErrCloned)
+	if !tooMany && !over && !badKey && !errors.Is(err, authn.ErrSignInFailed) {
 		return err
 	}
-	view, pageErr := f.signInPage(r, sealed, target)
+	view, pageErr := f.signInPage(w, r, sealed, target)
 	if pageErr != nil {
 		return pageErr
 	}
 	view.Email, view.Failed = email, true
 	status := http.StatusUnprocessableEntity
-	if tooMany {
+	switch {
+	case tooMany:
 		if err := f.RecordThrottled(r, email, throttled); err != nil {
 			return err
 		}
@@ -218,13 +241,21 @@ func (f *Flow) signInFailed(w http.ResponseWriter, r *http.Request, err error, e
 		w.Header().Set("Retry-After", route.RetryAfter(throttled.Wait))
 		view.Failures = ui.Failures{{Text: ui.Text("sign_in.throttled", "wait", throttled.Wait)}}
 		status = http.StatusTooManyRequests
-	} else {
+	case over:
+		view.Failures = ui.Failures{{Text: ui.Text("sign_in.over")}}
+	case badKey:
+		f.Errors.Report(r, &route.Problem{Status: status, Description: err.Error()})
+		if err := f.RecordFailure(r, email); err != nil {
+			return err
+		}
+		view.Failures = ui.Failures{{Text: ui.Text("sign_in.bad_passkey")}}
+	default:
 		if err := f.RecordFailure(r, email); err != nil {
 			return err
 		}
 		view.Failures = ui.Failures{{Field: "email", Text: ui.Text("sign_in.wrong")}}
 	}
-	return f.ShowLeading(w, r, status, signInPage.With(view))
+	return f.showWith(w, r, status, view.Passkey, signInPage.With(view))
 }
 
 // relative is target when it is a place on this server, else "". To a browser, "//" and "/\" begin the address of another host.

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 	"github.com/gatehouse-auth/gatehouse/internal/web/browser"
@@ -23,7 +24,18 @@ func (h *House) ValuesOfEveryKind() map[string]string {
 	reference := strings.TrimPrefix(h.Push(h.Insight, "prompt", "consent").WantRequestURI(), oauth.RequestURIPrefix)
 	stored, _, err := h.DB.PushedRequest(h.Context(), reference)
 	h.OK(err)
+	ben := h.SignedIn(Ben)
+	setup := h.SignedIn(Cleo).Get("/account/security/app/").Hidden("setup")
+	ben.AddApp()
+	ben.Begin(Ben, nil)
+	passkeys := authn.Defaults()
+	passkeys.PublicURL = PasskeyOrigin
+	ceremony, err := authn.New(h.DB, h.Keys, h.Clock.Now, passkeys).AskPasskey("gh_bd_x", false)
+	h.OK(err)
 	return map[string]string{
+		token.PurposeAttempt.String():    ben.cookie(browser.CookieName(b.Parts.Issuer, browser.AttemptCookie)),
+		token.PurposeAppSetup.String():   setup,
+		token.PurposeChallenge.String():  ceremony.Sealed,
 		token.PurposeRequest.String():    b.Authorize(h.Insight, "prompt", "consent").Follow().Sealed(),
 		token.PurposePushed.String():     stored.Sealed,
 		token.PurposeCode.String():       b.Connect(h.Insight, h.Borealis),
@@ -96,6 +108,18 @@ func (h *House) PlacesForValues() map[string]PlaceForValues {
 		"the page of a reset link": {token.PurposeLinkReset.String(), func(v string) *Answer { return h.Browser().Get("/login/reset/?" + Pairs("link", v).Encode()) }},
 		"an account page, done": {token.PurposeDone.String(), func(v string) *Answer {
 			return h.SignedIn(Ana).Get("/account/applications/?" + Pairs("done", v).Encode())
+		}},
+		"the attempt cookie": {token.PurposeAttempt.String(), func(v string) *Answer {
+			b := h.Browser()
+			b.setCookie(browser.AttemptCookie, v)
+			return b.Get("/login/factor/")
+		}},
+		"the form of an authenticator app": {token.PurposeAppSetup.String(), func(v string) *Answer {
+			a := h.SignedIn(Cleo).Post("/account/security/app/", Pairs("setup", v, "code", "000000"))
+			if strings.Contains(a.Body, "took too long") { // the heading is the same
+				a.Status = http.StatusGone
+			}
+			return a
 		}},
 		"the session cookie": {"session", func(v string) *Answer {
 			b := h.Browser()

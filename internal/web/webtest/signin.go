@@ -21,8 +21,10 @@ func (b *Browser) SessionOf() string {
 	return ""
 }
 
-func (b *Browser) SetSession(value string) {
+func (b *Browser) SetSession(value string) { b.setCookie(browser.SessionCookie, value) }
+
+func (b *Browser) setCookie(purpose, value string) {
 	u, err := url.Parse(b.base)
 	b.OK(err)
-	b.Client.Jar.SetCookies(u, []*http.Cookie{{Name: browser.CookieName(b.Parts.Issuer, browser.SessionCookie), Value: value, Path: "/"}})
+	b.Client.Jar.SetCookies(u, []*http.Cookie{{Name: browser.CookieName(b.Parts.Issuer, purpose), Value: value, Path: "/"}})
 }

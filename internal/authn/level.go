@@ -1,0 +1,58 @@
+package authn
+
+import "slices"
+
+// The methods of a sign-in, the amr values of RFC 8176. A sign-in with two factors has MethodMFA, whatever they were: a recovery code has no
+// value of its own.
+const (
+	MethodPassword = "pwd"
+	MethodCode     = "otp"
+	MethodHardware = "hwk"  // a passkey that stays on one device
+	MethodSoftware = "swk"  // a passkey that is synced
+	MethodPresence = "user" // somebody touched the device
+	MethodMFA      = "mfa"
+)
+
+// Level is how strong a sign-in is. A higher level has everything that a lower one has.
+type Level int
+
+// The levels. The zero Level asks for nothing.
+const (
+	OneFactor         Level = iota + 1
+	TwoFactors              // NIST SP 800-63B-4 calls it AAL2
+	PhishingResistant       // two factors, and one of them is a passkey
+)
+
+// LevelOf is the level of a sign-in by these methods; 0 when there are none.
+func LevelOf(methods []string) Level {
+	switch {
+	case len(methods) == 0:
+		return 0
+	case !slices.Contains(methods, MethodMFA):
+		return OneFactor
+	case hasPasskey(methods):
+		return PhishingResistant
+	}
+	return TwoFactors
+}
+
+// Level is how strong the sign-in was.
+func (s Session) Level() Level { return LevelOf(s.Methods) }
+
+func hasPasskey(methods []string) bool {
+	return slices.Contains(methods, MethodHardware) || slices.Contains(methods, MethodSoftware)
+}
+
+// order is how methods are listed.
+var order = []string{MethodPassword, MethodCode, MethodHardware, MethodSoftware, MethodPresence, MethodMFA}
+
+// with is the methods and some more.
+func with(methods []string, more ...string) []string {
+	var all []string
+	for _, method := range order {
+		if slices.Contains(methods, method) || slices.Contains(more, method) {
+			all = append(all, method)
+		}
+	}
+	return all
+}
