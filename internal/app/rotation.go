@@ -76,6 +76,6 @@ func (a *App) rotateWhenDue(ctx context.Context) {
 func (a *App) rotationDue() bool {
 	interval, now := a.Config.KeyRotationInterval, a.now()
 	return interval > 0 && slices.ContainsFunc(a.Keys.Keys(), func(k token.KeyInfo) bool {
-		return k.State == "current" && !now.Before(k.SignsFrom.Add(interval-keyPublish))
+		return k.State == "current" && k.Use != token.UseKeep && !now.Before(k.SignsFrom.Add(interval-keyPublish))
 	})
 }

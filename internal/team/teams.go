@@ -27,7 +27,7 @@ var (
 )
 
 // MayCreateTeam reports whether the actor may create a team; ErrForbidden when not.
-func (s *Service) MayCreateTeam(actor Actor) error {
+func (s *Service) MayCreateTeam(_ context.Context, actor Actor) error {
 	if s.TeamCreation == CreationAnyone && actor.Kind == KindUser && actor.User != "" {
 		return nil
 	}
@@ -37,7 +37,7 @@ func (s *Service) MayCreateTeam(actor Actor) error {
 // CreateTeam creates a team of which the person who acts is the admin. The slug is 1 to 63 of a-z, 0-9 and single inner hyphens. The error is
 // ErrSlugTaken, ErrUnproven, ErrTooManyTeams, or a sentence about what was given.
 func (s *Service) CreateTeam(ctx context.Context, actor Actor, slug, name string) (Team, error) {
-	if err := s.MayCreateTeam(actor); err != nil {
+	if err := s.MayCreateTeam(ctx, actor); err != nil {
 		return Team{}, err
 	}
 	if actor.Kind != KindUser {

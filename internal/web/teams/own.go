@@ -42,7 +42,7 @@ func (room *Room) own(w http.ResponseWriter, r *browser.Request) error {
 	if err != nil {
 		return err
 	}
-	view := ownView{Frame: r.Frame(), Notice: room.ownNotice(r), MayCreate: room.Directory.MayCreateTeam(actor) == nil}
+	view := ownView{Frame: r.Frame(), Notice: room.ownNotice(r), MayCreate: room.Directory.MayCreateTeam(r.Context(), actor) == nil}
 	for _, m := range memberships {
 		view.Teams = append(view.Teams, ownTeam{
 			Name: m.Team.Name, Slug: m.Team.Slug, Role: roleWords(m.Role), Since: r.Clock().Ago(m.CreatedAt), Admin: m.Role == team.Admin,
@@ -82,7 +82,7 @@ func (room *Room) askNew(w http.ResponseWriter, r *browser.Request) error {
 	if err != nil {
 		return err
 	}
-	if room.Directory.MayCreateTeam(actor) != nil {
+	if room.Directory.MayCreateTeam(r.Context(), actor) != nil {
 		return mayNotCreate
 	}
 	return room.Show(w, r.Request, http.StatusOK, newPage.With(newView{Frame: r.Frame()}))
