@@ -70,7 +70,7 @@ var arrows = map[string][]string{
 		"internal/web/teams", "internal/web/docs"),
 	"internal/web/route":    {"internal/oauth"},
 	"internal/web/ui":       {"internal/words"},
-	"internal/web/browser":  {"internal/authn", "internal/team", "internal/token", "internal/audit", "internal/limit", "internal/words", "internal/web/route", "internal/web/ui"},
+	"internal/web/browser":  {"internal/authn", "internal/provider", "internal/team", "internal/token", "internal/audit", "internal/limit", "internal/words", "internal/web/route", "internal/web/ui"},
 	"internal/web/access":   with("internal/words", "internal/web/browser", "internal/web/ui"),
 	"internal/web/endpoint": with("internal/web/route", "resourceserver"),
 	"internal/web/flow":     room,

@@ -29,6 +29,7 @@ type Session struct {
 type Store interface {
 	limit.Store
 	team.Links
+	IdentityStore
 
 	// Password is a person and their password hash; team.ErrNoUser when there is no such person, an empty hash when they have no password.
 	Password(ctx context.Context, email string) (u team.User, hash string, err error)
@@ -99,12 +100,13 @@ func concurrentHashes(processors int, limited bool) int {
 
 // Authenticator signs people in and out. It is safe for concurrent use.
 type Authenticator struct {
-	store    Store
-	keys     *token.Keyring
-	clock    func() time.Time
-	opts     Options
-	hasher   *hasher
-	failures limit.Limiter
+	store      Store
+	identities IdentityStore
+	keys       *token.Keyring
+	clock      func() time.Time
+	opts       Options
+	hasher     *hasher
+	failures   limit.Limiter
 }
 
 // New is an Authenticator. keys seals the cookie by which a browser is recognised, and hides the names of counters.
@@ -114,7 +116,7 @@ func New(store Store, keys *token.Keyring, now func() time.Time, opts Options) *
 	if opts.InsecureFastHashing {
 		cost = insecureCost
 	}
-	a := &Authenticator{store: store, keys: keys, clock: now, opts: opts, hasher: newHasher(cost, opts.ConcurrentHashes)}
+	a := &Authenticator{store: store, identities: store, keys: keys, clock: now, opts: opts, hasher: newHasher(cost, opts.ConcurrentHashes)}
 	a.failures = limit.Limiter{Store: store, Now: a.rightTime, MAC: keys.LimitMAC}
 	return a
 }

@@ -37,7 +37,7 @@ func (s *Server) issueCode(r Request, session authn.Session, g Grant) (string, e
 	sealed, err := s.keys.Seal(token.PurposeCode, code{
 		ID: FamilyID(token.NewOrderedID(now)), Grant: g.ID, Client: g.Client, RedirectURI: r.RedirectURI, Challenge: r.CodeChallenge,
 		Scope: r.Scope, Nonce: r.Nonce, AuthTime: session.AuthTime.UnixMilli(), IssuedAt: now.UnixMilli(),
-		Methods: session.Methods, SessionID: session.SID(), Resource: r.Resource, DPoPKey: r.DPoPKey,
+		Methods: session.AMR(), SessionID: session.SID(), Resource: r.Resource, DPoPKey: r.DPoPKey,
 	}, s.opts.CodeLifetime)
 	if err != nil {
 		return "", fmt.Errorf("seal a code: %w", err)

@@ -22,6 +22,8 @@ var letters = map[outbox.Kind]*letter{
 	outbox.MailTeamRemoved:   parse("team_removed"),
 	outbox.MailUserDisabled:  parse("user_disabled"),
 	outbox.MailPasswordReset: parse("password_reset"),
+	outbox.MailLinked:        parse("identity_linked"),
+	outbox.MailUnlinked:      parse("identity_unlinked"),
 }
 
 // Kinds is the kinds of messages that are mails.
@@ -72,6 +74,7 @@ type content struct {
 	Ended        []string // names of the applications that lost their access
 	Applications string   // the page where people end connections
 	Password     string   // the page where people set a password
+	Identities   string   // the page about accounts at other providers
 	Link         string   // the link that the mail is for
 }
 

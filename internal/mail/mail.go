@@ -61,7 +61,7 @@ func (c *Courier) Deliver(ctx context.Context, m outbox.Message) error {
 	}
 	about := content{
 		Time: longTime(m.CreatedAt), Server: c.ServerName, PublicURL: c.PublicURL,
-		Applications: c.PublicURL + "/account/applications/", Password: c.PublicURL + "/account/password/",
+		Applications: c.PublicURL + "/account/applications/", Password: c.PublicURL + "/account/password/", Identities: c.PublicURL + "/account/identities/",
 		Team: m.TeamName, Ended: m.Applications,
 	}
 	fill := c.fillPerson

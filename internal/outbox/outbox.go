@@ -18,18 +18,20 @@ type Kind string
 
 // The kinds of messages.
 const (
-	MailConnected     Kind = "mail.connected"      // to a person: a new connection was made
-	MailReplayed      Kind = "mail.replayed"       // to a person: a used refresh token was presented again
-	MailMemberRemoved Kind = "mail.member_removed" // to a person: they no longer belong to a team
-	MailTeamRemoved   Kind = "mail.team_removed"   // to a person: a team of theirs was removed
-	MailUserDisabled  Kind = "mail.user_disabled"  // to a person: their account was disabled
-	MailPasswordReset Kind = "mail.password_reset" // to an address: a link that sets a new password
-	BackchannelLogout Kind = "backchannel_logout"  // to a client: a sign-in has ended (OpenID Connect Back-Channel Logout 1.0)
+	MailConnected     Kind = "mail.connected"         // to a person: a new connection was made
+	MailReplayed      Kind = "mail.replayed"          // to a person: a used refresh token was presented again
+	MailMemberRemoved Kind = "mail.member_removed"    // to a person: they no longer belong to a team
+	MailTeamRemoved   Kind = "mail.team_removed"      // to a person: a team of theirs was removed
+	MailUserDisabled  Kind = "mail.user_disabled"     // to a person: their account was disabled
+	MailPasswordReset Kind = "mail.password_reset"    // to an address: a link that sets a new password
+	MailLinked        Kind = "mail.identity_linked"   // to a person: they can sign in at another provider from now on
+	MailUnlinked      Kind = "mail.identity_unlinked" // to a person: they can no longer
+	BackchannelLogout Kind = "backchannel_logout"     // to a client: a sign-in has ended (OpenID Connect Back-Channel Logout 1.0)
 )
 
 // Kinds is every kind of message.
 func Kinds() []Kind {
-	return []Kind{MailConnected, MailReplayed, MailMemberRemoved, MailTeamRemoved, MailUserDisabled, MailPasswordReset, BackchannelLogout}
+	return []Kind{MailConnected, MailReplayed, MailMemberRemoved, MailTeamRemoved, MailUserDisabled, MailPasswordReset, MailLinked, MailUnlinked, BackchannelLogout}
 }
 
 // Message is something that has to be told to someone outside. Fields that do not apply are empty.

@@ -47,6 +47,9 @@ var rules = map[audit.Kind][]Rule{
 	audit.PasswordSet:       {{Kind: BackchannelLogout, To: PersonsClients, Lifetime: logoutLifetime}},
 	audit.PasswordReset:     {{Kind: BackchannelLogout, To: PersonsClients, Lifetime: logoutLifetime}},
 	audit.PasswordForgotten: {{Kind: MailPasswordReset, To: TheLink, Lifetime: time.Hour}},
+	audit.IdentityLinked:    {{Kind: MailLinked, To: ThePerson, Lifetime: mailLifetime}},
+	audit.IdentityUnlinked:  {{Kind: MailUnlinked, To: ThePerson, Lifetime: mailLifetime}},
+	audit.AccountEmptied:    {{Kind: BackchannelLogout, To: PersonsClients, Lifetime: logoutLifetime}},
 	audit.UserDisabled: {
 		{Kind: MailUserDisabled, To: ThePerson, Lifetime: mailLifetime},
 		{Kind: BackchannelLogout, To: PersonsClients, Lifetime: logoutLifetime},

@@ -50,8 +50,12 @@ SELECT $1, u.id, CAST($3 AS BIGINT), $4, CAST($5 AS BIGINT), $6 FROM gh_users u 
 		if err != nil {
 			return err
 		}
+		at := s.AuthTime
+		if s.Provider() != "" { // the person may have signed in there long before
+			at = time.Time{}
+		}
 		return t.happened(audit.Event{
-			At: s.AuthTime, Kind: audit.SignedIn, Actor: string(s.User.ID), User: string(s.User.ID), Detail: engine.Words(s.Methods),
+			At: at, Kind: audit.SignedIn, Actor: string(s.User.ID), User: string(s.User.ID), Detail: engine.Words(s.Methods),
 		})
 	})
 }

@@ -73,6 +73,8 @@ const (
 	EndConnection      Act = "end a connection"    // of one person in one team
 	OperateServer      Act = "operate the server"  // back it up, examine it
 	SeeHistory         Act = "see history"         // of one person, or of one team
+	SeeFactors         Act = "see factors"         // how one person signs in
+	ChangeFactors      Act = "change factors"      // of one person
 )
 
 // On is what an act is about. Fields that do not apply are empty.
@@ -97,6 +99,8 @@ func May(a Actor, act Act, on On) error {
 		allowed = true
 	case act == SeeConnections, act == EndConnection, act == SeeHistory:
 		allowed = own || admin
+	case act == SeeFactors, act == ChangeFactors:
+		allowed = own
 	case act == GovernApplications, act == ManageMembers, act == InviteMembers, act == RenameTeam, act == RemoveTeam:
 		allowed = admin
 	case act == SeeMembers:

@@ -41,7 +41,7 @@ func TestMay(t *testing.T) {
 	acts := []team.Act{
 		team.ManagePeople, team.ManageTeams, team.ManageMembers, team.ManageClients, team.LoosenClients, team.GovernApplications,
 		team.SeeConnections, team.EndConnection, team.SeeHistory, team.OperateServer, team.CreateTeam, team.AddMembers, team.SeeMembers,
-		team.InviteMembers, team.RenameTeam, team.RemoveTeam, team.LeaveTeam, "something else",
+		team.InviteMembers, team.RenameTeam, team.RemoveTeam, team.LeaveTeam, team.SeeFactors, team.ChangeFactors, "something else",
 	}
 	for _, a := range actors {
 		for _, act := range acts {
@@ -50,6 +50,8 @@ func TestMay(t *testing.T) {
 				switch act {
 				case team.SeeConnections, team.EndConnection, team.SeeHistory:
 					want = want || slices.Contains(people, a.name) && slices.Contains(oneself, about) || a.name == "an admin" && slices.Contains(inTeam, about)
+				case team.SeeFactors, team.ChangeFactors:
+					want = want || slices.Contains(people, a.name) && slices.Contains(oneself, about)
 				case team.GovernApplications, team.ManageMembers, team.InviteMembers, team.RenameTeam, team.RemoveTeam:
 					want = want || a.name == "an admin" && slices.Contains(inTeam, about)
 				case team.SeeMembers:

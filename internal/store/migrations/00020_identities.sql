@@ -1,0 +1,16 @@
+-- Accounts of people at other OpenID Connect providers, by which they can sign in; and the provider that a team requires.
+
+-- +goose Up
+CREATE TABLE gh_identities (
+    id        TEXT   NOT NULL PRIMARY KEY,
+    user_id   TEXT   NOT NULL REFERENCES gh_users (id) ON DELETE CASCADE,
+    issuer    TEXT   NOT NULL,
+    subject   TEXT   NOT NULL,
+    provider  TEXT   NOT NULL, -- its id in the configuration
+    email     TEXT   NOT NULL, -- what the provider said; for people to read, it decides nothing
+    linked_at BIGINT NOT NULL,
+    used_at   BIGINT NOT NULL DEFAULT 0,
+    UNIQUE (issuer, subject)
+);
+CREATE INDEX gh_identities_user ON gh_identities (user_id);
+ALTER TABLE gh_teams ADD COLUMN require_provider TEXT NOT NULL DEFAULT ''; -- members sign in there to choose the team; '' for anyhow
