@@ -23,6 +23,7 @@ var domain = []string{
 	"internal/flight",
 	"internal/outbox",
 	"internal/limit",
+	"internal/usage",
 	"internal/token",
 	"internal/scope",
 	"internal/team",
@@ -38,7 +39,7 @@ var domain = []string{
 func with(others ...string) []string { return slices.Concat(domain, others) }
 
 // room is what a room of web may import. It never imports another room.
-var room = with("internal/words", "internal/web/route", "internal/web/browser", "internal/web/ui", "internal/web/access")
+var room = with("internal/words", "internal/picture", "internal/web/route", "internal/web/browser", "internal/web/ui", "internal/web/access")
 
 // arrows says which packages of ours a package may import. One that is not named here is ruled by its nearest parent folder that is;
 // one without any may import nothing of ours. Tests may import what they need.
@@ -48,27 +49,29 @@ var arrows = map[string][]string{
 	"internal/audit":     {},
 	"internal/flight":    {},
 	"internal/limit":     {},
+	"internal/usage":     {},
 	"internal/outbox":    {"internal/audit"},
 	"internal/token":     {"internal/oauth"},
 	"internal/plaintext": {},
 	"internal/words":     {},
+	"internal/picture":   {},
 	"internal/outbound":  {},
 	"internal/api/types": {},
 	"internal/scope":     {"internal/oauth", "internal/words"},
-	"internal/team":      {"internal/oauth", "internal/token", "internal/audit"},
-	"internal/authn":     {"internal/team", "internal/token", "internal/oauth", "internal/audit", "internal/limit"},
-	"internal/client":    {"internal/team", "internal/token", "internal/oauth", "internal/scope", "internal/audit", "internal/limit", "internal/outbound"},
+	"internal/team":      {"internal/oauth", "internal/token", "internal/audit", "internal/picture", "internal/words"},
+	"internal/authn":     {"internal/team", "internal/token", "internal/oauth", "internal/audit", "internal/limit", "internal/words"},
+	"internal/client":    {"internal/team", "internal/token", "internal/oauth", "internal/scope", "internal/audit", "internal/limit", "internal/usage", "internal/outbound"},
 	"internal/provider":  {"internal/authn", "internal/client", "internal/team", "internal/token", "internal/oauth", "internal/outbound"},
 	"internal/govern":    {"internal/client", "internal/team", "internal/scope", "internal/oauth", "internal/audit"},
 	"internal/authz": {
 		"internal/govern", "internal/client", "internal/authn", "internal/team", "internal/token", "internal/oauth", "internal/scope", "internal/audit", "internal/outbox", "internal/limit",
-		"internal/flight",
+		"internal/flight", "internal/words",
 	},
 	"internal/operate": domain,
 	"internal/store":   with("internal/store/engine"),
 	"internal/web": with("internal/words", "internal/web/route", "internal/web/ui", "internal/web/browser", "internal/web/endpoint", "internal/web/flow", "internal/web/account",
 		"internal/web/teams", "internal/web/docs"),
-	"internal/web/route":    {"internal/oauth"},
+	"internal/web/route":    {"internal/oauth", "internal/usage"},
 	"internal/web/ui":       {"internal/words"},
 	"internal/web/browser":  {"internal/authn", "internal/provider", "internal/team", "internal/token", "internal/audit", "internal/limit", "internal/words", "internal/web/route", "internal/web/ui"},
 	"internal/web/access":   with("internal/words", "internal/web/browser", "internal/web/ui"),
@@ -80,8 +83,8 @@ var arrows = map[string][]string{
 	"internal/mail":         with("internal/words"),
 	"internal/mail/inbox":   with("internal/mail", "internal/words", "internal/web/ui"), // only the demo imports it
 	"internal/events":       with("internal/outbound"),
-	"internal/config":       with("internal/mail", "internal/outbound", "internal/plaintext"),
-	"internal/app":          with("internal/web", "internal/store", "internal/config", "internal/mail", "internal/events", "internal/outbound"),
+	"internal/config":       with("internal/words", "internal/mail", "internal/outbound", "internal/plaintext"),
+	"internal/app":          with("internal/words", "internal/web", "internal/store", "internal/config", "internal/mail", "internal/events", "internal/outbound"),
 	"cmd/gatehouse":         with("internal/app", "internal/config", "internal/api/types", "internal/plaintext"),
 
 	// What the store is built on.
@@ -89,7 +92,7 @@ var arrows = map[string][]string{
 
 	// What tests are made of: only tests import it, and each other.
 	"internal/store/pgtest":    {"internal/store"},
-	"internal/store/storetest": with("internal/store", "internal/store/pgtest"),
+	"internal/store/storetest": with("internal/picture", "internal/store", "internal/store/pgtest"),
 	"e2e":                      with("internal/app", "internal/config", "internal/store/pgtest", "examples", "resourceserver"),
 
 	"internal/testkit":               {},

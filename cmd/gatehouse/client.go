@@ -54,7 +54,7 @@ func newClientCommand(e *env) *cobra.Command {
 can be connected to any team. A client with --team belongs to that team and
 works only there.`,
 		newClientAdd(e), newClientList(e), newClientShow(e), newClientUpdate(e), newClientRotateSecret(e),
-		newClientDisable(e), newClientEnable(e), newClientRemove(e))
+		newClientDisable(e), newClientEnable(e), newClientRemove(e), newClientLog(e))
 }
 
 func newClientAdd(e *env) *cobra.Command {

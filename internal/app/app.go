@@ -28,7 +28,9 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/store"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
+	"github.com/gatehouse-auth/gatehouse/internal/usage"
 	"github.com/gatehouse-auth/gatehouse/internal/web"
+	"github.com/gatehouse-auth/gatehouse/internal/words"
 )
 
 // Deps is what an App takes from its surroundings. The zero value of each is what the server uses.
@@ -96,7 +98,8 @@ type App struct {
 	clock      *clock
 	clockWrong atomic.Bool // as clockAgrees has found last
 	ready      *flight.Value[struct{}]
-	stopping   atomic.Bool // from the signal to stop; /readyz says so
+	requests   *usage.Failures // of clients, that failed; nil when they are not kept
+	stopping   atomic.Bool     // from the signal to stop; /readyz says so
 	handler    func() http.Handler
 }
 
@@ -171,8 +174,8 @@ func (a *App) assemble(ctx context.Context, deps Deps) error {
 	}
 	cfg := a.Config
 	a.Keys.WrongClock = a.clock.wrong
-	a.Team = &team.Service{People: a.Store, Teams: a.Store, Audit: a.Store, Now: a.clock.corrected}
-	a.Registry = &client.Registry{Store: a.Store, Catalogue: cfg.Authz.Catalogue, Profile: cfg.Authz.Profile, Audience: cmp.Or(cfg.Authz.Audience, cfg.PublicURL), RefreshGrace: cfg.Authz.Refresh.Grace, Now: a.clock.corrected}
+	a.Team = &team.Service{People: a.Store, Teams: a.Store, Audit: a.Store, Now: a.clock.corrected, TeamCreation: team.Creation(cfg.TeamCreation)}
+	a.Registry = &client.Registry{Store: a.Store, Requests: a.Store, Catalogue: cfg.Authz.Catalogue, Profile: cfg.Authz.Profile, Audience: cmp.Or(cfg.Authz.Audience, cfg.PublicURL), RefreshGrace: cfg.Authz.Refresh.Grace, Now: a.clock.corrected}
 	a.Operate = &operate.Service{Store: a.Store}
 	a.Govern = &govern.Service{Store: a.Store, Clients: a.Store, Now: a.clock.corrected}
 	cfg.Authn.InsecureFastHashing = deps.InsecureFastHashing
@@ -182,6 +185,9 @@ func (a *App) assemble(ctx context.Context, deps Deps) error {
 		Clients: a.Store, Assertions: a.Store, Grants: a.Store, Families: a.Store, Machines: a.Store, Requests: a.Store,
 		Refusals: a.refusals(), FetchJWKS: client.NewKeyCache(a.outbound, a.now).Fetch,
 	}, a.Keys, a.now, cfg.Authz)
+	if cfg.RequestLog {
+		a.requests = new(usage.Failures)
+	}
 	a.outbox = a.newOutbox(deps.Mail)
 	// Made at first use, because commands need no pages.
 	a.handler = sync.OnceValue(a.newHandler)
@@ -192,6 +198,7 @@ func (a *App) newHandler() http.Handler {
 	return web.New(web.Parts{
 		Issuer:         a.Config.PublicURL,
 		ServerName:     a.Config.ServerName,
+		Language:       words.Named(a.Config.Language),
 		APIDocs:        a.Config.APIDocsURL,
 		Authz:          a.Authz,
 		Authn:          a.Authn,
@@ -207,6 +214,7 @@ func (a *App) newHandler() http.Handler {
 		Failures:       a.failures(),
 		ClientFailures: a.Config.ClientFailures,
 		PublicPushes:   a.Config.PublicPushes,
+		Requests:       a.requests,
 		API:            a.API,
 		DevMails:       a.DevMails,
 	})

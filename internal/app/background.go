@@ -30,6 +30,8 @@ func (a *App) background(ctx context.Context, wg *sync.WaitGroup, c *certificate
 	wg.Go(func() { every(ctx, keysReloadEvery, a.surviving(a.reloadKeys)) })
 	wg.Go(func() { every(ctx, keysRotateEvery, a.surviving(a.rotateWhenDue)) })
 	wg.Go(func() { every(ctx, deliverEvery, a.surviving(a.deliver)) })
+	wg.Go(func() { every(ctx, failuresSaveEvery, a.surviving(a.saveFailures)) })
+	wg.Go(func() { every(ctx, sightingsSaveEvery, a.surviving(a.saveSightings)) })
 	wg.Go(func() { every(ctx, idleCheckEvery, a.surviving(new(idleness).check)) })
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP) // before Serve calls ready: from then on the signal does not end the process

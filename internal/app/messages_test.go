@@ -396,3 +396,27 @@ func TestEachKindOfMessageHasACourier(t *testing.T) {
 		t.Errorf("there are couriers for %d kinds of messages, want %d", got, want)
 	}
 }
+
+// TestMailsAreInTheLanguageAndTimeZoneOfThePerson, as their profile is when the mail is sent.
+func TestMailsAreInTheLanguageAndTimeZoneOfThePerson(t *testing.T) {
+	clock, box := testkit.NewClock(noon), &mailbox{}
+	a := open(t, testConfig(t), Deps{Now: clock.Now, Mail: box.send})
+	c := connect(t, a, client.Registration{Name: "Weekly Report", Owner: "Ferris"})
+	actor := team.ActingUser(c.user, nil)
+	if err := a.Team.ChangeProfile(t.Context(), actor, c.user.ID, c.user.Name, team.Profile{Language: "de", Zone: "Asia/Tokyo"}); err != nil {
+		t.Fatal(err)
+	}
+	clock.Advance(time.Minute)
+	a.deliver(t.Context())
+	if len(box.mails) != 1 {
+		t.Fatalf("%d e-mails, want 1", len(box.mails))
+	}
+	for _, want := range []string{"Guten Tag Ann Lee,", "Weather Bot (von Weather Inc.)", "UTC+09:00", "Sie darf:"} {
+		if !strings.Contains(box.mails[0].Text, want) {
+			t.Errorf("the mail does not say %q:\n%s", want, box.mails[0].Text)
+		}
+	}
+	if got, want := box.mails[0].Subject, "Weather Bot wurde mit Acme verbunden"; got != want {
+		t.Errorf("the subject is %q, want %q", got, want)
+	}
+}

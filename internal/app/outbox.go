@@ -7,6 +7,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/events"
 	"github.com/gatehouse-auth/gatehouse/internal/mail"
 	"github.com/gatehouse-auth/gatehouse/internal/outbox"
+	"github.com/gatehouse-auth/gatehouse/internal/words"
 )
 
 const deliverEvery = 2 * time.Second
@@ -20,6 +21,7 @@ func (a *App) newOutbox(send mail.Sender) *outbox.Delivery {
 	}
 	mails := &mail.Courier{
 		Grants: a.Store, People: a.Store, Links: a.Store, Keys: a.Keys, Now: a.now, Describe: a.Authz.Describe, Send: send, ServerName: cfg.ServerName, PublicURL: cfg.PublicURL,
+		Language: words.Named(cfg.Language),
 	}
 	logouts := &events.Courier{HTTP: a.outbound, LogoutToken: a.Authz.LogoutToken}
 	couriers := map[outbox.Kind]outbox.Courier{outbox.BackchannelLogout: logouts.Deliver}

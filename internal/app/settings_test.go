@@ -110,6 +110,7 @@ var settingsWired = map[string]wired{
 	"insecure_http_public_url": {values: [2]string{"", "true"}, base: []string{"PUBLIC_URL=http://id.example"}, see: (*place).metadata},
 	"scopes":                   {values: [2]string{"", "[{name: thing, description: See it, access: read}]"}, see: (*place).metadata},
 	"server_name":              {values: [2]string{"", "Acme Sign-in"}, see: func(p *place) string { return p.title("/login/") }},
+	"language":                 {values: [2]string{"", "de"}, see: func(p *place) string { return p.title("/login/") }},
 	"api_docs_url": {values: [2]string{"", "https://docs.example/x"}, see: func(p *place) string {
 		return fmt.Sprint(strings.Contains(p.page("/docs/guide/"), "https://docs.example/x"))
 	}},
@@ -193,6 +194,7 @@ var settingsWired = map[string]wired{
 		p.rotateWhenDue(p.Context())
 		return fmt.Sprint(strings.Count(p.page("/.well-known/jwks.json"), `"kid"`))
 	}},
+	"team_creation": {values: [2]string{"operators", "anyone"}, see: func(p *place) string { return p.signedIn().get("/teams/new/").status() }},
 	"audit_retention": {values: [2]string{"24h", "1000h"}, see: func(p *place) string {
 		p.signedIn()
 		p.clock.Advance(100 * time.Hour)

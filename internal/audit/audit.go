@@ -31,6 +31,7 @@ const (
 	IdentityUnlinked  Kind = "identity.unlinked" // it can no longer be used
 	AccountEmptied    Kind = "user.emptied"      // before its address was proven, by the provider that decides who has it
 	TeamProvider      Kind = "team.provider"     // the team requires a provider from now on, another one, or none
+	ProfileChanged    Kind = "user.profile_changed"
 	TeamAdded         Kind = "team.added"
 	TeamRenamed       Kind = "team.renamed"
 	TeamRemoved       Kind = "team.removed"

@@ -26,6 +26,7 @@ var table = []Traits{
 	{Kind: IdentityUnlinked, Notable: true},
 	{Kind: AccountEmptied, Notable: true},
 	{Kind: TeamProvider, Notable: true},
+	{Kind: ProfileChanged, Notable: true},
 	{Kind: TeamAdded, Notable: true},
 	{Kind: TeamRenamed, Notable: true},
 	{Kind: TeamRemoved, Notable: true},

@@ -13,6 +13,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/limit"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
+	"github.com/gatehouse-auth/gatehouse/internal/words"
 )
 
 // Session is one browser's sign-in, with the time and the method of it.
@@ -23,6 +24,7 @@ type Session struct {
 	AuthTime  time.Time
 	Methods   []string // amr values of RFC 8176, e.g. "pwd"
 	ExpiresAt time.Time
+	Device    Device // saved with a new session, and read only where sessions are listed
 }
 
 // Store keeps password hashes, sessions and counters of failures. Each method is one unit of work.
@@ -49,6 +51,10 @@ type Store interface {
 	StartSession(ctx context.Context, s Session, replaces string) error
 	// Session is a session with its user, read fresh. ErrNoSession when it is unknown, expired at now, or the user is disabled.
 	Session(ctx context.Context, id string, now time.Time) (Session, error)
+	// Sessions are a person's sessions that are alive at now, with their devices.
+	Sessions(ctx context.Context, user team.UserID, now time.Time) ([]Session, error)
+	// SaveSightings saves when sessions were last seen, and from where; not when that was saved less than SightingInterval before.
+	SaveSightings(ctx context.Context, seen []Sighting) error
 	// EndSession ends a session. It is no error when there is no such session.
 	EndSession(ctx context.Context, id string) error
 }
@@ -59,10 +65,13 @@ var (
 	ErrSignInFailed = errors.New("the e-mail or the password is wrong") // the same for an unknown e-mail, a wrong password and a disabled person
 )
 
-// WeakPasswordError says what to do about a password that is too easy to guess.
-type WeakPasswordError struct{ Advice string }
+// WeakPasswordError says what to do about a password that is too easy to guess, or that cannot be used.
+type WeakPasswordError struct {
+	Words string // the key of the advice in package words, which may have the argument "count"
+	Count int
+}
 
-func (e *WeakPasswordError) Error() string { return e.Advice }
+func (e *WeakPasswordError) Error() string { return words.English.Text(e.Words, "count", e.Count) }
 
 // Options are the settings of an Authenticator. Defaults has their defaults; a zero is a zero.
 type Options struct {
@@ -107,6 +116,7 @@ type Authenticator struct {
 	opts       Options
 	hasher     *hasher
 	failures   limit.Limiter
+	seen       sightings
 }
 
 // New is an Authenticator. keys seals the cookie by which a browser is recognised, and hides the names of counters.

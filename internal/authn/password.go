@@ -24,16 +24,16 @@ const (
 // to guess, in the form in which it is hashed. words are what an attacker would try first.
 func CheckPassword(password string, words ...string) error {
 	if !utf8.ValidString(password) {
-		return &WeakPasswordError{"The password is not valid UTF-8 text."}
+		return &WeakPasswordError{Words: "password.weak.not_text"}
 	}
 	prepared, err := preparePassword(password)
 	switch {
 	case err != nil && password != "":
-		return &WeakPasswordError{"The password has a character that cannot be used, such as a tab."}
+		return &WeakPasswordError{Words: "password.weak.character"}
 	case utf8.RuneCountInString(prepared) < minPasswordRunes:
-		return &WeakPasswordError{fmt.Sprintf("The password is too short: use %d characters or more.", minPasswordRunes)}
+		return &WeakPasswordError{"password.weak.short", minPasswordRunes}
 	case len(prepared) > maxPasswordBytes:
-		return &WeakPasswordError{fmt.Sprintf("The password is too long: use at most %d bytes.", maxPasswordBytes)}
+		return &WeakPasswordError{"password.weak.long", maxPasswordBytes}
 	}
 	password = prepared
 	head := password[:min(len(password), weighed)]
@@ -45,7 +45,7 @@ func CheckPassword(password string, words ...string) error {
 	for _, m := range strength.MatchSequence {
 		patterns = append(patterns, m.Pattern+" "+m.DictionaryName)
 	}
-	return &WeakPasswordError{"The password is too easy to guess" + advice(patterns)}
+	return &WeakPasswordError{Words: advice(patterns)}
 }
 
 // preparePassword is a password in the form in which it is hashed: OpaqueString (RFC 8265 §4.2), so that it does not matter which
@@ -63,24 +63,24 @@ func guessable(words []string) []string {
 	return out
 }
 
-// advice is the end of the sentence: why the password is weak, and what to do. patterns are those that were found in it.
+// advice is the key of the words that say why a password is weak, and what to do. patterns are those that were found in it.
 func advice(patterns []string) string {
 	has := func(prefix string) bool {
 		return slices.ContainsFunc(patterns, func(p string) bool { return strings.HasPrefix(p, prefix) })
 	}
 	switch {
 	case has("dictionary user_inputs"):
-		return ": it is made of your name or e-mail. Use three or four words that have nothing to do with you."
+		return "password.weak.name"
 	case has("repeat"):
-		return ": it repeats the same characters. Use three or four words that do not belong together."
+		return "password.weak.repeat"
 	case has("sequence"), has("spatial"):
-		return ": it follows the alphabet, the digits or the keyboard. Use three or four words that do not belong together."
+		return "password.weak.sequence"
 	case has("dictionary Passwords"):
-		return ": it is close to one that many people use. Use three or four words that do not belong together."
+		return "password.weak.common"
 	case has("date"):
-		return ": it is mostly a date. Use three or four words that do not belong together."
+		return "password.weak.date"
 	}
-	return ". Make it longer: three or four words that do not belong together."
+	return "password.weak.guessable"
 }
 
 // SetPassword checks and stores a password, and ends the user's sessions. The error is *WeakPasswordError,

@@ -46,7 +46,7 @@ func TestCheckPassword(t *testing.T) {
 		switch {
 		case test.advice == "" && err != nil:
 			t.Errorf("%.30q: got %v, want it taken", test.password, err)
-		case test.advice != "" && (!ok || !strings.Contains(weak.Advice, test.advice)):
+		case test.advice != "" && (!ok || !strings.Contains(weak.Error(), test.advice)):
 			t.Errorf("%.30q: got %v, want advice that says %q", test.password, err, test.advice)
 		}
 	}

@@ -16,6 +16,7 @@ type SignInRequest struct {
 	Password string
 	Address  netip.Addr
 	Browser  string // the browser cookie, or ""; it shows whether this account has signed in with the browser before
+	Device   Device // what is known of the browser
 	Replaces string // the session cookie that the browser sent, or ""; that session ends
 }
 
@@ -98,7 +99,8 @@ func (a *Authenticator) verify(ctx context.Context, user team.User, hash, passwo
 func (a *Authenticator) start(ctx context.Context, p proved, r SignInRequest) (SignedIn, error) {
 	user, hash := p.user, p.hash
 	now, cookie := a.rightTime(), token.NewSecret(token.PrefixSession)
-	s := Session{ID: cookie.Hash(), Public: token.NewID(), User: user, AuthTime: now, Methods: []string{"pwd"}, ExpiresAt: now.Add(a.opts.SessionLifetime)}
+	s := Session{ID: cookie.Hash(), Public: token.NewID(), User: user, AuthTime: now, Methods: []string{"pwd"}, ExpiresAt: now.Add(a.opts.SessionLifetime), Device: r.Device}
+	s.Device.SeenAt = now
 	if err := a.store.StartSession(ctx, s, SessionID(r.Replaces)); errors.Is(err, ErrSignInFailed) {
 		return SignedIn{}, ErrSignInFailed
 	} else if err != nil {

@@ -181,7 +181,8 @@ func (a *Authenticator) enter(ctx context.Context, linked Linked, c Claims, r Si
 		return SignedIn{}, err
 	}
 	now, cookie := a.rightTime(), token.NewSecret(token.PrefixSession)
-	s := Session{ID: cookie.Hash(), Public: token.NewID(), User: linked.Person, AuthTime: now, Methods: []string{byProvider + c.Provider}, ExpiresAt: now.Add(a.opts.SessionLifetime)}
+	s := Session{ID: cookie.Hash(), Public: token.NewID(), User: linked.Person, AuthTime: now, Methods: []string{byProvider + c.Provider}, ExpiresAt: now.Add(a.opts.SessionLifetime), Device: r.Device}
+	s.Device.SeenAt = now
 	if c.TwoFactors {
 		s.Methods = append(s.Methods, methodTwo)
 	}

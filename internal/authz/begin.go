@@ -64,7 +64,7 @@ func (s *Server) checkSent(ctx context.Context, p oauth.Params) (Request, client
 func (s *Server) check(client client.Client, p oauth.Params) (Request, error) {
 	redirectURI, err := p.Required("redirect_uri")
 	if err != nil {
-		return Request{}, &PageError{Err: err, Client: client.Name}
+		return Request{}, &PageError{Err: err, ClientID: client.ID, Client: client.Name}
 	}
 	if err := checkRedirectURI(client, redirectURI); err != nil {
 		return Request{}, err
@@ -104,7 +104,7 @@ func (s *Server) enabledClient(ctx context.Context, id oauth.ClientID) (client.C
 	case err != nil:
 		return c, fmt.Errorf("load a client: %w", err) // its id is any text: it may be a secret in the wrong place
 	case !c.DisabledAt.IsZero():
-		return c, &PageError{Err: oauth.InvalidClient.Errorf("this client was disabled by the server's operator"), Client: c.Name}
+		return c, &PageError{Err: oauth.InvalidClient.Errorf("this client was disabled by the server's operator"), ClientID: c.ID, Client: c.Name}
 	}
 	return c, nil
 }
@@ -203,5 +203,5 @@ func checkRedirectURI(client client.Client, received string) error {
 	if len(client.RedirectURIs) == 0 {
 		err = oauth.UnauthorizedClient.Errorf("this client has no redirect URI: it acts for itself and may not ask a person for access")
 	}
-	return &PageError{Err: err, Client: client.Name, Received: received}
+	return &PageError{Err: err, ClientID: client.ID, Client: client.Name, Received: received}
 }

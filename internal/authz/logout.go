@@ -101,8 +101,8 @@ func afterSignOut(p oauth.Params, client client.Client) (string, error) {
 		return "", &PageError{Err: oauth.InvalidRequest.Errorf("post_logout_redirect_uri needs client_id or id_token_hint, which say whose it is"), Received: uri}
 	case !slices.Contains(client.PostLogoutRedirectURIs, uri):
 		return "", &PageError{
-			Err:    oauth.InvalidRequest.Errorf("post_logout_redirect_uri is not registered for this client; it must be the same as a registered one, character for character"),
-			Client: client.Name, Received: uri,
+			Err:      oauth.InvalidRequest.Errorf("post_logout_redirect_uri is not registered for this client; it must be the same as a registered one, character for character"),
+			ClientID: client.ID, Client: client.Name, Received: uri,
 		}
 	}
 	state, err := p.Optional("state")
@@ -110,7 +110,7 @@ func afterSignOut(p oauth.Params, client client.Client) (string, error) {
 		err = oauth.InvalidRequest.Errorf("state is %d bytes long; at most %d are accepted", len(state), oauth.MaxStateLength)
 	}
 	if err != nil {
-		return "", &PageError{Err: err, Client: client.Name}
+		return "", &PageError{Err: err, ClientID: client.ID, Client: client.Name}
 	}
 	// A response without anything but state is the URI with state.
 	return oauth.AuthorizationResponse{RedirectURI: uri, State: state}.URL(), nil

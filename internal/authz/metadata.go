@@ -6,6 +6,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/scope"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
+	"github.com/gatehouse-auth/gatehouse/internal/words"
 )
 
 // Metadata is what the server accepts (RFC 8414), and nothing else.
@@ -25,6 +26,7 @@ func (s *Server) Metadata() oauth.Metadata {
 		JWKSURI:                            s.opts.Issuer + oauth.PathJWKS,
 		EndedTokensURI:                     s.opts.Issuer + oauth.PathEnded,
 		ServiceDocumentation:               s.opts.Issuer + "/docs/guide/",
+		UILocalesSupported:                 words.Codes(),
 
 		ScopesSupported:                            s.opts.Catalogue.Scope().Union(scope.Identity),
 		ResponseTypesSupported:                     []string{"code"},

@@ -14,6 +14,7 @@ import (
 // RedirectError is an error that may travel to the redirect URI, because client and URI are verified.
 type RedirectError struct {
 	Response oauth.AuthorizationResponse // with Err set
+	ClientID oauth.ClientID
 }
 
 func (e *RedirectError) Error() string { return e.Response.Err.Error() }
@@ -23,9 +24,10 @@ func (e *RedirectError) Unwrap() error { return e.Response.Err }
 
 // PageError is a mistake of the client that must not be redirected: the person is told, and the developer of the client is told exactly.
 type PageError struct {
-	Err      error  // an oauth error
-	Client   string // the client's name, if known
-	Received string // what was received, character for character, e.g. the redirect URI
+	Err      error          // an oauth error
+	ClientID oauth.ClientID // of a client that is registered; "" when it is not known
+	Client   string         // the client's name, if known
+	Received string         // what was received, character for character, e.g. the redirect URI
 	// SigningOut says that the request was to sign the person out, which has not happened.
 	SigningOut bool
 	Back       string // when the request has expired: the origin of its redirect URI, where the application may be; "" if there is none for a browser
@@ -96,7 +98,7 @@ func (s *Server) open(ctx context.Context, sealed string) (Request, error) {
 	if err != nil {
 		return Request{}, err
 	}
-	refused.Client = c.Name
+	refused.ClientID, refused.Client = c.ID, c.Name
 	if origin := oauth.RedirectOrigin(r.RedirectURI); strings.HasPrefix(origin, "http") {
 		refused.Back = origin
 	}
@@ -107,7 +109,7 @@ func (s *Server) open(ctx context.Context, sealed string) (Request, error) {
 func (s *Server) redirect(r oauth.AuthorizationRequest, err error) error {
 	response := s.response(r)
 	response.Err = err
-	return &RedirectError{response}
+	return &RedirectError{Response: response, ClientID: oauth.ClientID(r.ClientID)}
 }
 
 // response is the response to a request, without its code or error.

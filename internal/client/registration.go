@@ -12,11 +12,13 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/scope"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
+	"github.com/gatehouse-auth/gatehouse/internal/usage"
 )
 
 // Registry registers and changes clients: what the command line and the pages call.
 type Registry struct {
 	Store     Store
+	Requests  usage.FailureStore // may be nil: then nobody asks for failures
 	Catalogue scope.Catalogue
 	Profile   oauth.Profile // clients that do not fit it are refused
 	Audience  string        // of tokens that are asked for without a resource

@@ -23,6 +23,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/outbound"
 	"github.com/gatehouse-auth/gatehouse/internal/provider"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
+	"github.com/gatehouse-auth/gatehouse/internal/words"
 	"go.yaml.in/yaml/v4"
 )
 
@@ -31,6 +32,7 @@ type Config struct {
 	PublicURL             string // the issuer: scheme, host and port, without a trailing slash
 	InsecureHTTPPublicURL bool
 	ServerName            string
+	Language              string          // of people who ask for none that there is
 	APIDocsURL            string          // may be empty
 	DatabaseURL           string          // sqlite:PATH or postgres://…; may hold a password
 	MasterKey             token.MasterKey // zero: the file beside an SQLite database
@@ -44,8 +46,10 @@ type Config struct {
 	ShutdownTimeout       time.Duration  // how long requests that have begun may take to end
 	KeyRotationInterval   time.Duration  // zero: by command only
 	AuditRetention        time.Duration
-	ClientFailures        int // wrong client secrets for one client from one address in 15 minutes
-	PublicPushes          int // requests that public clients push from one address in 90 seconds
+	TeamCreation          string // who may create teams: operators or anyone
+	ClientFailures        int    // wrong client secrets for one client from one address in 15 minutes
+	PublicPushes          int    // requests that public clients push from one address in 90 seconds
+	RequestLog            bool   // failed requests of clients are kept
 	LogLevel              slog.Level
 	LogFormat             string   // json or text
 	SecretFiles           []string // files that hold a secret: the TLS key, and where a password or the master key was read from
@@ -71,12 +75,15 @@ func Default() Config {
 	c := Config{
 		PublicURL:           "http://localhost:8000",
 		ServerName:          "Gatehouse",
+		Language:            words.English.Code(),
 		DatabaseURL:         "sqlite:gatehouse.db",
 		Listen:              "localhost:8000",
 		OpsListen:           "localhost:9464",
 		ShutdownTimeout:     25 * time.Second,
 		KeyRotationInterval: 90 * 24 * time.Hour,
 		AuditRetention:      365 * 24 * time.Hour,
+		TeamCreation:        "operators",
+		RequestLog:          true,
 		ClientFailures:      30,
 		PublicPushes:        20,
 		LogLevel:            slog.LevelInfo,

@@ -101,13 +101,13 @@ func setProviderField(s *provider.Settings, field string, node *yaml.Node) (err 
 		}
 		s.SignUp = text == "true"
 	case "scopes":
-		s.Scopes, err = words(node)
+		s.Scopes, err = wordList(node)
 	case "domains":
-		s.Domains, err = words(node)
+		s.Domains, err = wordList(node)
 	case "trusted_amr":
-		s.TrustedAMR, err = words(node)
+		s.TrustedAMR, err = wordList(node)
 	case "trusted_acr":
-		s.TrustedACR, err = words(node)
+		s.TrustedACR, err = wordList(node)
 	case "internal_networks":
 		s.InternalNetworks, err = parsePrefixes(node)
 	case "client_secret":
@@ -138,8 +138,8 @@ func readClientSecret(path string) (token.Secret, error) {
 	return token.SecretFrom(secret), nil
 }
 
-// words takes a list of words, or one text with commas or spaces between them.
-func words(n *yaml.Node) (list []string, err error) {
+// wordList takes a list of words, or one text with commas or spaces between them.
+func wordList(n *yaml.Node) (list []string, err error) {
 	items := []*yaml.Node{n}
 	if n.Kind == yaml.SequenceNode {
 		items = n.Content

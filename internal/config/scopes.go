@@ -7,16 +7,17 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/scope"
+	"github.com/gatehouse-auth/gatehouse/internal/words"
 	"go.yaml.in/yaml/v4"
 )
 
 // defaultScopes is the catalogue of the example API.
 func defaultScopes() scope.Catalogue {
 	return scope.Catalogue{
-		{Name: "chatbot:read", Description: "See the team's chatbots", Access: scope.Read},
-		{Name: "session:read", Description: "See the team's chat sessions and what was said in them", Access: scope.Read},
-		{Name: "chatbot:interact", Description: "Send messages to the team's chatbots", Access: scope.Write},
-		{Name: "session:write", Description: "Start chat sessions in the team", Access: scope.Write},
+		{Name: "chatbot:read", Description: "See the team's chatbots", Access: scope.Read, Translations: map[string]string{"de": "Die Chatbots des Teams sehen"}},
+		{Name: "session:read", Description: "See the team's chat sessions and what was said in them", Access: scope.Read, Translations: map[string]string{"de": "Die Chats des Teams sehen und lesen, was darin geschrieben wurde"}},
+		{Name: "chatbot:interact", Description: "Send messages to the team's chatbots", Access: scope.Write, Translations: map[string]string{"de": "Nachrichten an die Chatbots des Teams senden"}},
+		{Name: "session:write", Description: "Start chat sessions in the team", Access: scope.Write, Translations: map[string]string{"de": "Chats im Team beginnen"}},
 	}
 }
 
@@ -50,6 +51,12 @@ func parseScopeInfo(item *yaml.Node) (scope.Info, error) {
 	}
 	for i := 0; i+1 < len(item.Content); i += 2 {
 		key, node := item.Content[i], resolve(item.Content[i+1])
+		if key.Value == "description" && node.Kind == yaml.MappingNode {
+			if err := describe(&info, node); err != nil {
+				return info, err
+			}
+			continue
+		}
 		text, err := scalar(node)
 		if err != nil {
 			return info, err
@@ -77,6 +84,32 @@ func parseScopeInfo(item *yaml.Node) (scope.Info, error) {
 		return info, inLine(item, "has %q with access %q; it has to be read or write", info.Name, info.Access)
 	}
 	return info, nil
+}
+
+// describe reads a description in several languages. English is the plain one, which is also for languages that are not there.
+func describe(info *scope.Info, n *yaml.Node) error {
+	info.Translations = map[string]string{}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key := n.Content[i]
+		text, err := scalar(resolve(n.Content[i+1]))
+		if err != nil {
+			return err
+		}
+		text = strings.TrimSpace(text)
+		if words.Named(key.Value) == nil {
+			return inLine(key, "has a description in the language %q; there are %s", key.Value, strings.Join(words.Codes(), " and "))
+		}
+		if _, twice := info.Translations[key.Value]; twice || text == "" {
+			return inLine(key, "has to have one description in the language %q", key.Value)
+		}
+		info.Translations[key.Value] = text
+	}
+	info.Description = info.Translations[words.English.Code()]
+	if info.Description == "" {
+		return inLine(n, "has a description without English (en), which is for the languages that are not there")
+	}
+	delete(info.Translations, words.English.Code())
+	return nil
 }
 
 func showScopes(c Config) string {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/internal/mail"
 	"github.com/gatehouse-auth/gatehouse/internal/plaintext"
+	"github.com/gatehouse-auth/gatehouse/internal/words"
 	"go.yaml.in/yaml/v4"
 )
 
@@ -65,13 +66,15 @@ var settings = []setting{
 
 	text("server_name", "text", "What pages call this server.",
 		func(c *Config) *string { return &c.ServerName }, parseServerName),
+	text("language", strings.Join(words.Codes(), " or "), "The language of pages and e-mails for people who ask for none that there is. An application can ask for one (ui_locales), people choose one in their profile, and browsers say which ones they prefer.",
+		func(c *Config) *string { return &c.Language }, oneOf(words.Codes()...)),
 	text("audience", "text", "The API's identifier, the aud of access tokens. public_url when left out.",
 		func(c *Config) *string { return &c.Authz.Audience }, parseAudience),
 	text("api_docs_url", "URL", "The API's own documentation; the guide links to it.",
 		func(c *Config) *string { return &c.APIDocsURL }, parseWebURL),
 	{
 		name: "scopes", form: "list of name, description, access",
-		doc: "Every scope of the API, in the order in which pages show them: its name, what it allows in plain words (\"See the team's chatbots\"), and whether it may read or write. The default is the example API's.",
+		doc: "Every scope of the API, in the order in which pages show them: its name, what it allows in plain words (\"See the team's chatbots\"), and whether it may read or write. The description may be in several languages, English among them: `description: {en: See the chatbots, de: Die Chatbots sehen}`. The default is the example API's.",
 		set: setScopes, show: showScopes,
 	},
 
@@ -102,8 +105,12 @@ var settings = []setting{
 		func(c *Config) *string { return &c.Authz.IDTokenAlgorithm }, oneOf("RS256", "ES256")),
 	duration("key_rotation_interval", "How long a key signs before the servers replace it by themselves. The change takes an hour and no token becomes invalid. 0 means only when `gatehouse key rotate` is run; the least is 24h.",
 		func(c *Config) *time.Duration { return &c.KeyRotationInterval }, 0, 10*365*24*time.Hour),
+	text("team_creation", "operators or anyone", "Who may create teams on the page /teams/, and is the admin of what they create: operators, or anyone whose e-mail address is proven. The command line can always add teams.",
+		func(c *Config) *string { return &c.TeamCreation }, oneOf("operators", "anyone")),
 	duration("audit_retention", "How long the record of what happened is kept.",
 		func(c *Config) *time.Duration { return &c.AuditRetention }, 24*time.Hour, 10*365*24*time.Hour),
+	boolean("request_log", "Keep why requests of applications failed, for those who build them (`gatehouse client log`): the latest of each application, for seven days, without anything that could be a secret.",
+		func(c *Config) *bool { return &c.RequestLog }),
 
 	{
 		name: "smtp_url", form: "smtp://USER:PASSWORD@HOST:PORT or smtps://…",

@@ -62,6 +62,7 @@ type button struct{ Text, URL string }
 
 // content is what the templates say.
 type content struct {
+	reader
 	Email        string
 	Person       string
 	Application  string // its name

@@ -44,6 +44,7 @@ type Courier struct {
 	}
 	People interface {
 		User(ctx context.Context, id team.UserID) (team.User, error)
+		Profile(ctx context.Context, id team.UserID) (team.Profile, error)
 	}
 	Links      team.Links
 	Keys       *token.Keyring // makes the secrets of links
@@ -52,6 +53,42 @@ type Courier struct {
 	Send       Sender                         // nil: no mail is sent
 	ServerName string
 	PublicURL  string
+	Language   *words.Catalogue // for people who have chosen none; nil is English
+}
+
+// reader is who reads a mail.
+type reader struct {
+	Language *words.Catalogue
+	zone     *time.Location // nil is UTC
+}
+
+// reader is the reader of a mail to a person; "" is an address without an account.
+func (c *Courier) reader(ctx context.Context, user team.UserID) (reader, error) {
+	var profile team.Profile
+	if user != "" {
+		var err error
+		if profile, err = c.People.Profile(ctx, user); err != nil && !errors.Is(err, team.ErrNoUser) {
+			return reader{}, fmt.Errorf("load the profile of the person to tell: %w", err)
+		}
+	}
+	return reader{words.Choose(words.Wishes{Setting: profile.Language}, c.Language), profile.Location()}, nil
+}
+
+// time is a moment in words, in the reader's time zone.
+func (r reader) time(at time.Time) string {
+	at = at.UTC()
+	if r.zone != nil {
+		at = at.In(r.zone)
+	}
+	return r.Language.Text("mail.time", "date", r.Language.Date(at), "time", at.Format("15:04"), "zone", words.Zone(at))
+}
+
+// described is a client's name, and who made it where that is known.
+func (r reader) described(c client.Client) string {
+	if c.Owner == "" {
+		return c.Name
+	}
+	return r.Language.Text("mail.application", "name", c.Name, "owner", c.Owner)
 }
 
 // Deliver sends the mail of a message. outbox.ErrObsolete when there is nothing to tell any more.
@@ -60,7 +97,7 @@ func (c *Courier) Deliver(ctx context.Context, m outbox.Message) error {
 		return outbox.ErrObsolete
 	}
 	about := content{
-		Time: longTime(m.CreatedAt), Server: c.ServerName, PublicURL: c.PublicURL,
+		Server: c.ServerName, PublicURL: c.PublicURL,
 		Applications: c.PublicURL + "/account/applications/", Password: c.PublicURL + "/account/password/", Identities: c.PublicURL + "/account/identities/",
 		Team: m.TeamName, Ended: m.Applications,
 	}
@@ -74,7 +111,8 @@ func (c *Courier) Deliver(ctx context.Context, m outbox.Message) error {
 	if err := fill(ctx, m, &about); err != nil {
 		return err
 	}
-	mail, err := write(words.English, m.Kind, about)
+	about.Time = about.reader.time(m.CreatedAt)
+	mail, err := write(about.Language, m.Kind, about)
 	if err != nil {
 		return err
 	}
@@ -94,9 +132,12 @@ func (c *Courier) fillGrant(ctx context.Context, m outbox.Message, about *conten
 		return outbox.ErrObsolete
 	}
 	g := grants[0]
-	about.Email, about.Person, about.Application, about.Described, about.Team = g.User.Email, g.User.Name, g.Client.Name, described(g.Client), g.Team.Name
+	if about.reader, err = c.reader(ctx, g.User.ID); err != nil {
+		return err
+	}
+	about.Email, about.Person, about.Application, about.Described, about.Team = g.User.Email, g.User.Name, g.Client.Name, about.described(g.Client), g.Team.Name
 	for _, s := range c.Describe(g.Scope) {
-		about.Permissions = append(about.Permissions, s.Description)
+		about.Permissions = append(about.Permissions, s.In(about.Language))
 	}
 	return nil
 }
@@ -111,7 +152,8 @@ func (c *Courier) fillPerson(ctx context.Context, m outbox.Message, about *conte
 		return fmt.Errorf("load the person to tell: %w", err)
 	}
 	about.Email, about.Person = person.Email, person.Name
-	return nil
+	about.reader, err = c.reader(ctx, person.ID)
+	return err
 }
 
 // fillLink fills in the link of a message and the person that it is for. A link that was used or has expired is not sent, nor is one that resets
@@ -128,6 +170,9 @@ func (c *Courier) fillLink(ctx context.Context, m outbox.Message, about *content
 		return fmt.Errorf("load the link to send: %w", err)
 	}
 	about.Email, about.Link = link.Email, link.URL(c.Keys, c.PublicURL)
+	if about.reader, err = c.reader(ctx, link.User); err != nil {
+		return err
+	}
 	if link.User == "" {
 		return nil
 	}
@@ -140,18 +185,4 @@ func (c *Courier) fillLink(ctx context.Context, m outbox.Message, about *content
 	}
 	about.Person = person.Name
 	return nil
-}
-
-// described is a client's name, and who made it where that is known.
-func described(c client.Client) string {
-	if c.Owner == "" {
-		return c.Name
-	}
-	return words.English.Text("mail.application", "name", c.Name, "owner", c.Owner)
-}
-
-// longTime is a time in words, in UTC: a server does not know where its people are.
-func longTime(at time.Time) string {
-	at = at.UTC()
-	return words.English.Text("mail.time", "date", words.English.Date(at), "time", at.Format("15:04"))
 }

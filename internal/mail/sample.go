@@ -10,8 +10,9 @@ import (
 // Sample is a mail of a kind with made-up content, for a look at it without any event.
 func Sample(language *words.Catalogue, kind outbox.Kind, server, publicURL string) (Mail, error) {
 	return write(language, kind, content{
-		Email: "ada@example.com", Person: "Ada Obi", Application: "Weekly Report", Described: "Weekly Report (by Ferris Analytics)", Team: "Clinic North",
-		Time: longTime(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)), Server: server, PublicURL: publicURL,
+		reader: reader{Language: language},
+		Email:  "ada@example.com", Person: "Ada Obi", Application: "Weekly Report", Described: "Weekly Report (by Ferris Analytics)", Team: "Clinic North",
+		Time: reader{Language: language}.time(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)), Server: server, PublicURL: publicURL,
 		Permissions:  []string{"See the team’s chatbots", "Start sessions"},
 		Ended:        []string{"Shift Planner", "Weekly Report"},
 		Applications: publicURL + "/account/applications/", Password: publicURL + "/account/password/", Identities: publicURL + "/account/identities/",

@@ -3,6 +3,7 @@ package oauth
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 )
 
@@ -38,12 +39,12 @@ func (c Code) Error() string { return string(c) }
 
 // Errorf is an error with this code and a sentence for the developer of the client: what was wrong, what was expected.
 func (c Code) Errorf(format string, args ...any) error {
-	return &Error{Code: c, Description: fmt.Sprintf(format, args...)}
+	return &Error{Code: c, Description: fmt.Sprintf(format, args...), format: format}
 }
 
 // Because is Errorf with a cause for the log only. Use it where the answer must not tell causes apart.
 func (c Code) Because(cause error, format string, args ...any) error {
-	return &Error{Code: c, Description: fmt.Sprintf(format, args...), Cause: cause}
+	return &Error{Code: c, Description: fmt.Sprintf(format, args...), Cause: cause, format: format}
 }
 
 // Error is an error for the client (RFC 6749 §5.2). Functions return it as a plain error, made by Errorf or Because.
@@ -51,6 +52,7 @@ type Error struct {
 	Code        Code
 	Description string // for the client's developer
 	Cause       error  // for the log; never sent
+	format      string // the description, with verbs where it quotes what was received
 }
 
 // Error is for the log: it includes the cause.
@@ -60,6 +62,15 @@ func (e *Error) Error() string {
 		text += " (" + e.Cause.Error() + ")"
 	}
 	return text
+}
+
+// verbs are those of package fmt.
+var verbs = regexp.MustCompile(`%[-+# 0]*[0-9.]*[a-zA-Z]`)
+
+// WithoutInput is the description with … in place of everything that it quotes. A secret that was sent in the wrong place is not in it, so it may be
+// kept.
+func (e *Error) WithoutInput() string {
+	return strings.ReplaceAll(verbs.ReplaceAllString(e.format, "…"), "%%", "%")
 }
 
 // Is reports whether target is the error's code.

@@ -12,6 +12,8 @@ type Metadata struct {
 	EndedTokensURI                     string `json:"ended_tokens_uri,omitempty"` // ours: the list that EndedList makes
 	ServiceDocumentation               string `json:"service_documentation,omitempty"`
 
+	UILocalesSupported []string `json:"ui_locales_supported,omitempty"`
+
 	ScopesSupported               []string    `json:"scopes_supported"`
 	ResponseTypesSupported        []string    `json:"response_types_supported"`
 	ResponseModesSupported        []string    `json:"response_modes_supported"`

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/store/engine"
 )
 
@@ -34,6 +35,10 @@ var pruneQueries = []prunable{
 		`DELETE FROM gh_links WHERE id IN (SELECT id FROM gh_links WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED)`,
 	},
 	{
+		`DELETE FROM gh_request_failures WHERE (client_id, proven, digest) IN (SELECT client_id, proven, digest FROM gh_request_failures WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)`,
+		`DELETE FROM gh_request_failures WHERE (client_id, proven, digest) IN (SELECT client_id, proven, digest FROM gh_request_failures WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED)`,
+	},
+	{
 		`DELETE FROM gh_notices WHERE id IN (SELECT id FROM gh_notices WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)`,
 		`DELETE FROM gh_notices WHERE id IN (SELECT id FROM gh_notices WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED)`,
 	},
@@ -53,6 +58,12 @@ const firstCounterTooMany = `SELECT resets_at FROM gh_throttle WHERE resets_at >
 var pruneAudit = prunable{
 	`DELETE FROM gh_audit WHERE id IN (SELECT id FROM gh_audit WHERE id < $1 ORDER BY id LIMIT $2)`,
 	`DELETE FROM gh_audit WHERE id IN (SELECT id FROM gh_audit WHERE id < $1 ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED)`,
+}
+
+// pruneNetworks forgets the networks of sessions that were last seen before a time.
+var pruneNetworks = prunable{
+	`UPDATE gh_sessions SET network = '' WHERE id IN (SELECT id FROM gh_sessions WHERE network <> '' AND seen_at <= $1 ORDER BY seen_at LIMIT $2)`,
+	`UPDATE gh_sessions SET network = '' WHERE id IN (SELECT id FROM gh_sessions WHERE network <> '' AND seen_at <= $1 ORDER BY seen_at LIMIT $2 FOR UPDATE SKIP LOCKED)`,
 }
 
 // pruneUnit is how many rows one unit of work deletes at most. Redemptions wait for no more than that.
@@ -79,6 +90,11 @@ func (db *DB) Prune(ctx context.Context, now time.Time, batch int) (int, error) 
 		return total, err
 	}
 	n, err = db.pruneKind(ctx, pruneAudit, firstEventID(now.Add(-db.opts.AuditRetention)), batch)
+	total += n
+	if err != nil {
+		return total, err
+	}
+	n, err = db.pruneKind(ctx, pruneNetworks, engine.Millis(now.Add(-authn.NetworkRetention)), batch)
 	total += n
 	if err != nil {
 		return total, err

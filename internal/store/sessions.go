@@ -10,6 +10,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/outbox"
 	"github.com/gatehouse-auth/gatehouse/internal/store/engine"
+	"github.com/gatehouse-auth/gatehouse/internal/team"
 )
 
 // sessionInto scans a session with its person. The statements that use it list the columns in this order.
@@ -23,13 +24,13 @@ func (db *DB) StartSession(ctx context.Context, s authn.Session, replaces string
 	// On PostgreSQL the lock makes DisableUser wait, or lets this see what it did.
 	const (
 		postgres = `
-INSERT INTO gh_sessions (id, user_id, auth_time, methods, expires_at, sid)
-SELECT $1, u.id, CAST($3 AS BIGINT), $4, CAST($5 AS BIGINT), $6 FROM gh_users u WHERE u.id = $2 AND u.disabled_at = 0
+INSERT INTO gh_sessions (id, user_id, auth_time, methods, expires_at, sid, browser, system, network, seen_at)
+SELECT $1, u.id, CAST($3 AS BIGINT), $4, CAST($5 AS BIGINT), $6, $7, $8, $9, CAST($10 AS BIGINT) FROM gh_users u WHERE u.id = $2 AND u.disabled_at = 0
 FOR SHARE OF u`
 
 		sqlite = `
-INSERT INTO gh_sessions (id, user_id, auth_time, methods, expires_at, sid)
-SELECT $1, u.id, CAST($3 AS BIGINT), $4, CAST($5 AS BIGINT), $6 FROM gh_users u WHERE u.id = $2 AND u.disabled_at = 0`
+INSERT INTO gh_sessions (id, user_id, auth_time, methods, expires_at, sid, browser, system, network, seen_at)
+SELECT $1, u.id, CAST($3 AS BIGINT), $4, CAST($5 AS BIGINT), $6, $7, $8, $9, CAST($10 AS BIGINT) FROM gh_users u WHERE u.id = $2 AND u.disabled_at = 0`
 	)
 	run := db.write
 	if replaces != "" {
@@ -46,7 +47,8 @@ SELECT $1, u.id, CAST($3 AS BIGINT), $4, CAST($5 AS BIGINT), $6 FROM gh_users u 
 			public = cmp.Or(sid, public)
 		}
 		err := t.MustChange(authn.ErrSignInFailed, db.engine.Text(sqlite, postgres),
-			s.ID, s.User.ID, engine.Millis(s.AuthTime), engine.Words(s.Methods), engine.Millis(s.ExpiresAt), public)
+			s.ID, s.User.ID, engine.Millis(s.AuthTime), engine.Words(s.Methods), engine.Millis(s.ExpiresAt), public,
+			s.Device.Browser, s.Device.System, s.Device.Network, engine.Millis(s.Device.SeenAt))
 		if err != nil {
 			return err
 		}
@@ -100,6 +102,42 @@ func (db *DB) Session(ctx context.Context, id string, now time.Time) (authn.Sess
 		return engine.One(ctx, db.engine, "Session", authn.ErrNoSession, scan, query, id, engine.Millis(now))
 	}
 	return unlessExpired(db, authn.ErrNoSession, now, look)
+}
+
+// Sessions are a person's sessions that are alive at a time, with their devices.
+func (db *DB) Sessions(ctx context.Context, user team.UserID, now time.Time) ([]authn.Session, error) {
+	scan := func(r engine.Row) (s authn.Session, err error) {
+		d := &s.Device
+		err = r.Scan(append(sessionInto(&s), &d.Browser, &d.System, &d.Network, engine.TimeTo(&d.SeenAt))...)
+		return s, err
+	}
+	return engine.All(ctx, db.engine, "Sessions", scan, `
+		SELECT s.id, s.sid, s.auth_time, s.methods, s.expires_at, u.id, u.email, u.name, u.operator, u.email_verified, u.created_at, u.disabled_at,
+			s.browser, s.system, s.network, s.seen_at
+		FROM gh_sessions s
+		JOIN gh_users u ON u.id = s.user_id
+		WHERE s.user_id = $1 AND u.disabled_at = 0 AND s.expires_at > $2
+		ORDER BY s.auth_time DESC, s.id`, user, engine.Millis(now))
+}
+
+// SaveSightings saves when sessions were last seen, in small units of work. A session of which another process has saved that lately is left out.
+func (db *DB) SaveSightings(ctx context.Context, seen []authn.Sighting) error {
+	for unit := range slices.Chunk(seen, pruneUnit) {
+		err := db.write(ctx, "SaveSightings", func(t *tx) error {
+			for _, s := range unit {
+				_, err := t.Change(`UPDATE gh_sessions SET seen_at = $2, network = $3 WHERE id = $1 AND seen_at <= $4`,
+					s.Session, engine.Millis(s.At), s.Network, engine.Millis(s.At.Add(-authn.SightingInterval)))
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // EndSession ends a session, if there is one. The clients that were connected in it and asked for it are told.

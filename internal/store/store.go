@@ -40,6 +40,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/store/engine"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
+	"github.com/gatehouse-auth/gatehouse/internal/usage"
 )
 
 // DB implements the stores of all domain packages.
@@ -59,6 +60,7 @@ var (
 	_ token.Store           = (*DB)(nil)
 	_ audit.Store           = (*DB)(nil)
 	_ operate.Store         = (*DB)(nil)
+	_ usage.FailureStore    = (*DB)(nil)
 )
 
 // Making says what Open does when there is no database yet.

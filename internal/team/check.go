@@ -98,3 +98,9 @@ func CheckSlug(slug string) error {
 	}
 	return nil
 }
+
+// CheckName says what is wrong with the name of a person or a team.
+func CheckName(name string) error {
+	_, err := parseName("name", name)
+	return err
+}

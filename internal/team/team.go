@@ -102,6 +102,8 @@ var (
 
 // People keeps users. Each method is one unit of work.
 type People interface {
+	Profiles
+
 	AddUser(ctx context.Context, u User) error                      // ErrUserTaken
 	User(ctx context.Context, id UserID) (User, error)              // ErrNoUser
 	UserByEmail(ctx context.Context, email string) (User, error)    // ErrNoUser; whatever form the address has

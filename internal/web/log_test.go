@@ -90,6 +90,11 @@ func TestNoSecretIsEverLogged(t *testing.T) {
 		}
 		b.Post("/logout/", nil)
 
+		taken, _ := h.Requests.Take()
+		h.OK(h.DB.SaveFailures(h.Context(), taken))
+		failures, err := h.Registry.Failures(h.Context(), team.CommandLine, h.Insight.ID)
+		h.OK(err)
+		kept := webtest.AsJSON(h, failures)
 		logged := h.Logged.String()
 		events, err := h.DB.Events(h.Context(), audit.Filter{Limit: 100_000})
 		h.OK(err)
@@ -101,6 +106,12 @@ func TestNoSecretIsEverLogged(t *testing.T) {
 			if strings.Contains(trail, s) {
 				h.Errorf("the audit trail has %q", s)
 			}
+			if i := strings.Index(kept, s); i >= 0 {
+				h.Errorf("the failed requests have %q: %s", s, kept[max(0, i-200):i])
+			}
+		}
+		if len(failures) < 20 {
+			h.Errorf("there are only %d failures", len(failures))
 		}
 		if len(events) < 10 {
 			h.Errorf("there are only %d events", len(events))

@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/gatehouse-auth/gatehouse/internal/web/account"
 	"github.com/gatehouse-auth/gatehouse/internal/web/endpoint"
 	"github.com/gatehouse-auth/gatehouse/internal/web/route"
 	"github.com/gatehouse-auth/gatehouse/internal/web/ui"
@@ -41,6 +42,9 @@ func (s *server) forPeople() []route.Route {
 		{Path: "/o/select-account/", Post: f.SameOrigin(f.SelectAccount)},
 		{Path: oauth.PathEndSession, Get: f.Logout, Post: f.LogoutPosted},
 		{Path: "/login/", Get: f.AskSignIn, Post: f.SameOrigin(f.SignIn)},
+		{Path: "/login/with/{provider}/", Get: f.AskWith, Post: f.SameOrigin(f.BeginWith)},
+		{Path: "/login/with/{provider}/callback/", Get: f.FinishWith},
+		{Path: "/login/with/{provider}/link/", Get: f.AskLink, Post: f.SameOrigin(f.Link)},
 		{Path: "/logout/", Get: f.AskSignOut, Post: f.SameOrigin(f.SignOut)},
 	}
 }
@@ -73,6 +77,7 @@ func (s *server) mux() *http.ServeMux {
 		register(people, room)
 	}
 
+	mux.Handle(account.PicturePath+"{name}", people.Handler(s.account.Picture)) // no Route, because an image asks for it
 	mux.Handle("/static/", people.Handler(route.Mounted(ui.Static())))
 	mux.Handle("/static", people.Handler(route.NotFound)) // else the mux redirects
 	if s.API != nil {

@@ -22,6 +22,15 @@ func Named(code string) *Catalogue {
 	return nil
 }
 
+// Codes are the languages that there are.
+func Codes() []string {
+	codes := make([]string, len(Languages))
+	for i, c := range Languages {
+		codes[i] = c.Code()
+	}
+	return codes
+}
+
 // Wishes are what is known of the language that a person wants. Each may be "".
 type Wishes struct {
 	Locales string // ui_locales: tags with spaces between them, the preferred one first (OpenID Connect Core §3.1.2.1)

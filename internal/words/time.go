@@ -42,11 +42,15 @@ func (c *Catalogue) DateTime(at time.Time) string {
 
 // Exact is a moment to the second, with what its time zone was then ahead of UTC.
 func (c *Catalogue) Exact(at time.Time) string {
-	zone := "UTC"
+	return c.Text("date.exact", "date", c.Date(at), "time", at.Format("15:04:05"), "zone", Zone(at))
+}
+
+// Zone is what the time zone of a moment was then ahead of UTC: "UTC+01:00".
+func Zone(at time.Time) string {
 	if _, ahead := at.Zone(); ahead != 0 {
-		zone += at.Format("-07:00")
+		return at.Format("UTC-07:00")
 	}
-	return c.Text("date.exact", "date", c.Date(at), "time", at.Format("15:04:05"), "zone", zone)
+	return "UTC"
 }
 
 func (c *Catalogue) month(at time.Time) string { return c.Text(fmt.Sprint("month.", int(at.Month()))) }

@@ -22,14 +22,16 @@ import (
 	"golang.org/x/text/language"
 )
 
+// Files are the catalogues: one file for each language.
+//
 //go:embed *.txt
-var files embed.FS
+var Files embed.FS
 
 // English is the texts in English. Every other language has the same keys, with the same arguments.
-var English = must(Read(files, "en"))
+var English = must(Read(Files, "en"))
 
 // Languages are the texts in every language that there is. The first one is for people of whose languages there is none.
-var Languages = []*Catalogue{English}
+var Languages = []*Catalogue{English, must(Read(Files, "de"))}
 
 // Catalogue is the texts of one language. It does not change after Read.
 type Catalogue struct {

@@ -42,6 +42,22 @@ type Client struct {
 	DisabledAt Instant `json:"disabled_at,omitzero"` // ours
 }
 
+// Failure is a request of an application that failed, or several that failed in the same way.
+type Failure struct {
+	At            Instant `json:"at"`    // of the latest
+	First         Instant `json:"first"` // of the first
+	Count         int64   `json:"count"`
+	Endpoint      string  `json:"endpoint"`
+	Error         string  `json:"error"`
+	Description   string  `json:"description"` // without what was received
+	Cause         string  `json:"cause,omitempty"`
+	Received      string  `json:"received,omitempty"` // of a URI that is not registered
+	AuthMethod    string  `json:"token_endpoint_auth_method,omitempty"`
+	Authenticated bool    `json:"authenticated"` // otherwise anybody may have sent it
+	Network       string  `json:"network"`
+	RequestID     string  `json:"request_id"` // of the latest
+}
+
 // Grant is what one person lets one application do in one team.
 type Grant struct {
 	ID         string  `json:"id"` // the grant_id of tokens

@@ -28,7 +28,7 @@ type call struct {
 
 // events is the event of each unit of work, in the order of writes. Counting, retrying and delivering have none.
 var events = map[string]audit.Kind{
-	"AddUser": audit.UserAdded, "DisableUser": audit.UserDisabled, "EnableUser": audit.UserEnabled, "VerifyEmail": audit.EmailVerified,
+	"AddUser": audit.UserAdded, "DisableUser": audit.UserDisabled, "EnableUser": audit.UserEnabled, "VerifyEmail": audit.EmailVerified, "SaveProfile": audit.ProfileChanged, "SavePicture": audit.ProfileChanged, "RemovePicture": audit.ProfileChanged,
 	"AddTeam": audit.TeamAdded, "UpdateTeam": audit.TeamRenamed, "RemoveTeam": audit.TeamRemoved,
 	"CreateTeam": audit.TeamAdded, "ChangeMembers": audit.MemberRemoved, "ChangeMembers, a role": audit.MemberRoleChanged,
 	"AddMember": audit.MemberAdded, "RemoveMember": audit.MemberRemoved,
@@ -39,7 +39,7 @@ var events = map[string]audit.Kind{
 	"Redeem": audit.TokenIssued, "Redeem again": audit.CodeReplayed, "EndReplayed": audit.CodeReplayed, "Burn": audit.CodeRefused,
 	"Rotate": audit.TokenRefreshed, "Rotate again": audit.RefreshReplayed, "Rotate, a late retry": audit.RefreshRetried, "EndFamily": audit.TokenRevoked, "EndToken": audit.TokenRevoked, "IssueMachine": audit.MachineToken,
 	"AddKeys": audit.KeysRotated, "ReplaceSealed": audit.MasterKeyReplaced, "Record": audit.SignInFailed,
-	"Rehash": "", "RemoveKeys": "", "TrimFamilies": "", "Count": "", "Uncount": "", "UseAssertion": "", "PushRequest": "", "UseRequest": "", "DueMessages": "", "ExpiredMessages": "", "PutBack": "", "Postpone": "", "Delivered": "",
+	"Rehash": "", "SaveSightings": "", "RemoveKeys": "", "TrimFamilies": "", "Count": "", "Uncount": "", "UseAssertion": "", "PushRequest": "", "UseRequest": "", "DueMessages": "", "ExpiredMessages": "", "PutBack": "", "Postpone": "", "Delivered": "",
 }
 
 // membership is Ada's in Acme.
@@ -53,6 +53,13 @@ var writes = []call{
 	{"DisableUser", func(ctx context.Context, db *store.DB) error { return db.DisableUser(ctx, ada.ID, now) }, nil},
 	{"EnableUser", func(ctx context.Context, db *store.DB) error { return db.EnableUser(ctx, "u-off") }, nil},
 	{"VerifyEmail", func(ctx context.Context, db *store.DB) error { return db.VerifyEmail(ctx, ada.ID, ada.Email) }, nil},
+	{"SaveProfile", func(ctx context.Context, db *store.DB) error {
+		return db.SaveProfile(ctx, ada.ID, "Ada", team.Profile{Language: "de"})
+	}, nil},
+	{"SavePicture", func(ctx context.Context, db *store.DB) error {
+		return db.SavePicture(ctx, ada.ID, team.Picture{Name: "new"})
+	}, nil},
+	{"RemovePicture", func(ctx context.Context, db *store.DB) error { return db.RemovePicture(ctx, ada.ID) }, nil},
 	{"AddTeam", func(ctx context.Context, db *store.DB) error {
 		return db.AddTeam(ctx, team.Team{ID: "t-new", Slug: "new"})
 	}, nil},
@@ -82,6 +89,9 @@ var writes = []call{
 		return db.StartSession(ctx, session("s-new", ada), "s1")
 	}, nil},
 	{"EndSession", func(ctx context.Context, db *store.DB) error { return db.EndSession(ctx, "s1") }, nil},
+	{"SaveSightings", func(ctx context.Context, db *store.DB) error {
+		return db.SaveSightings(ctx, []authn.Sighting{{Session: "s1", Network: "192.0.2.0/24", At: now.Add(time.Hour)}, {Session: "nothing", At: now}})
+	}, nil},
 	{"Count", func(ctx context.Context, db *store.DB) error {
 		_, err := db.Count(ctx, []limit.Bucket{{Key: "a", Limit: 5, Window: time.Hour}, {Key: "new", Limit: 5, Window: time.Hour}}, now)
 		return err
@@ -187,6 +197,8 @@ var writes = []call{
 // reads is every method that changes nothing.
 var reads = []call{
 	{"User", func(ctx context.Context, db *store.DB) error { _, err := db.User(ctx, ada.ID); return err }, nil},
+	{"Profile", func(ctx context.Context, db *store.DB) error { _, err := db.Profile(ctx, ada.ID); return err }, nil},
+	{"Picture", func(ctx context.Context, db *store.DB) error { _, err := db.Picture(ctx, "first"); return err }, nil},
 	{"UserByEmail", func(ctx context.Context, db *store.DB) error { _, err := db.UserByEmail(ctx, ada.Email); return err }, nil},
 	{"Grant", func(ctx context.Context, db *store.DB) error { _, err := db.Grant(ctx, "g1"); return err }, nil},
 	{"Users", func(ctx context.Context, db *store.DB) error { _, err := db.Users(ctx); return err }, nil},
@@ -196,6 +208,7 @@ var reads = []call{
 	{"Memberships", func(ctx context.Context, db *store.DB) error { _, err := db.Memberships(ctx, ada.ID); return err }, nil},
 	{"Password", func(ctx context.Context, db *store.DB) error { _, _, err := db.Password(ctx, ada.Email); return err }, nil},
 	{"Link", func(ctx context.Context, db *store.DB) error { _, err := db.Link(ctx, "l-reset", now); return err }, nil},
+	{"Sessions", func(ctx context.Context, db *store.DB) error { _, err := db.Sessions(ctx, ada.ID, now); return err }, nil},
 	{"Session", func(ctx context.Context, db *store.DB) error { _, err := db.Session(ctx, "s1", now); return err }, nil},
 	{"Client", func(ctx context.Context, db *store.DB) error { _, err := db.Client(ctx, global.ID); return err }, nil},
 	{"Clients", func(ctx context.Context, db *store.DB) error { _, err := db.Clients(ctx); return err }, nil},
@@ -263,6 +276,7 @@ func (k *kit) furnish() {
 	k.Helper()
 	k.populate()
 	k.ok(k.db.AddUser(k.ctx, team.User{ID: "u-off", Email: "off@example.com", DisabledAt: now}))
+	k.ok(k.db.SavePicture(k.ctx, ada.ID, team.Picture{Name: "first"}))
 	k.ok(k.db.AddClient(k.ctx, client.Client{ID: "c-off", Name: "off", DisabledAt: now}))
 	g := k.granted("g1", ada, global, acme, "read")
 	k.redeemed("f1", g)

@@ -154,6 +154,8 @@ func testFieldsOfConnections(k *kit) {
 	s := filled[authn.Session](k)
 	s.User = ada
 	k.ok(k.db.StartSession(k.ctx, s, ""))
+	equal(k, "Sessions", must[[]authn.Session](k)(k.db.Sessions(k.ctx, ada.ID, now)), []authn.Session{s})
+	s.Device = authn.Device{} // read only where sessions are listed
 	equal(k, "Session", must[authn.Session](k)(k.db.Session(k.ctx, s.ID, now)), s)
 
 	c := filled[client.Client](k)

@@ -23,13 +23,17 @@ func (room *Room) home(w http.ResponseWriter, r *http.Request) error {
 	}
 	view := homeView{Frame: room.Frame(r, session, ui.Text("home.title"))}
 	if session != nil {
+		profile, err := room.Profile(r, session)
+		if err != nil {
+			return err
+		}
 		view.Name = session.User.Name
 		actor, memberships, err := room.Directory.Acting(r.Context(), session.User)
 		if err != nil {
 			return err
 		}
 		view.Teams = ownTeams(session.User.Email, memberships)
-		replays, err := room.replays(r.Context(), actor, memberships, ui.ClockAt(room.Now(), nil))
+		replays, err := room.replays(r.Context(), actor, memberships, ui.ClockAt(room.Now(), profile.Location()))
 		if err != nil {
 			return err
 		}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
+	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/web/ui"
 	"github.com/gatehouse-auth/gatehouse/internal/web/ui/uitest"
 )
@@ -72,6 +73,8 @@ func frame(account, title, current string) ui.Frame {
 			{Href: "/account/", Text: ui.Text("account.tab"), Current: current == "account"},
 			{Href: "/account/applications/", Text: ui.Text("account_applications.tab"), Current: current == "applications"},
 			{Href: "/account/password/", Text: ui.Text("password.tab"), Current: current == "password"},
+			{Href: "/account/sessions/", Text: ui.Text("sessions.tab"), Current: current == "sessions"},
+			{Href: "/account/profile/", Text: ui.Text("profile.tab"), Current: current == "profile"},
 		}}
 	}
 	return f
@@ -100,6 +103,25 @@ func password(v passwordView) ui.Content {
 	v.Frame, v.Person = frame(ada.Email, "password.title", "password"), ui.Person{Email: ada.Email}
 	v.Failed = len(v.Failures) > 0
 	return passwordPage.With(v)
+}
+
+func profile(v profileView) ui.Content {
+	v.Frame = frame(ada.Email, "profile.title", "profile")
+	v.Failed = len(v.Failures) > 0
+	v.Choices = []languageChoice{{"en", "English", false}, {"de", "Deutsch", true}}
+	return profilePage.With(v)
+}
+
+func sessions(lines ...sessionLine) ui.Content {
+	return sessionsPage.With(sessionsView{Frame: frame(ada.Email, "sessions.title", "sessions"), Sessions: lines})
+}
+
+// onDevice is a session that began and was last seen so long ago.
+func onDevice(sid, name, system string, begun, seen time.Duration) authn.Session {
+	return authn.Session{
+		ID: sid, Public: sid, AuthTime: noon.Add(-begun), Methods: []string{"pwd"},
+		Device: authn.Device{Browser: name, System: system, Network: "203.0.113.0/24", SeenAt: noon.Add(-seen)},
+	}
 }
 
 var samples = uitest.Samples{
@@ -147,10 +169,25 @@ var samples = uitest.Samples{
 		}},
 	}),
 
+	"sessions": sessions(
+		lineOf(onDevice("a", "firefox", "linux", 3*time.Hour, 0), clock, true),
+		lineOf(onDevice("b", "safari", "ios", 50*time.Hour, 5*time.Hour), clock, false),
+		lineOf(onDevice("c", "brandnew", "", 9*day, day), clock, false),
+		lineOf(authn.Session{ID: "d", AuthTime: noon.Add(-10 * day)}, clock, false),
+	),
+	"sessions_one":    sessions(lineOf(onDevice("a", "firefox", "linux", 0, 0), clock, true)),
+	"sessions_others": otherSessionsPage.With(otherSessionsView{frame(ada.Email, "sessions.others_title", "")}),
+
+	"profile": profile(profileView{Name: "Ada Obi", Zone: "Europe/Vienna", Avatar: ui.Avatar{Name: "Ada Obi", Picture: "7RNQ4M2XW5KZ3B6A7RNQ4M2XW5"}}),
+	"profile_wrong": profile(profileView{
+		Name: uitest.Endless, Zone: uitest.Markup, Avatar: ui.Avatar{Name: "Ada Obi"},
+		Failures: ui.Failures{{Field: "zone", Text: ui.Text("profile.wrong.zone")}},
+	}),
+
 	"password":       password(passwordView{}),
 	"password_wrong": password(passwordView{Wrong: currentPassword, Failures: ui.Failures{{Field: "current", Text: ui.Text("password.wrong")}}}),
 	"password_weak": password(passwordView{Wrong: newPassword, Failures: ui.Failures{
-		{Field: "new", Text: ui.Text("password.weak", "advice", "The password is too short: use 8 characters or more.")},
+		{Field: "new", Text: ui.Text("password.weak.short", "count", 8)},
 	}}),
 }
 

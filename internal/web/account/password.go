@@ -80,7 +80,7 @@ func (room *Room) changePassword(w http.ResponseWriter, r *browser.Request) erro
 		return room.passwordRefused(w, r, http.StatusTooManyRequests, neither, ui.Text("sign_in.throttled", "wait", throttled.Wait))
 	}
 	if weak, ok := errors.AsType[*authn.WeakPasswordError](err); ok {
-		return room.passwordRefused(w, r, http.StatusUnprocessableEntity, newPassword, ui.Text("password.weak", "advice", weak.Advice))
+		return room.passwordRefused(w, r, http.StatusUnprocessableEntity, newPassword, ui.Text(weak.Words, "count", weak.Count))
 	}
 	if errors.Is(err, authn.ErrSignInFailed) {
 		if err := room.RecordFailure(r.Request, r.Session.User.Email); err != nil {

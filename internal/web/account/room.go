@@ -32,6 +32,10 @@ func (room *Room) Routes() []route.Route {
 		{Path: "/account/", Title: "account.title", Tab: "account.tab", Get: room.account},
 		{Path: "/account/applications/", Title: "account_applications.title", Tab: "account_applications.tab", Get: room.applications, Post: room.endGrant},
 		{Path: "/account/password/", Title: "password.title", Tab: "password.tab", Get: room.askPassword, Post: room.changePassword},
+		{Path: "/account/sessions/", Title: "sessions.title", Tab: "sessions.tab", Get: room.sessions, Post: room.endSession},
+		{Path: "/account/sessions/others/", Title: "sessions.others_title", Get: room.askOtherSessions, Post: room.endOtherSessions},
+		{Path: "/account/profile/", Title: "profile.title", Tab: "profile.tab", Get: room.showProfile, Post: room.saveProfile},
+		{Path: "/account/profile/picture/", Title: "profile.title", Post: room.changePicture, MaxBody: maxUpload},
 	}), route.Route{Path: "/", Get: room.home})
 }
 
@@ -47,6 +51,16 @@ func (room *Room) notice(r *browser.Request) *ui.Notice {
 		notice.Text = ui.Text("account_applications.ended", "application", ui.Strong(n.Application), "team", ui.Strong(n.Team))
 	case noticePassword:
 		notice.Text = ui.Text("password.changed")
+	case noticeSession:
+		notice.Text = ui.Text("sessions.ended")
+	case noticeSessions:
+		notice.Text = ui.Text("sessions.others_ended")
+	case noticeProfile:
+		notice.Text = ui.Text("profile.saved")
+	case noticePicture:
+		notice.Text = ui.Text("profile.picture_saved")
+	case noticeNoPicture:
+		notice.Text = ui.Text("profile.picture_removed")
 	default: // from a newer server
 		return nil
 	}
@@ -57,6 +71,12 @@ func (room *Room) notice(r *browser.Request) *ui.Notice {
 const (
 	noticeEnded    = "ended"
 	noticePassword = "password"
+
+	noticeSession   = "session"
+	noticeSessions  = "sessions"
+	noticeProfile   = "profile"
+	noticePicture   = "picture"
+	noticeNoPicture = "no picture"
 )
 
 const replayWindow = 30 * 24 * time.Hour

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
+	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/web/route"
 	"github.com/gatehouse-auth/gatehouse/internal/web/ui"
 	"github.com/gatehouse-auth/gatehouse/internal/words"
@@ -18,6 +19,8 @@ type Page struct {
 	Fresh bool   // it wants a sign-in of the last ten minutes: it ends something, or changes how the person signs in
 	Get   Handler
 	Post  Handler
+	// MaxBody is how many bytes a form may have; 0 is what ordinary forms may.
+	MaxBody int64
 }
 
 // Handler answers a request of a person who is signed in.
@@ -28,6 +31,7 @@ type Request struct {
 	*http.Request
 	Session *authn.Session
 	pages   *Pages
+	profile team.Profile
 	page    Page
 	tabs    ui.Tabs
 }
@@ -37,7 +41,7 @@ type Request struct {
 func (p *Pages) Room(label string, pages []Page) []route.Route {
 	var routes []route.Route
 	for _, page := range pages {
-		rt := route.Route{Path: page.Path}
+		rt := route.Route{Path: page.Path, MaxBody: page.MaxBody}
 		if page.Get != nil {
 			rt.Get = p.personal(page, label, pages, page.Get)
 		}
@@ -63,8 +67,12 @@ func (p *Pages) personal(page Page, label string, room []Page, h Handler) route.
 			AskAgain(w, r.URL.RequestURI()) // what was sent with a form is not done after it
 			return nil
 		}
+		profile, err := p.Profile(r, session)
+		if err != nil {
+			return err
+		}
 		return h(w, &Request{
-			Request: r.WithContext(As(r, session)), Session: session, pages: p, page: page, tabs: tabs(r, page, label, room),
+			Request: r.WithContext(As(r, session)), Session: session, pages: p, profile: profile, page: page, tabs: tabs(r, page, label, room),
 		})
 	}
 }
@@ -96,7 +104,10 @@ func fill(r *http.Request, path string) string {
 func (r *Request) Address() string { return fill(r.Request, r.page.Path) }
 
 // Clock is the time as the person sees it.
-func (r *Request) Clock() ui.Clock { return ui.ClockAt(r.pages.Now(), nil) }
+func (r *Request) Clock() ui.Clock { return ui.ClockAt(r.pages.Now(), r.profile.Location()) }
+
+// Profile is how the person wants pages.
+func (r *Request) Profile() team.Profile { return r.profile }
 
 // Language is the language of the page.
 func (r *Request) Language() *words.Catalogue { return r.pages.Language(r.Request) }

@@ -26,7 +26,9 @@ func (p *Pages) Session(r *http.Request) (*authn.Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	route.TraceOf(r.Context()).Account = session.User.Email
+	t := route.TraceOf(r.Context())
+	t.Account = session.User.Email
+	p.Authn.Seen(session.ID, t.Address)
 	return &session, nil
 }
 
@@ -41,7 +43,7 @@ func As(r *http.Request, session *authn.Session) context.Context {
 // SignInRequest is an attempt to sign in at this browser.
 func (p *Pages) SignInRequest(r *http.Request, email, password string) authn.SignInRequest {
 	return authn.SignInRequest{
-		Email: email, Password: password, Address: route.TraceOf(r.Context()).Address,
+		Email: email, Password: password, Address: route.TraceOf(r.Context()).Address, Device: DeviceOf(r),
 		Browser: p.Cookie(r, DeviceCookie), Replaces: p.Cookie(r, SessionCookie),
 	}
 }

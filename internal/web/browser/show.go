@@ -12,6 +12,7 @@ import (
 
 // Frame is what a page has around its content; session may be nil.
 func (p *Pages) Frame(r *http.Request, session *authn.Session, title ui.Words) ui.Frame {
+	p.Speak(r, session)
 	f := ui.Frame{Language: p.Language(r), Title: title, ServerName: p.ServerName, RequestID: route.TraceOf(r.Context()).ID}
 	if session != nil {
 		f.Account = session.User.Email

@@ -8,6 +8,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/internal/limit"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/gatehouse-auth/gatehouse/internal/usage"
 	"github.com/gatehouse-auth/gatehouse/internal/web/route"
 )
 
@@ -31,10 +32,12 @@ func (s *Server) clientCall(w http.ResponseWriter, r *http.Request, parse func(a
 	}
 	c, err := parse(authorization, oauth.NewParams(values))
 	if err != nil {
+		s.addFailure(r, c, false, err)
 		return nil, s.countFailure(r, c.client.ClientID, err)
 	}
 	if c.proven != nil {
 		if *c.proven, err = s.provenKey(w, r, ""); err != nil {
+			s.addFailure(r, c, false, err)
 			return nil, err
 		}
 	}
@@ -43,9 +46,16 @@ func (s *Server) clientCall(w http.ResponseWriter, r *http.Request, parse func(a
 		route.TraceOf(r.Context()).Client = c.client.ClientID
 	}
 	if err != nil {
+		s.addFailure(r, c, authenticated(err), err)
 		return nil, s.countFailure(r, c.client.ClientID, err)
 	}
 	return answer, nil
+}
+
+// addFailure gathers a failure for those who build the client. A public client proves nothing.
+func (s *Server) addFailure(r *http.Request, c call, authenticated bool, err error) {
+	proven := authenticated && c.client.Method != oauth.AuthNone
+	route.AddFailure(s.Requests, r, s.Now(), err, usage.Failure{Client: c.client.ClientID, Proven: proven, AuthMethod: string(c.client.Method)})
 }
 
 // authenticated reports whether an answer of authz means that the client has proved who it is. Until then its id is any text, and not for the log.

@@ -16,6 +16,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/limit"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
+	"github.com/gatehouse-auth/gatehouse/internal/usage"
 	"github.com/gatehouse-auth/gatehouse/internal/web/route"
 	"github.com/gatehouse-auth/gatehouse/resourceserver"
 )
@@ -29,8 +30,9 @@ type Options struct {
 	Keys           *token.Keyring
 	Log            *slog.Logger
 	Now            func() time.Time
-	ClientFailures int // wrong client secrets per client and address in 15 minutes
-	PublicPushes   int // requests that public clients push per address in 90 seconds
+	ClientFailures int             // wrong client secrets per client and address in 15 minutes
+	Requests       *usage.Failures // gathers requests that failed; may be nil
+	PublicPushes   int             // requests that public clients push per address in 90 seconds
 }
 
 // Store has the redirect URIs of public clients: pages at their origins may call some endpoints.

@@ -208,7 +208,7 @@ func TestMetadataDoesNotAdvertiseWhatIsNotThere(t *testing.T) {
 		tried := []string{
 			"issuer", "authorization_endpoint", "token_endpoint", "jwks_uri", "scopes_supported", "response_types_supported", "response_modes_supported",
 			"grant_types_supported", "token_endpoint_auth_methods_supported", "code_challenge_methods_supported",
-			"authorization_response_iss_parameter_supported", "service_documentation",
+			"authorization_response_iss_parameter_supported", "service_documentation", "ui_locales_supported", // in language_test.go
 			"revocation_endpoint", "introspection_endpoint", "revocation_endpoint_auth_methods_supported", "introspection_endpoint_auth_methods_supported",
 			"pushed_authorization_request_endpoint", "ended_tokens_uri",
 			"token_endpoint_auth_signing_alg_values_supported", "dpop_signing_alg_values_supported", // in tests of their own

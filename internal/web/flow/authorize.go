@@ -87,7 +87,7 @@ func (f *Flow) Continue(w http.ResponseWriter, r *http.Request) error {
 
 // showNext answers with what authz decided. failures are for the consent page.
 func (f *Flow) showNext(w http.ResponseWriter, r *http.Request, next authz.Next, failures ui.Failures) error {
-	trace(r, next)
+	f.trace(r, next)
 	var page ui.Content
 	status := http.StatusOK
 	switch next.Step {
@@ -113,11 +113,12 @@ func (f *Flow) showNext(w http.ResponseWriter, r *http.Request, next authz.Next,
 }
 
 // trace notes for the log whose request it is, and who is signed in.
-func trace(r *http.Request, next authz.Next) {
+func (f *Flow) trace(r *http.Request, next authz.Next) {
 	t := route.TraceOf(r.Context())
 	t.Client = string(next.Client.ID)
 	t.Locales = next.UILocales
 	if next.Session.User.Email != "" {
+		f.Authn.Seen(next.Session.ID, t.Address)
 		t.Account = next.Session.User.Email
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/limit"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
+	"github.com/gatehouse-auth/gatehouse/internal/usage"
 	"github.com/gatehouse-auth/gatehouse/internal/web/route"
 	"github.com/gatehouse-auth/gatehouse/internal/web/ui"
 )
@@ -47,6 +48,7 @@ type developerFact struct {
 
 // Fail writes the error page. An error that may travel to the redirect URI goes there instead.
 func (f *Flow) Fail(w http.ResponseWriter, r *http.Request, err error) {
+	f.addFailure(r, err)
 	if redirect, ok := errors.AsType[*authz.RedirectError](err); ok {
 		if err = f.respond(w, r, redirect.Response); err == nil {
 			return
@@ -60,8 +62,9 @@ func (f *Flow) Fail(w http.ResponseWriter, r *http.Request, err error) {
 	if view.Status == http.StatusServiceUnavailable {
 		w.Header().Set("Retry-After", route.RetryAfter(route.UnavailableWait))
 	}
+	account := f.account(r, view.Status)
 	view.Frame = f.Frame(r, nil, view.Title)
-	view.Account, view.Failed = f.account(r, view.Status), true
+	view.Account, view.Failed = account, true
 	if signingOut(err) {
 		view.notSignedOut()
 	}
@@ -71,14 +74,27 @@ func (f *Flow) Fail(w http.ResponseWriter, r *http.Request, err error) {
 	}
 }
 
-// account is the e-mail of the person who is signed in. When the server failed, it is known only if the session was read before: the
+// addFailure gathers a failure for those who build the application that it is about.
+func (f *Flow) addFailure(r *http.Request, err error) {
+	if refused, ok := errors.AsType[*authz.PageError](err); ok {
+		route.AddFailure(f.requests, r, f.Now(), refused.Err, usage.Failure{Client: string(refused.ClientID), Received: usage.URI(refused.Received)})
+	}
+	if redirect, ok := errors.AsType[*authz.RedirectError](err); ok {
+		route.AddFailure(f.requests, r, f.Now(), redirect.Response.Err, usage.Failure{Client: string(redirect.ClientID)})
+	}
+}
+
+// account is the e-mail of the person who is signed in; it finds out their language too. When the server failed, it is known only if the session
+// was read before: the
 // database may be what failed.
 func (f *Flow) account(r *http.Request, status int) string {
 	trace := route.TraceOf(r.Context())
-	if status < 500 && trace.Account == "" {
-		if _, err := f.Session(r); err != nil { // it sets the account
+	if status < 500 && !trace.Profiled {
+		session, err := f.Session(r) // it sets the account
+		if err != nil {
 			f.Errors.Report(r, err)
 		}
+		f.Speak(r, session)
 	}
 	return trace.Account
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/usage"
 	"github.com/gatehouse-auth/gatehouse/internal/web/browser"
 	"github.com/gatehouse-auth/gatehouse/internal/web/ui"
 )
@@ -21,11 +22,14 @@ var files embed.FS
 // Flow is the pages of an application's request.
 type Flow struct {
 	*browser.Pages
-	authz *authz.Server
+	authz    *authz.Server
+	requests *usage.Failures
 }
 
-// New makes the Flow of a server.
-func New(pages *browser.Pages, server *authz.Server) *Flow { return &Flow{pages, server} }
+// New makes the Flow of a server. requests gathers requests that failed; it may be nil.
+func New(pages *browser.Pages, server *authz.Server, requests *usage.Failures) *Flow {
+	return &Flow{pages, server, requests}
+}
 
 // quietFrame is the frame of a page whose bar must not lead away from the request.
 func (f *Flow) quietFrame(r *http.Request, session *authn.Session, title ui.Words) ui.Frame {

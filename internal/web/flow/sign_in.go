@@ -30,9 +30,10 @@ type signInView struct {
 	Next        string // a relative target, or ""
 	Email       string // as typed before
 	Failures    ui.Failures
-	Application string // the application that waits, or ""
-	Again       bool   // the application asked for a fresh sign-in
-	SignedIn    bool   // nobody has to sign in
+	Application string       // the application that waits, or ""
+	Again       bool         // the application asked for a fresh sign-in
+	SignedIn    bool         // nobody has to sign in
+	Providers   ui.Providers // at which the person can sign in instead
 	session     *authn.Session
 }
 
@@ -88,6 +89,9 @@ func (f *Flow) AskSignIn(w http.ResponseWriter, r *http.Request) error {
 		route.SeeOther(w, cmp.Or(relative(target), "/"))
 		return nil
 	}
+	if view.Failures = f.problemText(values); view.Failures != nil {
+		view.Failed = true
+	}
 	return f.ShowLeading(w, r, http.StatusOK, signInPage.With(view))
 }
 
@@ -102,6 +106,13 @@ func (f *Flow) checkCookie(w http.ResponseWriter, r *http.Request, target string
 
 // signInPage is the sign-in page before anything was typed.
 func (f *Flow) signInPage(r *http.Request, sealed, target string) (signInView, error) {
+	view, err := f.signInForm(r, sealed, target)
+	view.Providers = providerButtons(sealed, view.Next, view.Again && sealed == "", f.Providers.All()...)
+	return view, err
+}
+
+// signInForm is the sign-in page without other providers.
+func (f *Flow) signInForm(r *http.Request, sealed, target string) (signInView, error) {
 	if sealed == "" {
 		session, err := f.Session(r)
 		if err != nil {
@@ -119,7 +130,7 @@ func (f *Flow) signInPage(r *http.Request, sealed, target string) (signInView, e
 	if err != nil {
 		return signInView{}, err
 	}
-	trace(r, next)
+	f.trace(r, next)
 	view := signInView{
 		Frame: f.quietFrame(r, &next.Session, ui.Text("sign_in.title")), Sealed: next.Sealed, Next: relative(target),
 		Application: next.Client.Name, Email: hintedEmail(next.LoginHint), Again: next.Again,

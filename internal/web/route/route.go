@@ -3,6 +3,7 @@
 package route
 
 import (
+	"cmp"
 	"net/http"
 	"path"
 	"strings"
@@ -20,6 +21,7 @@ type Route struct {
 	Get     Handler // HEAD too
 	Post    Handler
 	Options Handler // CORS preflights
+	MaxBody int64   // how many bytes of a body are read; 0 is 64 KiB
 
 	// CORS says which pages may read the answers. It sets headers before anything else happens, so every answer has them, errors too: without
 	// them a page cannot tell a refusal from a broken network. Nil: no page of another origin may.
@@ -28,7 +30,7 @@ type Route struct {
 
 // Register adds a route to a mux, with and without its trailing slash.
 func (rt Route) Register(mux *http.ServeMux, adapter Adapter) {
-	h := adapter.Handler(rt.withCORS(LimitBody(rt.byMethod(adapter.Decline))))
+	h := adapter.Handler(rt.withCORS(limitBody(cmp.Or(rt.MaxBody, maxBody), rt.byMethod(adapter.Decline))))
 	mux.Handle(rt.Path+"{$}", h)
 	if bare := strings.TrimSuffix(rt.Path, "/"); bare != "" {
 		mux.Handle(bare, h)
@@ -92,13 +94,15 @@ func printable(s string) string {
 }
 
 // LimitBody is 413 for a body over 64 KiB, at once when its length is declared.
-func LimitBody(h Handler) Handler {
+func LimitBody(h Handler) Handler { return limitBody(maxBody, h) }
+
+func limitBody(most int64, h Handler) Handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
-		if r.ContentLength > maxBody {
-			return &http.MaxBytesError{Limit: maxBody}
+		if r.ContentLength > most {
+			return &http.MaxBytesError{Limit: most}
 		}
 		if r.Body != nil && r.Body != http.NoBody {
-			r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+			r.Body = http.MaxBytesReader(w, r.Body, most)
 		}
 		return h(w, r)
 	}

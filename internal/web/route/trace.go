@@ -18,6 +18,7 @@ type Trace struct {
 	Account string     // the e-mail of the signed-in person, once the session has been read
 	// The language of pages: what the application asked for with ui_locales, and the person's setting, once they are known.
 	Locales, Language string
+	Profiled          bool // the setting was looked for
 	answer            recorder
 }
 

@@ -1,4 +1,5 @@
-// Package teams is the pages of a team, for its admins: which applications reach its data, and its history.
+// Package teams is the pages of teams: the list of one's own, and of each team its members and settings and, for its admins, which applications
+// reach its data, and its history.
 package teams
 
 import (
@@ -28,28 +29,81 @@ type Room struct {
 
 // Routes is the table of the room's pages.
 func (room *Room) Routes() []route.Route {
-	return room.Room("team.label", []browser.Page{
+	own := room.Room("team.label", []browser.Page{
+		{Path: "/teams/", Title: "teams.title", Get: room.own},
+		{Path: "/teams/new/", Title: "team_new.title", Get: room.askNew, Post: room.create},
+	})
+	return append(own, room.Room("team.label", []browser.Page{
+		{
+			Path: "/teams/{slug}/members/", Title: "members.title", Tab: "members.tab",
+			Get: room.forMembers(room.members), Post: room.forAdmins(room.setRole),
+		},
+		{
+			Path: "/teams/{slug}/members/remove/", Title: "member_remove.title", Fresh: true,
+			Get: room.forAdmins(room.askRemoveMember), Post: room.forAdmins(room.removeMember),
+		},
 		{
 			Path: "/teams/{slug}/applications/", Title: "team_applications.title", Tab: "team_applications.tab",
 			Get: room.forAdmins(room.applications), Post: room.forAdmins(room.govern),
 		},
 		{Path: "/teams/{slug}/audit/", Title: "history.title", Tab: "history.tab", Get: room.forAdmins(room.history)},
-	})
+		{
+			Path: "/teams/{slug}/settings/", Title: "team_settings.title", Tab: "team_settings.tab",
+			Get: room.forMembers(room.settings), Post: room.forAdmins(room.rename),
+		},
+		{
+			Path: "/teams/{slug}/settings/leave/", Title: "team_leave.title", Fresh: true,
+			Get: room.forMembers(room.askLeave), Post: room.forMembers(room.leave),
+		},
+		{
+			Path: "/teams/{slug}/settings/hand-over/", Title: "team_hand_over.title", Fresh: true,
+			Get: room.forAdmins(room.askHandOver), Post: room.forAdmins(room.handOver),
+		},
+		{
+			Path: "/teams/{slug}/settings/remove/", Title: "team_remove.title", Fresh: true,
+			Get: room.forAdmins(room.askRemoveTeam), Post: room.forAdmins(room.removeTeam),
+		},
+	})...)
 }
 
-// request is a request of a team's admin for one of the team's pages.
+// request is a request of a member for one of the team's pages.
 type request struct {
 	*browser.Request
 	team  team.Team
 	actor team.Actor
+	admin bool // of the team
 }
 
-// frame is the frame of a team's page. The title names the team.
-func (r *request) frame() ui.Frame { return r.Frame("team", ui.Name(r.team.Name)) }
+// frame is the frame of a team's page. The title names the team. Those who are no admins see no way to the pages that are not for them.
+func (r *request) frame() ui.Frame {
+	f := r.Frame("team", ui.Name(r.team.Name))
+	if !r.admin {
+		f.Tabs.Items = slices.DeleteFunc(slices.Clone(f.Tabs.Items), func(t ui.Tab) bool {
+			return t.Href != r.path("members/") && t.Href != r.path("settings/")
+		})
+	}
+	return f
+}
+
+// path is the address of a page of the team.
+func (r *request) path(page string) string { return "/teams/" + r.team.Slug + "/" + page }
 
 // forAdmins is a page for the admins of the team in the address. To a person who does not belong to the team, it looks as if the team did
 // not exist.
 func (room *Room) forAdmins(h func(w http.ResponseWriter, r *request) error) browser.Handler {
+	return room.forMembers(func(w http.ResponseWriter, r *request) error {
+		if !r.admin {
+			return &route.Problem{
+				Status: http.StatusForbidden, Description: "the person is no admin of this team", Words: "problem.admins_only",
+				Arguments: []any{"link", ui.Link("/account/applications/")},
+			}
+		}
+		return h(w, r)
+	})
+}
+
+// forMembers is a page for everybody who belongs to the team in the address. To others it looks as if the team did not exist.
+func (room *Room) forMembers(h func(w http.ResponseWriter, r *request) error) browser.Handler {
 	return func(w http.ResponseWriter, r *browser.Request) error {
 		actor, memberships, err := room.Directory.Acting(r.Context(), r.Session.User)
 		if err != nil {
@@ -59,12 +113,6 @@ func (room *Room) forAdmins(h func(w http.ResponseWriter, r *request) error) bro
 		if i < 0 {
 			return route.NotFound(w, r.Request)
 		}
-		if memberships[i].Role != team.Admin {
-			return &route.Problem{
-				Status: http.StatusForbidden, Description: "the person is no admin of this team", Words: "problem.admins_only",
-				Arguments: []any{"link", ui.Link("/account/applications/")},
-			}
-		}
-		return h(w, &request{r, memberships[i].Team, actor})
+		return h(w, &request{r, memberships[i].Team, actor, memberships[i].Role == team.Admin})
 	}
 }

@@ -19,7 +19,9 @@ type Field struct {
 	Autocomplete string
 	MaxLength    int  // 0 for none
 	Fixed        bool // shown, but not to be changed
-	Failed       bool // Failures say why
+	Optional     bool
+	List         string // the id of the values that the browser suggests, or ""
+	Failed       bool   // Failures say why
 }
 
 // Kind is what a field is for, so that keyboards and password managers help.

@@ -1,9 +1,37 @@
 package ui
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+	"unicode/utf8"
+)
 
 // Person is a person as other people see them, and as the page tells somebody who they are.
 type Person struct{ Name, Email string }
+
+// Avatar is a person's picture, or the first letters of their name where there is none.
+type Avatar struct {
+	Name    string
+	Picture string // its name, or ""
+}
+
+// Initials are the first letters of the first and of the last word of the name.
+func (a Avatar) Initials() string {
+	parts := strings.Fields(PlainName(a.Name))
+	if len(parts) == 0 {
+		return "?"
+	}
+	initials := strings.ToUpper(firstLetter(parts[0]))
+	if len(parts) > 1 {
+		initials += strings.ToUpper(firstLetter(parts[len(parts)-1]))
+	}
+	return initials
+}
+
+func firstLetter(word string) string {
+	r, _ := utf8.DecodeRuneInString(word)
+	return string(r)
+}
 
 // OwnTeams are the teams of the person who is signed in.
 type OwnTeams struct {

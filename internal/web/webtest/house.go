@@ -24,6 +24,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/testkit"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
+	"github.com/gatehouse-auth/gatehouse/internal/usage"
 	"github.com/gatehouse-auth/gatehouse/internal/web"
 )
 
@@ -44,7 +45,7 @@ type WebParts = web.Parts
 
 // Catalogue is the scopes of the house.
 var Catalogue = scope.Catalogue{
-	{Name: "chatbot:read", Description: "See the team's chatbots", Access: scope.Read},
+	{Name: "chatbot:read", Description: "See the team's chatbots", Access: scope.Read, Translations: map[string]string{"de": "Die Chatbots des Teams sehen"}},
 	{Name: "session:read", Description: "Read the team's conversations", Access: scope.Read},
 	{Name: "session:write", Description: "Start conversations", Access: scope.Write},
 }
@@ -71,6 +72,7 @@ type House struct {
 	Registry  *client.Registry
 	Govern    *govern.Service
 	Parts     web.Parts
+	Requests  *usage.Failures // gathers failed requests
 	Server    *httptest.Server
 
 	Atlas, Borealis, Cobalt team.Team
@@ -109,13 +111,13 @@ func NewHouse(t testing.TB, url string, changes ...func(*web.Parts)) *House {
 
 func newHouse(t testing.TB, url string, profile oauth.Profile, changes ...func(*web.Parts)) *House {
 	t.Helper()
-	h := &House{TB: t, url: url, Profile: profile, Clock: testkit.NewClock(Started), Logged: &testkit.Log{}}
+	h := &House{TB: t, url: url, Profile: profile, Clock: testkit.NewClock(Started), Logged: &testkit.Log{}, Requests: new(usage.Failures)}
 	h.DB = h.Open()
 	var err error
 	h.Keys, err = token.OpenKeyring(t.Context(), h.DB, storetest.Keyed(t, h.DB), h.Clock.Now)
 	h.OK(err)
 	h.Directory = &team.Service{People: h.DB, Teams: h.DB, Audit: h.DB, Now: h.Clock.Now}
-	h.Registry = &client.Registry{Store: h.DB, Catalogue: Catalogue, Now: h.Clock.Now}
+	h.Registry = &client.Registry{Store: h.DB, Requests: h.DB, Catalogue: Catalogue, Now: h.Clock.Now}
 	h.Govern = &govern.Service{Store: h.DB, Clients: h.DB, Now: h.Clock.Now}
 	h.Server = h.Serve(changes...)
 	h.furnish()
@@ -131,7 +133,7 @@ func (h *House) Serve(changes ...func(*web.Parts)) *httptest.Server {
 		Issuer: issuer, Directory: h.Directory, Govern: h.Govern, Registry: h.Registry, Audit: h.DB, Keys: h.Keys, Now: h.Clock.Now,
 		Log:        slog.New(slog.NewJSONHandler(h.Logged, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Failures:   limit.Limiter{Store: h.DB, Now: h.Clock.Now, MAC: h.Keys.LimitMAC},
-		ServerName: "Gatehouse", ClientFailures: 30, PublicPushes: 20,
+		ServerName: "Gatehouse", Requests: h.Requests, ClientFailures: 30, PublicPushes: 20,
 	}
 	signIn := authn.Defaults()
 	signIn.InsecureFastHashing = true

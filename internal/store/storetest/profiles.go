@@ -1,0 +1,39 @@
+package storetest
+
+import (
+	"github.com/gatehouse-auth/gatehouse/internal/picture"
+	"github.com/gatehouse-auth/gatehouse/internal/team"
+)
+
+// testProfiles: one profile and one picture for each person, and nobody's change touches another person.
+func testProfiles(k *kit) {
+	k.populate()
+	_, err := k.db.Profile(k.ctx, "nobody")
+	k.is(err, team.ErrNoUser)
+	k.is(k.db.SaveProfile(k.ctx, "nobody", "x", team.Profile{}), team.ErrNoUser)
+	k.is(k.db.SavePicture(k.ctx, "nobody", team.Picture{Name: "x"}), team.ErrNoUser)
+	equal(k, "a profile of before it was saved", must[team.Profile](k)(k.db.Profile(k.ctx, ada.ID)), team.Profile{})
+
+	p := filled[team.Profile](k)
+	first := team.Picture{Name: p.Picture, Picture: picture.Picture{Type: "image/png", Content: []byte{0, 0xFF, 'x'}}}
+	k.ok(k.db.SavePicture(k.ctx, ada.ID, first))
+	k.ok(k.db.SaveProfile(k.ctx, ada.ID, "Ada Obi", p))
+	equal(k, "Profile", must[team.Profile](k)(k.db.Profile(k.ctx, ada.ID)), p)
+	equal(k, "the name", must[team.User](k)(k.db.User(k.ctx, ada.ID)).Name, "Ada Obi")
+	equal(k, "Picture", must[team.Picture](k)(k.db.Picture(k.ctx, first.Name)), first)
+	equal(k, "another's profile", must[team.Profile](k)(k.db.Profile(k.ctx, bob.ID)), team.Profile{})
+
+	second := team.Picture{Name: "second", Picture: picture.Picture{Type: "image/jpeg", Content: []byte("y")}}
+	k.ok(k.db.SavePicture(k.ctx, ada.ID, second))
+	equal(k, "the new picture", must[team.Picture](k)(k.db.Picture(k.ctx, second.Name)), second)
+	_, err = k.db.Picture(k.ctx, first.Name)
+	k.is(err, team.ErrNoPicture)
+	k.ok(k.db.RemovePicture(k.ctx, bob.ID))
+	k.ok(k.db.SaveProfile(k.ctx, ada.ID, "Ada", team.Profile{Zone: "UTC"}))
+	equal(k, "Profile", must[team.Profile](k)(k.db.Profile(k.ctx, ada.ID)), team.Profile{Zone: "UTC", Picture: "second"})
+	equal(k, "rows of pictures", k.rows("gh_pictures", "1 = 1"), 1)
+	k.ok(k.db.RemovePicture(k.ctx, ada.ID))
+	_, err = k.db.Picture(k.ctx, second.Name)
+	k.is(err, team.ErrNoPicture)
+	equal(k, "rows of profiles", k.rows("gh_profiles", "1 = 1"), 1)
+}

@@ -1,0 +1,136 @@
+package teams
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/gatehouse-auth/gatehouse/internal/team"
+	"github.com/gatehouse-auth/gatehouse/internal/web/browser"
+	"github.com/gatehouse-auth/gatehouse/internal/web/route"
+	"github.com/gatehouse-auth/gatehouse/internal/web/ui"
+)
+
+var (
+	ownPage = ui.NewPage[ownView](files, "own.html")
+	newPage = ui.NewPage[newView](files, "new.html")
+)
+
+// ownView is the teams of the person who is signed in.
+type ownView struct {
+	ui.Frame
+	Notice    *ui.Notice
+	MayCreate bool
+	Teams     []ownTeam // by name
+}
+
+// ownTeam is one of them.
+type ownTeam struct {
+	Name, Slug string
+	Role       ui.Words
+	Since      ui.Moment
+	Admin      bool
+}
+
+// Empty stands where the teams would be.
+func (ownView) Empty() ui.Empty {
+	return ui.Empty{Lead: ui.Text("teams.none"), More: ui.Text("teams.none_more")}
+}
+
+// own lists the person's teams.
+func (room *Room) own(w http.ResponseWriter, r *browser.Request) error {
+	actor, memberships, err := room.Directory.Acting(r.Context(), r.Session.User)
+	if err != nil {
+		return err
+	}
+	view := ownView{Frame: r.Frame(), Notice: room.ownNotice(r), MayCreate: room.Directory.MayCreateTeam(actor) == nil}
+	for _, m := range memberships {
+		view.Teams = append(view.Teams, ownTeam{
+			Name: m.Team.Name, Slug: m.Team.Slug, Role: roleWords(m.Role), Since: r.Clock().Ago(m.CreatedAt), Admin: m.Role == team.Admin,
+		})
+	}
+	return room.Show(w, r.Request, http.StatusOK, ownPage.With(view))
+}
+
+// roleWords is a role in words.
+func roleWords(r team.Role) ui.Words { return ui.Text("role." + string(r.OrMember())) }
+
+// newView asks for the name and the slug of a new team.
+type newView struct {
+	ui.Frame
+	Failures     ui.Failures
+	NewName, New string // as typed
+	wrong        string // the field that is wrong
+}
+
+// Fields are the fields of the form.
+func (v newView) Fields() []ui.Field { return teamFields(v.NewName, v.New, v.wrong) }
+
+// teamFields are the fields for the name and the slug of a team.
+func teamFields(name, slug, wrong string) []ui.Field {
+	return []ui.Field{
+		{ID: "name", Name: "name", Kind: ui.Line, Label: ui.Text("team_new.name"), Value: name, MaxLength: 100, Autocomplete: "off", Failed: wrong == "name"},
+		{
+			ID: "slug", Name: "slug", Kind: ui.Identifier, Label: ui.Text("team_new.slug"), Advice: ui.Text("team_new.slug_advice"), Value: slug,
+			MaxLength: 63, Autocomplete: "off", Failed: wrong == "slug",
+		},
+	}
+}
+
+// askNew is the page on which somebody who may creates a team.
+func (room *Room) askNew(w http.ResponseWriter, r *browser.Request) error {
+	actor, _, err := room.Directory.Acting(r.Context(), r.Session.User)
+	if err != nil {
+		return err
+	}
+	if room.Directory.MayCreateTeam(actor) != nil {
+		return mayNotCreate
+	}
+	return room.Show(w, r.Request, http.StatusOK, newPage.With(newView{Frame: r.Frame()}))
+}
+
+var mayNotCreate = &route.Problem{Status: http.StatusForbidden, Description: "only operators create teams", Words: "problem.no_new_team"}
+
+// create creates a team, whose admin the person becomes.
+func (room *Room) create(w http.ResponseWriter, r *browser.Request) error {
+	sent, err := route.Fields(r.Request, "name", "slug")
+	if err != nil {
+		return err
+	}
+	actor, _, err := room.Directory.Acting(r.Context(), r.Session.User)
+	if err != nil {
+		return err
+	}
+	made, err := room.Directory.CreateTeam(r.Context(), actor, sent[1], sent[0])
+	if errors.Is(err, team.ErrForbidden) {
+		return mayNotCreate
+	}
+	field, problem := teamProblem(err, sent[0], sent[1])
+	if problem == nil && err != nil {
+		return err
+	}
+	if problem != nil {
+		view := newView{Frame: r.Frame(), NewName: sent[0], New: sent[1], wrong: field, Failures: ui.Failures{{Field: field, Text: problem}}}
+		view.Failed = true
+		return room.Show(w, r.Request, http.StatusUnprocessableEntity, newPage.With(view))
+	}
+	return r.Notify(w, "/teams/"+made.Slug+"/members/", browser.Notice{What: noticeCreated, Team: made.Name, TeamID: made.ID})
+}
+
+// teamProblem is what is wrong with the name or the slug of a team, and with which of them; nil when it is neither.
+func teamProblem(err error, name, slug string) (field string, problem ui.Words) {
+	switch {
+	case err == nil:
+		return "", nil
+	case errors.Is(err, team.ErrUnproven):
+		return "", ui.Text("team_new.unproven")
+	case errors.Is(err, team.ErrTooManyTeams):
+		return "", ui.Text("team_new.too_many")
+	case errors.Is(err, team.ErrSlugTaken):
+		return "slug", ui.Text("team_new.slug_taken")
+	case team.CheckSlug(slug) != nil:
+		return "slug", ui.Text("team_new.slug_wrong")
+	case team.CheckName(name) != nil:
+		return "name", ui.Text("team_new.name_wrong")
+	}
+	return "", nil
+}
