@@ -98,7 +98,7 @@ var arrows = map[string][]string{
 	"internal/testkit":               {},
 	"internal/provider/providertest": {},
 	"internal/web/ui/uitest":         {"internal/web/ui", "internal/words"},
-	"internal/web/webtest":           with("internal/web", "internal/web/browser", "internal/store", "internal/store/storetest", "internal/testkit"),
+	"internal/web/webtest":           with("internal/web", "internal/provider/providertest", "internal/web/browser", "internal/store", "internal/store/storetest", "internal/testkit"),
 
 	// A module of its own, so that ours does not depend on what they need.
 	"e2e/strangers": {"e2e/strangers"},

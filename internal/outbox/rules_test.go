@@ -23,12 +23,15 @@ func TestEachEventTellsWhomItShould(t *testing.T) {
 		audit.PasswordSet:       {logout(PersonsClients)},
 		audit.PasswordReset:     {logout(PersonsClients)},
 		audit.PasswordForgotten: {{Kind: MailPasswordReset, To: TheLink, Lifetime: time.Hour}},
+		audit.IdentityLinked:    {mail(MailLinked, ThePerson)},
+		audit.IdentityUnlinked:  {mail(MailUnlinked, ThePerson)},
+		audit.AccountEmptied:    {logout(PersonsClients)},
 		audit.UserDisabled:      {mail(MailUserDisabled, ThePerson), logout(PersonsClients)},
 		audit.MemberRemoved:     {mail(MailMemberRemoved, TheMember), logout(MembersClients)},
 		audit.TeamRemoved:       {mail(MailTeamRemoved, TheMembers), logout(TeamsClients)},
 	}
 	tellsNobody := []audit.Kind{
-		audit.SignedIn, audit.SignInFailed, audit.UserAdded, audit.UserEnabled, audit.EmailVerified, audit.RefreshRetried, audit.LimitReached, audit.TeamAdded, audit.TeamRenamed,
+		audit.SignedIn, audit.SignInFailed, audit.UserAdded, audit.UserEnabled, audit.EmailVerified, audit.ProfileChanged, audit.TeamProvider, audit.RefreshRetried, audit.LimitReached, audit.TeamAdded, audit.TeamRenamed,
 		audit.MemberAdded, audit.MemberRoleChanged, audit.ClientAdded, audit.ClientUpdated, audit.ClientDisabled, audit.ClientEnabled,
 		audit.ClientRemoved, audit.ClientBlocked, audit.ClientUnblocked, audit.SecretRotated, audit.ClientAuthFailed, audit.ConsentDenied,
 		audit.GrantRevoked, audit.TokenIssued, audit.TokenRefreshed, audit.MachineToken, audit.TokenRevoked, audit.CodeRefused,

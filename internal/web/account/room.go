@@ -34,6 +34,9 @@ func (room *Room) Routes() []route.Route {
 		{Path: "/account/password/", Title: "password.title", Tab: "password.tab", Get: room.askPassword, Post: room.changePassword},
 		{Path: "/account/sessions/", Title: "sessions.title", Tab: "sessions.tab", Get: room.sessions, Post: room.endSession},
 		{Path: "/account/sessions/others/", Title: "sessions.others_title", Get: room.askOtherSessions, Post: room.endOtherSessions},
+		{Path: pathIdentities, Title: "identities.title", Tab: "identities.tab", Get: room.identities},
+		{Path: pathIdentities + "{identity}/", Title: "identities.unlink_title", Fresh: true, Get: room.askUnlink, Post: room.unlink},
+		{Path: pathIdentities + "with/{provider}/", Title: "identities.link_title", Fresh: true, Get: room.askLinkAt, Post: room.linkAt},
 		{Path: "/account/profile/", Title: "profile.title", Tab: "profile.tab", Get: room.showProfile, Post: room.saveProfile},
 		{Path: "/account/profile/picture/", Title: "profile.title", Post: room.changePicture, MaxBody: maxUpload},
 	}), route.Route{Path: "/", Get: room.home})
@@ -55,6 +58,10 @@ func (room *Room) notice(r *browser.Request) *ui.Notice {
 		notice.Text = ui.Text("sessions.ended")
 	case noticeSessions:
 		notice.Text = ui.Text("sessions.others_ended")
+	case browser.NoticeLinked:
+		notice.Text = ui.Text("identities.linked_now", "provider", ui.Strong(n.Application))
+	case noticeUnlinked:
+		notice.Text = ui.Text("identities.unlinked_now", "provider", ui.Strong(n.Application))
 	case noticeProfile:
 		notice.Text = ui.Text("profile.saved")
 	case noticePicture:
@@ -71,6 +78,7 @@ func (room *Room) notice(r *browser.Request) *ui.Notice {
 const (
 	noticeEnded    = "ended"
 	noticePassword = "password"
+	noticeUnlinked = "unlinked"
 
 	noticeSession   = "session"
 	noticeSessions  = "sessions"

@@ -76,7 +76,7 @@ func lineOf(s authn.Session, clock ui.Clock, this bool) sessionLine {
 		SID: s.SID(), Device: device(s.Device), Begun: clock.Ago(s.AuthTime), Seen: clock.Ago(s.Device.SeenAt), Network: s.Device.Network, This: this,
 	}
 	line.Since = ui.Text("sessions.since", "since", line.Begun)
-	if method := method(s.Methods); method != nil {
+	if method := method(s.AMR()); method != nil {
 		line.Since = ui.Text("sessions.since_method", "since", line.Begun, "method", method)
 	}
 	return line

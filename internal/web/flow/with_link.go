@@ -22,7 +22,8 @@ type linkView struct {
 	ui.Frame
 	Provider string
 	Email    string // what the provider says; it may be anybody's
-	Person   *ui.Person
+	Fresh    bool   // somebody has just signed in here
+	Person   ui.Person
 	Action   string
 	Hidden   []ui.Hidden
 	SignIn   string // the sign-in page, which leads back here
@@ -88,7 +89,7 @@ func (f *Flow) AskLink(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	if f.Fresh(session) { // a browser that was left open does not count
-		view.Person = &ui.Person{Name: session.User.Name, Email: session.User.Email}
+		view.Fresh, view.Person = true, ui.Person{Name: session.User.Name, Email: session.User.Email}
 	}
 	return f.ShowLeading(w, r, http.StatusOK, linkPage.With(view))
 }

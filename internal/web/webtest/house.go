@@ -138,9 +138,11 @@ func (h *House) Serve(changes ...func(*web.Parts)) *httptest.Server {
 	signIn := authn.Defaults()
 	signIn.InsecureFastHashing = true
 	parts.Authn = authn.New(h.DB, h.Keys, h.Clock.Now, signIn)
+	parts.Linking = &authn.Linking{Store: h.DB, People: h.DB, Now: h.Clock.Now}
 	for _, change := range changes {
 		change(&parts)
 	}
+	parts.Linking.Issuers = parts.Providers.Issuers()
 	opts, stores := authz.Defaults(), storetest.Stores(h.DB)
 	opts.Issuer, opts.Catalogue, opts.Profile = parts.Issuer, Catalogue, h.Profile
 	stores.Refusals = audit.Recorder{Store: h.DB, Now: h.Clock.Now}
