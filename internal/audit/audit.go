@@ -30,7 +30,6 @@ const (
 	IdentityLinked    Kind = "identity.linked"   // an account at another provider, by which the person can sign in from now on
 	IdentityUnlinked  Kind = "identity.unlinked" // it can no longer be used
 	AccountEmptied    Kind = "user.emptied"      // before its address was proven, by the provider that decides who has it
-	TeamProvider      Kind = "team.provider"     // the team requires a provider from now on, another one, or none
 	ProfileChanged    Kind = "user.profile_changed"
 	TeamAdded         Kind = "team.added"
 	TeamRenamed       Kind = "team.renamed"

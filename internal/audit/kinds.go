@@ -25,7 +25,6 @@ var table = []Traits{
 	{Kind: IdentityLinked, Notable: true},
 	{Kind: IdentityUnlinked, Notable: true},
 	{Kind: AccountEmptied, Notable: true},
-	{Kind: TeamProvider, Notable: true},
 	{Kind: ProfileChanged, Notable: true},
 	{Kind: TeamAdded, Notable: true},
 	{Kind: TeamRenamed, Notable: true},

@@ -31,7 +31,7 @@ func TestEachEventTellsWhomItShould(t *testing.T) {
 		audit.TeamRemoved:       {mail(MailTeamRemoved, TheMembers), logout(TeamsClients)},
 	}
 	tellsNobody := []audit.Kind{
-		audit.SignedIn, audit.SignInFailed, audit.UserAdded, audit.UserEnabled, audit.EmailVerified, audit.ProfileChanged, audit.TeamProvider, audit.RefreshRetried, audit.LimitReached, audit.TeamAdded, audit.TeamRenamed,
+		audit.SignedIn, audit.SignInFailed, audit.UserAdded, audit.UserEnabled, audit.EmailVerified, audit.ProfileChanged, audit.RefreshRetried, audit.LimitReached, audit.TeamAdded, audit.TeamRenamed,
 		audit.MemberAdded, audit.MemberRoleChanged, audit.ClientAdded, audit.ClientUpdated, audit.ClientDisabled, audit.ClientEnabled,
 		audit.ClientRemoved, audit.ClientBlocked, audit.ClientUnblocked, audit.SecretRotated, audit.ClientAuthFailed, audit.ConsentDenied,
 		audit.GrantRevoked, audit.TokenIssued, audit.TokenRefreshed, audit.MachineToken, audit.TokenRevoked, audit.CodeRefused,

@@ -1,4 +1,4 @@
--- Accounts of people at other OpenID Connect providers, by which they can sign in; and the provider that a team requires.
+-- Accounts of people at other OpenID Connect providers, by which they can sign in.
 
 -- +goose Up
 CREATE TABLE gh_identities (
@@ -13,4 +13,3 @@ CREATE TABLE gh_identities (
     UNIQUE (issuer, subject)
 );
 CREATE INDEX gh_identities_user ON gh_identities (user_id);
-ALTER TABLE gh_teams ADD COLUMN require_provider TEXT NOT NULL DEFAULT ''; -- members sign in there to choose the team; '' for anyhow

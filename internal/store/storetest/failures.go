@@ -32,7 +32,7 @@ var events = map[string]audit.Kind{
 	"AddTeam": audit.TeamAdded, "UpdateTeam": audit.TeamRenamed, "RemoveTeam": audit.TeamRemoved,
 	"CreateTeam": audit.TeamAdded, "ChangeMembers": audit.MemberRemoved, "ChangeMembers, a role": audit.MemberRoleChanged,
 	"AddMember": audit.MemberAdded, "RemoveMember": audit.MemberRemoved,
-	"SetPassword": audit.PasswordSet, "ForgetPassword": audit.PasswordForgotten, "ResetPassword": audit.PasswordReset, "StartSession": audit.SignedIn, "EndSession": audit.SignedOut,
+	"SetPassword": audit.PasswordSet, "ForgetPassword": audit.PasswordForgotten, "ResetPassword": audit.PasswordReset, "LinkIdentity": audit.IdentityLinked, "LinkIdentity, an account is emptied": audit.IdentityLinked, "AddUserWith": audit.IdentityLinked, "Unlink": audit.IdentityUnlinked, "UseIdentity": "", "StartSession": audit.SignedIn, "EndSession": audit.SignedOut,
 	"AddClient": audit.ClientAdded, "UpdateClient": audit.ClientUpdated, "AddClientSecret": audit.SecretRotated,
 	"DisableClient": audit.ClientDisabled, "EnableClient": audit.ClientEnabled, "RemoveClient": audit.ClientRemoved,
 	"SaveGrant": audit.ConsentGiven, "RevokeGrant": audit.GrantRevoked, "Block": audit.ClientBlocked, "Unblock": audit.ClientUnblocked,
@@ -84,6 +84,17 @@ var writes = []call{
 	{"ResetPassword", func(ctx context.Context, db *store.DB) error {
 		return db.ResetPassword(ctx, authn.Reset{Link: "l-reset", Hash: "new", At: now, EndConnections: true}, anyReset)
 	}, nil},
+	{"LinkIdentity", func(ctx context.Context, db *store.DB) error { return linkIdentity(ctx, db, bob.ID, "new", false) }, nil},
+	{"LinkIdentity, an account is emptied", func(ctx context.Context, db *store.DB) error {
+		return linkIdentity(ctx, db, ada.ID, "new", true)
+	}, nil},
+	{"AddUserWith", func(ctx context.Context, db *store.DB) error {
+		return db.AddUserWith(ctx, team.User{ID: "u-with", Email: "with@example.com", CreatedAt: now}, identity("u-with", "new"))
+	}, nil},
+	{"Unlink", func(ctx context.Context, db *store.DB) error {
+		return db.Unlink(ctx, ada.ID, "i-ada", now, func(authn.Ways) error { return nil })
+	}, nil},
+	{"UseIdentity", func(ctx context.Context, db *store.DB) error { return db.UseIdentity(ctx, "i-ada", later) }, nil},
 	{"Rehash", func(ctx context.Context, db *store.DB) error { return db.Rehash(ctx, ada.ID, "", "new") }, nil},
 	{"StartSession", func(ctx context.Context, db *store.DB) error {
 		return db.StartSession(ctx, session("s-new", ada), "s1")
@@ -207,6 +218,12 @@ var reads = []call{
 	{"Members", func(ctx context.Context, db *store.DB) error { _, err := db.Members(ctx, acme.ID); return err }, nil},
 	{"Memberships", func(ctx context.Context, db *store.DB) error { _, err := db.Memberships(ctx, ada.ID); return err }, nil},
 	{"Password", func(ctx context.Context, db *store.DB) error { _, _, err := db.Password(ctx, ada.Email); return err }, nil},
+	{"Identity", func(ctx context.Context, db *store.DB) error {
+		_, err := db.Identity(ctx, issuer, "ada")
+		return err
+	}, nil},
+	{"Identities", func(ctx context.Context, db *store.DB) error { _, err := db.Identities(ctx, ada.ID); return err }, nil},
+	{"OnlyIdentities", func(ctx context.Context, db *store.DB) error { _, err := db.OnlyIdentities(ctx); return err }, nil},
 	{"Link", func(ctx context.Context, db *store.DB) error { _, err := db.Link(ctx, "l-reset", now); return err }, nil},
 	{"Sessions", func(ctx context.Context, db *store.DB) error { _, err := db.Sessions(ctx, ada.ID, now); return err }, nil},
 	{"Session", func(ctx context.Context, db *store.DB) error { _, err := db.Session(ctx, "s1", now); return err }, nil},
@@ -294,6 +311,7 @@ func (k *kit) furnish() {
 	k.ok(k.db.AddKeys(k.ctx, []token.StoredKey{storedKey("k-first", "ES256/1", now)}))
 	k.ok(k.db.StartSession(k.ctx, session("s1", ada), ""))
 	k.forgotten("l-reset", ada.Email)
+	k.ok(linkIdentity(k.ctx, k.db, ada.ID, "ada", false))
 	_, err = k.db.Count(k.ctx, []limit.Bucket{{Key: "a", Limit: 5, Window: time.Hour}, {Key: "b", Limit: 5, Window: time.Hour}}, now)
 	k.ok(err)
 	k.ok(k.db.Block(k.ctx, govern.Block{Team: beta.ID, Client: public.ID, Reason: "no", CreatedAt: now}))

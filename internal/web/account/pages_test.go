@@ -74,6 +74,7 @@ func frame(account, title, current string) ui.Frame {
 			{Href: "/account/applications/", Text: ui.Text("account_applications.tab"), Current: current == "applications"},
 			{Href: "/account/password/", Text: ui.Text("password.tab"), Current: current == "password"},
 			{Href: "/account/sessions/", Text: ui.Text("sessions.tab"), Current: current == "sessions"},
+			{Href: "/account/identities/", Text: ui.Text("identities.tab"), Current: current == "identities"},
 			{Href: "/account/profile/", Text: ui.Text("profile.tab"), Current: current == "profile"},
 		}}
 	}
@@ -175,7 +176,22 @@ var samples = uitest.Samples{
 		lineOf(onDevice("c", "brandnew", "", 9*day, day), clock, false),
 		lineOf(authn.Session{ID: "d", AuthTime: noon.Add(-10 * day)}, clock, false),
 	),
-	"sessions_one":    sessions(lineOf(onDevice("a", "firefox", "linux", 0, 0), clock, true)),
+	"sessions_one": sessions(lineOf(onDevice("a", "firefox", "linux", 0, 0), clock, true)),
+	"identities": identitiesPage.With(identitiesView{
+		Frame: frame(ada.Email, "identities.title", "identities"), Notice: &ui.Notice{Text: ui.Text("identities.linked_now", "provider", ui.Strong("Acme SSO"))},
+		Identities: []identityLine{{ID: "i1", Provider: "Acme SSO", Email: "ada@acme.example", Linked: clock.Ago(noon)}},
+		Others:     []otherProvider{{"other", "Other"}},
+	}),
+	"identities_none": identitiesPage.With(identitiesView{Frame: frame(ada.Email, "identities.title", "identities")}),
+	"identities_hostile": identitiesPage.With(identitiesView{
+		Frame: frame(ada.Email, "identities.title", "identities"), Failures: ui.Failures{{Text: ui.Text("with.taken", "provider", ui.Name("<b>Acme"))}},
+		Identities: []identityLine{{ID: "i1", Provider: "<b>Acme", Email: "<i>@acme.example", Linked: clock.Ago(noon)}},
+	}),
+	"unlink":      unlinkPage.With(unlinkView{Frame: frame(ada.Email, "identities.unlink_title", "none of them"), Provider: "Acme SSO", Action: "/account/identities/i1/"}),
+	"unlink_last": unlinkPage.With(unlinkView{Frame: frame(ada.Email, "identities.unlink_title", "none of them"), Provider: "Acme SSO", Failures: ui.Failures{{Text: ui.Text("identities.last_way")}}}),
+	"link": linkPage.With(linkView{
+		Frame: linkFrame(), Provider: "Acme SSO", Action: "/account/identities/with/acme/",
+	}),
 	"sessions_others": otherSessionsPage.With(otherSessionsView{frame(ada.Email, "sessions.others_title", "")}),
 
 	"profile": profile(profileView{Name: "Ada Obi", Zone: "Europe/Vienna", Avatar: ui.Avatar{Name: "Ada Obi", Picture: "7RNQ4M2XW5KZ3B6A7RNQ4M2XW5"}}),
@@ -195,4 +211,10 @@ func TestPages(t *testing.T) { uitest.Check(t, samples) }
 
 func TestTitlesSayErrorFirst(t *testing.T) {
 	uitest.Titles(t, samples, map[string]string{"password": "Change your password · Gatehouse", "password_weak": "Error: Change your password · Gatehouse"})
+}
+
+func linkFrame() ui.Frame {
+	f := frame(ada.Email, "identities.title", "none of them")
+	f.Title = ui.Text("identities.link_title", "provider", ui.Name("Acme SSO"))
+	return f
 }

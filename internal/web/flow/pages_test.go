@@ -66,6 +66,24 @@ var samples = uitest.Samples{
 		Frame: failed(frame("", ui.Text("sign_in.title"))), Sealed: sealed, Application: "Weekly Report", Email: "ada@example.com",
 		Failures: ui.Failures{{Field: "email", Text: ui.Text("sign_in.wrong")}},
 	}),
+	"login_providers": signInPage.With(signInView{Frame: frame("", ui.Text("sign_in.title")), Sealed: sealed, Application: "Weekly Report", Providers: ui.Providers{
+		Hidden: []ui.Hidden{{Name: "request", Value: sealed}},
+		Items: []ui.Provider{
+			{Action: "/login/with/acme/", Name: "Acme SSO", Icon: "key"}, {Action: "/login/with/team/", Name: "Team <b>", Icon: "people"},
+			{Action: "/login/with/world/", Name: "World", Icon: "globe"}, {Action: "/login/with/plain/", Name: "Plain", Icon: "none"},
+		},
+	}}),
+	"with": withPage.With(withView{
+		Frame:     frame("", ui.Text("with.title", "provider", ui.Name("Acme SSO"))),
+		Providers: ui.Providers{Items: []ui.Provider{{Action: "/login/with/acme/", Name: "Acme SSO", Icon: "key"}}},
+	}),
+	"with_link": linkPage.With(linkView{
+		Frame: frame("", ui.Text("with_link.title", "provider", ui.Name("Acme SSO"))), Provider: "Acme SSO", Email: "ada@acme.example", SignIn: "/login/?again=1",
+	}),
+	"with_link_fresh": linkPage.With(linkView{
+		Frame: frame("ada@example.com", ui.Text("with_link.title", "provider", ui.Name("<i>SSO"))), Provider: "<i>SSO", Email: "<b>@acme.example", Fresh: true, Person: ada,
+		Action: "/login/with/acme/link/", Hidden: []ui.Hidden{{Name: "request", Value: sealed}},
+	}),
 	"select_account": selectAccountPage.With(selectAccountView{
 		Frame: frame("ada@example.com", ui.Text("select_account.title")), Sealed: sealed, Application: "Weekly Report", Name: "Ada Obi", Email: "ada@example.com",
 	}),

@@ -11,6 +11,7 @@ import (
 // concernNoTeam are the kinds of events that no team's history has.
 var concernNoTeam = []audit.Kind{
 	audit.SignedIn, audit.SignInFailed, audit.SignedOut, audit.SessionExpired, audit.PasswordSet, audit.PasswordForgotten, audit.PasswordReset, audit.UserAdded, audit.UserDisabled, audit.UserEnabled, audit.EmailVerified, audit.ProfileChanged,
+	audit.IdentityLinked, audit.IdentityUnlinked, audit.AccountEmptied,
 	audit.KeysRotated, audit.MasterKeyReplaced,
 }
 
