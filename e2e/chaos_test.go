@@ -39,7 +39,8 @@ func TestChaos(t *testing.T) {
 	c.sql("CREATE ROLE gatehouse LOGIN SUPERUSER PASSWORD 'first'")
 	pair.AskPassword("gatehouse")
 	c.writePassword("first")
-	settings := []string{masterKey, "GATEHOUSE_SHUTDOWN_TIMEOUT=10s", "GATEHOUSE_DATABASE_URL_FILE=" + c.secret}
+	// One access token is used all the time, so it has to live as long as the test.
+	settings := []string{masterKey, "GATEHOUSE_SHUTDOWN_TIMEOUT=10s", "GATEHOUSE_ACCESS_TOKEN_LIFETIME=24h", "GATEHOUSE_DATABASE_URL_FILE=" + c.secret}
 	in, wrong := install(t, "", settings...), install(t, "", append(settings, clockFile+"="+clock.file)...)
 	wrong.serve = self
 	c.in, c.failover = in, newFailoverOn(t, pair, in, wrong)

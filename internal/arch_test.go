@@ -69,7 +69,7 @@ var arrows = map[string][]string{
 	},
 	"internal/operate": domain,
 	"internal/store":   with("internal/store/engine"),
-	"internal/web": with("internal/words", "internal/web/route", "internal/web/ui", "internal/web/browser", "internal/web/endpoint", "internal/web/flow", "internal/web/account",
+	"internal/web": with("internal/words", "internal/web/route", "internal/web/ui", "internal/web/browser", "internal/web/endpoint", "internal/web/flow", "internal/web/account", "internal/web/links",
 		"internal/web/teams", "internal/web/docs"),
 	"internal/web/route":    {"internal/oauth", "internal/usage"},
 	"internal/web/ui":       {"internal/words"},
@@ -78,6 +78,7 @@ var arrows = map[string][]string{
 	"internal/web/endpoint": with("internal/web/route", "resourceserver"),
 	"internal/web/flow":     room,
 	"internal/web/account":  room,
+	"internal/web/links":    room,
 	"internal/web/teams":    room,
 	"internal/web/docs":     slices.Concat(room, []string{"docs"}),
 	"internal/mail":         with("internal/words"),
@@ -98,7 +99,7 @@ var arrows = map[string][]string{
 	"internal/testkit":               {},
 	"internal/provider/providertest": {},
 	"internal/web/ui/uitest":         {"internal/web/ui", "internal/words"},
-	"internal/web/webtest":           with("internal/web", "internal/provider/providertest", "internal/web/browser", "internal/store", "internal/store/storetest", "internal/testkit"),
+	"internal/web/webtest":           with("internal/mail", "internal/provider/providertest", "internal/web", "internal/web/browser", "internal/store", "internal/store/storetest", "internal/testkit"),
 
 	// A module of its own, so that ours does not depend on what they need.
 	"e2e/strangers": {"e2e/strangers"},

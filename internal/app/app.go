@@ -93,6 +93,7 @@ type App struct {
 	providers  *provider.Providers // at which people can sign in
 	outbound   *outbound.Client    // for URLs that applications registered
 	outbox     *outbox.Delivery
+	sendsMail  bool
 	reread     func() (config.Config, error)
 	mailServer atomic.Pointer[mail.Server] // nil: no mail is sent
 	metrics    metrics
@@ -177,7 +178,7 @@ func (a *App) assemble(ctx context.Context, deps Deps) error {
 	}
 	cfg := a.Config
 	a.Keys.WrongClock = a.clock.wrong
-	a.Team = &team.Service{People: a.Store, Teams: a.Store, Audit: a.Store, Now: a.clock.corrected, TeamCreation: team.Creation(cfg.TeamCreation)}
+	a.Team = &team.Service{People: a.Store, Teams: a.Store, Audit: a.Store, Now: a.clock.corrected, TeamCreation: team.Creation(cfg.TeamCreation), Links: a.Store, Invited: a.Store, Keys: a.Keys}
 	a.Registry = &client.Registry{Store: a.Store, Requests: a.Store, Catalogue: cfg.Authz.Catalogue, Profile: cfg.Authz.Profile, Audience: cmp.Or(cfg.Authz.Audience, cfg.PublicURL), RefreshGrace: cfg.Authz.Refresh.Grace, Now: a.clock.corrected}
 	a.Operate = &operate.Service{Store: a.Store}
 	a.providers = provider.New(cfg.Providers, provider.Options{PublicURL: cfg.PublicURL, ThisMachine: cfg.OnThisMachine(), Keys: a.Keys, Now: a.clock.corrected})
@@ -190,6 +191,7 @@ func (a *App) assemble(ctx context.Context, deps Deps) error {
 		Clients: a.Store, Assertions: a.Store, Grants: a.Store, Families: a.Store, Machines: a.Store, Requests: a.Store,
 		Refusals: a.refusals(), FetchJWKS: client.NewKeyCache(a.outbound, a.now).Fetch,
 	}, a.Keys, a.now, cfg.Authz)
+	a.sendsMail = deps.Mail != nil || cfg.Mail.Server.Set()
 	if cfg.RequestLog {
 		a.requests = new(usage.Failures)
 	}
@@ -224,6 +226,7 @@ func (a *App) newHandler() http.Handler {
 		Requests:       a.requests,
 		API:            a.API,
 		DevMails:       a.DevMails,
+		SendsMail:      a.sendsMail,
 	})
 }
 

@@ -128,6 +128,14 @@ var settingsWired = map[string]wired{
 	"shutdown_delay":   {values: [2]string{"1s", "2s"}, see: (*place).sleptAtTheEnd},
 	"shutdown_timeout": {values: [2]string{"1s", "2s"}, see: (*place).cutOff},
 
+	"request_log": {values: [2]string{"false", "true"}, see: func(p *place) string {
+		id, _ := p.addClient(true)
+		p.post("/o/token/", "grant_type", "client_credentials", "client_id", id, "client_secret", "gh_cs_wrong")
+		p.saveFailures(p.Context())
+		failures, err := p.Registry.Failures(p.Context(), team.CommandLine, oauth.ClientID(id))
+		p.ok(err)
+		return fmt.Sprint(len(failures))
+	}},
 	"audience":              {values: [2]string{"", "https://api.example"}, see: func(p *place) string { return fmt.Sprint(p.claims(p.machine()["access_token"])["aud"]) }},
 	"access_token_lifetime": {values: [2]string{"10m", "20m"}, see: func(p *place) string { return fmt.Sprint(p.machine()["expires_in"]) }},
 	"access_token_lifetime: what has ended": {values: [2]string{"10m", "30m"}, see: func(p *place) string {

@@ -96,6 +96,11 @@ func (a *Authenticator) SetPassword(ctx context.Context, u team.User, password s
 	return nil
 }
 
+// NewHash is the hash of a password that somebody chooses who gets an account. *WeakPasswordError, *limit.ThrottledError.
+func (a *Authenticator) NewHash(ctx context.Context, email, name, password string) (string, error) {
+	return a.newHash(ctx, team.User{Email: email, Name: name}, password)
+}
+
 // newHash checks a new password of a person, and hashes it. *WeakPasswordError, *limit.ThrottledError.
 func (a *Authenticator) newHash(ctx context.Context, u team.User, password string) (string, error) {
 	if err := CheckPassword(password, u.Email, u.Name); err != nil {

@@ -189,8 +189,7 @@ type GrantStore interface {
 	SaveGrant(ctx context.Context, g Grant) (Grant, error)
 	Grant(ctx context.Context, id GrantID) (GrantDetail, error)       // ErrNoGrant
 	Grants(ctx context.Context, f GrantFilter) ([]GrantDetail, error) // newest first
-	CountGrants(ctx context.Context, user team.UserID) (int, error)
-	RevokeGrant(ctx context.Context, id GrantID) error // with its families; ErrNoGrant
+	RevokeGrant(ctx context.Context, id GrantID) error                // with its families; ErrNoGrant
 }
 
 // FamilyStore keeps what follows from authorization codes.

@@ -20,18 +20,6 @@ func (s *Server) Grants(ctx context.Context, actor team.Actor, f GrantFilter) ([
 	return grants, nil
 }
 
-// CountGrants is how many grants a person has; for those who may see them, as Grants.
-func (s *Server) CountGrants(ctx context.Context, actor team.Actor, user team.UserID) (int, error) {
-	if err := team.May(actor, team.SeeConnections, team.On{User: user}); err != nil {
-		return 0, err
-	}
-	n, err := s.grants.CountGrants(ctx, user)
-	if err != nil {
-		return 0, fmt.Errorf("count grants: %w", err)
-	}
-	return n, nil
-}
-
 // EndGrant ends a grant and everything issued under it, and returns what ended. A grant that is not among those of the filter, or not the
 // actor's to end, is like one that does not exist: ErrNoGrant.
 func (s *Server) EndGrant(ctx context.Context, actor team.Actor, among GrantFilter, id GrantID) (GrantDetail, error) {

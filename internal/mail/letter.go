@@ -21,6 +21,7 @@ var letters = map[outbox.Kind]*letter{
 	outbox.MailMemberRemoved: parse("member_removed"),
 	outbox.MailTeamRemoved:   parse("team_removed"),
 	outbox.MailUserDisabled:  parse("user_disabled"),
+	outbox.MailInvitation:    parse("invitation"),
 	outbox.MailPasswordReset: parse("password_reset"),
 	outbox.MailLinked:        parse("identity_linked"),
 	outbox.MailUnlinked:      parse("identity_unlinked"),
@@ -68,6 +69,7 @@ type content struct {
 	Application  string // its name
 	Described    string // its name, and who made it where that is known
 	Team         string
+	Inviter      string // the name of who invites, or ""
 	Time         string
 	Server       string
 	PublicURL    string

@@ -46,7 +46,10 @@ type Courier struct {
 		User(ctx context.Context, id team.UserID) (team.User, error)
 		Profile(ctx context.Context, id team.UserID) (team.Profile, error)
 	}
-	Links      team.Links
+	Links   team.Links
+	Invited interface {
+		InvitationOf(ctx context.Context, link team.LinkID) (team.Invitation, error)
+	}
 	Keys       *token.Keyring // makes the secrets of links
 	Now        func() time.Time
 	Describe   func(oauth.Scope) []scope.Info // what a scope allows
@@ -171,6 +174,14 @@ func (c *Courier) fillLink(ctx context.Context, m outbox.Message, about *content
 	}
 	about.Email, about.Link = link.Email, link.URL(c.Keys, c.PublicURL)
 	if about.reader, err = c.reader(ctx, link.User); err != nil {
+		return err
+	}
+	if link.Kind == team.LinkInvite {
+		i, err := c.Invited.InvitationOf(ctx, link.ID)
+		if errors.Is(err, team.ErrNoInvitation) {
+			return outbox.ErrObsolete
+		}
+		about.Team, about.Inviter = i.Team.Name, i.ByName
 		return err
 	}
 	if link.User == "" {

@@ -11,7 +11,7 @@ import (
 func Sample(language *words.Catalogue, kind outbox.Kind, server, publicURL string) (Mail, error) {
 	return write(language, kind, content{
 		reader: reader{Language: language},
-		Email:  "ada@example.com", Person: "Ada Obi", Application: "Weekly Report", Described: "Weekly Report (by Ferris Analytics)", Team: "Clinic North",
+		Email:  "ada@example.com", Person: "Ada Obi", Application: "Weekly Report", Described: "Weekly Report (by Ferris Analytics)", Team: "Clinic North", Inviter: "Ben Sand",
 		Time: reader{Language: language}.time(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)), Server: server, PublicURL: publicURL,
 		Permissions:  []string{"See the team’s chatbots", "Start sessions"},
 		Ended:        []string{"Shift Planner", "Weekly Report"},

@@ -24,6 +24,7 @@ const (
 	MailTeamRemoved   Kind = "mail.team_removed"      // to a person: a team of theirs was removed
 	MailUserDisabled  Kind = "mail.user_disabled"     // to a person: their account was disabled
 	MailPasswordReset Kind = "mail.password_reset"    // to an address: a link that sets a new password
+	MailInvitation    Kind = "mail.invitation"        // to an address: a link that invites to a team
 	MailLinked        Kind = "mail.identity_linked"   // to a person: they can sign in at another provider from now on
 	MailUnlinked      Kind = "mail.identity_unlinked" // to a person: they can no longer
 	BackchannelLogout Kind = "backchannel_logout"     // to a client: a sign-in has ended (OpenID Connect Back-Channel Logout 1.0)
@@ -31,7 +32,7 @@ const (
 
 // Kinds is every kind of message.
 func Kinds() []Kind {
-	return []Kind{MailConnected, MailReplayed, MailMemberRemoved, MailTeamRemoved, MailUserDisabled, MailPasswordReset, MailLinked, MailUnlinked, BackchannelLogout}
+	return []Kind{MailConnected, MailReplayed, MailMemberRemoved, MailTeamRemoved, MailUserDisabled, MailPasswordReset, MailInvitation, MailLinked, MailUnlinked, BackchannelLogout}
 }
 
 // Message is something that has to be told to someone outside. Fields that do not apply are empty.

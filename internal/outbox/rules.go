@@ -46,6 +46,7 @@ var rules = map[audit.Kind][]Rule{
 	audit.SessionExpired:    {{Kind: BackchannelLogout, To: SessionsClients, Lifetime: logoutLifetime}},
 	audit.PasswordSet:       {{Kind: BackchannelLogout, To: PersonsClients, Lifetime: logoutLifetime}},
 	audit.PasswordReset:     {{Kind: BackchannelLogout, To: PersonsClients, Lifetime: logoutLifetime}},
+	audit.InvitationSent:    {{Kind: MailInvitation, To: TheLink, Lifetime: mailLifetime}},
 	audit.PasswordForgotten: {{Kind: MailPasswordReset, To: TheLink, Lifetime: time.Hour}},
 	audit.IdentityLinked:    {{Kind: MailLinked, To: ThePerson, Lifetime: mailLifetime}},
 	audit.IdentityUnlinked:  {{Kind: MailUnlinked, To: ThePerson, Lifetime: mailLifetime}},

@@ -28,11 +28,12 @@ func TestEachEventTellsWhomItShould(t *testing.T) {
 		audit.AccountEmptied:    {logout(PersonsClients)},
 		audit.UserDisabled:      {mail(MailUserDisabled, ThePerson), logout(PersonsClients)},
 		audit.MemberRemoved:     {mail(MailMemberRemoved, TheMember), logout(MembersClients)},
+		audit.InvitationSent:    {mail(MailInvitation, TheLink)},
 		audit.TeamRemoved:       {mail(MailTeamRemoved, TheMembers), logout(TeamsClients)},
 	}
 	tellsNobody := []audit.Kind{
 		audit.SignedIn, audit.SignInFailed, audit.UserAdded, audit.UserEnabled, audit.EmailVerified, audit.ProfileChanged, audit.RefreshRetried, audit.LimitReached, audit.TeamAdded, audit.TeamRenamed,
-		audit.MemberAdded, audit.MemberRoleChanged, audit.ClientAdded, audit.ClientUpdated, audit.ClientDisabled, audit.ClientEnabled,
+		audit.MemberAdded, audit.MemberRoleChanged, audit.InvitationWithdrawn, audit.InvitationAccepted, audit.InvitationDeclined, audit.ClientAdded, audit.ClientUpdated, audit.ClientDisabled, audit.ClientEnabled,
 		audit.ClientRemoved, audit.ClientBlocked, audit.ClientUnblocked, audit.SecretRotated, audit.ClientAuthFailed, audit.ConsentDenied,
 		audit.GrantRevoked, audit.TokenIssued, audit.TokenRefreshed, audit.MachineToken, audit.TokenRevoked, audit.CodeRefused,
 		audit.CodeReplayed, audit.RefreshRefused, audit.KeysRotated, audit.MasterKeyReplaced,

@@ -15,7 +15,7 @@ import (
 func (db *DB) ForgetPassword(ctx context.Context, link team.Link, version func(hash string) string) error {
 	return db.write(ctx, "ForgetPassword", func(t *tx) error {
 		link, hash := link, ""
-		err := t.Get([]any{&link.User, &hash}, `SELECT id, password_hash FROM gh_users WHERE email_key = $1 AND disabled_at = 0`, team.NormalizeEmail(link.Email))
+		err := t.Get([]any{&link.User, &link.Email, &hash}, `SELECT id, email, password_hash FROM gh_users WHERE email_key = $1 AND disabled_at = 0`, team.NormalizeEmail(link.Email))
 		if err != nil && !isNoRows(err) {
 			return err
 		}

@@ -2,13 +2,11 @@ package store
 
 import (
 	"context"
-	"database/sql"
 
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
 	"github.com/gatehouse-auth/gatehouse/internal/outbox"
 	"github.com/gatehouse-auth/gatehouse/internal/store/engine"
-	"github.com/gatehouse-auth/gatehouse/internal/team"
 )
 
 // grantInto scans a grant with what was seen of its client. The statements that use it list the columns in this order.
@@ -147,12 +145,6 @@ func (db *DB) Grants(ctx context.Context, f authz.GrantFilter) ([]authz.GrantDet
 		query = grantsOfTeam
 	}
 	return engine.All(ctx, db.engine, "Grants", scanGrantDetail, query, f.User, f.Team, f.Client)
-}
-
-// CountGrants is how many grants a person has.
-func (db *DB) CountGrants(ctx context.Context, user team.UserID) (int, error) {
-	scan := func(r engine.Row) (n int, err error) { return n, r.Scan(&n) }
-	return engine.One(ctx, db.engine, "CountGrants", sql.ErrNoRows, scan, `SELECT COUNT(*) FROM gh_grants WHERE user_id = $1`, user)
 }
 
 // Grant is one grant. authz.ErrNoGrant.

@@ -84,7 +84,7 @@ func (db *DB) LinkIdentity(ctx context.Context, i authn.Identity, proves bool, c
 			return err
 		}
 		if proves && !u.EmailVerified {
-			if err := t.emptyAccount(u.ID, i.LinkedAt); err != nil {
+			if err := t.emptyUnproven(u.ID, i.LinkedAt); err != nil {
 				return err
 			}
 			if _, err := t.Change(`UPDATE gh_users SET email_verified = TRUE WHERE id = $1`, u.ID); err != nil {
@@ -98,17 +98,14 @@ func (db *DB) LinkIdentity(ctx context.Context, i authn.Identity, proves bool, c
 	})
 }
 
-// emptyAccount removes everything by which somebody can be in an account whose address was not proven: somebody else may have made the account, to
+// emptyUnproven removes everything by which somebody can be in an account whose address was not proven: somebody else may have made the account, to
 // be in it already when the owner of the address comes ("pre-hijacking").
-func (t *tx) emptyAccount(user team.UserID, at time.Time) error {
-	for _, statement := range []string{
-		`UPDATE gh_users SET password_hash = '' WHERE id = $1`,
-		`DELETE FROM gh_identities WHERE user_id = $1`,
-		`DELETE FROM gh_sessions WHERE user_id = $1`,
-	} {
-		if _, err := t.Change(statement, user); err != nil {
-			return err
-		}
+func (t *tx) emptyUnproven(user team.UserID, at time.Time) error {
+	if err := t.emptyAccount(user); err != nil {
+		return err
+	}
+	if _, err := t.Change(`UPDATE gh_users SET password_hash = '' WHERE id = $1`, user); err != nil {
+		return err
 	}
 	// Before the grants end: their families say which clients to tell.
 	if err := t.happened(audit.Event{At: at, Kind: audit.AccountEmptied, Actor: string(user), User: string(user)}); err != nil {

@@ -48,6 +48,7 @@ var (
 	_ team.People           = (*DB)(nil)
 	_ team.Teams            = (*DB)(nil)
 	_ team.Links            = (*DB)(nil)
+	_ team.Invitations      = (*DB)(nil)
 	_ authn.Store           = (*DB)(nil)
 	_ client.Store          = (*DB)(nil)
 	_ client.AssertionStore = (*DB)(nil)

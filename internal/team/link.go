@@ -20,6 +20,7 @@ const (
 	LinkReset  LinkKind = "reset"  // sets a new password
 	LinkProve  LinkKind = "prove"  // proves that the address of an account is the person's
 	LinkChange LinkKind = "change" // gives an account another address, which the link is sent to
+	LinkInvite LinkKind = "invite" // invites an address to a team
 	LinkUndo   LinkKind = "undo"   // gives an account its former address back, which the link is sent to
 )
 
@@ -38,6 +39,7 @@ var linkKinds = map[LinkKind]linkTraits{
 	LinkReset:  {token.PurposeLinkReset, "/login/reset/", time.Hour},
 	LinkProve:  {token.PurposeLinkProve, "/account/email/prove/", 24 * time.Hour},
 	LinkChange: {token.PurposeLinkChange, "/account/email/change/", 24 * time.Hour},
+	LinkInvite: {token.PurposeLinkInvite, "/invitation/", LongestLink},
 	LinkUndo:   {token.PurposeLinkUndo, "/account/email/undo/", LongestLink},
 }
 

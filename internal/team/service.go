@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
+	"github.com/gatehouse-auth/gatehouse/internal/token"
 )
 
 // Service is what pages and the command line do with people and teams. It checks what it was given, and whether the actor may.
@@ -15,6 +16,10 @@ type Service struct {
 	Teams  Teams
 	Audit  audit.Store // nil: there is no history
 	Now    func() time.Time
+
+	Links   Links // with Invited and Keys: nil where nobody is invited
+	Invited Invitations
+	Keys    *token.Keyring
 
 	TeamCreation Creation // who may create teams by themselves; "" is CreationOperators
 }

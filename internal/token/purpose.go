@@ -20,6 +20,7 @@ const (
 	PurposeLinkReset  // authn: sets a new password
 	PurposeLinkProve  // team: proves the address of an account
 	PurposeLinkChange // team: gives an account another address
+	PurposeLinkInvite // team: invites an address to a team
 	PurposeLinkUndo   // authn: gives an account its former address back
 )
 
@@ -28,7 +29,7 @@ var purposes = [...]string{
 	PurposeRequest: "request", PurposePushed: "par", PurposeCode: "code", PurposeBrowser: "browser",
 	PurposeDone: "done", PurposeEndSession: "end-session", PurposeNonce: "dpop-nonce",
 	PurposeProvider: "provider", PurposeIdentity: "identity",
-	PurposeLinkReset: "link-reset", PurposeLinkProve: "link-prove", PurposeLinkChange: "link-change", PurposeLinkUndo: "link-undo",
+	PurposeLinkReset: "link-reset", PurposeLinkProve: "link-prove", PurposeLinkChange: "link-change", PurposeLinkUndo: "link-undo", PurposeLinkInvite: "link-invite",
 }
 
 // String is the purpose's name; "" for a number that is no purpose.

@@ -35,6 +35,8 @@ var paths = []struct {
 	{"/.well-known/jwks.json/", "GET, HEAD, OPTIONS"},
 	{"/.well-known/ended-tokens.jwt/", "GET, HEAD, OPTIONS"},
 	{"/login/", "GET, HEAD, POST"},
+	{"/login/forgot/", "GET, HEAD, POST"},
+	{"/login/reset/", "GET, HEAD, POST"},
 	{"/logout/", "GET, HEAD, POST"},
 	{"/docs/", "GET, HEAD"},
 	{"/docs/guide/", "GET, HEAD"},

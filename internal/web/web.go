@@ -35,6 +35,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/web/docs"
 	"github.com/gatehouse-auth/gatehouse/internal/web/endpoint"
 	"github.com/gatehouse-auth/gatehouse/internal/web/flow"
+	"github.com/gatehouse-auth/gatehouse/internal/web/links"
 	"github.com/gatehouse-auth/gatehouse/internal/web/route"
 	"github.com/gatehouse-auth/gatehouse/internal/web/teams"
 	"github.com/gatehouse-auth/gatehouse/internal/words"
@@ -65,6 +66,7 @@ type Parts struct {
 	Requests       *usage.Failures       // gathers requests of clients that failed; may be nil
 	PublicPushes   int                   // requests that public clients push per address in 90 seconds
 	API            http.Handler          // mounted at /api/ (the demo's); may be nil
+	SendsMail      bool                  // mails reach people, so the pages offer links by mail
 	DevMails       http.Handler          // mounted at /dev/mails/ (the demo's); nil in every other server
 }
 
@@ -76,6 +78,7 @@ type server struct {
 	flow      *flow.Flow
 	account   *account.Room
 	teams     *teams.Room
+	links     *links.Room
 	docs      *docs.Room
 }
 
@@ -89,7 +92,7 @@ func New(p Parts) http.Handler {
 	}
 	errors := route.ErrorLog{Logger: p.Log, Status: endpoint.Status}
 	pages := browser.New(browser.Options{
-		Issuer: p.Issuer, ServerName: p.ServerName, Language: p.Language, Authn: p.Authn, Providers: p.Providers, Linking: p.Linking, Directory: p.Directory, Keys: p.Keys, Audit: p.Audit, Errors: errors, Now: p.Now,
+		Issuer: p.Issuer, ServerName: p.ServerName, Language: p.Language, Authn: p.Authn, Providers: p.Providers, Linking: p.Linking, Directory: p.Directory, Keys: p.Keys, Audit: p.Audit, Errors: errors, Now: p.Now, SendsMail: p.SendsMail,
 	})
 	s := &server{
 		Parts: p, errors: errors,
@@ -98,6 +101,7 @@ func New(p Parts) http.Handler {
 		}),
 		flow:    flow.New(pages, p.Authz, p.Requests),
 		account: &account.Room{Pages: pages, Authz: p.Authz},
+		links:   &links.Room{Pages: pages, Authz: p.Authz},
 		teams:   &teams.Room{Pages: pages, Authz: p.Authz, Govern: p.Govern, Registry: p.Registry},
 		docs:    docs.New(pages, p.APIDocs),
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/store"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
+	"github.com/gatehouse-auth/gatehouse/internal/usage"
 )
 
 // A call is a method on the furnished database, where it finds something to read or to change.
@@ -39,7 +40,7 @@ var events = map[string]audit.Kind{
 	"Redeem": audit.TokenIssued, "Redeem again": audit.CodeReplayed, "EndReplayed": audit.CodeReplayed, "Burn": audit.CodeRefused,
 	"Rotate": audit.TokenRefreshed, "Rotate again": audit.RefreshReplayed, "Rotate, a late retry": audit.RefreshRetried, "EndFamily": audit.TokenRevoked, "EndToken": audit.TokenRevoked, "IssueMachine": audit.MachineToken,
 	"AddKeys": audit.KeysRotated, "ReplaceSealed": audit.MasterKeyReplaced, "Record": audit.SignInFailed,
-	"Rehash": "", "SaveSightings": "", "RemoveKeys": "", "TrimFamilies": "", "Count": "", "Uncount": "", "UseAssertion": "", "PushRequest": "", "UseRequest": "", "DueMessages": "", "ExpiredMessages": "", "PutBack": "", "Postpone": "", "Delivered": "",
+	"Rehash": "", "SaveSightings": "", "RemoveKeys": "", "TrimFamilies": "", "Count": "", "Uncount": "", "UseAssertion": "", "PushRequest": "", "SaveFailures": "", "UseRequest": "", "DueMessages": "", "ExpiredMessages": "", "PutBack": "", "Postpone": "", "Delivered": "",
 }
 
 // membership is Ada's in Acme.
@@ -188,6 +189,9 @@ var writes = []call{
 	{"PushRequest", func(ctx context.Context, db *store.DB) error {
 		return db.PushRequest(ctx, authz.PushedRequest{ID: "p-new", Client: global.ID, ExpiresAt: later}, 1)
 	}, nil},
+	{"SaveFailures", func(ctx context.Context, db *store.DB) error {
+		return db.SaveFailures(ctx, []usage.Failure{failed("x", now)})
+	}, nil},
 	{"UseRequest", func(ctx context.Context, db *store.DB) error { return db.UseRequest(ctx, "r", later) }, nil},
 	{"DueMessages", func(ctx context.Context, db *store.DB) error {
 		_, err := db.DueMessages(ctx, now, later, 10)
@@ -253,11 +257,11 @@ var reads = []call{
 		_, err := db.MachineLive(ctx, "m.1", acmes.ID, now)
 		return err
 	}, nil},
-	{"CountGrants", func(ctx context.Context, db *store.DB) error {
-		_, err := db.CountGrants(ctx, ada.ID)
+	{"TeamClients", func(ctx context.Context, db *store.DB) error { _, err := db.TeamClients(ctx, acme.ID); return err }, nil},
+	{"Failures", func(ctx context.Context, db *store.DB) error {
+		_, err := db.Failures(ctx, string(global.ID))
 		return err
 	}, nil},
-	{"TeamClients", func(ctx context.Context, db *store.DB) error { _, err := db.TeamClients(ctx, acme.ID); return err }, nil},
 	{"PushedRequest", func(ctx context.Context, db *store.DB) error {
 		if _, _, err := db.PushedRequest(ctx, "r"); !errors.Is(err, authz.ErrNoRequest) {
 			return err

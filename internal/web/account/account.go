@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
+	"github.com/gatehouse-auth/gatehouse/internal/authz"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/web/browser"
 	"github.com/gatehouse-auth/gatehouse/internal/web/ui"
@@ -17,6 +18,7 @@ type accountView struct {
 	ui.Frame
 	Notice   *ui.Notice
 	Person   ui.Person
+	Avatar   ui.Avatar
 	Replays  []ui.Alert
 	Since    ui.Moment // when they signed in here
 	Grants   int       // how many connections they have
@@ -37,15 +39,17 @@ func (room *Room) account(w http.ResponseWriter, r *browser.Request) error {
 	ctx, user := r.Context(), r.Session.User
 	view := accountView{
 		Frame: r.Frame(), Notice: room.notice(r), Person: ui.Person{Name: user.Name, Email: user.Email}, Since: r.Clock().Ago(r.Session.AuthTime),
+		Avatar: ui.Avatar{Name: user.Name, Picture: r.Profile().Picture},
 	}
 	actor, memberships, err := room.Directory.Acting(ctx, user)
 	if err != nil {
 		return err
 	}
-	view.Teams = ownTeams(user.Email, memberships)
-	if view.Grants, err = room.Authz.CountGrants(ctx, actor, user.ID); err != nil {
+	grants, err := room.Authz.Grants(ctx, actor, authz.GrantFilter{User: user.ID})
+	if err != nil {
 		return err
 	}
+	view.Teams, view.Grants = ownTeams(user.Email, memberships, grants, "", ""), len(grants)
 	if view.Replays, err = room.replays(ctx, actor, memberships, r.Clock()); err != nil {
 		return err
 	}

@@ -53,7 +53,7 @@ func TestAccountSaysWhoYouAre(t *testing.T) {
 	webtest.OnBoth(t, func(h *webtest.House) {
 		b := h.SignedIn(webtest.Ana)
 		b.Get("/account/").WantPage(http.StatusOK, "Ana Anders", webtest.Ana, "You have not connected any application", "Atlas Research", "Borealis", "Latest sign-ins").
-			WantNothingOf("/teams/atlas/", "Cobalt", "disconnected")
+			WantNothingOf("/teams/atlas/applications/", "Cobalt", "disconnected")
 		h.Browser().SignIn(webtest.Ana, webtest.Pairs("password", "wrong")).WantStatus(http.StatusUnprocessableEntity)
 		b.Connect(h.Insight, h.Atlas)
 		b.Get("/account/").WantPage(http.StatusOK, "one connection", "127.0.0.1").InOrder("Latest sign-ins", "failed")

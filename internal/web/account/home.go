@@ -3,6 +3,8 @@ package account
 import (
 	"net/http"
 
+	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/web/route"
 	"github.com/gatehouse-auth/gatehouse/internal/web/ui"
 )
 
@@ -12,6 +14,8 @@ var homePage = ui.NewPage[homeView](files, "home.html")
 type homeView struct {
 	ui.Frame
 	Name    string // of the person, or ""
+	Avatar  ui.Avatar
+	Grants  int // how many connections they have
 	Teams   ui.OwnTeams
 	Replays int // how many times a code or a refresh token of theirs was used twice lately
 }
@@ -27,12 +31,24 @@ func (room *Room) home(w http.ResponseWriter, r *http.Request) error {
 		if err != nil {
 			return err
 		}
-		view.Name = session.User.Name
+		view.Name, view.Avatar = session.User.Name, ui.Avatar{Name: session.User.Name, Picture: profile.Picture}
 		actor, memberships, err := room.Directory.Acting(r.Context(), session.User)
 		if err != nil {
 			return err
 		}
-		view.Teams = ownTeams(session.User.Email, memberships)
+		values, err := route.Query(r)
+		if err != nil {
+			return err
+		}
+		grants, err := room.Authz.Grants(r.Context(), actor, authz.GrantFilter{User: session.User.ID})
+		if err != nil {
+			return err
+		}
+		query, err := route.Field(values, "team")
+		if err != nil {
+			return err
+		}
+		view.Teams, view.Grants = ownTeams(session.User.Email, memberships, grants, "/", query), len(grants)
 		replays, err := room.replays(r.Context(), actor, memberships, ui.ClockAt(room.Now(), profile.Location()))
 		if err != nil {
 			return err

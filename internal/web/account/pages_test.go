@@ -33,7 +33,9 @@ var (
 	everything = ui.Permissions{You: identityScopes, Read: readScopes, Write: writeScopes}
 	readOnly   = ui.Permissions{Read: readScopes[:1]}
 
-	teams   = ui.OwnTeams{Account: ada.Email, Teams: []ui.OwnTeam{{Name: "Clinic North", Slug: "clinic-north", Admin: true}, {Name: "Field trial", Slug: "field-trial"}}}
+	teams = ui.OwnTeams{Account: ada.Email, All: 2, Action: "/", Teams: []ui.OwnTeam{
+		{Name: "Clinic North", Slug: "clinic-north", Role: ui.Text("role.admin"), Admin: true}, {Name: "Field trial", Slug: "field-trial", Role: ui.Text("role.member")},
+	}}
 	noTeams = ui.OwnTeams{Account: ada.Email}
 
 	replays = []ui.Alert{
@@ -127,6 +129,9 @@ func onDevice(sid, name, system string, begun, seen time.Duration) authn.Session
 
 var samples = uitest.Samples{
 	"home":           home(homeView{Name: "Ada Obi", Teams: teams}),
+	"home_forty":     home(homeView{Name: "Ada Obi", Teams: ui.OwnTeams{Account: ada.Email, All: 40, Action: "/", Teams: teams.Teams}, Grants: 3}),
+	"home_found":     home(homeView{Name: "Ada Obi", Teams: ui.OwnTeams{Account: ada.Email, All: 40, Action: "/", Query: "north", Teams: teams.Teams[:1]}, Grants: 1}),
+	"home_not_found": home(homeView{Name: "Ada Obi", Teams: ui.OwnTeams{Account: ada.Email, All: 40, Action: "/", Query: uitest.Markup}}),
 	"home_replay":    home(homeView{Name: "Ada Obi", Teams: teams, Replays: 1}),
 	"home_signedout": home(homeView{}),
 	"home_noteam":    home(homeView{Name: "Ada Obi", Teams: noTeams}),

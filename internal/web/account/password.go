@@ -32,22 +32,14 @@ const (
 
 // Fields are the fields of the form.
 func (v passwordView) Fields() []ui.Field {
-	return []ui.Field{
+	return append([]ui.Field{
 		// A password manager saves a new password under the user name that it sees beside it.
 		{ID: "email", Name: "email", Kind: ui.Email, Label: ui.Text("sign_in.email"), Value: v.Account, Autocomplete: "username", Fixed: true},
 		{
 			ID: "current", Name: "current", Kind: ui.Password, Label: ui.Text("password.current"),
 			Autocomplete: "current-password", Failed: v.Wrong == currentPassword,
 		},
-		{
-			ID: "new", Name: "new", Kind: ui.Password, Label: ui.Text("password.new"), Advice: ui.Text("password.advice"),
-			Autocomplete: "new-password", Failed: v.Wrong == newPassword,
-		},
-		{
-			ID: "again", Name: "again", Kind: ui.Password, Label: ui.Text("password.again"),
-			Autocomplete: "new-password", Failed: v.Wrong == newPassword,
-		},
-	}
+	}, ui.NewPassword(v.Wrong == newPassword)...)
 }
 
 func (room *Room) passwordView(r *browser.Request) passwordView {

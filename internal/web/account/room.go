@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"embed"
+	"net/http"
 	"slices"
 	"time"
 
@@ -39,7 +40,13 @@ func (room *Room) Routes() []route.Route {
 		{Path: pathIdentities + "with/{provider}/", Title: "identities.link_title", Fresh: true, Get: room.askLinkAt, Post: room.linkAt},
 		{Path: "/account/profile/", Title: "profile.title", Tab: "profile.tab", Get: room.showProfile, Post: room.saveProfile},
 		{Path: "/account/profile/picture/", Title: "profile.title", Post: room.changePicture, MaxBody: maxUpload},
-	}), route.Route{Path: "/", Get: room.home})
+	}),
+		route.Route{Path: "/", Get: room.home},
+		// Password managers open it to change a password (W3C, A Well-Known URL for Changing Passwords).
+		route.Route{Path: "/.well-known/change-password/", Get: func(w http.ResponseWriter, _ *http.Request) error {
+			route.SeeOther(w, "/account/password/")
+			return nil
+		}})
 }
 
 // notice is what the person has just done, in words; nil when the page's address does not say.
@@ -147,13 +154,4 @@ func (room *Room) events(ctx context.Context, actor team.Actor, f audit.Filter, 
 	}
 	slices.SortFunc(all, func(a, b audit.Entry) int { return cmp.Compare(b.ID, a.ID) })
 	return all, nil
-}
-
-// ownTeams are the teams of a person's memberships.
-func ownTeams(account string, memberships []team.Membership) ui.OwnTeams {
-	own := ui.OwnTeams{Account: account}
-	for _, m := range memberships {
-		own.Teams = append(own.Teams, ui.OwnTeam{Name: m.Team.Name, Slug: m.Team.Slug, Admin: m.Role == team.Admin})
-	}
-	return own
 }

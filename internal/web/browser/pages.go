@@ -32,6 +32,7 @@ type Options struct {
 	Audit      audit.Store // may be nil: then nothing is recorded or shown
 	Errors     route.ErrorLog
 	Now        func() time.Time
+	SendsMail  bool // mails reach people, so they can be sent links
 }
 
 // Pages is shared by all pages of a server.
@@ -52,6 +53,17 @@ func New(o Options) *Pages {
 		}
 	}
 	return p
+}
+
+// FromLink is SameOrigin for a form that ShowOfLink has shown. Under no-referrer a browser sends it with the origin null, and over plain http it says
+// nothing else; another site that could send such a form would have to know the link.
+func (p *Pages) FromLink(h route.Handler) route.Handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		if r.Header.Get("Origin") == "null" && r.Header.Get("Sec-Fetch-Site") == "" {
+			return h(w, r)
+		}
+		return p.SameOrigin(h)(w, r)
+	}
 }
 
 // SameOrigin refuses a form that another site made the browser send (CSRF). SameSite cookies are the second defence.

@@ -45,6 +45,12 @@ func (p *Pages) Write(w http.ResponseWriter, r *http.Request, status int, page u
 	return write(w, r, status, page, policy, func(header http.Header) { header.Set("Referrer-Policy", "same-origin") })
 }
 
+// ShowOfLink writes a page whose address or form has the secret of a link in a mail. The browser tells nobody that address, not even us; FromLink
+// accepts the form all the same.
+func (p *Pages) ShowOfLink(w http.ResponseWriter, r *http.Request, status int, page ui.Content) error {
+	return write(w, r, status, page, Policy("", "'self'"), func(header http.Header) { header.Set("Referrer-Policy", "no-referrer") })
+}
+
 // ShowError writes an error page, which has no form.
 func (p *Pages) ShowError(w http.ResponseWriter, r *http.Request, status int, page ui.Content) error {
 	return write(w, r, status, page, Policy("", "'self'"), func(http.Header) {})

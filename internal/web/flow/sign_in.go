@@ -33,6 +33,7 @@ type signInView struct {
 	Application string       // the application that waits, or ""
 	Again       bool         // the application asked for a fresh sign-in
 	SignedIn    bool         // nobody has to sign in
+	Mails       bool         // the server sends mails, so it can send a link to set a new password
 	Providers   ui.Providers // at which the person can sign in instead
 	session     *authn.Session
 }
@@ -119,7 +120,7 @@ func (f *Flow) signInForm(r *http.Request, sealed, target string) (signInView, e
 			return signInView{}, err
 		}
 		view := signInView{
-			Frame: f.quietFrame(r, session, ui.Text("sign_in.title")), Next: relative(target), SignedIn: session != nil, session: session,
+			Frame: f.quietFrame(r, session, ui.Text("sign_in.title")), Next: relative(target), SignedIn: session != nil, session: session, Mails: f.SendsMail,
 		}
 		if session != nil { // who is asked all the same, by a page that wants a fresh sign-in
 			view.Again, view.Email = true, session.User.Email
@@ -134,7 +135,7 @@ func (f *Flow) signInForm(r *http.Request, sealed, target string) (signInView, e
 	view := signInView{
 		Frame: f.quietFrame(r, &next.Session, ui.Text("sign_in.title")), Sealed: next.Sealed, Next: relative(target),
 		Application: next.Client.Name, Email: hintedEmail(next.LoginHint), Again: next.Again,
-		SignedIn: !next.Needed,
+		SignedIn: !next.Needed, Mails: f.SendsMail,
 	}
 	if view.Again {
 		view.Email = next.Session.User.Email

@@ -51,6 +51,23 @@ func confirm(title string, v confirmView) ui.Content {
 	return confirmPage.With(v)
 }
 
+func invitations(in string, v invitationsView) ui.Content {
+	v.Frame, v.Team, v.Slug, v.Roles = frame(in, "invitations.title", "invitations"), in, "clinic-north", roleChoices(team.Member)
+	v.Failed = len(v.Failures) > 0
+	return invitationsPage.With(v)
+}
+
+func invitation(v invitationView) ui.Content {
+	v.Frame = frame("Clinic North", "invitation.title", "")
+	v.Email, v.Link = "eve@example.com", "gh_ln_SAMPLE.SAMPLE.0123456789"
+	if v.Heading == nil {
+		v.Heading = v.Title
+		v.Lead = ui.Text("invitation.by", "person", ui.Strong(uitest.Markup), "team", ui.Strong(uitest.Backwards), "role", roleWords(team.Developer))
+	}
+	v.Failed = len(v.Failures) > 0
+	return invitationPage.With(v)
+}
+
 func hundred(admin bool) []teamMate {
 	var all []teamMate
 	for n := range shownMembers {
@@ -90,9 +107,21 @@ var (
 		"members_last_admin": members(true, membersView{Members: []teamMate{you}, Failures: ui.Failures{{
 			Field: "role-ada", Text: ui.Text("members.last_admin", "person", ui.Strong("Ada Obi")),
 		}}}),
-		"settings":        settings(settingsView{Admin: true, NewName: "Clinic North", New: "clinic-north"}),
-		"settings_member": settings(settingsView{}),
-		"settings_alone":  settings(settingsView{Admin: true, NewName: "Clinic North", New: "clinic-north", OnlyAdminHere: true}),
+		"invitations": invitations("Clinic North", invitationsView{Invited: []invited{
+			{ID: "i1", Email: "eve@example.com", Role: roleWords(team.Member), By: "Ada Obi", State: ui.Text("invitations.sent", "time", clock.OnDate(noon.Add(7*day))), Open: true},
+			{ID: "i2", Email: uitest.Endless + "@example.com", Role: roleWords(team.Admin), By: uitest.Markup, State: ui.Text("invitations.expired"), Open: true},
+			{ID: "i3", Email: "old@example.com", Role: roleWords(team.Developer), State: ui.Text("invitations.accepted")},
+		}}),
+		"invitations_failed": invitations(uitest.Backwards, invitationsView{Email: uitest.Markup, Failures: ui.Failures{{Field: "email", Text: ui.Text("invitations.no_address")}}}),
+		"invitation_mine":    invitation(invitationView{Mine: true}),
+		"invitation_other":   invitation(invitationView{Other: uitest.Endless + "@example.com", SignIn: "/login/?switch=1"}),
+		"invitation_sign_in": invitation(invitationView{SignIn: "/login/?next=x"}),
+		"invitation_new":     invitation(invitationView{New: true}),
+		"invitation_failed":  invitation(invitationView{New: true, Name: uitest.Markup, wrong: "name", Failures: ui.Failures{{Field: "name", Text: ui.Text("team_new.name_wrong")}}}),
+		"invitation_done":    invitation(invitationView{Done: true, Heading: ui.Text("invitation.declined_title"), Lead: ui.Text("invitation.declined", "team", ui.Strong(uitest.Markup))}),
+		"settings":           settings(settingsView{Admin: true, NewName: "Clinic North", New: "clinic-north"}),
+		"settings_member":    settings(settingsView{}),
+		"settings_alone":     settings(settingsView{Admin: true, NewName: "Clinic North", New: "clinic-north", OnlyAdminHere: true}),
 		"settings_failed": settings(settingsView{
 			Team: uitest.Backwards, Admin: true, NewName: uitest.Markup, New: "Clinic North", wrong: "slug",
 			Failures: ui.Failures{{Field: "slug", Text: ui.Text("team_new.slug_taken")}},

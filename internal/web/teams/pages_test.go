@@ -77,6 +77,7 @@ func frame(team, title, current string) ui.Frame {
 		Title: ui.Text(title, "team", ui.Name(team)), ServerName: "Gatehouse", Account: "ada@example.com", RequestID: "7RNQ4M2XW5KZ3B6A",
 		Tabs: ui.Tabs{Label: ui.Text("team.label"), Items: []ui.Tab{
 			{Href: "/teams/clinic-north/members/", Text: ui.Text("members.tab"), Current: current == "members"},
+			{Href: "/teams/clinic-north/invitations/", Text: ui.Text("invitations.tab"), Current: current == "invitations"},
 			{Href: "/teams/clinic-north/applications/", Text: ui.Text("team_applications.tab"), Current: current == "applications"},
 			{Href: "/teams/clinic-north/audit/", Text: ui.Text("history.tab"), Current: current == "audit"},
 			{Href: "/teams/clinic-north/settings/", Text: ui.Text("team_settings.tab"), Current: current == "settings"},

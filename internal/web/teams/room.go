@@ -33,6 +33,7 @@ func (room *Room) Routes() []route.Route {
 		{Path: "/teams/", Title: "teams.title", Get: room.own},
 		{Path: "/teams/new/", Title: "team_new.title", Get: room.askNew, Post: room.create},
 	})
+	own = append(own, route.Route{Path: team.LinkInvite.Path(), Get: room.invitation, Post: room.SameOrigin(room.answer)})
 	return append(own, room.Room("team.label", []browser.Page{
 		{
 			Path: "/teams/{slug}/members/", Title: "members.title", Tab: "members.tab",
@@ -41,6 +42,10 @@ func (room *Room) Routes() []route.Route {
 		{
 			Path: "/teams/{slug}/members/remove/", Title: "member_remove.title", Fresh: true,
 			Get: room.forAdmins(room.askRemoveMember), Post: room.forAdmins(room.removeMember),
+		},
+		{
+			Path: "/teams/{slug}/invitations/", Title: "invitations.title", Tab: "invitations.tab",
+			Get: room.forAdmins(room.invitations), Post: room.forAdmins(room.invite),
 		},
 		{
 			Path: "/teams/{slug}/applications/", Title: "team_applications.title", Tab: "team_applications.tab",

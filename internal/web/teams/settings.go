@@ -22,6 +22,9 @@ const (
 	noticeHandedOver = "handed_over"
 	noticeLeft       = "left"
 	noticeTeamGone   = "team_removed"
+	noticeInvited    = "invited"
+	noticeWithdrawn  = "withdrawn"
+	noticeJoined     = "joined"
 )
 
 // settingsView is what can be done with a team itself.
@@ -116,6 +119,12 @@ func (room *Room) teamNotice(r *request) *ui.Notice {
 		return &ui.Notice{Text: ui.Text("member_remove.done", "person", person, "team", in)}
 	case noticeRenamed:
 		return &ui.Notice{Text: ui.Text("team_settings.renamed", "team", in)}
+	case noticeInvited:
+		return &ui.Notice{Text: ui.Text("invitations.now_sent", "email", person)}
+	case noticeWithdrawn:
+		return &ui.Notice{Text: ui.Text("invitations.now_withdrawn", "email", person)}
+	case noticeJoined:
+		return &ui.Notice{Text: ui.Text("invitation.accepted", "team", in)}
 	case noticeHandedOver:
 		return &ui.Notice{Text: ui.Text("team_hand_over.done", "person", person, "team", in)}
 	}

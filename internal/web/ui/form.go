@@ -35,6 +35,14 @@ const (
 	Identifier Kind = "identifier" // a client_id: no words of a language
 )
 
+// NewPassword is the fields for a new password.
+func NewPassword(failed bool) []Field {
+	return []Field{
+		{ID: "new", Name: "new", Kind: Password, Label: Text("password.new"), Advice: Text("password.advice"), Autocomplete: "new-password", Failed: failed},
+		{ID: "again", Name: "again", Kind: Password, Label: Text("password.again"), Autocomplete: "new-password", Failed: failed},
+	}
+}
+
 // DescribedBy is the ids of the elements that explain the field.
 func (f Field) DescribedBy() string {
 	switch {

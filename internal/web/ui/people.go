@@ -33,15 +33,28 @@ func firstLetter(word string) string {
 	return string(r)
 }
 
-// OwnTeams are the teams of the person who is signed in.
+// OwnTeams are some of the teams of the person who is signed in: those that were used last, or those that were looked for.
 type OwnTeams struct {
 	Account string // the e-mail to tell an admin, when there is no team
 	Teams   []OwnTeam
+	All     int    // how many there are
+	Action  string // the address of the page, to look for a team by its name there; "" for none
+	Query   string // what was looked for
 }
+
+// Find reports whether there are so many teams that people look for one.
+func (o OwnTeams) Find() bool { return o.Action != "" && o.All > MaxOwnTeams }
+
+// More reports whether there are teams that the page does not show.
+func (o OwnTeams) More() bool { return o.All > len(o.Teams) }
+
+// MaxOwnTeams is how many teams a page shows of the person's.
+const MaxOwnTeams = 5
 
 // OwnTeam is one of the person's teams.
 type OwnTeam struct {
 	Name, Slug string
+	Role       Words
 	Admin      bool
 }
 

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -75,6 +76,8 @@ type House struct {
 	Requests  *usage.Failures // gathers failed requests
 	Server    *httptest.Server
 
+	statements atomic.Int64
+
 	Atlas, Borealis, Cobalt team.Team
 	Insight                 App // global
 	Notes                   App // belongs to atlas
@@ -116,7 +119,7 @@ func newHouse(t testing.TB, url string, profile oauth.Profile, changes ...func(*
 	var err error
 	h.Keys, err = token.OpenKeyring(t.Context(), h.DB, storetest.Keyed(t, h.DB), h.Clock.Now)
 	h.OK(err)
-	h.Directory = &team.Service{People: h.DB, Teams: h.DB, Audit: h.DB, Now: h.Clock.Now}
+	h.Directory = &team.Service{People: h.DB, Teams: h.DB, Audit: h.DB, Now: h.Clock.Now, Links: h.DB, Invited: h.DB, Keys: h.Keys}
 	h.Registry = &client.Registry{Store: h.DB, Requests: h.DB, Catalogue: Catalogue, Now: h.Clock.Now}
 	h.Govern = &govern.Service{Store: h.DB, Clients: h.DB, Now: h.Clock.Now}
 	h.Server = h.Serve(changes...)
@@ -131,9 +134,9 @@ func (h *House) Serve(changes ...func(*web.Parts)) *httptest.Server {
 	issuer := "http://" + server.Listener.Addr().String()
 	parts := web.Parts{
 		Issuer: issuer, Directory: h.Directory, Govern: h.Govern, Registry: h.Registry, Audit: h.DB, Keys: h.Keys, Now: h.Clock.Now,
-		Log:        slog.New(slog.NewJSONHandler(h.Logged, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		Failures:   limit.Limiter{Store: h.DB, Now: h.Clock.Now, MAC: h.Keys.LimitMAC},
-		ServerName: "Gatehouse", Requests: h.Requests, ClientFailures: 30, PublicPushes: 20,
+		Log:       slog.New(slog.NewJSONHandler(h.Logged, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Failures:  limit.Limiter{Store: h.DB, Now: h.Clock.Now, MAC: h.Keys.LimitMAC},
+		SendsMail: true, ServerName: "Gatehouse", Requests: h.Requests, ClientFailures: 30, PublicPushes: 20,
 	}
 	signIn := authn.Defaults()
 	signIn.InsecureFastHashing = true
@@ -180,7 +183,8 @@ func (h *House) furnish() {
 // Open opens the house's database, as one process has it.
 func (h *House) Open() *store.DB {
 	h.Helper()
-	db, err := store.Open(h.Context(), h.url, store.Options{Now: h.Clock.Now, Lease: 10 * time.Millisecond})
+	observe := func(string) { h.statements.Add(1) }
+	db, err := store.Open(h.Context(), h.url, store.Options{Now: h.Clock.Now, Lease: 10 * time.Millisecond, Observe: observe})
 	h.OK(err)
 	h.Cleanup(func() { db.Close() })
 	return db

@@ -105,6 +105,7 @@ func (h *House) PlacesForValues() map[string]PlaceForValues {
 		"authorize, id_token_hint": {"ID token", func(v string) *Answer {
 			return h.SignedIn(Ana).Authorize(h.Insight, "id_token_hint", v, "prompt", "none", "team", "atlas", "scope", "chatbot:read openid")
 		}},
+		"the page of a reset link": {token.PurposeLinkReset.String(), func(v string) *Answer { return h.Browser().Get("/login/reset/?" + Pairs("link", v).Encode()) }},
 		"an account page, done": {token.PurposeDone.String(), func(v string) *Answer {
 			return h.SignedIn(Ana).Get("/account/applications/?" + Pairs("done", v).Encode())
 		}},

@@ -1,0 +1,65 @@
+// Package links is the pages that links in mails lead to, and the page that asks for a link to set a new password. People who come here may not be
+// signed in: what a page may do is in the link.
+//
+// A link is used by a form and never by opening its page, because programs that look for dangerous mails open links too.
+package links
+
+import (
+	"embed"
+	"errors"
+	"net/http"
+
+	"github.com/gatehouse-auth/gatehouse/internal/authn"
+	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/team"
+	"github.com/gatehouse-auth/gatehouse/internal/web/browser"
+	"github.com/gatehouse-auth/gatehouse/internal/web/route"
+	"github.com/gatehouse-auth/gatehouse/internal/web/ui"
+)
+
+//go:embed *.html
+var files embed.FS
+
+// Room is the pages.
+type Room struct {
+	*browser.Pages
+	Authz *authz.Server
+}
+
+// Routes is the table of the room's pages.
+func (room *Room) Routes() []route.Route {
+	return []route.Route{
+		{Path: "/login/forgot/", Get: room.askAddress, Post: room.SameOrigin(room.sendReset)},
+		{Path: team.LinkReset.Path(), Get: room.askNewPassword, Post: room.FromLink(room.resetPassword)},
+	}
+}
+
+// frame is the frame of a page whose bar leads nowhere else.
+func (room *Room) frame(r *http.Request, session *authn.Session, title ui.Words) ui.Frame {
+	f := room.Frame(r, session, title)
+	f.Quiet = true
+	return f
+}
+
+// secret is the secret of the link by which the page was opened.
+func secret(r *http.Request) (string, error) {
+	values, err := route.Query(r)
+	if err != nil {
+		return "", err
+	}
+	return route.Field(values, "link")
+}
+
+// refused is the page for a link that does not work: what happened, and what to do. again is where another link is asked for.
+func refused(err error, again string) error {
+	arguments := []any{"link", ui.Link(again)}
+	switch {
+	case errors.Is(err, team.ErrNoLink):
+		return &route.Problem{Status: http.StatusNotFound, Description: err.Error(), Words: "problem.no_link", Arguments: arguments}
+	case errors.Is(err, team.ErrLinkUsed):
+		return &route.Problem{Status: http.StatusGone, Description: err.Error(), Words: "problem.link_used", Arguments: arguments}
+	case errors.Is(err, team.ErrLinkExpired):
+		return &route.Problem{Status: http.StatusGone, Description: err.Error(), Words: "problem.link_expired", Arguments: arguments}
+	}
+	return err
+}

@@ -1,0 +1,211 @@
+package teams_test
+
+import (
+	"net/http"
+	"net/url"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/internal/team"
+	"github.com/gatehouse-auth/gatehouse/internal/token"
+	"github.com/gatehouse-auth/gatehouse/internal/web/webtest"
+)
+
+// mailed is the secret of the link in the latest mail that is due.
+func mailed(h *webtest.House) string {
+	h.Helper()
+	due, err := h.DB.DueMessages(h.Context(), h.Clock.Now(), h.Clock.Now().Add(time.Hour*24*365), 60)
+	h.OK(err)
+	for _, m := range due {
+		if m.Kind == "mail.invitation" {
+			return h.Keys.Link(token.PurposeLinkInvite, m.Link)
+		}
+	}
+	h.Fatal("no invitation is to be mailed")
+	return ""
+}
+
+// inviting invites an address on the page, and returns the secret of its link.
+func inviting(h *webtest.House, by webtest.Person, slug, email, role string) string {
+	h.Helper()
+	by.Post("/teams/"+slug+"/invitations/", webtest.Pairs("decision", "invite", "email", email, "role", role)).Follow().
+		WantPage(http.StatusOK).InOrder("An invitation was sent to", email, "Sent, works until", "Withdraw")
+	return mailed(h)
+}
+
+func page(link string) string { return "/invitation/?" + (url.Values{"link": {link}}).Encode() }
+
+func answering(link, decision string, more ...string) url.Values {
+	return webtest.Pairs(append([]string{"link", link, "decision", decision}, more...)...)
+}
+
+const chosen = "seven green lamps at noon"
+
+func proven(h *webtest.House, email string) {
+	h.Helper()
+	_, err := h.Directory.VerifyEmail(h.Context(), team.CommandLine, email)
+	h.OK(err)
+}
+
+// TestInvitedStrangerJoins: looking at the link uses nothing, the account is proven, and the link works once.
+func TestInvitedStrangerJoins(t *testing.T) {
+	webtest.OnBoth(t, func(h *webtest.House) {
+		dora := h.Admin("atlas")
+		link := inviting(h, dora, "atlas", "Eve@Example.org", "developer")
+		eve := h.Browser()
+		for range 3 {
+			eve.Get(page(link)).WantPage(http.StatusOK).InOrder("Join Atlas Research?", "Dora of atlas", "invites you to the team", "Developer", "Eve@Example.org", "You get an account")
+		}
+		join := func(name, first, second string) *webtest.Answer {
+			return eve.Post("/invitation/", answering(link, "join", "name", name, "new", first, "again", second))
+		}
+		join("Eve", chosen, "another").WantPage(http.StatusUnprocessableEntity)
+		join("Eve", "password", "password").WantPage(http.StatusUnprocessableEntity)
+		join("E\u202eve", chosen, chosen).WantPage(http.StatusUnprocessableEntity, "The name has")
+		eve.Post("/invitation/", answering(link, "join", "name", "Eve", "new", chosen, "again", chosen), "Sec-Fetch-Site", "cross-site").WantPage(http.StatusForbidden)
+		join("Eve", chosen, chosen).Follow().WantPage(http.StatusOK).InOrder("Members of Atlas Research", "Eve", "you")
+		u, err := h.Directory.UserByEmail(h.Context(), team.CommandLine, "eve@example.org")
+		h.OK(err)
+		if !u.EmailVerified || u.Name != "Eve" {
+			h.Errorf("got %+v, want a proven address", u)
+		}
+		for _, decision := range []string{"join", "accept", "decline"} {
+			eve.Post("/invitation/", answering(link, decision)).WantPage(http.StatusNotFound, "The invitation does not work")
+		}
+		dora.Get("/teams/atlas/invitations/").WantPage(http.StatusOK).InOrder("Eve@Example.org", "Accepted")
+		dora.Get("/teams/atlas/audit/?kind=invitation.accepted").InOrder("Eve accepted an invitation")
+	})
+}
+
+// TestInvitedPersonAccepts with the account of the address, however that is written, and with no other account.
+func TestInvitedPersonAccepts(t *testing.T) {
+	webtest.OnBoth(t, func(h *webtest.House) {
+		dora := h.Admin("borealis")
+		proven(h, webtest.Ben)
+		proven(h, webtest.Cleo)
+		link := inviting(h, dora, "borealis", "BEN@Example.org", "member")
+		cleo := h.SignedIn(webtest.Cleo)
+		cleo.Get(page(link)).WantPage(http.StatusOK).InOrder("You are signed in as", webtest.Cleo, "Continue as")
+		cleo.Post("/invitation/", answering(link, "accept")).WantPage(http.StatusNotFound, "does not work")
+		if a := h.Browser().Get(page(link)).WantPage(http.StatusOK, "There is an account with this address"); a.Status != 200 {
+			h.Error("no page")
+		}
+		h.Browser().Post("/invitation/", answering(link, "accept")).WantPage(http.StatusForbidden)
+		h.Browser().Post("/invitation/", answering(link, "join", "name", "Eve", "new", chosen, "again", chosen)).WantPage(http.StatusUnprocessableEntity)
+		ben := h.SignedIn(webtest.Ben)
+		ben.Get(page(link)).WantPage(http.StatusOK, `value="accept"`)
+		ben.Post("/invitation/", answering(link, "accept")).Follow().WantPage(http.StatusOK).InOrder("Members of Borealis", "Ben Bakker", "you")
+		if got, want := rolesIn(h, "borealis"), dora.Email+" admin, "+webtest.Ana+" member, "+webtest.Ben+" member"; got != want {
+			h.Errorf("roles %s, want %s", got, want)
+		}
+		dora.Post("/teams/borealis/invitations/", webtest.Pairs("decision", "invite", "email", webtest.Ben, "role", "member")).
+			WantPage(http.StatusUnprocessableEntity, "is a member already")
+	})
+}
+
+// TestInvitationThatNoLongerWorks: withdrawn, sent again, expired, its inviter lost the role, the team is gone.
+func TestInvitationThatNoLongerWorks(t *testing.T) {
+	webtest.OnBoth(t, func(h *webtest.House) {
+		dora := h.Admin("atlas")
+		dead := func(what, link string) {
+			h.Helper()
+			join := answering(link, "join", "name", "Eve", "new", chosen, "again", chosen)
+			if a := h.Browser().Post("/invitation/", join); a.Status != http.StatusNotFound {
+				h.Errorf("%s: status %d, want 404", what, a.Status)
+			}
+		}
+		withID := func(decision string) url.Values {
+			all, err := h.Directory.Invitations(h.Context(), team.CommandLine, "atlas")
+			h.OK(err)
+			return webtest.Pairs("decision", decision, "invitation", string(all[0].ID))
+		}
+		dead("no link", "")
+		dead("another purpose", h.Keys.Link(token.PurposeLinkReset, "x"))
+
+		first := inviting(h, dora, "atlas", "eve@example.org", "admin")
+		dora.Post("/teams/atlas/invitations/", webtest.Pairs("decision", "invite", "email", "EVE@example.org", "role", "member")).
+			WantPage(http.StatusUnprocessableEntity, "has an open invitation")
+		dora.Post("/teams/atlas/invitations/", withID("again")).Follow().WantPage(http.StatusOK)
+		second := mailed(h)
+		h.Browser().Get(page(first)).WantPage(http.StatusNotFound, "does not work")
+		dead("sent again", first)
+		h.Browser().Get(page(second)).WantPage(http.StatusOK)
+		dora.Post("/teams/atlas/invitations/", withID("withdraw")).Follow().WantPage(http.StatusOK, "was withdrawn")
+		dead("withdrawn", second)
+
+		expired := inviting(h, dora, "atlas", "eve@example.org", "admin")
+		h.Clock.Advance(7 * 24 * time.Hour)
+		dead("expired", expired)
+		dora.SignIn(dora.Email, nil)
+		dora.Get("/teams/atlas/invitations/").WantPage(http.StatusOK, "Expired")
+
+		demoted := inviting(h, dora, "atlas", "eve@example.org", "admin")
+		_, err := h.Directory.SetRole(h.Context(), team.CommandLine, "atlas", dora.Email, team.Member)
+		h.OK(err)
+		dead("its inviter is no admin any more", demoted)
+		_, err = h.Directory.SetRole(h.Context(), team.CommandLine, "atlas", dora.Email, team.Admin)
+		h.OK(err)
+		_, err = h.Directory.RenameTeam(h.Context(), team.CommandLine, "atlas", "atlas-labs", "Atlas Labs")
+		h.OK(err)
+		h.Browser().Get(page(demoted)).WantPage(http.StatusOK, "Atlas Labs") // a refusal uses nothing, and a new name changes nothing
+		h.Browser().Post("/invitation/", answering(demoted, "decline")).WantPage(http.StatusOK, "You declined")
+		dead("declined", demoted)
+		gone := inviting(h, dora, "atlas-labs", "mia@example.org", "admin")
+		_, err = h.Directory.RemoveTeam(h.Context(), team.CommandLine, "atlas-labs")
+		h.OK(err)
+		dead("the team is gone", gone)
+	})
+}
+
+// TestUnprovenAccountIsEmptied: somebody registered the address before its owner came (pre-hijacking).
+func TestUnprovenAccountIsEmptied(t *testing.T) {
+	webtest.OnBoth(t, func(h *webtest.House) {
+		dora := h.Admin("borealis")
+		attacker := h.SignedIn(webtest.Cleo) // whose address nobody has proven
+		link := inviting(h, dora, "borealis", webtest.Cleo, "member")
+		attacker.Post("/invitation/", answering(link, "accept")).WantPage(http.StatusNotFound)
+		owner := h.Browser()
+		owner.Post("/invitation/", answering(link, "join", "name", "Cleo", "new", chosen, "again", chosen)).Follow().WantPage(http.StatusOK)
+		attacker.Get("/teams/").WantStatus(http.StatusSeeOther)
+		h.Browser().SignIn(webtest.Cleo, nil).WantPage(http.StatusUnprocessableEntity)
+	})
+}
+
+// TestInvitationIsUsedOnceByMany, and an admin who is invited as a member stays an admin.
+func TestInvitationIsUsedOnceByMany(t *testing.T) {
+	webtest.OnBoth(t, func(h *webtest.House) {
+		dora := h.Admin("atlas")
+		link := inviting(h, dora, "atlas", "eve@example.org", "member")
+		var wg sync.WaitGroup
+		statuses := make([]int, 5)
+		for n := range statuses {
+			b := h.Browser()
+			wg.Go(func() {
+				statuses[n] = b.Post("/invitation/", answering(link, "join", "name", "Eve", "new", chosen, "again", chosen)).Status
+			})
+		}
+		wg.Wait()
+		won := 0
+		for _, s := range statuses {
+			if s == http.StatusSeeOther {
+				won++
+			}
+		}
+		if won != 1 {
+			h.Errorf("the answers are %v, want one that succeeds", statuses)
+		}
+		proven(h, webtest.Cleo)
+		again := inviting(h, dora, "atlas", webtest.Cleo, "member")
+		_, err := h.Directory.AddMember(h.Context(), team.CommandLine, "atlas", webtest.Cleo, team.Admin)
+		h.OK(err)
+		h.SignedIn(webtest.Cleo).Post("/invitation/", answering(again, "accept")).WantStatus(http.StatusSeeOther)
+		people, err := h.Directory.Members(h.Context(), team.CommandLine, "atlas")
+		h.OK(err)
+		for _, p := range people {
+			if p.User.Email == webtest.Cleo && p.Role != team.Admin {
+				h.Errorf("an invitation made an admin %s", p.Role)
+			}
+		}
+	})
+}
