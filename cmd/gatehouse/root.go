@@ -162,7 +162,7 @@ func (e *env) with(do func(ctx context.Context, a *app.App, args []string) error
 }
 
 // readOnly is the commands that change nothing, so they work on a machine whose clock is wrong.
-var readOnly = []string{"list", "show", "audit", "backup"}
+var readOnly = []string{"list", "show", "invitations", "audit", "backup"}
 
 // commandLimit is how long a command may take. Without a limit of its own, each step would have the few seconds of a web request: the end of
 // a large team takes longer.

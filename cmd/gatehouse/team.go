@@ -17,10 +17,10 @@ func teamOf(t team.Team) types.Team {
 }
 
 func newTeamCommand(e *env) *cobra.Command {
-	return e.group("team", "Add, list, rename and remove teams, and block applications in them",
+	return e.group("team", "Add, list, rename and remove teams, invite people, and block applications",
 		`People connect applications to teams. A team's slug is in URLs and tokens, and
 can change. Its id never changes.`,
-		newTeamAdd(e), newTeamList(e), newTeamRename(e), newTeamRemove(e), newTeamBlock(e), newTeamUnblock(e), newTeamBlocks(e))
+		newTeamAdd(e), newTeamList(e), newTeamRename(e), newTeamRemove(e), newTeamInvite(e), newTeamInvitations(e), newTeamUninvite(e), newTeamBlock(e), newTeamUnblock(e), newTeamBlocks(e))
 }
 
 func newTeamAdd(e *env) *cobra.Command {

@@ -27,7 +27,7 @@ func newUserCommand(e *env) *cobra.Command {
 	return e.group("user", "Add, list, verify, disable and enable people",
 		`A user is a person who can sign in. They can connect applications to the teams
 that they belong to (see "gatehouse member").`,
-		newUserAdd(e), newUserList(e), newUserVerifyEmail(e), newUserDisable(e), newUserEnable(e), newUserSetPassword(e))
+		newUserAdd(e), newUserList(e), newUserVerifyEmail(e), newUserSetEmail(e), newUserDisable(e), newUserEnable(e), newUserSetPassword(e))
 }
 
 func newUserAdd(e *env) *cobra.Command {
@@ -128,6 +128,28 @@ this only if you know that the address belongs to this person.`,
 			return e.showf(userOf(u), "verified the e-mail address of user %s", u.Email)
 		}),
 	}
+}
+
+func newUserSetEmail(e *env) *cobra.Command {
+	var verified bool
+	cmd := &cobra.Command{
+		Use:   "set-email EMAIL NEW [--verified]",
+		Short: "Give a person another e-mail address",
+		Long: `Replaces a person's e-mail address. Both addresses are told by mail. Links that
+were mailed to the person stop working. Give --verified if you know that the new
+address is theirs; else they prove it on their account page.`,
+		Example: "  gatehouse user set-email ada@example.com ada@example.org --verified",
+		Args:    takes("EMAIL", "NEW"),
+	}
+	cmd.Flags().BoolVar(&verified, "verified", false, "you know that the new e-mail address is theirs")
+	cmd.RunE = e.with(func(ctx context.Context, a *app.App, args []string) error {
+		u, err := a.Team.SetEmail(ctx, team.CommandLine, args[0], args[1], verified)
+		if err != nil {
+			return err
+		}
+		return e.showf(userOf(u), "user %s has the address %s now", args[0], u.Email)
+	})
+	return cmd
 }
 
 func newUserDisable(e *env) *cobra.Command {

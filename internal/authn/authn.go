@@ -32,6 +32,7 @@ type Store interface {
 	limit.Store
 	team.Links
 	IdentityStore
+	AddressStore
 
 	// Password is a person and their password hash; team.ErrNoUser when there is no such person, an empty hash when they have no password.
 	Password(ctx context.Context, email string) (u team.User, hash string, err error)

@@ -75,7 +75,9 @@ func (a *Authenticator) SignInWith(ctx context.Context, r SignInRequest, claims 
 	case admitLink:
 		err = a.linkProven(ctx, c, known)
 	case admitNew:
-		err = a.signUpWith(ctx, c, r)
+		if err = a.signUpWith(ctx, c, r); errors.Is(err, team.ErrUserTaken) { // just now, or it may be given back to its former owner
+			err = a.unlinked(c)
+		}
 	case admitAsk:
 		err = a.unlinked(c)
 	}

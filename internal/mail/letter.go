@@ -25,6 +25,12 @@ var letters = map[outbox.Kind]*letter{
 	outbox.MailPasswordReset: parse("password_reset"),
 	outbox.MailLinked:        parse("identity_linked"),
 	outbox.MailUnlinked:      parse("identity_unlinked"),
+	outbox.MailProveEmail:    parse("prove_email"),
+	outbox.MailChangeEmail:   parse("change_email"),
+	outbox.MailEmailChanged:  parse("email_changed"),
+	outbox.MailEmailRestored: parse("email_restored"),
+	outbox.MailEmailSet:      parse("email_set"),
+	outbox.MailPassword:      parse("password"),
 }
 
 // Kinds is the kinds of messages that are mails.
@@ -78,6 +84,7 @@ type content struct {
 	Applications string   // the page where people end connections
 	Password     string   // the page where people set a password
 	Identities   string   // the page about accounts at other providers
+	Forgot       string   // the page that sends a link to set a new password
 	Link         string   // the link that the mail is for
 }
 

@@ -5,6 +5,7 @@
 package mail
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -101,7 +102,7 @@ func (c *Courier) Deliver(ctx context.Context, m outbox.Message) error {
 	}
 	about := content{
 		Server: c.ServerName, PublicURL: c.PublicURL,
-		Applications: c.PublicURL + "/account/applications/", Password: c.PublicURL + "/account/password/", Identities: c.PublicURL + "/account/identities/",
+		Applications: c.PublicURL + "/account/applications/", Password: c.PublicURL + "/account/password/", Identities: c.PublicURL + "/account/identities/", Forgot: c.PublicURL + "/login/forgot/",
 		Team: m.TeamName, Ended: m.Applications,
 	}
 	fill := c.fillPerson
@@ -154,7 +155,7 @@ func (c *Courier) fillPerson(ctx context.Context, m outbox.Message, about *conte
 	if err != nil {
 		return fmt.Errorf("load the person to tell: %w", err)
 	}
-	about.Email, about.Person = person.Email, person.Name
+	about.Email, about.Person = cmp.Or(m.Email, person.Email), person.Name
 	about.reader, err = c.reader(ctx, person.ID)
 	return err
 }

@@ -24,6 +24,12 @@ const (
 	MailTeamRemoved   Kind = "mail.team_removed"      // to a person: a team of theirs was removed
 	MailUserDisabled  Kind = "mail.user_disabled"     // to a person: their account was disabled
 	MailPasswordReset Kind = "mail.password_reset"    // to an address: a link that sets a new password
+	MailProveEmail    Kind = "mail.prove_email"       // to an address: a link that proves it
+	MailChangeEmail   Kind = "mail.change_email"      // to an address: a link that gives it to an account
+	MailEmailChanged  Kind = "mail.email_changed"     // to the former address of an account: a link to undo the change
+	MailEmailRestored Kind = "mail.email_restored"    // to all addresses of a person: the former one is back
+	MailEmailSet      Kind = "mail.email_set"         // to both addresses of a person: the operator has changed it
+	MailPassword      Kind = "mail.password"          // to all addresses of a person: the password was changed
 	MailInvitation    Kind = "mail.invitation"        // to an address: a link that invites to a team
 	MailLinked        Kind = "mail.identity_linked"   // to a person: they can sign in at another provider from now on
 	MailUnlinked      Kind = "mail.identity_unlinked" // to a person: they can no longer
@@ -32,7 +38,7 @@ const (
 
 // Kinds is every kind of message.
 func Kinds() []Kind {
-	return []Kind{MailConnected, MailReplayed, MailMemberRemoved, MailTeamRemoved, MailUserDisabled, MailPasswordReset, MailInvitation, MailLinked, MailUnlinked, BackchannelLogout}
+	return []Kind{MailConnected, MailReplayed, MailMemberRemoved, MailTeamRemoved, MailUserDisabled, MailPasswordReset, MailProveEmail, MailChangeEmail, MailEmailChanged, MailEmailRestored, MailEmailSet, MailPassword, MailInvitation, MailLinked, MailUnlinked, BackchannelLogout}
 }
 
 // Message is something that has to be told to someone outside. Fields that do not apply are empty.

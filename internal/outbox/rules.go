@@ -16,6 +16,7 @@ const (
 	TheMember       Recipients = "the member"         // the user of the event, as a member of its team
 	TheMembers      Recipients = "members of team"    // every member of the team of the event
 	TheLink         Recipients = "the link"           // the address that the event's link is sent to
+	TheAddresses    Recipients = "the addresses"      // the address of the user of the event, the former one, and those that can undo a change of it
 	SessionsClients Recipients = "clients of session" // clients with a back-channel logout URI that were connected in the session that ended
 	PersonsClients  Recipients = "clients of person"  // the same clients, of every session of the user
 	MembersClients  Recipients = "clients of member"  // the same clients, of every session in which the user connected them to the team
@@ -29,6 +30,7 @@ type Rule struct {
 	Lifetime time.Duration // how long delivery is tried
 
 	newGrantOnly bool
+	changeOnly   bool // not for a first password
 }
 
 // After a day, a person who should have been signed out has been in for a day anyway.
@@ -40,17 +42,31 @@ const (
 // rules is the whole table of who is told what. An event that is not in it tells nobody: the events of the hot path
 // (sign-in, codes, tokens) must stay out of it, because a message costs a row.
 var rules = map[audit.Kind][]Rule{
-	audit.ConsentGiven:      {{Kind: MailConnected, To: ThePerson, Lifetime: mailLifetime, newGrantOnly: true}},
-	audit.RefreshReplayed:   {{Kind: MailReplayed, To: ThePerson, Lifetime: mailLifetime}},
-	audit.SignedOut:         {{Kind: BackchannelLogout, To: SessionsClients, Lifetime: logoutLifetime}},
-	audit.SessionExpired:    {{Kind: BackchannelLogout, To: SessionsClients, Lifetime: logoutLifetime}},
-	audit.PasswordSet:       {{Kind: BackchannelLogout, To: PersonsClients, Lifetime: logoutLifetime}},
-	audit.PasswordReset:     {{Kind: BackchannelLogout, To: PersonsClients, Lifetime: logoutLifetime}},
+	audit.ConsentGiven:    {{Kind: MailConnected, To: ThePerson, Lifetime: mailLifetime, newGrantOnly: true}},
+	audit.RefreshReplayed: {{Kind: MailReplayed, To: ThePerson, Lifetime: mailLifetime}},
+	audit.SignedOut:       {{Kind: BackchannelLogout, To: SessionsClients, Lifetime: logoutLifetime}},
+	audit.SessionExpired:  {{Kind: BackchannelLogout, To: SessionsClients, Lifetime: logoutLifetime}},
+	audit.PasswordSet: {
+		{Kind: MailPassword, To: TheAddresses, Lifetime: mailLifetime, changeOnly: true},
+		{Kind: BackchannelLogout, To: PersonsClients, Lifetime: logoutLifetime},
+	},
+	audit.PasswordReset: {
+		{Kind: MailPassword, To: TheAddresses, Lifetime: mailLifetime},
+		{Kind: BackchannelLogout, To: PersonsClients, Lifetime: logoutLifetime},
+	},
+	audit.EmailProofAsked:  {{Kind: MailProveEmail, To: TheLink, Lifetime: mailLifetime}},
+	audit.EmailChangeAsked: {{Kind: MailChangeEmail, To: TheLink, Lifetime: mailLifetime}},
+	audit.EmailChanged:     {{Kind: MailEmailChanged, To: TheLink, Lifetime: mailLifetime}},
+	audit.EmailSet:         {{Kind: MailEmailSet, To: TheAddresses, Lifetime: mailLifetime}},
+	audit.EmailRestored: {
+		{Kind: MailEmailRestored, To: TheAddresses, Lifetime: mailLifetime},
+		{Kind: BackchannelLogout, To: PersonsClients, Lifetime: logoutLifetime},
+	},
+	audit.UserEmptied:       {{Kind: BackchannelLogout, To: PersonsClients, Lifetime: logoutLifetime}},
 	audit.InvitationSent:    {{Kind: MailInvitation, To: TheLink, Lifetime: mailLifetime}},
 	audit.PasswordForgotten: {{Kind: MailPasswordReset, To: TheLink, Lifetime: time.Hour}},
 	audit.IdentityLinked:    {{Kind: MailLinked, To: ThePerson, Lifetime: mailLifetime}},
 	audit.IdentityUnlinked:  {{Kind: MailUnlinked, To: ThePerson, Lifetime: mailLifetime}},
-	audit.AccountEmptied:    {{Kind: BackchannelLogout, To: PersonsClients, Lifetime: logoutLifetime}},
 	audit.UserDisabled: {
 		{Kind: MailUserDisabled, To: ThePerson, Lifetime: mailLifetime},
 		{Kind: BackchannelLogout, To: PersonsClients, Lifetime: logoutLifetime},
@@ -70,11 +86,13 @@ type Facts struct {
 	NewGrant bool   // consent made a grant; consent to more scopes only widens one
 	Session  string // the sid of the sign-in that ended
 	Link     string // the id of the link that was made
+	Former   string // the address that the user had before
+	First    bool   // the user had no password before
 }
 
 // For is the rules for an event of a kind.
 func For(kind audit.Kind, f Facts) []Rule {
-	return slices.DeleteFunc(slices.Clone(rules[kind]), func(r Rule) bool { return r.newGrantOnly && !f.NewGrant })
+	return slices.DeleteFunc(slices.Clone(rules[kind]), func(r Rule) bool { return r.newGrantOnly && !f.NewGrant || r.changeOnly && f.First })
 }
 
 // Message is the message to the person of an event.

@@ -20,12 +20,17 @@ func TestEachEventTellsWhomItShould(t *testing.T) {
 		audit.RefreshReplayed:   {mail(MailReplayed, ThePerson)},
 		audit.SignedOut:         {logout(SessionsClients)},
 		audit.SessionExpired:    {logout(SessionsClients)},
-		audit.PasswordSet:       {logout(PersonsClients)},
-		audit.PasswordReset:     {logout(PersonsClients)},
+		audit.PasswordSet:       {mail(MailPassword, TheAddresses), logout(PersonsClients)},
+		audit.PasswordReset:     {mail(MailPassword, TheAddresses), logout(PersonsClients)},
+		audit.EmailProofAsked:   {mail(MailProveEmail, TheLink)},
+		audit.EmailChangeAsked:  {mail(MailChangeEmail, TheLink)},
+		audit.EmailChanged:      {mail(MailEmailChanged, TheLink)},
+		audit.EmailSet:          {mail(MailEmailSet, TheAddresses)},
+		audit.EmailRestored:     {mail(MailEmailRestored, TheAddresses), logout(PersonsClients)},
+		audit.UserEmptied:       {logout(PersonsClients)},
 		audit.PasswordForgotten: {{Kind: MailPasswordReset, To: TheLink, Lifetime: time.Hour}},
 		audit.IdentityLinked:    {mail(MailLinked, ThePerson)},
 		audit.IdentityUnlinked:  {mail(MailUnlinked, ThePerson)},
-		audit.AccountEmptied:    {logout(PersonsClients)},
 		audit.UserDisabled:      {mail(MailUserDisabled, ThePerson), logout(PersonsClients)},
 		audit.MemberRemoved:     {mail(MailMemberRemoved, TheMember), logout(MembersClients)},
 		audit.InvitationSent:    {mail(MailInvitation, TheLink)},
@@ -52,6 +57,13 @@ func TestEachEventTellsWhomItShould(t *testing.T) {
 	}
 	if got := For(audit.RefreshReplayed, Facts{}); len(got) != 1 {
 		t.Errorf("a replay makes no grant and tells %v", got)
+	}
+}
+
+// A first password is no change.
+func TestFirstPasswordIsNotMailed(t *testing.T) {
+	if got := For(audit.PasswordSet, Facts{First: true}); len(got) != 1 || got[0].Kind != BackchannelLogout {
+		t.Errorf("a first password tells %v", got)
 	}
 }
 

@@ -108,7 +108,7 @@ func (t *tx) emptyUnproven(user team.UserID, at time.Time) error {
 		return err
 	}
 	// Before the grants end: their families say which clients to tell.
-	if err := t.happened(audit.Event{At: at, Kind: audit.AccountEmptied, Actor: string(user), User: string(user)}); err != nil {
+	if err := t.happened(audit.Event{At: at, Kind: audit.UserEmptied, Actor: string(user), User: string(user)}); err != nil {
 		return err
 	}
 	return t.endGrants(at, endGrantsOfUser, user)

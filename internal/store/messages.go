@@ -9,6 +9,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/outbox"
 	"github.com/gatehouse-auth/gatehouse/internal/store/engine"
+	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 )
 
@@ -26,6 +27,8 @@ func (t *tx) tell(e audit.Event, r outbox.Rule, facts outbox.Facts) error {
 		m := r.Message(token.NewID(), e)
 		m.Link = facts.Link
 		return t.tellOne(m)
+	case outbox.TheAddresses:
+		return t.tellAddresses(e, r, facts.Former)
 	case outbox.TheMember:
 		return t.tellMembers(e, r, e.User)
 	case outbox.TheMembers:
@@ -51,6 +54,24 @@ func (t *tx) tellOne(m outbox.Message) error {
 		INSERT INTO gh_notices (id, kind, user_id, client_id, team_id, session_id, link_id, created_at, next_try, expires_at)
 		VALUES ($1, $2, $3, $4, $5, '', $6, $7, $8, $9)`,
 		m.ID, string(m.Kind), m.User, m.Client, m.Team, m.Link, engine.Millis(m.CreatedAt), engine.Millis(m.NextTry), engine.Millis(m.ExpiresAt))
+	return err
+}
+
+// tellAddresses saves one mail for each address that concerns a person: theirs, the former one, and those to which a link was sent that undoes a change of
+// address. The addresses are those of now, so that nobody who changes them before delivery keeps others from being told.
+func (t *tx) tellAddresses(e audit.Event, r outbox.Rule, former string) error {
+	_, err := t.Change(`
+		INSERT INTO gh_notices (id, kind, user_id, client_id, team_id, session_id, created_at, next_try, expires_at, email)
+		SELECT $1 || '/' || a.email_key, $2, $3, '', '', '', CAST($4 AS BIGINT), CAST($4 AS BIGINT), CAST($5 AS BIGINT), MIN(a.email)
+		FROM (
+			SELECT email, email_key FROM gh_users WHERE id = $3
+			UNION ALL
+			SELECT email, email_key FROM gh_links WHERE user_id = $3 AND kind = 'undo' AND used_at = 0 AND expires_at > $4
+			UNION ALL
+			SELECT $6, $7 WHERE $6 <> ''
+		) AS a
+		GROUP BY a.email_key`,
+		token.NewID(), string(r.Kind), e.User, engine.Millis(e.At), engine.Millis(e.At.Add(r.Lifetime)), former, team.NormalizeEmail(former))
 	return err
 }
 

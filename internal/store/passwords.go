@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
+	"github.com/gatehouse-auth/gatehouse/internal/outbox"
 	"github.com/gatehouse-auth/gatehouse/internal/store/engine"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 )
@@ -29,14 +30,17 @@ func (db *DB) Password(ctx context.Context, email string) (team.User, string, er
 func (db *DB) SetPassword(ctx context.Context, user team.UserID, hash string, at time.Time) error {
 	return db.change(ctx, "SetPassword", func(t *tx) error {
 		t.changed = changeOfUser(user)
-		err := t.MustChange(team.ErrNoUser, `UPDATE gh_users SET password_hash = $2, password_set_at = $3 WHERE id = $1`, user, hash, engine.Millis(at))
+		_, before, err := t.lockUser(user)
 		if err != nil {
+			return err
+		}
+		if _, err = t.Change(`UPDATE gh_users SET password_hash = $2, password_set_at = $3 WHERE id = $1`, user, hash, engine.Millis(at)); err != nil {
 			return err
 		}
 		if _, err = t.Change(`DELETE FROM gh_sessions WHERE user_id = $1`, user); err != nil {
 			return err
 		}
-		return t.happened(audit.Event{At: at, Kind: audit.PasswordSet, User: string(user)})
+		return t.happenedWith(audit.Event{At: at, Kind: audit.PasswordSet, User: string(user)}, outbox.Facts{First: before == ""})
 	})
 }
 

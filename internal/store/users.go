@@ -33,6 +33,9 @@ func (db *DB) AddUser(ctx context.Context, u team.User) error {
 }
 
 func (t *tx) addUser(u team.User) error {
+	if err := t.emailFree(u.ID, team.NormalizeEmail(u.Email), t.db.now()); err != nil {
+		return err
+	}
 	_, err := t.Change(`
 		INSERT INTO gh_users (id, email, email_key, name, operator, email_verified, created_at, disabled_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
 		u.ID, u.Email, team.NormalizeEmail(u.Email), u.Name, u.Operator, u.EmailVerified, engine.Millis(u.CreatedAt), engine.Millis(u.DisabledAt))

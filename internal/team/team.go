@@ -111,6 +111,8 @@ type People interface {
 	DisableUser(ctx context.Context, id UserID, at time.Time) error // ends sessions and grants in the same transaction; the first time stands; ErrNoUser
 	EnableUser(ctx context.Context, id UserID) error                // revives nothing; ErrNoUser
 	VerifyEmail(ctx context.Context, id UserID, email string) error // ErrNoUser, also when the person has another address by now
+	// SetEmail gives a person another address; links of before stop working. ErrNoUser, ErrUserTaken.
+	SetEmail(ctx context.Context, id UserID, email string, verified bool, at time.Time) error
 }
 
 // Teams keeps teams and who belongs to them. Each method is one unit of work.

@@ -117,3 +117,14 @@ func (i Instant) IsZero() bool { return time.Time(i).IsZero() }
 func (i Instant) MarshalJSON() ([]byte, error) {
 	return []byte(`"` + time.Time(i).UTC().Format(time.RFC3339) + `"`), nil
 }
+
+// Invitation is an invitation to a team.
+type Invitation struct {
+	ID        string  `json:"id"`
+	Team      string  `json:"team"` // the slug
+	Email     string  `json:"email"`
+	Role      string  `json:"role"`
+	State     string  `json:"state"` // sent, accepted or declined
+	CreatedAt Instant `json:"created_at,omitzero"`
+	ExpiresAt Instant `json:"expires_at,omitzero"`
+}

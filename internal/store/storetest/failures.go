@@ -33,7 +33,9 @@ var events = map[string]audit.Kind{
 	"AddTeam": audit.TeamAdded, "UpdateTeam": audit.TeamRenamed, "RemoveTeam": audit.TeamRemoved,
 	"CreateTeam": audit.TeamAdded, "ChangeMembers": audit.MemberRemoved, "ChangeMembers, a role": audit.MemberRoleChanged,
 	"AddMember": audit.MemberAdded, "RemoveMember": audit.MemberRemoved,
-	"SetPassword": audit.PasswordSet, "ForgetPassword": audit.PasswordForgotten, "ResetPassword": audit.PasswordReset, "LinkIdentity": audit.IdentityLinked, "LinkIdentity, an account is emptied": audit.IdentityLinked, "AddUserWith": audit.IdentityLinked, "Unlink": audit.IdentityUnlinked, "UseIdentity": "", "StartSession": audit.SignedIn, "EndSession": audit.SignedOut,
+	"LinkIdentity": audit.IdentityLinked, "LinkIdentity, an account is emptied": audit.IdentityLinked, "AddUserWith": audit.IdentityLinked, "Unlink": audit.IdentityUnlinked, "UseIdentity": "",
+	"SetPassword": audit.PasswordSet, "ForgetPassword": audit.PasswordForgotten, "ResetPassword": audit.PasswordReset,
+	"SendAddressLink": audit.EmailChangeAsked, "ProveEmail": audit.EmailVerified, "ChangeEmail": audit.EmailChanged, "UndoEmail": audit.EmailRestored, "SetEmail": audit.EmailSet, "EmptyUnverified": audit.UserEmptied, "StartSession": audit.SignedIn, "EndSession": audit.SignedOut,
 	"AddClient": audit.ClientAdded, "UpdateClient": audit.ClientUpdated, "AddClientSecret": audit.SecretRotated,
 	"DisableClient": audit.ClientDisabled, "EnableClient": audit.ClientEnabled, "RemoveClient": audit.ClientRemoved,
 	"SaveGrant": audit.ConsentGiven, "RevokeGrant": audit.GrantRevoked, "Block": audit.ClientBlocked, "Unblock": audit.ClientUnblocked,
@@ -96,6 +98,20 @@ var writes = []call{
 		return db.Unlink(ctx, ada.ID, "i-ada", now, func(authn.Ways) error { return nil })
 	}, nil},
 	{"UseIdentity", func(ctx context.Context, db *store.DB) error { return db.UseIdentity(ctx, "i-ada", later) }, nil},
+	{"SendAddressLink", func(ctx context.Context, db *store.DB) error {
+		return db.SendAddressLink(ctx, team.NewLink(team.LinkChange, bob.ID, "new@example.com", bob.Email, now))
+	}, nil},
+	{"ProveEmail", func(ctx context.Context, db *store.DB) error { return db.ProveEmail(ctx, "l-prove", now, anyLink) }, nil},
+	{"ChangeEmail", func(ctx context.Context, db *store.DB) error {
+		return db.ChangeEmail(ctx, "l-change", now, team.NewLink(team.LinkUndo, "", "", "", now), anyLink)
+	}, nil},
+	{"UndoEmail", func(ctx context.Context, db *store.DB) error {
+		return db.UndoEmail(ctx, authn.Reset{Link: "l-undo", Hash: "new", At: now, EndConnections: true}, anyLink)
+	}, nil},
+	{"SetEmail", func(ctx context.Context, db *store.DB) error {
+		return db.SetEmail(ctx, ada.ID, "set@example.com", true, now)
+	}, nil},
+	{"EmptyUnverified", func(ctx context.Context, db *store.DB) error { return db.EmptyUnverified(ctx, bob.Email, now) }, nil},
 	{"Rehash", func(ctx context.Context, db *store.DB) error { return db.Rehash(ctx, ada.ID, "", "new") }, nil},
 	{"StartSession", func(ctx context.Context, db *store.DB) error {
 		return db.StartSession(ctx, session("s-new", ada), "s1")
@@ -316,6 +332,11 @@ func (k *kit) furnish() {
 	k.ok(k.db.StartSession(k.ctx, session("s1", ada), ""))
 	k.forgotten("l-reset", ada.Email)
 	k.ok(linkIdentity(k.ctx, k.db, ada.ID, "ada", false))
+	for id, kind := range map[team.LinkID]team.LinkKind{"l-prove": team.LinkProve, "l-change": team.LinkChange, "l-undo": team.LinkUndo} {
+		link := team.NewLink(kind, bob.ID, string(kind)+"@example.com", bob.Email, now)
+		link.ID = id
+		k.ok(k.db.SendAddressLink(k.ctx, link))
+	}
 	_, err = k.db.Count(k.ctx, []limit.Bucket{{Key: "a", Limit: 5, Window: time.Hour}, {Key: "b", Limit: 5, Window: time.Hour}}, now)
 	k.ok(err)
 	k.ok(k.db.Block(k.ctx, govern.Block{Team: beta.ID, Client: public.ID, Reason: "no", CreatedAt: now}))

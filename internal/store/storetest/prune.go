@@ -87,14 +87,14 @@ func (k *kit) expiring(g authz.Grant, n int) {
 	}
 }
 
-// prunable is the tables of PostgreSQL whose rows have an end, and the audit trail, with the column by which they are pruned. Secrets have an end too, and go when
+// prunable is the tables of PostgreSQL whose rows have an end, and the audit trail, with the column by which they are pruned. Secrets and invitations have an end too, and go when
 // others take their place.
 func (k *kit) prunable() map[string]string {
 	k.Helper()
 	tables := map[string]string{"gh_audit": "id"}
 	rows, err := k.h.SQL(k.db).QueryContext(k.ctx, `
 		SELECT table_name, column_name FROM information_schema.columns
-		WHERE table_schema = current_schema() AND column_name IN ('expires_at', 'resets_at') AND table_name <> 'gh_client_secrets'`)
+		WHERE table_schema = current_schema() AND column_name IN ('expires_at', 'resets_at') AND table_name NOT IN ('gh_client_secrets', 'gh_invitations')`)
 	k.ok(err)
 	defer rows.Close()
 	for rows.Next() {

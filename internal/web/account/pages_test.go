@@ -128,6 +128,11 @@ func onDevice(sid, name, system string, begun, seen time.Duration) authn.Session
 }
 
 var samples = uitest.Samples{
+	"email": emailPage.With(emailView{Frame: frame(ada.Email, "email.title", "/account/email/"), Mails: true}),
+	"email_error": emailPage.With(emailView{
+		Frame: frame(ada.Email, "email.title", "/account/email/"), Mails: true, Proven: true, New: uitest.Markup, Failures: ui.Failures{{Field: "new", Text: ui.Text("email.no_address")}},
+	}),
+	"email_no_mail":  emailPage.With(emailView{Frame: frame(ada.Email, "email.title", "/account/email/"), Proven: true}),
 	"home":           home(homeView{Name: "Ada Obi", Teams: teams}),
 	"home_forty":     home(homeView{Name: "Ada Obi", Teams: ui.OwnTeams{Account: ada.Email, All: 40, Action: "/", Teams: teams.Teams}, Grants: 3}),
 	"home_found":     home(homeView{Name: "Ada Obi", Teams: ui.OwnTeams{Account: ada.Email, All: 40, Action: "/", Query: "north", Teams: teams.Teams[:1]}, Grants: 1}),

@@ -33,6 +33,7 @@ func (room *Room) Routes() []route.Route {
 		{Path: "/account/", Title: "account.title", Tab: "account.tab", Get: room.account},
 		{Path: "/account/applications/", Title: "account_applications.title", Tab: "account_applications.tab", Get: room.applications, Post: room.endGrant},
 		{Path: "/account/password/", Title: "password.title", Tab: "password.tab", Get: room.askPassword, Post: room.changePassword},
+		{Path: "/account/email/", Title: "email.title", Tab: "email.tab", Fresh: true, Get: room.showEmail, Post: room.sendEmailLink},
 		{Path: "/account/sessions/", Title: "sessions.title", Tab: "sessions.tab", Get: room.sessions, Post: room.endSession},
 		{Path: "/account/sessions/others/", Title: "sessions.others_title", Get: room.askOtherSessions, Post: room.endOtherSessions},
 		{Path: pathIdentities, Title: "identities.title", Tab: "identities.tab", Get: room.identities},
@@ -59,6 +60,8 @@ func (room *Room) notice(r *browser.Request) *ui.Notice {
 	switch n.What {
 	case noticeEnded:
 		notice.Text = ui.Text("account_applications.ended", "application", ui.Strong(n.Application), "team", ui.Strong(n.Team))
+	case noticeEmail:
+		notice.Text = ui.Text("email.sent", "address", ui.Strong(n.Person))
 	case noticePassword:
 		notice.Text = ui.Text("password.changed")
 	case noticeSession:
@@ -86,6 +89,7 @@ const (
 	noticeEnded    = "ended"
 	noticePassword = "password"
 	noticeUnlinked = "unlinked"
+	noticeEmail    = "email"
 
 	noticeSession   = "session"
 	noticeSessions  = "sessions"

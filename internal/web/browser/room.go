@@ -17,8 +17,10 @@ type Page struct {
 	Title string // the key of its title
 	Tab   string // the key of its name among the room's pages, or ""
 	Fresh bool   // it wants a sign-in of the last ten minutes: it ends something, or changes how the person signs in
-	Get   Handler
-	Post  Handler
+	// OfLink says that the page is shown by ShowOfLink.
+	OfLink bool
+	Get    Handler
+	Post   Handler
 	// MaxBody is how many bytes a form may have; 0 is what ordinary forms may.
 	MaxBody int64
 }
@@ -46,7 +48,11 @@ func (p *Pages) Room(label string, pages []Page) []route.Route {
 			rt.Get = p.personal(page, label, pages, page.Get)
 		}
 		if page.Post != nil {
-			rt.Post = p.SameOrigin(p.personal(page, label, pages, page.Post))
+			guard := p.SameOrigin
+			if page.OfLink {
+				guard = p.FromLink
+			}
+			rt.Post = guard(p.personal(page, label, pages, page.Post))
 		}
 		routes = append(routes, rt)
 	}

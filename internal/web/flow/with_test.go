@@ -73,7 +73,7 @@ func TestProviderThatDecidesSignsInAndIsLinkedOnce(t *testing.T) {
 		for range 2 {
 			wantSignedIn(h.Browser().SignInWith(p, "acme", nil), "Ana Anders")
 		}
-		if k := happened(h); k[audit.IdentityLinked] != 1 || k.has(audit.AccountEmptied) {
+		if k := happened(h); k[audit.IdentityLinked] != 1 || k.has(audit.UserEmptied) {
 			h.Errorf("events: %v", k)
 		}
 		h.SignedIn(webtest.Ana) // her password stays
@@ -168,7 +168,7 @@ func TestAttackPreHijackedAccountIsEmptied(t *testing.T) {
 		if left := h.Grants(); len(left) > 0 {
 			h.Errorf("connections are left: %v", left)
 		}
-		if !happened(h).has(audit.AccountEmptied) {
+		if !happened(h).has(audit.UserEmptied) {
 			h.Error("nothing is recorded")
 		}
 	})

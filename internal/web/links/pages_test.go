@@ -40,6 +40,10 @@ var samples = uitest.Samples{
 		v.Person.Email, v.Link = uitest.Markup, uitest.Markup
 		v.Connections = []ui.Words{ui.Text("reset.connection", "application", ui.Name(uitest.Markup), "team", ui.Name(uitest.Backwards))}
 	}),
+	"confirm": confirmPage.With(confirmView{frame("email.change_title", false), ui.Confirmation{
+		Action: "/account/email/change/", Hidden: []ui.Hidden{{Name: "link", Value: uitest.Markup}}, Text: ui.Text("email.change_ask", "email", ui.Strong(uitest.Markup)),
+		Button: ui.Button{Text: ui.Text("email.change_yes")}, Stay: ui.Text("email.stay"), Back: "/account/email/",
+	}}),
 	"done": donePage.With(doneView{
 		Frame: frame("reset.done_title", false), Lead: ui.Text("reset.done"), More: ui.Text("reset.done_more"), Button: ui.Text("home.sign_in"), To: "/login/",
 	}),

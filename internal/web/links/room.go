@@ -28,10 +28,11 @@ type Room struct {
 
 // Routes is the table of the room's pages.
 func (room *Room) Routes() []route.Route {
-	return []route.Route{
-		{Path: "/login/forgot/", Get: room.askAddress, Post: room.SameOrigin(room.sendReset)},
-		{Path: team.LinkReset.Path(), Get: room.askNewPassword, Post: room.FromLink(room.resetPassword)},
-	}
+	return append(room.addressPages(),
+		route.Route{Path: pathForgot, Get: room.askAddress, Post: room.SameOrigin(room.sendReset)},
+		route.Route{Path: team.LinkReset.Path(), Get: room.askNewPassword, Post: room.FromLink(room.resetPassword)},
+		route.Route{Path: team.LinkUndo.Path(), Get: room.askUndo, Post: room.FromLink(room.undo)},
+	)
 }
 
 // frame is the frame of a page whose bar leads nowhere else.
@@ -60,6 +61,10 @@ func refused(err error, again string) error {
 		return &route.Problem{Status: http.StatusGone, Description: err.Error(), Words: "problem.link_used", Arguments: arguments}
 	case errors.Is(err, team.ErrLinkExpired):
 		return &route.Problem{Status: http.StatusGone, Description: err.Error(), Words: "problem.link_expired", Arguments: arguments}
+	case errors.Is(err, team.ErrUserTaken):
+		return &route.Problem{Status: http.StatusConflict, Description: err.Error(), Words: "problem.email_taken", Arguments: arguments}
+	case errors.Is(err, team.ErrForbidden):
+		return &route.Problem{Status: http.StatusForbidden, Description: err.Error(), Words: "problem.other_account"}
 	}
 	return err
 }

@@ -10,8 +10,9 @@ import (
 
 // concernNoTeam are the kinds of events that no team's history has.
 var concernNoTeam = []audit.Kind{
-	audit.SignedIn, audit.SignInFailed, audit.SignedOut, audit.SessionExpired, audit.PasswordSet, audit.PasswordForgotten, audit.PasswordReset, audit.UserAdded, audit.UserDisabled, audit.UserEnabled, audit.EmailVerified, audit.ProfileChanged,
-	audit.IdentityLinked, audit.IdentityUnlinked, audit.AccountEmptied,
+	audit.SignedIn, audit.SignInFailed, audit.SignedOut, audit.SessionExpired, audit.PasswordSet, audit.PasswordForgotten, audit.PasswordReset,
+	audit.EmailProofAsked, audit.EmailChangeAsked, audit.EmailChanged, audit.EmailRestored, audit.EmailSet, audit.UserEmptied, audit.UserAdded, audit.UserDisabled, audit.UserEnabled, audit.EmailVerified, audit.ProfileChanged,
+	audit.IdentityLinked, audit.IdentityUnlinked,
 	audit.KeysRotated, audit.MasterKeyReplaced,
 }
 
