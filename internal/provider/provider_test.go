@@ -120,7 +120,7 @@ func TestWhatAProviderSays(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			want := authn.Claims{Request: got.Request, Provider: "acme", Issuer: w.acme.Issuer, Subject: "248289", Email: "jane@acme.example", Name: "Jane Roe", Proven: true}
+			want := authn.Claims{Request: got.Request, Provider: "acme", Issuer: w.acme.Issuer, Subject: "248289", Email: "jane@acme.example", Name: "Jane Roe", Proven: true, AuthTime: w.clock.Now()}
 			row.want(&want)
 			if diff := cmp.Diff(want, got); diff != "" || got.Request == "" {
 				t.Error(diff)
