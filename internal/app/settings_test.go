@@ -218,6 +218,12 @@ var settingsWired = map[string]wired{
 	"limits.sign_in_failures_per_pair":    {values: [2]string{"2", "4"}, see: func(p *place) string { return p.guesses("ann@example.com", "192.0.2.1") }},
 	"limits.sign_in_failures_per_address": {values: [2]string{"2", "4"}, see: func(p *place) string { return p.guesses("%d@example.com", "192.0.2.1") }},
 	"limits.sign_in_failures_per_account": {values: [2]string{"2", "4"}, see: func(p *place) string { return p.guesses("ann@example.com", "192.0.2.%d") }},
+	"limits.password_resets_per_address": {values: [2]string{"2", "4"}, see: func(p *place) string {
+		return p.forgotten("a@example.com", "b@example.com", "c@example.com", "d@example.com", "e@example.com")
+	}},
+	"limits.mails_per_mailbox": {values: [2]string{"2", "4"}, see: func(p *place) string {
+		return p.forgotten(slices.Repeat([]string{"ada@example.com"}, 5)...)
+	}},
 	"limits.client_failures": {values: [2]string{"2", "4"}, see: func(p *place) string {
 		id, _ := p.addClient(true)
 		return p.until429(func(int) *answer {
@@ -431,6 +437,17 @@ func (p *place) until429(try func(n int) *answer) string {
 		}
 	}
 	return "more than 9"
+}
+
+// forgotten asks for links to set a new password, and says how many were made: the answer is always the same.
+func (p *place) forgotten(emails ...string) string {
+	p.Helper()
+	for _, email := range emails {
+		p.post("/login/forgot/", "email", email)
+	}
+	made, err := p.Store.Events(p.Context(), audit.Filter{Kind: audit.PasswordForgotten})
+	p.ok(err)
+	return fmt.Sprint(len(made))
 }
 
 // mail is the lines of the mail about a new connection, without those that are never the same.

@@ -237,6 +237,7 @@ func TestMetadataIsWhatIsAccepted(t *testing.T) {
 		GrantTypesSupported:                        []oauth.GrantType{"authorization_code", "refresh_token", "client_credentials"},
 		CodeChallengeMethodsSupported:              []string{"S256"},
 		AuthorizationResponseIssParameterSupported: true,
+		UILocalesSupported:                         []string{"en", "de"},
 
 		TokenEndpointAuthMethodsSupported:                  append(confidential, "none"),
 		TokenEndpointAuthSigningAlgValuesSupported:         algorithms,

@@ -62,15 +62,15 @@ func (t *tx) tellOne(m outbox.Message) error {
 func (t *tx) tellAddresses(e audit.Event, r outbox.Rule, former string) error {
 	_, err := t.Change(`
 		INSERT INTO gh_notices (id, kind, user_id, client_id, team_id, session_id, created_at, next_try, expires_at, email)
-		SELECT $1 || '/' || a.email_key, $2, $3, '', '', '', CAST($4 AS BIGINT), CAST($4 AS BIGINT), CAST($5 AS BIGINT), MIN(a.email)
+		SELECT $1 || '/' || addresses.email_key, $2, $3, '', '', '', CAST($4 AS BIGINT), CAST($4 AS BIGINT), CAST($5 AS BIGINT), MIN(addresses.email)
 		FROM (
 			SELECT email, email_key FROM gh_users WHERE id = $3
 			UNION ALL
 			SELECT email, email_key FROM gh_links WHERE user_id = $3 AND kind = 'undo' AND used_at = 0 AND expires_at > $4
 			UNION ALL
 			SELECT $6, $7 WHERE $6 <> ''
-		) AS a
-		GROUP BY a.email_key`,
+		) AS addresses
+		GROUP BY addresses.email_key`,
 		token.NewID(), string(r.Kind), e.User, engine.Millis(e.At), engine.Millis(e.At.Add(r.Lifetime)), former, team.NormalizeEmail(former))
 	return err
 }

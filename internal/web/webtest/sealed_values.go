@@ -48,6 +48,7 @@ func (h *House) ValuesOfEveryKind() map[string]string {
 		token.PurposeLinkProve.String():  h.Keys.Link(token.PurposeLinkProve, "row"),
 		token.PurposeLinkChange.String(): h.Keys.Link(token.PurposeLinkChange, "row"),
 		token.PurposeLinkUndo.String():   h.Keys.Link(token.PurposeLinkUndo, "row"),
+		token.PurposeLinkInvite.String(): h.Keys.Link(token.PurposeLinkInvite, "row"),
 
 		"request_uri": reference,
 
