@@ -120,7 +120,7 @@ func TestOfTwoServersThatRotateAtOnceOneWins(t *testing.T) {
 		<-done
 		for _, a := range []*App{one, other} {
 			a.reloadKeys(t.Context())
-			a.rotateWhenDue(t.Context()) // again: it is not due any more
+			a.rotateWhenDue(t.Context())             // again: it is not due any more
 			if _, n := signing(a); n != 2*before-1 { // the key of what is kept has no successor
 				t.Errorf("%d keys, want %d", n, 2*before-1)
 			}

@@ -45,12 +45,12 @@ func (room *Room) sendEmailLink(w http.ResponseWriter, r *browser.Request) error
 	if err != nil {
 		return err
 	}
-	user, address := r.Session.User, sent[1]
+	user := r.Session.User
+	address := user.Email
 	if !room.SendsMail {
 		return room.showEmail(w, r)
 	}
 	if sent[0] == "prove" {
-		address = user.Email
 		err = room.Authn.ProveAddress(r.Context(), user)
 	} else if address, err = team.ParseEmail(sent[1]); err != nil {
 		return room.emailRefused(w, r, http.StatusUnprocessableEntity, sent[1], ui.Failure{Field: "new", Text: ui.Text("email.no_address")})

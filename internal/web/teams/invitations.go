@@ -79,7 +79,8 @@ func (room *Room) invite(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	decision, email, role, id := sent[0], sent[1], team.Role(sent[2]), team.InvitationID(sent[3])
+	decision, role, id := sent[0], team.Role(sent[2]), team.InvitationID(sent[3])
+	email := "" // that is shown
 	what := noticeInvited
 	switch decision {
 	case "invite":
