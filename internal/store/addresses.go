@@ -120,7 +120,7 @@ func (db *DB) SetEmail(ctx context.Context, id team.UserID, email string, verifi
 	})
 }
 
-// EmptyUnverified removes the password, the sessions and the links of the account with an address that nobody has proven: somebody else may have made
+// EmptyUnverified removes the password, the other ways to sign in, the sessions and the links of the account with an address that nobody has proven: somebody else may have made
 // it, to wait for the one who has the mailbox. An account whose address is proven stays as it is. team.ErrNoUser when there is no unproven one.
 func (db *DB) EmptyUnverified(ctx context.Context, email string, at time.Time) error {
 	return db.change(ctx, "EmptyUnverified", func(t *tx) error {
@@ -135,13 +135,24 @@ func (db *DB) EmptyUnverified(ctx context.Context, email string, at time.Time) e
 			return err
 		}
 		t.changed = changeOfUser(id)
-		for _, query := range []string{`DELETE FROM gh_sessions WHERE user_id = $1`, `DELETE FROM gh_links WHERE user_id = $1 AND kind IN ('reset', 'prove', 'change', 'undo')`} {
-			if _, err := t.Change(query, id); err != nil {
-				return err
-			}
+		if err := t.emptyAccount(id); err != nil {
+			return err
 		}
 		return t.happened(audit.Event{At: at, Kind: audit.UserEmptied, User: string(id)})
 	})
+}
+
+// emptyAccount takes every way to sign in out of an account, except the password, which the caller replaces.
+func (t *tx) emptyAccount(id team.UserID) error {
+	for _, query := range []string{
+		`DELETE FROM gh_sessions WHERE user_id = $1`, `DELETE FROM gh_links WHERE user_id = $1`,
+		`DELETE FROM gh_apps WHERE user_id = $1`, `DELETE FROM gh_passkeys WHERE user_id = $1`, `DELETE FROM gh_recovery_codes WHERE user_id = $1`,
+	} {
+		if _, err := t.Change(query, id); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // useLinkOf uses a link of a person, who is locked, if check agrees.

@@ -302,12 +302,3 @@ func (t *tx) takeAddress(email string, j team.Joined, at time.Time) (team.UserID
 		id, j.Name, j.Hash, engine.Millis(at))
 	return id, err
 }
-
-// emptyAccount takes the ways to sign in out of an account, except the password, which is replaced.
-func (t *tx) emptyAccount(id team.UserID) error {
-	if _, err := t.Change(`DELETE FROM gh_sessions WHERE user_id = $1`, id); err != nil {
-		return err
-	}
-	_, err := t.Change(`DELETE FROM gh_links WHERE user_id = $1`, id)
-	return err
-}

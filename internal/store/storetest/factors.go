@@ -201,3 +201,27 @@ func testFactorRaces(k *kit) {
 		k.Errorf("no factor is left")
 	}
 }
+
+// testEmptyUnverified: somebody who made an account with another person's address keeps no way into it.
+func testEmptyUnverified(k *kit) {
+	k.populate()
+	eve := team.User{ID: "u-eve", Email: "eve@example.com", Name: "Eve", CreatedAt: now}
+	k.ok(k.db.AddUser(k.ctx, eve))
+	k.ok(k.db.SetPassword(k.ctx, eve.ID, "hash", now))
+	k.ok(k.db.StartSession(k.ctx, session("s1", eve), ""))
+	k.forgotten("l1", eve.Email)
+	k.ok(k.db.SetApp(k.ctx, eve.ID, authn.App{Secret: "sealed", CreatedAt: now}, []string{"code"}))
+	k.ok(k.db.AddPasskey(k.ctx, authn.Passkey{ID: "p1", User: eve.ID, CredentialID: "credential"}, nil))
+	for _, table := range []string{"gh_sessions", "gh_links", "gh_apps", "gh_passkeys", "gh_recovery_codes"} {
+		if k.rows(table, "user_id = $1", eve.ID) == 0 {
+			k.Fatalf("%s has no row: the test shows nothing", table)
+		}
+	}
+	k.ok(k.db.EmptyUnverified(k.ctx, eve.Email, later))
+	for _, table := range []string{"gh_sessions", "gh_links", "gh_apps", "gh_passkeys", "gh_recovery_codes"} {
+		equal(k, "rows of "+table, k.rows(table, "user_id = $1", eve.ID), 0)
+	}
+	_, hash, err := k.db.Password(k.ctx, eve.Email)
+	k.ok(err)
+	equal(k, "the password", hash, "")
+}

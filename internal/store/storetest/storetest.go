@@ -132,6 +132,7 @@ func Run(t *testing.T, h Harness) {
 		{"EventsSayWho", testEventsSayWho},
 		{"Keys", testKeys},
 		{"ReplaceSealed", testReplaceSealed},
+		{"EmptyUnverified", testEmptyUnverified},
 		{"RequestFailures", testRequestFailures},
 		{"RequestFailuresOfTwoProcesses", testRequestFailuresRace},
 		{"Prune", testPrune},
