@@ -167,7 +167,7 @@ func programs() (string, error) {
 
 // watch runs the server until its standard input ends, and cleans up. The data is worth nothing then, so the server is killed.
 // A server that a test has suspended must go on first, or it would not notice.
-const watch = `"$1/postgres" -D "$2/data" -c listen_addresses= -c unix_socket_directories="$2" -c max_connections=300 \
+const watch = `"$1/postgres" -D "$2/data" -c listen_addresses= -c unix_socket_directories="$2" -c max_connections=600 \
 	-c fsync=off -c full_page_writes=off -c max_wal_size=128MB -c autovacuum=off >"$2/log" 2>&1 &
 server=$!
 read -r nothing
