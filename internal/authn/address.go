@@ -113,7 +113,7 @@ func (a *Authenticator) UndoAddress(ctx context.Context, secret, password string
 }
 
 // ClaimAddress is called when somebody has proven that an address is theirs by something else than the account with it: an invitation, or another
-// provider. An account whose address was never proven is emptied first, because whoever made it may have waited for that (pre-hijacking). It
+// provider. An account whose address was never proven is emptied first, because the person who made it may have waited for that (pre-hijacking). It
 // reports whether there was one.
 func (a *Authenticator) ClaimAddress(ctx context.Context, email string) (emptied bool, err error) {
 	switch err := a.store.EmptyUnverified(ctx, email, a.rightTime()); {

@@ -12,7 +12,7 @@ import (
 )
 
 // Device is what a person is shown of the browser of a session. Browser and System are words of ours, because what a browser sends about
-// itself is chosen by whoever sends it.
+// itself is chosen by its sender.
 type Device struct {
 	Browser string    // "firefox"; "" when it is not known
 	System  string    // "linux"; "" when it is not known

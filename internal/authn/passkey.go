@@ -73,7 +73,7 @@ type challenge struct {
 	Session webauthn.SessionData `json:"session"`
 }
 
-// AskPasskey begins a sign-in with a passkey, whoever it is. Nothing is stored. bound is the secret that binds the challenge to the browser; verify
+// AskPasskey begins a sign-in with a passkey. It does not know yet whose. Nothing is stored. bound is the secret that binds the challenge to the browser; verify
 // says that the device has to ask who holds it.
 func (a *Authenticator) AskPasskey(bound string, verify bool) (Ceremony, error) {
 	if a.party == nil || bound == "" {

@@ -72,7 +72,7 @@ func (db *DB) ChangeEmail(ctx context.Context, id team.LinkID, at time.Time, und
 }
 
 // UndoEmail uses a link that gives an account its former address back: it sets a new password and ends the person's sessions, and their connections if
-// r says so. Later links of the account work no more: whoever took it over has them. team.ErrUserTaken, what check says, or the error of the link.
+// r says so. Later links of the account work no more: the person who took it over may have them. team.ErrUserTaken, what check says, or the error of the link.
 func (db *DB) UndoEmail(ctx context.Context, r authn.Reset, check func(link team.Link, u team.User) error) error {
 	return db.change(ctx, "UndoEmail", func(t *tx) error {
 		link, u, err := t.useLinkOf(r.Link, team.LinkUndo, r.At, check)

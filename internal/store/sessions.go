@@ -116,7 +116,7 @@ func (db *DB) Sessions(ctx context.Context, user team.UserID, now time.Time) ([]
 		ORDER BY s.auth_time DESC, s.id`, user, engine.Millis(now))
 }
 
-// SaveSightings saves when sessions were last seen, in small units of work. A session of which another process has saved that lately is left out.
+// SaveSightings saves when sessions were last seen, in small units of work. It leaves out a session for which another process has saved it lately.
 func (db *DB) SaveSightings(ctx context.Context, seen []authn.Sighting) error {
 	for unit := range slices.Chunk(seen, pruneUnit) {
 		err := db.write(ctx, "SaveSightings", func(t *tx) error {

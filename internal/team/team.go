@@ -136,7 +136,7 @@ type Teams interface {
 	// lock. ErrNoTeam, or what decide says.
 	RemoveTeam(ctx context.Context, id ID, actor UserID, decide func(Role) error) error
 	AddMember(ctx context.Context, m Membership) error // ErrIsMember; only m.Team.ID is used
-	// ChangeMembers reads under the team's lock how people stand in it, and saves what decide says: roles, and "" for whoever loses
+	// ChangeMembers reads under the team's lock how people stand in it, and saves what decide says: roles, and "" for those who lose
 	// their place, with their grants in the team. decide must be pure: it may run twice. ErrNoTeam, or what decide says.
 	ChangeMembers(ctx context.Context, team ID, people []UserID, decide func(Standing) (map[UserID]Role, error)) error
 	Members(ctx context.Context, team ID) ([]Person, error)             // by e-mail

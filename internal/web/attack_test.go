@@ -98,7 +98,7 @@ func TestAttack307Redirect(t *testing.T) {
 	})
 }
 
-// RFC 9700 §4.13: TLS-terminating proxies. Whoever is none cannot speak for one: not for another address, another host, or another person.
+// RFC 9700 §4.13: TLS-terminating proxies. Others cannot speak for one: not for another address, another host, or another person.
 func TestAttackHeadersOfAProxy(t *testing.T) {
 	webtest.OnBoth(t, func(h *webtest.House) {
 		statuses := map[int]int{}

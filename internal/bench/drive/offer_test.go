@@ -52,7 +52,7 @@ func TestFailuresOfAnOfferAreErrors(t *testing.T) {
 	})
 }
 
-// Whoever lets everybody in has not passed, nor who lets nobody in.
+// A server that lets everybody in has not passed, nor one that lets nobody in.
 func TestSignInsTellRightPasswordsFromWrong(t *testing.T) {
 	for name, tt := range map[string]struct {
 		status                         int
