@@ -177,8 +177,8 @@ func (a *Authenticator) raised(ctx context.Context, attempt Attempt, cookie stri
 	return s, err
 }
 
-// Raise begins to make the session of a cookie stronger, as far as its person can: the error is *PendingError. Without an error there is nothing
-// that the person could add. ErrNoSession.
+// Raise begins to make the session of a cookie stronger, as far as its person can: the error is *PendingError. Without an error it is as strong as it
+// has to be. ErrNoFactor when the person has nothing that could make it as strong as want. ErrNoSession.
 func (a *Authenticator) Raise(ctx context.Context, cookie string, want Level) error {
 	s, err := a.Session(ctx, cookie)
 	if err != nil {
@@ -193,7 +193,10 @@ func (a *Authenticator) Raise(ctx context.Context, cookie string, want Level) er
 		return err
 	}
 	attempt.Methods, attempt.Want, attempt.Raises = s.Methods, want, s.ID
-	if next(attempt.Methods, have, want).Nothing() {
+	switch nothing := next(attempt.Methods, have, want).Nothing(); {
+	case nothing && s.Level() < want:
+		return ErrNoFactor
+	case nothing:
 		return nil
 	}
 	return a.pending(attempt)

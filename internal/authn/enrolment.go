@@ -144,7 +144,7 @@ func (e *Enrolment) AddApp(ctx context.Context, actor team.Actor, user team.User
 	if codes, err = e.saveApp(ctx, user, have, secret, App{Step: step, CreatedAt: now}); err != nil {
 		return nil, SignedIn{}, err
 	}
-	s, err = e.strengthen(ctx, user, r)
+	s, err = e.strengthen(ctx, user, r, MethodCode)
 	return codes, s, err
 }
 
@@ -163,11 +163,11 @@ func (e *Enrolment) saveApp(ctx context.Context, user team.User, have Factors, s
 	return codes, nil
 }
 
-// strengthen makes the session of a browser stronger whose person has just shown the first code. The zero SignedIn when it has ended meanwhile.
-func (e *Enrolment) strengthen(ctx context.Context, user team.User, r SignInRequest) (SignedIn, error) {
+// strengthen makes the session of a browser stronger whose person has just used a new factor. The zero SignedIn when it has ended meanwhile.
+func (e *Enrolment) strengthen(ctx context.Context, user team.User, r SignInRequest, methods ...string) (SignedIn, error) {
 	session, err := e.auth.Session(ctx, r.Replaces)
 	if err != nil || session.User.ID != user.ID {
-		return SignedIn{}, nil //nolint:nilerr // the app is saved; the next sign-in asks for it
+		return SignedIn{}, nil //nolint:nilerr // the factor is saved; the next sign-in asks for it
 	}
 	attempt, err := e.auth.attempt(ctx, session.User)
 	if err != nil {
@@ -179,7 +179,7 @@ func (e *Enrolment) strengthen(ctx context.Context, user team.User, r SignInRequ
 		return SignedIn{}, nil //nolint:nilerr // as above
 	}
 	p.browser = e.auth.openBrowser(r.Browser)
-	s, err := e.auth.advance(ctx, attempt.proves(MethodCode), p, have, r)
+	s, err := e.auth.advance(ctx, attempt.proves(methods...), p, have, r)
 	if err != nil {
 		return SignedIn{}, nil //nolint:nilerr // as above
 	}

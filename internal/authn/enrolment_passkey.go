@@ -57,26 +57,32 @@ func (e *Enrolment) BeginPasskey(ctx context.Context, actor team.Actor, user tea
 	return e.auth.ceremony(options.Response, challenge{Bound: token.SecretFrom(bound).Hash(), Handle: handle, User: user.ID, Session: *session})
 }
 
-// AddPasskey saves a passkey that a browser has made. With the first strong factor there are new recovery codes, which are shown once. ErrNotFresh,
-// ErrBadPasskey, ErrPasskeyTaken, ErrTooManyPasskeys.
-func (e *Enrolment) AddPasskey(ctx context.Context, actor team.Actor, user team.User, r PasskeyRequest, name string) (added Passkey, codes []string, err error) {
+// Added is a passkey that was added.
+type Added struct {
+	Passkey
+	Codes    []string // new recovery codes with the first strong factor; they are shown once
+	SignedIn SignedIn // the session of the request's browser, for which the passkey counts; zero when it has ended meanwhile
+}
+
+// AddPasskey saves a passkey that a browser has made. ErrNotFresh, ErrBadPasskey, ErrPasskeyTaken, ErrTooManyPasskeys.
+func (e *Enrolment) AddPasskey(ctx context.Context, actor team.Actor, user team.User, r PasskeyRequest, name string) (Added, error) {
 	have, err := e.change(ctx, actor, user)
 	if err != nil {
-		return Passkey{}, nil, err
+		return Added{}, err
 	}
 	if len(have.Passkeys) >= maxPasskeys {
-		return Passkey{}, nil, ErrTooManyPasskeys
+		return Added{}, ErrTooManyPasskeys
 	}
 	c, err := e.auth.openChallenge(ctx, r)
 	if err != nil {
-		return Passkey{}, nil, err
+		return Added{}, err
 	}
 	if c.Handle == "" || c.User != user.ID {
-		return Passkey{}, nil, fmt.Errorf("%w: the challenge is for something else", ErrBadPasskey)
+		return Added{}, fmt.Errorf("%w: the challenge is for something else", ErrBadPasskey)
 	}
-	p, err := e.created(c, user, r.Answer)
+	p, methods, err := e.created(c, user, r.Answer)
 	if err != nil {
-		return Passkey{}, nil, err
+		return Added{}, err
 	}
 	p.Name, p.CreatedAt = passkeyName(name), e.auth.rightTime()
 	if p.Name == "" {
@@ -84,37 +90,38 @@ func (e *Enrolment) AddPasskey(ctx context.Context, actor team.Actor, user team.
 	}
 	codes, hashes, err := e.firstCodes(ctx, have)
 	if err != nil {
-		return Passkey{}, nil, err
+		return Added{}, err
 	}
 	if err := e.auth.store.AddPasskey(ctx, p, hashes); err != nil {
-		return Passkey{}, nil, fmt.Errorf("save a passkey of user %s: %w", user.ID, err)
+		return Added{}, fmt.Errorf("save a passkey of user %s: %w", user.ID, err)
 	}
-	return p, codes, nil
+	s, err := e.strengthen(ctx, user, r.SignInRequest, methods...)
+	return Added{p, codes, s}, err
 }
 
-// created is the passkey of a browser's answer. ErrBadPasskey.
-func (e *Enrolment) created(c challenge, user team.User, answer string) (Passkey, error) {
+// created is the passkey of a browser's answer, and what the answer proves. ErrBadPasskey.
+func (e *Enrolment) created(c challenge, user team.User, answer string) (Passkey, []string, error) {
 	parsed, err := protocol.ParseCredentialCreationResponseBytes([]byte(answer))
 	if err != nil {
-		return Passkey{}, fmt.Errorf("%w: %s", ErrBadPasskey, reason(err))
+		return Passkey{}, nil, fmt.Errorf("%w: %s", ErrBadPasskey, reason(err))
 	}
 	holder, err := newHolder(user, c.Handle)
 	if err != nil {
-		return Passkey{}, err
+		return Passkey{}, nil, err
 	}
 	credential, err := e.auth.party.CreateCredential(holder, c.Session, parsed)
 	if err != nil {
-		return Passkey{}, fmt.Errorf("%w: %s", ErrBadPasskey, reason(err))
+		return Passkey{}, nil, fmt.Errorf("%w: %s", ErrBadPasskey, reason(err))
 	}
 	credential.Attestation = webauthn.CredentialAttestation{} // nobody asks for it again
 	text, err := json.Marshal(credential)
 	if err != nil {
-		return Passkey{}, fmt.Errorf("write a passkey: %w", err)
+		return Passkey{}, nil, fmt.Errorf("write a passkey: %w", err)
 	}
 	return Passkey{
 		ID: token.NewID(), User: user.ID, Handle: c.Handle, CredentialID: base64.RawURLEncoding.EncodeToString(credential.ID), Credential: string(text),
 		SignCount: credential.Authenticator.SignCount, Synced: credential.Flags.BackupState,
-	}, nil
+	}, passkeyMethods(parsed.Response.AttestationObject.AuthData.Flags), nil
 }
 
 // RenamePasskey gives a passkey another name. ErrNotFresh, ErrNoFactor.

@@ -229,6 +229,11 @@ func (a *Authenticator) assert(ctx context.Context, c challenge, answer string) 
 		return Passkey{}, team.User{}, nil, fmt.Errorf("write a passkey: %w", err)
 	}
 	passkey.Credential = string(text)
+	return passkey, owner, passkeyMethods(flags), nil
+}
+
+// passkeyMethods is what the use of a passkey proves.
+func passkeyMethods(flags protocol.AuthenticatorFlags) []string {
 	methods := []string{MethodHardware, MethodPresence}
 	if flags.HasBackupEligible() {
 		methods[0] = MethodSoftware
@@ -236,7 +241,7 @@ func (a *Authenticator) assert(ctx context.Context, c challenge, answer string) 
 	if flags.HasUserVerified() {
 		methods = append(methods, MethodMFA)
 	}
-	return passkey, owner, methods, nil
+	return methods
 }
 
 // reason is why the library refuses an answer, for the log. It does not quote what was received.

@@ -166,6 +166,12 @@ func (s *Server) ask(e evaluation) (Next, error) {
 	switch e.step {
 	case NoAccess:
 		n.Team = e.request.Team
+	case NeedFactor:
+		for _, status := range e.teams {
+			if status.needsFactor(e.session) {
+				n.Teams = append(n.Teams, TeamChoice{Team: status.Team, Factor: true})
+			}
+		}
 	case Consent, Answer:
 		n.Step, n.Team, n.Changed = Consent, e.request.Team, e.changed()
 		s.askConsent(&n, &e)
@@ -199,7 +205,7 @@ func (s *Server) askConsent(n *Next, e *evaluation) {
 	}
 	n.Asked = s.opts.Catalogue.Describe(e.request.Scope)
 	for _, status := range e.teams {
-		choice := TeamChoice{Team: status.Team, Blocked: status.Blocked}
+		choice := TeamChoice{Team: status.Team, Blocked: status.Blocked, Factor: status.needsFactor(e.session)}
 		if status.Grant != nil {
 			choice.Granted = slices.Clone(status.Grant.Scope)
 			choice.Differs = status.Grant.Seen.differences(e.client, e.request.RedirectURI)

@@ -15,7 +15,7 @@ import (
 // Step is what has to happen next.
 type Step int
 
-// The steps. Pages: SignIn, SelectAccount, Consent, NoTeam, NoAccess, NoCookies. No page: Answer.
+// The steps. Pages: SignIn, SelectAccount, Consent, NoTeam, NoAccess, NoCookies, NeedFactor. No page: Answer.
 const (
 	SignIn        Step = iota + 1 // the person has to sign in, or sign in again
 	SelectAccount                 // ask whether to go on as this person
@@ -24,11 +24,12 @@ const (
 	NoAccess                      // the team asked for is unknown or not theirs: the same answer for both
 	Answer                        // redirect with a code, nothing asked
 	NoCookies                     // the person has signed in for this request, and the browser has not kept the cookie
+	NeedFactor                    // the team requires a second factor, and the person signed in without one
 )
 
 // String names the step.
 func (s Step) String() string {
-	names := []string{"none", "SignIn", "SelectAccount", "Consent", "NoTeam", "NoAccess", "Answer", "NoCookies"}
+	names := []string{"none", "SignIn", "SelectAccount", "Consent", "NoTeam", "NoAccess", "Answer", "NoCookies", "NeedFactor"}
 	if s < 0 || int(s) >= len(names) {
 		return fmt.Sprintf("Step(%d)", int(s))
 	}
@@ -48,7 +49,7 @@ type Next struct {
 	Needed    bool                        // of SignInPage: the request cannot go on without a sign-in; otherwise somebody is signed in
 	Again     bool                        // SignIn: this person has to sign in again
 	Team      string                      // NoAccess, Consent: the team that the request named, or ""
-	Teams     []TeamChoice                // Consent: those to choose from; one when the team is fixed
+	Teams     []TeamChoice                // Consent: those to choose from; one when the team is fixed. NeedFactor: those that require it
 	Fixed     bool                        // Consent: the team is stated and cannot be changed
 	Asked     []scope.Info                // Consent: what is asked for
 	Changed   Change                      // after Approve: why it does not count
@@ -68,6 +69,7 @@ const (
 type TeamChoice struct {
 	Team    team.Team
 	Blocked string       // the admin's reason; it cannot be chosen then
+	Factor  bool         // it cannot be chosen before a sign-in with two factors
 	Granted oauth.Scope  // what was granted there before
 	Differs []Difference // what is new of the client since then
 }
@@ -75,7 +77,7 @@ type TeamChoice struct {
 // decision is what next decides: the step, and the teams that the request is open to.
 type decision struct {
 	step  Step
-	teams []TeamStatus // Consent and Answer
+	teams []TeamStatus // Consent, Answer and NeedFactor
 }
 
 // next decides what happens next for the person who is at the browser, or for nobody. It is the only place that does, for pages and prompt=none alike; its error is for the redirect URI: prompt=none gets one
@@ -106,6 +108,8 @@ func decideStep(r Request, client client.Client, session *authn.Session, teams [
 		return decision{step: NoAccess}
 	case len(open) == 0:
 		return decision{step: NoTeam}
+	case factorFirst(open, session):
+		return decision{step: NeedFactor, teams: open}
 	case len(open) > 1 || r.Prompt.Consent || !open[0].covers(r, client):
 		// With several teams the person is always asked: a grant in one of them does not say that it is meant today.
 		return decision{step: Consent, teams: open}
@@ -163,6 +167,24 @@ func openTeams(r Request, client client.Client, teams []TeamStatus) (open []Team
 	return open, !client.Global() || r.Team != ""
 }
 
+// needsFactor reports whether the team can be chosen only after a sign-in with two factors, which this one was not. A block says more.
+func (s TeamStatus) needsFactor(session *authn.Session) bool {
+	return s.NeedsFactor && s.Blocked == "" && session.Level() < authn.TwoFactors
+}
+
+// factorFirst reports whether no team can be chosen, and one could be after a sign-in with two factors.
+func factorFirst(open []TeamStatus, session *authn.Session) (needs bool) {
+	for _, status := range open {
+		switch {
+		case status.needsFactor(session):
+			needs = true
+		case status.Blocked == "":
+			return false
+		}
+	}
+	return needs
+}
+
 // covers reports whether the team's remembered consent is enough for a request of the client as it is now.
 func (s TeamStatus) covers(r Request, c client.Client) bool {
 	return s.Blocked == "" && s.Grant != nil && s.Grant.Scope.Covers(r.Scope) && s.Grant.Seen.has(c, r.RedirectURI)
@@ -173,6 +195,8 @@ func (s Step) unprompted() error {
 	switch s {
 	case SignIn:
 		return oauth.LoginRequired.Errorf("the person has to sign in, which prompt=none rules out")
+	case NeedFactor:
+		return oauth.InteractionRequired.Errorf("the team requires a second factor, and the person signed in without one")
 	case NoTeam, NoAccess:
 		return oauth.AccessDenied.Errorf("the person has no access to such a team under this account")
 	default:

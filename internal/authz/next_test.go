@@ -38,6 +38,10 @@ func TestNext(t *testing.T) {
 	}
 	sawName := sawOther(func(s *Seen) { s.Name = "Old app" })
 
+	strict := func(s TeamStatus) TeamStatus { s.NeedsFactor = true; return s }
+	by := func(methods ...string) *authn.Session { s := *earlier; s.Methods = methods; return &s }
+	strong := by(authn.MethodPassword, authn.MethodCode, authn.MethodMFA)
+
 	ofRed := client.Client{Team: red.Team}
 	none, login := oauth.Prompt{None: true}, oauth.Prompt{Login: true}
 	consent, selectAccount := oauth.Prompt{Consent: true}, oauth.Prompt{SelectAccount: true}
@@ -118,6 +122,24 @@ func TestNext(t *testing.T) {
 		{name: "no team", session: earlier, want: NoTeam},
 		{name: "no team, prompt=none", session: earlier, prompt: none, wantErr: oauth.AccessDenied},
 
+		{name: "second factor required", session: earlier, teams: []TeamStatus{strict(red)}, want: NeedFactor, open: []team.ID{"1"}},
+		{name: "second factor required, signed in with a password", session: by(authn.MethodPassword), teams: []TeamStatus{strict(red)}, want: NeedFactor, open: []team.ID{"1"}},
+		{name: "second factor required, signed in with a passkey that did not ask who holds it", session: by(authn.MethodHardware, authn.MethodPresence), teams: []TeamStatus{strict(red)}, want: NeedFactor, open: []team.ID{"1"}},
+		{name: "second factor required, though granted", session: earlier, teams: []TeamStatus{strict(granted(red))}, want: NeedFactor, open: []team.ID{"1"}},
+		{name: "second factor required, though granted, prompt=none", session: earlier, teams: []TeamStatus{strict(granted(red))}, prompt: none, wantErr: oauth.InteractionRequired},
+		{name: "second factor required, though granted, team client", client: ofRed, session: earlier, teams: []TeamStatus{strict(granted(red)), blue}, want: NeedFactor, open: []team.ID{"1"}},
+		{name: "second factor required, though granted, team=", session: earlier, teams: []TeamStatus{strict(granted(red)), blue}, team: "red", want: NeedFactor, open: []team.ID{"1"}},
+		{name: "second factor required by the other team", session: earlier, teams: []TeamStatus{strict(red), granted(blue)}, team: "blue", want: Answer, open: []team.ID{"2"}},
+		{name: "second factor required by one of several", session: earlier, teams: []TeamStatus{strict(red), blue}, want: Consent, open: []team.ID{"1", "2"}},
+		{name: "second factor required by all of several", session: earlier, teams: []TeamStatus{strict(red), strict(blue)}, want: NeedFactor, open: []team.ID{"1", "2"}},
+		{name: "second factor required by all of several, prompt=none", session: earlier, teams: []TeamStatus{strict(red), strict(blue)}, prompt: none, wantErr: oauth.InteractionRequired},
+		{name: "second factor required by one, and the other blocked", session: earlier, teams: []TeamStatus{strict(red), blocked(blue)}, want: NeedFactor, open: []team.ID{"1", "2"}},
+		{name: "second factor required, and blocked", session: earlier, teams: []TeamStatus{strict(blocked(red))}, want: Consent, open: []team.ID{"1"}},
+		{name: "second factor required and used", session: strong, teams: []TeamStatus{strict(red)}, want: Consent, open: []team.ID{"1"}},
+		{name: "second factor required and used, granted", session: strong, teams: []TeamStatus{strict(granted(red))}, prompt: none, want: Answer, open: []team.ID{"1"}},
+		{name: "second factor required and used: a passkey that asked who holds it", session: by(authn.MethodSoftware, authn.MethodPresence, authn.MethodMFA), teams: []TeamStatus{strict(granted(red))}, want: Answer, open: []team.ID{"1"}},
+		{name: "second factor required, sign-in first", teams: []TeamStatus{strict(red)}, want: SignIn},
+
 		{name: "team client, a member of more", client: ofRed, session: earlier, teams: []TeamStatus{red, blue}, want: Consent, open: []team.ID{"1"}},
 		{name: "team client, covered", client: ofRed, session: earlier, teams: []TeamStatus{granted(red), blue}, want: Answer, open: []team.ID{"1"}},
 		{name: "team client, not a member", client: ofRed, session: earlier, teams: []TeamStatus{granted(blue)}, want: NoAccess},
@@ -149,7 +171,7 @@ func TestNext(t *testing.T) {
 }
 
 func TestStepIsNamed(t *testing.T) {
-	for step, want := range map[Step]string{SignIn: "SignIn", Answer: "Answer", 0: "none", -1: "Step(-1)", 8: "Step(8)"} {
+	for step, want := range map[Step]string{SignIn: "SignIn", Answer: "Answer", 0: "none", -1: "Step(-1)", 8: "NeedFactor", 9: "Step(9)"} {
 		if got := step.String(); got != want {
 			t.Errorf("Step(%d) = %q, want %q", int(step), got, want)
 		}

@@ -26,6 +26,7 @@ const (
 	InsufficientScope       Code = "insufficient_scope"        // RFC 6750 §3.1
 	LoginRequired           Code = "login_required"            // OpenID Connect Core §3.1.2.6
 	ConsentRequired         Code = "consent_required"          // OpenID Connect Core §3.1.2.6
+	InteractionRequired     Code = "interaction_required"      // OpenID Connect Core §3.1.2.6
 	RequestNotSupported     Code = "request_not_supported"     // OpenID Connect Core §3.1.2.6
 	RequestURINotSupported  Code = "request_uri_not_supported" // OpenID Connect Core §3.1.2.6
 	InvalidRequestURI       Code = "invalid_request_uri"       // RFC 9101 §5.2.2, for RFC 9126

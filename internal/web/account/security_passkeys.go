@@ -66,7 +66,7 @@ func (room *Room) addPasskey(w http.ResponseWriter, r *browser.Request) error {
 	}
 	name, sealed := sent[2], sent[3]
 	return room.changing(w, r, func(ctx context.Context, actor team.Actor, user team.User) error {
-		added, codes, err := room.Factors.AddPasskey(ctx, actor, user, room.PasskeyRequest(r.Request, "", sent[0], sent[1]), name)
+		added, err := room.Factors.AddPasskey(ctx, actor, user, room.PasskeyRequest(r.Request, "", sent[0], sent[1]), name)
 		switch {
 		case errors.Is(err, authn.ErrBadPasskey):
 			room.Errors.Report(r.Request, &route.Problem{Status: http.StatusUnprocessableEntity, Description: err.Error()})
@@ -77,10 +77,14 @@ func (room *Room) addPasskey(w http.ResponseWriter, r *browser.Request) error {
 			return room.showAddPasskey(w, r, actor, http.StatusUnprocessableEntity, sealed, name, nil)
 		case err != nil:
 			return err
-		case len(codes) == 0:
+		}
+		if added.SignedIn.Session.ID != "" {
+			room.SignedIn(w, r.Request, added.SignedIn)
+		}
+		if len(added.Codes) == 0 {
 			return r.Notify(w, pathSecurity, browser.Notice{What: noticePasskeyAdded, Passkey: added.Name})
 		}
-		return room.showCodes(w, r, ui.Text("factors.passkey_added", "passkey", ui.Strong(added.Name)), codes, sealed)
+		return room.showCodes(w, r, ui.Text("factors.passkey_added", "passkey", ui.Strong(added.Name)), added.Codes, sealed)
 	})
 }
 

@@ -103,6 +103,9 @@ func (f *Flow) showNext(w http.ResponseWriter, r *http.Request, next authz.Next,
 	case authz.NoTeam, authz.NoAccess:
 		page = f.refusalPage(r, next)
 		status = http.StatusForbidden
+	case authz.NeedFactor:
+		page = f.needFactorPage(r, next)
+		status = http.StatusForbidden
 	case authz.NoCookies:
 		return f.showNoCookies(w, r, stepURL("/login/", next.Sealed), ui.Text("no_cookies.not_kept"))
 	default: // SignIn

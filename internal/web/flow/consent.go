@@ -30,6 +30,7 @@ type consentView struct {
 	OfApplication  bool // the team is stated because the application belongs to it
 	ui.Permissions      // what it asks for
 	Destination    string
+	Stronger       string      // where a person goes who signed in without a second factor
 	Failures       ui.Failures // for example that no team was chosen
 }
 
@@ -40,15 +41,19 @@ const teamsField = "teams"
 type consentTeam struct {
 	ID, Name, Slug string
 	Blocked        string     // the admin's reason: cannot be chosen
+	Factor         bool       // cannot be chosen before a sign-in with two factors
 	Before         bool       // something was granted here before
 	Differs        []ui.Words // what is new of the application since
 	New            []string   // which permissions are new since, in words; empty when none is or nothing was granted
 	Checked        bool
 }
 
+// Closed reports whether the team cannot be chosen.
+func (t consentTeam) Closed() bool { return t.Blocked != "" || t.Factor }
+
 // Open reports whether there is a team that can be authorized.
 func (v consentView) Open() bool {
-	return slices.ContainsFunc(v.Teams, func(t consentTeam) bool { return t.Blocked == "" })
+	return slices.ContainsFunc(v.Teams, func(t consentTeam) bool { return !t.Closed() })
 }
 
 // Choice reports whether the person has a team to choose.
@@ -110,6 +115,9 @@ func whatChanged(next authz.Next, chosen team.ID) ui.Failures {
 		if choice.Team.ID == chosen && choice.Blocked != "" {
 			return ui.Failures{{Field: teamsField, Text: ui.Text("consent.not_allowed_there")}}
 		}
+		if choice.Team.ID == chosen && choice.Factor {
+			return ui.Failures{{Field: teamsField, Text: ui.Text("consent.factor_first")}}
+		}
 	}
 	if chosen == "" && !next.Fixed {
 		return ui.Failures{{Field: teamsField, Text: ui.Text("consent.choose_first")}}
@@ -133,13 +141,14 @@ func (f *Flow) consentPage(r *http.Request, next authz.Next, failures ui.Failure
 		Frame: f.quietFrame(r, &next.Session, ui.Text("consent.title", "application", ui.Name(next.Client.Name))), Sealed: next.Sealed,
 		Application: next.Client.Name, Owner: next.Client.Owner, Person: ui.Person{Name: user.Name, Email: user.Email},
 		Fixed: next.Fixed, ByApplication: next.Client.Global() && next.Team != "", OfApplication: !next.Client.Global(), Destination: oauth.RedirectOrigin(next.RedirectURI),
+		Stronger: strongerURL(next.Sealed),
 	}
 	view.Permissions = access.Describe(view.Language, next.Asked)
 	view.Failures, view.Failed = failures, len(failures) > 0
 	open := 0
 	for _, choice := range next.Teams {
 		view.Teams = append(view.Teams, teamOnPage(choice, next.Asked, view.Language))
-		if choice.Blocked == "" {
+		if !view.Teams[len(view.Teams)-1].Closed() {
 			open++
 		}
 	}
@@ -150,7 +159,7 @@ func (f *Flow) consentPage(r *http.Request, next authz.Next, failures ui.Failure
 	}
 	for i := range view.Teams {
 		// The only possible team is checked already; between several, only the person chooses.
-		view.Teams[i].Checked = open == 1 && view.Teams[i].Blocked == ""
+		view.Teams[i].Checked = open == 1 && !view.Teams[i].Closed()
 	}
 	return consentPage.With(view)
 }
@@ -175,7 +184,7 @@ func difference(d authz.Difference) ui.Words {
 func teamOnPage(choice authz.TeamChoice, asked []scope.Info, language *words.Catalogue) consentTeam {
 	t := consentTeam{
 		ID: string(choice.Team.ID), Name: choice.Team.Name, Slug: choice.Team.Slug,
-		Blocked: choice.Blocked, Before: len(choice.Granted) > 0,
+		Blocked: choice.Blocked, Factor: choice.Factor, Before: len(choice.Granted) > 0,
 	}
 	if !t.Before {
 		return t

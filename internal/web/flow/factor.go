@@ -130,7 +130,8 @@ func (f *Flow) ProveFactor(w http.ResponseWriter, r *http.Request) error {
 	return f.signedIn(w, r, signedIn, sealed, target)
 }
 
-// raise asks for what is missing of a session that is to be stronger, or goes on when there is nothing that the person could add.
+// raise asks for what is missing of a session that is to be stronger, or goes on when it is strong enough. A person who has no second factor adds one
+// first.
 func (f *Flow) raise(w http.ResponseWriter, r *http.Request, want authn.Level, sealed, target string) error {
 	err := f.Authn.Raise(r.Context(), f.Cookie(r, browser.SessionCookie), want)
 	if pending, ok := errors.AsType[*authn.PendingError](err); ok {
@@ -139,6 +140,10 @@ func (f *Flow) raise(w http.ResponseWriter, r *http.Request, want authn.Level, s
 			query = url.Values{"request": {sealed}}
 		}
 		f.AskFactor(w, pending, query)
+		return nil
+	}
+	if errors.Is(err, authn.ErrNoFactor) && sealed != "" {
+		route.SeeOther(w, stepURL("/account/security/", sealed))
 		return nil
 	}
 	if err != nil && !errors.Is(err, authn.ErrNoSession) {

@@ -154,6 +154,18 @@ var samples = uitest.Samples{
 	}),
 	"consent_identity": consent(func(v *consentView) { v.You = identityScopes }),
 	"consent_nothing":  consent(func(v *consentView) { v.Read, v.Write, v.Owner, v.Destination = nil, nil, "", "com.example.report:" }),
+	"consent_factor": consent(func(v *consentView) {
+		v.Teams = []consentTeam{{ID: "t1", Name: "Clinic North", Slug: "clinic-north", Factor: true}, {ID: "t2", Name: "Field trial", Slug: "field-trial"}}
+		v.Stronger = strongerURL(sealed)
+	}),
+	"need_factor": needFactorPage.With(needFactorView{
+		Frame: frame("ada@example.com", ui.Text("need_factor.title")), Sealed: sealed, Application: "Weekly Report",
+		Person: ui.Person{Email: "ada@example.com"}, Team: "Clinic North", Stronger: strongerURL(sealed),
+	}),
+	"need_factor_hostile": needFactorPage.With(needFactorView{
+		Frame: frame("ada@example.com", ui.Text("need_factor.title")), Sealed: uitest.Markup, Application: uitest.Markup,
+		Person: ui.Person{Email: uitest.Markup}, Team: uitest.Markup + uitest.Backwards, Stronger: strongerURL(uitest.Markup),
+	}),
 	"refusal_noteam": refusalPage.With(refusalView{
 		Frame: frame("ada@example.com", ui.Text("refusal.no_team_title")), Sealed: sealed, Application: "Weekly Report",
 		Person: ui.Person{Email: "ada@example.com"}, NoTeam: true,
@@ -278,6 +290,7 @@ func TestConsentTeams(t *testing.T) {
 		"consent_one":     {{kind: "hidden", team: "t1"}},
 		"consent_fixed":   {{kind: "hidden", team: "t1"}},
 		"consent_blocked": nil,
+		"consent_factor":  {{kind: "radio", team: "t1", disabled: true}, {kind: "radio", team: "t2"}},
 		"consent_teams":   {{kind: "radio", team: "t1"}, {kind: "radio", team: "t2"}, {kind: "radio", team: "t3", disabled: true}, {kind: "radio", team: "t4"}},
 		"consent_error":   {{kind: "radio", team: "t1"}, {kind: "radio", team: "t2", checked: true}},
 	} {

@@ -74,6 +74,9 @@ func (f *Flow) AskSignIn(w http.ResponseWriter, r *http.Request) error {
 		if err := f.authz.Pending(r.Context(), sealed); err != nil {
 			return err
 		}
+		if values.Get("stronger") != "" { // a team requires it
+			return f.raise(w, r, authn.TwoFactors, sealed, "")
+		}
 	}
 	view, err := f.signInPage(w, r, sealed, target)
 	if err != nil {

@@ -45,7 +45,7 @@
   let waiting = null; // the offer of passkeys in the field for the e-mail address
 
   part.hidden = false;
-  part.querySelector('button').addEventListener('click', async () => {
+  const use = async () => {
     failed.hidden = true;
     if (waiting) waiting.abort();
     try {
@@ -53,7 +53,14 @@
     } catch (error) {
       failed.hidden = false;
     }
-  });
+  };
+  part.querySelector('button').addEventListener('click', use);
+  if (creates) {
+    form.addEventListener('submit', (event) => { // the Enter key in the field for the name
+      event.preventDefault();
+      use();
+    });
+  }
 
   const offer = async () => {
     if (!PublicKeyCredential.isConditionalMediationAvailable || !(await PublicKeyCredential.isConditionalMediationAvailable())) return;

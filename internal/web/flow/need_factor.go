@@ -1,0 +1,34 @@
+package flow
+
+import (
+	"net/http"
+
+	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/web/ui"
+)
+
+var needFactorPage = ui.NewPage[needFactorView](files, "need_factor.html")
+
+// needFactorView is for a person who signed in without a second factor, which the team of the request requires. They can add or use one, or cancel.
+type needFactorView struct {
+	ui.Frame
+	Sealed      string
+	Application string
+	Person      ui.Person
+	Team        string // the one that requires it; "" when several do
+	Stronger    string // where a second factor is used, or added
+}
+
+// strongerURL is where somebody who is signed in uses a second factor for a request, or adds one.
+func strongerURL(sealed string) string { return stepURL("/login/", sealed) + "&stronger=1" }
+
+func (f *Flow) needFactorPage(r *http.Request, next authz.Next) ui.Content {
+	view := needFactorView{
+		Frame: f.quietFrame(r, &next.Session, ui.Text("need_factor.title")), Sealed: next.Sealed, Application: next.Client.Name,
+		Person: ui.Person{Email: next.Session.User.Email}, Stronger: strongerURL(next.Sealed),
+	}
+	if len(next.Teams) == 1 {
+		view.Team = next.Teams[0].Team.Name
+	}
+	return needFactorPage.With(view)
+}
