@@ -99,6 +99,15 @@ type Member struct {
 	CreatedAt Instant `json:"created_at,omitzero"`
 }
 
+// Ends is what a command would end, which has not been confirmed.
+type Ends struct {
+	Members         int      `json:"members"`                    // how many memberships
+	Teams           []string `json:"teams,omitempty"`            // the slugs of their teams, when they are of one person
+	OwnApplications []string `json:"own_applications,omitempty"` // the names of applications that are removed with their team
+	Connections     int      `json:"connections"`
+	Applications    []string `json:"applications"` // the names of the applications that lose access
+}
+
 // Block is an application that a team blocked.
 type Block struct {
 	Team      string  `json:"team"` // the slug
