@@ -82,6 +82,12 @@ type User struct {
 	DisabledAt    Instant `json:"disabled_at,omitzero"`
 }
 
+// RemovedUser is a person who was removed.
+type RemovedUser struct {
+	User
+	WithoutAdmin []string `json:"teams_without_admin,omitempty"` // the slugs of teams whose last admin they were
+}
+
 // Team is a tenant.
 type Team struct {
 	ID        string  `json:"id"` // the team_id of tokens
