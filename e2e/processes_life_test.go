@@ -130,7 +130,7 @@ func TestTwoServersShareTheLifeOfAConnection(t *testing.T) {
 	})
 	t.Run("member removed", func(t *testing.T) {
 		c := one.connected(t, app)
-		in.cli("", nil, "member", "remove", "acme", annEmail)
+		in.cli("", nil, "member", "remove", "acme", annEmail, "--yes")
 		for _, p := range []*process{one, other} {
 			if p.introspects(t, app, c.AccessToken) {
 				t.Error("the token is active after its person left the team")

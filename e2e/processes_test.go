@@ -131,7 +131,7 @@ func TestTwoServersOnOneDatabase(t *testing.T) {
 	})
 	t.Run("member removed", func(t *testing.T) {
 		code := one.code(t, app)
-		in.cli("", nil, "member", "remove", "acme", annEmail)
+		in.cli("", nil, "member", "remove", "acme", annEmail, "--yes")
 		for _, p := range []*process{other, one} {
 			if answer, err := redeem(t.Context(), p.client(), app, code); err != nil || answer.Error != "invalid_grant" {
 				t.Errorf("got %d %q, %v; want invalid_grant", answer.Status, answer.Error, err)

@@ -188,7 +188,7 @@ func TestDemoKeepsWhatWasChangedSince(t *testing.T) {
 		}
 	}
 	admin("team", "rename", "acme", "--slug", "apex")
-	admin("member", "remove", "harbour", "ann@example.com")
+	admin("member", "remove", "harbour", "ann@example.com", "--yes")
 	startDemo(t, dir, port).stop()
 	var teams []struct{ Slug string }
 	if err := json.Unmarshal([]byte(admin("team", "list", "--json")), &teams); err != nil {

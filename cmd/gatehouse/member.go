@@ -2,10 +2,13 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"text/tabwriter"
 
 	"github.com/gatehouse-auth/gatehouse/internal/api/types"
 	"github.com/gatehouse-auth/gatehouse/internal/app"
+	"github.com/gatehouse-auth/gatehouse/internal/authz"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/spf13/cobra"
 )
@@ -105,22 +108,55 @@ func newMemberList(e *env) *cobra.Command {
 }
 
 func newMemberRemove(e *env) *cobra.Command {
-	return &cobra.Command{
-		Use:   "remove SLUG EMAIL",
+	cmd := &cobra.Command{
+		Use:   "remove SLUG EMAIL --yes",
 		Short: "Remove a person from a team, and end their grants there",
 		Long: `Removes a person from a team. Every application that they connected to it loses
-access at once. Their other teams do not change.`,
-		Example: "  gatehouse member remove acme ada@example.com",
-		Args:    takes("SLUG", "EMAIL"),
-		RunE: e.with(func(ctx context.Context, a *app.App, args []string) error {
-			if err := a.Team.RemoveMember(ctx, team.CommandLine, args[0], args[1]); err != nil {
-				return err
-			}
-			u, err := a.Team.UserByEmail(ctx, team.CommandLine, args[1])
-			if err != nil {
-				return err
-			}
-			return e.showf(types.Member{Team: args[0], Email: u.Email}, "removed %s from team %s", u.Email, args[0])
-		}),
+access at once. Their other teams do not change. Without --yes, this only prints
+what would end.`,
+		Example: `  gatehouse member remove acme ada@example.com
+  gatehouse member remove acme ada@example.com --yes`,
+		Args: takes("SLUG", "EMAIL"),
 	}
+	yes := yesFlag(cmd)
+	cmd.RunE = e.with(func(ctx context.Context, a *app.App, args []string) error {
+		if !*yes {
+			return e.sayMemberRemove(ctx, a, args[0], args[1])
+		}
+		if err := a.Team.RemoveMember(ctx, team.CommandLine, args[0], args[1]); err != nil {
+			return err
+		}
+		u, err := a.Team.UserByEmail(ctx, team.CommandLine, args[1])
+		if err != nil {
+			return err
+		}
+		return e.showf(types.Member{Team: args[0], Email: u.Email}, "removed %s from team %s", u.Email, args[0])
+	})
+	return cmd
+}
+
+// sayMemberRemove says what of a member would end.
+func (e *env) sayMemberRemove(ctx context.Context, a *app.App, slug, email string) error {
+	people, err := a.Team.Members(ctx, team.CommandLine, slug)
+	if err != nil {
+		return err
+	}
+	u, err := a.Team.UserByEmail(ctx, team.CommandLine, email)
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(people, func(p team.Person) bool { return p.User.ID == u.ID })
+	if i < 0 {
+		return fmt.Errorf("remove %s from team %s: %w", u.Email, slug, team.ErrNoMember)
+	}
+	t, err := a.Team.TeamBySlug(ctx, team.CommandLine, slug)
+	if err != nil {
+		return err
+	}
+	ends, err := connections(ctx, a, authz.GrantFilter{Team: t.ID, User: u.ID})
+	if err != nil {
+		return err
+	}
+	ends.Members, ends.Teams = 1, []string{t.Slug}
+	return e.onlySay(ends, u.Email)
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/internal/api/types"
 	"github.com/gatehouse-auth/gatehouse/internal/app"
+	"github.com/gatehouse-auth/gatehouse/internal/authz"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/spf13/cobra"
@@ -99,22 +100,55 @@ of this team.`,
 }
 
 func newTeamRemove(e *env) *cobra.Command {
-	return &cobra.Command{
-		Use:   "remove SLUG",
+	cmd := &cobra.Command{
+		Use:   "remove SLUG --yes",
 		Short: "Remove a team with its memberships, applications and grants",
 		Long: `Removes a team and everything that belongs to it: memberships, the team's own
 applications, and every grant in it. This cannot be undone. A new team with the
-same slug gets nothing back.`,
-		Example: "  gatehouse team remove acme",
-		Args:    takes("SLUG"),
-		RunE: e.with(func(ctx context.Context, a *app.App, args []string) error {
-			t, err := a.Team.RemoveTeam(ctx, team.CommandLine, args[0])
-			if err != nil {
-				return err
-			}
-			return e.showf(teamOf(t), "removed team %s", t.Slug)
-		}),
+same slug gets nothing back. Without --yes, this only prints what would end.`,
+		Example: `  gatehouse team remove acme
+  gatehouse team remove acme --yes`,
+		Args: takes("SLUG"),
 	}
+	yes := yesFlag(cmd)
+	cmd.RunE = e.with(func(ctx context.Context, a *app.App, args []string) error {
+		if !*yes {
+			return e.sayTeamRemove(ctx, a, args[0])
+		}
+		t, err := a.Team.RemoveTeam(ctx, team.CommandLine, args[0])
+		if err != nil {
+			return err
+		}
+		return e.showf(teamOf(t), "removed team %s", t.Slug)
+	})
+	return cmd
+}
+
+// sayTeamRemove says what of a team would end.
+func (e *env) sayTeamRemove(ctx context.Context, a *app.App, slug string) error {
+	t, err := a.Team.TeamBySlug(ctx, team.CommandLine, slug)
+	if err != nil {
+		return err
+	}
+	people, err := a.Team.Members(ctx, team.CommandLine, slug)
+	if err != nil {
+		return err
+	}
+	clients, err := a.Registry.TeamClients(ctx, team.CommandLine, t.ID)
+	if err != nil {
+		return err
+	}
+	ends, err := connections(ctx, a, authz.GrantFilter{Team: t.ID})
+	if err != nil {
+		return err
+	}
+	ends.Members = len(people)
+	for _, c := range clients {
+		if c.Team.ID == t.ID {
+			ends.OwnApplications = append(ends.OwnApplications, c.Name)
+		}
+	}
+	return e.onlySay(ends, "team "+t.Slug)
 }
 
 func newTeamBlock(e *env) *cobra.Command {

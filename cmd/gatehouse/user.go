@@ -11,6 +11,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/api/types"
 	"github.com/gatehouse-auth/gatehouse/internal/app"
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
+	"github.com/gatehouse-auth/gatehouse/internal/authz"
 	"github.com/gatehouse-auth/gatehouse/internal/plaintext"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/spf13/cobra"
@@ -24,10 +25,10 @@ func userOf(u team.User) types.User {
 }
 
 func newUserCommand(e *env) *cobra.Command {
-	return e.group("user", "Add, list, verify, disable and enable people",
+	return e.group("user", "Add, list, rename, verify, disable, enable and remove people",
 		`A user is a person who can sign in. They can connect applications to the teams
 that they belong to (see "gatehouse member").`,
-		newUserAdd(e), newUserList(e), newUserVerifyEmail(e), newUserSetEmail(e), newUserDisable(e), newUserEnable(e), newUserSetPassword(e))
+		newUserAdd(e), newUserList(e), newUserVerifyEmail(e), newUserSetEmail(e), newUserRename(e), newUserDisable(e), newUserEnable(e), newUserRemove(e), newUserSetPassword(e))
 }
 
 func newUserAdd(e *env) *cobra.Command {
@@ -186,6 +187,79 @@ disabled do not come back: they have to connect their applications again.`,
 			return e.showf(userOf(u), "enabled user %s", u.Email)
 		}),
 	}
+}
+
+func newUserRename(e *env) *cobra.Command {
+	return &cobra.Command{
+		Use:     "rename EMAIL NAME",
+		Short:   "Give a person another name",
+		Example: "  gatehouse user rename ada@example.com \"Ada King\"",
+		Args:    takes("EMAIL", "NAME"),
+		RunE: e.with(func(ctx context.Context, a *app.App, args []string) error {
+			u, err := a.Team.RenameUser(ctx, team.CommandLine, args[0], args[1])
+			if err != nil {
+				return err
+			}
+			return e.showf(userOf(u), "user %s is now called %s", u.Email, u.Name)
+		}),
+	}
+}
+
+func newUserRemove(e *env) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "remove EMAIL --yes",
+		Short: "Remove a person with all that is theirs",
+		Long: `Removes a person: their account, sessions, memberships and grants end at once.
+This cannot be undone. The audit trail keeps their id. Teams that have no admin
+any more are named. The last operator cannot be removed. Without --yes, this only
+prints what would end. To keep somebody out for some time, use "gatehouse user
+disable".`,
+		Example: `  gatehouse user remove ada@example.com
+  gatehouse user remove ada@example.com --yes`,
+		Args: takes("EMAIL"),
+	}
+	yes := yesFlag(cmd)
+	cmd.RunE = e.with(func(ctx context.Context, a *app.App, args []string) error {
+		if !*yes {
+			return e.sayUserRemove(ctx, a, args[0])
+		}
+		u, orphans, err := a.Team.RemoveUser(ctx, team.CommandLine, args[0])
+		if err != nil {
+			return err
+		}
+		removed := types.RemovedUser{User: userOf(u)}
+		for _, t := range orphans {
+			removed.WithoutAdmin = append(removed.WithoutAdmin, t.Slug)
+		}
+		return e.show(removed, func(w *tabwriter.Writer) {
+			fmt.Fprintf(w, "removed user %s (%s)\n", u.Email, u.ID)
+			for _, slug := range removed.WithoutAdmin {
+				fmt.Fprintf(w, "team %s has no admin any more\n", slug)
+			}
+		})
+	})
+	return cmd
+}
+
+// sayUserRemove says what of a person would end.
+func (e *env) sayUserRemove(ctx context.Context, a *app.App, email string) error {
+	u, err := a.Team.UserByEmail(ctx, team.CommandLine, email)
+	if err != nil {
+		return err
+	}
+	_, memberships, err := a.Team.Acting(ctx, u)
+	if err != nil {
+		return err
+	}
+	ends, err := connections(ctx, a, authz.GrantFilter{User: u.ID})
+	if err != nil {
+		return err
+	}
+	ends.Members = len(memberships)
+	for _, m := range memberships {
+		ends.Teams = append(ends.Teams, m.Team.Slug)
+	}
+	return e.onlySay(ends, "user "+u.Email)
 }
 
 func newUserSetPassword(e *env) *cobra.Command {

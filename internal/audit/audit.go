@@ -41,6 +41,7 @@ const (
 	UserAdded           Kind = "user.added"
 	UserDisabled        Kind = "user.disabled"
 	UserEnabled         Kind = "user.enabled"
+	UserRemoved         Kind = "user.removed"
 	EmailVerified       Kind = "user.email_verified"
 	ProfileChanged      Kind = "user.profile_changed"
 	TeamAdded           Kind = "team.added"

@@ -36,6 +36,7 @@ var table = []Traits{
 	{Kind: UserAdded, Notable: true},
 	{Kind: UserDisabled, Notable: true},
 	{Kind: UserEnabled, Notable: true},
+	{Kind: UserRemoved, Notable: true},
 	{Kind: EmailVerified, Notable: true},
 	{Kind: ProfileChanged, Notable: true},
 	{Kind: TeamAdded, Notable: true},

@@ -29,6 +29,7 @@ func TestEachEventTellsWhomItShould(t *testing.T) {
 		audit.EmailRestored:     {mail(MailEmailRestored, TheAddresses), logout(PersonsClients)},
 		audit.UserEmptied:       {logout(PersonsClients)},
 		audit.PasswordForgotten: {{Kind: MailPasswordReset, To: TheLink, Lifetime: time.Hour}},
+		audit.UserRemoved:       {logout(PersonsClients)},
 		audit.UserDisabled:      {mail(MailUserDisabled, ThePerson), logout(PersonsClients)},
 		audit.AppAdded:          {mail(MailAppAdded, ThePerson)},
 		audit.AppRemoved:        {mail(MailAppRemoved, ThePerson)},

@@ -2,6 +2,7 @@ package picture
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"errors"
 	"hash/crc32"
@@ -182,6 +183,8 @@ func TestRefusedFiles(t *testing.T) {
 		"a bomb":              {claims(t, 50_000, 50_000), ErrTooManyPixels},
 		"a long bomb":         {claims(t, 1<<31-1, 1), ErrTooManyPixels},
 		"many pixels":         {claims(t, 4000, 4000), ErrTooManyPixels},
+		"too wide":            {claims(t, maxSide+1, 1), ErrTooManyPixels},
+		"too high":            {claims(t, 1, maxSide+1), ErrTooManyPixels},
 		"no pixels":           {claims(t, 0, 1), ErrUnreadable},
 		"one byte too many":   {append(bytes.Clone(whole), make([]byte, MaxBytes+1-len(whole))...), ErrTooManyBytes},
 	} {
@@ -193,6 +196,17 @@ func TestRefusedFiles(t *testing.T) {
 	}
 	if _, err := Square(t.Context(), append(bytes.Clone(whole), make([]byte, MaxBytes-len(whole))...)); err != nil {
 		t.Errorf("a file of exactly %d bytes: %v", MaxBytes, err)
+	}
+}
+
+// One picture is decoded at a time; who waits for it can give up.
+func TestOneAtATime(t *testing.T) {
+	one <- struct{}{}
+	defer func() { <-one }()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := Square(ctx, asPNG(t, halves(2, 2))); !errors.Is(err, context.Canceled) {
+		t.Errorf("while another is decoded: %v, want %v", err, context.Canceled)
 	}
 }
 

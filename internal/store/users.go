@@ -126,6 +126,67 @@ func (db *DB) EnableUser(ctx context.Context, id team.UserID) error {
 	})
 }
 
+// RemoveUser removes a person with all that is theirs, and returns the teams that have no admin who can sign in any more. The audit trail keeps
+// their id. team.ErrNoUser, team.ErrLastOperator.
+func (db *DB) RemoveUser(ctx context.Context, id team.UserID, at time.Time) (orphans []team.Team, err error) {
+	err = db.change(ctx, "RemoveUser", func(t *tx) error {
+		t.changed = changeOfUser(id)
+		// Of two admins of a team, or two operators, who are removed at once, the second waits here and does not find the first any more.
+		for _, lock := range []string{
+			`SELECT t.id FROM gh_teams t JOIN gh_memberships m ON m.team_id = t.id WHERE m.user_id = $1 ORDER BY t.id FOR NO KEY UPDATE OF t`,
+			`SELECT id FROM gh_users WHERE id = $1 OR operator ORDER BY id FOR UPDATE`,
+			`SELECT team_id FROM gh_memberships WHERE user_id = $1 ORDER BY team_id FOR UPDATE`,
+		} {
+			if err := t.Lock(lock, id); err != nil {
+				return err
+			}
+		}
+		var last bool
+		err := t.Get([]any{&last}, `
+			SELECT operator AND disabled_at = 0 AND NOT EXISTS (SELECT 1 FROM gh_users o WHERE o.operator AND o.disabled_at = 0 AND o.id <> $1)
+			FROM gh_users WHERE id = $1`, id)
+		switch {
+		case isNoRows(err):
+			return team.ErrNoUser
+		case err != nil:
+			return err
+		case last:
+			return team.ErrLastOperator
+		}
+		if orphans, err = t.orphans(id); err != nil {
+			return err
+		}
+		// Before the grants end: their families say which clients to tell.
+		if err := t.happened(audit.Event{At: at, Kind: audit.UserRemoved, User: string(id)}); err != nil {
+			return err
+		}
+		if err := t.endGrants(at, endGrantsOfUser, id); err != nil {
+			return err
+		}
+		return t.MustChange(team.ErrNoUser, `DELETE FROM gh_users WHERE id = $1`, id) // the rest is theirs by foreign key
+	})
+	return orphans, err
+}
+
+// orphans are the teams that have no admin who can sign in without a person, who is one of their admins.
+func (t *tx) orphans(user team.UserID) ([]team.Team, error) {
+	var orphans []team.Team
+	for last := (team.Team{}); ; orphans = append(orphans, last) {
+		err := t.Get(teamInto(&last), `
+			SELECT t.id, t.slug, t.name, t.created_at FROM gh_memberships m JOIN gh_teams t ON t.id = m.team_id
+			WHERE m.user_id = $1 AND m.role = 'admin' AND t.id > $2 AND NOT EXISTS (
+				SELECT 1 FROM gh_memberships o JOIN gh_users u ON u.id = o.user_id
+				WHERE o.team_id = t.id AND o.role = 'admin' AND o.user_id <> $1 AND u.disabled_at = 0)
+			ORDER BY t.id LIMIT 1`, user, last.ID)
+		if isNoRows(err) {
+			return orphans, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+}
+
 // VerifyEmail records that an address is the person's. team.ErrNoUser, also when the person has another address by now.
 func (db *DB) VerifyEmail(ctx context.Context, id team.UserID, email string) error {
 	return db.change(ctx, "VerifyEmail", func(t *tx) error {

@@ -52,9 +52,10 @@ func (c *company) roles() map[string]team.Role {
 
 // TestLastAdminStays: nobody but the operator can leave a team without an admin who can sign in.
 func TestLastAdminStays(t *testing.T) {
-	everybody := map[string]team.Role{"ada": team.Admin, "bob": team.Developer, "off": team.Admin, "eve": ""}
+	everybody := map[string]team.Role{"ada": team.Admin, "bob": team.Developer, "off": team.Admin, "out": team.Member, "eve": ""}
 	c := newCompany(t, everybody)
 	must[team.User](t)(c.DisableUser(t.Context(), team.CommandLine, "off@example.com"))
+	must[team.User](t)(c.DisableUser(t.Context(), team.CommandLine, "out@example.com"))
 	ada := c.as("ada")
 	for what, do := range map[string]func() error{
 		"leave":          func() error { return c.Leave(t.Context(), ada, "acme") },
@@ -68,6 +69,7 @@ func TestLastAdminStays(t *testing.T) {
 			return err
 		},
 		"hand over to somebody who cannot sign in": func() error { _, err := c.HandOver(t.Context(), ada, "acme", "off@example.com"); return err },
+		"hand over to a member who cannot sign in": func() error { _, err := c.HandOver(t.Context(), ada, "acme", "out@example.com"); return err },
 	} {
 		if err := do(); !errors.Is(err, team.ErrLastAdmin) {
 			t.Errorf("%s: got %v, want ErrLastAdmin", what, err)
@@ -82,11 +84,11 @@ func TestLastAdminStays(t *testing.T) {
 			t.Errorf("hand over to %s: got %v, want ErrNoMember", email, err)
 		}
 	}
-	if _, err := c.HandOver(t.Context(), ada, "acme", "ada@example.com"); err == nil {
-		t.Error("handed over to herself")
+	if _, err := c.HandOver(t.Context(), ada, "acme", "ada@example.com"); err == nil || errors.Is(err, team.ErrLastAdmin) {
+		t.Errorf("handed over to herself: got %v, want that this is herself", err)
 	}
 	must[team.User](t)(c.HandOver(t.Context(), ada, "acme", "bob@example.com"))
-	if diff := cmp.Diff(map[string]team.Role{"ada": team.Member, "bob": team.Admin, "off": team.Admin}, c.roles()); diff != "" {
+	if diff := cmp.Diff(map[string]team.Role{"ada": team.Member, "bob": team.Admin, "off": team.Admin, "out": team.Member}, c.roles()); diff != "" {
 		t.Errorf("handed over (-want +got):\n%s", diff)
 	}
 	// What she could do before is decided anew under the lock.

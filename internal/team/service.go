@@ -98,6 +98,42 @@ func (s *Service) EnableUser(ctx context.Context, actor Actor, email string) (Us
 	return u, nil
 }
 
+// RemoveUser removes a person with all that is theirs, and returns who it was, and the teams that have no admin who can sign in any more.
+// ErrNoUser, ErrLastOperator.
+func (s *Service) RemoveUser(ctx context.Context, actor Actor, email string) (User, []Team, error) {
+	if err := May(actor, ManagePeople, On{}); err != nil {
+		return User{}, nil, err
+	}
+	u, err := s.UserByEmail(ctx, actor, email)
+	if err != nil {
+		return User{}, nil, err
+	}
+	orphans, err := s.People.RemoveUser(ctx, u.ID, s.now())
+	if err != nil {
+		return User{}, nil, fmt.Errorf("remove user %s: %w", u.Email, err)
+	}
+	return u, orphans, nil
+}
+
+// RenameUser gives a person another name. ErrNoUser.
+func (s *Service) RenameUser(ctx context.Context, actor Actor, email, name string) (User, error) {
+	if err := May(actor, ManagePeople, On{}); err != nil {
+		return User{}, err
+	}
+	u, err := s.UserByEmail(ctx, actor, email)
+	if err != nil {
+		return User{}, err
+	}
+	profile, err := s.Profile(ctx, actor, u.ID)
+	if err == nil {
+		err = s.ChangeProfile(ctx, actor, u.ID, name, profile)
+	}
+	if err != nil {
+		return User{}, err
+	}
+	return s.UserByEmail(ctx, actor, email)
+}
+
 // SetEmail gives a person another address, and tells both by mail. verified says that the operator vouches for it. ErrNoUser, ErrUserTaken.
 func (s *Service) SetEmail(ctx context.Context, actor Actor, email, next string, verified bool) (User, error) {
 	if err := May(actor, ManagePeople, On{}); err != nil {

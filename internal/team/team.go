@@ -105,6 +105,8 @@ var (
 	ErrSlugTaken = errors.New("a team with this slug exists")
 	ErrIsMember  = errors.New("already a member of this team")
 	ErrLastAdmin = errors.New("the last admin of the team who can sign in")
+
+	ErrLastOperator = errors.New("the last operator who can sign in: make somebody else one first")
 )
 
 // People keeps users. Each method is one unit of work.
@@ -117,6 +119,9 @@ type People interface {
 	Users(ctx context.Context) ([]User, error)                      // by e-mail
 	DisableUser(ctx context.Context, id UserID, at time.Time) error // ends sessions and grants in the same transaction; the first time stands; ErrNoUser
 	EnableUser(ctx context.Context, id UserID) error                // revives nothing; ErrNoUser
+	// RemoveUser removes a person with all that is theirs, in one transaction, and returns the teams that have no admin who can sign in any
+	// more. ErrNoUser, ErrLastOperator.
+	RemoveUser(ctx context.Context, id UserID, at time.Time) ([]Team, error)
 	VerifyEmail(ctx context.Context, id UserID, email string) error // ErrNoUser, also when the person has another address by now
 	// SetEmail gives a person another address; links of before stop working. ErrNoUser, ErrUserTaken.
 	SetEmail(ctx context.Context, id UserID, email string, verified bool, at time.Time) error

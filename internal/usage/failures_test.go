@@ -44,6 +44,7 @@ func TestFloodIsBounded(t *testing.T) {
 		g.Add(usage.Failure{Client: fmt.Sprint("c", i), Cause: strings.Repeat("x", 10_000), Last: at})
 	}
 	g.Add(usage.Failure{Client: "c", Proven: true, Last: at})
+	g.Add(usage.Failure{Client: strings.Repeat("c", 401), Proven: true, Last: at}) // is no client id
 	got, dropped := g.Take()
 	if len(got) != 1001 || dropped != 4000 {
 		t.Errorf("%d are gathered and %d dropped, want 1001 and 4000", len(got), dropped)

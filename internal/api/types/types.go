@@ -82,6 +82,12 @@ type User struct {
 	DisabledAt    Instant `json:"disabled_at,omitzero"`
 }
 
+// RemovedUser is a person who was removed.
+type RemovedUser struct {
+	User
+	WithoutAdmin []string `json:"teams_without_admin,omitempty"` // the slugs of teams whose last admin they were
+}
+
 // Team is a tenant.
 type Team struct {
 	ID        string  `json:"id"` // the team_id of tokens
@@ -97,6 +103,15 @@ type Member struct {
 	Name      string  `json:"name,omitempty"`
 	Role      string  `json:"role,omitempty"`
 	CreatedAt Instant `json:"created_at,omitzero"`
+}
+
+// Ends is what a command would end, which has not been confirmed.
+type Ends struct {
+	Members         int      `json:"members"`                    // how many memberships
+	Teams           []string `json:"teams,omitempty"`            // the slugs of their teams, when they are of one person
+	OwnApplications []string `json:"own_applications,omitempty"` // the names of applications that are removed with their team
+	Connections     int      `json:"connections"`
+	Applications    []string `json:"applications"` // the names of the applications that lose access
 }
 
 // Block is an application that a team blocked.

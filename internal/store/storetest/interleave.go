@@ -187,6 +187,10 @@ func (k *kit) enders() []step {
 		{"RemoveTeam", func(ctx context.Context, db *store.DB) error { return db.RemoveTeam(ctx, acme.ID, "", nil) }, nil},
 		{"RemoveClient", func(ctx context.Context, db *store.DB) error { return db.RemoveClient(ctx, global.ID) }, nil},
 		{"DisableUser", func(ctx context.Context, db *store.DB) error { return db.DisableUser(ctx, ada.ID, k.at(db)) }, nil},
+		{"RemoveUser", func(ctx context.Context, db *store.DB) error {
+			_, err := db.RemoveUser(ctx, ada.ID, k.at(db))
+			return err
+		}, nil},
 		{"ChangeMembers", func(ctx context.Context, db *store.DB) error { return changeMember(ctx, db, ada.ID, "") }, nil},
 		{"RemoveMember", func(ctx context.Context, db *store.DB) error { return db.RemoveMember(ctx, acme.ID, ada.ID) }, nil},
 		revoke,

@@ -2,6 +2,8 @@ package storetest
 
 import (
 	"context"
+	"errors"
+	"sync/atomic"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
@@ -62,6 +64,60 @@ func testDisableUser(k *kit) {
 
 	k.is(k.db.DisableUser(k.ctx, "nobody", now), team.ErrNoUser)
 	k.is(k.db.EnableUser(k.ctx, "nobody"), team.ErrNoUser)
+}
+
+// testRemoveUser: all that is a person's ends, and nothing of others.
+func testRemoveUser(k *kit) {
+	k.populate()
+	mine, other := k.granted("g1", ada, global, acme, "read"), k.granted("g2", bob, global, acme, "read")
+	k.redeemed("f1", mine)
+	k.redeemed("f2", other)
+	k.ok(k.db.StartSession(k.ctx, session("s1", ada), ""))
+	k.ok(k.db.StartSession(k.ctx, session("s2", bob), ""))
+	k.ok(k.db.SavePicture(k.ctx, ada.ID, team.Picture{Name: "ada"}))
+	k.ok(k.db.SaveProfile(k.ctx, ada.ID, ada.Name, team.Profile{Language: "de"}))
+	k.ok(changeMember(k.ctx, k.db, ada.ID, team.Admin))
+	must[authn.Session](k)(k.db.Session(k.ctx, "s1", now)) // and in the cache
+
+	orphans := must[[]team.Team](k)(k.db.RemoveUser(k.ctx, ada.ID, now))
+	if len(orphans) == 0 || orphans[0].ID != acme.ID {
+		k.Errorf("without an admin: %v, want Acme among them", orphans)
+	}
+	_, err := k.db.User(k.ctx, ada.ID)
+	k.is(err, team.ErrNoUser)
+	_, err = k.db.Session(k.ctx, "s1", now)
+	k.is(err, authn.ErrNoSession)
+	for _, table := range []string{"gh_sessions", "gh_grants", "gh_memberships", "gh_pictures", "gh_profiles"} {
+		equal(k, "rows of hers in "+table, k.rows(table, "user_id = 'u-ada'"), 0)
+	}
+	equal(k, "families of hers", k.rows("gh_families", "id = 'f1'"), 0)
+	equal(k, "published ends of her grants", k.rows("gh_endings", "id = 'g1'"), 1)
+	equal(k, "what the audit trail says of her", k.rows("gh_audit", "user_id = 'u-ada' AND kind = 'user.removed'"), 1)
+	equal(k, "sessions and families of others", k.rows("gh_sessions", "id = 's2'")+k.rows("gh_families", "id = 'f2'"), 2)
+	_, err = k.db.RemoveUser(k.ctx, ada.ID, later)
+	k.is(err, team.ErrNoUser)
+	k.is(k.db.StartSession(k.ctx, session("s3", ada), ""), authn.ErrSignInFailed)
+
+	// Of two operators, one stays; one who is disabled does not count, and may go.
+	for _, id := range []team.UserID{"u-op1", "u-op2", "u-op3"} {
+		k.ok(k.db.AddUser(k.ctx, team.User{ID: id, Email: string(id) + "@example.com", Operator: true}))
+	}
+	k.ok(k.db.DisableUser(k.ctx, "u-op3", now))
+	must[[]team.Team](k)(k.db.RemoveUser(k.ctx, bob.ID, now)) // an operator too
+	var gone, kept atomic.Int32
+	k.together(2, func(i int, db *store.DB) {
+		switch _, err := db.RemoveUser(k.ctx, []team.UserID{"u-op1", "u-op2"}[i], now); {
+		case err == nil:
+			gone.Add(1)
+		case errors.Is(err, team.ErrLastOperator):
+			kept.Add(1)
+		default:
+			k.Error(err)
+		}
+	})
+	equal(k, "operators who went", gone.Load(), 1)
+	equal(k, "operators who stayed", kept.Load(), 1)
+	must[[]team.Team](k)(k.db.RemoveUser(k.ctx, "u-op3", now))
 }
 
 func testVerifyEmail(k *kit) {

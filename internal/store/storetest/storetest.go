@@ -47,6 +47,7 @@ func Run(t *testing.T, h Harness) {
 	}{
 		{"Users", testUsers},
 		{"DisableUser", testDisableUser},
+		{"RemoveUser", testRemoveUser},
 		{"VerifyEmail", testVerifyEmail},
 		{"Profiles", testProfiles},
 		{"Teams", testTeams},
@@ -306,7 +307,7 @@ var (
 // The people, teams and applications of the tests. Ada is admin of Acme and a member of Beta; Bob is a member of Acme.
 var (
 	ada  = team.User{ID: "u-ada", Email: "ada@example.com", Name: "Ada", Operator: true, EmailVerified: true, CreatedAt: now}
-	bob  = team.User{ID: "u-bob", Email: "bob@example.com", Name: "Bob", CreatedAt: now}
+	bob  = team.User{ID: "u-bob", Email: "bob@example.com", Name: "Bob", CreatedAt: now, Operator: true}
 	acme = team.Team{ID: "t-acme", Slug: "acme", Name: "Acme", CreatedAt: now}
 	beta = team.Team{ID: "t-beta", Slug: "beta", Name: "Beta", CreatedAt: now}
 

@@ -2,6 +2,7 @@ package browser
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
@@ -90,9 +91,19 @@ func tabs(r *http.Request, current Page, label string, room []Page) ui.Tabs {
 		if page.Tab == "" {
 			continue
 		}
-		t.Items = append(t.Items, ui.Tab{Href: fill(r, page.Path), Text: ui.Text(page.Tab), Current: page.Path == current.Path})
+		t.Items = append(t.Items, ui.Tab{
+			Href: fill(r, page.Path), Text: ui.Text(page.Tab), Current: page.Path == current.Path, Below: current.Tab == "" && below(page.Path, current.Path, room),
+		})
 	}
 	return t
+}
+
+// below reports whether a page without a tab is one below a tab's page. The first page of a room, which every other one is below, does not count.
+func below(tab, path string, room []Page) bool {
+	if !strings.HasPrefix(path, tab) {
+		return false
+	}
+	return !slices.ContainsFunc(room, func(p Page) bool { return p.Tab != "" && p.Path != tab && strings.HasPrefix(p.Path, tab) })
 }
 
 // fill puts the request's values in place of the wildcards of a path.

@@ -57,6 +57,10 @@ func TestEveryPageOfATeamByEverybody(t *testing.T) {
 			{"members/remove/?member=" + ana, nil, 403},
 			{"settings/hand-over/", nil, 403},
 			{"settings/remove/", nil, 403},
+			{"invitations/", nil, 403},
+			{"applications/", nil, 403},
+			{"audit/", nil, 403},
+			{"invitations/", webtest.Pairs("email", "eve@example.org", "role", "admin"), 403},
 			{"members/", webtest.Pairs("member", ana, "role", "admin"), 403},
 			{"members/remove/?member=" + ana, url.Values{}, 403},
 			{"settings/", webtest.Pairs("name", "Mine", "slug", "mine"), 403},
@@ -195,6 +199,31 @@ func TestLeavingATeam(t *testing.T) {
 		dora.Post("/teams/atlas/settings/hand-over/", webtest.Pairs("member", idOf(h, webtest.Ana))).Follow().WantPage(http.StatusOK).InOrder("Ana Anders is now an admin of Atlas Research")
 		if got, want := rolesIn(h, "atlas"), dora.Email+" member, "+webtest.Ana+" admin"; got != want {
 			h.Errorf("roles %s, want %s", got, want)
+		}
+	})
+}
+
+// TestWhatEndsSomethingWantsAFreshSignIn, the form as well as the page.
+func TestWhatEndsSomethingWantsAFreshSignIn(t *testing.T) {
+	webtest.OnBoth(t, func(h *webtest.House) {
+		dora := h.Admin("atlas")
+		ana := idOf(h, webtest.Ana)
+		before := rolesIn(h, "atlas")
+		h.Clock.Advance(11 * time.Minute)
+		for path, form := range map[string]url.Values{
+			"members/remove/?member=" + ana: {},
+			"settings/leave/":               {},
+			"settings/hand-over/":           webtest.Pairs("member", ana),
+			"settings/remove/":              webtest.Pairs("slug", "atlas"),
+		} {
+			for _, a := range []*webtest.Answer{dora.Get("/teams/atlas/" + path), dora.Post("/teams/atlas/"+path, form)} {
+				if !strings.HasPrefix(a.Location(), "/login/?again=1") {
+					h.Errorf("%s: status %d to %q, want the sign-in page", path, a.Status, a.Location())
+				}
+			}
+		}
+		if after := rolesIn(h, "atlas"); after != before {
+			h.Errorf("the members were %s, and are %s", before, after)
 		}
 	})
 }

@@ -40,4 +40,5 @@ type Tab struct {
 	Href    string
 	Text    Words
 	Current bool // this page
+	Below   bool // this page is one below it, which has no tab of its own
 }
