@@ -50,7 +50,7 @@ func everyStatementHasItsIndex(t *testing.T, statements []string) {
 		isWhole := slices.ContainsFunc(whole, func(ending string) bool { return strings.HasSuffix(text, ending) })
 		explained++
 		for _, step := range plan(t, db.SQL(), query) {
-			if strings.HasPrefix(step, "SCAN") && step != "SCAN CONSTANT ROW" && step != "SCAN ranked" && step != "SCAN addresses" && !strings.HasPrefix(step, "SCAN (subquery") && !isWhole {
+			if strings.HasPrefix(step, "SCAN") && step != "SCAN CONSTANT ROW" && step != "SCAN ranked" && step != "SCAN addresses" && !strings.HasPrefix(step, "SCAN o USING INDEX gh_users_operators") && !strings.HasPrefix(step, "SCAN (subquery") && !isWhole {
 				t.Errorf("%q: %s", query, step)
 			}
 		}
