@@ -124,7 +124,7 @@ var kept = map[string][]string{
 	"github.com/chromedp/":        {"e2e"},
 	"go.yaml.in/yaml/":            {"internal/config"},
 	"github.com/wneessen/go-mail": {"internal/mail"},
-	"github.com/go-webauthn/":     {"internal/authn"},
+	"github.com/go-webauthn/":     {"internal/authn", "internal/web/webtest"}, // a device in tests
 	"rsc.io/qr":                   {"internal/web/ui"},
 	"code.dny.dev/ssrf":           {"internal/outbound"},
 	"github.com/go-jose/go-jose/": {"internal/token", "internal/client", "internal/authz", "internal/web/webtest", "resourceserver"}, // the keys of clients

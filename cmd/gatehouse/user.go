@@ -28,7 +28,7 @@ func newUserCommand(e *env) *cobra.Command {
 	return e.group("user", "Add, list, rename, verify, disable, enable and remove people",
 		`A user is a person who can sign in. They can connect applications to the teams
 that they belong to (see "gatehouse member").`,
-		newUserAdd(e), newUserList(e), newUserVerifyEmail(e), newUserSetEmail(e), newUserRename(e), newUserDisable(e), newUserEnable(e), newUserRemove(e), newUserSetPassword(e))
+		newUserAdd(e), newUserList(e), newUserVerifyEmail(e), newUserSetEmail(e), newUserRename(e), newUserDisable(e), newUserEnable(e), newUserRemove(e), newUserSetPassword(e), newUserResetFactors(e))
 }
 
 func newUserAdd(e *env) *cobra.Command {

@@ -14,7 +14,7 @@ import (
 func TestDomainMethodsAskWhoActs(t *testing.T) {
 	a := open(t, testConfig(t), Deps{})
 	actorType := reflect.TypeFor[team.Actor]()
-	for _, service := range []any{a.Team, a.Registry, a.Govern, a.Authz} {
+	for _, service := range []any{a.Team, a.Registry, a.Govern, a.Authz, a.Authn.Enrolment()} {
 		v := reflect.ValueOf(service)
 		for method, value := range v.Methods() {
 			takesActor := method.Type.NumIn() > 2 && method.Type.In(2) == actorType

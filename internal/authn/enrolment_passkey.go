@@ -77,7 +77,7 @@ func (e *Enrolment) AddPasskey(ctx context.Context, actor team.Actor, user team.
 	if err != nil {
 		return Added{}, err
 	}
-	if c.Handle == "" || c.User != user.ID {
+	if c.User != user.ID {
 		return Added{}, fmt.Errorf("%w: the challenge is for something else", ErrBadPasskey)
 	}
 	p, methods, err := e.created(c, user, r.Answer)

@@ -203,7 +203,7 @@ func (a *Authenticator) assert(ctx context.Context, c challenge, answer string) 
 		return Passkey{}, team.User{}, nil, fmt.Errorf("%w: %s", ErrBadPasskey, reason(err))
 	}
 	parsed, err := protocol.ParseCredentialRequestResponseBytes([]byte(answer))
-	if err != nil || c.Handle != "" {
+	if err != nil {
 		return refused(err)
 	}
 	find := func(id, handle []byte) (webauthn.User, error) {

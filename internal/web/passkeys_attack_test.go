@@ -91,6 +91,17 @@ func TestAttackPasskeyAnswers(t *testing.T) {
 	})
 }
 
+// Somebody who knows a person's password cannot go on with a passkey of their own.
+func TestAttackPasskeyOfAnotherForAnAttempt(t *testing.T) {
+	webtest.OnBoth(t, func(h *webtest.House) {
+		key, other := h.WithPasskeys().NewSoftKey(), h.NewSoftKey()
+		h.SignedIn(webtest.Ana).AddPasskey(key).WantStatus(http.StatusOK)
+		h.SignedIn(webtest.Ben).AddPasskey(other).WantStatus(http.StatusOK)
+		page := h.Browser().Begin(webtest.Ana, nil)
+		refuse(h, "Ben's passkey after Ana's password", page.SendPasskey(other.Signed(page)))
+	})
+}
+
 // A challenge works once, at the browser that it was made for, for its purpose, and for five minutes.
 func TestAttackPasskeyChallenges(t *testing.T) {
 	webtest.OnBoth(t, func(h *webtest.House) {

@@ -88,6 +88,21 @@ type RemovedUser struct {
 	WithoutAdmin []string `json:"teams_without_admin,omitempty"` // the slugs of teams whose last admin they were
 }
 
+// SecondFactor is whether a team requires a second factor.
+type SecondFactor struct {
+	Team     string `json:"team"` // the slug
+	Required bool   `json:"required"`
+	Members  int    `json:"members"`
+	Without  int    `json:"members_without"` // who cannot choose the team for an application while it is required
+}
+
+// Factors is the second factors that a person has.
+type Factors struct {
+	Passkeys         int  `json:"passkeys"`
+	AuthenticatorApp bool `json:"authenticator_app"`
+	RecoveryCodes    int  `json:"recovery_codes"` // that were not used
+}
+
 // Team is a tenant.
 type Team struct {
 	ID        string  `json:"id"` // the team_id of tokens
