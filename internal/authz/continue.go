@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/client"
@@ -97,6 +98,7 @@ type evaluation struct {
 	request Request
 	client  client.Client
 	session *authn.Session // nil when nobody is signed in
+	at      time.Time      // when it was evaluated
 	decision
 }
 
@@ -133,13 +135,13 @@ func (s *Server) look(ctx context.Context, r Request, client client.Client, b Br
 
 // evaluate decides about a request. user is nil when nobody is signed in. The error is for the redirect URI.
 func (s *Server) evaluate(r Request, client client.Client, user *SignedInUser) (evaluation, error) {
-	e := evaluation{request: r, client: client}
+	e := evaluation{request: r, client: client, at: s.now()}
 	var teams []TeamStatus
 	if user != nil {
 		e.session, teams = &user.Session, user.Teams
 	}
 	var err error
-	if e.decision, err = next(r, client, e.session, teams, s.now()); err != nil {
+	if e.decision, err = next(r, client, e.session, teams, e.at); err != nil {
 		return e, s.redirect(r.AuthorizationRequest, err)
 	}
 	return e, nil
@@ -168,10 +170,14 @@ func (s *Server) ask(e evaluation) (Next, error) {
 		n.Team = e.request.Team
 	case NeedFactor:
 		for _, status := range e.teams {
-			if status.needsFactor(e.session) {
+			if status.needsFactor(e.request, e.client, e.session, s.now()) {
 				n.Teams = append(n.Teams, TeamChoice{Team: status.Team, Factor: true})
 			}
 		}
+	case NeedApproval:
+		e.request.ShownTo, e.request.AskedTeam = e.session.User.ID, e.teams[0].Team.ID
+		n.Asked, n.Others = s.opts.Catalogue.Describe(e.request.Scope), e.others
+		n.Teams = []TeamChoice{s.choice(&e, e.teams[0])}
 	case Consent, Answer:
 		n.Step, n.Team, n.Changed = Consent, e.request.Team, e.changed()
 		s.askConsent(&n, &e)
@@ -205,19 +211,30 @@ func (s *Server) askConsent(n *Next, e *evaluation) {
 	}
 	n.Asked = s.opts.Catalogue.Describe(e.request.Scope)
 	for _, status := range e.teams {
-		choice := TeamChoice{Team: status.Team, Blocked: status.Blocked, Factor: status.needsFactor(e.session)}
-		if status.Grant != nil {
-			choice.Granted = slices.Clone(status.Grant.Scope)
-			choice.Differs = status.Grant.Seen.differences(e.client, e.request.RedirectURI)
-		}
-		n.Teams = append(n.Teams, choice)
+		n.Teams = append(n.Teams, s.choice(e, status))
 	}
+}
+
+// choice is what pages show of a team.
+func (s *Server) choice(e *evaluation, status TeamStatus) TeamChoice {
+	choice := TeamChoice{
+		Team: status.Team, Role: status.Role, Policy: status.Policy, Row: status.Row, Verdict: status.Verdict(e.request, e.client, s.now()),
+		Factor: status.needsFactor(e.request, e.client, e.session, s.now()),
+	}
+	if status.Grant != nil {
+		choice.Granted = slices.Clone(status.Grant.Scope)
+		choice.Differs = status.Grant.Seen.differences(e.client, e.request.RedirectURI)
+	}
+	return choice
 }
 
 // answer is the response with a code for a grant.
 func (s *Server) answer(ctx context.Context, e evaluation, g Grant) (Next, error) {
 	if err := s.useUp(ctx, e.request); err != nil {
 		return Next{}, err
+	}
+	if !g.Scope.Covers(e.request.Scope) { // the team allows less, and the application can do without the rest
+		e.request.Scope = e.request.Scope.Minus(e.request.Scope.Minus(g.Scope))
 	}
 	code, err := s.issueCode(e.request, *e.session, g)
 	if err != nil {

@@ -2,10 +2,12 @@ package authz
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/client"
+	"github.com/gatehouse-auth/gatehouse/internal/govern"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/scope"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
@@ -15,7 +17,7 @@ import (
 // Step is what has to happen next.
 type Step int
 
-// The steps. Pages: SignIn, SelectAccount, Consent, NoTeam, NoAccess, NoCookies, NeedFactor. No page: Answer.
+// The steps. Pages: SignIn, SelectAccount, Consent, NoTeam, NoAccess, NoCookies, NeedFactor, NeedApproval. No page: Answer.
 const (
 	SignIn        Step = iota + 1 // the person has to sign in, or sign in again
 	SelectAccount                 // ask whether to go on as this person
@@ -25,11 +27,12 @@ const (
 	Answer                        // redirect with a code, nothing asked
 	NoCookies                     // the person has signed in for this request, and the browser has not kept the cookie
 	NeedFactor                    // the team requires a second factor, and the person signed in without one
+	NeedApproval                  // an admin of the team has to approve the application first
 )
 
 // String names the step.
 func (s Step) String() string {
-	names := []string{"none", "SignIn", "SelectAccount", "Consent", "NoTeam", "NoAccess", "Answer", "NoCookies", "NeedFactor"}
+	names := []string{"none", "SignIn", "SelectAccount", "Consent", "NoTeam", "NoAccess", "Answer", "NoCookies", "NeedFactor", "NeedApproval"}
 	if s < 0 || int(s) >= len(names) {
 		return fmt.Sprintf("Step(%d)", int(s))
 	}
@@ -49,9 +52,10 @@ type Next struct {
 	Needed    bool                        // of SignInPage: the request cannot go on without a sign-in; otherwise somebody is signed in
 	Again     bool                        // SignIn: this person has to sign in again
 	Team      string                      // NoAccess, Consent: the team that the request named, or ""
-	Teams     []TeamChoice                // Consent: those to choose from; one when the team is fixed. NeedFactor: those that require it
+	Teams     []TeamChoice                // Consent: those to choose from; one when the team is fixed. NeedFactor: those that require it. NeedApproval: the one
+	Others    bool                        // NeedApproval: another team can be taken
 	Fixed     bool                        // Consent: the team is stated and cannot be changed
-	Asked     []scope.Info                // Consent: what is asked for
+	Asked     []scope.Info                // Consent, NeedApproval: what is asked for
 	Changed   Change                      // after Approve: why it does not count
 	Response  oauth.AuthorizationResponse // Answer
 }
@@ -68,7 +72,10 @@ const (
 // TeamChoice is one team on the consent page.
 type TeamChoice struct {
 	Team    team.Team
-	Blocked string       // the admin's reason; it cannot be chosen then
+	Role    team.Role
+	Verdict govern.Verdict // what the team's policy says of it
+	Policy  govern.Policy
+	Row     govern.Row // what the team decided about the application
 	Factor  bool         // it cannot be chosen before a sign-in with two factors
 	Granted oauth.Scope  // what was granted there before
 	Differs []Difference // what is new of the client since then
@@ -77,7 +84,9 @@ type TeamChoice struct {
 // decision is what next decides: the step, and the teams that the request is open to.
 type decision struct {
 	step  Step
-	teams []TeamStatus // Consent, Answer and NeedFactor
+	teams []TeamStatus // Consent, Answer, NeedFactor and NeedApproval
+
+	others bool // NeedApproval: there are other teams to choose from
 }
 
 // next decides what happens next for the person who is at the browser, or for nobody. It is the only place that does, for pages and prompt=none alike; its error is for the redirect URI: prompt=none gets one
@@ -86,7 +95,7 @@ func next(r Request, client client.Client, session *authn.Session, teams []TeamS
 	d := decideStep(r, client, session, teams, now)
 	switch {
 	case r.Prompt.None && d.step != Answer:
-		return decision{}, d.step.unprompted()
+		return decision{}, d.unprompted(r, client, now)
 	case d.step == SignIn && session != nil && r.wrong(session) && r.fresh(session):
 		// They signed in for this request, as someone else. Asking again could go on for ever (OpenID Connect Core §3.1.2.1, id_token_hint).
 		return decision{}, oauth.LoginRequired.Errorf("another person signed in than the one that id_token_hint is about")
@@ -103,14 +112,29 @@ func decideStep(r Request, client client.Client, session *authn.Session, teams [
 		return decision{step: SelectAccount}
 	}
 	open, fixed := openTeams(r, client, teams)
+	if r.Prompt.None && len(open) > 1 {
+		// Nobody can choose. A grant in one team alone says which is meant.
+		granted := slices.DeleteFunc(slices.Clone(open), func(s TeamStatus) bool { return s.Grant == nil })
+		if len(granted) != 1 {
+			return decision{step: Consent, teams: open}
+		}
+		open = granted
+	}
 	switch {
 	case len(open) == 0 && fixed:
 		return decision{step: NoAccess}
 	case len(open) == 0:
 		return decision{step: NoTeam}
-	case factorFirst(open, session):
+	case factorFirst(r, client, open, session, now):
 		return decision{step: NeedFactor, teams: open}
-	case len(open) > 1 || r.Prompt.Consent || !open[0].covers(r, client):
+	case r.AskedTeam != "" && !r.Prompt.None:
+		if i := slices.IndexFunc(open, func(s TeamStatus) bool { return s.Team.ID == r.AskedTeam }); i >= 0 && open[i].mayAsk(r, client, now) {
+			return decision{step: NeedApproval, teams: open[i : i+1], others: len(open) > 1}
+		}
+		return decision{step: Consent, teams: open}
+	case len(open) == 1 && open[0].mayAsk(r, client, now):
+		return decision{step: NeedApproval, teams: open}
+	case len(open) > 1 || r.Prompt.Consent || !open[0].covers(r, client, now):
 		// With several teams the person is always asked: a grant in one of them does not say that it is meant today.
 		return decision{step: Consent, teams: open}
 	default:
@@ -168,31 +192,70 @@ func openTeams(r Request, client client.Client, teams []TeamStatus) (open []Team
 }
 
 // needsFactor reports whether the team can be chosen only after a sign-in with two factors, which this one was not. A block says more.
-func (s TeamStatus) needsFactor(session *authn.Session) bool {
-	return s.NeedsFactor && s.Blocked == "" && session.Level() < authn.TwoFactors
+func (s TeamStatus) needsFactor(r Request, c client.Client, session *authn.Session, now time.Time) bool {
+	return s.NeedsFactor && session.Level() < authn.TwoFactors && s.Verdict(r, c, now).Allowed()
+}
+
+// Verdict is what the team's policy says of a request of the client. Requests to the team's admins are not considered: Waiting looks like Ask.
+func (s TeamStatus) Verdict(r Request, c client.Client, now time.Time) govern.Verdict {
+	return govern.Judge(s.Policy, s.Row, c, s.Role, r.Scope, govern.Asked{}, now)
+}
+
+// mayAsk reports whether an admin has to approve the client first, so the person can ask, or be told what was decided.
+func (s TeamStatus) mayAsk(r Request, c client.Client, now time.Time) bool {
+	outcome := s.Verdict(r, c, now).Outcome
+	return outcome == govern.Ask || outcome == govern.Refused
 }
 
 // factorFirst reports whether no team can be chosen, and one could be after a sign-in with two factors.
-func factorFirst(open []TeamStatus, session *authn.Session) (needs bool) {
+func factorFirst(r Request, c client.Client, open []TeamStatus, session *authn.Session, now time.Time) (needs bool) {
 	for _, status := range open {
 		switch {
-		case status.needsFactor(session):
+		case status.needsFactor(r, c, session, now):
 			needs = true
-		case status.Blocked == "":
+		case status.Verdict(r, c, now).Outcome != govern.NotHere:
 			return false
 		}
 	}
 	return needs
 }
 
-// covers reports whether the team's remembered consent is enough for a request of the client as it is now.
-func (s TeamStatus) covers(r Request, c client.Client) bool {
-	return s.Blocked == "" && s.Grant != nil && s.Grant.Scope.Covers(r.Scope) && s.Grant.Seen.has(c, r.RedirectURI)
+// covers reports whether the team's remembered consent is enough for a request of the client as it is now. A grant that counts is allowed by the team: see
+// govern.Rest.
+func (s TeamStatus) covers(r Request, c client.Client, now time.Time) bool {
+	if s.Grant == nil || s.Row.State == govern.Blocked || !s.Grant.SuspendedAt.IsZero() || !s.Grant.Seen.has(c, r.RedirectURI) {
+		return false
+	}
+	if s.Grant.Scope.Covers(r.Scope) {
+		return true
+	}
+	narrowed := s.Verdict(r, c, now)
+	return narrowed.Outcome == govern.Narrow && s.Grant.Scope.Covers(narrowed.Scope)
 }
 
 // unprompted is the error for prompt=none in place of the step's page (OpenID Connect Core §3.1.2.6).
+func (d decision) unprompted(r Request, c client.Client, now time.Time) error {
+	if d.step == Consent && len(d.teams) > 1 {
+		return oauth.InteractionRequired.Errorf("the person has several teams and has to choose one, which prompt=none rules out; the parameter team names one")
+	}
+	if d.step == Consent {
+		switch d.teams[0].Verdict(r, c, now).Outcome {
+		case govern.NotHere:
+			return oauth.AccessDenied.Errorf("the team does not allow this application")
+		case govern.Narrow:
+			return oauth.ConsentRequired.Errorf("the team allows less than what is asked for, and the person has to be asked, which prompt=none rules out")
+		}
+	}
+	if d.step == NeedApproval && d.teams[0].Verdict(r, c, now).Outcome == govern.Refused {
+		return oauth.AccessDenied.Errorf("an admin of the team has declined this application")
+	}
+	return d.step.unprompted()
+}
+
 func (s Step) unprompted() error {
 	switch s {
+	case NeedApproval:
+		return oauth.InteractionRequired.Errorf("an admin of the team has to approve this application first")
 	case SignIn:
 		return oauth.LoginRequired.Errorf("the person has to sign in, which prompt=none rules out")
 	case NeedFactor:

@@ -42,8 +42,8 @@ func ActingUser(u User, memberships []Membership) Actor {
 	return a
 }
 
-// as is the actor with the role in a team that was read under its lock; "" when they are no member of it.
-func (a Actor) as(id ID, role Role) Actor {
+// InRole is the actor with the role in a team that was read under its lock; "" when they are no member of it.
+func (a Actor) InRole(id ID, role Role) Actor {
 	a.Teams = map[ID]Role{}
 	if role != "" {
 		a.Teams[id] = role
@@ -69,6 +69,7 @@ const (
 	ManageClients      Act = "manage clients"       // register, show, change and remove applications
 	LoosenClients      Act = "loosen clients"       // switch on what makes an application less safe than the default
 	GovernApplications Act = "govern applications"  // of one team: list, block and allow them
+	AskForApplication  Act = "ask for an application" // that one team allows it
 	SeeConnections     Act = "see connections"      // of one person, or of one team
 	EndConnection      Act = "end a connection"     // of one person in one team
 	OperateServer      Act = "operate the server"   // back it up, examine it
@@ -109,7 +110,7 @@ func May(a Actor, act Act, on On) error {
 		allowed = admin
 	case act == SeeMembers:
 		allowed = member
-	case act == LeaveTeam:
+	case act == LeaveTeam, act == AskForApplication:
 		allowed = member && own
 	case act == CreateTeam:
 		allowed = person && a.Operator

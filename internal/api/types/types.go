@@ -22,6 +22,9 @@ type Client struct {
 	Scope        string   `json:"scope"` // all that it may ask for
 	AuthMethod   string   `json:"token_endpoint_auth_method"`
 
+	OptionalScope string `json:"optional_scope,omitempty"` // ours: what it can do without
+	FirstParty    bool   `json:"first_party,omitempty"`    // ours
+
 	ResourceServer         string          `json:"resource_server,omitempty"` // ours
 	Resources              []string        `json:"resources,omitempty"`       // ours
 	JWKS                   json.RawMessage `json:"jwks,omitempty"`

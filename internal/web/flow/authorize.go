@@ -106,6 +106,12 @@ func (f *Flow) showNext(w http.ResponseWriter, r *http.Request, next authz.Next,
 	case authz.NeedFactor:
 		page = f.needFactorPage(r, next)
 		status = http.StatusForbidden
+	case authz.NeedApproval:
+		content, err := f.waitingPage(r, next, nil)
+		if err != nil {
+			return err
+		}
+		return f.ShowLeading(w, r, status, content)
 	case authz.NoCookies:
 		return f.showNoCookies(w, r, stepURL("/login/", next.Sealed), ui.Text("no_cookies.not_kept"))
 	default: // SignIn

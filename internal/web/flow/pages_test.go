@@ -109,7 +109,7 @@ var samples = uitest.Samples{
 		v.Teams = []consentTeam{
 			{ID: "t1", Name: "Clinic North", Slug: "clinic-north"},
 			{ID: "t2", Name: "Field trial", Slug: "field-trial", Before: true, New: []string{"Start sessions"}},
-			{ID: "t3", Name: "Headquarters", Slug: "hq", Blocked: "Reports go through our own warehouse."},
+			{ID: "t3", Name: "Headquarters", Slug: "hq", Barred: blockedBecause("Reports go through our own warehouse.")},
 			{ID: "t4", Name: "Training", Slug: "training", Before: true},
 		}
 	}),
@@ -130,11 +130,11 @@ var samples = uitest.Samples{
 		v.Teams = []consentTeam{{ID: "t1", Name: "Clinic North", Slug: "clinic-north"}, {ID: "t2", Name: "Field trial", Slug: "field-trial", Checked: true}}
 		v.Failures = ui.Failures{{Field: teamsField, Text: ui.Text("consent.choose_first")}}
 	}),
-	"consent_blocked": consent(func(v *consentView) { v.Teams[0].Blocked = "Reports go through our own warehouse." }),
+	"consent_blocked": consent(func(v *consentView) { v.Teams[0].Barred = blockedBecause("Reports go through our own warehouse.") }),
 	"consent_closed": consent(func(v *consentView) {
 		v.Teams = []consentTeam{
-			{ID: "t1", Name: "Clinic North", Slug: "clinic-north", Blocked: "Reports go through our own warehouse."},
-			{ID: "t2", Name: "Field trial", Slug: "field-trial", Blocked: "Not reviewed yet."},
+			{ID: "t1", Name: "Clinic North", Slug: "clinic-north", Barred: blockedBecause("Reports go through our own warehouse.")},
+			{ID: "t2", Name: "Field trial", Slug: "field-trial", Barred: blockedBecause("Not reviewed yet.")},
 		}
 	}),
 	"consent_of_team": consent(func(v *consentView) { v.Fixed, v.OfApplication = true, true }),
@@ -144,7 +144,7 @@ var samples = uitest.Samples{
 		v.Application, v.Owner, v.Person = uitest.Backwards, uitest.Markup, ui.Person{Name: uitest.Persian, Email: uitest.Endless + "@example.com"}
 		v.Teams = []consentTeam{
 			{ID: uitest.Markup, Name: uitest.Markup, Slug: uitest.Endless, Before: true, New: []string{uitest.Markup}},
-			{ID: "t2", Name: uitest.Covering, Slug: "covering", Blocked: uitest.Markup + uitest.Backwards},
+			{ID: "t2", Name: uitest.Covering, Slug: "covering", Barred: blockedBecause(uitest.Markup + uitest.Backwards)},
 			{ID: "t3", Name: uitest.Persian, Slug: "persian"},
 			{ID: "t4", Name: " \u3164\u200D ", Slug: "nothing"},
 		}
@@ -324,3 +324,5 @@ func TestConsentSaysWhenTheBrowserStaysOnTheDevice(t *testing.T) {
 		}
 	}
 }
+
+func blockedBecause(reason string) ui.Words { return ui.Text("consent.blocked", "reason", ui.Name(reason)) }

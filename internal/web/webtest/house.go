@@ -241,3 +241,17 @@ func (h *House) Grants() []string {
 func TrustLoopback(p *web.Parts) {
 	p.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
 }
+
+// Block makes Atlas block Insight.
+func (h *House) Block(reason string) {
+	h.Helper()
+	_, err := h.Govern.Block(h.Context(), team.CommandLine, h.Atlas.ID, h.Insight.ID, reason)
+	h.OK(err)
+}
+
+// SetPolicy gives Atlas a policy for applications.
+func (h *House) SetPolicy(rule govern.Rule) {
+	h.Helper()
+	_, err := h.Govern.SetPolicy(h.Context(), team.CommandLine, h.Atlas.ID, govern.Policy{Rule: rule}, nil)
+	h.OK(err)
+}
