@@ -34,6 +34,7 @@ type securityView struct {
 	Unknown    unknownPasskey // the passkey that was removed, for the browser
 	Request    string         // the application's request that the person came from, or ""
 	Missing    bool           // a second factor is required, and there is none
+	NoPasskey  bool           // the application's request needs a passkey, and there is none
 	CanPasskey bool           // passkeys can be used at this server
 	Passkeys   []passkeyRow
 	App        bool
@@ -107,6 +108,8 @@ func (room *Room) security(w http.ResponseWriter, r *browser.Request) error {
 	if view.Request, err = request(r); err != nil {
 		return err
 	}
+	view.NoPasskey = view.Request != "" && r.URL.Query().Get("need") == "passkey" && len(have.Passkeys) == 0
+	view.Missing = !view.NoPasskey && (view.Missing || view.Request != "" && !have.Strong())
 	if n := r.Notice(""); n != nil && n.Credential != "" {
 		view.Unknown = unknownPasskey{room.Authn.PasskeyHost(), n.Credential}
 	}
