@@ -61,6 +61,10 @@ func Run(t *testing.T, h Harness) {
 		{"ForgetPassword", testForgetPassword},
 		{"ResetPassword", testResetPassword},
 		{"LinkIsUsedOnce", testLinkRace},
+		{"UndoEmail", testUndoEmail},
+		{"Invitations", testInvitations},
+		{"InvitationsRefuse", testInvitationsRefuse},
+		{"InvitationIsAcceptedOnce", testInvitationRace},
 		{"Sessions", testSessions},
 		{"Factors", testFactors},
 		{"LastFactor", testLastFactor},
@@ -373,6 +377,7 @@ type Store interface {
 	team.People
 	team.Teams
 	team.Links
+	team.Invitations
 	authn.Store
 	client.Store
 	client.AssertionStore
