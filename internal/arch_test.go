@@ -73,7 +73,7 @@ var arrows = map[string][]string{
 		"internal/web/teams", "internal/web/docs"),
 	"internal/web/route":    {"internal/oauth", "internal/usage"},
 	"internal/web/ui":       {"internal/words"},
-	"internal/web/browser":  {"internal/authn", "internal/team", "internal/token", "internal/audit", "internal/limit", "internal/words", "internal/web/route", "internal/web/ui"},
+	"internal/web/browser":  {"internal/authn", "internal/provider", "internal/team", "internal/token", "internal/audit", "internal/limit", "internal/words", "internal/web/route", "internal/web/ui"},
 	"internal/web/access":   with("internal/words", "internal/web/browser", "internal/web/ui"),
 	"internal/web/endpoint": with("internal/web/route", "resourceserver"),
 	"internal/web/flow":     room,
@@ -99,7 +99,7 @@ var arrows = map[string][]string{
 	"internal/testkit":               {},
 	"internal/provider/providertest": {},
 	"internal/web/ui/uitest":         {"internal/web/ui", "internal/words"},
-	"internal/web/webtest":           with("internal/mail", "internal/web", "internal/web/browser", "internal/store", "internal/store/storetest", "internal/testkit"),
+	"internal/web/webtest":           with("internal/mail", "internal/provider/providertest", "internal/web", "internal/web/browser", "internal/store", "internal/store/storetest", "internal/testkit"),
 
 	// A module of its own, so that ours does not depend on what they need.
 	"e2e/strangers": {"e2e/strangers"},

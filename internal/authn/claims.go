@@ -25,6 +25,8 @@ type Claims struct {
 	SignUp bool
 	// TwoFactors is whether the provider asked for two factors, and the configuration trusts it in that.
 	TwoFactors bool
+	// AuthTime is when the person signed in at the provider, which may be long ago; zero when the provider does not say.
+	AuthTime time.Time
 }
 
 // Identity is an account of a person at another provider. The person is known by Issuer and Subject, and by nothing else.

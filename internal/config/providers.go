@@ -18,7 +18,7 @@ const maxProviders = 20
 const providersDoc = `OpenID Connect providers at which people can sign in. Each has: ` + "`id`" + ` (a part of URLs and of the database, so it must not change), ` + "`name`" + ` (on the button), ` +
 	"`issuer`" + `, ` + "`client_id`" + `, and where they are wanted: ` + "`client_secret_file`" + ` (read again on SIGHUP), ` + "`icon`" + ` (none, key, people or globe), ` + "`domains`" + `, ` + "`sign_up`" + `, ` +
 	"`scopes`" + ` (email and profile when left out), ` + "`trusted_amr`" + ` and ` + "`trusted_acr`" + `, ` + "`internal_networks`" + `.
-Register ` + "`{public_url}/login/with/{id}/callback/`" + ` there as the redirect URI; ` + "`gatehouse doctor`" + ` prints it and tries the provider.
+Register ` + "`{public_url}/login/provider/{id}/callback/`" + ` there as the redirect URI; ` + "`gatehouse doctor`" + ` prints it and tries the provider.
 ` + "`domains`" + ` are those of which the provider decides who has an address: only for these does its email_verified count here, and only then is an account that exists linked without a question. Name no domain in which others can get addresses (gmail.com).
 ` + "`sign_up: true`" + ` makes an account for a person who has none. ` + "`trusted_amr`" + ` and ` + "`trusted_acr`" + ` are the values of amr and acr by which the provider says that it asked for two factors; then a second factor is not asked for here. ` +
 	"`internal_networks`" + ` are those that the provider's own URLs may lead to.`

@@ -200,6 +200,9 @@ func (p *Provider) says(r request, c claims) authn.Claims {
 	if team.CheckText("the name", says.Name) != nil {
 		says.Name = ""
 	}
+	if c.AuthTime != nil {
+		says.AuthTime = time.Unix(int64(*c.AuthTime), 0)
+	}
 	says.TwoFactors = slices.Contains(p.TrustedACR, c.ACR) || slices.ContainsFunc(c.AMR, func(m string) bool { return slices.Contains(p.TrustedAMR, m) })
 	return says
 }

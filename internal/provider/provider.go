@@ -16,6 +16,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/outbound"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
@@ -35,7 +36,7 @@ var (
 	ErrUnknown     = errors.New("no such provider is configured")
 	ErrUnavailable = errors.New("the provider does not answer as an OpenID Connect provider")
 	ErrOver        = errors.New("the sign-in at the provider was begun in another browser, too long ago, or it is over already")
-	ErrInvalid     = errors.New("the provider's answer is not valid") // a wrong ID token, the answer of another provider
+	ErrInvalid     = authn.ErrClaims // a wrong ID token, the answer of another provider
 )
 
 // RefusedError is an error that the provider sent (OpenID Connect Core §3.1.2.6).
@@ -95,7 +96,7 @@ func New(all []Settings, opts Options) *Providers {
 }
 
 // Path is where a sign-in at a provider begins.
-func Path(id string) string { return "/login/with/" + id + "/" }
+func Path(id string) string { return "/login/provider/" + id + "/" }
 
 // CallbackPath is where a provider sends the browser back.
 func CallbackPath(id string) string { return Path(id) + "callback/" }

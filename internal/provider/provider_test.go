@@ -120,7 +120,7 @@ func TestWhatAProviderSays(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			want := authn.Claims{Request: got.Request, Provider: "acme", Issuer: w.acme.Issuer, Subject: "248289", Email: "jane@acme.example", Name: "Jane Roe", Proven: true}
+			want := authn.Claims{Request: got.Request, Provider: "acme", Issuer: w.acme.Issuer, Subject: "248289", Email: "jane@acme.example", Name: "Jane Roe", Proven: true, AuthTime: w.clock.Now()}
 			row.want(&want)
 			if diff := cmp.Diff(want, got); diff != "" || got.Request == "" {
 				t.Error(diff)
@@ -152,7 +152,7 @@ func TestAuthenticationRequest(t *testing.T) {
 	u, _ := url.Parse(location)
 	q := u.Query()
 	for name, want := range map[string]string{
-		"response_type": "code", "client_id": "gatehouse", "redirect_uri": "https://auth.example.com/login/with/acme/callback/", "scope": "openid email profile",
+		"response_type": "code", "client_id": "gatehouse", "redirect_uri": "https://auth.example.com/login/provider/acme/callback/", "scope": "openid email profile",
 		"code_challenge_method": "S256", "prompt": "login", "max_age": "3600", "ui_locales": "de", "login_hint": "jane@acme.example",
 	} {
 		if q.Get(name) != want {
