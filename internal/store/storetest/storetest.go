@@ -63,6 +63,10 @@ func Run(t *testing.T, h Harness) {
 		{"Identities", testIdentities},
 		{"EmptiedAccount", testEmptiedAccount},
 		{"LinkIsUsedOnce", testLinkRace},
+		{"UndoEmail", testUndoEmail},
+		{"Invitations", testInvitations},
+		{"InvitationsRefuse", testInvitationsRefuse},
+		{"InvitationIsAcceptedOnce", testInvitationRace},
 		{"Sessions", testSessions},
 		{"Factors", testFactors},
 		{"LastFactor", testLastFactor},
@@ -375,6 +379,7 @@ type Store interface {
 	team.People
 	team.Teams
 	team.Links
+	team.Invitations
 	authn.Store
 	client.Store
 	client.AssertionStore
