@@ -97,8 +97,10 @@ var samples = uitest.Samples{
 	"login_providers": signInPage.With(signInView{Frame: frame("", ui.Text("sign_in.title")), Sealed: sealed, Application: "Weekly Report", Providers: ui.Providers{
 		Hidden: []ui.Hidden{{Name: "request", Value: sealed}},
 		Items: []ui.Provider{
-			{Action: "/login/provider/acme/", Name: "Acme SSO", Icon: "key"}, {Action: "/login/provider/team/", Name: "Team <b>", Icon: "people"},
-			{Action: "/login/provider/world/", Name: "World", Icon: "globe"}, {Action: "/login/provider/plain/", Name: "Plain", Icon: "none"},
+			{Action: "/login/provider/acme/", Name: "Acme SSO", Icon: "key"},
+			{Action: "/login/provider/team/", Name: "Team <b>", Icon: "people"},
+			{Action: "/login/provider/world/", Name: "World", Icon: "globe"},
+			{Action: "/login/provider/plain/", Name: "Plain", Icon: "none"},
 		},
 	}}),
 	"with": withPage.With(withView{
