@@ -60,6 +60,8 @@ func Run(t *testing.T, h Harness) {
 		{"Passwords", testPasswords},
 		{"ForgetPassword", testForgetPassword},
 		{"ResetPassword", testResetPassword},
+		{"Identities", testIdentities},
+		{"EmptiedAccount", testEmptiedAccount},
 		{"LinkIsUsedOnce", testLinkRace},
 		{"UndoEmail", testUndoEmail},
 		{"Invitations", testInvitations},
