@@ -171,7 +171,7 @@ func (db *DB) EmptyUnverified(ctx context.Context, email string, at time.Time) e
 // emptyAccount takes every way to sign in out of an account, except the password, which the caller replaces.
 func (t *tx) emptyAccount(id team.UserID) error {
 	for _, query := range []string{
-		`DELETE FROM gh_sessions WHERE user_id = $1`, `DELETE FROM gh_links WHERE user_id = $1`,
+		`DELETE FROM gh_sessions WHERE user_id = $1`, `DELETE FROM gh_links WHERE user_id = $1`, `DELETE FROM gh_identities WHERE user_id = $1`,
 		`DELETE FROM gh_apps WHERE user_id = $1`, `DELETE FROM gh_passkeys WHERE user_id = $1`, `DELETE FROM gh_recovery_codes WHERE user_id = $1`,
 	} {
 		if _, err := t.Change(query, id); err != nil {
