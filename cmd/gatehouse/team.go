@@ -9,8 +9,8 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/api/types"
 	"github.com/gatehouse-auth/gatehouse/internal/app"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
-	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/govern"
+	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/spf13/cobra"
 )

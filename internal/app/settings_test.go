@@ -202,6 +202,9 @@ var settingsWired = map[string]wired{
 		p.rotateWhenDue(p.Context())
 		return fmt.Sprint(strings.Count(p.page("/.well-known/jwks.json"), `"kid"`))
 	}},
+	"providers": {values: [2]string{"", "[{id: acme, name: Acme SSO, issuer: 'https://login.acme.example', client_id: x}]"}, see: func(p *place) string {
+		return fmt.Sprint(strings.Contains(p.page("/login/"), "Acme SSO"))
+	}},
 	"team_creation": {values: [2]string{"operators", "anyone"}, see: func(p *place) string { return p.signedIn().get("/teams/new/").status() }},
 	"audit_retention": {values: [2]string{"24h", "1000h"}, see: func(p *place) string {
 		p.signedIn()

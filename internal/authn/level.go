@@ -11,6 +11,8 @@ const (
 	MethodSoftware = "swk"  // a passkey that is synced
 	MethodPresence = "user" // somebody touched the device
 	MethodMFA      = "mfa"
+	// MethodFederated is a sign-in at another provider. RFC 8176 has no value for it; Microsoft Entra ID uses this one.
+	MethodFederated = "fed"
 )
 
 // Level is how strong a sign-in is. A higher level has everything that a lower one has.
@@ -22,6 +24,23 @@ const (
 	TwoFactors              // NIST SP 800-63B-4 calls it AAL2
 	PhishingResistant       // two factors, and one of them is a passkey
 )
+
+// acrs are the names of the levels in acr and acr_values, from the lowest.
+var acrs = []string{"urn:gatehouse:aal1", "urn:gatehouse:aal2", "urn:gatehouse:phr"}
+
+// ACR is the authentication context class of the level (OpenID Connect Core §2, acr); "" for the zero Level.
+func (l Level) ACR() string {
+	if l < OneFactor || l > PhishingResistant {
+		return ""
+	}
+	return acrs[l-1]
+}
+
+// LevelNamed is the level with a name of ACR; 0 for any other name.
+func LevelNamed(acr string) Level { return Level(slices.Index(acrs, acr) + 1) }
+
+// ACRValues are the names of the levels up to this one, from the lowest.
+func (l Level) ACRValues() []string { return slices.Clone(acrs[:l]) }
 
 // LevelOf is the level of a sign-in by these methods; 0 when there are none.
 func LevelOf(methods []string) Level {
@@ -44,7 +63,7 @@ func hasPasskey(methods []string) bool {
 }
 
 // order is how methods are listed.
-var order = []string{MethodPassword, MethodCode, MethodHardware, MethodSoftware, MethodPresence, MethodMFA}
+var order = []string{MethodFederated, MethodPassword, MethodCode, MethodHardware, MethodSoftware, MethodPresence, MethodMFA}
 
 // with is the methods and some more.
 func with(methods []string, more ...string) []string {

@@ -95,11 +95,12 @@ func (s *Server) Cancel(ctx context.Context, sealed string, b Browser) (Next, er
 	}
 	n := evaluation{request: r, client: client, decision: decision{step: Answer}}.present()
 	n.Response = s.response(r.AuthorizationRequest)
-	n.Response.Err = oauth.AccessDenied.Errorf("the person did not agree")
+	lacks, err := s.lacks(ctx, r, b, client.ID)
+	n.Response.Err = declined(lacks)
 	if r.AskedTeam != "" {
 		n.Response.Err = oauth.AccessDenied.At(s.opts.Issuer+"/docs/errors/approval_pending", "an admin of the team has to approve this application first")
 	}
-	return n, nil
+	return n, err
 }
 
 // Waits reports whether a person still waits for the admins of a team: nobody has decided, and they are who asked.

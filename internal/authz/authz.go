@@ -41,7 +41,7 @@ type Grant struct {
 
 	SuspendedAt time.Time // since when the team's policy leaves nothing of it; zero while it counts
 
-	Seen      Seen      // read only where a consent page may follow: in a TeamStatus
+	Seen Seen // read only where a consent page may follow: in a TeamStatus
 }
 
 // GrantDetail is a grant with the names that people know.
@@ -63,11 +63,11 @@ type GrantFilter struct {
 
 // TeamStatus is one of a person's teams, as far as one client is concerned.
 type TeamStatus struct {
-	Team    team.Team
-	Role    team.Role
-	Grant   *Grant // nil when nothing was granted
-	Policy  govern.Policy
-	Row     govern.Row // what the team decided about the client: state, scope, reason and time
+	Team   team.Team
+	Role   team.Role
+	Grant  *Grant // nil when nothing was granted
+	Policy govern.Policy
+	Row    govern.Row // what the team decided about the client: state, scope, reason and time
 
 	NeedsFactor bool // the team can be chosen only after a sign-in with two factors
 }
@@ -176,11 +176,18 @@ type Stores struct {
 	Families   FamilyStore
 	Machines   MachineStore
 	Requests   RequestStore
+	Factors    FactorStore
 
 	// Refusals records what was refused. The zero Recorder records nothing.
 	Refusals audit.Recorder
 	// FetchJWKS is as in client.Authenticator. Without it, clients with a jwks_uri cannot authenticate.
 	FetchJWKS func(ctx context.Context, uri, kid string) (jose.JSONWebKeySet, error)
+}
+
+// FactorStore answers how people can sign in. It is asked when a request wants a stronger sign-in than the browser's.
+type FactorStore interface {
+	// Factors is what a person has; nothing for a person who does not exist. One query.
+	Factors(ctx context.Context, user team.UserID) (authn.Factors, error)
 }
 
 // GrantStore keeps what people allowed, and answers who is at the browser.

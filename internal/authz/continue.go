@@ -9,6 +9,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/client"
+	"github.com/gatehouse-auth/gatehouse/internal/govern"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
@@ -58,7 +59,7 @@ func (s *Server) SignInPage(ctx context.Context, sealed string, b Browser) (Next
 		return Next{}, err
 	}
 	if r.Prompt.None {
-		return Next{}, s.redirect(r.AuthorizationRequest, SignIn.unprompted())
+		return Next{}, s.redirect(r.AuthorizationRequest, decision{step: SignIn}.unprompted(r, client, s.now()))
 	}
 	user, err := s.signedInUser(ctx, b, client.ID)
 	if err != nil {
@@ -68,7 +69,7 @@ func (s *Server) SignInPage(ctx context.Context, sealed string, b Browser) (Next
 	needed := true
 	if user != nil {
 		e.session = &user.Session
-		needed = decideStep(r, client, e.session, user.Teams, s.now()).step == SignIn
+		needed = decideStep(r, client, e.session, 0, user.Teams, s.now()).step == SignIn // which comes before any level
 	}
 	n := e.present()
 	n.Sealed, n.LoginHint, n.Needed = sealed, r.LoginHint, needed
@@ -105,8 +106,8 @@ type evaluation struct {
 // proceed takes the next step of a request whose client has just been loaded.
 func (s *Server) proceed(ctx context.Context, r Request, client client.Client, b Browser) (Next, error) {
 	// A cached user is enough for an answer without a page. A page needs the user as they are now: they may have agreed since.
-	if user, known := s.grants.CachedSignedInUser(b.Session, client.ID, s.now()); known {
-		if e, err := s.evaluate(r, client, &user); err == nil && e.step == Answer {
+	if user, known := s.grants.CachedSignedInUser(b.Session, client.ID, s.now()); known && r.preferred(&user.Session) {
+		if e, err := s.evaluate(r, client, &user, 0); err == nil && e.step == Answer {
 			return s.answer(ctx, e, *e.teams[0].Grant)
 		}
 	}
@@ -130,18 +131,24 @@ func (s *Server) look(ctx context.Context, r Request, client client.Client, b Br
 	if err != nil {
 		return evaluation{}, err
 	}
-	return s.evaluate(r, client, user)
+	var reach authn.Level
+	if user != nil {
+		if reach, err = s.reach(ctx, r, &user.Session); err != nil {
+			return evaluation{}, err
+		}
+	}
+	return s.evaluate(r, client, user, reach)
 }
 
-// evaluate decides about a request. user is nil when nobody is signed in. The error is for the redirect URI.
-func (s *Server) evaluate(r Request, client client.Client, user *SignedInUser) (evaluation, error) {
+// evaluate decides about a request. user is nil when nobody is signed in; reach is as in next. The error is for the redirect URI.
+func (s *Server) evaluate(r Request, client client.Client, user *SignedInUser, reach authn.Level) (evaluation, error) {
 	e := evaluation{request: r, client: client, at: s.now()}
 	var teams []TeamStatus
 	if user != nil {
 		e.session, teams = &user.Session, user.Teams
 	}
 	var err error
-	if e.decision, err = next(r, client, e.session, teams, e.at); err != nil {
+	if e.decision, err = next(r, client, e.session, reach, teams, e.at); err != nil {
 		return e, s.redirect(r.AuthorizationRequest, err)
 	}
 	return e, nil
@@ -169,6 +176,7 @@ func (s *Server) ask(e evaluation) (Next, error) {
 	case NoAccess:
 		n.Team = e.request.Team
 	case NeedFactor:
+		n.Lacks = e.lacks
 		for _, status := range e.teams {
 			if status.needsFactor(e.request, e.client, e.session, s.now()) {
 				n.Teams = append(n.Teams, TeamChoice{Team: status.Team, Factor: true})
@@ -213,6 +221,9 @@ func (s *Server) askConsent(n *Next, e *evaluation) {
 	for _, status := range e.teams {
 		n.Teams = append(n.Teams, s.choice(e, status))
 	}
+	if only := n.Teams[0].Verdict; n.Fixed && only.Outcome == govern.Narrow {
+		n.Asked = s.opts.Catalogue.Describe(only.Scope)
+	}
 }
 
 // choice is what pages show of a team.
@@ -220,6 +231,9 @@ func (s *Server) choice(e *evaluation, status TeamStatus) TeamChoice {
 	choice := TeamChoice{
 		Team: status.Team, Role: status.Role, Policy: status.Policy, Row: status.Row, Verdict: status.Verdict(e.request, e.client, s.now()),
 		Factor: status.needsFactor(e.request, e.client, e.session, s.now()),
+	}
+	if choice.Verdict.Outcome == govern.Narrow {
+		choice.Without = s.opts.Catalogue.Describe(choice.Verdict.Missing)
 	}
 	if status.Grant != nil {
 		choice.Granted = slices.Clone(status.Grant.Scope)

@@ -17,7 +17,7 @@ import (
 // Step is what has to happen next.
 type Step int
 
-// The steps. Pages: SignIn, SelectAccount, Consent, NoTeam, NoAccess, NoCookies, NeedFactor, NeedApproval. No page: Answer.
+// The steps. Pages: SignIn, SelectAccount, Consent, NoTeam, NoAccess, NoCookies, NeedFactor, StepUp, NeedApproval. No page: Answer.
 const (
 	SignIn        Step = iota + 1 // the person has to sign in, or sign in again
 	SelectAccount                 // ask whether to go on as this person
@@ -26,13 +26,14 @@ const (
 	NoAccess                      // the team asked for is unknown or not theirs: the same answer for both
 	Answer                        // redirect with a code, nothing asked
 	NoCookies                     // the person has signed in for this request, and the browser has not kept the cookie
-	NeedFactor                    // the team requires a second factor, and the person signed in without one
+	NeedFactor                    // the team requires a second factor, and the person signed in without one; or acr_values asks for a factor that they do not have
+	StepUp                        // acr_values asks for one factor more, which the person has
 	NeedApproval                  // an admin of the team has to approve the application first
 )
 
 // String names the step.
 func (s Step) String() string {
-	names := []string{"none", "SignIn", "SelectAccount", "Consent", "NoTeam", "NoAccess", "Answer", "NoCookies", "NeedFactor", "NeedApproval"}
+	names := []string{"none", "SignIn", "SelectAccount", "Consent", "NoTeam", "NoAccess", "Answer", "NoCookies", "NeedFactor", "StepUp", "NeedApproval"}
 	if s < 0 || int(s) >= len(names) {
 		return fmt.Sprintf("Step(%d)", int(s))
 	}
@@ -50,6 +51,8 @@ type Next struct {
 	UILocales string                      // the languages that the application asked for, or ""
 	LoginHint string                      // SignIn: the account that the application suggests; it decides nothing
 	Needed    bool                        // of SignInPage: the request cannot go on without a sign-in; otherwise somebody is signed in
+	Login     bool                        // of SignInPage: the application asked for a fresh sign-in (prompt=login)
+	MaxAge    *time.Duration              // of SignInPage: the application asked for a sign-in that is no older
 	Again     bool                        // SignIn: this person has to sign in again
 	Team      string                      // NoAccess, Consent: the team that the request named, or ""
 	Teams     []TeamChoice                // Consent: those to choose from; one when the team is fixed. NeedFactor: those that require it. NeedApproval: the one
@@ -57,6 +60,7 @@ type Next struct {
 	Fixed     bool                        // Consent: the team is stated and cannot be changed
 	Asked     []scope.Info                // Consent, NeedApproval: what is asked for
 	Changed   Change                      // after Approve: why it does not count
+	Lacks     authn.Level                 // NeedFactor: what acr_values asks for; 0 when only a team requires a second factor
 	Response  oauth.AuthorizationResponse // Answer
 }
 
@@ -75,7 +79,8 @@ type TeamChoice struct {
 	Role    team.Role
 	Verdict govern.Verdict // what the team's policy says of it
 	Policy  govern.Policy
-	Row     govern.Row // what the team decided about the application
+	Row     govern.Row   // what the team decided about the application
+	Without []scope.Info // what the application would not get, of what it asks for
 	Factor  bool         // it cannot be chosen before a sign-in with two factors
 	Granted oauth.Scope  // what was granted there before
 	Differs []Difference // what is new of the client since then
@@ -84,15 +89,17 @@ type TeamChoice struct {
 // decision is what next decides: the step, and the teams that the request is open to.
 type decision struct {
 	step  Step
-	teams []TeamStatus // Consent, Answer, NeedFactor and NeedApproval
+	teams []TeamStatus // Consent, Answer, NeedFactor, StepUp and NeedApproval
+	lacks authn.Level  // NeedFactor and StepUp: what acr_values asks for, and the session is not
 
 	others bool // NeedApproval: there are other teams to choose from
 }
 
 // next decides what happens next for the person who is at the browser, or for nobody. It is the only place that does, for pages and prompt=none alike; its error is for the redirect URI: prompt=none gets one
 // instead of a page, and so does a hint at someone who did not come.
-func next(r Request, client client.Client, session *authn.Session, teams []TeamStatus, now time.Time) (decision, error) {
-	d := decideStep(r, client, session, teams, now)
+// reach is the strongest level that the person can sign in with; it counts when the request wants more than the session is.
+func next(r Request, client client.Client, session *authn.Session, reach authn.Level, teams []TeamStatus, now time.Time) (decision, error) {
+	d := decideStep(r, client, session, reach, teams, now)
 	switch {
 	case r.Prompt.None && d.step != Answer:
 		return decision{}, d.unprompted(r, client, now)
@@ -104,7 +111,7 @@ func next(r Request, client client.Client, session *authn.Session, teams []TeamS
 }
 
 // decideStep decides as if a page could always be shown.
-func decideStep(r Request, client client.Client, session *authn.Session, teams []TeamStatus, now time.Time) decision {
+func decideStep(r Request, client client.Client, session *authn.Session, reach authn.Level, teams []TeamStatus, now time.Time) decision {
 	if session == nil || r.wrong(session) || r.stale(session, now) {
 		return decision{step: SignIn}
 	}
@@ -125,6 +132,13 @@ func decideStep(r Request, client client.Client, session *authn.Session, teams [
 		return decision{step: NoAccess}
 	case len(open) == 0:
 		return decision{step: NoTeam}
+	}
+	if lacks := r.lacks(session, reach); lacks > reach {
+		return decision{step: NeedFactor, teams: open, lacks: lacks}
+	} else if lacks > 0 {
+		return decision{step: StepUp, teams: open, lacks: lacks}
+	}
+	switch {
 	case factorFirst(r, client, open, session, now):
 		return decision{step: NeedFactor, teams: open}
 	case r.AskedTeam != "" && !r.Prompt.None:
@@ -235,34 +249,30 @@ func (s TeamStatus) covers(r Request, c client.Client, now time.Time) bool {
 
 // unprompted is the error for prompt=none in place of the step's page (OpenID Connect Core §3.1.2.6).
 func (d decision) unprompted(r Request, c client.Client, now time.Time) error {
-	if d.step == Consent && len(d.teams) > 1 {
-		return oauth.InteractionRequired.Errorf("the person has several teams and has to choose one, which prompt=none rules out; the parameter team names one")
-	}
-	if d.step == Consent {
-		switch d.teams[0].Verdict(r, c, now).Outcome {
-		case govern.NotHere:
-			return oauth.AccessDenied.Errorf("the team does not allow this application")
-		case govern.Narrow:
-			return oauth.ConsentRequired.Errorf("the team allows less than what is asked for, and the person has to be asked, which prompt=none rules out")
+	switch d.step {
+	case Consent:
+		if len(d.teams) > 1 {
+			return oauth.InteractionRequired.Errorf("the person has several teams and has to choose one, which prompt=none rules out; the parameter team names one")
 		}
-	}
-	if d.step == NeedApproval && d.teams[0].Verdict(r, c, now).Outcome == govern.Refused {
-		return oauth.AccessDenied.Errorf("an admin of the team has declined this application")
-	}
-	return d.step.unprompted()
-}
-
-func (s Step) unprompted() error {
-	switch s {
+		if d.teams[0].Verdict(r, c, now).Outcome == govern.NotHere {
+			return oauth.AccessDenied.Errorf("the team does not allow this application")
+		}
 	case NeedApproval:
+		if d.teams[0].Verdict(r, c, now).Outcome == govern.Refused {
+			return oauth.AccessDenied.Errorf("an admin of the team has declined this application")
+		}
 		return oauth.InteractionRequired.Errorf("an admin of the team has to approve this application first")
 	case SignIn:
 		return oauth.LoginRequired.Errorf("the person has to sign in, which prompt=none rules out")
+	case StepUp:
+		return oauth.LoginRequired.Errorf("acr_values asks for a stronger sign-in, and prompt=none rules out to ask the person for another factor")
 	case NeedFactor:
+		if d.lacks > 0 {
+			return oauth.InteractionRequired.Errorf("acr_values asks for a factor that the person has not set up yet")
+		}
 		return oauth.InteractionRequired.Errorf("the team requires a second factor, and the person signed in without one")
 	case NoTeam, NoAccess:
 		return oauth.AccessDenied.Errorf("the person has no access to such a team under this account")
-	default:
-		return oauth.ConsentRequired.Errorf("the person has to be asked, which prompt=none rules out")
 	}
+	return oauth.ConsentRequired.Errorf("the person has to be asked, which prompt=none rules out")
 }

@@ -95,7 +95,7 @@ type Store interface {
 	Decide(ctx context.Context, team team.ID, client oauth.ClientID, by team.UserID, decide func(team.Role, Row) (Row, error)) (Effect, error)
 	// AskFor saves a request, or replaces the one that the person made before. team.ErrNoMember, ErrTooManyAsked.
 	AskFor(ctx context.Context, r Request, mostOfPerson, mostOfTeam int) error
-	WithdrawRequest(ctx context.Context, team team.ID, client oauth.ClientID, user team.UserID) error                // ErrNoRequest
+	WithdrawRequest(ctx context.Context, team team.ID, client oauth.ClientID, user team.UserID) error                 // ErrNoRequest
 	Asked(ctx context.Context, team team.ID, client oauth.ClientID, user team.UserID, now time.Time) (Request, error) // ErrNoRequest
 	Requests(ctx context.Context, team team.ID, now time.Time) ([]Request, error)                                     // open ones, the oldest first
 }

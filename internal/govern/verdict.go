@@ -80,13 +80,13 @@ type Outcome int
 
 // The outcomes.
 const (
-	Allow    Outcome = iota + 1 // all that is asked for
-	Narrow                      // what is approved: the client can do without the rest
-	Decide                      // the person is an admin: for themselves, or for the whole team
-	Ask                         // an admin has to approve it first
-	Waiting                     // the person has asked, and nobody has decided
-	Refused                     // an admin declined it, and the person cannot ask again yet
-	NotHere                     // the team blocks it, or its policy does
+	Allow   Outcome = iota + 1 // all that is asked for
+	Narrow                     // what is approved: the client can do without the rest
+	Decide                     // the person is an admin: for themselves, or for the whole team
+	Ask                        // an admin has to approve it first
+	Waiting                    // the person has asked, and nobody has decided
+	Refused                    // an admin declined it, and the person cannot ask again yet
+	NotHere                    // the team blocks it, or its policy does
 )
 
 // String names the outcome.
@@ -108,7 +108,9 @@ type Verdict struct {
 }
 
 // Allowed reports whether something may be granted.
-func (v Verdict) Allowed() bool { return v.Outcome == Allow || v.Outcome == Narrow || v.Outcome == Decide }
+func (v Verdict) Allowed() bool {
+	return v.Outcome == Allow || v.Outcome == Narrow || v.Outcome == Decide
+}
 
 // Judge says whether a person with a role in a team may connect a client for these scopes. asked is their open request, or the zero Asked.
 // It is pure. The table of docs/security.md is its test.

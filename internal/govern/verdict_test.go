@@ -141,17 +141,17 @@ func TestRest(t *testing.T) {
 		want      string
 		suspended bool
 	}{
-		"everyone":                          {govern.Policy{Rule: govern.Everyone}, govern.Row{}, team.Member, "read write", false},
-		"everyone, blocked":                 {govern.Policy{Rule: govern.Everyone}, govern.Row{State: govern.Blocked}, team.Admin, "read write", true},
-		"everyone, a ceiling from before":   {govern.Policy{Rule: govern.Everyone}, govern.Row{State: govern.Approved, Scope: oauth.Scope{"read"}}, team.Member, "read write", false},
-		"approve first, nothing decided":    {govern.Policy{Rule: govern.ApproveFirst}, govern.Row{}, team.Member, "read write", true},
-		"approve first, an admin":           {govern.Policy{Rule: govern.ApproveFirst}, govern.Row{}, team.Admin, "read write", false},
-		"approve first, a ceiling":          {govern.Policy{Rule: govern.ApproveFirst}, govern.Row{State: govern.Approved, Scope: oauth.Scope{"read"}}, team.Member, "read", false},
-		"approve first, another ceiling":    {govern.Policy{Rule: govern.ApproveFirst}, govern.Row{State: govern.Approved, Scope: oauth.Scope{"other"}}, team.Member, "read write", true},
-		"approve first, declined":           {govern.Policy{Rule: govern.ApproveFirst}, govern.Row{State: govern.Declined}, team.Developer, "read write", true},
-		"listed only, an admin":             {govern.Policy{Rule: govern.ListedOnly}, govern.Row{}, team.Admin, "read write", true},
-		"listed only, a ceiling":            {govern.Policy{Rule: govern.ListedOnly}, govern.Row{State: govern.Approved, Scope: oauth.Scope{"write"}}, team.Member, "write", false},
-		"nobody, approved":                  {govern.Policy{Rule: govern.Nobody}, govern.Row{State: govern.Approved, Scope: both}, team.Admin, "read write", true},
+		"everyone":                        {govern.Policy{Rule: govern.Everyone}, govern.Row{}, team.Member, "read write", false},
+		"everyone, blocked":               {govern.Policy{Rule: govern.Everyone}, govern.Row{State: govern.Blocked}, team.Admin, "read write", true},
+		"everyone, a ceiling from before": {govern.Policy{Rule: govern.Everyone}, govern.Row{State: govern.Approved, Scope: oauth.Scope{"read"}}, team.Member, "read write", false},
+		"approve first, nothing decided":  {govern.Policy{Rule: govern.ApproveFirst}, govern.Row{}, team.Member, "read write", true},
+		"approve first, an admin":         {govern.Policy{Rule: govern.ApproveFirst}, govern.Row{}, team.Admin, "read write", false},
+		"approve first, a ceiling":        {govern.Policy{Rule: govern.ApproveFirst}, govern.Row{State: govern.Approved, Scope: oauth.Scope{"read"}}, team.Member, "read", false},
+		"approve first, another ceiling":  {govern.Policy{Rule: govern.ApproveFirst}, govern.Row{State: govern.Approved, Scope: oauth.Scope{"other"}}, team.Member, "read write", true},
+		"approve first, declined":         {govern.Policy{Rule: govern.ApproveFirst}, govern.Row{State: govern.Declined}, team.Developer, "read write", true},
+		"listed only, an admin":           {govern.Policy{Rule: govern.ListedOnly}, govern.Row{}, team.Admin, "read write", true},
+		"listed only, a ceiling":          {govern.Policy{Rule: govern.ListedOnly}, govern.Row{State: govern.Approved, Scope: oauth.Scope{"write"}}, team.Member, "write", false},
+		"nobody, approved":                {govern.Policy{Rule: govern.Nobody}, govern.Row{State: govern.Approved, Scope: both}, team.Admin, "read write", true},
 	} {
 		scope, suspended := govern.Rest(tt.policy, tt.row, client.Client{}, tt.role, both)
 		if scope.String() != tt.want || suspended != tt.suspended {

@@ -30,6 +30,8 @@ func TestEachEventTellsWhomItShould(t *testing.T) {
 		audit.UserEmptied:       {logout(PersonsClients)},
 		audit.PasswordForgotten: {{Kind: MailPasswordReset, To: TheLink, Lifetime: time.Hour}},
 		audit.UserRemoved:       {logout(PersonsClients)},
+		audit.IdentityLinked:    {mail(MailLinked, ThePerson)},
+		audit.IdentityUnlinked:  {mail(MailUnlinked, ThePerson)},
 		audit.UserDisabled:      {mail(MailUserDisabled, ThePerson), logout(PersonsClients)},
 		audit.AppAdded:          {mail(MailAppAdded, ThePerson)},
 		audit.AppRemoved:        {mail(MailAppRemoved, ThePerson)},

@@ -75,7 +75,7 @@ func (t *tx) writeOutcomes(of outcomesOf, at time.Time, effect *govern.Effect) e
 	return nil
 }
 
-// ofGroup finds the grants of a group: $1 team, $2 client, $3 role, $4 consented, $5 scope, $6 suspended, $7 person or ''.
+// ofGroup finds the grants of a group: $1 team, $2 client, $3 role, $4 consented, $5 scope, $6 suspended, $7 person or ”.
 const ofGroup = `
 	SELECT g.id FROM gh_grants g JOIN gh_memberships m ON m.user_id = g.user_id AND m.team_id = g.team_id
 	WHERE g.team_id = $1 AND g.client_id = $2 AND m.role = $3 AND g.consented = $4 AND g.scope = $5 AND (g.suspended_at > 0) = $6 AND ($7 = '' OR g.user_id = $7)`

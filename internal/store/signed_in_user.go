@@ -65,7 +65,7 @@ func (db *DB) readSignedInUser(ctx context.Context, session string, client oauth
 		return s, err
 	}
 	v.Teams, err = engine.All(ctx, db.engine, "SignedInUser", scan, `
-		SELECT s.id, s.sid, s.auth_time, s.methods, s.expires_at, u.id, u.email, u.name, u.operator, u.email_verified, u.created_at, u.disabled_at,
+		SELECT s.id, s.sid, s.auth_time, s.methods, s.expires_at, s.provider, u.id, u.email, u.name, u.operator, u.email_verified, u.created_at, u.disabled_at,
 			COALESCE(t.id, ''), COALESCE(t.slug, ''), COALESCE(t.name, ''), COALESCE(t.created_at, 0), COALESCE(m.role, ''), COALESCE(t.require_second_factor, FALSE),
 			COALESCE(CASE WHEN t.applications_policy = 'everyone' THEN '' ELSE t.applications_policy END, ''), COALESCE(t.applications_strict, FALSE),
 			COALESCE(a.state, ''), COALESCE(a.scope, ''), COALESCE(a.reason, ''), COALESCE(a.decided_at, 0),

@@ -148,7 +148,7 @@ func testEndingsOfMachines(k *kit) {
 			k.is(err, authz.ErrNotLive)
 		}
 		k.ok(block(k.ctx, k.db, beta.ID, acmes.ID, "")) // not its team: no matter
-		k.ok(k.db.DisableClient(k.ctx, global.ID, now))                                        // no machine: nothing to tell
+		k.ok(k.db.DisableClient(k.ctx, global.ID, now)) // no machine: nothing to tell
 		equal(k, "endings", k.rows("gh_endings", "1 = 1"), 0)
 
 		k.ok(ender.do(k.ctx, db))

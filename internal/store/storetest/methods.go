@@ -97,7 +97,7 @@ var writes = []call{
 		return db.ChangeEmail(ctx, "l-change", now, team.NewLink(team.LinkUndo, "", "", "", now), anyLink)
 	}, nil},
 	{"UndoEmail", func(ctx context.Context, db *store.DB) error {
-		return db.UndoEmail(ctx, authn.Reset{Link: "l-undo", Hash: "new", At: now, EndConnections: true}, anyLink)
+		return db.UndoEmail(ctx, authn.Reset{Link: "l-undo", Hash: "new", At: now, EndConnections: true}, now, anyLink)
 	}, nil},
 	{"SetEmail", func(ctx context.Context, db *store.DB) error {
 		return db.SetEmail(ctx, ada.ID, "set@example.com", true, now)
@@ -162,7 +162,9 @@ var writes = []call{
 	}, nil},
 	{"Decide, unblock", func(ctx context.Context, db *store.DB) error { return unblock(ctx, db, beta.ID, public.ID) }, nil},
 	{"SetPolicy", func(ctx context.Context, db *store.DB) error {
-		_, err := db.SetPolicy(ctx, acme.ID, ada.ID, func(govern.Standing) (govern.Change, error) { return govern.Change{Policy: govern.Policy{Rule: govern.Nobody}}, nil })
+		_, err := db.SetPolicy(ctx, acme.ID, ada.ID, func(govern.Standing) (govern.Change, error) {
+			return govern.Change{Policy: govern.Policy{Rule: govern.Nobody}}, nil
+		})
 		return err
 	}, nil},
 	{"AskFor", func(ctx context.Context, db *store.DB) error {

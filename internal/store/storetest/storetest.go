@@ -60,7 +60,13 @@ func Run(t *testing.T, h Harness) {
 		{"Passwords", testPasswords},
 		{"ForgetPassword", testForgetPassword},
 		{"ResetPassword", testResetPassword},
+		{"Identities", testIdentities},
+		{"EmptiedAccount", testEmptiedAccount},
 		{"LinkIsUsedOnce", testLinkRace},
+		{"UndoEmail", testUndoEmail},
+		{"Invitations", testInvitations},
+		{"InvitationsRefuse", testInvitationsRefuse},
+		{"InvitationIsAcceptedOnce", testInvitationRace},
 		{"Sessions", testSessions},
 		{"Factors", testFactors},
 		{"LastFactor", testLastFactor},
@@ -377,6 +383,7 @@ type Store interface {
 	team.People
 	team.Teams
 	team.Links
+	team.Invitations
 	authn.Store
 	client.Store
 	client.AssertionStore
@@ -394,5 +401,5 @@ var _ Store = (*store.DB)(nil)
 
 // Stores is a database as an authz.Server takes it.
 func Stores(db *store.DB) authz.Stores {
-	return authz.Stores{Clients: db, Assertions: db, Grants: db, Families: db, Machines: db, Requests: db}
+	return authz.Stores{Clients: db, Assertions: db, Grants: db, Families: db, Machines: db, Requests: db, Factors: db}
 }

@@ -16,7 +16,7 @@ import (
 var (
 	securityPage = ui.NewPage[securityView](files, "security.html")
 	codesPage    = ui.NewPage[codesView](files, "security_codes.html")
-	askCodesPage = ui.NewPage[confirmView](files, "security_confirm.html")
+	confirmPage  = ui.NewPage[confirmView](files, "security_confirm.html")
 )
 
 // The pages about how a person signs in.
@@ -34,6 +34,7 @@ type securityView struct {
 	Unknown    unknownPasskey // the passkey that was removed, for the browser
 	Request    string         // the application's request that the person came from, or ""
 	Missing    bool           // a second factor is required, and there is none
+	NoPasskey  bool           // the application's request needs a passkey, and there is none
 	CanPasskey bool           // passkeys can be used at this server
 	Passkeys   []passkeyRow
 	App        bool
@@ -43,6 +44,9 @@ type securityView struct {
 	Left       int // recovery codes
 	Few        bool
 	CodesMade  ui.Moment
+	Failures   ui.Failures
+	Identities []identityRow
+	Others     []otherProvider // that can be linked
 }
 
 // passkeyRow is a passkey in the list.
@@ -106,6 +110,14 @@ func (room *Room) security(w http.ResponseWriter, r *browser.Request) error {
 	}
 	if view.Request, err = request(r); err != nil {
 		return err
+	}
+	view.NoPasskey = view.Request != "" && r.URL.Query().Get("need") == "passkey" && len(have.Passkeys) == 0
+	view.Missing = !view.NoPasskey && (view.Missing || view.Request != "" && !have.Strong())
+	if view.Identities, view.Others, err = room.identities(r, actor); err != nil {
+		return err
+	}
+	if view.Failures = room.providerProblem(r); view.Failures != nil {
+		view.Failed = true
 	}
 	if n := r.Notice(""); n != nil && n.Credential != "" {
 		view.Unknown = unknownPasskey{room.Authn.PasskeyHost(), n.Credential}
@@ -189,7 +201,7 @@ func (room *Room) askCodes(w http.ResponseWriter, r *browser.Request) error {
 		if err := room.Factors.MayChange(ctx, actor, user); err != nil {
 			return err
 		}
-		return room.Show(w, r.Request, http.StatusOK, askCodesPage.With(confirmView{Frame: r.Frame(), Confirmation: ui.Confirmation{
+		return room.Show(w, r.Request, http.StatusOK, confirmPage.With(confirmView{Frame: r.Frame(), Confirmation: ui.Confirmation{
 			Action: pathCodes, Text: ui.Text("factors.codes_replace"), Button: ui.Button{Text: ui.Text("factors.codes_new")}, Stay: ui.Text("factors.keep"), Back: pathSecurity,
 		}}))
 	})

@@ -107,11 +107,10 @@ func (f *Flow) showNext(w http.ResponseWriter, r *http.Request, next authz.Next,
 		page = f.needFactorPage(r, next)
 		status = http.StatusForbidden
 	case authz.NeedApproval:
-		content, err := f.waitingPage(r, next, nil)
-		if err != nil {
-			return err
-		}
-		return f.ShowLeading(w, r, status, content)
+		return f.showWaiting(w, r, next, nil)
+	case authz.StepUp:
+		route.SeeOther(w, strongerURL(next.Sealed))
+		return nil
 	case authz.NoCookies:
 		return f.showNoCookies(w, r, stepURL("/login/", next.Sealed), ui.Text("no_cookies.not_kept"))
 	default: // SignIn

@@ -187,7 +187,7 @@ func (f *Flow) consentPage(r *http.Request, next authz.Next, failures ui.Failure
 }
 
 // verdictWords says why a team cannot be chosen, or what its admins have to do with it.
-func verdictWords(choice authz.TeamChoice, asked []scope.Info, language *words.Catalogue) (barred, approval ui.Words) {
+func verdictWords(choice authz.TeamChoice, language *words.Catalogue) (barred, approval ui.Words) {
 	reason := ui.Name(choice.Row.Reason)
 	switch choice.Verdict.Outcome {
 	case govern.NotHere:
@@ -204,10 +204,8 @@ func verdictWords(choice authz.TeamChoice, asked []scope.Info, language *words.C
 		return ui.Text("consent.not_listed"), nil
 	case govern.Narrow:
 		var without []string
-		for _, info := range asked {
-			if choice.Verdict.Missing.Contains(info.Name) {
-				without = append(without, info.In(language))
-			}
+		for _, info := range choice.Without {
+			without = append(without, info.In(language))
 		}
 		return nil, ui.Text("consent.narrowed", "without", strings.Join(without, "; "))
 	case govern.Decide:
@@ -242,7 +240,7 @@ func teamOnPage(choice authz.TeamChoice, asked []scope.Info, language *words.Cat
 		ID: string(choice.Team.ID), Name: choice.Team.Name, Slug: choice.Team.Slug,
 		Factor: choice.Factor, Before: len(choice.Granted) > 0, Decides: choice.Verdict.Outcome == govern.Decide,
 	}
-	t.Barred, t.Approval = verdictWords(choice, asked, language)
+	t.Barred, t.Approval = verdictWords(choice, language)
 	if !t.Before {
 		return t
 	}

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
@@ -94,6 +95,26 @@ var samples = uitest.Samples{
 	"factor_hostile": factor(func(v *factorView) {
 		v.Email, v.Application, v.Needs = uitest.Markup, uitest.Backwards, authn.Needs{Code: true}
 	}),
+	"login_providers": signInPage.With(signInView{Frame: frame("", ui.Text("sign_in.title")), Sealed: sealed, Application: "Weekly Report", Providers: ui.Providers{
+		Hidden: []ui.Hidden{{Name: "request", Value: sealed}},
+		Items: []ui.Provider{
+			{Action: "/login/provider/acme/", Name: "Acme SSO", Icon: "key"},
+			{Action: "/login/provider/team/", Name: "Team <b>", Icon: "people"},
+			{Action: "/login/provider/world/", Name: "World", Icon: "globe"},
+			{Action: "/login/provider/plain/", Name: "Plain", Icon: "none"},
+		},
+	}}),
+	"with": withPage.With(withView{
+		Frame:     frame("", ui.Text("with.title", "provider", ui.Name("Acme SSO"))),
+		Providers: ui.Providers{Items: []ui.Provider{{Action: "/login/provider/acme/", Name: "Acme SSO", Icon: "key"}}},
+	}),
+	"with_link": linkPage.With(linkView{
+		Frame: frame("", ui.Text("with_link.title", "provider", ui.Name("Acme SSO"))), Provider: "Acme SSO", Email: "ada@acme.example", SignIn: "/login/?again=1",
+	}),
+	"with_link_fresh": linkPage.With(linkView{
+		Frame: frame("ada@example.com", ui.Text("with_link.title", "provider", ui.Name("<i>SSO"))), Provider: "<i>SSO", Email: "<b>@acme.example", Fresh: true, Person: ada,
+		Action: "/login/provider/acme/link/", Hidden: []ui.Hidden{{Name: "request", Value: sealed}},
+	}),
 	"select_account": selectAccountPage.With(selectAccountView{
 		Frame: frame("ada@example.com", ui.Text("select_account.title")), Sealed: sealed, Application: "Weekly Report", Name: "Ada Obi", Email: "ada@example.com",
 	}),
@@ -158,9 +179,36 @@ var samples = uitest.Samples{
 		v.Teams = []consentTeam{{ID: "t1", Name: "Clinic North", Slug: "clinic-north", Factor: true}, {ID: "t2", Name: "Field trial", Slug: "field-trial"}}
 		v.Stronger = strongerURL(sealed)
 	}),
+	"waiting_ask": waitingSample(func(v *waitingView) { v.Admins = []string{"Ana", "Ben"} }),
+	"waiting": waitingSample(func(v *waitingView) {
+		v.Asked, v.AskedNote, v.Refresh, v.Others = ui.ClockAt(waitingSince.Add(time.Minute), time.UTC).Ago(waitingSince), "For the report", waitingRefresh, true
+	}),
+	"waiting_declined": waitingSample(func(v *waitingView) { v.Declined, v.Reason = true, "Not reviewed yet" }),
+	"waiting_failed": waitingSample(func(v *waitingView) {
+		v.Note, v.Failures = "typed", ui.Failures{{Field: "note", Text: ui.Text("waiting.note_rejected", "count", 500)}}
+	}),
+	"waiting_hostile": waitingSample(func(v *waitingView) {
+		v.Sealed, v.Application, v.Team, v.Admins = uitest.Markup, uitest.Backwards, uitest.Markup, []string{uitest.Markup}
+		v.Asked, v.AskedNote = ui.ClockAt(waitingSince, time.UTC).Ago(waitingSince), uitest.Markup
+	}),
+	"consent_approval": consent(func(v *consentView) {
+		v.Teams = []consentTeam{
+			{ID: "t1", Name: "Clinic North", Slug: "clinic-north", Approval: ui.Text("consent.approve_first")},
+			{ID: "t2", Name: "Field trial", Slug: "field-trial", Approval: ui.Text("consent.you_decide"), Decides: true, Before: true},
+			{ID: "t3", Name: "Headquarters", Slug: "hq", Barred: ui.Text("consent.not_listed")},
+		}
+	}),
 	"need_factor": needFactorPage.With(needFactorView{
 		Frame: frame("ada@example.com", ui.Text("need_factor.title")), Sealed: sealed, Application: "Weekly Report",
 		Person: ui.Person{Email: "ada@example.com"}, Team: "Clinic North", Stronger: strongerURL(sealed),
+	}),
+	"need_factor_asked": needFactorPage.With(needFactorView{
+		Frame: frame("ada@example.com", ui.Text("need_factor.title")), Sealed: sealed, Application: "Weekly Report",
+		Person: ui.Person{Email: "ada@example.com"}, Team: "Clinic North", Asks: true, Stronger: strongerURL(sealed),
+	}),
+	"need_factor_passkey": needFactorPage.With(needFactorView{
+		Frame: frame("ada@example.com", ui.Text("need_factor.title_passkey")), Sealed: sealed, Application: "Weekly Report",
+		Person: ui.Person{Email: "ada@example.com"}, Team: "Clinic North", Asks: true, Passkey: true, Stronger: strongerURL(sealed),
 	}),
 	"need_factor_hostile": needFactorPage.With(needFactorView{
 		Frame: frame("ada@example.com", ui.Text("need_factor.title")), Sealed: uitest.Markup, Application: uitest.Markup,
@@ -325,4 +373,18 @@ func TestConsentSaysWhenTheBrowserStaysOnTheDevice(t *testing.T) {
 	}
 }
 
-func blockedBecause(reason string) ui.Words { return ui.Text("consent.blocked", "reason", ui.Name(reason)) }
+func blockedBecause(reason string) ui.Words {
+	return ui.Text("consent.blocked", "reason", ui.Name(reason))
+}
+
+func waitingSample(change func(*waitingView)) ui.Content {
+	v := waitingView{
+		Frame: frame("ada@example.com", ui.Text("waiting.title", "application", ui.Name("Weekly Report"))), Sealed: sealed, Application: "Weekly Report", Team: "Clinic North",
+		Person: ui.Person{Name: "Ada", Email: "ada@example.com"}, Permissions: ui.Permissions{Read: readScopes},
+	}
+	change(&v)
+	v.Failed = len(v.Failures) > 0
+	return waitingPage.With(v)
+}
+
+var waitingSince = time.Date(2026, 11, 30, 12, 0, 0, 0, time.UTC)

@@ -34,7 +34,8 @@ type signInView struct {
 	Again       bool   // the application asked for a fresh sign-in
 	SignedIn    bool   // nobody has to sign in
 	Passkey     ui.Passkey
-	Mails       bool // the server sends mails, so it can send a link to set a new password
+	Mails       bool         // the server sends mails, so it can send a link to set a new password
+	Providers   ui.Providers // at which the person can sign in instead
 	session     *authn.Session
 }
 
@@ -74,8 +75,12 @@ func (f *Flow) AskSignIn(w http.ResponseWriter, r *http.Request) error {
 		if err := f.authz.Pending(r.Context(), sealed); err != nil {
 			return err
 		}
-		if values.Get("stronger") != "" { // a team requires it
-			return f.raise(w, r, authn.TwoFactors, sealed, "")
+		if values.Get("stronger") != "" { // a team requires it, or acr_values asks for it
+			want, err := f.authz.Stronger(r.Context(), sealed, f.browser(r))
+			if err != nil {
+				return err
+			}
+			return f.raise(w, r, want, sealed, "")
 		}
 	}
 	view, err := f.signInPage(w, r, sealed, target)
@@ -95,6 +100,9 @@ func (f *Flow) AskSignIn(w http.ResponseWriter, r *http.Request) error {
 		route.SeeOther(w, cmp.Or(relative(target), "/"))
 		return nil
 	}
+	if view.Failures = f.problemText(values); view.Failures != nil {
+		view.Failed = true
+	}
 	return f.showWith(w, r, http.StatusOK, view.Passkey, signInPage.With(view))
 }
 
@@ -109,6 +117,13 @@ func (f *Flow) checkCookie(w http.ResponseWriter, r *http.Request, target string
 
 // signInPage is the sign-in page before anything was typed.
 func (f *Flow) signInPage(w http.ResponseWriter, r *http.Request, sealed, target string) (signInView, error) {
+	view, err := f.signInForm(w, r, sealed, target)
+	view.Providers = providerButtons(view.Sealed, view.Next, view.Again && sealed == "", f.Providers.All()...)
+	return view, err
+}
+
+// signInForm is the sign-in page without other providers.
+func (f *Flow) signInForm(w http.ResponseWriter, r *http.Request, sealed, target string) (signInView, error) {
 	passkey, err := f.passkeyForm(w, r, waitingFor{})
 	if err != nil {
 		return signInView{}, err
@@ -214,14 +229,18 @@ func signInURL(sealed, target string) string {
 	return "/login/?" + url.Values{"next": {target}}.Encode()
 }
 
+// waiting is what the page of a second factor has to remember.
+func waiting(sealed, target string) url.Values {
+	if sealed != "" {
+		return url.Values{"request": {sealed}}
+	}
+	return url.Values{"next": {target}}
+}
+
 // signInFailed shows the page again. It says the same about an unknown e-mail and a wrong password.
 func (f *Flow) signInFailed(w http.ResponseWriter, r *http.Request, err error, email, sealed, target string) error {
 	if pending, ok := errors.AsType[*authn.PendingError](err); ok {
-		query := url.Values{"next": {target}}
-		if sealed != "" {
-			query = url.Values{"request": {sealed}}
-		}
-		f.AskFactor(w, pending, query)
+		f.AskFactor(w, pending, waiting(sealed, target))
 		return nil
 	}
 	throttled, tooMany := errors.AsType[*limit.ThrottledError](err)

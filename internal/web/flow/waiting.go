@@ -10,6 +10,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/web/access"
+	"github.com/gatehouse-auth/gatehouse/internal/web/browser"
 	"github.com/gatehouse-auth/gatehouse/internal/web/route"
 	"github.com/gatehouse-auth/gatehouse/internal/web/ui"
 )
@@ -25,18 +26,18 @@ const maxAdmins = 3
 // waitingView is for a person whose team has to approve an application first: they ask, and wait here until an admin has decided.
 type waitingView struct {
 	ui.Frame
-	Sealed       string
-	Application  string
-	Person       ui.Person
-	Team         string
-	Admins       []string // names of admins of the team
-	Declined     bool     // an admin declined it, and it cannot be asked for again yet
-	Reason       string   // why; may be ""
-	Asked        ui.Moment
-	AskedNote    string
-	Note         string // as typed
-	Failures     ui.Failures
-	Others       bool // another team can be taken
+	Sealed      string
+	Application string
+	Person      ui.Person
+	Team        string
+	Admins      []string // names of admins of the team
+	Declined    bool     // an admin declined it, and it cannot be asked for again yet
+	Reason      string   // why; may be ""
+	Asked       ui.Moment
+	AskedNote   string
+	Note        string // as typed
+	Failures    ui.Failures
+	Others      bool // another team can be taken
 	ui.Permissions
 }
 
@@ -92,8 +93,21 @@ func (f *Flow) waitingPage(r *http.Request, next authz.Next, refused *waitingVie
 	return waitingPage.With(view), nil
 }
 
-// waiting is the request, if it waits for the admins of a team; otherwise the next step has been shown.
-func (f *Flow) waiting(w http.ResponseWriter, r *http.Request, sealed string) (next authz.Next, actor team.Actor, waits bool, err error) {
+// showWaiting writes the page. Its script asks for the status, and its form may lead to an application in the end: see ShowLeading.
+func (f *Flow) showWaiting(w http.ResponseWriter, r *http.Request, next authz.Next, refused *waitingView) error {
+	content, err := f.waitingPage(r, next, refused)
+	if err != nil {
+		return err
+	}
+	status := http.StatusOK
+	if refused != nil {
+		status = http.StatusUnprocessableEntity
+	}
+	return f.Write(w, r, status, content, browser.Policy("'self'", "")+"; connect-src 'self'")
+}
+
+// stillWaiting is the request, if it waits for the admins of a team; otherwise the next step has been shown.
+func (f *Flow) stillWaiting(w http.ResponseWriter, r *http.Request, sealed string) (next authz.Next, actor team.Actor, waits bool, err error) {
 	next, err = f.authz.Continue(r.Context(), sealed, f.browser(r))
 	if err != nil {
 		return next, actor, false, err
@@ -107,17 +121,13 @@ func (f *Flow) waiting(w http.ResponseWriter, r *http.Request, sealed string) (n
 
 // askAdmins sends the request of a person to the admins of their team.
 func (f *Flow) askAdmins(w http.ResponseWriter, r *http.Request, sealed, note string) error {
-	next, actor, waits, err := f.waiting(w, r, sealed)
+	next, actor, waits, err := f.stillWaiting(w, r, sealed)
 	if !waits {
 		return err
 	}
 	choice := next.Teams[0]
 	refuse := func(problem ui.Words) error {
-		content, err := f.waitingPage(r, next, &waitingView{Note: note, Failures: ui.Failures{{Field: "note", Text: problem}}})
-		if err != nil {
-			return err
-		}
-		return f.ShowLeading(w, r, http.StatusUnprocessableEntity, content)
+		return f.showWaiting(w, r, next, &waitingView{Note: note, Failures: ui.Failures{{Field: "note", Text: problem}}})
 	}
 	if govern.CheckNote(note) != nil {
 		return refuse(ui.Text("waiting.note_rejected", "count", govern.MaxNote))
@@ -137,7 +147,7 @@ func (f *Flow) askAdmins(w http.ResponseWriter, r *http.Request, sealed, note st
 
 // withdraw takes the person's request back.
 func (f *Flow) withdraw(w http.ResponseWriter, r *http.Request, sealed string) error {
-	next, actor, waits, err := f.waiting(w, r, sealed)
+	next, actor, waits, err := f.stillWaiting(w, r, sealed)
 	if !waits {
 		return err
 	}

@@ -146,6 +146,9 @@ func (h *House) Serve(changes ...func(*web.Parts)) *httptest.Server {
 	}
 	opts, stores := authz.Defaults(), storetest.Stores(h.DB)
 	opts.Issuer, opts.Catalogue, opts.Profile = parts.Issuer, Catalogue, h.Profile
+	if !parts.Authn.HasPasskeys() {
+		opts.HighestLevel = authn.TwoFactors
+	}
 	stores.Refusals = audit.Recorder{Store: h.DB, Now: h.Clock.Now}
 	parts.Authz = authz.New(stores, h.Keys, h.Clock.Now, opts)
 	h.Parts, h.authn, h.authz = parts, parts.Authn, parts.Authz
@@ -254,4 +257,14 @@ func (h *House) SetPolicy(rule govern.Rule) {
 	h.Helper()
 	_, err := h.Govern.SetPolicy(h.Context(), team.CommandLine, h.Atlas.ID, govern.Policy{Rule: rule}, nil)
 	h.OK(err)
+}
+
+// Acting is a person as an actor.
+func (h *House) Acting(email string) team.Actor {
+	h.Helper()
+	u, err := h.DB.UserByEmail(h.Context(), email)
+	h.OK(err)
+	actor, _, err := h.Directory.Acting(h.Context(), u)
+	h.OK(err)
+	return actor
 }
