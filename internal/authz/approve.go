@@ -97,8 +97,11 @@ func (s *Server) Cancel(ctx context.Context, sealed string, b Browser) (Next, er
 	n.Response = s.response(r.AuthorizationRequest)
 	lacks, err := s.lacks(ctx, r, b, client.ID)
 	n.Response.Err = declined(lacks)
-	if r.AskedTeam != "" {
+	switch {
+	case r.AskedTeam != "":
 		n.Response.Err = oauth.AccessDenied.At(s.opts.Issuer+"/docs/errors/approval_pending", "an admin of the team has to approve this application first")
+	case r.ShownBarred:
+		n.Response.Err = oauth.AccessDenied.At(s.opts.Issuer+"/docs/errors/team_blocked", "the team does not allow this application")
 	}
 	return n, err
 }

@@ -221,6 +221,7 @@ func (s *Server) askConsent(n *Next, e *evaluation) {
 	for _, status := range e.teams {
 		n.Teams = append(n.Teams, s.choice(e, status))
 	}
+	e.request.ShownBarred = n.Fixed && n.Teams[0].Verdict.Outcome == govern.NotHere
 	if only := n.Teams[0].Verdict; n.Fixed && only.Outcome == govern.Narrow {
 		n.Asked = s.opts.Catalogue.Describe(only.Scope)
 	}

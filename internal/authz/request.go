@@ -51,6 +51,7 @@ type Request struct {
 	ShownTeam                  team.ID     `json:",omitempty"` // the team that the consent page stated, when it left no choice; approval is for no other
 	ShownName                  string      `json:",omitempty"` // the client's name on the consent page
 	ShownOwner                 string      `json:",omitempty"` // and its owner
+	ShownBarred                bool        `json:",omitempty"` // the only team on the consent page does not allow the client
 	AskedTeam                  team.ID     `json:",omitempty"` // whose admins have to approve the client first: the person waits for them
 }
 

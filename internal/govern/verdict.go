@@ -161,3 +161,11 @@ func Rest(p Policy, row Row, c client.Client, role team.Role, consented oauth.Sc
 	}
 	return consented, true
 }
+
+// String is the policy's name, with "(strict)" when it is.
+func (p Policy) String() string {
+	if p.Strict {
+		return string(p.Rule) + " (strict)"
+	}
+	return string(p.Rule)
+}

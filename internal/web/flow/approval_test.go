@@ -68,6 +68,7 @@ func TestApprovalIsWaitedFor(t *testing.T) {
 		if parameters.Get("error") != "access_denied" || parameters.Get("error_uri") != h.Server.URL+"/docs/errors/approval_pending" || !strings.Contains(parameters.Get("error_description"), "approve") {
 			h.Errorf("back with %v", parameters)
 		}
+		h.Browser().Get("/docs/errors/approval_pending").WantPage(http.StatusOK, "has to approve the application first")
 		// Another person with Ben's page is asked as themselves.
 		h.SignedIn(webtest.Ana).Get("/o/consent/?"+url.Values{"request": {waiting.Sealed()}}.Encode()).WantPage(http.StatusOK, "Ana Anders").WantNothingOf("Waiting for the admins")
 
@@ -132,6 +133,12 @@ func TestDecisionsReachTheApplication(t *testing.T) {
 		h.SetPolicy(govern.Nobody)
 		ben.Authorize(h.Insight, "prompt", "none").WantError(webtest.Callback, "access_denied")
 		ben.Authorize(h.Insight).WantPage(http.StatusOK, "does not let applications reach its data").WantNothingOf(`value="authorize"`)
+		barred := ben.Authorize(h.Insight).Decide("cancel", "").WantRedirect(webtest.Callback)
+		if barred.Get("error") != "access_denied" || barred.Get("error_uri") != h.Server.URL+"/docs/errors/team_blocked" {
+			h.Errorf("cancelled with %v", barred)
+		}
+		h.Browser().Get("/docs/errors/team_blocked/").WantPage(http.StatusOK, "does not allow the application")
+		h.Browser().Get("/docs/errors/nothing/").WantStatus(http.StatusNotFound)
 		h.Refresh(h.Insight, refreshed.RefreshToken).WantJSON(http.StatusBadRequest, "invalid_grant")
 		if h.Live(h.Insight, refreshed.AccessToken) {
 			h.Error("a token of a suspended connection lives on")
