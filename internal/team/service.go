@@ -21,7 +21,8 @@ type Service struct {
 	Invited Invitations
 	Keys    *token.Keyring
 
-	TeamCreation Creation // who may create teams by themselves; "" is CreationOperators
+	Providers    []Provider // at which people can sign in, besides here
+	TeamCreation Creation   // who may create teams by themselves; "" is CreationOperators
 }
 
 // NewUser is what a new person brings.

@@ -122,6 +122,9 @@ var (
 		"settings":           settings(settingsView{Admin: true, NewName: "Clinic North", New: "clinic-north"}),
 		"settings_member":    settings(settingsView{}),
 		"settings_alone":     settings(settingsView{Admin: true, NewName: "Clinic North", New: "clinic-north", OnlyAdminHere: true}),
+		"settings_provider": settings(settingsView{
+			Admin: true, NewName: "Clinic North", New: "clinic-north", Provider: uitest.Markup, ProviderGone: true, AnySignIn: "/x/", Providers: []providerChoice{{"Acme SSO", "/y/"}},
+		}),
 		"settings_failed": settings(settingsView{
 			Team: uitest.Backwards, Admin: true, NewName: uitest.Markup, New: "Clinic North", wrong: "slug",
 			Failures: ui.Failures{{Field: "slug", Text: ui.Text("team_new.slug_taken")}},

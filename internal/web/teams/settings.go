@@ -25,6 +25,7 @@ const (
 	noticeInvited    = "invited"
 	noticeWithdrawn  = "withdrawn"
 	noticeJoined     = "joined"
+	noticeProvider   = "provider"
 )
 
 // settingsView is what can be done with a team itself.
@@ -36,7 +37,11 @@ type settingsView struct {
 	Admin         bool
 	NewName, New  string // as typed
 	wrong         string // the field that is wrong
-	OnlyAdminHere bool   // the person is the only admin who can sign in: they cannot leave
+	Provider      string // the one that the team requires, or ""
+	ProviderGone  bool   // it is not configured any more
+	AnySignIn     string // the page that requires none, or ""
+	Providers     []providerChoice
+	OnlyAdminHere bool // the person is the only admin who can sign in: they cannot leave
 }
 
 // Fields are the fields of the form for name and slug.
@@ -52,6 +57,9 @@ func (room *Room) settingsView(r *request) (settingsView, error) {
 	view.OnlyAdminHere = r.admin && !slices.ContainsFunc(people, func(p team.Person) bool {
 		return p.User.ID != r.actor.User && p.Role == team.Admin && p.User.DisabledAt.IsZero()
 	})
+	if err == nil && r.admin {
+		err = room.signInRules(r, &view)
+	}
 	return view, err
 }
 
@@ -125,6 +133,11 @@ func (room *Room) teamNotice(r *request) *ui.Notice {
 		return &ui.Notice{Text: ui.Text("invitations.now_withdrawn", "email", person)}
 	case noticeJoined:
 		return &ui.Notice{Text: ui.Text("invitation.accepted", "team", in)}
+	case noticeProvider:
+		if n.Application == "" {
+			return &ui.Notice{Text: ui.Text("team_provider.none_done", "team", in)}
+		}
+		return &ui.Notice{Text: ui.Text("team_provider.done", "team", in, "provider", ui.Strong(n.Application))}
 	case noticeHandedOver:
 		return &ui.Notice{Text: ui.Text("team_hand_over.done", "person", person, "team", in)}
 	}
