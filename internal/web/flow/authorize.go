@@ -109,6 +109,9 @@ func (f *Flow) showNext(w http.ResponseWriter, r *http.Request, next authz.Next,
 	case authz.NeedProvider:
 		page = f.needProviderPage(r, next)
 		status = http.StatusForbidden
+	case authz.StepUp:
+		route.SeeOther(w, strongerURL(next.Sealed))
+		return nil
 	case authz.NoCookies:
 		return f.showNoCookies(w, r, stepURL("/login/", next.Sealed), ui.Text("no_cookies.not_kept"))
 	default: // SignIn

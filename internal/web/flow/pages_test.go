@@ -188,6 +188,14 @@ var samples = uitest.Samples{
 		Frame: frame("ada@example.com", ui.Text("need_factor.title")), Sealed: sealed, Application: "Weekly Report",
 		Person: ui.Person{Email: "ada@example.com"}, Team: "Clinic North", Stronger: strongerURL(sealed),
 	}),
+	"need_factor_asked": needFactorPage.With(needFactorView{
+		Frame: frame("ada@example.com", ui.Text("need_factor.title")), Sealed: sealed, Application: "Weekly Report",
+		Person: ui.Person{Email: "ada@example.com"}, Team: "Clinic North", Asks: true, Stronger: strongerURL(sealed),
+	}),
+	"need_factor_passkey": needFactorPage.With(needFactorView{
+		Frame: frame("ada@example.com", ui.Text("need_factor.title_passkey")), Sealed: sealed, Application: "Weekly Report",
+		Person: ui.Person{Email: "ada@example.com"}, Team: "Clinic North", Asks: true, Passkey: true, Stronger: strongerURL(sealed),
+	}),
 	"need_factor_hostile": needFactorPage.With(needFactorView{
 		Frame: frame("ada@example.com", ui.Text("need_factor.title")), Sealed: uitest.Markup, Application: uitest.Markup,
 		Person: ui.Person{Email: uitest.Markup}, Team: uitest.Markup + uitest.Backwards, Stronger: strongerURL(uitest.Markup),
