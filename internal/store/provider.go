@@ -27,7 +27,9 @@ func (db *DB) TeamProvider(ctx context.Context, id team.ID) (string, error) {
 
 // CountProvider counts the members of a team, those without an account at an issuer, and the connections in the team. team.ErrNoTeam.
 func (db *DB) CountProvider(ctx context.Context, id team.ID, issuer string) (team.RequiredProvider, error) {
-	scan := func(r engine.Row) (p team.RequiredProvider, err error) { return p, r.Scan(&p.Members, &p.Without, &p.Connections) }
+	scan := func(r engine.Row) (p team.RequiredProvider, err error) {
+		return p, r.Scan(&p.Members, &p.Without, &p.Connections)
+	}
 	return engine.One(ctx, db.engine, "CountProvider", team.ErrNoTeam, scan, `
 		SELECT (SELECT COUNT(*) FROM gh_memberships m WHERE m.team_id = t.id),
 			(SELECT COUNT(*) FROM gh_memberships m WHERE m.team_id = t.id

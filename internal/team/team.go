@@ -151,7 +151,7 @@ type Teams interface {
 	SecondFactor(ctx context.Context, team ID) (SecondFactor, error) // ErrNoTeam
 	// RequireProvider says at which provider members have to sign in to choose the team for an application; "" for none. ErrNoTeam.
 	RequireProvider(ctx context.Context, team ID, provider string) error
-	TeamProvider(ctx context.Context, team ID) (string, error) // ErrNoTeam
+	TeamProvider(ctx context.Context, team ID) (string, error)      // ErrNoTeam
 	TeamsByProvider(ctx context.Context) (map[string][]Team, error) // those that require one, by its id
 	// CountProvider counts members, those without an account at the issuer, and connections. ErrNoTeam.
 	CountProvider(ctx context.Context, team ID, issuer string) (RequiredProvider, error)

@@ -71,7 +71,7 @@ func TestTeamThatRequiresAProviderAndASecondFactor(t *testing.T) {
 		ben.SignInAt(p, "acme", nil).WantStatus(http.StatusSeeOther)
 		sealed := ben.Authorize(h.Insight).WantPage(http.StatusForbidden, "requires a second factor").Hidden("request")
 		ben.AddApp()
-		ben.Get("/o/consent/?request=" + url.QueryEscape(sealed)).WantConsent().Decide("authorize", h.Atlas.ID).WantCode(webtest.Callback)
+		ben.Get("/o/consent/?request="+url.QueryEscape(sealed)).WantConsent().Decide("authorize", h.Atlas.ID).WantCode(webtest.Callback)
 	})
 }
 

@@ -180,7 +180,8 @@ var samples = uitest.Samples{
 	}),
 	"consent_provider": consent(func(v *consentView) {
 		v.Teams = []consentTeam{
-			{ID: "t1", Name: "Clinic North", Slug: "clinic-north", Provider: "Acme SSO", SignIn: withURL("acme", sealed)}, {ID: "t2", Name: "Field trial", Slug: "field-trial"},
+			{ID: "t1", Name: "Clinic North", Slug: "clinic-north", Provider: "Acme SSO", SignIn: withURL("acme", sealed)},
+			{ID: "t2", Name: "Field trial", Slug: "field-trial"},
 			{ID: "t3", Name: "Old", Slug: "old", Provider: "gone"},
 		}
 	}),
