@@ -39,6 +39,8 @@ const (
 	MailEmailRestored Kind = "mail.email_restored" // to all addresses of a person: the former one is back
 	MailEmailSet      Kind = "mail.email_set"      // to both addresses of a person: the operator has changed it
 	MailPassword      Kind = "mail.password"       // to all addresses of a person: the password was changed
+	MailSignUp        Kind = "mail.sign_up"        // to an address: a link that makes an account
+	MailHasAccount    Kind = "mail.has_account"    // to an address, in place of the former: it has an account
 	MailInvitation    Kind = "mail.invitation"     // to an address: a link that invites to a team
 	BackchannelLogout Kind = "backchannel_logout"  // to a client: a sign-in has ended (OpenID Connect Back-Channel Logout 1.0)
 )
@@ -48,7 +50,7 @@ func Kinds() []Kind {
 	return []Kind{
 		MailConnected, MailReplayed, MailMemberRemoved, MailTeamRemoved, MailUserDisabled,
 		MailAppAdded, MailAppRemoved, MailPasskeyAdded, MailPasskeyNamed, MailPasskeyGone, MailPasskeyCloned, MailCodesMade, MailCodeUsed, MailFactorsReset,
-		MailPasswordReset, MailProveEmail, MailChangeEmail, MailEmailChanged, MailEmailRestored, MailEmailSet, MailPassword, MailInvitation,
+		MailPasswordReset, MailProveEmail, MailChangeEmail, MailEmailChanged, MailEmailRestored, MailEmailSet, MailPassword, MailInvitation, MailSignUp, MailHasAccount,
 		BackchannelLogout,
 	}
 }

@@ -61,6 +61,7 @@ func Run(t *testing.T, h Harness) {
 		{"ForgetPassword", testForgetPassword},
 		{"ResetPassword", testResetPassword},
 		{"LinkIsUsedOnce", testLinkRace},
+		{"SignUp", testSignUp},
 		{"Sessions", testSessions},
 		{"Factors", testFactors},
 		{"LastFactor", testLastFactor},
@@ -373,6 +374,7 @@ type Store interface {
 	team.People
 	team.Teams
 	team.Links
+	team.Newcomers
 	authn.Store
 	client.Store
 	client.AssertionStore
