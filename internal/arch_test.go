@@ -29,6 +29,7 @@ var domain = []string{
 	"internal/team",
 	"internal/authn",
 	"internal/client",
+	"internal/provider",
 	"internal/govern",
 	"internal/authz",
 	"internal/operate",
@@ -60,6 +61,7 @@ var arrows = map[string][]string{
 	"internal/team":      {"internal/oauth", "internal/token", "internal/audit", "internal/picture", "internal/words"},
 	"internal/authn":     {"internal/team", "internal/token", "internal/oauth", "internal/audit", "internal/limit", "internal/words"},
 	"internal/client":    {"internal/team", "internal/token", "internal/oauth", "internal/scope", "internal/audit", "internal/limit", "internal/usage", "internal/outbound"},
+	"internal/provider":  {"internal/authn", "internal/client", "internal/team", "internal/token", "internal/oauth", "internal/outbound"},
 	"internal/govern":    {"internal/client", "internal/team", "internal/scope", "internal/oauth", "internal/audit"},
 	"internal/authz": {
 		"internal/govern", "internal/client", "internal/authn", "internal/team", "internal/token", "internal/oauth", "internal/scope", "internal/audit", "internal/outbox", "internal/limit",
@@ -71,7 +73,7 @@ var arrows = map[string][]string{
 		"internal/web/teams", "internal/web/docs"),
 	"internal/web/route":    {"internal/oauth", "internal/usage"},
 	"internal/web/ui":       {"internal/words"},
-	"internal/web/browser":  {"internal/authn", "internal/team", "internal/token", "internal/audit", "internal/limit", "internal/words", "internal/web/route", "internal/web/ui"},
+	"internal/web/browser":  {"internal/authn", "internal/provider", "internal/team", "internal/token", "internal/audit", "internal/limit", "internal/words", "internal/web/route", "internal/web/ui"},
 	"internal/web/access":   with("internal/words", "internal/web/browser", "internal/web/ui"),
 	"internal/web/endpoint": with("internal/web/route", "resourceserver"),
 	"internal/web/flow":     room,
@@ -94,9 +96,10 @@ var arrows = map[string][]string{
 	"internal/store/storetest": with("internal/picture", "internal/store", "internal/store/pgtest"),
 	"e2e":                      with("internal/app", "internal/config", "internal/store/pgtest", "examples", "resourceserver"),
 
-	"internal/testkit":       {},
-	"internal/web/ui/uitest": {"internal/web/ui", "internal/words"},
-	"internal/web/webtest":   with("internal/mail", "internal/web", "internal/web/browser", "internal/store", "internal/store/storetest", "internal/testkit"),
+	"internal/testkit":               {},
+	"internal/provider/providertest": {},
+	"internal/web/ui/uitest":         {"internal/web/ui", "internal/words"},
+	"internal/web/webtest":           with("internal/mail", "internal/provider/providertest", "internal/web", "internal/web/browser", "internal/store", "internal/store/storetest", "internal/testkit"),
 
 	// A module of its own, so that ours does not depend on what they need.
 	"e2e/strangers": {"e2e/strangers"},
@@ -127,7 +130,9 @@ var kept = map[string][]string{
 	"github.com/go-webauthn/":     {"internal/authn", "internal/web/webtest"}, // a device in tests
 	"rsc.io/qr":                   {"internal/web/ui"},
 	"code.dny.dev/ssrf":           {"internal/outbound"},
-	"github.com/go-jose/go-jose/": {"internal/token", "internal/client", "internal/authz", "internal/web/webtest", "resourceserver"}, // the keys of clients
+	"github.com/coreos/go-oidc/":  {"internal/provider", "e2e"},
+	"golang.org/x/oauth2":         {"internal/provider", "e2e", "e2e/strangers", "examples"},
+	"github.com/go-jose/go-jose/": {"internal/token", "internal/client", "internal/provider", "internal/authz", "internal/web/webtest", "resourceserver"}, // the keys of clients, and of providers
 }
 
 // strangers says what a package must not import from outside, because it is not its business. What ends in / stands for all below it.

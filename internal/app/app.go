@@ -25,6 +25,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/operate"
 	"github.com/gatehouse-auth/gatehouse/internal/outbound"
 	"github.com/gatehouse-auth/gatehouse/internal/outbox"
+	"github.com/gatehouse-auth/gatehouse/internal/provider"
 	"github.com/gatehouse-auth/gatehouse/internal/store"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
@@ -88,7 +89,8 @@ type App struct {
 	DevMails http.Handler // mounted at /dev/mails/, for the demo, like API
 
 	now        func() time.Time
-	outbound   *outbound.Client // for URLs that applications registered
+	providers  *provider.Providers // at which people can sign in
+	outbound   *outbound.Client    // for URLs that applications registered
 	outbox     *outbox.Delivery
 	sendsMail  bool
 	reread     func() (config.Config, error)
@@ -178,9 +180,10 @@ func (a *App) assemble(ctx context.Context, deps Deps) error {
 	a.Team = &team.Service{People: a.Store, Teams: a.Store, Audit: a.Store, Now: a.clock.corrected, TeamCreation: team.Creation(cfg.TeamCreation), SignUp: cfg.SignUp, Newcomers: a.Store, Links: a.Store, Invited: a.Store, Keys: a.Keys}
 	a.Registry = &client.Registry{Store: a.Store, Requests: a.Store, Catalogue: cfg.Authz.Catalogue, Profile: cfg.Authz.Profile, Audience: cmp.Or(cfg.Authz.Audience, cfg.PublicURL), RefreshGrace: cfg.Authz.Refresh.Grace, Now: a.clock.corrected}
 	a.Operate = &operate.Service{Store: a.Store}
+	a.providers = provider.New(cfg.Providers, provider.Options{PublicURL: cfg.PublicURL, ThisMachine: cfg.OnThisMachine(), Keys: a.Keys, Now: a.clock.corrected})
 	a.Govern = &govern.Service{Store: a.Store, Clients: a.Store, Now: a.clock.corrected}
 	cfg.Authn.InsecureFastHashing = deps.InsecureFastHashing
-	cfg.Authn.PublicURL, cfg.Authn.ServerName = cfg.PublicURL, cfg.ServerName
+	cfg.Authn.PublicURL, cfg.Authn.ServerName, cfg.Authn.Issuers = cfg.PublicURL, cfg.ServerName, a.providers.Issuers()
 	a.Authn = authn.New(a.Store, a.Keys, a.now, cfg.Authn)
 	cfg.Authz.Issuer = cfg.PublicURL
 	a.Authz = authz.New(authz.Stores{
@@ -205,6 +208,7 @@ func (a *App) newHandler() http.Handler {
 		APIDocs:        a.Config.APIDocsURL,
 		Authz:          a.Authz,
 		Authn:          a.Authn,
+		Providers:      a.providers,
 		Directory:      a.Team,
 		Govern:         a.Govern,
 		Registry:       a.Registry,
@@ -230,6 +234,7 @@ func (a *App) Handler() http.Handler { return a.handler() }
 // Close closes the database.
 func (a *App) Close() error {
 	a.outbound.Close()
+	a.providers.Close()
 	return a.Store.Close()
 }
 

@@ -35,6 +35,7 @@ func (a *App) rereadSecrets(ctx context.Context) {
 	used("smtp_url", a.useMailServer(cfg.Mail.Server), nil)
 	isNew, err = a.useMasterKey(ctx, cfg)
 	used("master_key", isNew, err)
+	used("providers", a.providers.UseSecrets(cfg.Providers) != nil, nil)
 	if changed != nil {
 		a.Log.InfoContext(ctx, "new secrets are used", "settings", changed)
 	}

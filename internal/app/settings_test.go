@@ -202,6 +202,9 @@ var settingsWired = map[string]wired{
 		p.rotateWhenDue(p.Context())
 		return fmt.Sprint(strings.Count(p.page("/.well-known/jwks.json"), `"kid"`))
 	}},
+	"providers": {values: [2]string{"", "[{id: acme, name: Acme SSO, issuer: 'https://login.acme.example', client_id: x}]"}, see: func(p *place) string {
+		return fmt.Sprint(strings.Contains(p.page("/login/"), "Acme SSO"))
+	}},
 	"team_creation": {values: [2]string{"operators", "anyone"}, see: func(p *place) string { return p.signedIn().get("/teams/new/").status() }},
 	"sign_up":       {values: [2]string{"off", "open"}, base: mailServer, see: func(p *place) string { return p.from("192.0.2.1").get("/signup/").status() }},
 	"sign_up_domains": {values: [2]string{"example.org", "example.net"}, base: append([]string{"SIGN_UP=domain"}, mailServer...), see: func(p *place) string {

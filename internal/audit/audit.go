@@ -45,6 +45,8 @@ const (
 	UserEnabled         Kind = "user.enabled"
 	UserRemoved         Kind = "user.removed"
 	EmailVerified       Kind = "user.email_verified"
+	IdentityLinked      Kind = "identity.linked"   // an account at another provider, by which the person can sign in from now on
+	IdentityUnlinked    Kind = "identity.unlinked" // it can no longer be used
 	ProfileChanged      Kind = "user.profile_changed"
 	TeamAdded           Kind = "team.added"
 	TeamRenamed         Kind = "team.renamed"

@@ -40,6 +40,8 @@ var table = []Traits{
 	{Kind: UserEnabled, Notable: true},
 	{Kind: UserRemoved, Notable: true},
 	{Kind: EmailVerified, Notable: true},
+	{Kind: IdentityLinked, Notable: true},
+	{Kind: IdentityUnlinked, Notable: true},
 	{Kind: ProfileChanged, Notable: true},
 	{Kind: TeamAdded, Notable: true},
 	{Kind: TeamRenamed, Notable: true},

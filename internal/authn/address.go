@@ -16,8 +16,9 @@ type AddressStore interface {
 	ProveEmail(ctx context.Context, id team.LinkID, at time.Time, check func(link team.Link, u team.User) error) error
 	// ChangeEmail gives the account the address of the link, and sends undo to the former one. team.ErrUserTaken.
 	ChangeEmail(ctx context.Context, id team.LinkID, at time.Time, undo team.Link, check func(link team.Link, u team.User) error) error
-	// UndoEmail gives the account the address of the link back, sets a password, and ends sessions. team.ErrUserTaken.
-	UndoEmail(ctx context.Context, r Reset, check func(link team.Link, u team.User) error) error
+	// UndoEmail gives the account the address of the link back, sets a password, ends sessions, and removes what was added since a time: factors,
+	// connections, and invitations that the person has sent. team.ErrUserTaken.
+	UndoEmail(ctx context.Context, r Reset, since time.Time, check func(link team.Link, u team.User) error) error
 	// EmptyUnverified removes password, sessions and links of an account whose address nobody has proven. team.ErrNoUser when there is none.
 	EmptyUnverified(ctx context.Context, email string, at time.Time) error
 	User(ctx context.Context, id team.UserID) (team.User, error)
@@ -98,8 +99,9 @@ func (a *Authenticator) UseAddressLink(ctx context.Context, kind team.LinkKind, 
 	return a.store.ChangeEmail(ctx, link.ID, now, team.NewLink(team.LinkUndo, "", "", "", now), check)
 }
 
-// UndoAddress uses an undo link: the account gets its former address back and a new password, and every session ends. It signs nobody in. The error is
-// that of ResetPassword, or team.ErrUserTaken.
+// UndoAddress uses an undo link: the account gets its former address back and a new password, every session ends, and what was added since the sign-in
+// that changed the address is removed. Factors from before stay, because a link in a mail must not get past a second factor. It signs nobody in. The
+// error is that of ResetPassword, or team.ErrUserTaken.
 func (a *Authenticator) UndoAddress(ctx context.Context, secret, password string, endConnections bool) error {
 	link, u, err := a.AddressLink(ctx, team.LinkUndo, secret)
 	if err != nil {
@@ -109,7 +111,8 @@ func (a *Authenticator) UndoAddress(ctx context.Context, secret, password string
 	if err != nil {
 		return err
 	}
-	return a.store.UndoEmail(ctx, Reset{Link: link.ID, Hash: hash, At: a.rightTime(), EndConnections: endConnections}, current)
+	since := link.CreatedAt.Add(-freshness) // the sign-in that asked for the change was not older
+	return a.store.UndoEmail(ctx, Reset{Link: link.ID, Hash: hash, At: a.rightTime(), EndConnections: endConnections}, since, current)
 }
 
 // ClaimAddress is called when somebody has proven that an address is theirs by something else than the account with it: an invitation, or another

@@ -22,10 +22,12 @@ type Attempt struct {
 	ID       string      `json:"id"`
 	User     team.UserID `json:"user"`
 	Email    string      `json:"email"`
-	Password string      `json:"password"`         // a digest of the hash at that time: another password ends the attempt
-	Methods  []string    `json:"methods"`          // what was proved
-	Want     Level       `json:"want,omitempty"`   // what an application asked for
-	Raises   string      `json:"raises,omitempty"` // the ID of the session that is made stronger; "" for a new sign-in
+	Password string      `json:"password"`           // a digest of the hash at that time: another password ends the attempt
+	Methods  []string    `json:"methods"`            // what was proved
+	Provider string      `json:"provider,omitempty"` // the id of the provider at which the person signed in
+	Since    time.Time   `json:"since,omitzero"`     // when the person signed in there, if that was before
+	Want     Level       `json:"want,omitempty"`     // what an application asked for
+	Raises   string      `json:"raises,omitempty"`   // the ID of the session that is made stronger; "" for a new sign-in
 }
 
 // Needs is what an attempt is missing. Any one of them brings it on; when nothing is missing, the person is signed in.
@@ -143,13 +145,17 @@ func (a *Authenticator) advance(ctx context.Context, attempt Attempt, p proved, 
 		return SignedIn{}, a.pending(attempt)
 	}
 	s, cookie := a.newSession(p.user, attempt.Methods, r.Device)
+	s.Provider = attempt.Provider
+	if !attempt.Since.IsZero() && attempt.Since.Before(s.AuthTime) {
+		s.AuthTime = attempt.Since.UTC().Truncate(time.Millisecond)
+	}
 	if attempt.Raises != "" {
 		raised, err := a.raised(ctx, attempt, r.Replaces)
 		if err != nil {
 			return SignedIn{}, err
 		}
 		// How long ago the person signed in does not change.
-		s.AuthTime, s.ExpiresAt = raised.AuthTime, raised.ExpiresAt
+		s.AuthTime, s.ExpiresAt, s.Provider = raised.AuthTime, raised.ExpiresAt, raised.Provider
 	}
 	signedIn, err := a.start(ctx, p, r, s, cookie)
 	signedIn.Raised = attempt.Raises
@@ -205,7 +211,8 @@ func (a *Authenticator) Raise(ctx context.Context, cookie string, want Level) er
 // proves is an attempt that has proved something more. Two different factors are MethodMFA.
 func (t Attempt) proves(more ...string) Attempt {
 	t.Methods = with(t.Methods, more...)
-	if slices.Contains(t.Methods, MethodPassword) && (hasPasskey(t.Methods) || slices.Contains(t.Methods, MethodCode)) ||
+	first := slices.Contains(t.Methods, MethodPassword) || slices.Contains(t.Methods, MethodFederated)
+	if first && (hasPasskey(t.Methods) || slices.Contains(t.Methods, MethodCode)) ||
 		hasPasskey(t.Methods) && slices.Contains(t.Methods, MethodCode) {
 		t.Methods = with(t.Methods, MethodMFA)
 	}

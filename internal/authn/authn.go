@@ -24,6 +24,7 @@ type Session struct {
 	User      team.User
 	AuthTime  time.Time
 	Methods   []string // amr values of RFC 8176, e.g. "pwd"
+	Provider  string   // the id of the provider at which the person signed in; "" when that was here
 	ExpiresAt time.Time
 	Device    Device // saved with a new session, and read only where sessions are listed
 }
@@ -33,6 +34,7 @@ type Store interface {
 	limit.Store
 	team.Links
 	FactorStore
+	IdentityStore
 	AddressStore
 
 	// Password is a person and their password hash; team.ErrNoUser when there is no such person, an empty hash when they have no password.
@@ -82,14 +84,15 @@ type Options struct {
 	ServerName          string   // as authenticator apps and passkeys show it
 	RelatedOrigins      []string // other origins whose pages may use the passkeys of this server
 	RequireSecondFactor Require
-	FailuresPerPair     int  // per account and address, in 15 minutes
-	FailuresPerAddress  int  // per address, in 15 minutes
-	FailuresPerAccount  int  // per account from browsers that it has not signed in from, in an hour
-	ResetsPerAddress    int  // requests for a reset link per network address, in an hour
-	SignUpsPerAddress   int  // requests to sign up per network address, in an hour
-	MailsPerMailbox     int  // mails that anybody can cause, per e-mail address, in an hour
-	ConcurrentHashes    int  // argon2id at once; 0 is the number of processors, or half of them where the process may not use all
-	InsecureFastHashing bool // for tests only: makes passwords cheap to guess if the database leaks
+	Issuers             []string // of the other providers at which people can sign in
+	FailuresPerPair     int      // per account and address, in 15 minutes
+	FailuresPerAddress  int      // per address, in 15 minutes
+	FailuresPerAccount  int      // per account from browsers that it has not signed in from, in an hour
+	ResetsPerAddress    int      // requests for a reset link per network address, in an hour
+	SignUpsPerAddress   int      // requests to sign up per network address, in an hour
+	MailsPerMailbox     int      // mails that anybody can cause, per e-mail address, in an hour
+	ConcurrentHashes    int      // argon2id at once; 0 is the number of processors, or half of them where the process may not use all
+	InsecureFastHashing bool     // for tests only: makes passwords cheap to guess if the database leaks
 }
 
 // Defaults is the options of an Authenticator that is told nothing.

@@ -11,6 +11,8 @@ const (
 	MethodSoftware = "swk"  // a passkey that is synced
 	MethodPresence = "user" // somebody touched the device
 	MethodMFA      = "mfa"
+	// MethodFederated is a sign-in at another provider. RFC 8176 has no value for it; Microsoft Entra ID uses this one.
+	MethodFederated = "fed"
 )
 
 // Level is how strong a sign-in is. A higher level has everything that a lower one has.
@@ -44,7 +46,7 @@ func hasPasskey(methods []string) bool {
 }
 
 // order is how methods are listed.
-var order = []string{MethodPassword, MethodCode, MethodHardware, MethodSoftware, MethodPresence, MethodMFA}
+var order = []string{MethodFederated, MethodPassword, MethodCode, MethodHardware, MethodSoftware, MethodPresence, MethodMFA}
 
 // with is the methods and some more.
 func with(methods []string, more ...string) []string {

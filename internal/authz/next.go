@@ -47,6 +47,8 @@ type Next struct {
 	UILocales string                      // the languages that the application asked for, or ""
 	LoginHint string                      // SignIn: the account that the application suggests; it decides nothing
 	Needed    bool                        // of SignInPage: the request cannot go on without a sign-in; otherwise somebody is signed in
+	Login     bool                        // of SignInPage: the application asked for a fresh sign-in (prompt=login)
+	MaxAge    *time.Duration              // of SignInPage: the application asked for a sign-in that is no older
 	Again     bool                        // SignIn: this person has to sign in again
 	Team      string                      // NoAccess, Consent: the team that the request named, or ""
 	Teams     []TeamChoice                // Consent: those to choose from; one when the team is fixed. NeedFactor: those that require it

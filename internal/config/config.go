@@ -21,6 +21,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/mail"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/outbound"
+	"github.com/gatehouse-auth/gatehouse/internal/provider"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 	"github.com/gatehouse-auth/gatehouse/internal/words"
@@ -54,6 +55,8 @@ type Config struct {
 	LogLevel              slog.Level
 	LogFormat             string   // json or text
 	SecretFiles           []string // files that hold a secret: the TLS key, and where a password or the master key was read from
+
+	Providers []provider.Settings // at which people can sign in
 
 	Authz    authz.Options // Issuer is left empty: it is PublicURL
 	Authn    authn.Options

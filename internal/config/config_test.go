@@ -31,6 +31,7 @@ func inDir(t *testing.T, files map[string]string) {
 var compareConfigs = cmp.Options{
 	cmpopts.EquateComparable(netip.Prefix{}),
 	cmp.Comparer(func(a, b token.MasterKey) bool { return a.Text() == b.Text() }),
+	cmp.Comparer(func(a, b token.Secret) bool { return a.Reveal() == b.Reveal() }),
 }
 
 func TestConfigWithoutAnythingIsTheDefault(t *testing.T) {

@@ -95,6 +95,12 @@ var settings = []setting{
 	duration("request_lifetime", "How long a person may take over sign-in and consent.",
 		func(c *Config) *time.Duration { return &c.Authz.RequestLifetime }, time.Minute, 24*time.Hour),
 
+	{
+		name: "providers", form: "list of id, name, issuer, client_id and others",
+		doc: providersDoc,
+		set: setProviders, show: showProviders,
+	},
+
 	text("id_token_algorithm", "RS256 or ES256", "What signs the ID tokens of applications that asked for neither when they were registered. When left out it is RS256, which every OpenID Connect client knows, or ES256 with profile fapi2, which does not allow RS256. ES256 is smaller and faster.",
 		func(c *Config) *string { return &c.Authz.IDTokenAlgorithm }, oneOf("RS256", "ES256")),
 	duration("key_rotation_interval", "How long a key signs before the servers replace it by themselves. The change takes an hour and no token becomes invalid. 0 means only when `gatehouse key rotate` is run; the least is 24h.",
@@ -217,13 +223,16 @@ func variableNames() []string {
 	return names
 }
 
+// isList reports whether the value is a list of several fields, which a variable or a file of its own holds as YAML.
+func (s *setting) isList() bool { return s.name == "scopes" || s.name == "providers" }
+
 // fromText is the value that a variable holds. A list is written as YAML (and so as JSON); everything else as it is.
 func (s *setting) fromText(said, origin string) (value, error) {
 	said, err := plaintext.Clean([]byte(said)) // a variable may be the content of a file
 	if err != nil {
 		return value{}, fmt.Errorf("%s: %s %w", origin, s.name, err)
 	}
-	if s.name != "scopes" {
+	if !s.isList() {
 		return value{setting: s, node: &yaml.Node{Kind: yaml.ScalarNode, Value: said}, origin: origin}, nil
 	}
 	node, err := parseYAML(origin, []byte(said))
@@ -243,7 +252,7 @@ func (s *setting) fromFile(path, origin string) (value, error) {
 	if err != nil {
 		return value{}, fmt.Errorf("%s: %w", origin, err)
 	}
-	if s.name != "scopes" {
+	if !s.isList() {
 		content, err := plaintext.Line(bytes.TrimSpace(content))
 		if err != nil {
 			return value{}, fmt.Errorf("%s: %s %w", origin, path, err)

@@ -34,6 +34,8 @@ var letters = map[outbox.Kind]*letter{
 	outbox.MailCodesMade:     parse("recovery_codes_made"),
 	outbox.MailCodeUsed:      parse("recovery_code_used"),
 	outbox.MailFactorsReset:  parse("factors_reset"),
+	outbox.MailLinked:        parse("identity_linked"),
+	outbox.MailUnlinked:      parse("identity_unlinked"),
 	outbox.MailProveEmail:    parse("prove_email"),
 	outbox.MailChangeEmail:   parse("change_email"),
 	outbox.MailEmailChanged:  parse("email_changed"),

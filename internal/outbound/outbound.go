@@ -117,5 +117,40 @@ func (c *Client) PostForm(ctx context.Context, uri string, form url.Values) erro
 	return nil
 }
 
+// HTTP is a client for libraries that make requests of their own, with the same limits. Reading more than most bytes of an answer is an error.
+func (c *Client) HTTP(most int64) *http.Client {
+	bounded := *c.http
+	bounded.Transport = boundedTransport{c.http.Transport, most}
+	return &bounded
+}
+
+type boundedTransport struct {
+	next http.RoundTripper
+	most int64
+}
+
+func (t boundedTransport) RoundTrip(req *http.Request) (*http.Response, error) {
+	resp, err := t.next.RoundTrip(req)
+	if err == nil {
+		resp.Body = &boundedBody{resp.Body, req.URL.Host, t.most}
+	}
+	return resp, err
+}
+
+// boundedBody fails after so many bytes. It does not end there as if the answer were complete.
+type boundedBody struct {
+	io.ReadCloser
+	host string
+	left int64
+}
+
+func (b *boundedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if b.left -= int64(n); b.left < 0 {
+		return 0, fmt.Errorf("the answer of %s is too long", b.host)
+	}
+	return n, err
+}
+
 // Close closes the connections that are not in use.
 func (c *Client) Close() { c.http.CloseIdleConnections() }

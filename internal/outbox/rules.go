@@ -81,6 +81,8 @@ var rules = map[audit.Kind][]Rule{
 	audit.InvitationSent:    {{Kind: MailInvitation, To: TheLink, Lifetime: mailLifetime}},
 	audit.PasswordForgotten: {{Kind: MailPasswordReset, To: TheLink, Lifetime: time.Hour}},
 	audit.UserRemoved:       {{Kind: BackchannelLogout, To: PersonsClients, Lifetime: logoutLifetime}}, // no mail: nobody is there to ask for the address
+	audit.IdentityLinked:    {{Kind: MailLinked, To: ThePerson, Lifetime: mailLifetime}},
+	audit.IdentityUnlinked:  {{Kind: MailUnlinked, To: ThePerson, Lifetime: mailLifetime}},
 	audit.UserDisabled: {
 		{Kind: MailUserDisabled, To: ThePerson, Lifetime: mailLifetime},
 		{Kind: BackchannelLogout, To: PersonsClients, Lifetime: logoutLifetime},

@@ -32,6 +32,8 @@ func TestEachEventTellsWhomItShould(t *testing.T) {
 		audit.SignUpAsked:       {{Kind: MailSignUp, To: TheLink, Lifetime: day}},
 		audit.SignedUp:          {logout(PersonsClients)},
 		audit.UserRemoved:       {logout(PersonsClients)},
+		audit.IdentityLinked:    {mail(MailLinked, ThePerson)},
+		audit.IdentityUnlinked:  {mail(MailUnlinked, ThePerson)},
 		audit.UserDisabled:      {mail(MailUserDisabled, ThePerson), logout(PersonsClients)},
 		audit.AppAdded:          {mail(MailAppAdded, ThePerson)},
 		audit.AppRemoved:        {mail(MailAppRemoved, ThePerson)},

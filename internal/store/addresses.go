@@ -63,7 +63,7 @@ func (db *DB) ChangeEmail(ctx context.Context, id team.LinkID, at time.Time, und
 			return err
 		}
 		undo := undo
-		undo.User, undo.Email = u.ID, u.Email
+		undo.User, undo.Email, undo.CreatedAt = u.ID, u.Email, link.CreatedAt // what was added since the change was asked for goes when it is undone
 		if err := t.saveLink(undo); err != nil {
 			return err
 		}
@@ -71,9 +71,10 @@ func (db *DB) ChangeEmail(ctx context.Context, id team.LinkID, at time.Time, und
 	})
 }
 
-// UndoEmail uses a link that gives an account its former address back: it sets a new password and ends the person's sessions, and their connections if
-// r says so. Later links of the account work no more: the person who took it over may have them. team.ErrUserTaken, what check says, or the error of the link.
-func (db *DB) UndoEmail(ctx context.Context, r authn.Reset, check func(link team.Link, u team.User) error) error {
+// UndoEmail uses a link that gives an account its former address back: it sets a new password, ends the person's sessions, and removes what was added
+// since a time, by somebody who took the account over; r says whether all connections end. Later links of the account work no more. team.ErrUserTaken,
+// what check says, or the error of the link.
+func (db *DB) UndoEmail(ctx context.Context, r authn.Reset, since time.Time, check func(link team.Link, u team.User) error) error {
 	return db.change(ctx, "UndoEmail", func(t *tx) error {
 		link, u, err := t.useLinkOf(r.Link, team.LinkUndo, r.At, check)
 		if err != nil {
@@ -93,13 +94,38 @@ func (db *DB) UndoEmail(ctx context.Context, r authn.Reset, check func(link team
 		if _, err := t.Change(`DELETE FROM gh_sessions WHERE user_id = $1`, u.ID); err != nil {
 			return err
 		}
-		// Before the grants end: their families say which clients to tell.
-		e := audit.Event{At: r.At, Kind: audit.EmailRestored, Actor: string(u.ID), User: string(u.ID)}
-		if err := t.happenedWith(e, outbox.Facts{Former: u.Email}); err != nil || !r.EndConnections {
+		if err := t.removeAdded(u.ID, since); err != nil {
 			return err
 		}
-		return t.endGrants(r.At, endGrantsOfUser, u.ID)
+		// Before the grants end: their families say which clients to tell.
+		e := audit.Event{At: r.At, Kind: audit.EmailRestored, Actor: string(u.ID), User: string(u.ID)}
+		if err := t.happenedWith(e, outbox.Facts{Former: u.Email}); err != nil {
+			return err
+		}
+		if r.EndConnections {
+			return t.endGrants(r.At, endGrantsOfUser, u.ID)
+		}
+		return t.endGrants(r.At, endGrantsOfUserSince, u.ID, engine.Millis(since))
 	})
+}
+
+// removeAdded removes what somebody who took an account over may have added to it since a time: factors, and open invitations to teams. Recovery codes
+// do not stay without a strong factor.
+func (t *tx) removeAdded(id team.UserID, since time.Time) error {
+	for _, query := range []string{
+		`DELETE FROM gh_apps WHERE user_id = $1 AND created_at >= $2`,
+		`DELETE FROM gh_passkeys WHERE user_id = $1 AND created_at >= $2`,
+		`DELETE FROM gh_recovery_codes WHERE user_id = $1 AND created_at >= $2`,
+		`DELETE FROM gh_invitations WHERE invited_by = $1 AND state = 'sent' AND created_at >= $2`,
+	} {
+		if _, err := t.Change(query, id, engine.Millis(since)); err != nil {
+			return err
+		}
+	}
+	_, err := t.Change(`
+		DELETE FROM gh_recovery_codes WHERE user_id = $1
+			AND NOT EXISTS (SELECT 1 FROM gh_apps WHERE user_id = $1) AND NOT EXISTS (SELECT 1 FROM gh_passkeys WHERE user_id = $1)`, id)
+	return err
 }
 
 // SetEmail gives a person another address, as the operator says. No link of before works any more. team.ErrNoUser, team.ErrUserTaken.
@@ -145,7 +171,7 @@ func (db *DB) EmptyUnverified(ctx context.Context, email string, at time.Time) e
 // emptyAccount takes every way to sign in out of an account, except the password, which the caller replaces.
 func (t *tx) emptyAccount(id team.UserID) error {
 	for _, query := range []string{
-		`DELETE FROM gh_sessions WHERE user_id = $1`, `DELETE FROM gh_links WHERE user_id = $1`,
+		`DELETE FROM gh_sessions WHERE user_id = $1`, `DELETE FROM gh_links WHERE user_id = $1`, `DELETE FROM gh_identities WHERE user_id = $1`,
 		`DELETE FROM gh_apps WHERE user_id = $1`, `DELETE FROM gh_passkeys WHERE user_id = $1`, `DELETE FROM gh_recovery_codes WHERE user_id = $1`,
 	} {
 		if _, err := t.Change(query, id); err != nil {

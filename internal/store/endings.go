@@ -45,6 +45,26 @@ var (
 				expires_at = CASE WHEN gh_endings.expires_at > excluded.expires_at THEN gh_endings.expires_at ELSE excluded.expires_at END`,
 		remove: `DELETE FROM gh_grants WHERE user_id = $1`,
 	}
+	// endGrantsOfUserSince is the grants of a person that were made, widened or used for a new connection since a time.
+	endGrantsOfUserSince = grantsEnd{
+		lockGrants: `SELECT g.id FROM gh_grants g
+			WHERE g.user_id = $1 AND (g.created_at >= $2 OR g.updated_at >= $2
+				OR EXISTS (SELECT 1 FROM gh_families n WHERE n.grant_id = g.id AND n.created_at >= $2)) ORDER BY g.id FOR UPDATE`,
+		lockFamilies: `SELECT f.id FROM gh_families f JOIN gh_grants g ON g.id = f.grant_id
+			WHERE g.user_id = $1 AND (g.created_at >= $2 OR g.updated_at >= $2
+				OR EXISTS (SELECT 1 FROM gh_families n WHERE n.grant_id = g.id AND n.created_at >= $2)) ORDER BY f.id FOR UPDATE OF f`,
+		publish: `INSERT INTO gh_endings (kind, id, at, expires_at)
+			SELECT 'grant', g.id, CAST($3 AS BIGINT), MAX(f.token_dead_at) FROM gh_grants g JOIN gh_families f ON f.grant_id = g.id
+			WHERE g.user_id = $1 AND (g.created_at >= $2 OR g.updated_at >= $2
+				OR EXISTS (SELECT 1 FROM gh_families n WHERE n.grant_id = g.id AND n.created_at >= $2))
+				AND f.ended_at = 0 AND f.token_dead_at > CAST($3 AS BIGINT) GROUP BY g.id
+			ON CONFLICT (kind, id) DO UPDATE SET
+				at = CASE WHEN gh_endings.at > excluded.at THEN gh_endings.at ELSE excluded.at END,
+				expires_at = CASE WHEN gh_endings.expires_at > excluded.expires_at THEN gh_endings.expires_at ELSE excluded.expires_at END`,
+		remove: `DELETE FROM gh_grants AS g
+			WHERE g.user_id = $1 AND (g.created_at >= $2 OR g.updated_at >= $2
+				OR EXISTS (SELECT 1 FROM gh_families n WHERE n.grant_id = g.id AND n.created_at >= $2))`,
+	}
 	// endGrantsOfMember is the grants of a person in a team.
 	endGrantsOfMember = grantsEnd{
 		lockGrants:   `SELECT g.id FROM gh_grants g WHERE g.user_id = $1 AND g.team_id = $2 ORDER BY g.id FOR UPDATE`,

@@ -180,7 +180,7 @@ func (t *tx) answer(link team.LinkID, state team.InvitationState, at time.Time) 
 	if _, err := t.useLink(link, team.LinkInvite, at); err != nil {
 		return i, err
 	}
-	return i, t.MustChange(team.ErrLinkExpired, `UPDATE gh_invitations SET state = $2 WHERE id = $1 AND state = 'sent' AND link_id = $3`, i.ID, state, link)
+	return i, t.MustChange(team.ErrLinkExpired, `UPDATE gh_invitations SET state = $2 WHERE id = $1`, i.ID, state)
 }
 
 // stillInvited reports whether who invites may still do so: the operator, or an admin who can sign in. team.ErrInvitationOver.

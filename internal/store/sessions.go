@@ -15,7 +15,7 @@ import (
 
 // sessionInto scans a session with its person. The statements that use it list the columns in this order.
 func sessionInto(s *authn.Session) []any {
-	return append([]any{&s.ID, &s.Public, engine.TimeTo(&s.AuthTime), engine.WordsTo(&s.Methods), engine.TimeTo(&s.ExpiresAt)}, userInto(&s.User)...)
+	return append([]any{&s.ID, &s.Public, engine.TimeTo(&s.AuthTime), engine.WordsTo(&s.Methods), engine.TimeTo(&s.ExpiresAt), &s.Provider}, userInto(&s.User)...)
 }
 
 // StartSession saves a session in place of another one. If that is alive and the same person's, its sign-in goes on: the new one keeps its
@@ -24,13 +24,13 @@ func (db *DB) StartSession(ctx context.Context, s authn.Session, replaces string
 	// On PostgreSQL the lock makes DisableUser wait, or lets this see what it did.
 	const (
 		postgres = `
-INSERT INTO gh_sessions (id, user_id, auth_time, methods, expires_at, sid, browser, system, network, seen_at)
-SELECT $1, u.id, CAST($3 AS BIGINT), $4, CAST($5 AS BIGINT), $6, $7, $8, $9, CAST($10 AS BIGINT) FROM gh_users u WHERE u.id = $2 AND u.disabled_at = 0
+INSERT INTO gh_sessions (id, user_id, auth_time, methods, expires_at, sid, browser, system, network, seen_at, provider)
+SELECT $1, u.id, CAST($3 AS BIGINT), $4, CAST($5 AS BIGINT), $6, $7, $8, $9, CAST($10 AS BIGINT), $11 FROM gh_users u WHERE u.id = $2 AND u.disabled_at = 0
 FOR SHARE OF u`
 
 		sqlite = `
-INSERT INTO gh_sessions (id, user_id, auth_time, methods, expires_at, sid, browser, system, network, seen_at)
-SELECT $1, u.id, CAST($3 AS BIGINT), $4, CAST($5 AS BIGINT), $6, $7, $8, $9, CAST($10 AS BIGINT) FROM gh_users u WHERE u.id = $2 AND u.disabled_at = 0`
+INSERT INTO gh_sessions (id, user_id, auth_time, methods, expires_at, sid, browser, system, network, seen_at, provider)
+SELECT $1, u.id, CAST($3 AS BIGINT), $4, CAST($5 AS BIGINT), $6, $7, $8, $9, CAST($10 AS BIGINT), $11 FROM gh_users u WHERE u.id = $2 AND u.disabled_at = 0`
 	)
 	run := db.write
 	if replaces != "" {
@@ -48,12 +48,16 @@ SELECT $1, u.id, CAST($3 AS BIGINT), $4, CAST($5 AS BIGINT), $6, $7, $8, $9, CAS
 		}
 		err := t.MustChange(authn.ErrSignInFailed, db.engine.Text(sqlite, postgres),
 			s.ID, s.User.ID, engine.Millis(s.AuthTime), engine.Words(s.Methods), engine.Millis(s.ExpiresAt), public,
-			s.Device.Browser, s.Device.System, s.Device.Network, engine.Millis(s.Device.SeenAt))
+			s.Device.Browser, s.Device.System, s.Device.Network, engine.Millis(s.Device.SeenAt), s.Provider)
 		if err != nil {
 			return err
 		}
+		at := s.AuthTime
+		if s.Provider != "" { // the person may have signed in there long before
+			at = time.Time{}
+		}
 		return t.happened(audit.Event{
-			At: s.AuthTime, Kind: audit.SignedIn, Actor: string(s.User.ID), User: string(s.User.ID), Detail: engine.Words(s.Methods),
+			At: at, Kind: audit.SignedIn, Actor: string(s.User.ID), User: string(s.User.ID), Detail: engine.Words(s.Methods),
 		})
 	})
 }
@@ -90,7 +94,7 @@ func (db *DB) Session(ctx context.Context, id string, now time.Time) (authn.Sess
 		return s, err
 	}
 	const query = `
-		SELECT s.id, s.sid, s.auth_time, s.methods, s.expires_at, u.id, u.email, u.name, u.operator, u.email_verified, u.created_at, u.disabled_at
+		SELECT s.id, s.sid, s.auth_time, s.methods, s.expires_at, s.provider, u.id, u.email, u.name, u.operator, u.email_verified, u.created_at, u.disabled_at
 		FROM gh_sessions s
 		JOIN gh_users u ON u.id = s.user_id
 		WHERE s.id = $1 AND u.disabled_at = 0 AND s.expires_at > $2`
@@ -108,7 +112,7 @@ func (db *DB) Sessions(ctx context.Context, user team.UserID, now time.Time) ([]
 		return s, err
 	}
 	return engine.All(ctx, db.engine, "Sessions", scan, `
-		SELECT s.id, s.sid, s.auth_time, s.methods, s.expires_at, u.id, u.email, u.name, u.operator, u.email_verified, u.created_at, u.disabled_at,
+		SELECT s.id, s.sid, s.auth_time, s.methods, s.expires_at, s.provider, u.id, u.email, u.name, u.operator, u.email_verified, u.created_at, u.disabled_at,
 			s.browser, s.system, s.network, s.seen_at
 		FROM gh_sessions s
 		JOIN gh_users u ON u.id = s.user_id

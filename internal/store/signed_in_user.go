@@ -65,7 +65,7 @@ func (db *DB) readSignedInUser(ctx context.Context, session string, client oauth
 		return s, err
 	}
 	v.Teams, err = engine.All(ctx, db.engine, "SignedInUser", scan, `
-		SELECT s.id, s.sid, s.auth_time, s.methods, s.expires_at, u.id, u.email, u.name, u.operator, u.email_verified, u.created_at, u.disabled_at,
+		SELECT s.id, s.sid, s.auth_time, s.methods, s.expires_at, s.provider, u.id, u.email, u.name, u.operator, u.email_verified, u.created_at, u.disabled_at,
 			COALESCE(t.id, ''), COALESCE(t.slug, ''), COALESCE(t.name, ''), COALESCE(t.created_at, 0), COALESCE(m.role, ''), COALESCE(t.require_second_factor, FALSE),
 			CASE WHEN b.team_id IS NULL THEN '' WHEN b.reason = '' THEN 'no reason was given' ELSE b.reason END,
 			COALESCE(g.id, ''), COALESCE(g.scope, ''), COALESCE(g.created_at, 0), COALESCE(g.updated_at, 0),

@@ -25,20 +25,24 @@ func scanUser(r engine.Row) (u team.User, err error) {
 // AddUser saves a new person. team.ErrUserTaken.
 func (db *DB) AddUser(ctx context.Context, u team.User) error {
 	return db.write(ctx, "AddUser", func(t *tx) error {
-		if err := t.emailFree(u.ID, team.NormalizeEmail(u.Email), db.now()); err != nil {
-			return err
-		}
-		_, err := t.Change(`
-			INSERT INTO gh_users (id, email, email_key, name, operator, email_verified, created_at, disabled_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
-			u.ID, u.Email, team.NormalizeEmail(u.Email), u.Name, u.Operator, u.EmailVerified, engine.Millis(u.CreatedAt), engine.Millis(u.DisabledAt))
-		if engine.IsUnique(err) {
-			return team.ErrUserTaken
-		}
-		if err != nil {
+		if err := t.addUser(u); err != nil {
 			return err
 		}
 		return t.happened(audit.Event{At: u.CreatedAt, Kind: audit.UserAdded, User: string(u.ID)})
 	})
+}
+
+func (t *tx) addUser(u team.User) error {
+	if err := t.emailFree(u.ID, team.NormalizeEmail(u.Email), t.db.now()); err != nil {
+		return err
+	}
+	_, err := t.Change(`
+		INSERT INTO gh_users (id, email, email_key, name, operator, email_verified, created_at, disabled_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+		u.ID, u.Email, team.NormalizeEmail(u.Email), u.Name, u.Operator, u.EmailVerified, engine.Millis(u.CreatedAt), engine.Millis(u.DisabledAt))
+	if engine.IsUnique(err) {
+		return team.ErrUserTaken
+	}
+	return err
 }
 
 // User is a person by id. team.ErrNoUser.

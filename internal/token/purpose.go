@@ -13,6 +13,8 @@ const (
 	PurposeDone                          // web: what the page after a form says was done
 	PurposeEndSession                    // web: a logout request while the person is asked
 	PurposeNonce                         // web: a nonce for DPoP proofs
+	PurposeProvider                      // provider: a sign-in at another provider that has begun
+	PurposeIdentity                      // authn: an identity at another provider that waits to be linked
 
 	// Links in mails (Keyring.Link), one for each team.LinkKind.
 	PurposeLinkReset  // authn: sets a new password
@@ -36,6 +38,7 @@ const (
 var purposes = [...]string{
 	PurposeRequest: "request", PurposePushed: "par", PurposeCode: "code", PurposeBrowser: "browser",
 	PurposeDone: "done", PurposeEndSession: "end-session", PurposeNonce: "dpop-nonce",
+	PurposeProvider: "provider", PurposeIdentity: "identity",
 	PurposeLinkReset: "link-reset", PurposeLinkProve: "link-prove", PurposeLinkChange: "link-change", PurposeLinkUndo: "link-undo", PurposeLinkInvite: "link-invite", PurposeLinkSignUp: "link-sign-up",
 	PurposeAttempt: "attempt", PurposeAppSetup: "app-setup", PurposeChallenge: "challenge",
 }

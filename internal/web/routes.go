@@ -49,6 +49,9 @@ func (s *server) forPeople() []route.Route {
 		{Path: team.LinkSignUp.Path(), Get: f.AskFinishSignUp, Post: f.FromLink(f.FinishSignUp)},
 		{Path: browser.PathFactor, Get: f.ShowFactor, Post: f.SameOrigin(f.ProveFactor)},
 		{Path: "/login/passkey/", Post: f.SameOrigin(f.SignInWithPasskey)},
+		{Path: "/login/provider/{provider}/", Get: f.AskWith, Post: f.SameOrigin(f.BeginWith)},
+		{Path: "/login/provider/{provider}/callback/", Get: f.FinishWith},
+		{Path: "/login/provider/{provider}/link/", Get: f.AskLink, Post: f.SameOrigin(f.Link)},
 		{Path: "/logout/", Get: f.AskSignOut, Post: f.SameOrigin(f.SignOut)},
 	}
 }

@@ -26,6 +26,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/govern"
 	"github.com/gatehouse-auth/gatehouse/internal/limit"
+	"github.com/gatehouse-auth/gatehouse/internal/provider"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 	"github.com/gatehouse-auth/gatehouse/internal/usage"
@@ -49,6 +50,7 @@ type Parts struct {
 	APIDocs        string           // the URL of the API's documentation, linked from the guide; may be empty
 	Authz          *authz.Server
 	Authn          *authn.Authenticator
+	Providers      *provider.Providers // at which people can sign in; nil for none
 	Directory      *team.Service
 	Govern         *govern.Service
 	Registry       *client.Registry
@@ -89,7 +91,7 @@ func New(p Parts) http.Handler {
 	}
 	errors := route.ErrorLog{Logger: p.Log, Status: endpoint.Status}
 	pages := browser.New(browser.Options{
-		Issuer: p.Issuer, ServerName: p.ServerName, Language: p.Language, Authn: p.Authn, Directory: p.Directory, Keys: p.Keys, Audit: p.Audit, Errors: errors, Now: p.Now, SendsMail: p.SendsMail,
+		Issuer: p.Issuer, ServerName: p.ServerName, Language: p.Language, Authn: p.Authn, Providers: p.Providers, Directory: p.Directory, Keys: p.Keys, Audit: p.Audit, Errors: errors, Now: p.Now, SendsMail: p.SendsMail,
 	})
 	s := &server{
 		Parts: p, errors: errors,

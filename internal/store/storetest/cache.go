@@ -110,7 +110,7 @@ func testSignedInUsersAreCached(k *kit) {
 
 // No change leaves a user in the cache as they were before it, except for grants that were given and blocks that were lifted.
 func testChangedUsersLeaveTheCache(k *kit) {
-	for _, w := range slices.Concat(writes, factorWrites) {
+	for _, w := range slices.Concat(writes, factorWrites, invitationWrites) {
 		k := k.empty()
 		k.furnish()
 		k.ok(k.db.StartSession(k.ctx, session("s-bob", bob), ""))

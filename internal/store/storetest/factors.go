@@ -26,6 +26,8 @@ var (
 		"SetApp": audit.AppAdded, "RemoveApp": audit.AppRemoved, "SetRecoveryCodes": audit.RecoveryCodesMade, "UseRecoveryCode": audit.RecoveryCodeUsed,
 		"AddPasskey": audit.PasskeyAdded, "RenamePasskey": audit.PasskeyRenamed, "RemovePasskey": audit.PasskeyRemoved, "ResetFactors": audit.FactorsReset,
 		"UseCode": "", "UsePasskey": "", "RequireSecondFactor": audit.TeamFactor,
+		"LinkIdentity": audit.IdentityLinked, "LinkIdentity, an account is emptied": audit.IdentityLinked, "AddUserWith": audit.IdentityLinked,
+		"Unlink": audit.IdentityUnlinked, "UseIdentity": "",
 	}
 	factorWrites = []call{
 		{"SetApp", func(ctx context.Context, db *store.DB) error {
@@ -49,8 +51,22 @@ var (
 		}, nil},
 		{"RequireSecondFactor", func(ctx context.Context, db *store.DB) error { return db.RequireSecondFactor(ctx, acme.ID, true) }, nil},
 		{"ResetFactors", func(ctx context.Context, db *store.DB) error { return db.ResetFactors(ctx, ada.ID, now) }, nil},
+		{"LinkIdentity", func(ctx context.Context, db *store.DB) error { return linkIdentity(ctx, db, bob.ID, "new", false) }, nil},
+		{"LinkIdentity, an account is emptied", func(ctx context.Context, db *store.DB) error {
+			return linkIdentity(ctx, db, ada.ID, "new", true)
+		}, nil},
+		{"AddUserWith", func(ctx context.Context, db *store.DB) error {
+			return db.AddUserWith(ctx, team.User{ID: "u-with", Email: "with@example.com", CreatedAt: now}, identity("u-with", "new"))
+		}, nil},
+		{"Unlink", func(ctx context.Context, db *store.DB) error {
+			return db.Unlink(ctx, ada.ID, "i-ada", now, func(authn.Ways) error { return nil })
+		}, nil},
+		{"UseIdentity", func(ctx context.Context, db *store.DB) error { return db.UseIdentity(ctx, "i-ada", later) }, nil},
 	}
 	factorReads = []call{
+		{"Identity", func(ctx context.Context, db *store.DB) error { _, err := db.Identity(ctx, issuer, "ada"); return err }, nil},
+		{"Identities", func(ctx context.Context, db *store.DB) error { _, err := db.Identities(ctx, ada.ID); return err }, nil},
+		{"OnlyIdentities", func(ctx context.Context, db *store.DB) error { _, err := db.OnlyIdentities(ctx); return err }, nil},
 		{"Factors", func(ctx context.Context, db *store.DB) error { _, err := db.Factors(ctx, ada.ID); return err }, nil},
 		{"SecondFactor", func(ctx context.Context, db *store.DB) error { _, err := db.SecondFactor(ctx, acme.ID); return err }, nil},
 		{"PasskeyOwner", func(ctx context.Context, db *store.DB) error {
@@ -75,6 +91,7 @@ func (k *kit) furnishFactors() {
 	k.Helper()
 	k.ok(k.db.SetApp(k.ctx, ada.ID, app, []string{"a", "b"}))
 	k.ok(k.db.AddPasskey(k.ctx, laptop, nil))
+	k.ok(linkIdentity(k.ctx, k.db, ada.ID, "ada", false))
 }
 
 func (k *kit) factors(user team.UserID) authn.Factors {
@@ -212,13 +229,13 @@ func testEmptyUnverified(k *kit) {
 	k.forgotten("l1", eve.Email)
 	k.ok(k.db.SetApp(k.ctx, eve.ID, authn.App{Secret: "sealed", CreatedAt: now}, []string{"code"}))
 	k.ok(k.db.AddPasskey(k.ctx, authn.Passkey{ID: "p1", User: eve.ID, CredentialID: "credential"}, nil))
-	for _, table := range []string{"gh_sessions", "gh_links", "gh_apps", "gh_passkeys", "gh_recovery_codes"} {
+	for _, table := range []string{"gh_sessions", "gh_links", "gh_apps", "gh_passkeys", "gh_recovery_codes", "gh_identities"} {
 		if k.rows(table, "user_id = $1", eve.ID) == 0 {
 			k.Fatalf("%s has no row: the test shows nothing", table)
 		}
 	}
 	k.ok(k.db.EmptyUnverified(k.ctx, eve.Email, later))
-	for _, table := range []string{"gh_sessions", "gh_links", "gh_apps", "gh_passkeys", "gh_recovery_codes"} {
+	for _, table := range []string{"gh_sessions", "gh_links", "gh_apps", "gh_passkeys", "gh_recovery_codes", "gh_identities"} {
 		equal(k, "rows of "+table, k.rows(table, "user_id = $1", eve.ID), 0)
 	}
 	_, hash, err := k.db.Password(k.ctx, eve.Email)

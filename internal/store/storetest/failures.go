@@ -52,6 +52,7 @@ func (k *kit) furnish() {
 	k.ok(err)
 	k.ok(k.db.Block(k.ctx, govern.Block{Team: beta.ID, Client: public.ID, Reason: "no", CreatedAt: now}))
 	k.furnishFactors()
+	k.furnishInvitations()
 }
 
 // testFailures fails each statement and the commit of each unit of work in turn. Nothing of the unit may remain. Then it lets
@@ -59,7 +60,7 @@ func (k *kit) furnish() {
 func testFailures(k *kit) {
 	k.allMethodsAreNamed()
 	errInjected := errors.New("injected")
-	for _, w := range slices.Concat(writes, factorWrites) {
+	for _, w := range slices.Concat(writes, factorWrites, invitationWrites) {
 		k := k.empty()
 		k.furnish()
 		before, recorded := k.dump(), k.rows("gh_audit", "1 = 1")
@@ -92,6 +93,9 @@ func testFailures(k *kit) {
 			kind, named = factorEvents[w.name]
 		}
 		if !named {
+			kind, named = invitationEvents[w.name]
+		}
+		if !named {
 			k.Fatalf("%s is not among the events", w.name)
 		}
 		if kind != "" {
@@ -107,7 +111,7 @@ func testFailures(k *kit) {
 func testReads(k *kit) {
 	k.furnish()
 	errInjected := errors.New("injected")
-	for _, r := range slices.Concat(reads, factorReads) {
+	for _, r := range slices.Concat(reads, factorReads, invitationReads) {
 		k.h.Fail(k.db, func(string) error { return errInjected })
 		k.is(r.do(k.ctx, k.db), errInjected)
 		k.h.Fail(k.db, nil)
@@ -142,7 +146,7 @@ func (k *kit) empty() *kit {
 func (k *kit) allMethodsAreNamed() {
 	k.Helper()
 	named := map[string]bool{}
-	for _, c := range slices.Concat(reads, writes, factorReads, factorWrites) {
+	for _, c := range slices.Concat(reads, writes, factorReads, factorWrites, invitationReads, invitationWrites) {
 		named[c.name] = true
 	}
 	for _, declared := range []reflect.Type{

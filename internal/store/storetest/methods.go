@@ -101,7 +101,7 @@ var writes = []call{
 		return db.ChangeEmail(ctx, "l-change", now, team.NewLink(team.LinkUndo, "", "", "", now), anyLink)
 	}, nil},
 	{"UndoEmail", func(ctx context.Context, db *store.DB) error {
-		return db.UndoEmail(ctx, authn.Reset{Link: "l-undo", Hash: "new", At: now, EndConnections: true}, anyLink)
+		return db.UndoEmail(ctx, authn.Reset{Link: "l-undo", Hash: "new", At: now, EndConnections: true}, now, anyLink)
 	}, nil},
 	{"SetEmail", func(ctx context.Context, db *store.DB) error {
 		return db.SetEmail(ctx, ada.ID, "set@example.com", true, now)

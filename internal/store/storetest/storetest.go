@@ -60,8 +60,14 @@ func Run(t *testing.T, h Harness) {
 		{"Passwords", testPasswords},
 		{"ForgetPassword", testForgetPassword},
 		{"ResetPassword", testResetPassword},
+		{"Identities", testIdentities},
+		{"EmptiedAccount", testEmptiedAccount},
 		{"LinkIsUsedOnce", testLinkRace},
 		{"SignUp", testSignUp},
+		{"UndoEmail", testUndoEmail},
+		{"Invitations", testInvitations},
+		{"InvitationsRefuse", testInvitationsRefuse},
+		{"InvitationIsAcceptedOnce", testInvitationRace},
 		{"Sessions", testSessions},
 		{"Factors", testFactors},
 		{"LastFactor", testLastFactor},
@@ -375,6 +381,7 @@ type Store interface {
 	team.Teams
 	team.Links
 	team.Newcomers
+	team.Invitations
 	authn.Store
 	client.Store
 	client.AssertionStore

@@ -229,7 +229,17 @@ var securitySamples = uitest.Samples{
 	"security_few":     security(securityView{CanPasskey: true, Strong: true, Left: 2, Few: true, CodesMade: before(200 * day), App: true, AppSince: before(day)}),
 	"security_removed": security(securityView{CanPasskey: true, Notice: &ui.Notice{Text: ui.Text("factors.passkey_removed", "passkey", ui.Strong("YubiKey 5"))}, Unknown: unknownPasskey{"auth.example", "abc"}}),
 	"security_hostile": security(securityView{CanPasskey: true, Strong: true, Passkeys: []passkeyRow{{Name: uitest.Markup + uitest.Backwards, Added: before(day), Href: "/x/"}}}),
-	"security_app":     appPage.With(appView{Frame: frame(ada.Email, "factors.app_add", "security"), QR: ui.NewQR("otpauth://totp/x"), Secret: "ABCD EFGH", Sealed: "gh_sealed", Request: "gh_request"}),
+	"security_identities": security(securityView{
+		CanPasskey: true, Notice: &ui.Notice{Text: ui.Text("identities.linked_now", "provider", ui.Strong("Acme SSO"))},
+		Identities: []identityRow{{ID: "i1", Provider: "Acme SSO", Email: "ada@acme.example", Linked: before(day), Used: before(time.Hour)}, {ID: "i2", Provider: "old", Linked: before(day), Off: true}},
+		Others:     []otherProvider{{"other", "Other"}},
+	}),
+	"security_identities_hostile": security(securityView{
+		Failures:   ui.Failures{{Text: ui.Text("with.taken", "provider", ui.Name(uitest.Markup))}},
+		Identities: []identityRow{{ID: "i1", Provider: uitest.Markup, Email: uitest.Markup + uitest.Backwards, Linked: before(day)}}, Others: []otherProvider{{"other", uitest.Markup}},
+	}),
+	"security_unlink": confirmPage.With(confirmView{Frame: failing(frame(ada.Email, "identities.unlink_title", "security")), Confirmation: ask, Failures: ui.Failures{{Text: ui.Text("identities.last_way")}}}),
+	"security_app":    appPage.With(appView{Frame: frame(ada.Email, "factors.app_add", "security"), QR: ui.NewQR("otpauth://totp/x"), Secret: "ABCD EFGH", Sealed: "gh_sealed", Request: "gh_request"}),
 	"security_app_wrong": appPage.With(appView{
 		Frame: failing(frame(ada.Email, "factors.app_add", "security")), Secret: "ABCD EFGH", Sealed: "gh_sealed", Failures: ui.Failures{{Field: "code", Text: ui.Text("factor.wrong")}},
 	}),

@@ -39,6 +39,8 @@ func (room *Room) Routes() []route.Route {
 		{Path: pathCodes, Title: "factors.codes_new", Get: room.askCodes, Post: room.newCodes},
 		{Path: pathPasskeys, Title: "factors.passkey_add", Get: room.askPasskey, Post: room.addPasskey},
 		{Path: pathPasskeys + "{passkey}/", Title: "factors.passkey_title", Get: room.passkey, Post: room.changePasskey},
+		{Path: pathIdentities + "{identity}/", Title: "identities.unlink_title", Get: room.askUnlink, Post: room.unlink},
+		{Path: pathProviders + "{provider}/", Title: "identities.link_title", Get: room.askLink, Post: room.link},
 		{Path: "/account/password/", Title: "password.title", Tab: "password.tab", Get: room.askPassword, Post: room.changePassword},
 		{Path: "/account/email/", Title: "email.title", Tab: "email.tab", Fresh: true, Get: room.showEmail, Post: room.sendEmailLink},
 		{Path: "/account/sessions/", Title: "sessions.title", Tab: "sessions.tab", Get: room.sessions, Post: room.endSession},
@@ -82,6 +84,10 @@ func (room *Room) notice(r *browser.Request) *ui.Notice {
 		notice.Text = ui.Text("sessions.ended")
 	case noticeSessions:
 		notice.Text = ui.Text("sessions.others_ended")
+	case browser.NoticeLinked:
+		notice.Text = ui.Text("identities.linked_now", "provider", ui.Strong(n.Application))
+	case noticeUnlinked:
+		notice.Text = ui.Text("identities.unlinked_now", "provider", ui.Strong(n.Application))
 	case noticeProfile:
 		notice.Text = ui.Text("profile.saved")
 	case noticePicture:
@@ -98,6 +104,7 @@ func (room *Room) notice(r *browser.Request) *ui.Notice {
 const (
 	noticeEnded    = "ended"
 	noticePassword = "password"
+	noticeUnlinked = "unlinked"
 	noticeEmail    = "email"
 
 	noticeAppAdded       = "app_added"

@@ -16,7 +16,7 @@ import (
 var (
 	securityPage = ui.NewPage[securityView](files, "security.html")
 	codesPage    = ui.NewPage[codesView](files, "security_codes.html")
-	askCodesPage = ui.NewPage[confirmView](files, "security_confirm.html")
+	confirmPage  = ui.NewPage[confirmView](files, "security_confirm.html")
 )
 
 // The pages about how a person signs in.
@@ -43,6 +43,9 @@ type securityView struct {
 	Left       int // recovery codes
 	Few        bool
 	CodesMade  ui.Moment
+	Failures   ui.Failures
+	Identities []identityRow
+	Others     []otherProvider // that can be linked
 }
 
 // passkeyRow is a passkey in the list.
@@ -106,6 +109,12 @@ func (room *Room) security(w http.ResponseWriter, r *browser.Request) error {
 	}
 	if view.Request, err = request(r); err != nil {
 		return err
+	}
+	if view.Identities, view.Others, err = room.identities(r, actor); err != nil {
+		return err
+	}
+	if view.Failures = room.providerProblem(r); view.Failures != nil {
+		view.Failed = true
 	}
 	if n := r.Notice(""); n != nil && n.Credential != "" {
 		view.Unknown = unknownPasskey{room.Authn.PasskeyHost(), n.Credential}
@@ -189,7 +198,7 @@ func (room *Room) askCodes(w http.ResponseWriter, r *browser.Request) error {
 		if err := room.Factors.MayChange(ctx, actor, user); err != nil {
 			return err
 		}
-		return room.Show(w, r.Request, http.StatusOK, askCodesPage.With(confirmView{Frame: r.Frame(), Confirmation: ui.Confirmation{
+		return room.Show(w, r.Request, http.StatusOK, confirmPage.With(confirmView{Frame: r.Frame(), Confirmation: ui.Confirmation{
 			Action: pathCodes, Text: ui.Text("factors.codes_replace"), Button: ui.Button{Text: ui.Text("factors.codes_new")}, Stay: ui.Text("factors.keep"), Back: pathSecurity,
 		}}))
 	})

@@ -10,8 +10,9 @@ import (
 
 // The cookies, by what they are for.
 const (
-	SessionCookie = "session"
-	DeviceCookie  = "device" // says that accounts have been used in this browser, so that sign-ins here are throttled apart from strangers'
+	SessionCookie  = "session"
+	DeviceCookie   = "device"   // says that accounts have been used in this browser, so that sign-ins here are throttled apart from strangers'
+	IdentityCookie = "identity" // an account at another provider that waits to be linked
 )
 
 // The cookies of a sign-in that has begun.

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 	"github.com/gatehouse-auth/gatehouse/internal/web/route"
@@ -25,10 +26,18 @@ type Notice struct {
 	Credential  string      `json:"credential,omitempty"` // of a passkey that was removed
 }
 
+// NoticeLinked says that an account at another provider was linked.
+const NoticeLinked = "linked"
+
 // Notify sends the person to a page of ours, which shows the notice. It is sealed, so that no link can make a page say what did not happen.
 func (r *Request) Notify(w http.ResponseWriter, path string, n Notice) error {
-	n.User = r.Session.User.ID
-	sealed, err := r.pages.Keys.Seal(token.PurposeDone, n, noticeLifetime)
+	return r.pages.NotifyOf(w, r.Session, path, n)
+}
+
+// NotifyOf is Notify for a person who was not sent here by a page of a room.
+func (p *Pages) NotifyOf(w http.ResponseWriter, session *authn.Session, path string, n Notice) error {
+	n.User = session.User.ID
+	sealed, err := p.Keys.Seal(token.PurposeDone, n, noticeLifetime)
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
+	"github.com/gatehouse-auth/gatehouse/internal/provider"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 	"github.com/gatehouse-auth/gatehouse/internal/web/route"
@@ -26,7 +27,8 @@ type Options struct {
 	Authn      *authn.Authenticator
 	Directory  *team.Service
 	Keys       *token.Keyring
-	Audit      audit.Store // may be nil: then nothing is recorded or shown
+	Providers  *provider.Providers // at which people can sign in; nil for none
+	Audit      audit.Store         // may be nil: then nothing is recorded or shown
 	Errors     route.ErrorLog
 	Now        func() time.Time
 	SendsMail  bool // mails reach people, so they can be sent links

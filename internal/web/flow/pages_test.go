@@ -94,6 +94,26 @@ var samples = uitest.Samples{
 	"factor_hostile": factor(func(v *factorView) {
 		v.Email, v.Application, v.Needs = uitest.Markup, uitest.Backwards, authn.Needs{Code: true}
 	}),
+	"login_providers": signInPage.With(signInView{Frame: frame("", ui.Text("sign_in.title")), Sealed: sealed, Application: "Weekly Report", Providers: ui.Providers{
+		Hidden: []ui.Hidden{{Name: "request", Value: sealed}},
+		Items: []ui.Provider{
+			{Action: "/login/provider/acme/", Name: "Acme SSO", Icon: "key"},
+			{Action: "/login/provider/team/", Name: "Team <b>", Icon: "people"},
+			{Action: "/login/provider/world/", Name: "World", Icon: "globe"},
+			{Action: "/login/provider/plain/", Name: "Plain", Icon: "none"},
+		},
+	}}),
+	"with": withPage.With(withView{
+		Frame:     frame("", ui.Text("with.title", "provider", ui.Name("Acme SSO"))),
+		Providers: ui.Providers{Items: []ui.Provider{{Action: "/login/provider/acme/", Name: "Acme SSO", Icon: "key"}}},
+	}),
+	"with_link": linkPage.With(linkView{
+		Frame: frame("", ui.Text("with_link.title", "provider", ui.Name("Acme SSO"))), Provider: "Acme SSO", Email: "ada@acme.example", SignIn: "/login/?again=1",
+	}),
+	"with_link_fresh": linkPage.With(linkView{
+		Frame: frame("ada@example.com", ui.Text("with_link.title", "provider", ui.Name("<i>SSO"))), Provider: "<i>SSO", Email: "<b>@acme.example", Fresh: true, Person: ada,
+		Action: "/login/provider/acme/link/", Hidden: []ui.Hidden{{Name: "request", Value: sealed}},
+	}),
 	"select_account": selectAccountPage.With(selectAccountView{
 		Frame: frame("ada@example.com", ui.Text("select_account.title")), Sealed: sealed, Application: "Weekly Report", Name: "Ada Obi", Email: "ada@example.com",
 	}),

@@ -34,8 +34,9 @@ type signInView struct {
 	Again       bool   // the application asked for a fresh sign-in
 	SignedIn    bool   // nobody has to sign in
 	Passkey     ui.Passkey
-	SignUp      string // the page to make an account, or ""
-	Mails       bool   // the server sends mails, so it can send a link to set a new password
+	SignUp      string       // the page to make an account, or ""
+	Mails       bool         // the server sends mails, so it can send a link to set a new password
+	Providers   ui.Providers // at which the person can sign in instead
 	session     *authn.Session
 }
 
@@ -96,6 +97,9 @@ func (f *Flow) AskSignIn(w http.ResponseWriter, r *http.Request) error {
 		route.SeeOther(w, cmp.Or(relative(target), "/"))
 		return nil
 	}
+	if view.Failures = f.problemText(values); view.Failures != nil {
+		view.Failed = true
+	}
 	return f.showWith(w, r, http.StatusOK, view.Passkey, signInPage.With(view))
 }
 
@@ -110,6 +114,13 @@ func (f *Flow) checkCookie(w http.ResponseWriter, r *http.Request, target string
 
 // signInPage is the sign-in page before anything was typed.
 func (f *Flow) signInPage(w http.ResponseWriter, r *http.Request, sealed, target string) (signInView, error) {
+	view, err := f.signInForm(w, r, sealed, target)
+	view.Providers = providerButtons(view.Sealed, view.Next, view.Again && sealed == "", f.Providers.All()...)
+	return view, err
+}
+
+// signInForm is the sign-in page without other providers.
+func (f *Flow) signInForm(w http.ResponseWriter, r *http.Request, sealed, target string) (signInView, error) {
 	passkey, err := f.passkeyForm(w, r, waitingFor{})
 	if err != nil {
 		return signInView{}, err
@@ -120,7 +131,8 @@ func (f *Flow) signInPage(w http.ResponseWriter, r *http.Request, sealed, target
 			return signInView{}, err
 		}
 		view := signInView{
-			Frame: f.quietFrame(r, session, ui.Text("sign_in.title")), Next: relative(target), SignedIn: session != nil, session: session, Mails: f.SendsMail, Passkey: passkey, SignUp: f.signUpURL(cameFrom{Next: relative(target)}),
+			Frame: f.quietFrame(r, session, ui.Text("sign_in.title")), Next: relative(target), SignedIn: session != nil, session: session, Mails: f.SendsMail, Passkey: passkey,
+			SignUp: f.signUpURL(cameFrom{Next: relative(target)}),
 		}
 		if session != nil { // who is asked all the same, by a page that wants a fresh sign-in
 			view.Again, view.Email = true, session.User.Email
@@ -215,14 +227,18 @@ func signInURL(sealed, target string) string {
 	return "/login/?" + url.Values{"next": {target}}.Encode()
 }
 
+// waiting is what the page of a second factor has to remember.
+func waiting(sealed, target string) url.Values {
+	if sealed != "" {
+		return url.Values{"request": {sealed}}
+	}
+	return url.Values{"next": {target}}
+}
+
 // signInFailed shows the page again. It says the same about an unknown e-mail and a wrong password.
 func (f *Flow) signInFailed(w http.ResponseWriter, r *http.Request, err error, email, sealed, target string) error {
 	if pending, ok := errors.AsType[*authn.PendingError](err); ok {
-		query := url.Values{"next": {target}}
-		if sealed != "" {
-			query = url.Values{"request": {sealed}}
-		}
-		f.AskFactor(w, pending, query)
+		f.AskFactor(w, pending, waiting(sealed, target))
 		return nil
 	}
 	throttled, tooMany := errors.AsType[*limit.ThrottledError](err)

@@ -84,6 +84,7 @@ func (room *Room) undoView(r *http.Request, text string, link team.Link, u team.
 	view, err := room.resetView(r, text, u)
 	view.Title, view.Action = ui.Text("undo.title"), team.LinkUndo.Path()
 	view.Lead, view.Button = ui.Text("undo.lead", "email", ui.Strong(link.Email)), ui.Text("undo.button")
+	view.Consequence = ui.Text("undo.consequence")
 	return view, err
 }
 
@@ -101,6 +102,7 @@ func (room *Room) askUndo(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	view.End = true // somebody else may have used the account
 	return room.ShowOfLink(w, r, http.StatusOK, resetPage.With(view))
 }
 
@@ -121,8 +123,8 @@ func (room *Room) undo(w http.ResponseWriter, r *http.Request) error {
 	}
 	if err == nil {
 		return room.ShowOfLink(w, r, http.StatusOK, donePage.With(doneView{
-			Frame: room.frame(r, nil, ui.Text("undo.done_title")), Lead: ui.Text("reset.done"), More: ui.Text("reset.done_more"),
-			Button: ui.Text("home.sign_in"), To: "/login/",
+			Frame: room.frame(r, nil, ui.Text("undo.done_title")), Lead: ui.Text("reset.done"), More: ui.Text("undo.done_more"),
+			Button: ui.Text("home.sign_in"), To: "/login/?next=/account/security/",
 		}))
 	}
 	view, viewErr := room.undoView(r, text, link, user)

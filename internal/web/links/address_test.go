@@ -149,6 +149,62 @@ func TestUndoRestoresAnAccountThatWasTakenOver(t *testing.T) {
 	})
 }
 
+// TestUndoRemovesWhatAThiefAdded: somebody at the browser of another has the address changed, and adds ways back in: before the change is proven, and
+// after it. What the owner had before stays.
+func TestUndoRemovesWhatAThiefAdded(t *testing.T) {
+	webtest.OnBoth(t, func(h *webtest.House) {
+		own, stolen := h.WithPasskeys().NewSoftKey(), h.NewSoftKey()
+		b := h.SignedIn(webtest.Ana)
+		_, err := h.Directory.SetRole(h.Context(), team.CommandLine, "borealis", webtest.Ana, team.Admin)
+		h.OK(err)
+		b.AddPasskey(own).WantPage(http.StatusOK, "Save your recovery codes")
+		before := b.Connection(h.Insight, h.Atlas)
+		h.Clock.Advance(24 * time.Hour)
+
+		thief := h.Browser()
+		thief.SignInWith(own).WantStatus(http.StatusSeeOther) // the owner's laptop was left open
+		thief.AddPasskey(stolen).WantStatus(http.StatusSeeOther)
+		h.Clock.Advance(5 * time.Minute)
+		ask(thief, "change", fresh).WantStatus(http.StatusSeeOther)
+		page, secret := linkTo(h, fresh)
+		h.Clock.Advance(15 * time.Minute)
+		thief = h.Browser()
+		thief.SignInWith(own).WantStatus(http.StatusSeeOther)
+		use(thief, page, secret).WantStatus(http.StatusOK)
+		undoPage, undo := linkTo(h, webtest.Ana)
+		app := thief.AddApp()
+		codes := thief.Post("/account/security/codes/", nil).WantPage(http.StatusOK, "new recovery codes").RecoveryCodes()
+		thief.Post("/account/password/", webtest.Pairs("current", webtest.Password, "new", newPassword, "again", newPassword)).WantStatus(http.StatusSeeOther)
+		after := thief.Connection(h.Notes, h.Atlas)
+		thief.Post("/teams/borealis/invitations/", webtest.Pairs("decision", "invite", "email", "thief@third.example", "role", "admin")).Follow().WantPage(http.StatusOK, "An invitation was sent")
+		invitation, _ := linkTo(h, "thief@third.example")
+
+		const ownAgain = "a third quiet gate in winter"
+		owner := h.Browser()
+		owner.Get(undoPage).WantPage(http.StatusOK, webtest.Ana, "added since")
+		owner.Post("/account/email/undo/", webtest.Pairs("link", undo, "new", ownAgain, "again", ownAgain)).WantPage(http.StatusOK, "is back", "/login/?next=/account/security/")
+
+		if a := h.Browser().SignInWith(stolen); a.Status != http.StatusUnprocessableEntity || a.Browser.SessionOf() != "" {
+			h.Errorf("the thief's passkey: status %d, signed in %t", a.Status, a.Browser.SessionOf() != "")
+		}
+		h.Clock.Advance(time.Minute)
+		for name, code := range map[string]string{"app": app.Now(), "recovery code": codes[0]} {
+			step := h.Browser().SignIn(webtest.Ana, url.Values{"password": {ownAgain}}).WantStatus(http.StatusSeeOther).Follow().WantPage(http.StatusOK, "One more step")
+			if a := step.Prove(code); a.Browser.SessionOf() != "" {
+				h.Errorf("the thief's %s signs in", name)
+			}
+		}
+		if h.Live(h.Notes, after.AccessToken) || h.Refresh(h.Notes, after.RefreshToken).Status == http.StatusOK {
+			h.Error("the thief's connection lives on")
+		}
+		h.Refresh(h.Insight, before.RefreshToken).WantTokens()
+		h.Browser().Get(invitation).WantPage(http.StatusNotFound)
+		if a := h.Browser().SignInWith(own); a.Browser.SessionOf() == "" {
+			h.Error("the owner's passkey does not sign in any more")
+		}
+	})
+}
+
 // TestUnprovenAccountIsEmptied before somebody else who proves the address gets it (pre-hijacking). A proven one is left alone.
 func TestUnprovenAccountIsEmptied(t *testing.T) {
 	webtest.OnBoth(t, func(h *webtest.House) {

@@ -64,8 +64,11 @@ func (b *Browser) AddApp() AuthenticatorApp {
 		b.Fatalf("no secret in:\n%s", ShownTo(page.Body))
 	}
 	app := AuthenticatorApp{House: b.House, Secret: strings.ReplaceAll(match[1], " ", "")}
-	done := b.Post("/account/security/app/", url.Values{"setup": {page.Hidden("setup")}, "code": {app.Now()}}).WantPage(http.StatusOK, "Save your recovery codes")
-	app.Codes = done.RecoveryCodes()
+	done := b.Post("/account/security/app/", url.Values{"setup": {page.Hidden("setup")}, "code": {app.Now()}})
+	if done.Status == http.StatusSeeOther { // the person has recovery codes
+		return app
+	}
+	app.Codes = done.WantPage(http.StatusOK, "Save your recovery codes").RecoveryCodes()
 	return app
 }
 

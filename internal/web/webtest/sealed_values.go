@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
@@ -44,6 +45,9 @@ func (h *House) ValuesOfEveryKind() map[string]string {
 		token.PurposeEndSession.String(): b.Get("/o/logout/?state=s").Follow().Sealed(),
 		token.PurposeNonce.String():      prover.Nonce,
 
+		token.PurposeProvider.String(): h.sealedFor(token.PurposeProvider),
+		token.PurposeIdentity.String(): h.sealedFor(token.PurposeIdentity),
+
 		token.PurposeLinkReset.String():  h.Keys.Link(token.PurposeLinkReset, "row"),
 		token.PurposeLinkProve.String():  h.Keys.Link(token.PurposeLinkProve, "row"),
 		token.PurposeLinkChange.String(): h.Keys.Link(token.PurposeLinkChange, "row"),
@@ -56,6 +60,14 @@ func (h *House) ValuesOfEveryKind() map[string]string {
 		"access token": got.AccessToken, "refresh token": got.RefreshToken, "ID token": got.IDToken,
 		"session": b.SessionOf(), "client secret": h.Insight.Secret,
 	}
+}
+
+// sealedFor is a value of a purpose whose content does not matter: nothing but its own place opens it.
+func (h *House) sealedFor(purpose token.Purpose) string {
+	h.Helper()
+	sealed, err := h.Keys.Seal(purpose, map[string]string{"id": "x"}, time.Hour)
+	h.OK(err)
+	return sealed
 }
 
 // cookie is the value of one of the browser's cookies, or "".
