@@ -120,6 +120,7 @@ func answeredByRedirect(h *house) []string {
 	receive(ann, request(client, "resource", "https://elsewhere.example"))
 	receive(ann, request(h.machine()))
 	receive(ann, url.Values{"client_id": {client.id}, "request_uri": {h.pushedLongAgo(client)}})
+	receive(ann, request(client, "acr_values", "urn:gatehouse:phr")) // there are no passkeys for an IP address
 	_, err := h.Team.RequireSecondFactor(h.t.Context(), team.CommandLine, "acme", true)
 	h.ok(err)
 	receive(ann, request(client, "prompt", "none", "team", "acme"))

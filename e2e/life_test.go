@@ -77,7 +77,7 @@ func (l life) lived(h *house, client registered) {
 	if want := (me{Team: "acme", ClientID: client.id}); l.Me.Team != want.Team || l.Me.ClientID != want.ClientID {
 		h.t.Errorf("/api/me/ says %+v, want %+v", l.Me, want)
 	}
-	for name, want := range map[string]any{"iss": h.url, "aud": client.id, "team": "acme", "acr": "pwd", "amr": []any{"pwd"}} {
+	for name, want := range map[string]any{"iss": h.url, "aud": client.id, "team": "acme", "acr": "urn:gatehouse:aal1", "amr": []any{"pwd"}} {
 		if got := l.Claims[name]; !reflect.DeepEqual(got, want) {
 			h.t.Errorf("the ID token says %s %v, want %v", name, got, want)
 		}

@@ -28,7 +28,7 @@ func Example() {
 	log.Fatal(http.ListenAndServe("localhost:8080", mux))
 }
 
-// What cannot be undone needs a sign-in of the last five minutes; applications find out by themselves what this API needs.
+// What cannot be undone needs a sign-in of the last five minutes, with two factors; applications find out by themselves what this API needs.
 func ExampleGuard_RequireFresh() {
 	guard, err := resourceserver.New(context.Background(), "https://id.example.com", resourceserver.Options{
 		Audience: "https://api.example.com",
@@ -36,7 +36,7 @@ func ExampleGuard_RequireFresh() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	recent := guard.RequireFresh(resourceserver.SignIn{MaxAge: 5 * time.Minute}, "chatbot:write")
+	recent := guard.RequireFresh(resourceserver.SignIn{MaxAge: 5 * time.Minute, ACR: []string{resourceserver.TwoFactors}}, "chatbot:write")
 
 	mux := http.NewServeMux()
 	mux.Handle("DELETE /chatbots/{id}", recent(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

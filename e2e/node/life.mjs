@@ -27,7 +27,7 @@ const url = await build(config, {
   state: expectedState,
   nonce: expectedNonce,
   max_age: '3600',
-  acr_values: 'pwd',
+  acr_values: 'urn:gatehouse:aal1',
 }, PAR ? { DPoP } : undefined)
 console.log(url.href)
 

@@ -186,8 +186,11 @@ func (a *App) assemble(ctx context.Context, deps Deps) error {
 	cfg.Authn.PublicURL, cfg.Authn.ServerName, cfg.Authn.Issuers = cfg.PublicURL, cfg.ServerName, a.providers.Issuers()
 	a.Authn = authn.New(a.Store, a.Keys, a.now, cfg.Authn)
 	cfg.Authz.Issuer = cfg.PublicURL
+	if !a.Authn.HasPasskeys() {
+		cfg.Authz.HighestLevel = authn.TwoFactors
+	}
 	a.Authz = authz.New(authz.Stores{
-		Clients: a.Store, Assertions: a.Store, Grants: a.Store, Families: a.Store, Machines: a.Store, Requests: a.Store,
+		Clients: a.Store, Assertions: a.Store, Grants: a.Store, Families: a.Store, Machines: a.Store, Requests: a.Store, Factors: a.Store,
 		Refusals: a.refusals(), FetchJWKS: client.NewKeyCache(a.outbound, a.now).Fetch,
 	}, a.Keys, a.now, cfg.Authz)
 	a.sendsMail = deps.Mail != nil || cfg.Mail.Server.Set()

@@ -25,6 +25,23 @@ const (
 	PhishingResistant       // two factors, and one of them is a passkey
 )
 
+// acrs are the names of the levels in acr and acr_values, from the lowest.
+var acrs = []string{"urn:gatehouse:aal1", "urn:gatehouse:aal2", "urn:gatehouse:phr"}
+
+// ACR is the authentication context class of the level (OpenID Connect Core §2, acr); "" for the zero Level.
+func (l Level) ACR() string {
+	if l < OneFactor || l > PhishingResistant {
+		return ""
+	}
+	return acrs[l-1]
+}
+
+// LevelNamed is the level with a name of ACR; 0 for any other name.
+func LevelNamed(acr string) Level { return Level(slices.Index(acrs, acr) + 1) }
+
+// ACRValues are the names of the levels up to this one, from the lowest.
+func (l Level) ACRValues() []string { return slices.Clone(acrs[:l]) }
+
 // LevelOf is the level of a sign-in by these methods; 0 when there are none.
 func LevelOf(methods []string) Level {
 	switch {

@@ -2,9 +2,9 @@ package authz
 
 import (
 	"fmt"
-	"slices"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
@@ -36,7 +36,7 @@ func (s *Server) respond(set tokenSet, now time.Time) (oauth.TokenResponse, erro
 		Scope:    set.scope.String(),
 		ID:       token.NewFamilyTokenID(string(set.family.ID)),
 		AuthTime: set.family.AuthTime.Unix(),
-		ACR:      acr(set.family.Methods),
+		ACR:      authn.LevelOf(set.family.Methods).ACR(),
 		Team:     set.subject.Slug,
 		TeamID:   string(set.subject.Team),
 		GrantID:  string(set.family.Grant),
@@ -74,14 +74,3 @@ const (
 	typeBearer = "Bearer"
 	typeDPoP   = "DPoP"
 )
-
-// acrPassword says that the person typed a password. A request that asks for another acr gets what was reached: acr_values is a voluntary claim (OpenID Connect Core §3.1.2.1).
-const acrPassword = "pwd"
-
-// acr is the authentication context class of a sign-in by these methods; "" when there is no name for it.
-func acr(methods []string) string {
-	if slices.Contains(methods, acrPassword) {
-		return acrPassword
-	}
-	return ""
-}

@@ -79,8 +79,9 @@ func (s *Server) Cancel(ctx context.Context, sealed string, b Browser) (Next, er
 	}
 	n := evaluation{request: r, client: client, decision: decision{step: Answer}}.present()
 	n.Response = s.response(r.AuthorizationRequest)
-	n.Response.Err = oauth.AccessDenied.Errorf("the person did not agree")
-	return n, nil
+	lacks, err := s.lacks(ctx, r, b, client.ID)
+	n.Response.Err = declined(lacks)
+	return n, err
 }
 
 // recordDenial records that a person refused what a consent page showed.

@@ -169,11 +169,18 @@ type Stores struct {
 	Families   FamilyStore
 	Machines   MachineStore
 	Requests   RequestStore
+	Factors    FactorStore
 
 	// Refusals records what was refused. The zero Recorder records nothing.
 	Refusals audit.Recorder
 	// FetchJWKS is as in client.Authenticator. Without it, clients with a jwks_uri cannot authenticate.
 	FetchJWKS func(ctx context.Context, uri, kid string) (jose.JSONWebKeySet, error)
+}
+
+// FactorStore answers how people can sign in. It is asked when a request wants a stronger sign-in than the browser's.
+type FactorStore interface {
+	// Factors is what a person has; nothing for a person who does not exist. One query.
+	Factors(ctx context.Context, user team.UserID) (authn.Factors, error)
 }
 
 // GrantStore keeps what people allowed, and answers who is at the browser.

@@ -129,6 +129,9 @@ func (s *Server) admit(client client.Client, r oauth.AuthorizationRequest) (Requ
 	if !client.Global() && r.Team != "" && r.Team != client.Team.Slug {
 		return Request{}, oauth.InvalidRequest.Errorf("this client acts only in the team it belongs to; leave out the parameter team")
 	}
+	if err := s.checkLevels(r); err != nil {
+		return Request{}, err
+	}
 	hinted, err := s.hinted(client, r.IDTokenHint)
 	r.IDTokenHint = ""
 	return Request{AuthorizationRequest: r, Hinted: hinted}, err

@@ -41,7 +41,7 @@ func TestExchangeAnswersWithATokenForTheTeam(t *testing.T) {
 	delete(claims, "jti")
 	want := map[string]any{
 		"iss": issuer, "aud": issuer, "sub": string(w.ada.ID), "client_id": string(w.app.ID), "scope": "chatbot:read session:read",
-		"iat": float64(now), "exp": float64(now + 3600), "auth_time": float64(signedIn.Unix()), "acr": "pwd",
+		"iat": float64(now), "exp": float64(now + 3600), "auth_time": float64(signedIn.Unix()), "acr": "urn:gatehouse:aal1",
 		"team": "red", "team_id": string(w.red.ID), "grant_id": string(grants[0].Grant.ID),
 	}
 	if diff := cmp.Diff(want, claims); diff != "" {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
@@ -21,7 +22,7 @@ func (s *Server) signIDToken(set tokenSet, accessToken string, now time.Time) (s
 		Expires:         now.Add(s.opts.AccessTokenLifetime).Unix(),
 		AuthTime:        set.family.AuthTime.Unix(),
 		Nonce:           set.nonce,
-		ACR:             acr(set.family.Methods),
+		ACR:             authn.LevelOf(set.family.Methods).ACR(),
 		AMR:             set.family.Methods,
 		AccessTokenHash: token.HalfHash(accessToken),
 		SessionID:       set.family.SessionID,

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
@@ -106,7 +107,7 @@ func (s *Server) introspectRefreshToken(ctx context.Context, client client.Clien
 	i := oauth.Introspection{
 		Active: true, Scope: f.Scope.String(), ClientID: string(client.ID), Username: connection.Subject.Email, Subject: string(connection.Subject.User),
 		Team: connection.Subject.Slug, TeamID: string(connection.Subject.Team), TokenType: typeRefreshToken, Expires: f.ExpiresAt.Unix(), IssuedAt: issued.Unix(),
-		Issuer: s.opts.Issuer, Audience: token.Audience(s.audiences(f.Resource)), AuthTime: f.AuthTime.Unix(), ACR: acr(f.Methods),
+		Issuer: s.opts.Issuer, Audience: token.Audience(s.audiences(f.Resource)), AuthTime: f.AuthTime.Unix(), ACR: authn.LevelOf(f.Methods).ACR(),
 	}
 	if f.DPoPKey != "" {
 		i.Confirmation = &oauth.Confirmation{Thumbprint: f.DPoPKey}

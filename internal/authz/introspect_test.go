@@ -24,7 +24,7 @@ func TestIntrospectionOfALiveToken(t *testing.T) {
 		w.ok(json.Unmarshal(body, &said))
 		want := map[string]any{
 			"active": true, "username": "ada@example.org", "token_type": "Bearer", "scope": "chatbot:read openid", "client_id": string(w.app.ID),
-			"sub": string(w.ada.ID), "team": "red", "team_id": string(w.red.ID), "acr": "pwd",
+			"sub": string(w.ada.ID), "team": "red", "team_id": string(w.red.ID), "acr": "urn:gatehouse:aal1",
 		}
 		for _, same := range []string{"exp", "iat", "iss", "aud", "jti", "auth_time"} {
 			want[same] = claims[same]

@@ -61,7 +61,7 @@ func (s *Server) OpenIDConfiguration() oauth.OpenIDConfiguration {
 		ClaimsSupported: []string{
 			"iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "at_hash", "sid", "team", "team_id", "name", "email", "email_verified",
 		},
-		ACRValuesSupported:                []string{acrPassword},
+		ACRValuesSupported:                s.opts.HighestLevel.ACRValues(),
 		PromptValuesSupported:             []string{"none", "login", "consent", "select_account"},
 		BackchannelLogoutSupported:        true,
 		BackchannelLogoutSessionSupported: true,

@@ -15,7 +15,7 @@ import (
 // Step is what has to happen next.
 type Step int
 
-// The steps. Pages: SignIn, SelectAccount, Consent, NoTeam, NoAccess, NoCookies, NeedFactor. No page: Answer.
+// The steps. Pages: SignIn, SelectAccount, Consent, NoTeam, NoAccess, NoCookies, NeedFactor, StepUp. No page: Answer.
 const (
 	SignIn        Step = iota + 1 // the person has to sign in, or sign in again
 	SelectAccount                 // ask whether to go on as this person
@@ -24,12 +24,13 @@ const (
 	NoAccess                      // the team asked for is unknown or not theirs: the same answer for both
 	Answer                        // redirect with a code, nothing asked
 	NoCookies                     // the person has signed in for this request, and the browser has not kept the cookie
-	NeedFactor                    // the team requires a second factor, and the person signed in without one
+	NeedFactor                    // the team requires a second factor, and the person signed in without one; or acr_values asks for a factor that they do not have
+	StepUp                        // acr_values asks for one factor more, which the person has
 )
 
 // String names the step.
 func (s Step) String() string {
-	names := []string{"none", "SignIn", "SelectAccount", "Consent", "NoTeam", "NoAccess", "Answer", "NoCookies", "NeedFactor"}
+	names := []string{"none", "SignIn", "SelectAccount", "Consent", "NoTeam", "NoAccess", "Answer", "NoCookies", "NeedFactor", "StepUp"}
 	if s < 0 || int(s) >= len(names) {
 		return fmt.Sprintf("Step(%d)", int(s))
 	}
@@ -55,6 +56,7 @@ type Next struct {
 	Fixed     bool                        // Consent: the team is stated and cannot be changed
 	Asked     []scope.Info                // Consent: what is asked for
 	Changed   Change                      // after Approve: why it does not count
+	Lacks     authn.Level                 // NeedFactor: what acr_values asks for; 0 when only a team requires a second factor
 	Response  oauth.AuthorizationResponse // Answer
 }
 
@@ -79,16 +81,18 @@ type TeamChoice struct {
 // decision is what next decides: the step, and the teams that the request is open to.
 type decision struct {
 	step  Step
-	teams []TeamStatus // Consent, Answer and NeedFactor
+	teams []TeamStatus // Consent, Answer, NeedFactor and StepUp
+	lacks authn.Level  // NeedFactor and StepUp: what acr_values asks for, and the session is not
 }
 
 // next decides what happens next for the person who is at the browser, or for nobody. It is the only place that does, for pages and prompt=none alike; its error is for the redirect URI: prompt=none gets one
 // instead of a page, and so does a hint at someone who did not come.
-func next(r Request, client client.Client, session *authn.Session, teams []TeamStatus, now time.Time) (decision, error) {
-	d := decideStep(r, client, session, teams, now)
+// reach is the strongest level that the person can sign in with; it counts when the request wants more than the session is.
+func next(r Request, client client.Client, session *authn.Session, reach authn.Level, teams []TeamStatus, now time.Time) (decision, error) {
+	d := decideStep(r, client, session, reach, teams, now)
 	switch {
 	case r.Prompt.None && d.step != Answer:
-		return decision{}, d.step.unprompted()
+		return decision{}, d.unprompted()
 	case d.step == SignIn && session != nil && r.wrong(session) && r.fresh(session):
 		// They signed in for this request, as someone else. Asking again could go on for ever (OpenID Connect Core §3.1.2.1, id_token_hint).
 		return decision{}, oauth.LoginRequired.Errorf("another person signed in than the one that id_token_hint is about")
@@ -97,7 +101,7 @@ func next(r Request, client client.Client, session *authn.Session, teams []TeamS
 }
 
 // decideStep decides as if a page could always be shown.
-func decideStep(r Request, client client.Client, session *authn.Session, teams []TeamStatus, now time.Time) decision {
+func decideStep(r Request, client client.Client, session *authn.Session, reach authn.Level, teams []TeamStatus, now time.Time) decision {
 	if session == nil || r.wrong(session) || r.stale(session, now) {
 		return decision{step: SignIn}
 	}
@@ -110,6 +114,13 @@ func decideStep(r Request, client client.Client, session *authn.Session, teams [
 		return decision{step: NoAccess}
 	case len(open) == 0:
 		return decision{step: NoTeam}
+	}
+	if lacks := r.lacks(session, reach); lacks > reach {
+		return decision{step: NeedFactor, teams: open, lacks: lacks}
+	} else if lacks > 0 {
+		return decision{step: StepUp, teams: open, lacks: lacks}
+	}
+	switch {
 	case factorFirst(open, session):
 		return decision{step: NeedFactor, teams: open}
 	case len(open) > 1 || r.Prompt.Consent || !open[0].covers(r, client):
@@ -193,11 +204,16 @@ func (s TeamStatus) covers(r Request, c client.Client) bool {
 }
 
 // unprompted is the error for prompt=none in place of the step's page (OpenID Connect Core §3.1.2.6).
-func (s Step) unprompted() error {
-	switch s {
+func (d decision) unprompted() error {
+	switch d.step {
 	case SignIn:
 		return oauth.LoginRequired.Errorf("the person has to sign in, which prompt=none rules out")
+	case StepUp:
+		return oauth.LoginRequired.Errorf("acr_values asks for a stronger sign-in, and prompt=none rules out to ask the person for another factor")
 	case NeedFactor:
+		if d.lacks > 0 {
+			return oauth.InteractionRequired.Errorf("acr_values asks for a factor that the person has not set up yet")
+		}
 		return oauth.InteractionRequired.Errorf("the team requires a second factor, and the person signed in without one")
 	case NoTeam, NoAccess:
 		return oauth.AccessDenied.Errorf("the person has no access to such a team under this account")

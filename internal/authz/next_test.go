@@ -2,6 +2,7 @@ package authz
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -41,6 +42,8 @@ func TestNext(t *testing.T) {
 	strict := func(s TeamStatus) TeamStatus { s.NeedsFactor = true; return s }
 	by := func(methods ...string) *authn.Session { s := *earlier; s.Methods = methods; return &s }
 	strong := by(authn.MethodPassword, authn.MethodCode, authn.MethodMFA)
+	weak, byPasskey := by(authn.MethodPassword), by(authn.MethodSoftware, authn.MethodPresence, authn.MethodMFA)
+	const aal1, aal2, phr = "urn:gatehouse:aal1", "urn:gatehouse:aal2", "urn:gatehouse:phr"
 
 	ofRed := client.Client{Team: red.Team}
 	none, login := oauth.Prompt{None: true}, oauth.Prompt{Login: true}
@@ -56,6 +59,8 @@ func TestNext(t *testing.T) {
 		maxAge   *time.Duration
 		team     string
 		selected team.UserID
+		acr      string
+		reach    authn.Level
 		want     Step
 		wantErr  error
 		open     []team.ID
@@ -140,6 +145,28 @@ func TestNext(t *testing.T) {
 		{name: "second factor required and used: a passkey that asked who holds it", session: by(authn.MethodSoftware, authn.MethodPresence, authn.MethodMFA), teams: []TeamStatus{strict(granted(red))}, want: Answer, open: []team.ID{"1"}},
 		{name: "second factor required, sign-in first", teams: []TeamStatus{strict(red)}, want: SignIn},
 
+		{name: "acr_values: nothing that we know", session: earlier, teams: []TeamStatus{granted(red)}, acr: "urn:example:gold pwd", want: Answer, open: []team.ID{"1"}},
+		{name: "acr_values: one factor, signed in with a password", session: weak, teams: []TeamStatus{granted(red)}, acr: aal1, want: Answer, open: []team.ID{"1"}},
+		{name: "acr_values: one factor, and how they signed in is not known", session: earlier, teams: []TeamStatus{granted(red)}, acr: aal1, reach: authn.OneFactor, want: StepUp, open: []team.ID{"1"}},
+		{name: "acr_values: two factors, signed in with one of two", session: weak, teams: []TeamStatus{granted(red)}, acr: aal2, reach: authn.TwoFactors, want: StepUp, open: []team.ID{"1"}},
+		{name: "acr_values: two factors, prompt=none", session: weak, teams: []TeamStatus{granted(red)}, acr: aal2, reach: authn.TwoFactors, prompt: none, wantErr: oauth.LoginRequired},
+		{name: "acr_values: two factors, and the person has one", session: weak, teams: []TeamStatus{granted(red)}, acr: aal2, reach: authn.OneFactor, want: NeedFactor, open: []team.ID{"1"}},
+		{name: "acr_values: two factors, and the person has one, prompt=none", session: weak, teams: []TeamStatus{granted(red)}, acr: aal2, reach: authn.OneFactor, prompt: none, wantErr: oauth.InteractionRequired},
+		{name: "acr_values: two factors, signed in with two", session: strong, teams: []TeamStatus{granted(red)}, acr: aal2, prompt: none, want: Answer, open: []team.ID{"1"}},
+		{name: "acr_values: two factors, signed in with a passkey", session: byPasskey, teams: []TeamStatus{granted(red)}, acr: aal2, want: Answer, open: []team.ID{"1"}},
+		{name: "acr_values: two factors, signed in with a passkey that did not ask who holds it", session: by(authn.MethodHardware, authn.MethodPresence), teams: []TeamStatus{granted(red)}, acr: aal2, reach: authn.PhishingResistant, want: StepUp, open: []team.ID{"1"}},
+		{name: "acr_values: a passkey, signed in with a code", session: strong, teams: []TeamStatus{granted(red)}, acr: phr, reach: authn.PhishingResistant, want: StepUp, open: []team.ID{"1"}},
+		{name: "acr_values: a passkey, and the person has none", session: strong, teams: []TeamStatus{granted(red)}, acr: phr, reach: authn.TwoFactors, want: NeedFactor, open: []team.ID{"1"}},
+		{name: "acr_values: a passkey or two factors, the first that can be", session: strong, teams: []TeamStatus{granted(red)}, acr: phr + " " + aal2, reach: authn.PhishingResistant, want: StepUp, open: []team.ID{"1"}},
+		{name: "acr_values: a passkey or two factors, and there is no passkey", session: strong, teams: []TeamStatus{granted(red)}, acr: phr + " " + aal2, reach: authn.TwoFactors, want: Answer, open: []team.ID{"1"}},
+		{name: "acr_values: two factors or a passkey, signed in with a code", session: strong, teams: []TeamStatus{granted(red)}, acr: aal2 + " " + phr, want: Answer, open: []team.ID{"1"}},
+		{name: "acr_values: two factors or one, and the person has one", session: weak, teams: []TeamStatus{granted(red)}, acr: aal2 + " " + aal1, reach: authn.OneFactor, want: Answer, open: []team.ID{"1"}},
+		{name: "acr_values: two factors among what nobody knows", session: weak, teams: []TeamStatus{granted(red)}, acr: "gold " + aal2 + " silver", reach: authn.TwoFactors, want: StepUp, open: []team.ID{"1"}},
+		{name: "acr_values: two factors, sign-in first", teams: []TeamStatus{granted(red)}, acr: aal2, want: SignIn},
+		{name: "acr_values: two factors, and max_age exceeded", session: weak, teams: []TeamStatus{granted(red)}, acr: aal2, reach: authn.TwoFactors, maxAge: age(time.Minute), want: SignIn},
+		{name: "acr_values: two factors, no team", session: weak, acr: aal2, reach: authn.TwoFactors, want: NoTeam},
+		{name: "acr_values: two factors, consent comes after", session: weak, teams: []TeamStatus{red, blue}, acr: aal2, reach: authn.TwoFactors, want: StepUp, open: []team.ID{"1", "2"}},
+
 		{name: "team client, a member of more", client: ofRed, session: earlier, teams: []TeamStatus{red, blue}, want: Consent, open: []team.ID{"1"}},
 		{name: "team client, covered", client: ofRed, session: earlier, teams: []TeamStatus{granted(red), blue}, want: Answer, open: []team.ID{"1"}},
 		{name: "team client, not a member", client: ofRed, session: earlier, teams: []TeamStatus{granted(blue)}, want: NoAccess},
@@ -154,8 +181,9 @@ func TestNext(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			r := Request{FreshSession: "fresh", SelectedUser: tt.selected}
 			r.Scope, r.Prompt, r.MaxAge, r.Team = oauth.Scope{"read", "write"}, tt.prompt, tt.maxAge, tt.team
+			r.ACRValues = strings.Fields(tt.acr)
 			r.RedirectURI, tt.client.Name, tt.client.Owner = callback, "App", "Makers"
-			d, err := next(r, tt.client, tt.session, tt.teams, now)
+			d, err := next(r, tt.client, tt.session, tt.reach, tt.teams, now)
 			if !errors.Is(err, tt.wantErr) || d.step != tt.want {
 				t.Fatalf("next = %v, %v; want %v, %v", d.step, err, tt.want, tt.wantErr)
 			}
@@ -171,7 +199,7 @@ func TestNext(t *testing.T) {
 }
 
 func TestStepIsNamed(t *testing.T) {
-	for step, want := range map[Step]string{SignIn: "SignIn", Answer: "Answer", 0: "none", -1: "Step(-1)", 8: "NeedFactor", 9: "Step(9)"} {
+	for step, want := range map[Step]string{SignIn: "SignIn", Answer: "Answer", 0: "none", -1: "Step(-1)", 9: "StepUp", 10: "Step(10)"} {
 		if got := step.String(); got != want {
 			t.Errorf("Step(%d) = %q, want %q", int(step), got, want)
 		}

@@ -48,7 +48,7 @@ func TestIDTokenSaysWhoSignedIn(t *testing.T) {
 		now := w.clock.Now().Unix()
 		want := map[string]any{
 			"iss": issuer, "sub": string(w.ada.ID), "aud": string(client.ID), "iat": float64(now), "exp": float64(now + 3600), "auth_time": float64(signedIn.Unix()),
-			"nonce": "n-0S6", "acr": "pwd", "amr": []any{"pwd"}, "at_hash": token.HalfHash(got.AccessToken), "sid": w.session(w.ada).SID(),
+			"nonce": "n-0S6", "acr": "urn:gatehouse:aal1", "amr": []any{"pwd"}, "at_hash": token.HalfHash(got.AccessToken), "sid": w.session(w.ada).SID(),
 			"team": "red", "team_id": string(w.red.ID), "name": "Ada", "email": "ada@example.org", "email_verified": false,
 		}
 		if diff := cmp.Diff(want, claims); diff != "" {
@@ -257,7 +257,7 @@ func TestOpenIDConfigurationIsWhatIsAccepted(t *testing.T) {
 		SubjectTypesSupported:             []string{"public"},
 		IDTokenSigningAlgValuesSupported:  []string{"RS256", "ES256"},
 		ClaimsSupported:                   []string{"iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "at_hash", "sid", "team", "team_id", "name", "email", "email_verified"},
-		ACRValuesSupported:                []string{"pwd"},
+		ACRValuesSupported:                []string{"urn:gatehouse:aal1", "urn:gatehouse:aal2", "urn:gatehouse:phr"},
 		PromptValuesSupported:             []string{"none", "login", "consent", "select_account"},
 		BackchannelLogoutSupported:        true,
 		BackchannelLogoutSessionSupported: true,

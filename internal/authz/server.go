@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
+	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/flight"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
@@ -27,6 +28,7 @@ type Options struct {
 	PushedRequests      int    // how many pushed requests of one client are kept at a time
 	IDTokenAlgorithm    string // of clients that ask for none: "RS256" or "ES256"; "" is RS256, or ES256 under a profile that does not allow that
 	Profile             oauth.Profile
+	HighestLevel        authn.Level // that people can sign in with at this server
 }
 
 // Defaults is the options of a server that is told nothing. Issuer and Catalogue have no default.
@@ -38,6 +40,7 @@ func Defaults() Options {
 		Refresh:             RefreshRule{Idle: 720 * time.Hour, Absolute: 8760 * time.Hour, Grace: time.Minute, LateRetry: 168 * time.Hour},
 		ConnectionsPerGrant: 100,
 		PushedRequests:      100,
+		HighestLevel:        authn.PhishingResistant,
 	}
 }
 
@@ -47,6 +50,7 @@ type Server struct {
 	families FamilyStore
 	machines MachineStore
 	requests RequestStore
+	factors  FactorStore
 	clients  *client.Authenticator
 	refusals audit.Recorder
 	keys     *token.Keyring
@@ -66,7 +70,7 @@ func New(stores Stores, keys *token.Keyring, now func() time.Time, opts Options)
 		}
 	}
 	s := &Server{
-		grants: stores.Grants, families: stores.Families, machines: stores.Machines, requests: stores.Requests, refusals: stores.Refusals, keys: keys, now: now, opts: opts,
+		grants: stores.Grants, families: stores.Families, machines: stores.Machines, requests: stores.Requests, factors: stores.Factors, refusals: stores.Refusals, keys: keys, now: now, opts: opts,
 		clients: &client.Authenticator{
 			Clients: stores.Clients, Assertions: stores.Assertions, Refusals: stores.Refusals, Now: now, Issuer: opts.Issuer,
 			Profile: opts.Profile, FetchJWKS: stores.FetchJWKS, WrongClock: keys.RightTime,

@@ -27,12 +27,14 @@ const (
 	LoginRequired           Code = "login_required"            // OpenID Connect Core §3.1.2.6
 	ConsentRequired         Code = "consent_required"          // OpenID Connect Core §3.1.2.6
 	InteractionRequired     Code = "interaction_required"      // OpenID Connect Core §3.1.2.6
-	RequestNotSupported     Code = "request_not_supported"     // OpenID Connect Core §3.1.2.6
-	RequestURINotSupported  Code = "request_uri_not_supported" // OpenID Connect Core §3.1.2.6
-	InvalidRequestURI       Code = "invalid_request_uri"       // RFC 9101 §5.2.2, for RFC 9126
-	InvalidTarget           Code = "invalid_target"            // RFC 8707 §2
-	InvalidDPoPProof        Code = "invalid_dpop_proof"        // RFC 9449 §5
-	UseDPoPNonce            Code = "use_dpop_nonce"            // RFC 9449 §8
+	// UnmetAuthenticationRequirements is of OpenID Connect Core Unmet Authentication Requirements 1.0 §2; RFC 9470 §5 wants it.
+	UnmetAuthenticationRequirements Code = "unmet_authentication_requirements"
+	RequestNotSupported             Code = "request_not_supported"     // OpenID Connect Core §3.1.2.6
+	RequestURINotSupported          Code = "request_uri_not_supported" // OpenID Connect Core §3.1.2.6
+	InvalidRequestURI               Code = "invalid_request_uri"       // RFC 9101 §5.2.2, for RFC 9126
+	InvalidTarget                   Code = "invalid_target"            // RFC 8707 §2
+	InvalidDPoPProof                Code = "invalid_dpop_proof"        // RFC 9449 §5
+	UseDPoPNonce                    Code = "use_dpop_nonce"            // RFC 9449 §8
 )
 
 // Error makes a Code an error.

@@ -94,9 +94,15 @@ func (db *DB) Invitations(ctx context.Context, id team.ID) ([]team.Invitation, e
 		WHERE i.team_id = $1 ORDER BY i.created_at DESC, i.id`, id)
 }
 
-// InvitationOf is the invitation of a link. team.ErrNoInvitation.
+// InvitationOf is the invitation of a link, by somebody who may still invite. team.ErrNoInvitation.
 func (db *DB) InvitationOf(ctx context.Context, link team.LinkID) (team.Invitation, error) {
-	return engine.One(ctx, db.engine, "InvitationOf", team.ErrNoInvitation, scanInvitation, invitationOfLink, link)
+	return engine.One(ctx, db.engine, "InvitationOf", team.ErrNoInvitation, scanInvitation, `
+		SELECT i.id, i.email, i.role, i.invited_by, COALESCE(u.name, ''), i.state, i.created_at, i.expires_at, t.id, t.slug, t.name, t.created_at
+		FROM gh_invitations i
+		JOIN gh_teams t ON t.id = i.team_id
+		LEFT JOIN gh_users u ON u.id = i.invited_by
+		LEFT JOIN gh_memberships m ON m.team_id = i.team_id AND m.user_id = i.invited_by
+		WHERE i.link_id = $1 AND (i.invited_by = '' OR m.role = 'admin' AND u.disabled_at = 0)`, link)
 }
 
 const invitationOfLink = `

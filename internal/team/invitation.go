@@ -71,7 +71,7 @@ type Invitations interface {
 	Invite(ctx context.Context, i Invitation, link Link, most int, decide func(Role) error) error
 	// Invitations is the invitations of a team, the newest first.
 	Invitations(ctx context.Context, team ID) ([]Invitation, error)
-	// InvitationOf is the invitation of a link. ErrNoInvitation.
+	// InvitationOf is the invitation of a link, by somebody who may still invite. ErrNoInvitation.
 	InvitationOf(ctx context.Context, link LinkID) (Invitation, error)
 	// Reinvite gives an invitation that was not answered another link, which ends the earlier one. ErrNoInvitation, ErrNoTeam, or what decide says.
 	Reinvite(ctx context.Context, team ID, id InvitationID, actor UserID, link func(Invitation) Link, decide func(Role) error) error

@@ -199,14 +199,20 @@ func testInvitationsRefuse(k *kit) {
 	// Who invited has to be an admin still, and to be able to sign in. A refusal uses nothing.
 	k.ok(changeMember(k.ctx, k.db, ada.ID, team.Developer))
 	k.is(k.db.Accept(k.ctx, linkTo(cy.Email), cy.ID, now), team.ErrInvitationOver)
+	_, err := k.db.InvitationOf(k.ctx, linkTo(cy.Email))
+	k.is(err, team.ErrNoInvitation)
 	k.ok(changeMember(k.ctx, k.db, ada.ID, team.Admin))
 	k.ok(k.db.DisableUser(k.ctx, ada.ID, now))
 	k.is(k.db.Accept(k.ctx, linkTo(cy.Email), cy.ID, now), team.ErrInvitationOver)
+	_, err = k.db.InvitationOf(k.ctx, linkTo(cy.Email))
+	k.is(err, team.ErrNoInvitation)
 	k.ok(k.db.EnableUser(k.ctx, ada.ID))
 	k.ok(k.db.DisableUser(k.ctx, cy.ID, now))
 	k.is(k.db.Accept(k.ctx, linkTo(cy.Email), cy.ID, now), team.ErrNoUser)
+	k.ok(k.db.SetEmail(k.ctx, cy.ID, cy.Email, false, now))
 	k.is(k.db.AcceptNew(k.ctx, linkTo(cy.Email), dee, now), team.ErrHasAccount) // a disabled account is nobody's to take
 	k.ok(k.db.EnableUser(k.ctx, cy.ID))
+	k.ok(k.db.VerifyEmail(k.ctx, cy.ID, cy.Email))
 
 	// A member keeps the role that they have.
 	k.ok(k.db.AddMember(k.ctx, team.Membership{User: cy.ID, Team: acme, Role: team.Admin, CreatedAt: now}))

@@ -399,5 +399,5 @@ var _ Store = (*store.DB)(nil)
 
 // Stores is a database as an authz.Server takes it.
 func Stores(db *store.DB) authz.Stores {
-	return authz.Stores{Clients: db, Assertions: db, Grants: db, Families: db, Machines: db, Requests: db}
+	return authz.Stores{Clients: db, Assertions: db, Grants: db, Families: db, Machines: db, Requests: db, Factors: db}
 }

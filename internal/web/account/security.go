@@ -34,6 +34,7 @@ type securityView struct {
 	Unknown    unknownPasskey // the passkey that was removed, for the browser
 	Request    string         // the application's request that the person came from, or ""
 	Missing    bool           // a second factor is required, and there is none
+	NoPasskey  bool           // the application's request needs a passkey, and there is none
 	CanPasskey bool           // passkeys can be used at this server
 	Passkeys   []passkeyRow
 	App        bool
@@ -110,6 +111,8 @@ func (room *Room) security(w http.ResponseWriter, r *browser.Request) error {
 	if view.Request, err = request(r); err != nil {
 		return err
 	}
+	view.NoPasskey = view.Request != "" && r.URL.Query().Get("need") == "passkey" && len(have.Passkeys) == 0
+	view.Missing = !view.NoPasskey && (view.Missing || view.Request != "" && !have.Strong())
 	if view.Identities, view.Others, err = room.identities(r, actor); err != nil {
 		return err
 	}

@@ -30,7 +30,7 @@ func TestIDTokenSaysWhoSignedInWhereAndWhen(t *testing.T) {
 		claims, header := h.Payload(got.IDToken, jose.RS256)
 		hash := sha256.Sum256([]byte(got.AccessToken))
 		for name, want := range map[string]any{
-			"iss": h.Parts.Issuer, "sub": string(person.ID), "aud": string(h.Insight.ID), "nonce": "n-0S6_WzA2Mj", "acr": "pwd",
+			"iss": h.Parts.Issuer, "sub": string(person.ID), "aud": string(h.Insight.ID), "nonce": "n-0S6_WzA2Mj", "acr": "urn:gatehouse:aal1",
 			"iat": float64(h.Clock.Now().Unix()), "auth_time": float64(webtest.Started.Unix()), "team": "borealis", "team_id": string(h.Borealis.ID),
 			"name": "Ana Anders", "email": webtest.Ana, "email_verified": false, "at_hash": base64.RawURLEncoding.EncodeToString(hash[:16]),
 		} {
@@ -141,11 +141,11 @@ func TestStepUp(t *testing.T) {
 			code := b.SignIn(webtest.Ben, url.Values{"request": {login.Sealed()}}).Follow().WantCode(webtest.Callback)
 			got := h.Redeem(h.Insight, code).WantTokens()
 			claims, _ := h.Payload(got.IDToken, jose.RS256)
-			if now := float64(h.Clock.Now().Unix()); claims["auth_time"] != now || h.Claims(got.AccessToken)["auth_time"] != now || claims["acr"] != "pwd" {
+			if now := float64(h.Clock.Now().Unix()); claims["auth_time"] != now || h.Claims(got.AccessToken)["auth_time"] != now || claims["acr"] != "urn:gatehouse:aal1" {
 				h.Errorf("%v: auth_time %v, acr %v", change, claims["auth_time"], claims["acr"])
 			}
 			h.Clock.Advance(time.Minute)
-			if claims := h.Introspect(h.Insight, got.AccessToken); claims["auth_time"] != float64(h.Clock.Now().Add(-time.Minute).Unix()) || claims["acr"] != "pwd" {
+			if claims := h.Introspect(h.Insight, got.AccessToken); claims["auth_time"] != float64(h.Clock.Now().Add(-time.Minute).Unix()) || claims["acr"] != "urn:gatehouse:aal1" {
 				h.Errorf("introspection says %v", claims)
 			}
 		}
@@ -210,8 +210,18 @@ func TestOpenIDConfigurationSaysWhatTheProviderDoes(t *testing.T) {
 		if names := texts(got["claims_supported"]); !slices.Equal(slices.Sorted(slices.Values(names)), webtest.Members(claims)) {
 			h.Errorf("claims_supported is %q; an ID token has %q", names, webtest.Members(claims))
 		}
-		if acr := texts(got["acr_values_supported"]); len(acr) != 1 || acr[0] != claims["acr"] {
-			h.Errorf("acr_values_supported is %q, acr %v", acr, claims["acr"])
+		strong := h.SignedIn(webtest.Ben)
+		strong.AddApp()
+		levels := texts(got["acr_values_supported"])
+		if !slices.Equal(levels, []string{"urn:gatehouse:aal1", "urn:gatehouse:aal2"}) {
+			h.Errorf("acr_values_supported is %q", levels)
+		}
+		for level, b := range map[string]*webtest.Browser{"urn:gatehouse:aal1": b, "urn:gatehouse:aal2": strong} {
+			connected := b.Connection(h.Insight, h.Atlas, "scope", "openid", "acr_values", level)
+			claims, _ := h.Payload(connected.IDToken, jose.RS256)
+			if claims["acr"] != level || h.Claims(connected.AccessToken)["acr"] != level {
+				h.Errorf("acr_values=%s: acr %v in the ID token, %v in the access token", level, claims["acr"], h.Claims(connected.AccessToken)["acr"])
+			}
 		}
 		for _, algorithm := range texts(got["id_token_signing_alg_values_supported"]) {
 			client := h.Register(client.Registration{Name: "Signed", RedirectURIs: []string{"https://signed.example/cb"}, IDTokenAlgorithm: algorithm})

@@ -143,7 +143,11 @@ func (f *Flow) raise(w http.ResponseWriter, r *http.Request, want authn.Level, s
 		return nil
 	}
 	if errors.Is(err, authn.ErrNoFactor) && sealed != "" {
-		route.SeeOther(w, stepURL("/account/security/", sealed))
+		target := stepURL("/account/security/", sealed)
+		if want == authn.PhishingResistant {
+			target += "&need=passkey"
+		}
+		route.SeeOther(w, target)
 		return nil
 	}
 	if err != nil && !errors.Is(err, authn.ErrNoSession) {

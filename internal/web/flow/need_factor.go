@@ -3,6 +3,7 @@ package flow
 import (
 	"net/http"
 
+	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
 	"github.com/gatehouse-auth/gatehouse/internal/web/ui"
 )
@@ -16,6 +17,8 @@ type needFactorView struct {
 	Application string
 	Person      ui.Person
 	Team        string // the one that requires it; "" when several do
+	Asks        bool   // it is the application that asks for it
+	Passkey     bool   // and nothing less than a passkey will do
 	Stronger    string // where a second factor is used, or added
 }
 
@@ -26,6 +29,10 @@ func (f *Flow) needFactorPage(r *http.Request, next authz.Next) ui.Content {
 	view := needFactorView{
 		Frame: f.quietFrame(r, &next.Session, ui.Text("need_factor.title")), Sealed: next.Sealed, Application: next.Client.Name,
 		Person: ui.Person{Email: next.Session.User.Email}, Stronger: strongerURL(next.Sealed),
+	}
+	view.Asks, view.Passkey = next.Lacks > 0, next.Lacks == authn.PhishingResistant
+	if view.Passkey {
+		view.Title = ui.Text("need_factor.title_passkey")
 	}
 	if len(next.Teams) == 1 {
 		view.Team = next.Teams[0].Team.Name

@@ -70,7 +70,7 @@ var samples = uitest.Samples{
 	"sign_up_error": signUpPage.With(signUpView{
 		Frame: failed(frame("", ui.Text("sign_up.title"))), Mails: true, Email: "ada@example.net", Name: uitest.Markup,
 		Failures: ui.Failures{
-			{Field: "email", Text: ui.Text("sign_up.other_domain", "server", ui.Name("Gatehouse"), "domains", "example.com, example.org")},
+			{Field: "email", Text: ui.Text("sign_up.other_domain", "server", ui.Name("Gatehouse"), "domains", ui.Code("example.com, example.org"))},
 			{Field: "name", Text: ui.Text("team_new.name_wrong")},
 		},
 	}),
@@ -78,8 +78,8 @@ var samples = uitest.Samples{
 	"newcomer":             newcomerPage.With(newcomerView{Frame: frame("", ui.Text("sign_up.finish_title")), Link: sealed, Email: "ada@example.com", Name: "Ada Obi"}),
 	"newcomer_has_account": newcomerPage.With(newcomerView{Frame: frame("", ui.Text("sign_up.finish_title")), Email: "ada@example.com", HasAccount: true}),
 	"login_sign_up":        signInPage.With(signInView{Frame: frame("", ui.Text("sign_in.title")), Next: "/", Mails: true, SignUp: "/signup/?next=%2F"}),
-	"login":         signInPage.With(signInView{Frame: frame("", ui.Text("sign_in.title")), Next: "/"}),
-	"login_request": signInPage.With(signInView{Frame: frame("", ui.Text("sign_in.title")), Sealed: sealed, Application: "Weekly Report"}),
+	"login":                signInPage.With(signInView{Frame: frame("", ui.Text("sign_in.title")), Next: "/"}),
+	"login_request":        signInPage.With(signInView{Frame: frame("", ui.Text("sign_in.title")), Sealed: sealed, Application: "Weekly Report"}),
 	"login_again": signInPage.With(signInView{
 		Frame: frame("ada@example.com", ui.Text("sign_in.title")), Sealed: sealed, Application: "Weekly Report", Email: "ada@example.com", Again: true,
 	}),
@@ -194,6 +194,14 @@ var samples = uitest.Samples{
 	"need_factor": needFactorPage.With(needFactorView{
 		Frame: frame("ada@example.com", ui.Text("need_factor.title")), Sealed: sealed, Application: "Weekly Report",
 		Person: ui.Person{Email: "ada@example.com"}, Team: "Clinic North", Stronger: strongerURL(sealed),
+	}),
+	"need_factor_asked": needFactorPage.With(needFactorView{
+		Frame: frame("ada@example.com", ui.Text("need_factor.title")), Sealed: sealed, Application: "Weekly Report",
+		Person: ui.Person{Email: "ada@example.com"}, Team: "Clinic North", Asks: true, Stronger: strongerURL(sealed),
+	}),
+	"need_factor_passkey": needFactorPage.With(needFactorView{
+		Frame: frame("ada@example.com", ui.Text("need_factor.title_passkey")), Sealed: sealed, Application: "Weekly Report",
+		Person: ui.Person{Email: "ada@example.com"}, Team: "Clinic North", Asks: true, Passkey: true, Stronger: strongerURL(sealed),
 	}),
 	"need_factor_hostile": needFactorPage.With(needFactorView{
 		Frame: frame("ada@example.com", ui.Text("need_factor.title")), Sealed: uitest.Markup, Application: uitest.Markup,

@@ -76,8 +76,12 @@ func (f *Flow) AskSignIn(w http.ResponseWriter, r *http.Request) error {
 		if err := f.authz.Pending(r.Context(), sealed); err != nil {
 			return err
 		}
-		if values.Get("stronger") != "" { // a team requires it
-			return f.raise(w, r, authn.TwoFactors, sealed, "")
+		if values.Get("stronger") != "" { // a team requires it, or acr_values asks for it
+			want, err := f.authz.Stronger(r.Context(), sealed, f.browser(r))
+			if err != nil {
+				return err
+			}
+			return f.raise(w, r, want, sealed, "")
 		}
 	}
 	view, err := f.signInPage(w, r, sealed, target)

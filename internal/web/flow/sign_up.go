@@ -196,7 +196,7 @@ func (f *Flow) signUpProblems(email, name string) ui.Failures {
 		wrong = append(wrong, ui.Failure{Field: "email", Text: ui.Text("forgot.no_address")})
 	} else if errors.Is(f.Directory.SignUp.May(email), team.ErrOtherDomain) {
 		domains := strings.Join(f.Directory.SignUp.Domains, ", ")
-		wrong = append(wrong, ui.Failure{Field: "email", Text: ui.Text("sign_up.other_domain", "server", ui.Name(f.ServerName), "domains", domains)})
+		wrong = append(wrong, ui.Failure{Field: "email", Text: ui.Text("sign_up.other_domain", "server", ui.Name(f.ServerName), "domains", ui.Code(domains))})
 	}
 	if team.CheckName(name) != nil {
 		wrong = append(wrong, ui.Failure{Field: "name", Text: ui.Text("team_new.name_wrong")})

@@ -63,7 +63,7 @@ func (room *Room) invitation(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return room.Show(w, r, http.StatusOK, invitationPage.With(view))
+	return room.ShowOfLink(w, r, http.StatusOK, invitationPage.With(view))
 }
 
 func (room *Room) invitationView(r *http.Request, secret string) (invitationView, team.Invitation, error) {
@@ -121,12 +121,12 @@ func (room *Room) answer(w http.ResponseWriter, r *http.Request) error {
 			Frame: view.Frame, Heading: ui.Text("invitation.declined_title"), Lead: ui.Text("invitation.declined", "team", ui.Strong(i.Team.Name)), Done: true,
 		}
 		view.Title = view.Heading
-		return room.Show(w, r, http.StatusOK, invitationPage.With(view))
+		return room.ShowOfLink(w, r, http.StatusOK, invitationPage.With(view))
 	case "accept":
 		return room.accept(w, r, secret, i)
 	case "join":
 		if !view.New {
-			return room.Show(w, r, http.StatusUnprocessableEntity, invitationPage.With(view)) // somebody has proven the address meanwhile
+			return room.ShowOfLink(w, r, http.StatusUnprocessableEntity, invitationPage.With(view)) // somebody has proven the address meanwhile
 		}
 		return room.join(w, r, view, i, sent[2], sent[3], sent[4])
 	}
@@ -157,7 +157,7 @@ func (room *Room) accept(w http.ResponseWriter, r *http.Request, secret string, 
 func (room *Room) join(w http.ResponseWriter, r *http.Request, view invitationView, i team.Invitation, name, chosen, again string) error {
 	refused := func(field string, problem ui.Words) error {
 		view.Failed, view.Name, view.wrong, view.Failures = true, name, field, ui.Failures{{Field: field, Text: problem}}
-		return room.Show(w, r, http.StatusUnprocessableEntity, invitationPage.With(view))
+		return room.ShowOfLink(w, r, http.StatusUnprocessableEntity, invitationPage.With(view))
 	}
 	if team.CheckName(name) != nil {
 		return refused("name", ui.Text("team_new.name_wrong"))

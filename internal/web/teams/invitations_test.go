@@ -2,8 +2,10 @@ package teams_test
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -156,6 +158,139 @@ func TestInvitationThatNoLongerWorks(t *testing.T) {
 		_, err = h.Directory.RemoveTeam(h.Context(), team.CommandLine, "atlas-labs")
 		h.OK(err)
 		dead("the team is gone", gone)
+	})
+}
+
+// TestOnlyAdminsInvite: nobody gives a role in a team by an invitation who could not give it on the page of its members.
+func TestOnlyAdminsInvite(t *testing.T) {
+	webtest.OnBoth(t, func(h *webtest.House) {
+		dora, other := h.Admin("atlas"), h.Admin("borealis")
+		inviting(h, dora, "atlas", "eve@example.org", "admin")
+		all, err := h.Directory.Invitations(h.Context(), team.CommandLine, "atlas")
+		h.OK(err)
+		id := string(all[0].ID)
+		_, err = h.Directory.SetRole(h.Context(), team.CommandLine, "atlas", webtest.Ben, team.Developer)
+		h.OK(err)
+		for who, b := range map[string]*webtest.Browser{
+			"a member": h.SignedIn(webtest.Ana), "a developer": h.SignedIn(webtest.Ben), "a stranger": h.SignedIn(webtest.Cleo), "an admin of another team": other.Browser, "nobody": h.Browser(),
+		} {
+			for _, form := range []url.Values{
+				webtest.Pairs("decision", "invite", "email", "mia@example.org", "role", "admin"), webtest.Pairs("decision", "invite", "email", "mia@example.org", "role", "member"),
+				webtest.Pairs("decision", "again", "invitation", id), webtest.Pairs("decision", "withdraw", "invitation", id),
+			} {
+				a := b.Post("/teams/atlas/invitations/", form)
+				if a.Status != http.StatusForbidden && a.Status != http.StatusNotFound && (b.SessionOf() != "" || !strings.HasPrefix(a.Location(), "/login/")) {
+					h.Errorf("%s, %s: status %d", who, form, a.Status)
+				}
+			}
+			if a := b.Get("/teams/atlas/invitations/"); strings.Contains(a.Body, "eve@example.org") {
+				h.Errorf("%s sees who is invited", who)
+			}
+		}
+		// The form of one's own team, with an invitation of another one.
+		for _, decision := range []string{"again", "withdraw"} {
+			other.Post("/teams/borealis/invitations/", webtest.Pairs("decision", decision, "invitation", id)).WantStatus(http.StatusNotFound)
+		}
+		for _, role := range []string{"owner", "operator", "ADMIN"} {
+			dora.Post("/teams/atlas/invitations/", webtest.Pairs("decision", "invite", "email", "mia@example.org", "role", role)).WantStatus(http.StatusBadRequest)
+		}
+		after, err := h.Directory.Invitations(h.Context(), team.CommandLine, "atlas")
+		h.OK(err)
+		if len(after) != 1 || after[0] != all[0] {
+			h.Errorf("the invitations are %+v, want %+v", after, all)
+		}
+		if mails := h.MailsTo("mia@example.org"); len(mails) > 0 {
+			h.Error("an invitation was mailed")
+		}
+	})
+}
+
+// TestFiftyInvitationsAreOpen at most: the next one waits until one was answered, withdrawn, or has expired.
+func TestFiftyInvitationsAreOpen(t *testing.T) {
+	webtest.OnBoth(t, func(h *webtest.House) {
+		dora := h.Admin("atlas")
+		for n := range 50 {
+			_, err := h.Directory.Invite(h.Context(), team.CommandLine, "atlas", fmt.Sprintf("n%d@example.org", n), team.Member)
+			h.OK(err)
+		}
+		invite := func() *webtest.Answer {
+			return dora.Post("/teams/atlas/invitations/", webtest.Pairs("decision", "invite", "email", "eve@example.org", "role", "member"))
+		}
+		invite().WantPage(http.StatusUnprocessableEntity, "50 invitations of this team are open", `value="eve@example.org"`)
+		if _, err := h.Directory.Invite(h.Context(), team.CommandLine, "atlas", "eve@example.org", team.Member); !errors.Is(err, team.ErrTooManyInvitations) {
+			h.Errorf("the operator's 51st: %v", err)
+		}
+		all, err := h.Directory.Invitations(h.Context(), team.CommandLine, "atlas")
+		h.OK(err)
+		dora.Post("/teams/atlas/invitations/", webtest.Pairs("decision", "again", "invitation", string(all[0].ID))).Follow().WantPage(http.StatusOK) // no further one
+		dora.Post("/teams/atlas/invitations/", webtest.Pairs("decision", "withdraw", "invitation", string(all[0].ID))).WantStatus(http.StatusSeeOther)
+		invite().Follow().WantPage(http.StatusOK, "An invitation was sent to")
+		dora.Post("/teams/atlas/invitations/", webtest.Pairs("decision", "invite", "email", "mia@example.org", "role", "member")).WantStatus(http.StatusUnprocessableEntity)
+		h.Clock.Advance(7 * 24 * time.Hour)
+		dora.SignIn(dora.Email, nil)
+		dora.Post("/teams/atlas/invitations/", webtest.Pairs("decision", "invite", "email", "mia@example.org", "role", "member")).WantStatus(http.StatusSeeOther)
+	})
+}
+
+// TestDisabledPersonCannotJoin, neither with their account nor with a new one for the address.
+func TestDisabledPersonCannotJoin(t *testing.T) {
+	webtest.OnBoth(t, func(h *webtest.House) {
+		dora := h.Admin("borealis")
+		proven(h, webtest.Ben)
+		for _, email := range []string{webtest.Ben, webtest.Cleo} { // whose address nobody has proven
+			link := inviting(h, dora, "borealis", email, "member")
+			signedIn := h.SignedIn(email)
+			_, err := h.Directory.DisableUser(h.Context(), team.CommandLine, email)
+			h.OK(err)
+			for _, b := range []*webtest.Browser{signedIn, h.Browser()} {
+				for _, form := range []url.Values{answering(link, "accept"), answering(link, "join", "name", "Ben", "new", chosen, "again", chosen)} {
+					if a := b.Post("/invitation/", form); a.Status < 400 {
+						h.Errorf("%s, %s: status %d", email, form.Get("decision"), a.Status)
+					}
+				}
+			}
+			if roles := rolesIn(h, "borealis"); strings.Contains(roles, email) {
+				h.Errorf("roles %s", roles)
+			}
+			h.Browser().SignIn(email, url.Values{"password": {chosen}}).WantStatus(http.StatusUnprocessableEntity)
+		}
+	})
+}
+
+// TestInvitationEndsWithItsInviter: it says so before somebody chooses a password, and no mail is sent any more. Another admin who sends it again
+// vouches for it.
+func TestInvitationEndsWithItsInviter(t *testing.T) {
+	webtest.OnBoth(t, func(h *webtest.House) {
+		dora, other := h.Admin("atlas"), h.SignedIn(webtest.Ana)
+		_, err := h.Directory.SetRole(h.Context(), team.CommandLine, "atlas", webtest.Ana, team.Admin)
+		h.OK(err)
+		link := inviting(h, dora, "atlas", "eve@example.org", "member")
+		h.OK(h.Directory.RemoveMember(h.Context(), team.CommandLine, "atlas", dora.Email))
+		h.Browser().Get(page(link)).WantPage(http.StatusNotFound, "does not work")
+		h.Browser().Post("/invitation/", answering(link, "decline")).WantStatus(http.StatusNotFound)
+		h.Clock.Advance(time.Hour) // the mail is due again
+		if mails := h.MailsTo("eve@example.org"); len(mails) > 0 {
+			h.Error("an invitation was mailed of somebody who may not invite any more")
+		}
+		all, err := h.Directory.Invitations(h.Context(), team.CommandLine, "atlas")
+		h.OK(err)
+		other.Post("/teams/atlas/invitations/", webtest.Pairs("decision", "again", "invitation", string(all[0].ID))).WantStatus(http.StatusSeeOther)
+		link = mailed(h)
+		h.Browser().Get(page(link)).WantPage(http.StatusOK).InOrder("Ana Anders", "invites you")
+		h.Browser().Post("/invitation/", answering(link, "join", "name", "Eve", "new", chosen, "again", chosen)).WantStatus(http.StatusSeeOther)
+	})
+}
+
+// TestInvitationIsASecret: the browser tells its address to nobody, so its form comes with the origin null.
+func TestInvitationIsASecret(t *testing.T) {
+	webtest.OnBoth(t, func(h *webtest.House) {
+		link := inviting(h, h.Admin("atlas"), "atlas", "eve@example.org", "member")
+		if got := h.Browser().Get(page(link)).WantPage(http.StatusOK).Header.Get("Referrer-Policy"); got != "no-referrer" {
+			h.Errorf("Referrer-Policy %q, want no-referrer", got)
+		}
+		h.Browser().Post("/invitation/", answering(link, "decline"), "Origin", "https://evil.example").WantStatus(http.StatusForbidden)
+		h.Browser().Post("/invitation/", answering(link, "decline"), "Origin", "null", "Sec-Fetch-Site", "cross-site").WantStatus(http.StatusForbidden)
+		h.Browser().Post("/invitation/", answering(link, "decline"), "Origin", "null").WantPage(http.StatusOK, "You declined")
 	})
 }
 

@@ -33,7 +33,7 @@ func (room *Room) Routes() []route.Route {
 		{Path: "/teams/", Title: "teams.title", Get: room.own},
 		{Path: "/teams/new/", Title: "team_new.title", Get: room.askNew, Post: room.create},
 	})
-	own = append(own, route.Route{Path: team.LinkInvite.Path(), Get: room.invitation, Post: room.SameOrigin(room.answer)})
+	own = append(own, route.Route{Path: team.LinkInvite.Path(), Get: room.invitation, Post: room.FromLink(room.answer)})
 	return append(own, room.Room("team.label", []browser.Page{
 		{
 			Path: "/teams/{slug}/members/", Title: "members.title", Tab: "members.tab",

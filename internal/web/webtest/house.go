@@ -148,6 +148,9 @@ func (h *House) Serve(changes ...func(*web.Parts)) *httptest.Server {
 	}
 	opts, stores := authz.Defaults(), storetest.Stores(h.DB)
 	opts.Issuer, opts.Catalogue, opts.Profile = parts.Issuer, Catalogue, h.Profile
+	if !parts.Authn.HasPasskeys() {
+		opts.HighestLevel = authn.TwoFactors
+	}
 	stores.Refusals = audit.Recorder{Store: h.DB, Now: h.Clock.Now}
 	parts.Authz = authz.New(stores, h.Keys, h.Clock.Now, opts)
 	h.Parts, h.authn, h.authz = parts, parts.Authn, parts.Authz
