@@ -412,7 +412,11 @@ func TestSignUpGoesBackToARelativeTargetOnly(t *testing.T) {
 	webtest.OnBoth(t, func(h *webtest.House) {
 		for i, c := range []struct{ next, want string }{
 			{"/account/profile/", "/account/profile/"},
-			{"https://evil.example/", "/"}, {"//evil.example/", "/"}, {`/\evil.example`, "/"}, {"javascript:alert(1)", "/"}, {"", "/"},
+			{"https://evil.example/", "/"},
+			{"//evil.example/", "/"},
+			{`/\evil.example`, "/"},
+			{"javascript:alert(1)", "/"},
+			{"", "/"},
 		} {
 			b := h.SignedIn(webtest.Ana) // a browser that is known to keep cookies
 			email := strings.Repeat("e", i+1) + "ve@example.org"
