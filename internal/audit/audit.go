@@ -38,6 +38,8 @@ const (
 	EmailRestored       Kind = "user.email_restored" // by somebody who has the former mailbox
 	EmailSet            Kind = "user.email_set"      // by the operator
 	UserEmptied         Kind = "user.emptied"        // its address was proven by somebody else
+	SignUpAsked         Kind = "sign_up.asked"       // somebody asked for a link to make an account
+	SignedUp            Kind = "sign_up.finished"
 	UserAdded           Kind = "user.added"
 	UserDisabled        Kind = "user.disabled"
 	UserEnabled         Kind = "user.enabled"
@@ -50,6 +52,7 @@ const (
 	TeamRenamed         Kind = "team.renamed"
 	TeamRemoved         Kind = "team.removed"
 	TeamFactor          Kind = "team.second_factor" // required from now on, or no longer
+	TeamProvider        Kind = "team.provider"      // the sign-in at it is required from now on, or none is
 	MemberAdded         Kind = "member.added"
 	MemberRemoved       Kind = "member.removed"
 	MemberRoleChanged   Kind = "member.role_changed"

@@ -33,7 +33,7 @@ func (s *Server) Approve(ctx context.Context, sealed string, b Browser, choice C
 	if !ok {
 		return s.ask(e)
 	}
-	verdict := status.Verdict(r, client, s.now())
+	verdict := status.Verdict
 	if !verdict.Allowed() { // they chose a team that has to approve it first
 		r.AskedTeam = status.Team.ID
 		if e, err = s.look(ctx, r, client, b); err != nil {
@@ -72,8 +72,7 @@ func (e evaluation) approved(chosen team.ID) (TeamStatus, bool) {
 	}
 	for _, status := range e.teams {
 		if status.Team.ID == chosen {
-			outcome := status.Verdict(e.request, e.client, e.at).Outcome
-			return status, outcome != govern.NotHere && !status.needsFactor(e.request, e.client, e.session, e.at)
+			return status, status.choosable(e.session)
 		}
 	}
 	return TeamStatus{}, false
@@ -116,7 +115,7 @@ func (s *Server) Waits(ctx context.Context, sealed string, b Browser) (bool, err
 	if err != nil {
 		return false, err
 	}
-	return e.step == NeedApproval && e.teams[0].Verdict(r, client, e.at).Outcome == govern.Ask, nil
+	return e.step == NeedApproval && e.teams[0].Verdict.Outcome == govern.Ask, nil
 }
 
 // OtherTeam notes in a sealed request that the person does not wait for the admins of a team any more.

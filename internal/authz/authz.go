@@ -63,13 +63,15 @@ type GrantFilter struct {
 
 // TeamStatus is one of a person's teams, as far as one client is concerned.
 type TeamStatus struct {
-	Team   team.Team
-	Role   team.Role
-	Grant  *Grant // nil when nothing was granted
-	Policy govern.Policy
-	Row    govern.Row // what the team decided about the client: state, scope, reason and time
+	Team    team.Team
+	Role    team.Role
+	Grant   *Grant // nil when nothing was granted
+	Policy  govern.Policy
+	Row     govern.Row     // what the team decided about the client: state, scope, reason and time
+	Verdict govern.Verdict // what follows for a request; set where one is evaluated
 
-	NeedsFactor bool // the team can be chosen only after a sign-in with two factors
+	NeedsFactor bool   // the team can be chosen only after a sign-in with two factors
+	Provider    string // the team can be chosen only after a sign-in at the provider with this id; "" for any sign-in
 }
 
 // SignedInUser is the user of a session, with their teams as far as one client is concerned.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/client"
@@ -59,7 +58,7 @@ func (s *Server) SignInPage(ctx context.Context, sealed string, b Browser) (Next
 		return Next{}, err
 	}
 	if r.Prompt.None {
-		return Next{}, s.redirect(r.AuthorizationRequest, decision{step: SignIn}.unprompted(r, client, s.now()))
+		return Next{}, s.redirect(r.AuthorizationRequest, decision{step: SignIn}.unprompted())
 	}
 	user, err := s.signedInUser(ctx, b, client.ID)
 	if err != nil {
@@ -99,7 +98,6 @@ type evaluation struct {
 	request Request
 	client  client.Client
 	session *authn.Session // nil when nobody is signed in
-	at      time.Time      // when it was evaluated
 	decision
 }
 
@@ -142,13 +140,13 @@ func (s *Server) look(ctx context.Context, r Request, client client.Client, b Br
 
 // evaluate decides about a request. user is nil when nobody is signed in; can is as in next. The error is for the redirect URI.
 func (s *Server) evaluate(r Request, client client.Client, user *SignedInUser, can strength) (evaluation, error) {
-	e := evaluation{request: r, client: client, at: s.now()}
+	e := evaluation{request: r, client: client}
 	var teams []TeamStatus
 	if user != nil {
 		e.session, teams = &user.Session, user.Teams
 	}
 	var err error
-	if e.decision, err = next(r, client, e.session, can, teams, e.at); err != nil {
+	if e.decision, err = next(r, client, e.session, can, teams, s.now()); err != nil {
 		return e, s.redirect(r.AuthorizationRequest, err)
 	}
 	return e, nil
@@ -175,17 +173,17 @@ func (s *Server) ask(e evaluation) (Next, error) {
 	switch e.step {
 	case NoAccess:
 		n.Team = e.request.Team
-	case NeedFactor:
+	case NeedFactor, NeedProvider:
 		n.Lacks, n.Required = e.lacks, e.required
 		for _, status := range e.teams {
-			if status.needsFactor(e.request, e.client, e.session, s.now()) {
-				n.Teams = append(n.Teams, TeamChoice{Team: status.Team, Factor: true})
+			if choice := status.choice(e.session); choice.Factor || choice.Provider != "" && e.step == NeedProvider {
+				n.Teams = append(n.Teams, choice)
 			}
 		}
 	case NeedApproval:
 		e.request.ShownTo, e.request.AskedTeam = e.session.User.ID, e.teams[0].Team.ID
 		n.Asked, n.Others = s.opts.Catalogue.Describe(e.request.Scope), e.others
-		n.Teams = []TeamChoice{s.choice(&e, e.teams[0])}
+		n.Teams = []TeamChoice{e.teams[0].choice(e.session)}
 	case Consent, Answer:
 		n.Step, n.Team, n.Changed = Consent, e.request.Team, e.changed()
 		s.askConsent(&n, &e)
@@ -209,6 +207,13 @@ func (e evaluation) changed() Change {
 	return 0
 }
 
+// choice is the team as one to choose.
+func (s TeamStatus) choice(session *authn.Session) TeamChoice {
+	return TeamChoice{
+		Team: s.Team, Role: s.Role, Policy: s.Policy, Row: s.Row, Verdict: s.Verdict, Factor: s.needsFactor(session), Provider: s.needsProvider(session),
+	}
+}
+
 // askConsent fills in what the consent page shows, and notes in the request what that is.
 func (s *Server) askConsent(n *Next, e *evaluation) {
 	e.request.ShownTo, e.request.ShownTeam = e.session.User.ID, ""
@@ -219,28 +224,21 @@ func (s *Server) askConsent(n *Next, e *evaluation) {
 	}
 	n.Asked = s.opts.Catalogue.Describe(e.request.Scope)
 	for _, status := range e.teams {
-		n.Teams = append(n.Teams, s.choice(e, status))
+		choice := status.choice(e.session)
+		if status.Grant != nil {
+			choice.Granted = slices.Clone(status.Grant.Scope)
+			choice.Differs = status.Grant.Seen.differences(e.client, e.request.RedirectURI)
+		}
+		if choice.Verdict.Outcome == govern.Narrow {
+			choice.Without = s.opts.Catalogue.Describe(choice.Verdict.Missing)
+		}
+		n.Teams = append(n.Teams, choice)
 	}
-	e.request.ShownBarred = n.Fixed && n.Teams[0].Verdict.Outcome == govern.NotHere
-	if only := n.Teams[0].Verdict; n.Fixed && only.Outcome == govern.Narrow {
+	only := n.Teams[0].Verdict
+	e.request.ShownBarred = n.Fixed && only.Outcome == govern.NotHere
+	if n.Fixed && only.Outcome == govern.Narrow {
 		n.Asked = s.opts.Catalogue.Describe(only.Scope)
 	}
-}
-
-// choice is what pages show of a team.
-func (s *Server) choice(e *evaluation, status TeamStatus) TeamChoice {
-	choice := TeamChoice{
-		Team: status.Team, Role: status.Role, Policy: status.Policy, Row: status.Row, Verdict: status.Verdict(e.request, e.client, s.now()),
-		Factor: status.needsFactor(e.request, e.client, e.session, s.now()),
-	}
-	if choice.Verdict.Outcome == govern.Narrow {
-		choice.Without = s.opts.Catalogue.Describe(choice.Verdict.Missing)
-	}
-	if status.Grant != nil {
-		choice.Granted = slices.Clone(status.Grant.Scope)
-		choice.Differs = status.Grant.Seen.differences(e.client, e.request.RedirectURI)
-	}
-	return choice
 }
 
 // answer is the response with a code for a grant.

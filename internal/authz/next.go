@@ -17,7 +17,7 @@ import (
 // Step is what has to happen next.
 type Step int
 
-// The steps. Pages: SignIn, SelectAccount, Consent, NoTeam, NoAccess, NoCookies, NeedFactor, StepUp, NeedApproval. No page: Answer.
+// The steps. Pages: SignIn, SelectAccount, Consent, NoTeam, NoAccess, NoCookies, NeedFactor, StepUp, NeedProvider, NeedApproval. No page: Answer.
 const (
 	SignIn        Step = iota + 1 // the person has to sign in, or sign in again
 	SelectAccount                 // ask whether to go on as this person
@@ -28,12 +28,13 @@ const (
 	NoCookies                     // the person has signed in for this request, and the browser has not kept the cookie
 	NeedFactor                    // the team requires a second factor, and the person signed in without one; or acr_values or the operator asks for a factor that they do not have
 	StepUp                        // acr_values or the operator asks for one factor more, which the person has
+	NeedProvider                  // the team requires the sign-in at a provider, and the person signed in another way
 	NeedApproval                  // an admin of the team has to approve the application first
 )
 
 // String names the step.
 func (s Step) String() string {
-	names := []string{"none", "SignIn", "SelectAccount", "Consent", "NoTeam", "NoAccess", "Answer", "NoCookies", "NeedFactor", "StepUp", "NeedApproval"}
+	names := []string{"none", "SignIn", "SelectAccount", "Consent", "NoTeam", "NoAccess", "Answer", "NoCookies", "NeedFactor", "StepUp", "NeedProvider", "NeedApproval"}
 	if s < 0 || int(s) >= len(names) {
 		return fmt.Sprintf("Step(%d)", int(s))
 	}
@@ -55,7 +56,7 @@ type Next struct {
 	MaxAge    *time.Duration              // of SignInPage: the application asked for a sign-in that is no older
 	Again     bool                        // SignIn: this person has to sign in again
 	Team      string                      // NoAccess, Consent: the team that the request named, or ""
-	Teams     []TeamChoice                // Consent: those to choose from; one when the team is fixed. NeedFactor: those that require it. NeedApproval: the one
+	Teams     []TeamChoice                // Consent: those to choose from; one when the team is fixed. NeedFactor, NeedProvider: those that can be chosen after another sign-in. NeedApproval: the one
 	Others    bool                        // NeedApproval: another team can be taken
 	Fixed     bool                        // Consent: the team is stated and cannot be changed
 	Asked     []scope.Info                // Consent, NeedApproval: what is asked for
@@ -76,21 +77,22 @@ const (
 
 // TeamChoice is one team on the consent page.
 type TeamChoice struct {
-	Team    team.Team
-	Role    team.Role
-	Verdict govern.Verdict // what the team's policy says of it
-	Policy  govern.Policy
-	Row     govern.Row   // what the team decided about the application
-	Without []scope.Info // what the application would not get, of what it asks for
-	Factor  bool         // it cannot be chosen before a sign-in with two factors
-	Granted oauth.Scope  // what was granted there before
-	Differs []Difference // what is new of the client since then
+	Team     team.Team
+	Role     team.Role
+	Verdict  govern.Verdict // what the team's policy says of it
+	Policy   govern.Policy
+	Row      govern.Row   // what the team decided about the application
+	Without  []scope.Info // what the application would not get, of what it asks for
+	Factor   bool         // it cannot be chosen before a sign-in with two factors
+	Provider string       // it cannot be chosen before a sign-in at the provider with this id; "" otherwise
+	Granted  oauth.Scope  // what was granted there before
+	Differs  []Difference // what is new of the client since then
 }
 
 // decision is what next decides: the step, and the teams that the request is open to.
 type decision struct {
 	step  Step
-	teams []TeamStatus // Consent, Answer, NeedFactor, StepUp and NeedApproval
+	teams []TeamStatus // Consent, Answer, NeedFactor, StepUp, NeedProvider and NeedApproval
 	lacks authn.Level  // NeedFactor and StepUp: what acr_values or the operator asks for, and the session is not
 
 	required bool // NeedFactor and StepUp: the operator requires a second factor
@@ -103,7 +105,7 @@ func next(r Request, client client.Client, session *authn.Session, can strength,
 	d := decideStep(r, client, session, can, teams, now)
 	switch {
 	case r.Prompt.None && d.step != Answer:
-		return decision{}, d.unprompted(r, client, now)
+		return decision{}, d.unprompted()
 	case d.step == SignIn && session != nil && r.wrong(session) && r.fresh(session):
 		// They signed in for this request, as someone else. Asking again could go on for ever (OpenID Connect Core §3.1.2.1, id_token_hint).
 		return decision{}, oauth.LoginRequired.Errorf("another person signed in than the one that id_token_hint is about")
@@ -119,20 +121,25 @@ func decideStep(r Request, client client.Client, session *authn.Session, can str
 	if r.Prompt.SelectAccount && !r.fresh(session) && r.SelectedUser != session.User.ID {
 		return decision{step: SelectAccount}
 	}
-	open, fixed := openTeams(r, client, teams)
+	open, fixed := openTeams(r, client, teams, now)
 	if r.Prompt.None && len(open) > 1 {
 		// Nobody can choose. A grant in one team alone says which is meant.
 		granted := slices.DeleteFunc(slices.Clone(open), func(s TeamStatus) bool { return s.Grant == nil })
-		if len(granted) != 1 {
+		if len(granted) != 1 && signInFirst(open, session) == 0 {
 			return decision{step: Consent, teams: open}
+		} else if len(granted) == 1 {
+			open = granted
 		}
-		open = granted
 	}
 	switch {
 	case len(open) == 0 && fixed:
 		return decision{step: NoAccess}
 	case len(open) == 0:
 		return decision{step: NoTeam}
+	}
+	first := signInFirst(open, session)
+	if first == NeedProvider { // before a factor, which would count for this session only
+		return decision{step: first, teams: open}
 	}
 	lacks, required := r.lacks(session, can.reach), can.required && session.Level() < authn.TwoFactors
 	if required {
@@ -144,16 +151,16 @@ func decideStep(r Request, client client.Client, session *authn.Session, can str
 		return decision{step: StepUp, teams: open, lacks: lacks, required: required}
 	}
 	switch {
-	case factorFirst(r, client, open, session, now):
+	case first == NeedFactor:
 		return decision{step: NeedFactor, teams: open}
 	case r.AskedTeam != "" && !r.Prompt.None:
-		if i := slices.IndexFunc(open, func(s TeamStatus) bool { return s.Team.ID == r.AskedTeam }); i >= 0 && open[i].mayAsk(r, client, now) {
+		if i := slices.IndexFunc(open, func(s TeamStatus) bool { return s.Team.ID == r.AskedTeam }); i >= 0 && open[i].mayAsk() {
 			return decision{step: NeedApproval, teams: open[i : i+1], others: len(open) > 1}
 		}
 		return decision{step: Consent, teams: open}
-	case len(open) == 1 && open[0].mayAsk(r, client, now):
+	case len(open) == 1 && open[0].mayAsk():
 		return decision{step: NeedApproval, teams: open}
-	case len(open) > 1 || r.Prompt.Consent || !open[0].covers(r, client, now):
+	case len(open) > 1 || r.Prompt.Consent || !open[0].covers(r, client):
 		// With several teams the person is always asked: a grant in one of them does not say that it is meant today.
 		return decision{step: Consent, teams: open}
 	default:
@@ -194,8 +201,8 @@ func (r Request) wrong(session *authn.Session) bool {
 	return r.Hinted != "" && r.Hinted != session.User.ID
 }
 
-// openTeams is the person's teams that the request may be for, and whether client or request name the team.
-func openTeams(r Request, client client.Client, teams []TeamStatus) (open []TeamStatus, fixed bool) {
+// openTeams is the person's teams that the request may be for, with what their policies say of it, and whether client or request name the team.
+func openTeams(r Request, client client.Client, teams []TeamStatus, now time.Time) (open []TeamStatus, fixed bool) {
 	for _, status := range teams {
 		switch {
 		case !client.Global():
@@ -205,65 +212,73 @@ func openTeams(r Request, client client.Client, teams []TeamStatus) (open []Team
 		case r.Team != "" && status.Team.Slug != r.Team:
 			continue
 		}
+		status.Verdict = govern.Judge(status.Policy, status.Row, client, status.Role, r.Scope, govern.Asked{}, now)
 		open = append(open, status)
 	}
 	return open, !client.Global() || r.Team != ""
 }
 
 // needsFactor reports whether the team can be chosen only after a sign-in with two factors, which this one was not. A block says more.
-func (s TeamStatus) needsFactor(r Request, c client.Client, session *authn.Session, now time.Time) bool {
-	return s.NeedsFactor && session.Level() < authn.TwoFactors && s.Verdict(r, c, now).Allowed()
-}
-
-// Verdict is what the team's policy says of a request of the client. Requests to the team's admins are not considered: Waiting looks like Ask.
-func (s TeamStatus) Verdict(r Request, c client.Client, now time.Time) govern.Verdict {
-	return govern.Judge(s.Policy, s.Row, c, s.Role, r.Scope, govern.Asked{}, now)
+func (s TeamStatus) needsFactor(session *authn.Session) bool {
+	return s.NeedsFactor && s.Verdict.Allowed() && session.Level() < authn.TwoFactors
 }
 
 // mayAsk reports whether an admin has to approve the client first, so the person can ask, or be told what was decided.
-func (s TeamStatus) mayAsk(r Request, c client.Client, now time.Time) bool {
-	outcome := s.Verdict(r, c, now).Outcome
-	return outcome == govern.Ask || outcome == govern.Refused
+func (s TeamStatus) mayAsk() bool {
+	return s.Verdict.Outcome == govern.Ask || s.Verdict.Outcome == govern.Refused
 }
 
-// factorFirst reports whether no team can be chosen, and one could be after a sign-in with two factors.
-func factorFirst(r Request, c client.Client, open []TeamStatus, session *authn.Session, now time.Time) (needs bool) {
+// needsProvider is the id of the provider at which the person has to sign in before the team can be chosen; "" when this sign-in is good enough. A block
+// says more.
+func (s TeamStatus) needsProvider(session *authn.Session) string {
+	if !s.Verdict.Allowed() || s.Provider == session.Provider {
+		return ""
+	}
+	return s.Provider
+}
+
+// choosable reports whether the team can be chosen in this session.
+func (s TeamStatus) choosable(session *authn.Session) bool {
+	return s.Verdict.Outcome != govern.NotHere && !s.needsFactor(session) && s.needsProvider(session) == ""
+}
+
+// signInFirst is NeedProvider or NeedFactor when no team can be chosen, and one could be after another sign-in; 0 otherwise. The provider comes first,
+// because the sign-in there asks for the second factor too.
+func signInFirst(open []TeamStatus, session *authn.Session) (first Step) {
 	for _, status := range open {
 		switch {
-		case status.needsFactor(r, c, session, now):
-			needs = true
-		case status.Verdict(r, c, now).Outcome != govern.NotHere:
-			return false
+		case status.choosable(session):
+			return 0
+		case status.needsProvider(session) != "":
+			first = NeedProvider
+		case status.needsFactor(session) && first == 0:
+			first = NeedFactor
 		}
 	}
-	return needs
+	return first
 }
 
-// covers reports whether the team's remembered consent is enough for a request of the client as it is now. A grant that counts is allowed by the team: see
-// govern.Rest.
-func (s TeamStatus) covers(r Request, c client.Client, now time.Time) bool {
+// covers reports whether the team's remembered consent is enough for a request of the client as it is now.
+// A grant that counts is allowed by the team: see govern.Rest.
+func (s TeamStatus) covers(r Request, c client.Client) bool {
 	if s.Grant == nil || s.Row.State == govern.Blocked || !s.Grant.SuspendedAt.IsZero() || !s.Grant.Seen.has(c, r.RedirectURI) {
 		return false
 	}
-	if s.Grant.Scope.Covers(r.Scope) {
-		return true
-	}
-	narrowed := s.Verdict(r, c, now)
-	return narrowed.Outcome == govern.Narrow && s.Grant.Scope.Covers(narrowed.Scope)
+	return s.Grant.Scope.Covers(r.Scope) || s.Verdict.Outcome == govern.Narrow && s.Grant.Scope.Covers(s.Verdict.Scope)
 }
 
 // unprompted is the error for prompt=none in place of the step's page (OpenID Connect Core §3.1.2.6).
-func (d decision) unprompted(r Request, c client.Client, now time.Time) error {
+func (d decision) unprompted() error {
 	switch d.step {
 	case Consent:
 		if len(d.teams) > 1 {
 			return oauth.InteractionRequired.Errorf("the person has several teams and has to choose one, which prompt=none rules out; the parameter team names one")
 		}
-		if d.teams[0].Verdict(r, c, now).Outcome == govern.NotHere {
+		if d.teams[0].Verdict.Outcome == govern.NotHere {
 			return oauth.AccessDenied.Errorf("the team does not allow this application")
 		}
 	case NeedApproval:
-		if d.teams[0].Verdict(r, c, now).Outcome == govern.Refused {
+		if d.teams[0].Verdict.Outcome == govern.Refused {
 			return oauth.AccessDenied.Errorf("an admin of the team has declined this application")
 		}
 		return oauth.InteractionRequired.Errorf("an admin of the team has to approve this application first")
@@ -282,6 +297,8 @@ func (d decision) unprompted(r Request, c client.Client, now time.Time) error {
 			return oauth.InteractionRequired.Errorf("acr_values asks for a factor that the person has not set up yet")
 		}
 		return oauth.InteractionRequired.Errorf("the team requires a second factor, and the person signed in without one")
+	case NeedProvider:
+		return oauth.InteractionRequired.Errorf("the team requires the sign-in at another provider, and the person signed in without it")
 	case NoTeam, NoAccess:
 		return oauth.AccessDenied.Errorf("the person has no access to such a team under this account")
 	}

@@ -15,7 +15,7 @@ import (
 // teamStatusInto scans a team of a person with its role, what it says of a client, and the grant to that client. The
 // statements that use it list the columns in this order.
 func teamStatusInto(s *authz.TeamStatus, g *authz.Grant) []any {
-	return append([]any{&s.Team.ID, &s.Team.Slug, &s.Team.Name, engine.TimeTo(&s.Team.CreatedAt), &s.Role, &s.NeedsFactor, &s.Policy.Rule, &s.Policy.Strict, &s.Row.State, engine.WordsTo(&s.Row.Scope), &s.Row.Reason, engine.TimeTo(&s.Row.At)}, grantInto(g)...)
+	return append([]any{&s.Team.ID, &s.Team.Slug, &s.Team.Name, engine.TimeTo(&s.Team.CreatedAt), &s.Role, &s.NeedsFactor, &s.Provider, &s.Policy.Rule, &s.Policy.Strict, &s.Row.State, engine.WordsTo(&s.Row.Scope), &s.Row.Reason, engine.TimeTo(&s.Row.At)}, grantInto(g)...)
 }
 
 // setGrant gives a status the grant that was scanned, if there is one.
@@ -41,7 +41,7 @@ func (db *DB) TeamStatuses(ctx context.Context, user team.UserID, client oauth.C
 		return s, err
 	}
 	teams, err := engine.All(ctx, db.engine, "TeamStatuses", scan, `
-		SELECT t.id, t.slug, t.name, t.created_at, m.role, t.require_second_factor,
+		SELECT t.id, t.slug, t.name, t.created_at, m.role, t.require_second_factor, t.require_provider,
 			CASE WHEN t.applications_policy = 'everyone' THEN '' ELSE t.applications_policy END, t.applications_strict,
 			COALESCE(a.state, ''), COALESCE(a.scope, ''), COALESCE(a.reason, ''), COALESCE(a.decided_at, 0),
 			COALESCE(g.id, ''), COALESCE(g.scope, ''), COALESCE(g.suspended_at, 0), COALESCE(g.created_at, 0), COALESCE(g.updated_at, 0),
@@ -66,7 +66,7 @@ func (db *DB) readSignedInUser(ctx context.Context, session string, client oauth
 	}
 	v.Teams, err = engine.All(ctx, db.engine, "SignedInUser", scan, `
 		SELECT s.id, s.sid, s.auth_time, s.methods, s.expires_at, s.provider, u.id, u.email, u.name, u.operator, u.email_verified, u.created_at, u.disabled_at,
-			COALESCE(t.id, ''), COALESCE(t.slug, ''), COALESCE(t.name, ''), COALESCE(t.created_at, 0), COALESCE(m.role, ''), COALESCE(t.require_second_factor, FALSE),
+			COALESCE(t.id, ''), COALESCE(t.slug, ''), COALESCE(t.name, ''), COALESCE(t.created_at, 0), COALESCE(m.role, ''), COALESCE(t.require_second_factor, FALSE), COALESCE(t.require_provider, ''),
 			COALESCE(CASE WHEN t.applications_policy = 'everyone' THEN '' ELSE t.applications_policy END, ''), COALESCE(t.applications_strict, FALSE),
 			COALESCE(a.state, ''), COALESCE(a.scope, ''), COALESCE(a.reason, ''), COALESCE(a.decided_at, 0),
 			COALESCE(g.id, ''), COALESCE(g.scope, ''), COALESCE(g.suspended_at, 0), COALESCE(g.created_at, 0), COALESCE(g.updated_at, 0),

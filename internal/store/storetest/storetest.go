@@ -62,7 +62,9 @@ func Run(t *testing.T, h Harness) {
 		{"ResetPassword", testResetPassword},
 		{"Identities", testIdentities},
 		{"EmptiedAccount", testEmptiedAccount},
+		{"RequiredProvider", testRequiredProvider},
 		{"LinkIsUsedOnce", testLinkRace},
+		{"SignUp", testSignUp},
 		{"UndoEmail", testUndoEmail},
 		{"Invitations", testInvitations},
 		{"InvitationsRefuse", testInvitationsRefuse},
@@ -383,6 +385,7 @@ type Store interface {
 	team.People
 	team.Teams
 	team.Links
+	team.Newcomers
 	team.Invitations
 	authn.Store
 	client.Store

@@ -108,6 +108,9 @@ func (f *Flow) showNext(w http.ResponseWriter, r *http.Request, next authz.Next,
 		status = http.StatusForbidden
 	case authz.NeedApproval:
 		return f.showWaiting(w, r, next, nil)
+	case authz.NeedProvider:
+		page = f.needProviderPage(r, next)
+		status = http.StatusForbidden
 	case authz.StepUp:
 		route.SeeOther(w, strongerURL(next.Sealed))
 		return nil
