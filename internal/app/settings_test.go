@@ -205,7 +205,8 @@ var settingsWired = map[string]wired{
 	"providers": {values: [2]string{"", "[{id: acme, name: Acme SSO, issuer: 'https://login.acme.example', client_id: x}]"}, see: func(p *place) string {
 		return fmt.Sprint(strings.Contains(p.page("/login/"), "Acme SSO"))
 	}},
-	"team_creation": {values: [2]string{"operators", "anyone"}, see: func(p *place) string { return p.signedIn().get("/teams/new/").status() }},
+	"team_creation":         {values: [2]string{"operators", "anyone"}, see: func(p *place) string { return p.signedIn().get("/teams/new/").status() }},
+	"require_second_factor": {values: [2]string{"off", "all"}, see: func(p *place) string { return p.signedIn().get("/account/").status() }},
 	"audit_retention": {values: [2]string{"24h", "1000h"}, see: func(p *place) string {
 		p.signedIn()
 		p.clock.Advance(100 * time.Hour)
