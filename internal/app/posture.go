@@ -23,6 +23,7 @@ func posture(cfg config.Config) []operate.Finding {
 	warn(strings.Contains(cfg.DatabaseURL, "sslmode=disable"), "database_url has sslmode=disable: what is sent to the database is not encrypted", "use sslmode=verify-full, unless the database is on this machine")
 	warn(cfg.KeyRotationInterval == 0, "key_rotation_interval is 0: keys are rotated by command only", "set an interval, or run gatehouse key rotate from time to time")
 	warn(!cfg.Mail.Server.Set(), "no mail server is configured: people are not told when an application is connected, or of a replayed token", "set smtp_url and mail_from")
+	warn(!cfg.Mail.Server.Set() && cfg.SignUp.Open(), "sign_up is "+string(cfg.SignUp.Mode)+", and no mail server is configured: nobody can prove an address, so nobody can sign up", "set smtp_url and mail_from, or set sign_up: off")
 	warn(len(cfg.Outbound.InternalNetworks) > 0, "the server calls addresses of applications in internal networks, which are allowed in the configuration", "keep the list as short as possible")
 	for _, proxy := range cfg.TrustedProxies {
 		warn(wide(proxy), "trusted_proxies has "+proxy.String()+": every machine in this network can claim any client address", "list the addresses of the proxies only")

@@ -3,6 +3,7 @@ package teams
 import (
 	"errors"
 	"net/http"
+	"net/url"
 	"slices"
 
 	"github.com/gatehouse-auth/gatehouse/internal/team"
@@ -60,6 +61,7 @@ type newView struct {
 	ui.Frame
 	Failures     ui.Failures
 	NewName, New string // as typed
+	Request      string // of an application, which goes on in the new team; or ""
 }
 
 // Fields are the fields of the form.
@@ -88,14 +90,22 @@ func (room *Room) askNew(w http.ResponseWriter, r *browser.Request) error {
 	if room.Directory.MayCreateTeam(r.Context(), actor) != nil {
 		return mayNotCreate
 	}
-	return room.Show(w, r.Request, http.StatusOK, newPage.With(newView{Frame: r.Frame()}))
+	values, err := route.Query(r.Request)
+	if err != nil {
+		return err
+	}
+	request, err := route.Field(values, "request")
+	if err != nil {
+		return err
+	}
+	return room.Show(w, r.Request, http.StatusOK, newPage.With(newView{Frame: r.Frame(), Request: request}))
 }
 
 var mayNotCreate = &route.Problem{Status: http.StatusForbidden, Description: "only operators create teams", Words: "problem.no_new_team"}
 
 // create creates a team, whose admin the person becomes.
 func (room *Room) create(w http.ResponseWriter, r *browser.Request) error {
-	sent, err := route.Fields(r.Request, "name", "slug")
+	sent, err := route.Fields(r.Request, "name", "slug", "request")
 	if err != nil {
 		return err
 	}
@@ -108,12 +118,16 @@ func (room *Room) create(w http.ResponseWriter, r *browser.Request) error {
 		return mayNotCreate
 	}
 	if problems := teamProblems(r.Clock(), err, sent[0], sent[1]); problems != nil {
-		view := newView{Frame: r.Frame(), NewName: sent[0], New: sent[1], Failures: problems}
+		view := newView{Frame: r.Frame(), NewName: sent[0], New: sent[1], Request: sent[2], Failures: problems}
 		view.Failed = true
 		return room.Show(w, r.Request, http.StatusUnprocessableEntity, newPage.With(view))
 	}
 	if err != nil {
 		return err
+	}
+	if sent[2] != "" {
+		route.SeeOther(w, "/o/consent/?"+url.Values{"request": {sent[2]}}.Encode())
+		return nil
 	}
 	return r.Notify(w, "/teams/"+made.Slug+"/members/", browser.Notice{What: noticeCreated, Team: made.Name, TeamID: made.ID})
 }
