@@ -207,6 +207,9 @@ var settingsWired = map[string]wired{
 	}},
 	"team_creation":         {values: [2]string{"operators", "anyone"}, see: func(p *place) string { return p.signedIn().get("/teams/new/").status() }},
 	"require_second_factor": {values: [2]string{"off", "all"}, see: func(p *place) string { return p.signedIn().get("/account/").status() }},
+	"password_min_length": {values: [2]string{"0", "8"}, see: func(p *place) string {
+		return fmt.Sprint(p.Authn.CheckPassword("Zq8#kLm2"))
+	}},
 	"audit_retention": {values: [2]string{"24h", "1000h"}, see: func(p *place) string {
 		p.signedIn()
 		p.clock.Advance(100 * time.Hour)

@@ -258,6 +258,7 @@ func TestConfigErrorsNameTheLine(t *testing.T) {
 		{"mail server without a sender", "smtp_url: smtp://us:hunter2@mail.example.com\n", nil, []string{`g.yaml:1: mail_from is missing: smtp_url is set`}},
 		{"mail server with the port 0", "smtp_url: smtp://us:hunter2@mail.example.com:0\n", nil, []string{`g.yaml:1: smtp_url has a port`}},
 		{"sender", "mail_from: nobody\n", nil, []string{`g.yaml:1: mail_from is "nobody"; it has to be an address`}},
+		{"passwords too short", "password_min_length: 7\n", nil, []string{`g.yaml:1: password_min_length is 7; it has to be 8 at least, or 0`}},
 		{"keys rotated too often", "key_rotation_interval: 1h\n", nil, []string{`g.yaml:1: key_rotation_interval is 1h; it has to be 24h at least, or 0`}},
 		{"ID tokens signed by a secret", "id_token_algorithm: HS256\n", nil, []string{`g.yaml:1: id_token_algorithm is "HS256"; it has to be RS256 or ES256`}},
 		{"profile that is none", "profile: fapi1\n", nil, []string{`g.yaml:1: profile is "fapi1"; it has to be none or fapi2`}},

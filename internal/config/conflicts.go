@@ -37,6 +37,9 @@ func (c Config) conflicts(where func(names ...string) string) []error {
 	if c.Mail.Server.Set() && c.Mail.From == "" {
 		problem("mail_from", []string{"smtp_url"}, "is missing: smtp_url is set, and every e-mail has a sender")
 	}
+	if least := c.Authn.PasswordMinLength; least > 0 && least < 8 {
+		problem("password_min_length", nil, "is %d; it has to be 8 at least, or 0 for what NIST recommends", least)
+	}
 	if c.KeyRotationInterval > 0 && c.KeyRotationInterval < leastKeyRotation {
 		problem("key_rotation_interval", nil, "is %s; it has to be %s at least, or 0 to rotate by command only", showDuration(c.KeyRotationInterval), showDuration(leastKeyRotation))
 	}
