@@ -16,6 +16,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/app"
 	"github.com/gatehouse-auth/gatehouse/internal/config"
 	"github.com/gatehouse-auth/gatehouse/internal/mail/inbox"
+	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 )
@@ -145,6 +146,7 @@ func demoConfig(dir string, at demoAddresses) config.Config {
 	cfg.DatabaseURL = "sqlite:" + filepath.Join(dir, "gatehouse.db")
 	cfg.APIDocsURL = at.url() + "/api/docs/"
 	cfg.ShutdownTimeout = 5 * time.Second
+	cfg.SignUp.Mode, cfg.TeamCreation = team.SignUpOpen, string(team.CreationAnyone)
 	return cfg
 }
 

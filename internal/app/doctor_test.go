@@ -8,6 +8,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/internal/config"
 	"github.com/gatehouse-auth/gatehouse/internal/operate"
+	"github.com/gatehouse-auth/gatehouse/internal/team"
 )
 
 func found(findings []operate.Finding, check string) (all []operate.Finding) {
@@ -118,6 +119,7 @@ func TestPosture(t *testing.T) {
 		"ops_pprof":                func(c *config.Config) { c.OpsListen, c.OpsPprof = "10.0.0.1:9464", true },
 		"sslmode=disable":          func(c *config.Config) { c.DatabaseURL = "postgres://db/x?sslmode=disable" },
 		"key_rotation_interval":    func(c *config.Config) { c.KeyRotationInterval = 0 },
+		"nobody can sign up":       func(c *config.Config) { c.Mail, c.SignUp.Mode = config.Default().Mail, team.SignUpOpen },
 		"mail server":              func(c *config.Config) { c.Mail = config.Default().Mail },
 	} {
 		cfg := sound

@@ -26,6 +26,7 @@ func posture(cfg config.Config) []operate.Finding {
 	short := cfg.Authn.PasswordMinLength > 0 && cfg.Authn.PasswordMinLength < 15 && cfg.Authn.RequireSecondFactor != authn.RequireAll
 	warn(short, "password_min_length is under 15, and a password may be all that there is: NIST SP 800-63B-4 wants 15 characters then", "remove the setting, or set require_second_factor to all")
 	warn(!cfg.Mail.Server.Set(), "no mail server is configured: people are not told when an application is connected, or of a replayed token", "set smtp_url and mail_from")
+	warn(!cfg.Mail.Server.Set() && cfg.SignUp.Open(), "sign_up is "+string(cfg.SignUp.Mode)+", and no mail server is configured: nobody can prove an address, so nobody can sign up", "set smtp_url and mail_from, or set sign_up: off")
 	warn(len(cfg.Outbound.InternalNetworks) > 0, "the server calls addresses of applications in internal networks, which are allowed in the configuration", "keep the list as short as possible")
 	for _, proxy := range cfg.TrustedProxies {
 		warn(wide(proxy), "trusted_proxies has "+proxy.String()+": every machine in this network can claim any client address", "list the addresses of the proxies only")

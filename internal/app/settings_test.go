@@ -205,7 +205,11 @@ var settingsWired = map[string]wired{
 	"providers": {values: [2]string{"", "[{id: acme, name: Acme SSO, issuer: 'https://login.acme.example', client_id: x}]"}, see: func(p *place) string {
 		return fmt.Sprint(strings.Contains(p.page("/login/"), "Acme SSO"))
 	}},
-	"team_creation":         {values: [2]string{"operators", "anyone"}, see: func(p *place) string { return p.signedIn().get("/teams/new/").status() }},
+	"team_creation": {values: [2]string{"operators", "anyone"}, see: func(p *place) string { return p.signedIn().get("/teams/new/").status() }},
+	"sign_up":       {values: [2]string{"off", "open"}, base: mailServer, see: func(p *place) string { return p.from("192.0.2.1").get("/signup/").status() }},
+	"sign_up_domains": {values: [2]string{"example.org", "example.net"}, base: append([]string{"SIGN_UP=domain"}, mailServer...), see: func(p *place) string {
+		return p.post("/signup/", "email", "eve@example.org", "name", "Eve").status()
+	}},
 	"require_second_factor": {values: [2]string{"off", "all"}, see: func(p *place) string { return p.signedIn().get("/account/").status() }},
 	"password_min_length": {values: [2]string{"0", "8"}, see: func(p *place) string {
 		return fmt.Sprint(p.Authn.CheckPassword("Zq8#kLm2"))
@@ -227,6 +231,11 @@ var settingsWired = map[string]wired{
 	"limits.sign_in_failures_per_account": {values: [2]string{"2", "4"}, see: func(p *place) string { return p.guesses("ann@example.com", "192.0.2.%d") }},
 	"limits.password_resets_per_address": {values: [2]string{"2", "4"}, base: mailServer, see: func(p *place) string {
 		return p.forgotten(5)
+	}},
+	"limits.sign_ups_per_address": {values: [2]string{"2", "4"}, base: append([]string{"SIGN_UP=open"}, mailServer...), see: func(p *place) string {
+		return p.until429(func(i int) *answer {
+			return p.post("/signup/", "email", fmt.Sprintf("eve%d@example.org", i), "name", "Eve")
+		})
 	}},
 	"limits.mails_per_mailbox": {values: [2]string{"2", "4"}, base: mailServer, see: func(p *place) string {
 		return p.forgotten(5)

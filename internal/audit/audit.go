@@ -38,6 +38,8 @@ const (
 	EmailRestored       Kind = "user.email_restored" // by somebody who has the former mailbox
 	EmailSet            Kind = "user.email_set"      // by the operator
 	UserEmptied         Kind = "user.emptied"        // its address was proven by somebody else
+	SignUpAsked         Kind = "sign_up.asked"       // somebody asked for a link to make an account
+	SignedUp            Kind = "sign_up.finished"
 	UserAdded           Kind = "user.added"
 	UserDisabled        Kind = "user.disabled"
 	UserEnabled         Kind = "user.enabled"

@@ -33,6 +33,8 @@ var table = []Traits{
 	{Kind: EmailRestored, Notable: true},
 	{Kind: EmailSet, Notable: true},
 	{Kind: UserEmptied, Notable: true},
+	{Kind: SignUpAsked, Notable: true},
+	{Kind: SignedUp, Notable: true},
 	{Kind: UserAdded, Notable: true},
 	{Kind: UserDisabled, Notable: true},
 	{Kind: UserEnabled, Notable: true},

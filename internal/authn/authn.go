@@ -90,6 +90,7 @@ type Options struct {
 	FailuresPerAddress  int      // per address, in 15 minutes
 	FailuresPerAccount  int      // per account from browsers that it has not signed in from, in an hour
 	ResetsPerAddress    int      // requests for a reset link per network address, in an hour
+	SignUpsPerAddress   int      // requests to sign up per network address, in an hour
 	MailsPerMailbox     int      // mails that anybody can cause, per e-mail address, in an hour
 	ConcurrentHashes    int      // argon2id at once; 0 is the number of processors, or half of them where the process may not use all
 	InsecureFastHashing bool     // for tests only: makes passwords cheap to guess if the database leaks
@@ -105,6 +106,7 @@ func Defaults() Options {
 		FailuresPerAddress:  50,
 		FailuresPerAccount:  100,
 		ResetsPerAddress:    20,
+		SignUpsPerAddress:   20,
 		MailsPerMailbox:     5,
 	}
 }

@@ -40,6 +40,11 @@ func (a *Authenticator) MayMail(ctx context.Context, email string) error {
 	return a.failures.Count(ctx, a.mailbox(email))
 }
 
+// MaySignUp counts a request to sign up with an address, from a network, as Forgot counts those for a reset link. *limit.ThrottledError.
+func (a *Authenticator) MaySignUp(ctx context.Context, email string, from netip.Addr) error {
+	return a.failures.Count(ctx, append(a.failures.PerNetwork("sign-up", from, a.opts.SignUpsPerAddress, forgotWindow), a.mailbox(email))...)
+}
+
 // Reset is what a reset link is used for.
 type Reset struct {
 	Link           team.LinkID

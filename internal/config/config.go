@@ -22,6 +22,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/outbound"
 	"github.com/gatehouse-auth/gatehouse/internal/provider"
+	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 	"github.com/gatehouse-auth/gatehouse/internal/words"
 	"go.yaml.in/yaml/v4"
@@ -47,9 +48,10 @@ type Config struct {
 	KeyRotationInterval   time.Duration  // zero: by command only
 	AuditRetention        time.Duration
 	TeamCreation          string // who may create teams: operators or anyone
-	ClientFailures        int    // wrong client secrets for one client from one address in 15 minutes
-	PublicPushes          int    // requests that public clients push from one address in 90 seconds
-	RequestLog            bool   // failed requests of clients are kept
+	SignUp                team.SignUp
+	ClientFailures        int  // wrong client secrets for one client from one address in 15 minutes
+	PublicPushes          int  // requests that public clients push from one address in 90 seconds
+	RequestLog            bool // failed requests of clients are kept
 	LogLevel              slog.Level
 	LogFormat             string   // json or text
 	SecretFiles           []string // files that hold a secret: the TLS key, and where a password or the master key was read from
@@ -83,6 +85,7 @@ func Default() Config {
 		KeyRotationInterval: 90 * 24 * time.Hour,
 		AuditRetention:      365 * 24 * time.Hour,
 		TeamCreation:        "operators",
+		SignUp:              team.SignUp{Mode: team.SignUpOff},
 		RequestLog:          true,
 		ClientFailures:      30,
 		PublicPushes:        20,

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 )
 
@@ -39,6 +40,12 @@ func (c Config) conflicts(where func(names ...string) string) []error {
 	}
 	if least := c.Authn.PasswordMinLength; least > 0 && least < 8 {
 		problem("password_min_length", nil, "is %d; it has to be 8 at least, or 0 for what NIST recommends", least)
+	}
+	switch domains := len(c.SignUp.Domains); {
+	case c.SignUp.Mode == team.SignUpDomain && domains == 0:
+		problem("sign_up_domains", []string{"sign_up"}, "is missing: sign_up is domain, and nobody could sign up")
+	case c.SignUp.Mode != team.SignUpDomain && domains > 0:
+		problem("sign_up_domains", nil, "is set, but sign_up is %s: only sign_up: domain looks at the domain", c.SignUp.Mode)
 	}
 	if c.KeyRotationInterval > 0 && c.KeyRotationInterval < leastKeyRotation {
 		problem("key_rotation_interval", nil, "is %s; it has to be %s at least, or 0 to rotate by command only", showDuration(c.KeyRotationInterval), showDuration(leastKeyRotation))

@@ -14,6 +14,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/internal/mail"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 	"go.yaml.in/yaml/v4"
 )
@@ -289,6 +290,29 @@ func setTrustedProxies(c *Config, n *yaml.Node) (err error) {
 func setInternalNetworks(c *Config, n *yaml.Node) (err error) {
 	c.Outbound.InternalNetworks, err = parsePrefixes(n)
 	return err
+}
+
+// setSignUpDomains takes a list, or one text with commas or spaces between its items.
+func setSignUpDomains(c *Config, n *yaml.Node) error {
+	items := []*yaml.Node{n}
+	if n.Kind == yaml.SequenceNode {
+		items = n.Content
+	}
+	c.SignUp.Domains = nil
+	for _, item := range items {
+		s, err := scalar(resolve(item))
+		if err != nil {
+			return err
+		}
+		for word := range strings.FieldsFuncSeq(s, func(r rune) bool { return r == ',' || r == ' ' }) {
+			domain, err := team.ParseDomain(word)
+			if err != nil {
+				return inLine(item, "has %q; it has to be a domain such as example.org", word)
+			}
+			c.SignUp.Domains = append(c.SignUp.Domains, domain)
+		}
+	}
+	return nil
 }
 
 // parsePrefixes takes a list, or one text with commas or spaces between its items.

@@ -22,6 +22,8 @@ var letters = map[outbox.Kind]*letter{
 	outbox.MailTeamRemoved:   parse("team_removed"),
 	outbox.MailUserDisabled:  parse("user_disabled"),
 	outbox.MailInvitation:    parse("invitation"),
+	outbox.MailSignUp:        parse("sign_up"),
+	outbox.MailHasAccount:    parse("has_account"),
 	outbox.MailPasswordReset: parse("password_reset"),
 	outbox.MailAppAdded:      parse("app_added"),
 	outbox.MailAppRemoved:    parse("app_removed"),
@@ -94,6 +96,8 @@ type content struct {
 	Password     string   // the page where people set a password
 	Security     string   // the page about how people sign in
 	Forgot       string   // the page that sends a link to set a new password
+	SignIn       string   // the sign-in page
+	HasAccount   bool     // somebody wanted to sign up who has an account
 	Link         string   // the link that the mail is for
 }
 

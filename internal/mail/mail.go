@@ -45,11 +45,15 @@ type Courier struct {
 	}
 	People interface {
 		User(ctx context.Context, id team.UserID) (team.User, error)
+		UserByEmail(ctx context.Context, email string) (team.User, error)
 		Profile(ctx context.Context, id team.UserID) (team.Profile, error)
 	}
 	Links   team.Links
 	Invited interface {
 		InvitationOf(ctx context.Context, link team.LinkID) (team.Invitation, error)
+	}
+	Newcomers interface {
+		Newcomer(ctx context.Context, link team.LinkID) (team.Newcomer, error)
 	}
 	Keys       *token.Keyring // makes the secrets of links
 	Now        func() time.Time
@@ -103,12 +107,15 @@ func (c *Courier) Deliver(ctx context.Context, m outbox.Message) error {
 	about := content{
 		Server: c.ServerName, PublicURL: c.PublicURL,
 		Applications: c.PublicURL + "/account/applications/", Password: c.PublicURL + "/account/password/", Security: c.PublicURL + "/account/security/", Forgot: c.PublicURL + "/login/forgot/",
-		Team: m.TeamName, Ended: m.Applications,
+		SignIn: c.PublicURL + "/login/",
+		Team:   m.TeamName, Ended: m.Applications,
 	}
-	fill := c.fillPerson
+	kind, fill := m.Kind, c.fillPerson
 	switch {
 	case m.Kind == outbox.MailConnected || m.Kind == outbox.MailReplayed:
 		fill = c.fillGrant
+	case m.Kind == outbox.MailSignUp:
+		fill = c.fillSignUp
 	case m.Link != "":
 		fill = c.fillLink
 	}
@@ -116,7 +123,10 @@ func (c *Courier) Deliver(ctx context.Context, m outbox.Message) error {
 		return err
 	}
 	about.Time = about.reader.time(m.CreatedAt)
-	mail, err := write(about.Language, m.Kind, about)
+	if about.HasAccount {
+		kind = outbox.MailHasAccount
+	}
+	mail, err := write(about.Language, kind, about)
 	if err != nil {
 		return err
 	}
@@ -196,5 +206,39 @@ func (c *Courier) fillLink(ctx context.Context, m outbox.Message, about *content
 		return fmt.Errorf("load the person of a link: %w", err)
 	}
 	about.Person = person.Name
+	return nil
+}
+
+// fillSignUp fills in the link to sign up with an address; for an address that has an account, who has it. A disabled person gets no mail, as when they
+// ask for a new password. What a stranger typed as a name is not in the mail: anybody could send their words to any address.
+func (c *Courier) fillSignUp(ctx context.Context, m outbox.Message, about *content) error {
+	link, err := c.Links.Link(ctx, team.LinkID(m.Link), c.Now())
+	if err == nil {
+		err = link.Works(c.Now())
+	}
+	var asked team.Newcomer
+	if err == nil {
+		asked, err = c.Newcomers.Newcomer(ctx, link.ID)
+	}
+	if errors.Is(err, team.ErrLinkExpired) || errors.Is(err, team.ErrLinkUsed) {
+		return outbox.ErrObsolete
+	}
+	if err != nil {
+		return fmt.Errorf("load the link to send: %w", err)
+	}
+	person, err := c.People.UserByEmail(ctx, link.Email)
+	if err != nil && !errors.Is(err, team.ErrNoUser) {
+		return fmt.Errorf("look for the account of an address: %w", err)
+	}
+	if err == nil && !person.DisabledAt.IsZero() {
+		return outbox.ErrObsolete
+	}
+	if err == nil && person.EmailVerified {
+		about.Email, about.Person, about.HasAccount = person.Email, person.Name, true
+		about.reader, err = c.reader(ctx, person.ID)
+		return err
+	}
+	about.Email, about.Link = link.Email, link.URL(c.Keys, c.PublicURL)
+	about.reader = reader{Language: words.Choose(words.Wishes{Setting: asked.Language}, c.Language)}
 	return nil
 }

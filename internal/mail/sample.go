@@ -15,7 +15,7 @@ func Sample(language *words.Catalogue, kind outbox.Kind, server, publicURL strin
 		Time: reader{Language: language}.time(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)), Server: server, PublicURL: publicURL,
 		Permissions:  []string{"See the team’s chatbots", "Start sessions"},
 		Ended:        []string{"Shift Planner", "Weekly Report"},
-		Applications: publicURL + "/account/applications/", Password: publicURL + "/account/password/", Security: publicURL + "/account/security/", Forgot: publicURL + "/login/forgot/",
+		Applications: publicURL + "/account/applications/", Password: publicURL + "/account/password/", Security: publicURL + "/account/security/", Forgot: publicURL + "/login/forgot/", SignIn: publicURL + "/login/",
 		Link: publicURL + "/login/reset/?link=gh_ln_SAMPLE.SAMPLE.a-sample-of-a-link-that-leads-nowhere-43-chars",
 	})
 }

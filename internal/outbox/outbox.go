@@ -40,6 +40,8 @@ const (
 	MailEmailSet      Kind = "mail.email_set"         // to both addresses of a person: the operator has changed it
 	MailPassword      Kind = "mail.password"          // to all addresses of a person: the password was changed
 	MailInvitation    Kind = "mail.invitation"        // to an address: a link that invites to a team
+	MailSignUp        Kind = "mail.sign_up"           // to an address: a link that makes an account
+	MailHasAccount    Kind = "mail.has_account"       // to an address, in place of the former: it has an account
 	MailLinked        Kind = "mail.identity_linked"   // to a person: they can sign in at another provider from now on
 	MailUnlinked      Kind = "mail.identity_unlinked" // to a person: they can no longer
 	BackchannelLogout Kind = "backchannel_logout"     // to a client: a sign-in has ended (OpenID Connect Back-Channel Logout 1.0)
@@ -50,7 +52,7 @@ func Kinds() []Kind {
 	return []Kind{
 		MailConnected, MailReplayed, MailMemberRemoved, MailTeamRemoved, MailUserDisabled,
 		MailAppAdded, MailAppRemoved, MailPasskeyAdded, MailPasskeyNamed, MailPasskeyGone, MailPasskeyCloned, MailCodesMade, MailCodeUsed, MailFactorsReset,
-		MailPasswordReset, MailProveEmail, MailChangeEmail, MailEmailChanged, MailEmailRestored, MailEmailSet, MailPassword, MailInvitation, MailLinked, MailUnlinked,
+		MailPasswordReset, MailProveEmail, MailChangeEmail, MailEmailChanged, MailEmailRestored, MailEmailSet, MailPassword, MailInvitation, MailSignUp, MailHasAccount, MailLinked, MailUnlinked,
 		BackchannelLogout,
 	}
 }

@@ -37,6 +37,7 @@ type Rule struct {
 const (
 	mailLifetime   = 72 * time.Hour
 	logoutLifetime = 24 * time.Hour
+	signUpLifetime = 24 * time.Hour // the link's
 )
 
 // rules is the whole table of who is told what. An event that is not in it tells nobody: the events of the hot path
@@ -75,6 +76,8 @@ var rules = map[audit.Kind][]Rule{
 		{Kind: MailFactorsReset, To: ThePerson, Lifetime: mailLifetime},
 		{Kind: BackchannelLogout, To: PersonsClients, Lifetime: logoutLifetime},
 	},
+	audit.SignUpAsked:       {{Kind: MailSignUp, To: TheLink, Lifetime: signUpLifetime}},
+	audit.SignedUp:          {{Kind: BackchannelLogout, To: PersonsClients, Lifetime: logoutLifetime}}, // of an account that nobody had proven, which is emptied
 	audit.InvitationSent:    {{Kind: MailInvitation, To: TheLink, Lifetime: mailLifetime}},
 	audit.PasswordForgotten: {{Kind: MailPasswordReset, To: TheLink, Lifetime: time.Hour}},
 	audit.UserRemoved:       {{Kind: BackchannelLogout, To: PersonsClients, Lifetime: logoutLifetime}}, // no mail: nobody is there to ask for the address

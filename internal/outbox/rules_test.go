@@ -29,6 +29,8 @@ func TestEachEventTellsWhomItShould(t *testing.T) {
 		audit.EmailRestored:     {mail(MailEmailRestored, TheAddresses), logout(PersonsClients)},
 		audit.UserEmptied:       {logout(PersonsClients)},
 		audit.PasswordForgotten: {{Kind: MailPasswordReset, To: TheLink, Lifetime: time.Hour}},
+		audit.SignUpAsked:       {{Kind: MailSignUp, To: TheLink, Lifetime: day}},
+		audit.SignedUp:          {logout(PersonsClients)},
 		audit.UserRemoved:       {logout(PersonsClients)},
 		audit.IdentityLinked:    {mail(MailLinked, ThePerson)},
 		audit.IdentityUnlinked:  {mail(MailUnlinked, ThePerson)},

@@ -288,7 +288,8 @@ func (t *tx) takeAddress(email string, j team.Joined, at time.Time) (team.UserID
 		if err != nil {
 			return "", err
 		}
-		return j.ID, nil
+		t.changed = changeOfUser(j.ID)
+		return j.ID, t.chooseLanguage(j.ID, j.Language)
 	}
 	if err != nil {
 		return "", err
@@ -306,5 +307,19 @@ func (t *tx) takeAddress(email string, j team.Joined, at time.Time) (team.UserID
 	}
 	_, err = t.Change(`UPDATE gh_users SET name = $2, email_verified = TRUE, password_hash = $3, password_set_at = $4 WHERE id = $1`,
 		id, j.Name, j.Hash, engine.Millis(at))
-	return id, err
+	if err != nil {
+		return "", err
+	}
+	return id, t.chooseLanguage(id, j.Language)
+}
+
+// chooseLanguage saves the language of a person who gets an account. "" chooses none.
+func (t *tx) chooseLanguage(id team.UserID, language string) error {
+	if language == "" {
+		return nil
+	}
+	_, err := t.Change(`
+		INSERT INTO gh_profiles (user_id, language, zone) VALUES ($1, $2, '')
+		ON CONFLICT (user_id) DO UPDATE SET language = excluded.language`, id, language)
+	return err
 }

@@ -49,6 +49,7 @@ var (
 	_ team.Teams            = (*DB)(nil)
 	_ team.Links            = (*DB)(nil)
 	_ team.Invitations      = (*DB)(nil)
+	_ team.Newcomers        = (*DB)(nil)
 	_ authn.Store           = (*DB)(nil)
 	_ client.Store          = (*DB)(nil)
 	_ client.AssertionStore = (*DB)(nil)

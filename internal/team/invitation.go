@@ -37,7 +37,9 @@ type Invitation struct {
 	CreatedAt time.Time // or sent again
 	ExpiresAt time.Time
 
-	HasAccount bool // somebody has proven the address; only InvitationOf of the Service says so
+	// What only InvitationOf of the Service says:
+	HasAccount bool // somebody has proven the address
+	MayJoin    bool // who accepts may get the account of the address by that
 }
 
 // Open reports whether it can be accepted at a time.
@@ -57,9 +59,10 @@ var (
 
 // Joined is what somebody brings who answers an invitation, or a link to sign up, without a usable account.
 type Joined struct {
-	ID   UserID // of a new account
-	Name string
-	Hash string // of their password
+	ID       UserID // of a new account
+	Name     string
+	Hash     string // of their password
+	Language string // of pages and mails from then on; "": not chosen
 }
 
 // Invitations keeps invitations. Each method is one unit of work. decide gets the role that an actor has in the team, read under its lock.
@@ -167,6 +170,7 @@ func (s *Service) InvitationOf(ctx context.Context, _ Actor, secret string) (Inv
 		return Invitation{}, fmt.Errorf("look for the account of an invitation: %w", err)
 	}
 	i.HasAccount = err == nil && (u.EmailVerified || !u.DisabledAt.IsZero())
+	i.MayJoin = !i.HasAccount && (err == nil || i.By == "" || s.SignUp.Invited()) // the operator made the account, or invites to one
 	return i, nil
 }
 
@@ -196,8 +200,15 @@ func (s *Service) Accept(ctx context.Context, actor Actor, secret string) error 
 }
 
 // AcceptNew makes an account for the address that is invited, with a password of this hash, and makes it a member. The link proves the address. The
-// errors of InvitationOf; ErrHasAccount, ErrInvitationOver, or a sentence about the name.
-func (s *Service) AcceptNew(ctx context.Context, _ Actor, secret, name, hash string) error {
+// errors of InvitationOf; ErrHasAccount, ErrNoSignUp, ErrInvitationOver, or a sentence about the name.
+func (s *Service) AcceptNew(ctx context.Context, actor Actor, secret, name, hash string) error {
+	i, err := s.InvitationOf(ctx, actor, secret)
+	if err == nil && !i.HasAccount && !i.MayJoin {
+		err = ErrNoSignUp
+	}
+	if err != nil {
+		return err
+	}
 	id, err := s.openInvitation(secret)
 	if err != nil {
 		return err

@@ -17,11 +17,12 @@ type LinkKind string
 
 // The kinds of links.
 const (
-	LinkReset  LinkKind = "reset"  // sets a new password
-	LinkProve  LinkKind = "prove"  // proves that the address of an account is the person's
-	LinkChange LinkKind = "change" // gives an account another address, which the link is sent to
-	LinkInvite LinkKind = "invite" // invites an address to a team
-	LinkUndo   LinkKind = "undo"   // gives an account its former address back, which the link is sent to
+	LinkReset  LinkKind = "reset"   // sets a new password
+	LinkProve  LinkKind = "prove"   // proves that the address of an account is the person's
+	LinkChange LinkKind = "change"  // gives an account another address, which the link is sent to
+	LinkInvite LinkKind = "invite"  // invites an address to a team
+	LinkSignUp LinkKind = "sign_up" // makes an account for an address that has none
+	LinkUndo   LinkKind = "undo"    // gives an account its former address back, which the link is sent to
 )
 
 // linkTraits is what is to be known about a kind of links.
@@ -40,6 +41,7 @@ var linkKinds = map[LinkKind]linkTraits{
 	LinkProve:  {token.PurposeLinkProve, "/account/email/prove/", 24 * time.Hour},
 	LinkChange: {token.PurposeLinkChange, "/account/email/change/", 24 * time.Hour},
 	LinkInvite: {token.PurposeLinkInvite, "/invitation/", LongestLink},
+	LinkSignUp: {token.PurposeLinkSignUp, "/signup/finish/", 24 * time.Hour},
 	LinkUndo:   {token.PurposeLinkUndo, "/account/email/undo/", LongestLink},
 }
 

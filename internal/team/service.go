@@ -17,11 +17,13 @@ type Service struct {
 	Audit  audit.Store // nil: there is no history
 	Now    func() time.Time
 
-	Links   Links // with Invited and Keys: nil where nobody is invited
-	Invited Invitations
-	Keys    *token.Keyring
+	Links     Links // with Invited and Keys: nil where nobody is invited
+	Invited   Invitations
+	Newcomers Newcomers // nil where nobody signs up
+	Keys      *token.Keyring
 
 	TeamCreation Creation // who may create teams by themselves; "" is CreationOperators
+	SignUp       SignUp   // who may get an account without the operator
 }
 
 // NewUser is what a new person brings.

@@ -10,7 +10,7 @@ import (
 )
 
 // linkPurposes are the purposes of links.
-var linkPurposes = []token.Purpose{token.PurposeLinkReset, token.PurposeLinkProve, token.PurposeLinkChange, token.PurposeLinkUndo, token.PurposeLinkInvite}
+var linkPurposes = []token.Purpose{token.PurposeLinkReset, token.PurposeLinkProve, token.PurposeLinkChange, token.PurposeLinkUndo, token.PurposeLinkInvite, token.PurposeLinkSignUp}
 
 func TestLinkOpensForItsPurposeOnly(t *testing.T) {
 	clock, store, master := newClock(), openStore(t), token.NewMasterKey()

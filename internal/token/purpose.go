@@ -22,6 +22,7 @@ const (
 	PurposeLinkChange // team: gives an account another address
 	PurposeLinkInvite // team: invites an address to a team
 	PurposeLinkUndo   // authn: gives an account its former address back
+	PurposeLinkSignUp // team: makes an account
 
 	PurposeAttempt   // authn: a sign-in that has begun
 	PurposeAppSetup  // authn: the secret of an authenticator app before its first code
@@ -38,7 +39,7 @@ var purposes = [...]string{
 	PurposeRequest: "request", PurposePushed: "par", PurposeCode: "code", PurposeBrowser: "browser",
 	PurposeDone: "done", PurposeEndSession: "end-session", PurposeNonce: "dpop-nonce",
 	PurposeProvider: "provider", PurposeIdentity: "identity",
-	PurposeLinkReset: "link-reset", PurposeLinkProve: "link-prove", PurposeLinkChange: "link-change", PurposeLinkUndo: "link-undo", PurposeLinkInvite: "link-invite",
+	PurposeLinkReset: "link-reset", PurposeLinkProve: "link-prove", PurposeLinkChange: "link-change", PurposeLinkUndo: "link-undo", PurposeLinkInvite: "link-invite", PurposeLinkSignUp: "link-sign-up",
 	PurposeAttempt: "attempt", PurposeAppSetup: "app-setup", PurposeChallenge: "challenge",
 }
 

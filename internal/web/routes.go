@@ -4,9 +4,11 @@ import (
 	"net/http"
 
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/web/account"
 	"github.com/gatehouse-auth/gatehouse/internal/web/browser"
 	"github.com/gatehouse-auth/gatehouse/internal/web/endpoint"
+	"github.com/gatehouse-auth/gatehouse/internal/web/flow"
 	"github.com/gatehouse-auth/gatehouse/internal/web/route"
 	"github.com/gatehouse-auth/gatehouse/internal/web/ui"
 )
@@ -43,6 +45,8 @@ func (s *server) forPeople() []route.Route {
 		{Path: "/o/select-account/", Post: f.SameOrigin(f.SelectAccount)},
 		{Path: oauth.PathEndSession, Get: f.Logout, Post: f.LogoutPosted},
 		{Path: "/login/", Get: f.AskSignIn, Post: f.SameOrigin(f.SignIn)},
+		{Path: flow.PathSignUp, Get: f.AskSignUp, Post: f.SameOrigin(f.SignUp)},
+		{Path: team.LinkSignUp.Path(), Get: f.AskFinishSignUp, Post: f.FromLink(f.FinishSignUp)},
 		{Path: browser.PathFactor, Get: f.ShowFactor, Post: f.SameOrigin(f.ProveFactor)},
 		{Path: "/login/passkey/", Post: f.SameOrigin(f.SignInWithPasskey)},
 		{Path: "/login/provider/{provider}/", Get: f.AskWith, Post: f.SameOrigin(f.BeginWith)},

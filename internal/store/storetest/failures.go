@@ -42,6 +42,7 @@ func (k *kit) furnish() {
 	k.ok(k.db.AddKeys(k.ctx, []token.StoredKey{storedKey("k-first", "ES256/1", now)}))
 	k.ok(k.db.StartSession(k.ctx, session("s1", ada), ""))
 	k.forgotten("l-reset", ada.Email)
+	k.askedToSignUp("l-sign-up", "someone@example.com")
 	for id, kind := range map[team.LinkID]team.LinkKind{"l-prove": team.LinkProve, "l-change": team.LinkChange, "l-undo": team.LinkUndo} {
 		link := team.NewLink(kind, bob.ID, string(kind)+"@example.com", bob.Email, now)
 		link.ID = id

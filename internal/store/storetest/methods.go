@@ -30,7 +30,7 @@ var events = map[string]audit.Kind{
 	"AddTeam": audit.TeamAdded, "UpdateTeam": audit.TeamRenamed, "RemoveTeam": audit.TeamRemoved,
 	"CreateTeam": audit.TeamAdded, "ChangeMembers": audit.MemberRemoved, "ChangeMembers, a role": audit.MemberRoleChanged,
 	"AddMember": audit.MemberAdded, "RemoveMember": audit.MemberRemoved,
-	"SetPassword": audit.PasswordSet, "ForgetPassword": audit.PasswordForgotten, "ResetPassword": audit.PasswordReset,
+	"SetPassword": audit.PasswordSet, "AskSignUp": audit.SignUpAsked, "FinishSignUp": audit.SignedUp, "ForgetPassword": audit.PasswordForgotten, "ResetPassword": audit.PasswordReset,
 	"SendAddressLink": audit.EmailChangeAsked, "ProveEmail": audit.EmailVerified, "ChangeEmail": audit.EmailChanged, "UndoEmail": audit.EmailRestored, "SetEmail": audit.EmailSet, "EmptyUnverified": audit.UserEmptied, "StartSession": audit.SignedIn, "EndSession": audit.SignedOut,
 	"AddClient": audit.ClientAdded, "UpdateClient": audit.ClientUpdated, "AddClientSecret": audit.SecretRotated,
 	"DisableClient": audit.ClientDisabled, "EnableClient": audit.ClientEnabled, "RemoveClient": audit.ClientRemoved,
@@ -81,6 +81,12 @@ var writes = []call{
 	{"RemoveMember", func(ctx context.Context, db *store.DB) error { return db.RemoveMember(ctx, acme.ID, ada.ID) }, nil},
 
 	{"SetPassword", func(ctx context.Context, db *store.DB) error { return db.SetPassword(ctx, ada.ID, "new", now) }, nil},
+	{"AskSignUp", func(ctx context.Context, db *store.DB) error {
+		return db.AskSignUp(ctx, team.NewLink(team.LinkSignUp, "", ada.Email, "", now), team.Newcomer{Name: "Eve"})
+	}, nil},
+	{"FinishSignUp", func(ctx context.Context, db *store.DB) error {
+		return db.FinishSignUp(ctx, "l-sign-up", team.Joined{ID: "u-eve", Name: "Eve", Language: "de"}, now)
+	}, nil},
 	{"ForgetPassword", func(ctx context.Context, db *store.DB) error {
 		return db.ForgetPassword(ctx, team.NewLink(team.LinkReset, "", ada.Email, "", now), version)
 	}, nil},
@@ -227,6 +233,7 @@ var reads = []call{
 	{"Members", func(ctx context.Context, db *store.DB) error { _, err := db.Members(ctx, acme.ID); return err }, nil},
 	{"Memberships", func(ctx context.Context, db *store.DB) error { _, err := db.Memberships(ctx, ada.ID); return err }, nil},
 	{"Password", func(ctx context.Context, db *store.DB) error { _, _, err := db.Password(ctx, ada.Email); return err }, nil},
+	{"Newcomer", func(ctx context.Context, db *store.DB) error { _, err := db.Newcomer(ctx, "l-sign-up"); return err }, nil},
 	{"Link", func(ctx context.Context, db *store.DB) error { _, err := db.Link(ctx, "l-reset", now); return err }, nil},
 	{"Sessions", func(ctx context.Context, db *store.DB) error { _, err := db.Sessions(ctx, ada.ID, now); return err }, nil},
 	{"Session", func(ctx context.Context, db *store.DB) error { _, err := db.Session(ctx, "s1", now); return err }, nil},

@@ -63,6 +63,7 @@ func Run(t *testing.T, h Harness) {
 		{"Identities", testIdentities},
 		{"EmptiedAccount", testEmptiedAccount},
 		{"LinkIsUsedOnce", testLinkRace},
+		{"SignUp", testSignUp},
 		{"UndoEmail", testUndoEmail},
 		{"Invitations", testInvitations},
 		{"InvitationsRefuse", testInvitationsRefuse},
@@ -379,6 +380,7 @@ type Store interface {
 	team.People
 	team.Teams
 	team.Links
+	team.Newcomers
 	team.Invitations
 	authn.Store
 	client.Store

@@ -50,6 +50,7 @@ func (room *Room) account(w http.ResponseWriter, r *browser.Request) error {
 		return err
 	}
 	view.Teams, view.Grants = ownTeams(user.Email, memberships, grants, "", ""), len(grants)
+	view.Teams.New = room.newTeam(ctx, actor)
 	if view.Replays, err = room.replays(ctx, actor, memberships, r.Clock()); err != nil {
 		return err
 	}

@@ -52,6 +52,7 @@ func (room *Room) home(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 		view.Teams, view.Grants = ownTeams(session.User.Email, memberships, grants, "/", query), len(grants)
+		view.Teams.New = room.newTeam(r.Context(), actor)
 		replays, err := room.replays(r.Context(), actor, memberships, ui.ClockAt(room.Now(), profile.Location()))
 		if err != nil {
 			return err

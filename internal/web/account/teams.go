@@ -2,6 +2,7 @@ package account
 
 import (
 	"cmp"
+	"context"
 	"slices"
 	"strings"
 	"time"
@@ -31,6 +32,14 @@ func ownTeams(account string, memberships []team.Membership, grants []authz.Gran
 		})
 	}
 	return own
+}
+
+// newTeam is the page to create a team, or "" for a person who may not.
+func (room *Room) newTeam(ctx context.Context, actor team.Actor) string {
+	if room.Directory.MayCreateTeam(ctx, actor) != nil {
+		return ""
+	}
+	return "/teams/new/"
 }
 
 // recent is the memberships in the order of their last use: when the person joined, or an application last worked for them there.

@@ -18,6 +18,7 @@ const (
 // The cookies of a sign-in that has begun.
 const (
 	AttemptCookie = "attempt" // what has been proved, sealed
+	SignUpCookie  = "sign_up" // where the person came from who asked for a link to sign up
 	BoundCookie   = "bound"   // a secret that binds the challenge for a passkey to the browser
 )
 
@@ -66,6 +67,14 @@ func (p *Pages) Cookie(r *http.Request, purpose string) string {
 // KeepsCookies reports whether the browser has sent a cookie of ours. One that sent none may be new here, or may keep none.
 func (p *Pages) KeepsCookies(r *http.Request) bool {
 	return p.Cookie(r, SessionCookie) != "" || p.Cookie(r, DeviceCookie) != ""
+}
+
+// RememberSignUp keeps where a person came from until they open the link that they are mailed; "" forgets it. The value is no secret and decides
+// nothing: it is a page of ours, or a sealed request, either of which can be opened by its address.
+func (p *Pages) RememberSignUp(w http.ResponseWriter, r *http.Request, value string, lifetime time.Duration) {
+	if value != "" || p.Cookie(r, SignUpCookie) != "" {
+		p.setCookie(w, SignUpCookie, value, lifetime)
+	}
 }
 
 // setCookie keeps a value in the browser for a while; an empty value removes the cookie.

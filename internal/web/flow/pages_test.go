@@ -65,8 +65,21 @@ func factor(change func(*factorView)) ui.Content {
 }
 
 var samples = uitest.Samples{
-	"login":         signInPage.With(signInView{Frame: frame("", ui.Text("sign_in.title")), Next: "/"}),
-	"login_request": signInPage.With(signInView{Frame: frame("", ui.Text("sign_in.title")), Sealed: sealed, Application: "Weekly Report"}),
+	"sign_up":       signUpPage.With(signUpView{Frame: frame("", ui.Text("sign_up.title")), Mails: true, From: cameFrom{Sealed: sealed}}),
+	"sign_up_asked": signUpPage.With(signUpView{Frame: frame("", ui.Text("forgot.asked_title")), Mails: true, Asked: true, From: cameFrom{Next: "/account/"}}),
+	"sign_up_error": signUpPage.With(signUpView{
+		Frame: failed(frame("", ui.Text("sign_up.title"))), Mails: true, Email: "ada@example.net", Name: uitest.Markup,
+		Failures: ui.Failures{
+			{Field: "email", Text: ui.Text("sign_up.other_domain", "server", ui.Name("Gatehouse"), "domains", ui.Code("example.com, example.org"))},
+			{Field: "name", Text: ui.Text("team_new.name_wrong")},
+		},
+	}),
+	"sign_up_no_mail":      signUpPage.With(signUpView{Frame: frame("", ui.Text("sign_up.title"))}),
+	"newcomer":             newcomerPage.With(newcomerView{Least: 15, Frame: frame("", ui.Text("sign_up.finish_title")), Link: sealed, Email: "ada@example.com", Name: "Ada Obi"}),
+	"newcomer_has_account": newcomerPage.With(newcomerView{Least: 15, Frame: frame("", ui.Text("sign_up.finish_title")), Email: "ada@example.com", HasAccount: true}),
+	"login_sign_up":        signInPage.With(signInView{Frame: frame("", ui.Text("sign_in.title")), Next: "/", Mails: true, SignUp: "/signup/?next=%2F"}),
+	"login":                signInPage.With(signInView{Frame: frame("", ui.Text("sign_in.title")), Next: "/"}),
+	"login_request":        signInPage.With(signInView{Frame: frame("", ui.Text("sign_in.title")), Sealed: sealed, Application: "Weekly Report"}),
 	"login_again": signInPage.With(signInView{
 		Frame: frame("ada@example.com", ui.Text("sign_in.title")), Sealed: sealed, Application: "Weekly Report", Email: "ada@example.com", Again: true,
 	}),

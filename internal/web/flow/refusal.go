@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/web/ui"
 )
 
@@ -16,6 +17,7 @@ type refusalView struct {
 	Application string
 	Person      ui.Person
 	NoTeam      bool   // the person has no team at all; else they are not in the team of the request
+	New         string // the page to create a team; "" when the person may not
 	Team        string // the team as the request named it; "" when it must not be shown
 }
 
@@ -28,6 +30,9 @@ func (f *Flow) refusalPage(r *http.Request, next authz.Next) ui.Content {
 	}
 	if view.NoTeam {
 		view.Title = ui.Text("refusal.no_team_title")
+		if f.Directory.MayCreateTeam(r.Context(), team.ActingUser(next.Session.User, nil)) == nil {
+			view.New = stepURL("/teams/new/", next.Sealed)
+		}
 	}
 	if next.Client.Global() {
 		view.Team = next.Team

@@ -34,6 +34,7 @@ type signInView struct {
 	Again       bool   // the application asked for a fresh sign-in
 	SignedIn    bool   // nobody has to sign in
 	Passkey     ui.Passkey
+	SignUp      string       // the page to make an account, or ""
 	Mails       bool         // the server sends mails, so it can send a link to set a new password
 	Providers   ui.Providers // at which the person can sign in instead
 	session     *authn.Session
@@ -138,6 +139,7 @@ func (f *Flow) signInForm(w http.ResponseWriter, r *http.Request, sealed, target
 		}
 		view := signInView{
 			Frame: f.quietFrame(r, session, ui.Text("sign_in.title")), Next: relative(target), SignedIn: session != nil, session: session, Mails: f.SendsMail, Passkey: passkey,
+			SignUp: f.signUpURL(cameFrom{Next: relative(target)}),
 		}
 		if session != nil { // who is asked all the same, by a page that wants a fresh sign-in
 			view.Again, view.Email = true, session.User.Email
@@ -152,7 +154,7 @@ func (f *Flow) signInForm(w http.ResponseWriter, r *http.Request, sealed, target
 	view := signInView{
 		Frame: f.quietFrame(r, &next.Session, ui.Text("sign_in.title")), Sealed: next.Sealed, Next: relative(target),
 		Application: next.Client.Name, Email: hintedEmail(next.LoginHint), Again: next.Again,
-		SignedIn: !next.Needed, Mails: f.SendsMail, Passkey: passkey,
+		SignedIn: !next.Needed, Mails: f.SendsMail, Passkey: passkey, SignUp: f.signUpURL(cameFrom{Sealed: next.Sealed}),
 	}
 	if view.Again {
 		view.Email = next.Session.User.Email

@@ -49,7 +49,7 @@ func (room *Room) askAddressLink(kind team.LinkKind, question, yes string) brows
 			err = team.ErrForbidden
 		}
 		if err != nil {
-			return refused(err, pathEmail)
+			return browser.LinkProblem(err, pathEmail)
 		}
 		return room.ShowOfLink(w, r.Request, http.StatusOK, confirmPage.With(confirmView{r.Frame(), ui.Confirmation{
 			Action: kind.Path(), Hidden: []ui.Hidden{{Name: "link", Value: text}}, Text: ui.Text(question, "email", ui.Strong(link.Email)),
@@ -70,7 +70,7 @@ func (room *Room) useAddressLink(kind team.LinkKind, done string) browser.Handle
 			err = room.Authn.UseAddressLink(r.Context(), kind, sent[0], r.Session.User)
 		}
 		if err != nil {
-			return refused(err, pathEmail)
+			return browser.LinkProblem(err, pathEmail)
 		}
 		return room.ShowOfLink(w, r.Request, http.StatusOK, donePage.With(doneView{
 			Frame: r.Frame(), Lead: ui.Text(done, "email", ui.Strong(link.Email)), Button: ui.Text("account.tab"), To: "/account/",
@@ -96,7 +96,7 @@ func (room *Room) askUndo(w http.ResponseWriter, r *http.Request) error {
 	}
 	link, user, err := room.Authn.AddressLink(r.Context(), team.LinkUndo, text)
 	if err != nil {
-		return refused(err, pathForgot)
+		return browser.LinkProblem(err, pathForgot)
 	}
 	view, err := room.undoView(r, text, link, user)
 	if err != nil {
@@ -115,7 +115,7 @@ func (room *Room) undo(w http.ResponseWriter, r *http.Request) error {
 	text, chosen, again, end := sent[0], sent[1], sent[2], sent[3] == "end"
 	link, user, err := room.Authn.AddressLink(r.Context(), team.LinkUndo, text)
 	if err != nil {
-		return refused(err, pathForgot)
+		return browser.LinkProblem(err, pathForgot)
 	}
 	err = errDiffer
 	if chosen == again {

@@ -10,6 +10,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/limit"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/web/access"
+	"github.com/gatehouse-auth/gatehouse/internal/web/browser"
 	"github.com/gatehouse-auth/gatehouse/internal/web/route"
 	"github.com/gatehouse-auth/gatehouse/internal/web/ui"
 )
@@ -84,7 +85,7 @@ func (room *Room) askNewPassword(w http.ResponseWriter, r *http.Request) error {
 	}
 	_, user, err := room.Authn.ResetLink(r.Context(), link)
 	if err != nil {
-		return refused(err, pathForgot)
+		return browser.LinkProblem(err, pathForgot)
 	}
 	view, err := room.resetView(r, link, user)
 	if err != nil {
@@ -102,7 +103,7 @@ func (room *Room) resetPassword(w http.ResponseWriter, r *http.Request) error {
 	link, chosen, again, end := sent[0], sent[1], sent[2], sent[3] == "end"
 	_, user, err := room.Authn.ResetLink(r.Context(), link)
 	if err != nil {
-		return refused(err, pathForgot)
+		return browser.LinkProblem(err, pathForgot)
 	}
 	if chosen == again {
 		_, err = room.Authn.ResetPassword(r.Context(), link, chosen, end)
@@ -141,7 +142,7 @@ func (room *Room) newPasswordRefused(w http.ResponseWriter, r *http.Request, vie
 		w.Header().Set("Retry-After", route.RetryAfter(throttled.Wait))
 		status, view.Failures = http.StatusTooManyRequests, ui.Failures{{Text: ui.Text("sign_in.throttled", "wait", throttled.Wait)}}
 	default:
-		return refused(err, pathForgot)
+		return browser.LinkProblem(err, pathForgot)
 	}
 	view.Failed = true
 	return room.ShowOfLink(w, r, status, resetPage.With(view))

@@ -6,7 +6,6 @@ package links
 
 import (
 	"embed"
-	"errors"
 	"net/http"
 
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
@@ -49,22 +48,4 @@ func secret(r *http.Request) (string, error) {
 		return "", err
 	}
 	return route.Field(values, "link")
-}
-
-// refused is the page for a link that does not work: what happened, and what to do. again is where another link is asked for.
-func refused(err error, again string) error {
-	arguments := []any{"link", ui.Link(again)}
-	switch {
-	case errors.Is(err, team.ErrNoLink):
-		return &route.Problem{Status: http.StatusNotFound, Description: err.Error(), Words: "problem.no_link", Arguments: arguments}
-	case errors.Is(err, team.ErrLinkUsed):
-		return &route.Problem{Status: http.StatusGone, Description: err.Error(), Words: "problem.link_used", Arguments: arguments}
-	case errors.Is(err, team.ErrLinkExpired):
-		return &route.Problem{Status: http.StatusGone, Description: err.Error(), Words: "problem.link_expired", Arguments: arguments}
-	case errors.Is(err, team.ErrUserTaken):
-		return &route.Problem{Status: http.StatusConflict, Description: err.Error(), Words: "problem.email_taken", Arguments: arguments}
-	case errors.Is(err, team.ErrForbidden):
-		return &route.Problem{Status: http.StatusForbidden, Description: err.Error(), Words: "problem.other_account"}
-	}
-	return err
 }

@@ -29,6 +29,7 @@ type invitationView struct {
 	Other  string // the address of somebody else who is signed in, or ""
 	SignIn string // the sign-in page, where there is an account and nobody is signed in to it
 	New    bool   // the person gets an account
+	Closed bool   // there is no account, and the person gets none
 	Done   bool   // it was declined
 	Least  int    // characters of the password of a new account
 
@@ -81,6 +82,8 @@ func (room *Room) invitationView(r *http.Request, secret string) (invitationView
 	}
 	here := url.Values{"next": {team.LinkInvite.Path() + "?" + url.Values{"link": {secret}}.Encode()}}
 	switch {
+	case !i.HasAccount && !i.MayJoin:
+		view.Closed = true
 	case !i.HasAccount:
 		view.New = true // also when an account exists whose address nobody has proven: it is emptied
 	case session == nil:
@@ -185,7 +188,7 @@ func (room *Room) join(w http.ResponseWriter, r *http.Request, view invitationVi
 func answered(err error) error {
 	for _, known := range []error{
 		team.ErrNoLink, team.ErrLinkUsed, team.ErrLinkExpired, team.ErrNoInvitation, team.ErrInvitationOver, team.ErrOtherAddress, team.ErrHasAccount,
-		team.ErrUnproven, team.ErrForbidden, team.ErrNoUser, team.ErrNoTeam,
+		team.ErrUnproven, team.ErrNoSignUp, team.ErrForbidden, team.ErrNoUser, team.ErrNoTeam,
 	} {
 		if errors.Is(err, known) {
 			return noInvitation

@@ -23,6 +23,7 @@ type invitationsView struct {
 	Invited    []invited // the newest first
 	Email      string    // as typed
 	Roles      []ui.Choice
+	NoAccounts bool // who has no account gets none by an invitation
 }
 
 // invited is an invitation.
@@ -54,7 +55,7 @@ func (room *Room) invitations(w http.ResponseWriter, r *request) error {
 }
 
 func (room *Room) invitationsView(r *request, email string, role team.Role) (invitationsView, error) {
-	view := invitationsView{Frame: r.frame(), Team: r.team.Name, Slug: r.team.Slug, Email: email, Roles: roleChoices(role.OrMember())}
+	view := invitationsView{Frame: r.frame(), Team: r.team.Name, Slug: r.team.Slug, Email: email, Roles: roleChoices(role.OrMember()), NoAccounts: !room.Directory.SignUp.Invited()}
 	all, err := room.Directory.Invitations(r.Context(), r.actor, r.team.Slug)
 	for _, i := range all {
 		line := invited{ID: string(i.ID), Email: i.Email, Role: roleWords(i.Role), By: i.ByName, Open: i.State == team.InvitationSent}

@@ -345,3 +345,33 @@ func TestInvitationIsUsedOnceByMany(t *testing.T) {
 		}
 	})
 }
+
+// TestInvitationMakesNoAccountWithSignUpOff: somebody who has no account gets none by an admin's invitation. The operator's makes one, and so does one to
+// an account that the operator has made and nobody has proven.
+func TestInvitationMakesNoAccountWithSignUpOff(t *testing.T) {
+	webtest.OnBoth(t, func(h *webtest.House) {
+		dora := h.Admin("atlas")
+		dora.Get("/teams/atlas/invitations/").WantPage(http.StatusOK).WantNothingOf("Only people who have an account can accept")
+		h.Directory.SignUp = team.SignUp{Mode: team.SignUpOff}
+		dora.Get("/teams/atlas/invitations/").WantPage(http.StatusOK, "Only people who have an account can accept")
+		link := inviting(h, dora, "atlas", "eve@example.org", "member")
+		join := func(link string) *webtest.Answer {
+			return h.Browser().Post("/invitation/", answering(link, "join", "name", "Eve", "new", chosen, "again", chosen))
+		}
+		h.Browser().Get(page(link)).WantPage(http.StatusOK, "There is no account with this address", `value="decline"`).WantNothingOf(`name="new"`, `value="join"`)
+		join(link).WantPage(http.StatusUnprocessableEntity, "There is no account with this address")
+		if err := h.Directory.AcceptNew(h.Context(), team.Actor{}, link, "Eve", "x"); !errors.Is(err, team.ErrNoSignUp) {
+			h.Errorf("AcceptNew: %v, want ErrNoSignUp", err)
+		}
+		if _, err := h.DB.UserByEmail(h.Context(), "eve@example.org"); !errors.Is(err, team.ErrNoUser) {
+			h.Errorf("the account: %v", err)
+		}
+		_, err := h.Directory.AddUser(h.Context(), team.CommandLine, team.NewUser{Email: "eve@example.org", Name: "Eve"})
+		h.OK(err)
+		join(link).Follow().WantPage(http.StatusOK).InOrder("Members of Atlas Research", "Eve", "you")
+
+		_, err = h.Directory.Invite(h.Context(), team.CommandLine, "atlas", "finn@example.org", team.Member)
+		h.OK(err)
+		join(mailed(h)).Follow().WantPage(http.StatusOK).InOrder("Members of Atlas Research", "Eve", "you")
+	})
+}

@@ -3,6 +3,7 @@ package teams
 import (
 	"errors"
 	"net/http"
+	"net/url"
 
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/web/browser"
@@ -59,6 +60,7 @@ type newView struct {
 	ui.Frame
 	Failures     ui.Failures
 	NewName, New string // as typed
+	Request      string // of an application, which goes on in the new team; or ""
 	wrong        string // the field that is wrong
 }
 
@@ -85,14 +87,22 @@ func (room *Room) askNew(w http.ResponseWriter, r *browser.Request) error {
 	if room.Directory.MayCreateTeam(r.Context(), actor) != nil {
 		return mayNotCreate
 	}
-	return room.Show(w, r.Request, http.StatusOK, newPage.With(newView{Frame: r.Frame()}))
+	values, err := route.Query(r.Request)
+	if err != nil {
+		return err
+	}
+	request, err := route.Field(values, "request")
+	if err != nil {
+		return err
+	}
+	return room.Show(w, r.Request, http.StatusOK, newPage.With(newView{Frame: r.Frame(), Request: request}))
 }
 
 var mayNotCreate = &route.Problem{Status: http.StatusForbidden, Description: "only operators create teams", Words: "problem.no_new_team"}
 
 // create creates a team, whose admin the person becomes.
 func (room *Room) create(w http.ResponseWriter, r *browser.Request) error {
-	sent, err := route.Fields(r.Request, "name", "slug")
+	sent, err := route.Fields(r.Request, "name", "slug", "request")
 	if err != nil {
 		return err
 	}
@@ -109,9 +119,13 @@ func (room *Room) create(w http.ResponseWriter, r *browser.Request) error {
 		return err
 	}
 	if problem != nil {
-		view := newView{Frame: r.Frame(), NewName: sent[0], New: sent[1], wrong: field, Failures: ui.Failures{{Field: field, Text: problem}}}
+		view := newView{Frame: r.Frame(), NewName: sent[0], New: sent[1], Request: sent[2], wrong: field, Failures: ui.Failures{{Field: field, Text: problem}}}
 		view.Failed = true
 		return room.Show(w, r.Request, http.StatusUnprocessableEntity, newPage.With(view))
+	}
+	if sent[2] != "" {
+		route.SeeOther(w, "/o/consent/?"+url.Values{"request": {sent[2]}}.Encode())
+		return nil
 	}
 	return r.Notify(w, "/teams/"+made.Slug+"/members/", browser.Notice{What: noticeCreated, Team: made.Name, TeamID: made.ID})
 }

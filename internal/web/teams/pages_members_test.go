@@ -121,6 +121,7 @@ var (
 		"invitation_other":   invitation(invitationView{Other: uitest.Endless + "@example.com", SignIn: "/login/?switch=1"}),
 		"invitation_sign_in": invitation(invitationView{SignIn: "/login/?next=x"}),
 		"invitation_new":     invitation(invitationView{New: true}),
+		"invitation_closed":  invitation(invitationView{Closed: true}),
 		"invitation_failed":  invitation(invitationView{New: true, Name: uitest.Markup, wrong: "name", Failures: ui.Failures{{Field: "name", Text: ui.Text("team_new.name_wrong")}}}),
 		"invitation_done":    invitation(invitationView{Done: true, Heading: ui.Text("invitation.declined_title"), Lead: ui.Text("invitation.declined", "team", ui.Strong(uitest.Markup))}),
 		"settings":           settings(settingsView{Admin: true, NewName: "Clinic North", New: "clinic-north", Factor: factorOff, FactorLink: ui.Text("team_factor.link_on")}),

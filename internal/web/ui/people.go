@@ -36,6 +36,7 @@ func firstLetter(word string) string {
 // OwnTeams are some of the teams of the person who is signed in: those that were used last, or those that were looked for.
 type OwnTeams struct {
 	Account string // the e-mail to tell an admin, when there is no team
+	New     string // the page to create a team, when there is none; "" when the person may not
 	Teams   []OwnTeam
 	All     int    // how many there are
 	Action  string // the address of the page, to look for a team by its name there; "" for none

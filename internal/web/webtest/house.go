@@ -120,7 +120,9 @@ func newHouse(t testing.TB, url string, profile oauth.Profile, changes ...func(*
 	var err error
 	h.Keys, err = token.OpenKeyring(t.Context(), h.DB, storetest.Keyed(t, h.DB), h.Clock.Now)
 	h.OK(err)
-	h.Directory = &team.Service{People: h.DB, Teams: h.DB, Audit: h.DB, Now: h.Clock.Now, Links: h.DB, Invited: h.DB, Keys: h.Keys}
+	h.Directory = &team.Service{
+		People: h.DB, Teams: h.DB, Audit: h.DB, Now: h.Clock.Now, Links: h.DB, Invited: h.DB, Newcomers: h.DB, Keys: h.Keys, SignUp: team.SignUp{Mode: team.SignUpInvited},
+	}
 	h.Registry = &client.Registry{Store: h.DB, Requests: h.DB, Catalogue: Catalogue, Now: h.Clock.Now}
 	h.Govern = &govern.Service{Store: h.DB, Clients: h.DB, Now: h.Clock.Now}
 	h.Server = h.Serve(changes...)

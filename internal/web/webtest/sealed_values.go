@@ -53,6 +53,7 @@ func (h *House) ValuesOfEveryKind() map[string]string {
 		token.PurposeLinkChange.String(): h.Keys.Link(token.PurposeLinkChange, "row"),
 		token.PurposeLinkUndo.String():   h.Keys.Link(token.PurposeLinkUndo, "row"),
 		token.PurposeLinkInvite.String(): h.Keys.Link(token.PurposeLinkInvite, "row"),
+		token.PurposeLinkSignUp.String(): h.Keys.Link(token.PurposeLinkSignUp, "row"),
 
 		"request_uri": reference,
 
@@ -118,7 +119,8 @@ func (h *House) PlacesForValues() map[string]PlaceForValues {
 		"authorize, id_token_hint": {"ID token", func(v string) *Answer {
 			return h.SignedIn(Ana).Authorize(h.Insight, "id_token_hint", v, "prompt", "none", "team", "atlas", "scope", "chatbot:read openid")
 		}},
-		"the page of a reset link": {token.PurposeLinkReset.String(), func(v string) *Answer { return h.Browser().Get("/login/reset/?" + Pairs("link", v).Encode()) }},
+		"the page of a reset link":   {token.PurposeLinkReset.String(), func(v string) *Answer { return h.Browser().Get("/login/reset/?" + Pairs("link", v).Encode()) }},
+		"the page of a sign-up link": {token.PurposeLinkSignUp.String(), func(v string) *Answer { return h.Browser().Get("/signup/finish/?" + Pairs("link", v).Encode()) }},
 		"an account page, done": {token.PurposeDone.String(), func(v string) *Answer {
 			return h.SignedIn(Ana).Get("/account/applications/?" + Pairs("done", v).Encode())
 		}},
