@@ -191,6 +191,13 @@ var samples = uitest.Samples{
 		v.Teams = []consentTeam{{ID: "t1", Name: "Clinic North", Slug: "clinic-north", Factor: true}, {ID: "t2", Name: "Field trial", Slug: "field-trial"}}
 		v.Stronger = strongerURL(sealed)
 	}),
+	"consent_provider": consent(func(v *consentView) {
+		v.Teams = []consentTeam{
+			{ID: "t1", Name: "Clinic North", Slug: "clinic-north", Provider: "Acme SSO", SignIn: withURL("acme", sealed)},
+			{ID: "t2", Name: "Field trial", Slug: "field-trial"},
+			{ID: "t3", Name: "Old", Slug: "old", Provider: "gone"},
+		}
+	}),
 	"need_factor": needFactorPage.With(needFactorView{
 		Frame: frame("ada@example.com", ui.Text("need_factor.title")), Sealed: sealed, Application: "Weekly Report",
 		Person: ui.Person{Email: "ada@example.com"}, Team: "Clinic North", Stronger: strongerURL(sealed),
@@ -210,6 +217,13 @@ var samples = uitest.Samples{
 	"need_factor_hostile": needFactorPage.With(needFactorView{
 		Frame: frame("ada@example.com", ui.Text("need_factor.title")), Sealed: uitest.Markup, Application: uitest.Markup,
 		Person: ui.Person{Email: uitest.Markup}, Team: uitest.Markup + uitest.Backwards, Stronger: strongerURL(uitest.Markup),
+	}),
+	"need_provider": needProviderPage.With(needProviderView{
+		Frame: frame("ada@example.com", ui.Text("need_provider.title")), Sealed: sealed, Application: "Weekly Report", Person: ui.Person{Email: "ada@example.com"}, Team: "Clinic North",
+		Providers: ui.Providers{Hidden: []ui.Hidden{{Name: "request", Value: sealed}}, Items: []ui.Provider{{Action: "/login/provider/acme/", Name: "Acme SSO", Icon: "key"}}},
+	}),
+	"need_provider_gone": needProviderPage.With(needProviderView{
+		Frame: frame("ada@example.com", ui.Text("need_provider.title")), Sealed: sealed, Application: uitest.Markup, Person: ui.Person{Email: "ada@example.com"}, Gone: true, Stronger: strongerURL(sealed),
 	}),
 	"refusal_noteam": refusalPage.With(refusalView{
 		Frame: frame("ada@example.com", ui.Text("refusal.no_team_title")), Sealed: sealed, Application: "Weekly Report",
@@ -332,12 +346,13 @@ func TestConsentTeams(t *testing.T) {
 		checked, disabled bool
 	}
 	for name, want := range map[string][]input{
-		"consent_one":     {{kind: "hidden", team: "t1"}},
-		"consent_fixed":   {{kind: "hidden", team: "t1"}},
-		"consent_blocked": nil,
-		"consent_factor":  {{kind: "radio", team: "t1", disabled: true}, {kind: "radio", team: "t2"}},
-		"consent_teams":   {{kind: "radio", team: "t1"}, {kind: "radio", team: "t2"}, {kind: "radio", team: "t3", disabled: true}, {kind: "radio", team: "t4"}},
-		"consent_error":   {{kind: "radio", team: "t1"}, {kind: "radio", team: "t2", checked: true}},
+		"consent_one":      {{kind: "hidden", team: "t1"}},
+		"consent_fixed":    {{kind: "hidden", team: "t1"}},
+		"consent_blocked":  nil,
+		"consent_factor":   {{kind: "radio", team: "t1", disabled: true}, {kind: "radio", team: "t2"}},
+		"consent_provider": {{kind: "radio", team: "t1", disabled: true}, {kind: "radio", team: "t2"}, {kind: "radio", team: "t3", disabled: true}},
+		"consent_teams":    {{kind: "radio", team: "t1"}, {kind: "radio", team: "t2"}, {kind: "radio", team: "t3", disabled: true}, {kind: "radio", team: "t4"}},
+		"consent_error":    {{kind: "radio", team: "t1"}, {kind: "radio", team: "t2", checked: true}},
 	} {
 		var got []input
 		for _, e := range uitest.Elements(t, uitest.HTML(t, samples[name])) {
