@@ -59,6 +59,7 @@ func invitations(in string, v invitationsView) ui.Content {
 
 func invitation(v invitationView) ui.Content {
 	v.Frame = frame("Clinic North", "invitation.title", "")
+	v.Least = 15
 	v.Email, v.Link = "eve@example.com", "gh_ln_SAMPLE.SAMPLE.0123456789"
 	if v.Heading == nil {
 		v.Heading = v.Title
