@@ -87,6 +87,7 @@ func (s *server) mux() *http.ServeMux {
 	}
 
 	mux.Handle(authz.PathPictures+"{name}", people.Handler(s.account.Picture)) // no Route, because an image asks for it
+	mux.Handle("GET "+flow.IconPath+"{provider}", people.Handler(s.flow.ProviderIcon))
 	mux.Handle("/static/", people.Handler(route.Mounted(ui.Static())))
 	mux.Handle("/static", people.Handler(route.NotFound)) // else the mux redirects
 	if s.API != nil {
