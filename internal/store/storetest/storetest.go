@@ -50,6 +50,7 @@ func Run(t *testing.T, h Harness) {
 		{"RemoveUser", testRemoveUser},
 		{"VerifyEmail", testVerifyEmail},
 		{"Profiles", testProfiles},
+		{"ProfileChangesAreNotLost", testProfileChanges},
 		{"Teams", testTeams},
 		{"RemoveTeam", testRemoveTeam},
 		{"FormerSlugs", testFormerSlugs},

@@ -20,7 +20,9 @@ func TestUserInfoClaims(t *testing.T) {
 	webtest.OnBoth(t, func(h *webtest.House) {
 		person, err := h.Directory.UserByEmail(h.Context(), team.CommandLine, webtest.Ana)
 		h.OK(err)
-		h.OK(h.DB.SaveProfile(h.Context(), person.ID, "Ana Anders", team.Profile{Language: "de", Zone: "Europe/Berlin"}))
+		h.OK(h.DB.UpdateProfile(h.Context(), person.ID, func(name string, _ team.Profile) (string, team.Profile) {
+			return name, team.Profile{Language: "de", Zone: "Europe/Berlin"}
+		}))
 		h.OK(h.DB.SavePicture(h.Context(), person.ID, team.Picture{Name: "SAMPLE", Picture: picture.Picture{Type: "image/png", Content: []byte("x")}}))
 		b := h.SignedIn(webtest.Ana)
 		for scope, names := range map[string][]string{
