@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/store/engine"
@@ -137,21 +138,26 @@ func (db *DB) RemoveTeam(ctx context.Context, id team.ID, actor team.UserID, dec
 				return err
 			}
 		}
-		e := audit.Event{At: db.now(), Kind: audit.TeamRemoved, Team: string(id)}
-		if err := t.Get([]any{&e.Detail}, `SELECT slug FROM gh_teams WHERE id = $1`, id); err != nil {
-			return err
-		}
-		// Before the grants and memberships end: they say who is told.
-		if err := t.happened(e); err != nil {
-			return err
-		}
-		if err := t.endMachines(e.At, endMachinesOfTeam, id); err != nil {
-			return err
-		}
-		if err := t.endGrants(e.At, endGrantsOfTeam, id); err != nil {
-			return err
-		}
-		_, err := t.Change(`DELETE FROM gh_teams WHERE id = $1`, id)
-		return err
+		return t.removeTeam(id, db.now())
 	})
+}
+
+// removeTeam removes a team whose row is locked, with all that belongs to it.
+func (t *tx) removeTeam(id team.ID, at time.Time) error {
+	e := audit.Event{At: at, Kind: audit.TeamRemoved, Team: string(id)}
+	if err := t.Get([]any{&e.Detail}, `SELECT slug FROM gh_teams WHERE id = $1`, id); err != nil {
+		return err
+	}
+	// Before the grants and memberships end: they say who is told.
+	if err := t.happened(e); err != nil {
+		return err
+	}
+	if err := t.endMachines(e.At, endMachinesOfTeam, id); err != nil {
+		return err
+	}
+	if err := t.endGrants(e.At, endGrantsOfTeam, id); err != nil {
+		return err
+	}
+	_, err := t.Change(`DELETE FROM gh_teams WHERE id = $1`, id)
+	return err
 }

@@ -79,7 +79,7 @@ func testRemoveUser(k *kit) {
 	k.ok(changeMember(k.ctx, k.db, ada.ID, team.Admin))
 	must[authn.Session](k)(k.db.Session(k.ctx, "s1", now)) // and in the cache
 
-	orphans := must[[]team.Team](k)(k.db.RemoveUser(k.ctx, ada.ID, now))
+	orphans := must[[]team.Orphan](k)(k.db.RemoveUser(k.ctx, ada.ID, now, nil))
 	if len(orphans) == 0 || orphans[0].ID != acme.ID {
 		k.Errorf("without an admin: %v, want Acme among them", orphans)
 	}
@@ -94,7 +94,7 @@ func testRemoveUser(k *kit) {
 	equal(k, "published ends of her grants", k.rows("gh_endings", "id = 'g1'"), 1)
 	equal(k, "what the audit trail says of her", k.rows("gh_audit", "user_id = 'u-ada' AND kind = 'user.removed'"), 1)
 	equal(k, "sessions and families of others", k.rows("gh_sessions", "id = 's2'")+k.rows("gh_families", "id = 'f2'"), 2)
-	_, err = k.db.RemoveUser(k.ctx, ada.ID, later)
+	_, err = k.db.RemoveUser(k.ctx, ada.ID, later, nil)
 	k.is(err, team.ErrNoUser)
 	k.is(k.db.StartSession(k.ctx, session("s3", ada), ""), authn.ErrSignInFailed)
 
@@ -103,10 +103,10 @@ func testRemoveUser(k *kit) {
 		k.ok(k.db.AddUser(k.ctx, team.User{ID: id, Email: string(id) + "@example.com", Operator: true}))
 	}
 	k.ok(k.db.DisableUser(k.ctx, "u-op3", now))
-	must[[]team.Team](k)(k.db.RemoveUser(k.ctx, bob.ID, now)) // an operator too
+	must[[]team.Orphan](k)(k.db.RemoveUser(k.ctx, bob.ID, now, nil)) // an operator too
 	var gone, kept atomic.Int32
 	k.together(2, func(i int, db *store.DB) {
-		switch _, err := db.RemoveUser(k.ctx, []team.UserID{"u-op1", "u-op2"}[i], now); {
+		switch _, err := db.RemoveUser(k.ctx, []team.UserID{"u-op1", "u-op2"}[i], now, nil); {
 		case err == nil:
 			gone.Add(1)
 		case errors.Is(err, team.ErrLastOperator):
@@ -117,7 +117,7 @@ func testRemoveUser(k *kit) {
 	})
 	equal(k, "operators who went", gone.Load(), 1)
 	equal(k, "operators who stayed", kept.Load(), 1)
-	must[[]team.Team](k)(k.db.RemoveUser(k.ctx, "u-op3", now))
+	must[[]team.Orphan](k)(k.db.RemoveUser(k.ctx, "u-op3", now, nil))
 }
 
 func testVerifyEmail(k *kit) {
