@@ -179,13 +179,14 @@ func (a *App) assemble(ctx context.Context, deps Deps) error {
 	a.Keys.WrongClock = a.clock.wrong
 	a.Team = &team.Service{People: a.Store, Teams: a.Store, Audit: a.Store, Now: a.clock.corrected, TeamCreation: team.Creation(cfg.TeamCreation), SignUp: cfg.SignUp, Newcomers: a.Store, Links: a.Store, Invited: a.Store, Keys: a.Keys}
 	a.Registry = &client.Registry{Store: a.Store, Requests: a.Store, Catalogue: cfg.Authz.Catalogue, Profile: cfg.Authz.Profile, Audience: cmp.Or(cfg.Authz.Audience, cfg.PublicURL), RefreshGrace: cfg.Authz.Refresh.Grace, Now: a.clock.corrected}
-	a.Operate = &operate.Service{Store: a.Store}
+	a.Operate = &operate.Service{Store: a.Store, RequireSecondFactor: cfg.Authn.RequireSecondFactor}
 	a.providers = provider.New(cfg.Providers, provider.Options{PublicURL: cfg.PublicURL, ThisMachine: cfg.OnThisMachine(), Keys: a.Keys, Now: a.clock.corrected})
 	a.Govern = &govern.Service{Store: a.Store, Clients: a.Store, Now: a.clock.corrected}
 	cfg.Authn.InsecureFastHashing = deps.InsecureFastHashing
 	cfg.Authn.PublicURL, cfg.Authn.ServerName, cfg.Authn.Issuers = cfg.PublicURL, cfg.ServerName, a.providers.Issuers()
 	a.Authn = authn.New(a.Store, a.Keys, a.now, cfg.Authn)
 	cfg.Authz.Issuer = cfg.PublicURL
+	cfg.Authz.RequireSecondFactor = cfg.Authn.RequireSecondFactor
 	if !a.Authn.HasPasskeys() {
 		cfg.Authz.HighestLevel = authn.TwoFactors
 	}

@@ -210,6 +210,7 @@ var settingsWired = map[string]wired{
 	"sign_up_domains": {values: [2]string{"example.org", "example.net"}, base: append([]string{"SIGN_UP=domain"}, mailServer...), see: func(p *place) string {
 		return p.post("/signup/", "email", "eve@example.org", "name", "Eve").status()
 	}},
+	"require_second_factor": {values: [2]string{"off", "all"}, see: func(p *place) string { return p.signedIn().get("/account/").status() }},
 	"audit_retention": {values: [2]string{"24h", "1000h"}, see: func(p *place) string {
 		p.signedIn()
 		p.clock.Advance(100 * time.Hour)

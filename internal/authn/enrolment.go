@@ -31,6 +31,12 @@ func (r Require) Of(u team.User) bool {
 	return r == RequireAll || r == RequireOperators && u.Operator
 }
 
+// Weak reports whether a session is weaker than the operator requires of its person.
+func (r Require) Weak(s Session) bool { return r.Of(s.User) && s.Level() < TwoFactors }
+
+// TooWeak reports whether a session is weaker than the operator requires of its person. Nothing is read.
+func (a *Authenticator) TooWeak(s Session) bool { return a.opts.RequireSecondFactor.Weak(s) }
+
 // Enrolment adds, shows and removes people's factors.
 type Enrolment struct{ auth *Authenticator }
 

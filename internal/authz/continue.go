@@ -67,7 +67,7 @@ func (s *Server) SignInPage(ctx context.Context, sealed string, b Browser) (Next
 	needed := true
 	if user != nil {
 		e.session = &user.Session
-		needed = decideStep(r, client, e.session, 0, user.Teams, s.now()).step == SignIn // which comes before any level
+		needed = decideStep(r, client, e.session, strength{}, user.Teams, s.now()).step == SignIn // which comes before any level
 	}
 	n := e.present()
 	n.Sealed, n.LoginHint, n.Needed = sealed, r.LoginHint, needed
@@ -103,8 +103,8 @@ type evaluation struct {
 // proceed takes the next step of a request whose client has just been loaded.
 func (s *Server) proceed(ctx context.Context, r Request, client client.Client, b Browser) (Next, error) {
 	// A cached user is enough for an answer without a page. A page needs the user as they are now: they may have agreed since.
-	if user, known := s.grants.CachedSignedInUser(b.Session, client.ID, s.now()); known && r.preferred(&user.Session) {
-		if e, err := s.evaluate(r, client, &user, 0); err == nil && e.step == Answer {
+	if user, known := s.grants.CachedSignedInUser(b.Session, client.ID, s.now()); known && r.preferred(&user.Session) && !s.opts.RequireSecondFactor.Weak(user.Session) {
+		if e, err := s.evaluate(r, client, &user, strength{}); err == nil && e.step == Answer {
 			return s.answer(ctx, e, *e.teams[0].Grant)
 		}
 	}
@@ -128,24 +128,24 @@ func (s *Server) look(ctx context.Context, r Request, client client.Client, b Br
 	if err != nil {
 		return evaluation{}, err
 	}
-	var reach authn.Level
+	var can strength
 	if user != nil {
-		if reach, err = s.reach(ctx, r, &user.Session); err != nil {
+		if can, err = s.strength(ctx, r, &user.Session); err != nil {
 			return evaluation{}, err
 		}
 	}
-	return s.evaluate(r, client, user, reach)
+	return s.evaluate(r, client, user, can)
 }
 
-// evaluate decides about a request. user is nil when nobody is signed in; reach is as in next. The error is for the redirect URI.
-func (s *Server) evaluate(r Request, client client.Client, user *SignedInUser, reach authn.Level) (evaluation, error) {
+// evaluate decides about a request. user is nil when nobody is signed in; can is as in next. The error is for the redirect URI.
+func (s *Server) evaluate(r Request, client client.Client, user *SignedInUser, can strength) (evaluation, error) {
 	e := evaluation{request: r, client: client}
 	var teams []TeamStatus
 	if user != nil {
 		e.session, teams = &user.Session, user.Teams
 	}
 	var err error
-	if e.decision, err = next(r, client, e.session, reach, teams, s.now()); err != nil {
+	if e.decision, err = next(r, client, e.session, can, teams, s.now()); err != nil {
 		return e, s.redirect(r.AuthorizationRequest, err)
 	}
 	return e, nil
@@ -173,7 +173,7 @@ func (s *Server) ask(e evaluation) (Next, error) {
 	case NoAccess:
 		n.Team = e.request.Team
 	case NeedFactor:
-		n.Lacks = e.lacks
+		n.Lacks, n.Required = e.lacks, e.required
 		for _, status := range e.teams {
 			if status.needsFactor(e.session) {
 				n.Teams = append(n.Teams, TeamChoice{Team: status.Team, Factor: true})

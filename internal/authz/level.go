@@ -57,11 +57,24 @@ func (r Request) preferred(session *authn.Session) bool {
 	return len(levels) == 0 || levels[0] <= session.Level()
 }
 
-// reach is the strongest level that the person of a session can sign in with. It is not looked up when it does not count.
-func (s *Server) reach(ctx context.Context, r Request, session *authn.Session) (authn.Level, error) {
-	if r.preferred(session) {
-		return 0, nil
+// strength is what next knows about how a person can and has to sign in.
+type strength struct {
+	reach    authn.Level // the strongest level that they can sign in with; read only when the session is too weak for something
+	required bool        // the operator requires two factors of them
+}
+
+// strength is that of the person of a session.
+func (s *Server) strength(ctx context.Context, r Request, session *authn.Session) (strength, error) {
+	required := s.opts.RequireSecondFactor.Weak(*session)
+	if r.preferred(session) && !required {
+		return strength{}, nil
 	}
+	reach, err := s.reach(ctx, session)
+	return strength{reach, required}, err
+}
+
+// reach is the strongest level that the person of a session can sign in with.
+func (s *Server) reach(ctx context.Context, session *authn.Session) (authn.Level, error) {
 	have, err := s.factors.Factors(ctx, session.User.ID)
 	if err != nil {
 		return 0, fmt.Errorf("load the factors of user %s: %w", session.User.ID, err)
@@ -89,7 +102,7 @@ func (s *Server) lacks(ctx context.Context, r Request, b Browser, client oauth.C
 	if err != nil || user == nil {
 		return 0, err
 	}
-	reach, err := s.reach(ctx, r, &user.Session)
+	reach, err := s.reach(ctx, &user.Session)
 	return r.lacks(&user.Session, reach), err
 }
 

@@ -24,8 +24,8 @@ const (
 	NoAccess                      // the team asked for is unknown or not theirs: the same answer for both
 	Answer                        // redirect with a code, nothing asked
 	NoCookies                     // the person has signed in for this request, and the browser has not kept the cookie
-	NeedFactor                    // the team requires a second factor, and the person signed in without one; or acr_values asks for a factor that they do not have
-	StepUp                        // acr_values asks for one factor more, which the person has
+	NeedFactor                    // the team requires a second factor, and the person signed in without one; or acr_values or the operator asks for a factor that they do not have
+	StepUp                        // acr_values or the operator asks for one factor more, which the person has
 )
 
 // String names the step.
@@ -56,7 +56,8 @@ type Next struct {
 	Fixed     bool                        // Consent: the team is stated and cannot be changed
 	Asked     []scope.Info                // Consent: what is asked for
 	Changed   Change                      // after Approve: why it does not count
-	Lacks     authn.Level                 // NeedFactor: what acr_values asks for; 0 when only a team requires a second factor
+	Lacks     authn.Level                 // NeedFactor: what acr_values or the operator asks for; 0 when only a team requires a second factor
+	Required  bool                        // NeedFactor: the operator requires a second factor
 	Response  oauth.AuthorizationResponse // Answer
 }
 
@@ -82,14 +83,15 @@ type TeamChoice struct {
 type decision struct {
 	step  Step
 	teams []TeamStatus // Consent, Answer, NeedFactor and StepUp
-	lacks authn.Level  // NeedFactor and StepUp: what acr_values asks for, and the session is not
+	lacks authn.Level  // NeedFactor and StepUp: what acr_values or the operator asks for, and the session is not
+
+	required bool // NeedFactor and StepUp: the operator requires a second factor
 }
 
 // next decides what happens next for the person who is at the browser, or for nobody. It is the only place that does, for pages and prompt=none alike; its error is for the redirect URI: prompt=none gets one
 // instead of a page, and so does a hint at someone who did not come.
-// reach is the strongest level that the person can sign in with; it counts when the request wants more than the session is.
-func next(r Request, client client.Client, session *authn.Session, reach authn.Level, teams []TeamStatus, now time.Time) (decision, error) {
-	d := decideStep(r, client, session, reach, teams, now)
+func next(r Request, client client.Client, session *authn.Session, can strength, teams []TeamStatus, now time.Time) (decision, error) {
+	d := decideStep(r, client, session, can, teams, now)
 	switch {
 	case r.Prompt.None && d.step != Answer:
 		return decision{}, d.unprompted()
@@ -101,7 +103,7 @@ func next(r Request, client client.Client, session *authn.Session, reach authn.L
 }
 
 // decideStep decides as if a page could always be shown.
-func decideStep(r Request, client client.Client, session *authn.Session, reach authn.Level, teams []TeamStatus, now time.Time) decision {
+func decideStep(r Request, client client.Client, session *authn.Session, can strength, teams []TeamStatus, now time.Time) decision {
 	if session == nil || r.wrong(session) || r.stale(session, now) {
 		return decision{step: SignIn}
 	}
@@ -115,10 +117,14 @@ func decideStep(r Request, client client.Client, session *authn.Session, reach a
 	case len(open) == 0:
 		return decision{step: NoTeam}
 	}
-	if lacks := r.lacks(session, reach); lacks > reach {
-		return decision{step: NeedFactor, teams: open, lacks: lacks}
+	lacks, required := r.lacks(session, can.reach), can.required && session.Level() < authn.TwoFactors
+	if required {
+		lacks = max(lacks, authn.TwoFactors)
+	}
+	if lacks > can.reach {
+		return decision{step: NeedFactor, teams: open, lacks: lacks, required: required}
 	} else if lacks > 0 {
-		return decision{step: StepUp, teams: open, lacks: lacks}
+		return decision{step: StepUp, teams: open, lacks: lacks, required: required}
 	}
 	switch {
 	case factorFirst(open, session):
@@ -209,8 +215,14 @@ func (d decision) unprompted() error {
 	case SignIn:
 		return oauth.LoginRequired.Errorf("the person has to sign in, which prompt=none rules out")
 	case StepUp:
+		if d.required {
+			return oauth.LoginRequired.Errorf("the operator requires a second factor, and prompt=none rules out to ask the person for it")
+		}
 		return oauth.LoginRequired.Errorf("acr_values asks for a stronger sign-in, and prompt=none rules out to ask the person for another factor")
 	case NeedFactor:
+		if d.required {
+			return oauth.InteractionRequired.Errorf("the operator requires a second factor, which the person has not set up yet")
+		}
 		if d.lacks > 0 {
 			return oauth.InteractionRequired.Errorf("acr_values asks for a factor that the person has not set up yet")
 		}

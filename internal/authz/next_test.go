@@ -61,6 +61,7 @@ func TestNext(t *testing.T) {
 		selected team.UserID
 		acr      string
 		reach    authn.Level
+		required bool
 		want     Step
 		wantErr  error
 		open     []team.ID
@@ -167,6 +168,14 @@ func TestNext(t *testing.T) {
 		{name: "acr_values: two factors, no team", session: weak, acr: aal2, reach: authn.TwoFactors, want: NoTeam},
 		{name: "acr_values: two factors, consent comes after", session: weak, teams: []TeamStatus{red, blue}, acr: aal2, reach: authn.TwoFactors, want: StepUp, open: []team.ID{"1", "2"}},
 
+		{name: "operator requires two factors, and the person has one", session: weak, teams: []TeamStatus{granted(red)}, required: true, reach: authn.OneFactor, want: NeedFactor, open: []team.ID{"1"}},
+		{name: "operator requires two factors, and the person has one, prompt=none", session: weak, teams: []TeamStatus{granted(red)}, required: true, reach: authn.OneFactor, prompt: none, wantErr: oauth.InteractionRequired},
+		{name: "operator requires two factors, signed in with one of two", session: weak, teams: []TeamStatus{granted(red)}, required: true, reach: authn.TwoFactors, want: StepUp, open: []team.ID{"1"}},
+		{name: "operator requires two factors, signed in with one of two, prompt=none", session: weak, teams: []TeamStatus{granted(red)}, required: true, reach: authn.TwoFactors, prompt: none, wantErr: oauth.LoginRequired},
+		{name: "operator requires two factors, and acr_values one", session: weak, teams: []TeamStatus{granted(red)}, required: true, acr: aal1, reach: authn.TwoFactors, want: StepUp, open: []team.ID{"1"}},
+		{name: "operator requires two factors, signed in with two", session: strong, teams: []TeamStatus{granted(red)}, required: true, want: Answer, open: []team.ID{"1"}},
+		{name: "operator requires two factors, no team", session: weak, required: true, want: NoTeam},
+
 		{name: "team client, a member of more", client: ofRed, session: earlier, teams: []TeamStatus{red, blue}, want: Consent, open: []team.ID{"1"}},
 		{name: "team client, covered", client: ofRed, session: earlier, teams: []TeamStatus{granted(red), blue}, want: Answer, open: []team.ID{"1"}},
 		{name: "team client, not a member", client: ofRed, session: earlier, teams: []TeamStatus{granted(blue)}, want: NoAccess},
@@ -183,7 +192,7 @@ func TestNext(t *testing.T) {
 			r.Scope, r.Prompt, r.MaxAge, r.Team = oauth.Scope{"read", "write"}, tt.prompt, tt.maxAge, tt.team
 			r.ACRValues = strings.Fields(tt.acr)
 			r.RedirectURI, tt.client.Name, tt.client.Owner = callback, "App", "Makers"
-			d, err := next(r, tt.client, tt.session, tt.reach, tt.teams, now)
+			d, err := next(r, tt.client, tt.session, strength{tt.reach, tt.required}, tt.teams, now)
 			if !errors.Is(err, tt.wantErr) || d.step != tt.want {
 				t.Fatalf("next = %v, %v; want %v, %v", d.step, err, tt.want, tt.wantErr)
 			}

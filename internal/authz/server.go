@@ -28,7 +28,8 @@ type Options struct {
 	PushedRequests      int    // how many pushed requests of one client are kept at a time
 	IDTokenAlgorithm    string // of clients that ask for none: "RS256" or "ES256"; "" is RS256, or ES256 under a profile that does not allow that
 	Profile             oauth.Profile
-	HighestLevel        authn.Level // that people can sign in with at this server
+	HighestLevel        authn.Level   // that people can sign in with at this server
+	RequireSecondFactor authn.Require // who has to sign in with two factors, whatever teams and applications want
 }
 
 // Defaults is the options of a server that is told nothing. Issuer and Catalogue have no default.
@@ -41,6 +42,7 @@ func Defaults() Options {
 		ConnectionsPerGrant: 100,
 		PushedRequests:      100,
 		HighestLevel:        authn.PhishingResistant,
+		RequireSecondFactor: authn.RequireOff,
 	}
 }
 

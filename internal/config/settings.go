@@ -114,6 +114,8 @@ var settings = []setting{
 		doc: "The domains of sign_up `domain`, such as example.org. Subdomains do not count. Required with it, and only allowed with it.",
 		set: setSignUpDomains, show: func(c Config) string { return strings.Join(c.SignUp.Domains, ", ") },
 	},
+	text("require_second_factor", "off, operators or all", "Who has to sign in with a second factor (a passkey or an authenticator app), whatever teams require: nobody, operators, or all. A person who has none is led to set one up after the password, and reaches nothing else before. Connections that exist go on. `gatehouse doctor` counts the people who have none.",
+		func(c *Config) *string { return (*string)(&c.Authn.RequireSecondFactor) }, oneOf("off", "operators", "all")),
 	duration("audit_retention", "How long the record of what happened is kept.",
 		func(c *Config) *time.Duration { return &c.AuditRetention }, 24*time.Hour, 10*365*24*time.Hour),
 	boolean("request_log", "Keep why requests of applications failed, for those who build them (`gatehouse client log`): the latest of each application, for seven days, without anything that could be a secret.",

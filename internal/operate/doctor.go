@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 )
 
@@ -43,6 +44,11 @@ type Inspection struct {
 	Waiting    int            // messages that could not be delivered so far
 	OldestWait time.Time      // of these
 	Overdue    int            // sessions that should have been deleted long ago
+
+	PeopleWithout    int // how many people who can sign in have no second factor
+	OperatorsWithout int // how many of them are operators
+
+	RequireSecondFactor authn.Require // the setting
 }
 
 // Inspect reads the database and looks for what is wrong.
@@ -54,6 +60,7 @@ func (s *Service) Inspect(ctx context.Context, actor team.Actor, now time.Time) 
 	if err != nil {
 		return nil, err
 	}
+	found.RequireSecondFactor = s.RequireSecondFactor
 	return found.Findings(now), nil
 }
 
@@ -74,7 +81,29 @@ func (i Inspection) Findings(now time.Time) []Finding {
 			"run a server: it deletes what has expired once a minute. If one runs, look at its clock and at \"background task failed\" in its log",
 		})
 	}
+	if f, required := i.secondFactors(); required {
+		findings = append(findings, f)
+	}
 	return findings
+}
+
+// secondFactors says how many people have no second factor, if the operator requires one.
+func (i Inspection) secondFactors() (f Finding, required bool) {
+	without, who := i.PeopleWithout, "people"
+	switch i.RequireSecondFactor {
+	case authn.RequireAll:
+	case authn.RequireOperators:
+		without, who = i.OperatorsWithout, "operators"
+	default:
+		return Finding{}, false
+	}
+	if without == 0 {
+		return Finding{Fine, "second factors", "all " + who + " have one, as require_second_factor wants", ""}, true
+	}
+	return Finding{
+		Warning, "second factors", fmt.Sprintf("%d %s have none yet, and require_second_factor is %s", without, who, i.RequireSecondFactor),
+		"they are led to set one up when they next sign in: remind them, or disable accounts that nobody uses",
+	}, true
 }
 
 func (i Inspection) encoding() Finding {

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/gatehouse-auth/gatehouse/internal/authn"
 )
 
 func TestFindings(t *testing.T) {
@@ -15,11 +17,18 @@ func TestFindings(t *testing.T) {
 		level  Level
 		found  string
 	}{
-		"sound":       {func(*Inspection) {}, "size", Fine, "2.5 MB: gh_audit 2.5 MB, gh_users 900 B"},
-		"encoding":    {func(i *Inspection) { i.Encoding = "SQL_ASCII" }, "encoding", Problem, "SQL_ASCII cannot hold every name"},
-		"limits":      {func(i *Inspection) { i.Refusing = map[string]int{"client": 2, "audit": 1} }, "limits", Warning, "audit 1, client 2"},
-		"messages":    {func(i *Inspection) { i.Waiting, i.OldestWait = 3, now.Add(-time.Hour) }, "messages", Warning, "3 messages could not be delivered so far; the oldest waits for 1h0m0s"},
-		"not pruning": {func(i *Inspection) { i.Overdue = 7 }, "pruning", Warning, "7 expired sessions"},
+		"sound":    {func(*Inspection) {}, "size", Fine, "2.5 MB: gh_audit 2.5 MB, gh_users 900 B"},
+		"encoding": {func(i *Inspection) { i.Encoding = "SQL_ASCII" }, "encoding", Problem, "SQL_ASCII cannot hold every name"},
+		"limits":   {func(i *Inspection) { i.Refusing = map[string]int{"client": 2, "audit": 1} }, "limits", Warning, "audit 1, client 2"},
+		"messages": {func(i *Inspection) { i.Waiting, i.OldestWait = 3, now.Add(-time.Hour) }, "messages", Warning, "3 messages could not be delivered so far; the oldest waits for 1h0m0s"},
+		"factors": {func(i *Inspection) {
+			i.RequireSecondFactor, i.PeopleWithout, i.OperatorsWithout = authn.RequireAll, 7, 2
+		}, "second factors", Warning, "7 people have none"},
+		"factors of operators": {func(i *Inspection) {
+			i.RequireSecondFactor, i.PeopleWithout, i.OperatorsWithout = authn.RequireOperators, 7, 2
+		}, "second factors", Warning, "2 operators have none"},
+		"everybody has one": {func(i *Inspection) { i.RequireSecondFactor, i.PeopleWithout = authn.RequireOperators, 7 }, "second factors", Fine, "all operators have one"},
+		"not pruning":       {func(i *Inspection) { i.Overdue = 7 }, "pruning", Warning, "7 expired sessions"},
 	} {
 		inspection := sound
 		tt.change(&inspection)

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 )
 
@@ -29,7 +30,8 @@ type Store interface {
 
 // Service answers the operator.
 type Service struct {
-	Store Store
+	Store               Store
+	RequireSecondFactor authn.Require // the setting
 }
 
 // Backup is a copy of a database.

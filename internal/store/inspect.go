@@ -64,5 +64,15 @@ ORDER BY 2 DESC, 1`
 	number := func(r engine.Row) (n int, err error) { return n, r.Scan(&n) }
 	found.Overdue, err = engine.One(ctx, db.engine, "Inspect", sql.ErrNoRows, number,
 		`SELECT COUNT(*) FROM gh_sessions WHERE expires_at < $1`, engine.Millis(now.Add(-24*time.Hour)))
+	if err != nil {
+		return found, err
+	}
+	without := func(r engine.Row) (struct{}, error) {
+		return struct{}{}, r.Scan(&found.PeopleWithout, &found.OperatorsWithout)
+	}
+	_, err = engine.One(ctx, db.engine, "Inspect", sql.ErrNoRows, without, `
+		SELECT COUNT(*), COALESCE(SUM(CASE WHEN u.operator THEN 1 ELSE 0 END), 0) FROM gh_users u WHERE u.disabled_at = 0
+			AND NOT EXISTS (SELECT 1 FROM gh_apps a WHERE a.user_id = u.id)
+			AND NOT EXISTS (SELECT 1 FROM gh_passkeys p WHERE p.user_id = u.id)`)
 	return found, err
 }

@@ -8,7 +8,7 @@ import (
 // RequireSecondFactor says whether members need a second factor to choose the team for an application. Connections that exist go on. It returns how many
 // members have none. ErrNoTeam.
 func (s *Service) RequireSecondFactor(ctx context.Context, actor Actor, slug string, required bool) (SecondFactor, error) {
-	t, err := s.factorTeam(ctx, actor, slug)
+	t, err := s.team(ctx, actor, ManageMembers, slug)
 	if err != nil {
 		return SecondFactor{}, err
 	}
@@ -20,7 +20,7 @@ func (s *Service) RequireSecondFactor(ctx context.Context, actor Actor, slug str
 
 // SecondFactor is whether a team requires a second factor, and how many members have none. ErrNoTeam.
 func (s *Service) SecondFactor(ctx context.Context, actor Actor, slug string) (SecondFactor, error) {
-	t, err := s.factorTeam(ctx, actor, slug)
+	t, err := s.team(ctx, actor, ManageMembers, slug)
 	if err != nil {
 		return SecondFactor{}, err
 	}
@@ -29,13 +29,4 @@ func (s *Service) SecondFactor(ctx context.Context, actor Actor, slug string) (S
 		return SecondFactor{}, fmt.Errorf("count the second factors in team %s: %w", slug, err)
 	}
 	return found, nil
-}
-
-// factorTeam is a team whose members the actor may manage.
-func (s *Service) factorTeam(ctx context.Context, actor Actor, slug string) (Team, error) {
-	t, err := s.TeamBySlug(ctx, actor, slug)
-	if err == nil {
-		err = May(actor, ManageMembers, On{Team: t.ID})
-	}
-	return t, err
 }

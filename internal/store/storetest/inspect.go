@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/limit"
 	"github.com/gatehouse-auth/gatehouse/internal/operate"
 )
@@ -30,6 +31,10 @@ func testInspect(k *kit) {
 	equal(k, "messages that wait", found.Waiting, due)
 	equal(k, "the oldest of them", found.OldestWait.Equal(now), true)
 	equal(k, "overdue sessions", found.Overdue, 0)
+	people, operators := found.PeopleWithout, found.OperatorsWithout
+	k.ok(k.db.SetApp(k.ctx, ada.ID, authn.App{Secret: "sealed", CreatedAt: now}, nil)) // an operator
+	equal(k, "people without a second factor", inspect(now).PeopleWithout, people-1)
+	equal(k, "operators without a second factor", inspect(now).OperatorsWithout, operators-1)
 	for _, table := range tables {
 		i := slices.IndexFunc(found.Tables, func(t operate.Table) bool { return t.Name == table })
 		equal(k, "the size of "+table, i >= 0 && found.Tables[i].Bytes > 0, true)

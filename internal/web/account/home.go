@@ -25,6 +25,9 @@ func (room *Room) home(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if room.FactorFirst(w, r, session) {
+		return nil
+	}
 	view := homeView{Frame: room.Frame(r, session, ui.Text("home.title"))}
 	if session != nil {
 		profile, err := room.Profile(r, session)

@@ -22,3 +22,17 @@ func (p *Pages) Fresh(session *authn.Session) bool {
 func AskAgain(w http.ResponseWriter, target string) {
 	route.SeeOther(w, "/login/?"+url.Values{"again": {"1"}, "next": {target}}.Encode())
 }
+
+// FactorFirst sends somebody whose sign-in is weaker than the operator requires to use or set up a second factor, and reports whether it did. What was
+// sent with a form is not done after it.
+func (p *Pages) FactorFirst(w http.ResponseWriter, r *http.Request, session *authn.Session) bool {
+	if session == nil || !p.Authn.TooWeak(*session) {
+		return false
+	}
+	target := r.URL.EscapedPath()
+	if r.Method != http.MethodPost {
+		target = r.URL.RequestURI()
+	}
+	route.SeeOther(w, "/login/?"+url.Values{"stronger": {"1"}, "next": {target}}.Encode())
+	return true
+}

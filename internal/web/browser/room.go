@@ -17,7 +17,9 @@ type Page struct {
 	Path  string // with its trailing slash; may have wildcards as http.ServeMux has them
 	Title string // the key of its title
 	Tab   string // the key of its name among the room's pages, or ""
-	Fresh bool   // it wants a sign-in of the last ten minutes: it ends something, or changes how the person signs in
+	// OneFactor says that the page is also for people without the second factor that the operator requires: they set one up there.
+	OneFactor bool
+	Fresh     bool // it wants a sign-in of the last ten minutes: it ends something, or changes how the person signs in
 	// OfLink says that the page is shown by ShowOfLink.
 	OfLink bool
 	Get    Handler
@@ -68,6 +70,9 @@ func (p *Pages) personal(page Page, label string, room []Page, h Handler) route.
 		}
 		if session == nil {
 			askToSignIn(w, r)
+			return nil
+		}
+		if !page.OneFactor && p.FactorFirst(w, r, session) {
 			return nil
 		}
 		if page.Fresh && !p.Fresh(session) {

@@ -142,7 +142,11 @@ func (f *Flow) raise(w http.ResponseWriter, r *http.Request, want authn.Level, s
 		f.AskFactor(w, pending, query)
 		return nil
 	}
-	if errors.Is(err, authn.ErrNoFactor) && sealed != "" {
+	if errors.Is(err, authn.ErrNoFactor) && sealed == "" {
+		route.SeeOther(w, "/account/security/")
+		return nil
+	}
+	if errors.Is(err, authn.ErrNoFactor) {
 		target := stepURL("/account/security/", sealed)
 		if want == authn.PhishingResistant {
 			target += "&need=passkey"

@@ -17,6 +17,7 @@ type needFactorView struct {
 	Application string
 	Person      ui.Person
 	Team        string // the one that requires it; "" when several do
+	Required    bool   // the operator requires it
 	Asks        bool   // it is the application that asks for it
 	Passkey     bool   // and nothing less than a passkey will do
 	Stronger    string // where a second factor is used, or added
@@ -30,7 +31,7 @@ func (f *Flow) needFactorPage(r *http.Request, next authz.Next) ui.Content {
 		Frame: f.quietFrame(r, &next.Session, ui.Text("need_factor.title")), Sealed: next.Sealed, Application: next.Client.Name,
 		Person: ui.Person{Email: next.Session.User.Email}, Stronger: strongerURL(next.Sealed),
 	}
-	view.Asks, view.Passkey = next.Lacks > 0, next.Lacks == authn.PhishingResistant
+	view.Required, view.Asks, view.Passkey = next.Required, next.Lacks > 0, next.Lacks == authn.PhishingResistant
 	if view.Passkey {
 		view.Title = ui.Text("need_factor.title_passkey")
 	}

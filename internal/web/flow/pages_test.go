@@ -199,6 +199,10 @@ var samples = uitest.Samples{
 		Frame: frame("ada@example.com", ui.Text("need_factor.title")), Sealed: sealed, Application: "Weekly Report",
 		Person: ui.Person{Email: "ada@example.com"}, Team: "Clinic North", Asks: true, Stronger: strongerURL(sealed),
 	}),
+	"need_factor_required": needFactorPage.With(needFactorView{
+		Frame: frame("ada@example.com", ui.Text("need_factor.title")), Sealed: sealed, Application: "Weekly Report",
+		Person: ui.Person{Email: "ada@example.com"}, Team: "Clinic North", Required: true, Asks: true, Stronger: strongerURL(sealed),
+	}),
 	"need_factor_passkey": needFactorPage.With(needFactorView{
 		Frame: frame("ada@example.com", ui.Text("need_factor.title_passkey")), Sealed: sealed, Application: "Weekly Report",
 		Person: ui.Person{Email: "ada@example.com"}, Team: "Clinic North", Asks: true, Passkey: true, Stronger: strongerURL(sealed),

@@ -84,6 +84,9 @@ func (f *Flow) AskSignIn(w http.ResponseWriter, r *http.Request) error {
 			return f.raise(w, r, want, sealed, "")
 		}
 	}
+	if values.Get("stronger") != "" && sealed == "" { // the operator requires it
+		return f.raise(w, r, authn.TwoFactors, "", cmp.Or(relative(target), "/"))
+	}
 	view, err := f.signInPage(w, r, sealed, target)
 	if err != nil {
 		return err

@@ -29,6 +29,8 @@ type confirmView struct {
 	Fields   []ui.Field
 	Action   string
 	Button   ui.Words
+	Name     string // of the button, with its Value; "" when the form has no need to say what is confirmed
+	Value    string
 	Back     string
 }
 

@@ -57,6 +57,8 @@ func TestEveryPageOfATeamByEverybody(t *testing.T) {
 			{"members/remove/?member=" + ana, nil, 403},
 			{"settings/hand-over/", nil, 403},
 			{"settings/remove/", nil, 403},
+			{"settings/second-factor/", nil, 403},
+			{"settings/second-factor/", webtest.Pairs("required", "on"), 403},
 			{"invitations/", nil, 403},
 			{"applications/", nil, 403},
 			{"audit/", nil, 403},

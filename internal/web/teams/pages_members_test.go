@@ -79,6 +79,9 @@ func hundred(admin bool) []teamMate {
 }
 
 var (
+	factorOff = ui.Text("team_factor.off", "count", 3, "members", 12)
+	factorOn  = ui.Text("team_factor.on", "count", 0, "members", 12)
+
 	you   = teamMate{ID: "ada", Person: ui.Person{Name: "Ada Obi", Email: "ada@example.com"}, Role: roleWords(team.Admin), Roles: roleChoices(team.Admin), Since: before(90 * day), You: true}
 	gone1 = teamMate{ID: "cy", Person: ui.Person{Name: "Cy Gone", Email: "cy@example.com"}, Role: roleWords(team.Member), Roles: roleChoices(team.Member), Since: before(day), Disabled: true}
 
@@ -120,11 +123,11 @@ var (
 		"invitation_closed":  invitation(invitationView{Closed: true}),
 		"invitation_failed":  invitation(invitationView{New: true, Name: uitest.Markup, wrong: "name", Failures: ui.Failures{{Field: "name", Text: ui.Text("team_new.name_wrong")}}}),
 		"invitation_done":    invitation(invitationView{Done: true, Heading: ui.Text("invitation.declined_title"), Lead: ui.Text("invitation.declined", "team", ui.Strong(uitest.Markup))}),
-		"settings":           settings(settingsView{Admin: true, NewName: "Clinic North", New: "clinic-north"}),
+		"settings":           settings(settingsView{Admin: true, NewName: "Clinic North", New: "clinic-north", Factor: factorOff, FactorLink: ui.Text("team_factor.link_on")}),
 		"settings_member":    settings(settingsView{}),
-		"settings_alone":     settings(settingsView{Admin: true, NewName: "Clinic North", New: "clinic-north", OnlyAdminHere: true}),
+		"settings_alone":     settings(settingsView{Admin: true, NewName: "Clinic North", New: "clinic-north", Factor: factorOn, FactorLink: ui.Text("team_factor.link_off"), OnlyAdminHere: true}),
 		"settings_failed": settings(settingsView{
-			Team: uitest.Backwards, Admin: true, NewName: uitest.Markup, New: "Clinic North", wrong: "slug",
+			Team: uitest.Backwards, Admin: true, NewName: uitest.Markup, New: "Clinic North", wrong: "slug", Factor: factorOff, FactorLink: ui.Text("team_factor.link_on"),
 			Failures: ui.Failures{{Field: "slug", Text: ui.Text("team_new.slug_taken")}},
 		}),
 		"confirm_member": confirm("member_remove.title", confirmView{
@@ -133,6 +136,10 @@ var (
 			Ends:    ui.Text("member_remove.ends", "count", 3, "person", ui.Strong("Ann Lee"), "team", ui.Strong("Clinic North")),
 			Names:   []string{"Night Export", "Quiz Maker", uitest.Markup}, Action: "/teams/clinic-north/members/remove/?member=ann",
 			Button: ui.Text("member_remove.button", "person", ui.Name("Ann Lee")),
+		}),
+		"confirm_factor": confirm("team_factor.title", confirmView{
+			Heading: ui.Text("team_factor.ask_on", "team", ui.Name(uitest.Markup)), Lead: []ui.Words{ui.Text("team_factor.means"), ui.Text("team_factor.without", "count", 3, "members", 12)},
+			Action: "/teams/clinic-north/settings/second-factor/", Name: "required", Value: "on", Button: ui.Text("team_factor.button_on"),
 		}),
 		"confirm_leave_refused": confirm("team_leave.title", confirmView{
 			Heading: ui.Text("team_leave.title", "team", ui.Name(uitest.Backwards)), Lead: []ui.Words{ui.Text("team_leave.ends_nothing", "team", ui.Strong(uitest.Markup))},

@@ -65,6 +65,10 @@ func (room *Room) Routes() []route.Route {
 			Get: room.forAdmins(room.askHandOver), Post: room.forAdmins(room.handOver),
 		},
 		{
+			Path: "/teams/{slug}/settings/second-factor/", Title: "team_factor.title", Fresh: true,
+			Get: room.forAdmins(room.askRequireFactor), Post: room.forAdmins(room.requireFactor),
+		},
+		{
 			Path: "/teams/{slug}/settings/remove/", Title: "team_remove.title", Fresh: true,
 			Get: room.forAdmins(room.askRemoveTeam), Post: room.forAdmins(room.removeTeam),
 		},

@@ -25,6 +25,8 @@ const (
 	noticeInvited    = "invited"
 	noticeWithdrawn  = "withdrawn"
 	noticeJoined     = "joined"
+	noticeFactorOn   = "factor_on"
+	noticeFactorOff  = "factor_off"
 )
 
 // settingsView is what can be done with a team itself.
@@ -34,9 +36,11 @@ type settingsView struct {
 	Notice        *ui.Notice
 	Failures      ui.Failures
 	Admin         bool
-	NewName, New  string // as typed
-	wrong         string // the field that is wrong
-	OnlyAdminHere bool   // the person is the only admin who can sign in: they cannot leave
+	NewName, New  string   // as typed
+	wrong         string   // the field that is wrong
+	FactorLink    ui.Words // what can be done about the second factor
+	Factor        ui.Words // whether members need one
+	OnlyAdminHere bool     // the person is the only admin who can sign in: they cannot leave
 }
 
 // Fields are the fields of the form for name and slug.
@@ -48,6 +52,16 @@ func (v settingsView) Fields() []ui.Field {
 
 func (room *Room) settingsView(r *request) (settingsView, error) {
 	view := settingsView{Frame: r.frame(), Team: r.team.Name, Slug: r.team.Slug, Admin: r.admin, NewName: r.team.Name, New: r.team.Slug}
+	if r.admin {
+		now, err := room.Directory.SecondFactor(r.Context(), r.actor, r.team.Slug)
+		if err != nil {
+			return view, gone(err)
+		}
+		view.Factor, view.FactorLink = ui.Text("team_factor.off", "count", now.Without, "members", now.Members), ui.Text("team_factor.link_on")
+		if now.Required {
+			view.Factor, view.FactorLink = ui.Text("team_factor.on", "count", now.Without, "members", now.Members), ui.Text("team_factor.link_off")
+		}
+	}
 	people, err := room.Directory.Members(r.Context(), r.actor, r.team.Slug)
 	view.OnlyAdminHere = r.admin && !slices.ContainsFunc(people, func(p team.Person) bool {
 		return p.User.ID != r.actor.User && p.Role == team.Admin && p.User.DisabledAt.IsZero()
@@ -125,6 +139,10 @@ func (room *Room) teamNotice(r *request) *ui.Notice {
 		return &ui.Notice{Text: ui.Text("invitations.now_withdrawn", "email", person)}
 	case noticeJoined:
 		return &ui.Notice{Text: ui.Text("invitation.accepted", "team", in)}
+	case noticeFactorOn:
+		return &ui.Notice{Text: ui.Text("team_factor.on_now")}
+	case noticeFactorOff:
+		return &ui.Notice{Text: ui.Text("team_factor.off_now")}
 	case noticeHandedOver:
 		return &ui.Notice{Text: ui.Text("team_hand_over.done", "person", person, "team", in)}
 	}

@@ -77,6 +77,7 @@ type House struct {
 	Server    *httptest.Server
 
 	statements atomic.Int64
+	require    authn.Require
 
 	Atlas, Borealis, Cobalt team.Team
 	Insight                 App // global
@@ -129,6 +130,14 @@ func newHouse(t testing.TB, url string, profile oauth.Profile, changes ...func(*
 	return h
 }
 
+// Requiring makes a house a server that requires a second factor.
+func (h *House) Requiring(require authn.Require) *House {
+	h.Helper()
+	h.require = require
+	h.Server = h.Serve()
+	return h
+}
+
 // Serve starts another server, as another process would be, on the house's database.
 func (h *House) Serve(changes ...func(*web.Parts)) *httptest.Server {
 	h.Helper()
@@ -141,13 +150,13 @@ func (h *House) Serve(changes ...func(*web.Parts)) *httptest.Server {
 		SendsMail: true, ServerName: "Gatehouse", Requests: h.Requests, ClientFailures: 30, PublicPushes: 20,
 	}
 	signIn := authn.Defaults()
-	signIn.InsecureFastHashing = true
+	signIn.InsecureFastHashing, signIn.RequireSecondFactor = true, h.require
 	parts.Authn = authn.New(h.DB, h.Keys, h.Clock.Now, signIn)
 	for _, change := range changes {
 		change(&parts)
 	}
 	opts, stores := authz.Defaults(), storetest.Stores(h.DB)
-	opts.Issuer, opts.Catalogue, opts.Profile = parts.Issuer, Catalogue, h.Profile
+	opts.Issuer, opts.Catalogue, opts.Profile, opts.RequireSecondFactor = parts.Issuer, Catalogue, h.Profile, h.require
 	if !parts.Authn.HasPasskeys() {
 		opts.HighestLevel = authn.TwoFactors
 	}
