@@ -131,11 +131,11 @@ func (db *DB) EnableUser(ctx context.Context, id team.UserID) error {
 	})
 }
 
-// RemoveUser removes a person with all that is theirs, and returns what they leave behind. The audit trail keeps their id. With close, they do it
-// themselves, and the teams that close names go too. team.ErrNoUser, team.ErrLastOperator, or what close says.
-func (db *DB) RemoveUser(ctx context.Context, id team.UserID, at time.Time, close func([]team.Orphan) ([]team.ID, error)) (orphans []team.Orphan, err error) {
+// RemoveUser removes a person with all that is theirs, and returns what they leave behind. The audit trail keeps their id. With decide, they do it
+// themselves, and the teams that decide names go too. team.ErrNoUser, team.ErrLastOperator, or what decide says.
+func (db *DB) RemoveUser(ctx context.Context, id team.UserID, at time.Time, decide func([]team.Orphan) ([]team.ID, error)) (orphans []team.Orphan, err error) {
 	unit, kind := db.change, audit.UserRemoved
-	if close != nil { // teams go with their clients
+	if decide != nil { // teams go with their clients
 		unit, kind = db.changeClients, audit.AccountClosed
 	}
 	err = unit(ctx, "RemoveUser", func(t *tx) error {
@@ -164,8 +164,8 @@ func (db *DB) RemoveUser(ctx context.Context, id team.UserID, at time.Time, clos
 			return err
 		}
 		var ends []team.ID
-		if close != nil {
-			if ends, err = close(orphans); err != nil {
+		if decide != nil {
+			if ends, err = decide(orphans); err != nil {
 				return err
 			}
 		}

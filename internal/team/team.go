@@ -125,11 +125,13 @@ type People interface {
 	Users(ctx context.Context) ([]User, error)                      // by e-mail
 	DisableUser(ctx context.Context, id UserID, at time.Time) error // ends sessions and grants in the same transaction; the first time stands; ErrNoUser
 	EnableUser(ctx context.Context, id UserID) error                // revives nothing; ErrNoUser
-	// RemoveUser removes a person with all that is theirs, in one transaction, and returns what they leave behind. With close, they do it themselves:
-	// close gets that, read under the lock, and says which teams go too. close must be pure: it may run twice. ErrNoUser, ErrLastOperator, or what close says.
-	RemoveUser(ctx context.Context, id UserID, at time.Time, close func([]Orphan) (ends []ID, err error)) ([]Orphan, error)
+	// RemoveUser removes a person with all that is theirs, in one transaction, and returns what they leave behind. With decide, they do it themselves:
+	// decide gets that, read under the lock, and says which teams go too. decide must be pure: it may run twice. ErrNoUser, ErrLastOperator, or what decide
+	// says.
+	RemoveUser(ctx context.Context, id UserID, at time.Time, decide func([]Orphan) (ends []ID, err error)) ([]Orphan, error)
 	// Leaves is what a person would leave behind, and whether they are the last operator who can sign in.
 	Leaves(ctx context.Context, id UserID) (orphans []Orphan, lastOperator bool, err error)
+	Kept(ctx context.Context, id UserID) (Kept, error)              // ErrNoUser
 	VerifyEmail(ctx context.Context, id UserID, email string) error // ErrNoUser, also when the person has another address by now
 	// SetEmail gives a person another address; links of before stop working. ErrNoUser, ErrUserTaken.
 	SetEmail(ctx context.Context, id UserID, email string, verified bool, at time.Time) error

@@ -229,6 +229,7 @@ var reads = []call{
 	{"User", func(ctx context.Context, db *store.DB) error { _, err := db.User(ctx, ada.ID); return err }, nil},
 	{"Profile", func(ctx context.Context, db *store.DB) error { _, err := db.Profile(ctx, ada.ID); return err }, nil},
 	{"Picture", func(ctx context.Context, db *store.DB) error { _, err := db.Picture(ctx, "first"); return err }, nil},
+	{"Kept", func(ctx context.Context, db *store.DB) error { _, err := db.Kept(ctx, ada.ID); return err }, nil},
 	{"Leaves", func(ctx context.Context, db *store.DB) error { _, _, err := db.Leaves(ctx, ada.ID); return err }, nil},
 	{"UserByEmail", func(ctx context.Context, db *store.DB) error { _, err := db.UserByEmail(ctx, ada.Email); return err }, nil},
 	{"Grant", func(ctx context.Context, db *store.DB) error { _, err := db.Grant(ctx, "g1"); return err }, nil},

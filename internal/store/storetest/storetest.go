@@ -48,6 +48,7 @@ func Run(t *testing.T, h Harness) {
 		{"Users", testUsers},
 		{"DisableUser", testDisableUser},
 		{"RemoveUser", testRemoveUser},
+		{"CloseAccount", testCloseAccount},
 		{"VerifyEmail", testVerifyEmail},
 		{"Profiles", testProfiles},
 		{"Teams", testTeams},
