@@ -206,10 +206,10 @@ func adoptDemoClient(ctx context.Context, a *app.App, c client.Client, at demoAd
 	return demoCredentials{c.ID, secret.Reveal()}, err
 }
 
-// demoPassword is 60 random bits in three groups that are easy to type.
+// demoPassword is 75 random bits in three groups that are easy to type.
 func demoPassword() string {
 	s := strings.ToLower(rand.Text())
-	return s[:4] + "-" + s[4:8] + "-" + s[8:12]
+	return s[:5] + "-" + s[5:10] + "-" + s[10:15]
 }
 
 func readDemoSecrets(file string) (demoSecrets, error) {

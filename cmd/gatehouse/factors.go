@@ -52,6 +52,50 @@ prints whether it is required, and how many members have no second factor yet.`,
 	return cmd
 }
 
+func newTeamRequireProvider(e *env) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "require-provider SLUG [ID|none]",
+		Short: "Let members use applications only after the sign-in at a provider",
+		Long: `Says at which provider of the configuration members have to sign in to choose the
+team for an application. Connections that exist go on. Without an id or "none", this
+only prints which provider is required, and how many members have linked no account
+there yet.`,
+		Example: `  gatehouse team require-provider acme
+  gatehouse team require-provider acme acme-sso
+  gatehouse team require-provider acme none`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 2 {
+				return nil
+			}
+			return takes("SLUG")(cmd, args)
+		},
+	}
+	cmd.RunE = e.with(func(ctx context.Context, a *app.App, args []string) (err error) {
+		var now team.RequiredProvider
+		switch {
+		case len(args) == 1:
+			now, err = a.Team.RequiredProvider(ctx, team.CommandLine, args[0])
+		case args[1] == "none":
+			now, err = a.Team.RequireProvider(ctx, team.CommandLine, args[0], "")
+		default:
+			now, err = a.Team.RequireProvider(ctx, team.CommandLine, args[0], args[1])
+		}
+		if err != nil {
+			return err
+		}
+		out := types.RequiredProvider{Team: args[0], Provider: now.Provider, Members: now.Members, Without: now.Without, Connections: now.Connections}
+		return e.show(out, func(w *tabwriter.Writer) {
+			if out.Provider == "" {
+				fmt.Fprintf(w, "team %s requires no provider\n", out.Team)
+				return
+			}
+			fmt.Fprintf(w, "team %s requires provider %s; %d of %d members have no account there; %d connections go on\n",
+				out.Team, out.Provider, out.Without, out.Members, out.Connections)
+		})
+	})
+	return cmd
+}
+
 func newUserResetFactors(e *env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "reset-factors EMAIL --yes",

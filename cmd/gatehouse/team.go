@@ -21,7 +21,7 @@ func newTeamCommand(e *env) *cobra.Command {
 	return e.group("team", "Add, list, rename and remove teams, invite people, and block applications",
 		`People connect applications to teams. A team's slug is in URLs and tokens, and
 can change. Its id never changes.`,
-		newTeamAdd(e), newTeamList(e), newTeamRename(e), newTeamRequireFactor(e), newTeamRemove(e), newTeamInvite(e), newTeamInvitations(e), newTeamUninvite(e), newTeamBlock(e), newTeamUnblock(e), newTeamBlocks(e))
+		newTeamAdd(e), newTeamList(e), newTeamRename(e), newTeamRequireFactor(e), newTeamRequireProvider(e), newTeamRemove(e), newTeamInvite(e), newTeamInvitations(e), newTeamUninvite(e), newTeamBlock(e), newTeamUnblock(e), newTeamBlocks(e))
 }
 
 func newTeamAdd(e *env) *cobra.Command {

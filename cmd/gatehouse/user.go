@@ -10,7 +10,6 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/internal/api/types"
 	"github.com/gatehouse-auth/gatehouse/internal/app"
-	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
 	"github.com/gatehouse-auth/gatehouse/internal/plaintext"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
@@ -61,11 +60,13 @@ address is theirs; "gatehouse user verify-email" does it later.`,
 			if password, err = readPassword(e.stdin); err != nil {
 				return err
 			}
-			if err := authn.CheckPassword(password, args[0], name); err != nil {
-				return err
-			}
 		}
 		return e.with(func(ctx context.Context, a *app.App, args []string) error {
+			if fromStdin {
+				if err := a.Authn.CheckPassword(password, args[0], name); err != nil {
+					return err
+				}
+			}
 			u, err := a.Team.AddUser(ctx, team.CommandLine, team.NewUser{Email: args[0], Name: name, Operator: operator, EmailVerified: verified})
 			if err != nil {
 				return err

@@ -177,10 +177,10 @@ func (a *App) assemble(ctx context.Context, deps Deps) error {
 	}
 	cfg := a.Config
 	a.Keys.WrongClock = a.clock.wrong
-	a.Team = &team.Service{People: a.Store, Teams: a.Store, Audit: a.Store, Now: a.clock.corrected, TeamCreation: team.Creation(cfg.TeamCreation), SignUp: cfg.SignUp, Newcomers: a.Store, Links: a.Store, Invited: a.Store, Keys: a.Keys}
+	a.providers = provider.New(cfg.Providers, provider.Options{PublicURL: cfg.PublicURL, ThisMachine: cfg.OnThisMachine(), Keys: a.Keys, Now: a.clock.corrected})
+	a.Team = &team.Service{People: a.Store, Teams: a.Store, Audit: a.Store, Now: a.clock.corrected, TeamCreation: team.Creation(cfg.TeamCreation), SignUp: cfg.SignUp, Newcomers: a.Store, Providers: a.providers.ForTeams(), Links: a.Store, Invited: a.Store, Keys: a.Keys}
 	a.Registry = &client.Registry{Store: a.Store, Requests: a.Store, Catalogue: cfg.Authz.Catalogue, Profile: cfg.Authz.Profile, Audience: cmp.Or(cfg.Authz.Audience, cfg.PublicURL), RefreshGrace: cfg.Authz.Refresh.Grace, Now: a.clock.corrected}
 	a.Operate = &operate.Service{Store: a.Store, RequireSecondFactor: cfg.Authn.RequireSecondFactor}
-	a.providers = provider.New(cfg.Providers, provider.Options{PublicURL: cfg.PublicURL, ThisMachine: cfg.OnThisMachine(), Keys: a.Keys, Now: a.clock.corrected})
 	a.Govern = &govern.Service{Store: a.Store, Clients: a.Store, Now: a.clock.corrected}
 	cfg.Authn.InsecureFastHashing = deps.InsecureFastHashing
 	cfg.Authn.PublicURL, cfg.Authn.ServerName, cfg.Authn.Issuers = cfg.PublicURL, cfg.ServerName, a.providers.Issuers()

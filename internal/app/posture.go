@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"strings"
 
+	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/config"
 	"github.com/gatehouse-auth/gatehouse/internal/operate"
 )
@@ -22,6 +23,8 @@ func posture(cfg config.Config) []operate.Finding {
 	warn(cfg.OpsPprof && !local(cfg.OpsListen), "ops_pprof is on, and other machines can reach it: profiles show what is in memory", "switch ops_pprof off, or set ops_listen to localhost")
 	warn(strings.Contains(cfg.DatabaseURL, "sslmode=disable"), "database_url has sslmode=disable: what is sent to the database is not encrypted", "use sslmode=verify-full, unless the database is on this machine")
 	warn(cfg.KeyRotationInterval == 0, "key_rotation_interval is 0: keys are rotated by command only", "set an interval, or run gatehouse key rotate from time to time")
+	short := cfg.Authn.PasswordMinLength > 0 && cfg.Authn.PasswordMinLength < 15 && cfg.Authn.RequireSecondFactor != authn.RequireAll
+	warn(short, "password_min_length is under 15, and a password may be all that there is: NIST SP 800-63B-4 wants 15 characters then", "remove the setting, or set require_second_factor to all")
 	warn(!cfg.Mail.Server.Set(), "no mail server is configured: people are not told when an application is connected, or of a replayed token", "set smtp_url and mail_from")
 	warn(!cfg.Mail.Server.Set() && cfg.SignUp.Open(), "sign_up is "+string(cfg.SignUp.Mode)+", and no mail server is configured: nobody can prove an address, so nobody can sign up", "set smtp_url and mail_from, or set sign_up: off")
 	warn(len(cfg.Outbound.InternalNetworks) > 0, "the server calls addresses of applications in internal networks, which are allowed in the configuration", "keep the list as short as possible")

@@ -211,6 +211,9 @@ var settingsWired = map[string]wired{
 		return p.post("/signup/", "email", "eve@example.org", "name", "Eve").status()
 	}},
 	"require_second_factor": {values: [2]string{"off", "all"}, see: func(p *place) string { return p.signedIn().get("/account/").status() }},
+	"password_min_length": {values: [2]string{"0", "8"}, see: func(p *place) string {
+		return fmt.Sprint(p.Authn.CheckPassword("Zq8#kLm2"))
+	}},
 	"audit_retention": {values: [2]string{"24h", "1000h"}, see: func(p *place) string {
 		p.signedIn()
 		p.clock.Advance(100 * time.Hour)

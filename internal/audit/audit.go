@@ -53,6 +53,7 @@ const (
 	TeamRenamed         Kind = "team.renamed"
 	TeamRemoved         Kind = "team.removed"
 	TeamFactor          Kind = "team.second_factor" // required from now on, or no longer
+	TeamProvider        Kind = "team.provider"      // the sign-in at it is required from now on, or none is
 	MemberAdded         Kind = "member.added"
 	MemberRemoved       Kind = "member.removed"
 	MemberRoleChanged   Kind = "member.role_changed"

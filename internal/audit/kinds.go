@@ -48,6 +48,7 @@ var table = []Traits{
 	{Kind: TeamRenamed, Notable: true},
 	{Kind: TeamRemoved, Notable: true},
 	{Kind: TeamFactor, Notable: true},
+	{Kind: TeamProvider, Notable: true},
 	{Kind: MemberAdded, Notable: true},
 	{Kind: MemberRemoved, Notable: true},
 	{Kind: MemberRoleChanged, Notable: true},

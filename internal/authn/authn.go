@@ -84,6 +84,7 @@ type Options struct {
 	ServerName          string   // as authenticator apps and passkeys show it
 	RelatedOrigins      []string // other origins whose pages may use the passkeys of this server
 	RequireSecondFactor Require
+	PasswordMinLength   int      // characters; 0 is 15, or 8 where everybody has to have a second factor
 	Issuers             []string // of the other providers at which people can sign in
 	FailuresPerPair     int      // per account and address, in 15 minutes
 	FailuresPerAddress  int      // per address, in 15 minutes

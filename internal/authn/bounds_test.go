@@ -44,7 +44,7 @@ func TestShortestAndLongestPassword(t *testing.T) {
 		{"xq7Vw!k", false}, {"xq7Vw!kZ", true}, {"éü7Vw!k", false}, // 7 characters of 9 bytes
 		{strings.Repeat("xq7Vw!kZ", 32), true}, {strings.Repeat("xq7Vw!kZ", 32) + "x", false},
 	} {
-		err := authn.CheckPassword(tt.password)
+		err := authn.CheckPassword(8, tt.password)
 		if _, weak := errors.AsType[*authn.WeakPasswordError](err); (err == nil) != tt.accepted || err != nil && !weak {
 			t.Errorf("a password of %d bytes: got %v, want acceptance: %v", len(tt.password), err, tt.accepted)
 		}

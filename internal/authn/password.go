@@ -14,15 +14,32 @@ import (
 )
 
 const (
-	minPasswordRunes = 8
+	leastAlone       = 15 // characters, where a password is all there is (NIST SP 800-63B-4 §3.1.1.2)
+	leastWithFactor  = 8  // where everybody has to have a second factor too
 	maxPasswordBytes = 256
 	minStrength      = 2  // of zxcvbn's 0 to 4: about a hundred million guesses
 	weighed          = 64 // bytes whose strength is judged: the time grows with the cube of the length
 )
 
-// CheckPassword is *WeakPasswordError when a password is too short (under 8 characters), too long (over 256 bytes) or too easy
+// MinPasswordLength is how many characters a new password needs at least.
+func (a *Authenticator) MinPasswordLength() int {
+	switch {
+	case a.opts.PasswordMinLength > 0:
+		return a.opts.PasswordMinLength
+	case a.opts.RequireSecondFactor == RequireAll:
+		return leastWithFactor
+	}
+	return leastAlone
+}
+
+// CheckPassword is *WeakPasswordError when a new password is too short or too easy to guess. words are what an attacker would try first.
+func (a *Authenticator) CheckPassword(password string, words ...string) error {
+	return CheckPassword(a.MinPasswordLength(), password, words...)
+}
+
+// CheckPassword is *WeakPasswordError when a password is too short (fewer characters than least), too long (over 256 bytes) or too easy
 // to guess, in the form in which it is hashed. words are what an attacker would try first.
-func CheckPassword(password string, words ...string) error {
+func CheckPassword(least int, password string, words ...string) error {
 	if !utf8.ValidString(password) {
 		return &WeakPasswordError{Words: "password.weak.not_text"}
 	}
@@ -30,8 +47,8 @@ func CheckPassword(password string, words ...string) error {
 	switch {
 	case err != nil && password != "":
 		return &WeakPasswordError{Words: "password.weak.character"}
-	case utf8.RuneCountInString(prepared) < minPasswordRunes:
-		return &WeakPasswordError{"password.weak.short", minPasswordRunes}
+	case utf8.RuneCountInString(prepared) < least:
+		return &WeakPasswordError{"password.weak.short", least}
 	case len(prepared) > maxPasswordBytes:
 		return &WeakPasswordError{"password.weak.long", maxPasswordBytes}
 	}
@@ -103,7 +120,7 @@ func (a *Authenticator) NewHash(ctx context.Context, email, name, password strin
 
 // newHash checks a new password of a person, and hashes it. *WeakPasswordError, *limit.ThrottledError.
 func (a *Authenticator) newHash(ctx context.Context, u team.User, password string) (string, error) {
-	if err := CheckPassword(password, u.Email, u.Name); err != nil {
+	if err := a.CheckPassword(password, u.Email, u.Name); err != nil {
 		return "", err
 	}
 	password, err := preparePassword(password)

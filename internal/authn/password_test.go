@@ -41,7 +41,7 @@ func TestCheckPassword(t *testing.T) {
 		{"日本語のパスワードです", ""},
 		{strings.Repeat("violet tower", 21), ""}, // 252 bytes
 	} {
-		err := authn.CheckPassword(test.password, "Ada.Lovelace@example.com", "Ada Lovelace")
+		err := authn.CheckPassword(8, test.password, "Ada.Lovelace@example.com", "Ada Lovelace")
 		weak, ok := errors.AsType[*authn.WeakPasswordError](err)
 		switch {
 		case test.advice == "" && err != nil:
@@ -52,13 +52,51 @@ func TestCheckPassword(t *testing.T) {
 	}
 }
 
+// TestMinPasswordLength: 15 characters where a password is all there is, 8 where everybody has to have a second factor (NIST SP 800-63B-4 §3.1.1.2), or what
+// the setting says. Passwords that exist stay.
+func TestMinPasswordLength(t *testing.T) {
+	const eight, fourteen, fifteen = "Zq8#kLm2", "violet-tower-k", "violet-tower-ke"
+	for _, tt := range []struct {
+		require authn.Require
+		setting int
+		want    int
+	}{
+		{authn.RequireOff, 0, 15}, {authn.RequireOperators, 0, 15}, {authn.RequireAll, 0, 8}, {authn.RequireOff, 8, 8}, {authn.RequireAll, 20, 20},
+	} {
+		h := newHouse(t)
+		opts := options()
+		opts.RequireSecondFactor, opts.PasswordMinLength = tt.require, tt.setting
+		h.auth = h.authenticator(h.db, opts)
+		if got := h.auth.MinPasswordLength(); got != tt.want {
+			t.Errorf("%s, %d: %d characters, want %d", tt.require, tt.setting, got, tt.want)
+		}
+		for _, password := range []string{eight, fourteen, fifteen} {
+			err := h.auth.SetPassword(t.Context(), h.ada, password)
+			weak, ok := errors.AsType[*authn.WeakPasswordError](err)
+			if long := len(password) >= tt.want; (err == nil) != long || !long && (!ok || weak.Count != tt.want) {
+				t.Errorf("%s, %d: %q: %v", tt.require, tt.setting, password, err)
+			}
+		}
+	}
+	h := newHouse(t)
+	opts := options()
+	opts.PasswordMinLength = 8
+	short := h.authenticator(h.db, opts)
+	if err := short.SetPassword(t.Context(), h.ada, eight); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.auth.SignIn(t.Context(), ask(eight)); err != nil {
+		t.Errorf("a password of before the setting: %v", err)
+	}
+}
+
 // No input may make the check of the strength panic or take long.
 func FuzzCheckPassword(f *testing.F) {
 	for _, seed := range []string{"password", "日本語のパスワードです", "aaa\x00bbb\xff", "2026-01-01", strings.Repeat("ab1", 80), "ÅÅÅÅÅÅÅÅÅÅ", "İİİİİİİİİ", "1.1.91"} {
 		f.Add(seed, "ada@example.com")
 	}
 	f.Fuzz(func(t *testing.T, password, word string) {
-		err := authn.CheckPassword(password, word)
+		err := authn.CheckPassword(8, password, word)
 		hashed, _ := precis.OpaqueString.String(password)
 		if err == nil && (len([]rune(hashed)) < 8 || len(hashed) > 256) {
 			t.Errorf("%q was taken", password)

@@ -57,7 +57,7 @@ func (e evaluation) approved(chosen team.ID) (TeamStatus, bool) {
 	}
 	for _, status := range e.teams {
 		if status.Team.ID == chosen {
-			return status, status.Blocked == "" && !status.needsFactor(e.session)
+			return status, status.choosable(e.session)
 		}
 	}
 	return TeamStatus{}, false

@@ -64,7 +64,8 @@ type TeamStatus struct {
 	Grant   *Grant // nil when nothing was granted
 	Blocked string // the reason of the team's admin; empty when not blocked
 
-	NeedsFactor bool // the team can be chosen only after a sign-in with two factors
+	NeedsFactor bool   // the team can be chosen only after a sign-in with two factors
+	Provider    string // the team can be chosen only after a sign-in at the provider with this id; "" for any sign-in
 }
 
 // SignedInUser is the user of a session, with their teams as far as one client is concerned.

@@ -172,11 +172,11 @@ func (s *Server) ask(e evaluation) (Next, error) {
 	switch e.step {
 	case NoAccess:
 		n.Team = e.request.Team
-	case NeedFactor:
+	case NeedFactor, NeedProvider:
 		n.Lacks, n.Required = e.lacks, e.required
 		for _, status := range e.teams {
-			if status.needsFactor(e.session) {
-				n.Teams = append(n.Teams, TeamChoice{Team: status.Team, Factor: true})
+			if choice := status.choice(e.session); choice.Factor || choice.Provider != "" && e.step == NeedProvider {
+				n.Teams = append(n.Teams, choice)
 			}
 		}
 	case Consent, Answer:
@@ -202,6 +202,11 @@ func (e evaluation) changed() Change {
 	return 0
 }
 
+// choice is the team as one to choose.
+func (s TeamStatus) choice(session *authn.Session) TeamChoice {
+	return TeamChoice{Team: s.Team, Blocked: s.Blocked, Factor: s.needsFactor(session), Provider: s.needsProvider(session)}
+}
+
 // askConsent fills in what the consent page shows, and notes in the request what that is.
 func (s *Server) askConsent(n *Next, e *evaluation) {
 	e.request.ShownTo, e.request.ShownTeam = e.session.User.ID, ""
@@ -212,7 +217,7 @@ func (s *Server) askConsent(n *Next, e *evaluation) {
 	}
 	n.Asked = s.opts.Catalogue.Describe(e.request.Scope)
 	for _, status := range e.teams {
-		choice := TeamChoice{Team: status.Team, Blocked: status.Blocked, Factor: status.needsFactor(e.session)}
+		choice := status.choice(e.session)
 		if status.Grant != nil {
 			choice.Granted = slices.Clone(status.Grant.Scope)
 			choice.Differs = status.Grant.Seen.differences(e.client, e.request.RedirectURI)

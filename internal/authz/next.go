@@ -15,7 +15,7 @@ import (
 // Step is what has to happen next.
 type Step int
 
-// The steps. Pages: SignIn, SelectAccount, Consent, NoTeam, NoAccess, NoCookies, NeedFactor, StepUp. No page: Answer.
+// The steps. Pages: SignIn, SelectAccount, Consent, NoTeam, NoAccess, NoCookies, NeedFactor, StepUp, NeedProvider. No page: Answer.
 const (
 	SignIn        Step = iota + 1 // the person has to sign in, or sign in again
 	SelectAccount                 // ask whether to go on as this person
@@ -26,11 +26,12 @@ const (
 	NoCookies                     // the person has signed in for this request, and the browser has not kept the cookie
 	NeedFactor                    // the team requires a second factor, and the person signed in without one; or acr_values or the operator asks for a factor that they do not have
 	StepUp                        // acr_values or the operator asks for one factor more, which the person has
+	NeedProvider                  // the team requires the sign-in at a provider, and the person signed in another way
 )
 
 // String names the step.
 func (s Step) String() string {
-	names := []string{"none", "SignIn", "SelectAccount", "Consent", "NoTeam", "NoAccess", "Answer", "NoCookies", "NeedFactor", "StepUp"}
+	names := []string{"none", "SignIn", "SelectAccount", "Consent", "NoTeam", "NoAccess", "Answer", "NoCookies", "NeedFactor", "StepUp", "NeedProvider"}
 	if s < 0 || int(s) >= len(names) {
 		return fmt.Sprintf("Step(%d)", int(s))
 	}
@@ -52,7 +53,7 @@ type Next struct {
 	MaxAge    *time.Duration              // of SignInPage: the application asked for a sign-in that is no older
 	Again     bool                        // SignIn: this person has to sign in again
 	Team      string                      // NoAccess, Consent: the team that the request named, or ""
-	Teams     []TeamChoice                // Consent: those to choose from; one when the team is fixed. NeedFactor: those that require it
+	Teams     []TeamChoice                // Consent: those to choose from; one when the team is fixed. NeedFactor, NeedProvider: those that can be chosen after another sign-in
 	Fixed     bool                        // Consent: the team is stated and cannot be changed
 	Asked     []scope.Info                // Consent: what is asked for
 	Changed   Change                      // after Approve: why it does not count
@@ -72,17 +73,18 @@ const (
 
 // TeamChoice is one team on the consent page.
 type TeamChoice struct {
-	Team    team.Team
-	Blocked string       // the admin's reason; it cannot be chosen then
-	Factor  bool         // it cannot be chosen before a sign-in with two factors
-	Granted oauth.Scope  // what was granted there before
-	Differs []Difference // what is new of the client since then
+	Team     team.Team
+	Blocked  string       // the admin's reason; it cannot be chosen then
+	Factor   bool         // it cannot be chosen before a sign-in with two factors
+	Provider string       // it cannot be chosen before a sign-in at the provider with this id; "" otherwise
+	Granted  oauth.Scope  // what was granted there before
+	Differs  []Difference // what is new of the client since then
 }
 
 // decision is what next decides: the step, and the teams that the request is open to.
 type decision struct {
 	step  Step
-	teams []TeamStatus // Consent, Answer, NeedFactor and StepUp
+	teams []TeamStatus // Consent, Answer, NeedFactor, StepUp and NeedProvider
 	lacks authn.Level  // NeedFactor and StepUp: what acr_values or the operator asks for, and the session is not
 
 	required bool // NeedFactor and StepUp: the operator requires a second factor
@@ -117,6 +119,10 @@ func decideStep(r Request, client client.Client, session *authn.Session, can str
 	case len(open) == 0:
 		return decision{step: NoTeam}
 	}
+	first := signInFirst(open, session)
+	if first == NeedProvider { // before a factor, which would count for this session only
+		return decision{step: first, teams: open}
+	}
 	lacks, required := r.lacks(session, can.reach), can.required && session.Level() < authn.TwoFactors
 	if required {
 		lacks = max(lacks, authn.TwoFactors)
@@ -127,7 +133,7 @@ func decideStep(r Request, client client.Client, session *authn.Session, can str
 		return decision{step: StepUp, teams: open, lacks: lacks, required: required}
 	}
 	switch {
-	case factorFirst(open, session):
+	case first == NeedFactor:
 		return decision{step: NeedFactor, teams: open}
 	case len(open) > 1 || r.Prompt.Consent || !open[0].covers(r, client):
 		// With several teams the person is always asked: a grant in one of them does not say that it is meant today.
@@ -191,17 +197,34 @@ func (s TeamStatus) needsFactor(session *authn.Session) bool {
 	return s.NeedsFactor && s.Blocked == "" && session.Level() < authn.TwoFactors
 }
 
-// factorFirst reports whether no team can be chosen, and one could be after a sign-in with two factors.
-func factorFirst(open []TeamStatus, session *authn.Session) (needs bool) {
+// needsProvider is the id of the provider at which the person has to sign in before the team can be chosen; "" when this sign-in is good enough. A block
+// says more.
+func (s TeamStatus) needsProvider(session *authn.Session) string {
+	if s.Blocked != "" || s.Provider == session.Provider {
+		return ""
+	}
+	return s.Provider
+}
+
+// choosable reports whether the team can be chosen in this session.
+func (s TeamStatus) choosable(session *authn.Session) bool {
+	return s.Blocked == "" && !s.needsFactor(session) && s.needsProvider(session) == ""
+}
+
+// signInFirst is NeedProvider or NeedFactor when no team can be chosen, and one could be after another sign-in; 0 otherwise. The provider comes first,
+// because the sign-in there asks for the second factor too.
+func signInFirst(open []TeamStatus, session *authn.Session) (first Step) {
 	for _, status := range open {
 		switch {
-		case status.needsFactor(session):
-			needs = true
-		case status.Blocked == "":
-			return false
+		case status.choosable(session):
+			return 0
+		case status.needsProvider(session) != "":
+			first = NeedProvider
+		case status.needsFactor(session) && first == 0:
+			first = NeedFactor
 		}
 	}
-	return needs
+	return first
 }
 
 // covers reports whether the team's remembered consent is enough for a request of the client as it is now.
@@ -227,6 +250,8 @@ func (d decision) unprompted() error {
 			return oauth.InteractionRequired.Errorf("acr_values asks for a factor that the person has not set up yet")
 		}
 		return oauth.InteractionRequired.Errorf("the team requires a second factor, and the person signed in without one")
+	case NeedProvider:
+		return oauth.InteractionRequired.Errorf("the team requires the sign-in at another provider, and the person signed in without it")
 	case NoTeam, NoAccess:
 		return oauth.AccessDenied.Errorf("the person has no access to such a team under this account")
 	default:

@@ -41,6 +41,12 @@ func TestNext(t *testing.T) {
 
 	strict := func(s TeamStatus) TeamStatus { s.NeedsFactor = true; return s }
 	by := func(methods ...string) *authn.Session { s := *earlier; s.Methods = methods; return &s }
+	sso := func(s TeamStatus) TeamStatus { s.Provider = "acme"; return s }
+	at := func(id string) *authn.Session {
+		s := *earlier
+		s.Methods, s.Provider = []string{authn.MethodFederated}, id
+		return &s
+	}
 	strong := by(authn.MethodPassword, authn.MethodCode, authn.MethodMFA)
 	weak, byPasskey := by(authn.MethodPassword), by(authn.MethodSoftware, authn.MethodPresence, authn.MethodMFA)
 	const aal1, aal2, phr = "urn:gatehouse:aal1", "urn:gatehouse:aal2", "urn:gatehouse:phr"
@@ -144,6 +150,19 @@ func TestNext(t *testing.T) {
 		{name: "second factor required and used", session: strong, teams: []TeamStatus{strict(red)}, want: Consent, open: []team.ID{"1"}},
 		{name: "second factor required and used, granted", session: strong, teams: []TeamStatus{strict(granted(red))}, prompt: none, want: Answer, open: []team.ID{"1"}},
 		{name: "second factor required and used: a passkey that asked who holds it", session: by(authn.MethodSoftware, authn.MethodPresence, authn.MethodMFA), teams: []TeamStatus{strict(granted(red))}, want: Answer, open: []team.ID{"1"}},
+		{name: "provider required", session: earlier, teams: []TeamStatus{sso(red)}, want: NeedProvider, open: []team.ID{"1"}},
+		{name: "provider required, though granted", session: strong, teams: []TeamStatus{sso(granted(red))}, want: NeedProvider, open: []team.ID{"1"}},
+		{name: "provider required, though granted, prompt=none", session: earlier, teams: []TeamStatus{sso(granted(red))}, prompt: none, wantErr: oauth.InteractionRequired},
+		{name: "provider required, signed in at another one", session: at("other"), teams: []TeamStatus{sso(granted(red))}, want: NeedProvider, open: []team.ID{"1"}},
+		{name: "provider required and used", session: at("acme"), teams: []TeamStatus{sso(granted(red))}, prompt: none, want: Answer, open: []team.ID{"1"}},
+		{name: "provider required, though granted, team client", client: ofRed, session: earlier, teams: []TeamStatus{sso(granted(red)), blue}, want: NeedProvider, open: []team.ID{"1"}},
+		{name: "provider required by the other team", session: earlier, teams: []TeamStatus{sso(red), granted(blue)}, team: "blue", want: Answer, open: []team.ID{"2"}},
+		{name: "provider required by one of several", session: earlier, teams: []TeamStatus{sso(red), blue}, want: Consent, open: []team.ID{"1", "2"}},
+		{name: "provider required by one, a second factor by the other", session: earlier, teams: []TeamStatus{strict(red), sso(blue)}, want: NeedProvider, open: []team.ID{"1", "2"}},
+		{name: "… in the other order", session: earlier, teams: []TeamStatus{sso(red), strict(blue)}, want: NeedProvider, open: []team.ID{"1", "2"}},
+		{name: "provider and second factor required", session: earlier, teams: []TeamStatus{sso(strict(red))}, want: NeedProvider, open: []team.ID{"1"}},
+		{name: "provider and second factor required, provider used", session: at("acme"), teams: []TeamStatus{sso(strict(red))}, want: NeedFactor, open: []team.ID{"1"}},
+		{name: "provider required, and blocked", session: earlier, teams: []TeamStatus{sso(blocked(red))}, want: Consent, open: []team.ID{"1"}},
 		{name: "second factor required, sign-in first", teams: []TeamStatus{strict(red)}, want: SignIn},
 
 		{name: "acr_values: nothing that we know", session: earlier, teams: []TeamStatus{granted(red)}, acr: "urn:example:gold pwd", want: Answer, open: []team.ID{"1"}},
@@ -208,7 +227,7 @@ func TestNext(t *testing.T) {
 }
 
 func TestStepIsNamed(t *testing.T) {
-	for step, want := range map[Step]string{SignIn: "SignIn", Answer: "Answer", 0: "none", -1: "Step(-1)", 9: "StepUp", 10: "Step(10)"} {
+	for step, want := range map[Step]string{SignIn: "SignIn", Answer: "Answer", 0: "none", -1: "Step(-1)", 9: "StepUp", 10: "NeedProvider", 11: "Step(11)"} {
 		if got := step.String(); got != want {
 			t.Errorf("Step(%d) = %q, want %q", int(step), got, want)
 		}

@@ -262,6 +262,7 @@ func TestConfigErrorsNameTheLine(t *testing.T) {
 		{"sign-up for nobody that there is", "sign_up: everybody\n", nil, []string{`g.yaml:1: sign_up is "everybody"`}},
 		{"a sign-up domain that is none", "sign_up: domain\nsign_up_domains:\n  - example.org\n  - a@b.example\n", nil, []string{`g.yaml:4: sign_up_domains has "a@b.example"; it has to be a domain`}},
 		{"sender", "mail_from: nobody\n", nil, []string{`g.yaml:1: mail_from is "nobody"; it has to be an address`}},
+		{"passwords too short", "password_min_length: 7\n", nil, []string{`g.yaml:1: password_min_length is 7; it has to be 8 at least, or 0`}},
 		{"keys rotated too often", "key_rotation_interval: 1h\n", nil, []string{`g.yaml:1: key_rotation_interval is 1h; it has to be 24h at least, or 0`}},
 		{"ID tokens signed by a secret", "id_token_algorithm: HS256\n", nil, []string{`g.yaml:1: id_token_algorithm is "HS256"; it has to be RS256 or ES256`}},
 		{"profile that is none", "profile: fapi1\n", nil, []string{`g.yaml:1: profile is "fapi1"; it has to be none or fapi2`}},

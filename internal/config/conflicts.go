@@ -38,6 +38,9 @@ func (c Config) conflicts(where func(names ...string) string) []error {
 	if c.Mail.Server.Set() && c.Mail.From == "" {
 		problem("mail_from", []string{"smtp_url"}, "is missing: smtp_url is set, and every e-mail has a sender")
 	}
+	if least := c.Authn.PasswordMinLength; least > 0 && least < 8 {
+		problem("password_min_length", nil, "is %d; it has to be 8 at least, or 0 for what NIST recommends", least)
+	}
 	switch domains := len(c.SignUp.Domains); {
 	case c.SignUp.Mode == team.SignUpDomain && domains == 0:
 		problem("sign_up_domains", []string{"sign_up"}, "is missing: sign_up is domain, and nobody could sign up")

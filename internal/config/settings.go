@@ -116,6 +116,8 @@ var settings = []setting{
 	},
 	text("require_second_factor", "off, operators or all", "Who has to sign in with a second factor (a passkey or an authenticator app), whatever teams require: nobody, operators, or all. A person who has none is led to set one up after the password, and reaches nothing else before. Connections that exist go on. `gatehouse doctor` counts the people who have none.",
 		func(c *Config) *string { return (*string)(&c.Authn.RequireSecondFactor) }, oneOf("off", "operators", "all")),
+	number("password_min_length", "How many characters a new password has at least: 8 to 64. 0 means 15, or 8 if require_second_factor is all; so NIST SP 800-63B-4 wants it. Passwords that exist stay.",
+		func(c *Config) *int { return &c.Authn.PasswordMinLength }, 0, 64),
 	duration("audit_retention", "How long the record of what happened is kept.",
 		func(c *Config) *time.Duration { return &c.AuditRetention }, 24*time.Hour, 10*365*24*time.Hour),
 	boolean("request_log", "Keep why requests of applications failed, for those who build them (`gatehouse client log`): the latest of each application, for seven days, without anything that could be a secret.",

@@ -19,6 +19,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/outbound"
+	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 	"golang.org/x/sync/singleflight"
 )
@@ -163,4 +164,12 @@ func (ps *Providers) Close() {
 // bounded is a context for everything that one request of a browser asks of the provider.
 func (p *Provider) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, p.timeout)
+}
+
+// ForTeams is the providers that a team may require.
+func (ps *Providers) ForTeams() (providers []team.Provider) {
+	for _, p := range ps.All() {
+		providers = append(providers, team.Provider{ID: p.ID, Issuer: p.Issuer, Name: p.Settings.Name})
+	}
+	return providers
 }

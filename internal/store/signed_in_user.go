@@ -15,7 +15,7 @@ import (
 // teamStatusInto scans a team of a person with its role, its block of a client and the grant to that client. The
 // statements that use it list the columns in this order.
 func teamStatusInto(s *authz.TeamStatus, g *authz.Grant) []any {
-	return append([]any{&s.Team.ID, &s.Team.Slug, &s.Team.Name, engine.TimeTo(&s.Team.CreatedAt), &s.Role, &s.NeedsFactor, &s.Blocked}, grantInto(g)...)
+	return append([]any{&s.Team.ID, &s.Team.Slug, &s.Team.Name, engine.TimeTo(&s.Team.CreatedAt), &s.Role, &s.NeedsFactor, &s.Provider, &s.Blocked}, grantInto(g)...)
 }
 
 // setGrant gives a status the grant that was scanned, if there is one.
@@ -42,7 +42,7 @@ func (db *DB) TeamStatuses(ctx context.Context, user team.UserID, client oauth.C
 	}
 	// A block without a reason gets one here, because an empty reason means that there is no block.
 	teams, err := engine.All(ctx, db.engine, "TeamStatuses", scan, `
-		SELECT t.id, t.slug, t.name, t.created_at, m.role, t.require_second_factor,
+		SELECT t.id, t.slug, t.name, t.created_at, m.role, t.require_second_factor, t.require_provider,
 			CASE WHEN b.team_id IS NULL THEN '' WHEN b.reason = '' THEN 'no reason was given' ELSE b.reason END,
 			COALESCE(g.id, ''), COALESCE(g.scope, ''), COALESCE(g.created_at, 0), COALESCE(g.updated_at, 0),
 			COALESCE(g.seen_name, ''), COALESCE(g.seen_owner, ''), COALESCE(g.seen_redirect_uris, '[]')
@@ -66,7 +66,7 @@ func (db *DB) readSignedInUser(ctx context.Context, session string, client oauth
 	}
 	v.Teams, err = engine.All(ctx, db.engine, "SignedInUser", scan, `
 		SELECT s.id, s.sid, s.auth_time, s.methods, s.expires_at, s.provider, u.id, u.email, u.name, u.operator, u.email_verified, u.created_at, u.disabled_at,
-			COALESCE(t.id, ''), COALESCE(t.slug, ''), COALESCE(t.name, ''), COALESCE(t.created_at, 0), COALESCE(m.role, ''), COALESCE(t.require_second_factor, FALSE),
+			COALESCE(t.id, ''), COALESCE(t.slug, ''), COALESCE(t.name, ''), COALESCE(t.created_at, 0), COALESCE(m.role, ''), COALESCE(t.require_second_factor, FALSE), COALESCE(t.require_provider, ''),
 			CASE WHEN b.team_id IS NULL THEN '' WHEN b.reason = '' THEN 'no reason was given' ELSE b.reason END,
 			COALESCE(g.id, ''), COALESCE(g.scope, ''), COALESCE(g.created_at, 0), COALESCE(g.updated_at, 0),
 			COALESCE(g.seen_name, ''), COALESCE(g.seen_owner, ''), COALESCE(g.seen_redirect_uris, '[]')

@@ -22,8 +22,9 @@ type Service struct {
 	Newcomers Newcomers // nil where nobody signs up
 	Keys      *token.Keyring
 
-	TeamCreation Creation // who may create teams by themselves; "" is CreationOperators
-	SignUp       SignUp   // who may get an account without the operator
+	Providers    []Provider // at which people can sign in, besides here
+	TeamCreation Creation   // who may create teams by themselves; "" is CreationOperators
+	SignUp       SignUp     // who may get an account without the operator
 }
 
 // NewUser is what a new person brings.

@@ -159,4 +159,10 @@ type Teams interface {
 	// RequireSecondFactor says whether members need a second factor to choose the team for an application. ErrNoTeam.
 	RequireSecondFactor(ctx context.Context, team ID, required bool) error
 	SecondFactor(ctx context.Context, team ID) (SecondFactor, error) // ErrNoTeam
+	// RequireProvider says at which provider members have to sign in to choose the team for an application; "" for none. ErrNoTeam.
+	RequireProvider(ctx context.Context, team ID, provider string) error
+	TeamProvider(ctx context.Context, team ID) (string, error)      // ErrNoTeam
+	TeamsByProvider(ctx context.Context) (map[string][]Team, error) // those that require one, by its id
+	// CountProvider counts members, those without an account at the issuer, and connections. ErrNoTeam.
+	CountProvider(ctx context.Context, team ID, issuer string) (RequiredProvider, error)
 }

@@ -88,6 +88,15 @@ type RemovedUser struct {
 	WithoutAdmin []string `json:"teams_without_admin,omitempty"` // the slugs of teams whose last admin they were
 }
 
+// RequiredProvider is the provider at which members of a team have to sign in to choose it for an application.
+type RequiredProvider struct {
+	Team        string `json:"team"`
+	Provider    string `json:"provider"` // its id; "" for none
+	Members     int    `json:"members"`
+	Without     int    `json:"without"`     // members who have linked no account there
+	Connections int    `json:"connections"` // that exist, and go on
+}
+
 // SecondFactor is whether a team requires a second factor.
 type SecondFactor struct {
 	Team     string `json:"team"` // the slug

@@ -27,7 +27,7 @@ var (
 		"AddPasskey": audit.PasskeyAdded, "RenamePasskey": audit.PasskeyRenamed, "RemovePasskey": audit.PasskeyRemoved, "ResetFactors": audit.FactorsReset,
 		"UseCode": "", "UsePasskey": "", "RequireSecondFactor": audit.TeamFactor,
 		"LinkIdentity": audit.IdentityLinked, "LinkIdentity, an account is emptied": audit.IdentityLinked, "AddUserWith": audit.IdentityLinked,
-		"Unlink": audit.IdentityUnlinked, "UseIdentity": "",
+		"RequireProvider": audit.TeamProvider, "Unlink": audit.IdentityUnlinked, "UseIdentity": "",
 	}
 	factorWrites = []call{
 		{"SetApp", func(ctx context.Context, db *store.DB) error {
@@ -61,11 +61,18 @@ var (
 		{"Unlink", func(ctx context.Context, db *store.DB) error {
 			return db.Unlink(ctx, ada.ID, "i-ada", now, func(authn.Ways) error { return nil })
 		}, nil},
+		{"RequireProvider", func(ctx context.Context, db *store.DB) error { return db.RequireProvider(ctx, acme.ID, "acme") }, nil},
 		{"UseIdentity", func(ctx context.Context, db *store.DB) error { return db.UseIdentity(ctx, "i-ada", later) }, nil},
 	}
 	factorReads = []call{
 		{"Identity", func(ctx context.Context, db *store.DB) error { _, err := db.Identity(ctx, issuer, "ada"); return err }, nil},
 		{"Identities", func(ctx context.Context, db *store.DB) error { _, err := db.Identities(ctx, ada.ID); return err }, nil},
+		{"TeamsByProvider", func(ctx context.Context, db *store.DB) error { _, err := db.TeamsByProvider(ctx); return err }, nil},
+		{"TeamProvider", func(ctx context.Context, db *store.DB) error { _, err := db.TeamProvider(ctx, acme.ID); return err }, nil},
+		{"CountProvider", func(ctx context.Context, db *store.DB) error {
+			_, err := db.CountProvider(ctx, acme.ID, issuer)
+			return err
+		}, nil},
 		{"OnlyIdentities", func(ctx context.Context, db *store.DB) error { _, err := db.OnlyIdentities(ctx); return err }, nil},
 		{"Factors", func(ctx context.Context, db *store.DB) error { _, err := db.Factors(ctx, ada.ID); return err }, nil},
 		{"SecondFactor", func(ctx context.Context, db *store.DB) error { _, err := db.SecondFactor(ctx, acme.ID); return err }, nil},

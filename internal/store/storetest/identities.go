@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
+	"github.com/gatehouse-auth/gatehouse/internal/authz"
 	"github.com/gatehouse-auth/gatehouse/internal/store"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 )
@@ -61,6 +62,35 @@ func testIdentities(k *kit) {
 	k.is(k.db.Unlink(k.ctx, "nobody", "i-ada", now, anyway), authn.ErrNoIdentity)
 	k.ok(k.db.Unlink(k.ctx, ada.ID, "i-ada", now, anyway))
 	k.is(k.db.Unlink(k.ctx, ada.ID, "i-ada", now, anyway), authn.ErrNoIdentity)
+}
+
+func testRequiredProvider(k *kit) {
+	k.populate()
+	k.ok(linkIdentity(k.ctx, k.db, ada.ID, "ada", false))
+	k.granted("g1", ada, global, acme, "read")
+	k.ok(k.db.StartSession(k.ctx, session("s1", ada), ""))
+	provider := func() string {
+		return must[authz.SignedInUser](k)(k.db.SignedInUser(k.ctx, "s1", global.ID, now)).Teams[0].Provider
+	}
+	equal(k, "provider of Acme", must[string](k)(k.db.TeamProvider(k.ctx, acme.ID)), "")
+	equal(k, "provider of Acme, for Ada", provider(), "")
+	k.ok(k.db.RequireProvider(k.ctx, acme.ID, "acme"))
+	equal(k, "provider of Acme", must[string](k)(k.db.TeamProvider(k.ctx, acme.ID)), "acme")
+	equal(k, "provider of Acme, for Ada", provider(), "acme")
+	equal(k, "teams", must[map[string][]team.Team](k)(k.db.TeamsByProvider(k.ctx)), map[string][]team.Team{"acme": {{ID: acme.ID, Slug: acme.Slug, Name: acme.Name}}})
+	equal(k, "Acme", must[team.RequiredProvider](k)(k.db.CountProvider(k.ctx, acme.ID, issuer)), team.RequiredProvider{Members: 2, Without: 1, Connections: 1})
+	equal(k, "Acme, for another issuer", must[team.RequiredProvider](k)(k.db.CountProvider(k.ctx, acme.ID, "")), team.RequiredProvider{Members: 2, Without: 2, Connections: 1})
+	k.is(k.db.RequireProvider(k.ctx, "nowhere", "acme"), team.ErrNoTeam)
+	_, err := k.db.TeamProvider(k.ctx, "nowhere")
+	k.is(err, team.ErrNoTeam)
+	_, err = k.db.CountProvider(k.ctx, "nowhere", issuer)
+	k.is(err, team.ErrNoTeam)
+
+	s := session("s2", ada)
+	s.Provider = "acme"
+	k.ok(k.db.StartSession(k.ctx, s, ""))
+	equal(k, "provider of the session", must[authn.Session](k)(k.db.Session(k.ctx, "s2", now)).Provider, "acme")
+	equal(k, "provider of the session, with the teams", must[authz.SignedInUser](k)(k.db.SignedInUser(k.ctx, "s2", global.ID, now)).Session.Provider, "acme")
 }
 
 // An account whose address was not proven is emptied when a provider proves it; one whose address was proven is not.

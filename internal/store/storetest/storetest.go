@@ -63,6 +63,7 @@ func Run(t *testing.T, h Harness) {
 		{"ResetPassword", testResetPassword},
 		{"Identities", testIdentities},
 		{"EmptiedAccount", testEmptiedAccount},
+		{"RequiredProvider", testRequiredProvider},
 		{"LinkIsUsedOnce", testLinkRace},
 		{"SignUp", testSignUp},
 		{"UndoEmail", testUndoEmail},

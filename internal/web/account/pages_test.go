@@ -104,6 +104,7 @@ func applications(v applicationsView) ui.Content {
 }
 
 func password(v passwordView) ui.Content {
+	v.Least = 15
 	v.Frame, v.Person = frame(ada.Email, "password.title", "password"), ui.Person{Email: ada.Email}
 	v.Failed = len(v.Failures) > 0
 	return passwordPage.With(v)

@@ -20,6 +20,7 @@ type passwordView struct {
 	Person   ui.Person
 	Failures ui.Failures
 	Wrong    wrong
+	Least    int // characters of the new password
 }
 
 // wrong says which password the failures are about. Too many attempts are not the fault of what was typed.
@@ -40,11 +41,11 @@ func (v passwordView) Fields() []ui.Field {
 			ID: "current", Name: "current", Kind: ui.Password, Label: ui.Text("password.current"),
 			Autocomplete: "current-password", Failed: v.Wrong == currentPassword,
 		},
-	}, ui.NewPassword(v.Wrong == newPassword)...)
+	}, ui.NewPassword(v.Wrong == newPassword, v.Least)...)
 }
 
 func (room *Room) passwordView(r *browser.Request) passwordView {
-	return passwordView{Frame: r.Frame(), Person: ui.Person{Email: r.Session.User.Email}}
+	return passwordView{Frame: r.Frame(), Person: ui.Person{Email: r.Session.User.Email}, Least: room.Authn.MinPasswordLength()}
 }
 
 // askPassword is the page to change the password on.

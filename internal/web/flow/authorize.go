@@ -106,6 +106,9 @@ func (f *Flow) showNext(w http.ResponseWriter, r *http.Request, next authz.Next,
 	case authz.NeedFactor:
 		page = f.needFactorPage(r, next)
 		status = http.StatusForbidden
+	case authz.NeedProvider:
+		page = f.needProviderPage(r, next)
+		status = http.StatusForbidden
 	case authz.StepUp:
 		route.SeeOther(w, strongerURL(next.Sealed))
 		return nil

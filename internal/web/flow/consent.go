@@ -42,6 +42,8 @@ type consentTeam struct {
 	ID, Name, Slug string
 	Blocked        string     // the admin's reason: cannot be chosen
 	Factor         bool       // cannot be chosen before a sign-in with two factors
+	Provider       string     // the name of the provider at which the person has to sign in first, or ""
+	SignIn         string     // the page for that; "" when the provider is not configured any more
 	Before         bool       // something was granted here before
 	Differs        []ui.Words // what is new of the application since
 	New            []string   // which permissions are new since, in words; empty when none is or nothing was granted
@@ -49,7 +51,7 @@ type consentTeam struct {
 }
 
 // Closed reports whether the team cannot be chosen.
-func (t consentTeam) Closed() bool { return t.Blocked != "" || t.Factor }
+func (t consentTeam) Closed() bool { return t.Blocked != "" || t.Factor || t.Provider != "" }
 
 // Open reports whether there is a team that can be authorized.
 func (v consentView) Open() bool {
@@ -115,6 +117,9 @@ func whatChanged(next authz.Next, chosen team.ID) ui.Failures {
 		if choice.Team.ID == chosen && choice.Blocked != "" {
 			return ui.Failures{{Field: teamsField, Text: ui.Text("consent.not_allowed_there")}}
 		}
+		if choice.Team.ID == chosen && choice.Provider != "" {
+			return ui.Failures{{Field: teamsField, Text: ui.Text("consent.provider_first")}}
+		}
 		if choice.Team.ID == chosen && choice.Factor {
 			return ui.Failures{{Field: teamsField, Text: ui.Text("consent.factor_first")}}
 		}
@@ -147,7 +152,14 @@ func (f *Flow) consentPage(r *http.Request, next authz.Next, failures ui.Failure
 	view.Failures, view.Failed = failures, len(failures) > 0
 	open := 0
 	for _, choice := range next.Teams {
-		view.Teams = append(view.Teams, teamOnPage(choice, next.Asked, view.Language))
+		onPage := teamOnPage(choice, next.Asked, view.Language)
+		if choice.Provider != "" {
+			onPage.Provider = f.Providers.Name(choice.Provider)
+			if _, err := f.Providers.ByID(choice.Provider); err == nil {
+				onPage.SignIn = withURL(choice.Provider, next.Sealed)
+			}
+		}
+		view.Teams = append(view.Teams, onPage)
 		if !view.Teams[len(view.Teams)-1].Closed() {
 			open++
 		}

@@ -75,8 +75,8 @@ var samples = uitest.Samples{
 		},
 	}),
 	"sign_up_no_mail":      signUpPage.With(signUpView{Frame: frame("", ui.Text("sign_up.title"))}),
-	"newcomer":             newcomerPage.With(newcomerView{Frame: frame("", ui.Text("sign_up.finish_title")), Link: sealed, Email: "ada@example.com", Name: "Ada Obi"}),
-	"newcomer_has_account": newcomerPage.With(newcomerView{Frame: frame("", ui.Text("sign_up.finish_title")), Email: "ada@example.com", HasAccount: true}),
+	"newcomer":             newcomerPage.With(newcomerView{Least: 15, Frame: frame("", ui.Text("sign_up.finish_title")), Link: sealed, Email: "ada@example.com", Name: "Ada Obi"}),
+	"newcomer_has_account": newcomerPage.With(newcomerView{Least: 15, Frame: frame("", ui.Text("sign_up.finish_title")), Email: "ada@example.com", HasAccount: true}),
 	"login_sign_up":        signInPage.With(signInView{Frame: frame("", ui.Text("sign_in.title")), Next: "/", Mails: true, SignUp: "/signup/?next=%2F"}),
 	"login":                signInPage.With(signInView{Frame: frame("", ui.Text("sign_in.title")), Next: "/"}),
 	"login_request":        signInPage.With(signInView{Frame: frame("", ui.Text("sign_in.title")), Sealed: sealed, Application: "Weekly Report"}),
@@ -191,6 +191,13 @@ var samples = uitest.Samples{
 		v.Teams = []consentTeam{{ID: "t1", Name: "Clinic North", Slug: "clinic-north", Factor: true}, {ID: "t2", Name: "Field trial", Slug: "field-trial"}}
 		v.Stronger = strongerURL(sealed)
 	}),
+	"consent_provider": consent(func(v *consentView) {
+		v.Teams = []consentTeam{
+			{ID: "t1", Name: "Clinic North", Slug: "clinic-north", Provider: "Acme SSO", SignIn: withURL("acme", sealed)},
+			{ID: "t2", Name: "Field trial", Slug: "field-trial"},
+			{ID: "t3", Name: "Old", Slug: "old", Provider: "gone"},
+		}
+	}),
 	"need_factor": needFactorPage.With(needFactorView{
 		Frame: frame("ada@example.com", ui.Text("need_factor.title")), Sealed: sealed, Application: "Weekly Report",
 		Person: ui.Person{Email: "ada@example.com"}, Team: "Clinic North", Stronger: strongerURL(sealed),
@@ -210,6 +217,13 @@ var samples = uitest.Samples{
 	"need_factor_hostile": needFactorPage.With(needFactorView{
 		Frame: frame("ada@example.com", ui.Text("need_factor.title")), Sealed: uitest.Markup, Application: uitest.Markup,
 		Person: ui.Person{Email: uitest.Markup}, Team: uitest.Markup + uitest.Backwards, Stronger: strongerURL(uitest.Markup),
+	}),
+	"need_provider": needProviderPage.With(needProviderView{
+		Frame: frame("ada@example.com", ui.Text("need_provider.title")), Sealed: sealed, Application: "Weekly Report", Person: ui.Person{Email: "ada@example.com"}, Team: "Clinic North",
+		Providers: ui.Providers{Hidden: []ui.Hidden{{Name: "request", Value: sealed}}, Items: []ui.Provider{{Action: "/login/provider/acme/", Name: "Acme SSO", Icon: "key"}}},
+	}),
+	"need_provider_gone": needProviderPage.With(needProviderView{
+		Frame: frame("ada@example.com", ui.Text("need_provider.title")), Sealed: sealed, Application: uitest.Markup, Person: ui.Person{Email: "ada@example.com"}, Gone: true, Stronger: strongerURL(sealed),
 	}),
 	"refusal_noteam": refusalPage.With(refusalView{
 		Frame: frame("ada@example.com", ui.Text("refusal.no_team_title")), Sealed: sealed, Application: "Weekly Report",
@@ -332,12 +346,13 @@ func TestConsentTeams(t *testing.T) {
 		checked, disabled bool
 	}
 	for name, want := range map[string][]input{
-		"consent_one":     {{kind: "hidden", team: "t1"}},
-		"consent_fixed":   {{kind: "hidden", team: "t1"}},
-		"consent_blocked": nil,
-		"consent_factor":  {{kind: "radio", team: "t1", disabled: true}, {kind: "radio", team: "t2"}},
-		"consent_teams":   {{kind: "radio", team: "t1"}, {kind: "radio", team: "t2"}, {kind: "radio", team: "t3", disabled: true}, {kind: "radio", team: "t4"}},
-		"consent_error":   {{kind: "radio", team: "t1"}, {kind: "radio", team: "t2", checked: true}},
+		"consent_one":      {{kind: "hidden", team: "t1"}},
+		"consent_fixed":    {{kind: "hidden", team: "t1"}},
+		"consent_blocked":  nil,
+		"consent_factor":   {{kind: "radio", team: "t1", disabled: true}, {kind: "radio", team: "t2"}},
+		"consent_provider": {{kind: "radio", team: "t1", disabled: true}, {kind: "radio", team: "t2"}, {kind: "radio", team: "t3", disabled: true}},
+		"consent_teams":    {{kind: "radio", team: "t1"}, {kind: "radio", team: "t2"}, {kind: "radio", team: "t3", disabled: true}, {kind: "radio", team: "t4"}},
+		"consent_error":    {{kind: "radio", team: "t1"}, {kind: "radio", team: "t2", checked: true}},
 	} {
 		var got []input
 		for _, e := range uitest.Elements(t, uitest.HTML(t, samples[name])) {

@@ -210,6 +210,7 @@ type newcomerView struct {
 	Link       string // the secret
 	Email      string
 	Name       string // as typed
+	Least      int    // characters of the password
 	HasAccount bool   // the address has been proven otherwise since
 	Failures   ui.Failures
 }
@@ -222,7 +223,7 @@ func (v newcomerView) Fields() []ui.Field {
 	return append([]ui.Field{
 		{ID: "email", Name: "email", Kind: ui.Email, Label: ui.Text("sign_in.email"), Value: v.Email, Autocomplete: "username", Fixed: true},
 		{ID: "name", Name: "name", Kind: ui.Line, Label: ui.Text("invitation.name"), Value: v.Name, Autocomplete: "name", MaxLength: 100, Failed: wrong("name")},
-	}, ui.NewPassword(wrong("new"))...)
+	}, ui.NewPassword(wrong("new"), v.Least)...)
 }
 
 // newcomer is the page of a link before anything was typed.
@@ -232,7 +233,7 @@ func (f *Flow) newcomer(r *http.Request, secret string) (newcomerView, error) {
 		return newcomerView{}, signUpRefused(err)
 	}
 	return newcomerView{
-		Frame: f.quietFrame(r, nil, ui.Text("sign_up.finish_title")), Link: secret, Email: n.Email, Name: n.Name, HasAccount: n.HasAccount,
+		Least: f.Authn.MinPasswordLength(), Frame: f.quietFrame(r, nil, ui.Text("sign_up.finish_title")), Link: secret, Email: n.Email, Name: n.Name, HasAccount: n.HasAccount,
 	}, nil
 }
 

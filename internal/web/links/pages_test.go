@@ -15,6 +15,7 @@ func frame(title string, failed bool) ui.Frame {
 
 func reset(change func(*resetView)) ui.Content {
 	v := resetView{
+		Least: 15,
 		Frame: frame("reset.title", false), Action: "/login/reset/", Link: "gh_ln_SAMPLE.SAMPLE.0123456789", Person: ada,
 		Lead: ui.Text("reset.lead"), Consequence: ui.Text("reset.consequence"), Button: ui.Text("reset.button"),
 	}

@@ -31,6 +31,7 @@ type resetView struct {
 	Button      ui.Words
 	Failures    ui.Failures
 	Connections []ui.Words // what applications may do for the person, one text each
+	Least       int        // characters of the password
 	End         bool       // the person has chosen to end them
 }
 
@@ -40,7 +41,7 @@ func (v resetView) Fields() []ui.Field {
 	return append([]ui.Field{
 		// A password manager saves a new password under the user name that it sees beside it.
 		{ID: "email", Name: "email", Kind: ui.Email, Label: ui.Text("sign_in.email"), Value: v.Person.Email, Autocomplete: "username", Fixed: true},
-	}, ui.NewPassword(wrong)...)
+	}, ui.NewPassword(wrong, v.Least)...)
 }
 
 // doneView says what a link has done.
@@ -55,6 +56,7 @@ type doneView struct {
 // resetView is the page before anything was typed.
 func (room *Room) resetView(r *http.Request, link string, u team.User) (resetView, error) {
 	view := resetView{
+		Least: room.Authn.MinPasswordLength(),
 		Frame: room.frame(r, nil, ui.Text("reset.title")), Action: team.LinkReset.Path(), Link: link, Person: ui.Person{Name: u.Name, Email: u.Email},
 		Lead: ui.Text("reset.lead"), Consequence: ui.Text("reset.consequence"), Button: ui.Text("reset.button"),
 	}

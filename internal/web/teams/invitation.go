@@ -31,6 +31,7 @@ type invitationView struct {
 	New    bool   // the person gets an account
 	Closed bool   // there is no account, and the person gets none
 	Done   bool   // it was declined
+	Least  int    // characters of the password of a new account
 
 	Name  string // as typed
 	wrong string // the field that is wrong
@@ -38,15 +39,10 @@ type invitationView struct {
 
 // Fields are the fields for a new account.
 func (v invitationView) Fields() []ui.Field {
-	return []ui.Field{
+	return append([]ui.Field{
 		{ID: "email", Name: "email", Kind: ui.Email, Label: ui.Text("sign_in.email"), Value: v.Email, Autocomplete: "username", Fixed: true},
 		{ID: "name", Name: "name", Kind: ui.Line, Label: ui.Text("invitation.name"), Value: v.Name, Autocomplete: "name", MaxLength: 100, Failed: v.wrong == "name"},
-		{
-			ID: "new", Name: "new", Kind: ui.Password, Label: ui.Text("password.new"), Advice: ui.Text("password.advice"),
-			Autocomplete: "new-password", Failed: v.wrong == "new",
-		},
-		{ID: "again", Name: "again", Kind: ui.Password, Label: ui.Text("password.again"), Autocomplete: "new-password", Failed: v.wrong == "new"},
-	}
+	}, ui.NewPassword(v.wrong == "new", v.Least)...)
 }
 
 // invitation is the page that the link in the mail leads to. It uses nothing.
@@ -78,7 +74,7 @@ func (room *Room) invitationView(r *http.Request, secret string) (invitationView
 	in, role := ui.Strong(i.Team.Name), roleWords(i.Role)
 	title := ui.Text("invitation.title", "team", ui.Name(i.Team.Name))
 	view := invitationView{
-		Frame: room.Frame(r, session, title), Heading: title, Email: i.Email, Link: secret,
+		Frame: room.Frame(r, session, title), Heading: title, Email: i.Email, Link: secret, Least: room.Authn.MinPasswordLength(),
 		Lead: ui.Text("invitation.by_operator", "team", in, "role", role),
 	}
 	if i.ByName != "" {

@@ -59,6 +59,7 @@ func invitations(in string, v invitationsView) ui.Content {
 
 func invitation(v invitationView) ui.Content {
 	v.Frame = frame("Clinic North", "invitation.title", "")
+	v.Least = 15
 	v.Email, v.Link = "eve@example.com", "gh_ln_SAMPLE.SAMPLE.0123456789"
 	if v.Heading == nil {
 		v.Heading = v.Title
@@ -126,6 +127,9 @@ var (
 		"settings":           settings(settingsView{Admin: true, NewName: "Clinic North", New: "clinic-north", Factor: factorOff, FactorLink: ui.Text("team_factor.link_on")}),
 		"settings_member":    settings(settingsView{}),
 		"settings_alone":     settings(settingsView{Admin: true, NewName: "Clinic North", New: "clinic-north", Factor: factorOn, FactorLink: ui.Text("team_factor.link_off"), OnlyAdminHere: true}),
+		"settings_provider": settings(settingsView{
+			Admin: true, NewName: "Clinic North", New: "clinic-north", Factor: factorOff, FactorLink: ui.Text("team_factor.link_on"), Provider: uitest.Markup, ProviderGone: true, AnySignIn: "/x/", Providers: []providerChoice{{"Acme SSO", "/y/"}},
+		}),
 		"settings_failed": settings(settingsView{
 			Team: uitest.Backwards, Admin: true, NewName: uitest.Markup, New: "Clinic North", wrong: "slug", Factor: factorOff, FactorLink: ui.Text("team_factor.link_on"),
 			Failures: ui.Failures{{Field: "slug", Text: ui.Text("team_new.slug_taken")}},

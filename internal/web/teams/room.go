@@ -57,6 +57,10 @@ func (room *Room) Routes() []route.Route {
 			Get: room.forMembers(room.settings), Post: room.forAdmins(room.rename),
 		},
 		{
+			Path: "/teams/{slug}/settings/provider/", Title: "team_provider.heading", Fresh: true,
+			Get: room.forAdmins(room.askProvider), Post: room.forAdmins(room.requireProvider),
+		},
+		{
 			Path: "/teams/{slug}/settings/leave/", Title: "team_leave.title", Fresh: true,
 			Get: room.forMembers(room.askLeave), Post: room.forMembers(room.leave),
 		},

@@ -25,6 +25,7 @@ const (
 	noticeInvited    = "invited"
 	noticeWithdrawn  = "withdrawn"
 	noticeJoined     = "joined"
+	noticeProvider   = "provider"
 	noticeFactorOn   = "factor_on"
 	noticeFactorOff  = "factor_off"
 )
@@ -40,7 +41,11 @@ type settingsView struct {
 	wrong         string   // the field that is wrong
 	FactorLink    ui.Words // what can be done about the second factor
 	Factor        ui.Words // whether members need one
-	OnlyAdminHere bool     // the person is the only admin who can sign in: they cannot leave
+	Provider      string   // the one that the team requires, or ""
+	ProviderGone  bool     // it is not configured any more
+	AnySignIn     string   // the page that requires none, or ""
+	Providers     []providerChoice
+	OnlyAdminHere bool // the person is the only admin who can sign in: they cannot leave
 }
 
 // Fields are the fields of the form for name and slug.
@@ -66,6 +71,9 @@ func (room *Room) settingsView(r *request) (settingsView, error) {
 	view.OnlyAdminHere = r.admin && !slices.ContainsFunc(people, func(p team.Person) bool {
 		return p.User.ID != r.actor.User && p.Role == team.Admin && p.User.DisabledAt.IsZero()
 	})
+	if err == nil && r.admin {
+		err = room.signInRules(r, &view)
+	}
 	return view, err
 }
 
@@ -139,6 +147,11 @@ func (room *Room) teamNotice(r *request) *ui.Notice {
 		return &ui.Notice{Text: ui.Text("invitations.now_withdrawn", "email", person)}
 	case noticeJoined:
 		return &ui.Notice{Text: ui.Text("invitation.accepted", "team", in)}
+	case noticeProvider:
+		if n.Application == "" {
+			return &ui.Notice{Text: ui.Text("team_provider.none_done", "team", in)}
+		}
+		return &ui.Notice{Text: ui.Text("team_provider.done", "team", in, "provider", ui.Strong(n.Application))}
 	case noticeFactorOn:
 		return &ui.Notice{Text: ui.Text("team_factor.on_now")}
 	case noticeFactorOff:

@@ -37,7 +37,7 @@ func TestComponents(t *testing.T) {
 			ID: "email", Name: "email", Kind: ui.Email, Label: address, Value: `"<ada>`, Autocomplete: "username", Failed: true,
 		}),
 		"field_password": show(t, "field", ui.Field{
-			ID: "new", Name: "new", Kind: ui.Password, Label: name, Value: "never shown", Advice: ui.Text("password.advice"), MaxLength: 100, Failed: true,
+			ID: "new", Name: "new", Kind: ui.Password, Label: name, Value: "never shown", Advice: ui.Text("password.advice", "count", 15), MaxLength: 100, Failed: true,
 		}),
 		"failures":    show(t, "failures", ui.Failures{{Field: "email", Text: ui.Text("sign_in.wrong")}, {Text: ui.Text("consent.changed")}}),
 		"no_failures": show(t, "failures", ui.Failures(nil)),

@@ -35,10 +35,10 @@ const (
 	Identifier Kind = "identifier" // a client_id: no words of a language
 )
 
-// NewPassword is the fields for a new password.
-func NewPassword(failed bool) []Field {
+// NewPassword is the fields for a new password, which has least characters or more.
+func NewPassword(failed bool, least int) []Field {
 	return []Field{
-		{ID: "new", Name: "new", Kind: Password, Label: Text("password.new"), Advice: Text("password.advice"), Autocomplete: "new-password", Failed: failed},
+		{ID: "new", Name: "new", Kind: Password, Label: Text("password.new"), Advice: Text("password.advice", "count", least), Autocomplete: "new-password", Failed: failed},
 		{ID: "again", Name: "again", Kind: Password, Label: Text("password.again"), Autocomplete: "new-password", Failed: failed},
 	}
 }

@@ -24,6 +24,7 @@ func (h *House) Provides(p *providertest.Provider, id string, change func(*provi
 	h.OK(err)
 	h.Server = h.Serve(func(parts *web.Parts) {
 		parts.Providers = provider.New(append([]provider.Settings{s}, more...), provider.Options{PublicURL: parts.Issuer, ThisMachine: true, Keys: h.Keys, Now: h.Clock.Now})
+		h.Directory.Providers = parts.Providers.ForTeams()
 		signIn := authn.Defaults()
 		signIn.InsecureFastHashing, signIn.Issuers = true, parts.Providers.Issuers()
 		parts.Authn = authn.New(h.DB, h.Keys, h.Clock.Now, signIn)
