@@ -76,8 +76,9 @@ func newTeamRename(e *env) *cobra.Command {
 		Use:   "rename SLUG [--slug NEW] [--name NAME]",
 		Short: "Give a team another slug, name, or both",
 		Long: `Renames a team. Its id, members and grants stay. Tokens issued from now on have
-the new slug. Another team can take the old slug; it gets no access to anything
-of this team.`,
+the new slug. For 48 hours no other team can take the old slug, and this team
+can take it back. A team that takes it later gets no access to anything of this
+team.`,
 		Example: `  gatehouse team rename acme --slug acme-labs
   gatehouse team rename acme --slug acme-labs --name "Acme Labs"`,
 	}
@@ -104,8 +105,8 @@ func newTeamRemove(e *env) *cobra.Command {
 		Use:   "remove SLUG --yes",
 		Short: "Remove a team with its memberships, applications and grants",
 		Long: `Removes a team and everything that belongs to it: memberships, the team's own
-applications, and every grant in it. This cannot be undone. A new team with the
-same slug gets nothing back. Without --yes, this only prints what would end.`,
+applications, and every grant in it. This cannot be undone. The slug is free
+again after 48 hours, and a new team with it gets nothing back. Without --yes, this only prints what would end.`,
 		Example: `  gatehouse team remove acme
   gatehouse team remove acme --yes`,
 		Args: takes("SLUG"),

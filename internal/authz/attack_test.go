@@ -12,6 +12,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
 	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/gatehouse-auth/gatehouse/internal/store/storetest"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 	"golang.org/x/oauth2"
@@ -337,6 +338,7 @@ func TestAttackOtherTeam(t *testing.T) {
 	red, blue := w.connect(w.app, w.red), w.connect(w.app, w.blue)
 	_, err := w.directory.RemoveTeam(w.ctx(), team.CommandLine, "red")
 	w.ok(err)
+	w.directory.Teams = storetest.LongAfter(w, w.databaseURL)
 	w.rename("blue", "red")
 	_, err = w.redeem(w.app, red)
 	wantCode(t, err, oauth.InvalidGrant)

@@ -8,6 +8,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/gatehouse-auth/gatehouse/internal/store/storetest"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/google/go-cmp/cmp"
 )
@@ -176,6 +177,7 @@ func TestAttackMachineTokenAfterItsSlugWasReused(t *testing.T) {
 	var removed team.Team
 	removed, err := w.directory.RemoveTeam(w.ctx(), team.CommandLine, "red")
 	w.ok(err)
+	w.directory.Teams = storetest.LongAfter(w, w.databaseURL)
 	again := w.addTeam("red", "Red again")
 	if removed.ID == again.ID {
 		t.Fatal("two teams have one id")

@@ -109,13 +109,14 @@ func (db *DB) UndoEmail(ctx context.Context, r authn.Reset, since time.Time, che
 	})
 }
 
-// removeAdded removes what somebody who took an account over may have added to it since a time: factors, and open invitations to teams. Recovery codes
+// removeAdded removes what somebody who took an account over may have added to it since a time: factors, accounts at other providers, and open invitations to teams. Recovery codes
 // do not stay without a strong factor.
 func (t *tx) removeAdded(id team.UserID, since time.Time) error {
 	for _, query := range []string{
 		`DELETE FROM gh_apps WHERE user_id = $1 AND created_at >= $2`,
 		`DELETE FROM gh_passkeys WHERE user_id = $1 AND created_at >= $2`,
 		`DELETE FROM gh_recovery_codes WHERE user_id = $1 AND created_at >= $2`,
+		`DELETE FROM gh_identities WHERE user_id = $1 AND linked_at >= $2`,
 		`DELETE FROM gh_invitations WHERE invited_by = $1 AND state = 'sent' AND created_at >= $2`,
 	} {
 		if _, err := t.Change(query, id, engine.Millis(since)); err != nil {

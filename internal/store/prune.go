@@ -35,6 +35,10 @@ var pruneQueries = []prunable{
 		`DELETE FROM gh_links WHERE id IN (SELECT id FROM gh_links WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED)`,
 	},
 	{
+		`DELETE FROM gh_former_slugs WHERE slug IN (SELECT slug FROM gh_former_slugs WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)`,
+		`DELETE FROM gh_former_slugs WHERE slug IN (SELECT slug FROM gh_former_slugs WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED)`,
+	},
+	{
 		`DELETE FROM gh_request_failures WHERE (client_id, proven, digest) IN (SELECT client_id, proven, digest FROM gh_request_failures WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)`,
 		`DELETE FROM gh_request_failures WHERE (client_id, proven, digest) IN (SELECT client_id, proven, digest FROM gh_request_failures WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED)`,
 	},

@@ -21,7 +21,7 @@ func scanTeam(r engine.Row) (t team.Team, err error) {
 	return t, err
 }
 
-// AddTeam saves a new team. team.ErrSlugTaken.
+// AddTeam saves a new team. team.ErrSlugTaken, *team.SlugHeldError.
 func (db *DB) AddTeam(ctx context.Context, add team.Team) error {
 	return db.write(ctx, "AddTeam", func(t *tx) error {
 		if err := t.addTeam(add); err != nil {
@@ -37,7 +37,56 @@ func (t *tx) addTeam(add team.Team) error {
 	if engine.IsUnique(err) {
 		return team.ErrSlugTaken
 	}
+	if err != nil {
+		return err
+	}
+	return t.takeSlug(add.ID, add.Slug)
+}
+
+// takeSlug lets a team have a slug that it was just given, unless another team gave it up lately. The caller has written the slug before: then a team
+// that gives it up at the same time has done so, or still has it. *team.SlugHeldError.
+func (t *tx) takeSlug(id team.ID, slug string) error {
+	var former team.ID
+	var until time.Time
+	err := t.Get([]any{&former, engine.TimeTo(&until)}, `SELECT team_id, expires_at FROM gh_former_slugs WHERE slug = $1 AND expires_at > $2`,
+		slug, engine.Millis(t.db.rightTime()))
+	switch {
+	case isNoRows(err):
+		return nil
+	case err != nil:
+		return err
+	case former != id:
+		return &team.SlugHeldError{Slug: slug, Until: until}
+	}
+	_, err = t.Change(`DELETE FROM gh_former_slugs WHERE slug = $1`, slug)
 	return err
+}
+
+// giveUpSlug keeps a slug from other teams for some time.
+func (t *tx) giveUpSlug(id team.ID, slug string) error {
+	_, err := t.Change(`
+		INSERT INTO gh_former_slugs (slug, team_id, expires_at) VALUES ($1, $2, $3)
+		ON CONFLICT (slug) DO UPDATE SET team_id = excluded.team_id, expires_at = excluded.expires_at`,
+		slug, id, engine.Millis(t.db.rightTime().Add(team.SlugRest)))
+	return err
+}
+
+// renameSlug is giveUpSlug and takeSlug for a team that got another slug. *team.SlugHeldError, team.ErrRenamedTooOften.
+func (t *tx) renameSlug(id team.ID, from, to string) error {
+	if from == to {
+		return nil
+	}
+	if err := t.takeSlug(id, to); err != nil {
+		return err
+	}
+	var held int
+	if err := t.Get([]any{&held}, `SELECT COUNT(*) FROM gh_former_slugs WHERE team_id = $1 AND expires_at > $2`, id, engine.Millis(t.db.rightTime())); err != nil {
+		return err
+	}
+	if held >= team.MaxFormerSlugs {
+		return team.ErrRenamedTooOften
+	}
+	return t.giveUpSlug(id, from)
 }
 
 // CreateTeam saves a new team with its first admin. team.ErrSlugTaken, team.ErrNoUser, team.ErrTooManyTeams.
@@ -99,6 +148,9 @@ func (db *DB) UpdateTeam(ctx context.Context, id team.ID, actor team.UserID, cha
 		if engine.IsUnique(err) {
 			return team.ErrSlugTaken
 		}
+		if err == nil {
+			err = t.renameSlug(id, current.Slug, updated.Slug)
+		}
 		if err != nil {
 			return err
 		}
@@ -158,6 +210,17 @@ func (t *tx) removeTeam(id team.ID, at time.Time) error {
 	if err := t.endGrants(e.At, endGrantsOfTeam, id); err != nil {
 		return err
 	}
-	_, err := t.Change(`DELETE FROM gh_teams WHERE id = $1`, id)
-	return err
+	if _, err := t.Change(`DELETE FROM gh_teams WHERE id = $1`, id); err != nil {
+		return err
+	}
+	return t.giveUpSlug(id, e.Detail)
+}
+
+// rightTime is now, by the database's clock when ours is wrong.
+func (db *DB) rightTime() time.Time {
+	now := db.now()
+	if right, wrong := db.opts.WrongClock(now); wrong {
+		return right
+	}
+	return now
 }

@@ -17,7 +17,13 @@ var now = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 func newService(t *testing.T) *team.Service {
 	t.Helper()
-	db, err := store.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "gatehouse.db"), store.Options{Lease: time.Millisecond})
+	return serviceAt(t, func() time.Time { return now })
+}
+
+// serviceAt is a service whose store has a clock.
+func serviceAt(t *testing.T, clock func() time.Time) *team.Service {
+	t.Helper()
+	db, err := store.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "gatehouse.db"), store.Options{Lease: time.Millisecond, Now: clock})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,7 +159,8 @@ func TestMembers(t *testing.T) {
 }
 
 func TestRemovedTeamIsGone(t *testing.T) {
-	s := newService(t)
+	clock := now
+	s := serviceAt(t, func() time.Time { return clock })
 	old := must[team.Team](t)(s.AddTeam(t.Context(), team.CommandLine, "acme", "Acme"))
 	must[team.User](t)(s.AddUser(t.Context(), team.CommandLine, team.NewUser{Email: "ada@example.com", Name: "Ada"}))
 	must[team.Membership](t)(s.AddMember(t.Context(), team.CommandLine, "acme", "ada@example.com", team.Member))
@@ -161,6 +168,10 @@ func TestRemovedTeamIsGone(t *testing.T) {
 	if _, err := s.RemoveTeam(t.Context(), team.CommandLine, "acme"); !errors.Is(err, team.ErrNoTeam) {
 		t.Errorf("removing twice: got %v, want ErrNoTeam", err)
 	}
+	if _, err := s.AddTeam(t.Context(), team.CommandLine, "acme", "Acme"); !errors.Is(err, team.ErrSlugTaken) {
+		t.Errorf("the slug at once: got %v, want ErrSlugTaken", err)
+	}
+	clock = clock.Add(team.SlugRest)
 	again := must[team.Team](t)(s.AddTeam(t.Context(), team.CommandLine, "acme", "Acme"))
 	if again.ID == old.ID {
 		t.Error("a team with a reused slug got the old team's id")

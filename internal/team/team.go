@@ -102,6 +102,27 @@ type Orphan struct {
 	Others int // members besides the person
 }
 
+// SlugRest is how long no other team gets a slug that a team gave up: the longest lifetime of an access token, which names the team by its slug, and a
+// day for what applications remember.
+const SlugRest = 24*time.Hour + 24*time.Hour
+
+// MaxFormerSlugs is how many slugs that a team gave up are kept from others at a time. A team that renames itself further has to wait.
+const MaxFormerSlugs = 5
+
+// SlugHeldError means that a slug was another team's until lately. It is an ErrSlugTaken.
+type SlugHeldError struct {
+	Slug  string
+	Until time.Time // when it is free
+}
+
+func (e *SlugHeldError) Error() string {
+	return fmt.Sprintf("the slug %s was another team's until lately: it is free again at %s, when nobody can take the new team for the old one any more",
+		e.Slug, e.Until.UTC().Format(time.RFC3339))
+}
+
+// Is makes it an ErrSlugTaken.
+func (e *SlugHeldError) Is(target error) bool { return target == ErrSlugTaken }
+
 // Errors that callers tell apart with errors.Is. Their texts are for people.
 var (
 	ErrNoUser    = errors.New("no such user")
@@ -111,6 +132,8 @@ var (
 	ErrSlugTaken = errors.New("a team with this slug exists")
 	ErrIsMember  = errors.New("already a member of this team")
 	ErrLastAdmin = errors.New("the last admin of the team who can sign in")
+
+	ErrRenamedTooOften = fmt.Errorf("the team has given up %d slugs lately: wait until the first one is free again, or take one of them back", MaxFormerSlugs)
 
 	ErrLastOperator = errors.New("the last operator who can sign in: make somebody else one first")
 )
@@ -139,13 +162,14 @@ type People interface {
 
 // Teams keeps teams and who belongs to them. Each method is one unit of work.
 type Teams interface {
-	AddTeam(ctx context.Context, t Team) error                 // ErrSlugTaken
+	AddTeam(ctx context.Context, t Team) error                 // ErrSlugTaken, *SlugHeldError
 	TeamBySlug(ctx context.Context, slug string) (Team, error) // ErrNoTeam
 	Teams(ctx context.Context) ([]Team, error)                 // by slug
 	// CreateTeam saves a new team with its first admin. ErrSlugTaken, ErrNoUser; ErrTooManyTeams when the admin is in so many teams.
 	CreateTeam(ctx context.Context, t Team, admin UserID, most int) error
 	// UpdateTeam reads a team under a lock, with the role that an actor has in it, and saves the slug and the name that change gives it.
-	// change must be pure: it may run twice. ErrSlugTaken, ErrNoTeam, or what change says.
+	// The former slug is kept from other teams for SlugRest. change must be pure: it may run twice. ErrSlugTaken, *SlugHeldError,
+	// ErrRenamedTooOften, ErrNoTeam, or what change says.
 	UpdateTeam(ctx context.Context, id ID, actor UserID, change func(Team, Role) (Team, error)) (Team, error)
 	// RemoveTeam removes a team with its memberships, clients and grants, if decide agrees to the role that an actor has in it under the
 	// lock. ErrNoTeam, or what decide says.

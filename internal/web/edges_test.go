@@ -199,7 +199,7 @@ func TestReusedSlugRevivesNothing(t *testing.T) {
 		page := b.Authorize(h.Insight, "team", "atlas", "prompt", "consent").WantConsent()
 		_, err := h.Directory.RemoveTeam(h.Context(), team.CommandLine, "atlas")
 		h.OK(err)
-		again := h.AddTeam("atlas", "Atlas Research")
+		again := h.Reuse("atlas", "Atlas Research")
 		_, err = h.Directory.AddMember(h.Context(), team.CommandLine, "atlas", webtest.Ben, team.Member)
 		h.OK(err)
 		h.Refresh(h.Insight, got.RefreshToken).WantJSON(http.StatusBadRequest, "invalid_grant")

@@ -20,7 +20,7 @@ const (
 
 // stepUp is the page for the missing factor, which an authorization request leads to.
 func stepUp(a *webtest.Answer) *webtest.Answer {
-	return a.WantStatus(http.StatusSeeOther).Follow().WantPage(http.StatusOK, "One more step", "asks for a stronger sign-in", `value="cancel" formaction="/o/consent/"`).WantNothingOf(`type="password"`)
+	return a.WantStatus(http.StatusSeeOther).Follow().WantPage(http.StatusOK, "One more step", "a stronger sign-in", `value="cancel" formaction="/o/consent/"`).WantNothingOf(`type="password"`)
 }
 
 // TestStepUp: acr_values asks for the missing factor alone, and the tokens say what was done (RFC 9470 §4, §5).

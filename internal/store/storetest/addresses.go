@@ -34,6 +34,9 @@ func testUndoEmail(k *kit) {
 	k.ok(k.db.AddPasskey(k.ctx, added, []string{"c", "d"}))
 	k.ok(k.db.SetApp(k.ctx, ada.ID, authn.App{Secret: "of the thief", CreatedAt: since}, nil))
 	k.ok(k.db.StartSession(k.ctx, session("s-thief", ada), ""))
+	for id, at := range map[string]time.Time{"id-before": now, "id-thief": since} {
+		k.ok(k.db.LinkIdentity(k.ctx, authn.Identity{ID: id, User: ada.ID, Issuer: "https://op.example", Subject: id, LinkedAt: at}, false, func(team.User) error { return nil }))
+	}
 	g := grant("g-after", ada, public, acme, "read")
 	g.CreatedAt, g.UpdatedAt = since, since
 	_, err := k.db.SaveGrant(k.ctx, g)
@@ -57,6 +60,7 @@ func testUndoEmail(k *kit) {
 	equal(k, "connections from before", k.rows("gh_grants", "id = 'g-before'"), 1)
 	equal(k, "connections of Ada", k.rows("gh_grants", "user_id = $1", string(ada.ID)), 1)
 	equal(k, "connections of others", k.rows("gh_grants", "id = 'g-bob'"), 1)
+	equal(k, "accounts elsewhere", k.rows("gh_identities", "id = 'id-before'")+2*k.rows("gh_identities", "id = 'id-thief'"), 1)
 	equal(k, "invitations", k.rows("gh_invitations", "1 = 1"), 0)
 	k.is(k.db.UndoEmail(k.ctx, authn.Reset{Link: later, At: at}, since, anyLink), team.ErrLinkExpired)
 	k.is(k.db.UndoEmail(k.ctx, authn.Reset{Link: undo, At: at}, since, anyLink), team.ErrLinkUsed)

@@ -100,7 +100,7 @@ func (k *kit) untilDoneOrWaiting(done <-chan struct{}) {
 // wipe removes everything. Only where k.h.SQL can write.
 func (k *kit) wipe() {
 	k.Helper()
-	for _, table := range []string{"gh_teams", "gh_clients", "gh_users", "gh_throttle", "gh_keyring", "gh_endings", "gh_assertions", "gh_used_requests", "gh_links", "gh_notices", "gh_audit"} {
+	for _, table := range []string{"gh_teams", "gh_clients", "gh_users", "gh_throttle", "gh_keyring", "gh_endings", "gh_assertions", "gh_used_requests", "gh_former_slugs", "gh_links", "gh_notices", "gh_audit"} {
 		_, err := k.h.SQL(k.db).ExecContext(k.ctx, "DELETE FROM "+table)
 		k.ok(err)
 	}
@@ -141,7 +141,7 @@ func (k *kit) meetings() []meeting {
 		return err
 	}, authz.ErrNoFamily}
 
-	list := append(invitationMeetings(), rotateTwice(rotate), k.rotateMeetsEndFamily(rotate), retryLateTwice(retryLate))
+	list := append(append(invitationMeetings(), slugMeetings()...), rotateTwice(rotate), k.rotateMeetsEndFamily(rotate), retryLateTwice(retryLate))
 	for _, end := range k.enders() {
 		nothingLeft := func(k *kit) {
 			k.Helper()

@@ -226,7 +226,7 @@ func testRemoveTeam(k *kit) {
 	k.is(k.db.RemoveTeam(k.ctx, acme.ID, "", nil), team.ErrNoTeam)
 
 	// A slug used again is another team.
-	k.ok(k.db.AddTeam(k.ctx, team.Team{ID: "t-new", Slug: "acme", Name: "Acme", CreatedAt: now}))
+	k.ok(k.openAt(func() time.Time { return now.Add(team.SlugRest) }).AddTeam(k.ctx, team.Team{ID: "t-new", Slug: "acme", Name: "Acme", CreatedAt: now}))
 	_, err = k.db.Redeem(k.ctx, family("f3", gone))
 	k.is(err, authz.ErrNotLive)
 }

@@ -65,8 +65,11 @@ func testPruneSkips(k *kit) {
 func (k *kit) expiring(g authz.Grant, n int) {
 	k.Helper()
 	end := now.Add(time.Minute)
+	past := k.openAt(func() time.Time { return end.Add(-team.SlugRest) })
 	for range n {
 		id := token.NewID()
+		k.ok(past.AddTeam(k.ctx, team.Team{ID: team.ID(id), Slug: id}))
+		k.ok(past.RemoveTeam(k.ctx, team.ID(id), "", nil))
 		must[limit.Refusal](k)(k.db.Count(k.ctx, []limit.Bucket{{Key: id, Limit: 9, Window: time.Minute}}, now))
 		k.ok(k.db.UseAssertion(k.ctx, global.ID, id, end))
 		k.ok(k.db.PushRequest(k.ctx, authz.PushedRequest{ID: id, Client: global.ID, ExpiresAt: end}, 100))

@@ -53,6 +53,7 @@ func Run(t *testing.T, h Harness) {
 		{"Profiles", testProfiles},
 		{"Teams", testTeams},
 		{"RemoveTeam", testRemoveTeam},
+		{"FormerSlugs", testFormerSlugs},
 		{"Members", testMembers},
 		{"RemoveMember", testRemoveMember},
 		{"CreateTeam", testCreateTeam},
@@ -280,7 +281,7 @@ func (k *kit) rows(table, condition string, args ...any) int {
 
 var tables = []string{
 	"gh_users", "gh_teams", "gh_memberships", "gh_clients", "gh_client_secrets", "gh_team_blocks", "gh_grants", "gh_families", "gh_sessions", "gh_throttle", "gh_keyring",
-	"gh_apps", "gh_recovery_codes", "gh_passkeys", "gh_endings", "gh_assertions", "gh_pushed_requests", "gh_used_requests", "gh_request_failures", "gh_links", "gh_notices", "gh_audit", "gh_invitations",
+	"gh_apps", "gh_recovery_codes", "gh_passkeys", "gh_endings", "gh_assertions", "gh_pushed_requests", "gh_used_requests", "gh_request_failures", "gh_links", "gh_notices", "gh_audit", "gh_invitations", "gh_former_slugs",
 }
 
 // dump is everything that is stored.

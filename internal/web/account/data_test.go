@@ -49,6 +49,7 @@ var notInDownload = map[string]string{
 	"gh_client_secrets":   "of applications",
 	"gh_team_blocks":      "of teams",
 	"gh_teams":            "of teams; those of the person are with their memberships",
+	"gh_former_slugs":     "of teams",
 	"gh_keyring":          "of the server",
 	"gh_revisions":        "of the server",
 	"gh_schema_version":   "of the server",

@@ -234,7 +234,7 @@ func TestRenamedTeamKeepsItsConnections(t *testing.T) {
 		if claims := h.Claims(next.AccessToken); next.Team != "atlas-two" || claims["team"] != "atlas-two" || claims["team_id"] != string(h.Atlas.ID) {
 			h.Errorf("after the rename the token is for %q: %v", next.Team, claims)
 		}
-		reused := h.AddTeam("atlas", "Another Atlas")
+		reused := h.Reuse("atlas", "Another Atlas")
 		_, err = h.Directory.AddMember(h.Context(), team.CommandLine, "atlas", webtest.Ben, team.Member)
 		h.OK(err)
 		if claims := h.Claims(h.Refresh(h.Insight, next.RefreshToken).WantTokens().AccessToken); claims["team_id"] == string(reused.ID) {

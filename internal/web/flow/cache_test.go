@@ -101,7 +101,7 @@ func TestCachedTeamIsNotFoundByItsOldName(t *testing.T) {
 		b.Connect(h.Insight, h.Atlas)
 		b.Cached(h.Insight, "team", "atlas", "prompt", "none")
 		h.OK(rename(h.Context(), other, h.Atlas.ID, "atlas-two", "Atlas"))
-		h.OK(rename(h.Context(), other, h.Borealis.ID, "atlas", "Borealis"))
+		h.OK(rename(h.Context(), h.LongAfter(), h.Borealis.ID, "atlas", "Borealis"))
 		b.Authorize(h.Insight, "team", "atlas", "prompt", "none").WantError(webtest.Callback, "consent_required")
 	})
 }

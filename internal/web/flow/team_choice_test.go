@@ -273,8 +273,7 @@ func TestRenamedTeamKeepsItsGrants(t *testing.T) {
 		}
 		b.Authorize(h.Insight, "team", "atlas-two").WantCode(webtest.Callback)
 		b.Authorize(h.Insight, "team", "atlas").WantPage(http.StatusForbidden)
-		_, err = h.Directory.AddTeam(h.Context(), team.CommandLine, "atlas", "Another Atlas")
-		h.OK(err)
+		h.Reuse("atlas", "Another Atlas")
 		b.Authorize(h.Insight, "team", "atlas").WantPage(http.StatusForbidden)
 	})
 }

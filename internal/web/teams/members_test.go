@@ -235,7 +235,7 @@ func TestTeamIsRenamedAndRemoved(t *testing.T) {
 	webtest.OnBoth(t, func(h *webtest.House) {
 		dora := h.Admin("atlas")
 		tokens := h.SignedIn(webtest.Ben).Connection(h.Insight, h.Atlas)
-		for _, slug := range []string{"..", "a/b", "../borealis", "Atlas", "", "%2e", "x\u202e"} {
+		for _, slug := range []string{"..", "a/b", "../borealis", "Atlas", "%2e", "x\u202e"} {
 			dora.Post("/teams/atlas/settings/", webtest.Pairs("name", "Atlas", "slug", slug)).WantPage(http.StatusUnprocessableEntity, "The slug has 1 to 63")
 		}
 		dora.Post("/teams/atlas/settings/", webtest.Pairs("name", "Atlas", "slug", "borealis")).WantPage(http.StatusUnprocessableEntity, "Another team has this slug")
@@ -263,6 +263,55 @@ func TestTeamIsRenamedAndRemoved(t *testing.T) {
 	})
 }
 
+// TestFormerSlugWaits: no other team gets a slug that a team gave up, by a new name or by its end, until nobody can take it for the former team. The
+// team itself takes it back at once.
+func TestFormerSlugWaits(t *testing.T) {
+	webtest.OnBoth(t, func(h *webtest.House) {
+		h.Directory.TeamCreation = team.CreationAnyone
+		dora, other, ana := h.Admin("atlas"), h.Admin("borealis"), h.SignedIn(webtest.Ana)
+		_, err := h.Directory.VerifyEmail(h.Context(), team.CommandLine, webtest.Ana)
+		h.OK(err)
+		held := func(slug, until string) {
+			h.Helper()
+			ana.Post("/teams/new/", webtest.Pairs("name", "Mine", "slug", slug)).WantPage(http.StatusUnprocessableEntity, "until lately", until, `href="#slug"`)
+			other.Post("/teams/borealis/settings/", webtest.Pairs("name", "Borealis", "slug", slug)).WantPage(http.StatusUnprocessableEntity, "until lately", until)
+			if _, err := h.Directory.AddTeam(h.Context(), team.CommandLine, slug, "Mine"); err == nil || !strings.Contains(err.Error(), "it is free again at 2026-03-0") {
+				h.Errorf("the operator: %v", err)
+			}
+		}
+		rename := func(from, to string) *webtest.Answer {
+			return dora.Post("/teams/"+from+"/settings/", webtest.Pairs("name", "Atlas", "slug", to))
+		}
+		rename("atlas", "atlas-labs").WantStatus(http.StatusSeeOther)
+		held("atlas", "2026-03-03")
+		rename("atlas-labs", "atlas").WantStatus(http.StatusSeeOther)
+		held("atlas-labs", "2026-03-03")
+		h.Clock.Advance(24 * time.Hour)
+		_, err = h.Directory.RemoveTeam(h.Context(), team.CommandLine, "atlas")
+		h.OK(err)
+		other.SignIn(other.Email, nil)
+		ana.SignIn(webtest.Ana, nil)
+		held("atlas", "2026-03-04")
+		h.Clock.Advance(48 * time.Hour)
+		ana.SignIn(webtest.Ana, nil)
+		ana.Post("/teams/new/", webtest.Pairs("name", "Mine", "slug", "atlas")).Follow().WantPage(http.StatusOK).InOrder("Mine was created")
+	})
+}
+
+// TestTeamThatIsRenamedOften keeps a few slugs from others, and waits then.
+func TestTeamThatIsRenamedOften(t *testing.T) {
+	webtest.OnBoth(t, func(h *webtest.House) {
+		dora, slug := h.Admin("atlas"), "atlas"
+		for n := range team.MaxFormerSlugs {
+			next := fmt.Sprint("atlas-", n)
+			dora.Post("/teams/"+slug+"/settings/", webtest.Pairs("name", "Atlas", "slug", next)).WantStatus(http.StatusSeeOther)
+			slug = next
+		}
+		dora.Post("/teams/"+slug+"/settings/", webtest.Pairs("name", "Atlas", "slug", "one-more")).WantPage(http.StatusUnprocessableEntity, "given up 5 slugs")
+		dora.Post("/teams/"+slug+"/settings/", webtest.Pairs("name", "Atlas", "slug", "atlas")).WantStatus(http.StatusSeeOther)
+	})
+}
+
 // TestCreatingATeam where the operator lets people.
 func TestCreatingATeam(t *testing.T) {
 	webtest.OnBoth(t, func(h *webtest.House) {
@@ -276,10 +325,11 @@ func TestCreatingATeam(t *testing.T) {
 		ana.Post("/teams/new/", form).WantPage(http.StatusUnprocessableEntity, "not proven")
 		_, err := h.Directory.VerifyEmail(h.Context(), team.CommandLine, webtest.Ana)
 		h.OK(err)
-		for slug, says := range map[string]string{"../atlas": "The slug has", "a/b": "The slug has", "": "The slug has", "atlas": "Another team"} {
+		for slug, says := range map[string]string{"../atlas": "The slug has", "a/b": "The slug has", "": "Type a slug", "atlas": "Another team"} {
 			ana.Post("/teams/new/", webtest.Pairs("name", "X", "slug", slug)).WantPage(http.StatusUnprocessableEntity, says)
 		}
 		ana.Post("/teams/new/", webtest.Pairs("name", " ", "slug", "x")).WantPage(http.StatusUnprocessableEntity, "The name has")
+		ana.Post("/teams/new/", webtest.Pairs("name", "", "slug", "")).WantPage(http.StatusUnprocessableEntity, `<a href="#name">Type a name.`, `<a href="#slug">Type a slug.`)
 		ana.Post("/teams/new/", form, "Sec-Fetch-Site", "cross-site").WantPage(http.StatusForbidden)
 		ana.Post("/teams/new/", form).Follow().WantPage(http.StatusOK).InOrder("Ana's team was created. You are its admin.")
 		ana.Get("/teams/anas-team/applications/").WantPage(http.StatusOK)

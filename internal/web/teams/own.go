@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/web/browser"
@@ -61,19 +62,21 @@ type newView struct {
 	Failures     ui.Failures
 	NewName, New string // as typed
 	Request      string // of an application, which goes on in the new team; or ""
-	wrong        string // the field that is wrong
 }
 
 // Fields are the fields of the form.
-func (v newView) Fields() []ui.Field { return teamFields(v.NewName, v.New, v.wrong) }
+func (v newView) Fields() []ui.Field { return teamFields(v.NewName, v.New, v.Failures) }
 
 // teamFields are the fields for the name and the slug of a team.
-func teamFields(name, slug, wrong string) []ui.Field {
+func teamFields(name, slug string, wrong ui.Failures) []ui.Field {
+	failed := func(field string) bool {
+		return slices.ContainsFunc(wrong, func(f ui.Failure) bool { return f.Field == field })
+	}
 	return []ui.Field{
-		{ID: "name", Name: "name", Kind: ui.Line, Label: ui.Text("team_new.name"), Value: name, MaxLength: 100, Autocomplete: "off", Failed: wrong == "name"},
+		{ID: "name", Name: "name", Kind: ui.Line, Label: ui.Text("team_new.name"), Value: name, MaxLength: 100, Autocomplete: "off", Failed: failed("name")},
 		{
 			ID: "slug", Name: "slug", Kind: ui.Identifier, Label: ui.Text("team_new.slug"), Advice: ui.Text("team_new.slug_advice"), Value: slug,
-			MaxLength: 63, Autocomplete: "off", Failed: wrong == "slug",
+			MaxLength: 63, Autocomplete: "off", Failed: failed("slug"),
 		},
 	}
 }
@@ -114,14 +117,13 @@ func (room *Room) create(w http.ResponseWriter, r *browser.Request) error {
 	if errors.Is(err, team.ErrForbidden) {
 		return mayNotCreate
 	}
-	field, problem := teamProblem(err, sent[0], sent[1])
-	if problem == nil && err != nil {
-		return err
-	}
-	if problem != nil {
-		view := newView{Frame: r.Frame(), NewName: sent[0], New: sent[1], Request: sent[2], wrong: field, Failures: ui.Failures{{Field: field, Text: problem}}}
+	if problems := teamProblems(r.Clock(), err, sent[0], sent[1]); problems != nil {
+		view := newView{Frame: r.Frame(), NewName: sent[0], New: sent[1], Request: sent[2], Failures: problems}
 		view.Failed = true
 		return room.Show(w, r.Request, http.StatusUnprocessableEntity, newPage.With(view))
+	}
+	if err != nil {
+		return err
 	}
 	if sent[2] != "" {
 		route.SeeOther(w, "/o/consent/?"+url.Values{"request": {sent[2]}}.Encode())
@@ -130,21 +132,32 @@ func (room *Room) create(w http.ResponseWriter, r *browser.Request) error {
 	return r.Notify(w, "/teams/"+made.Slug+"/members/", browser.Notice{What: noticeCreated, Team: made.Name, TeamID: made.ID})
 }
 
-// teamProblem is what is wrong with the name or the slug of a team, and with which of them; nil when it is neither.
-func teamProblem(err error, name, slug string) (field string, problem ui.Words) {
+// teamProblems is what is wrong with the name and the slug of a team; nil when it is neither.
+func teamProblems(clock ui.Clock, err error, name, slug string) (problems ui.Failures) {
+	held, isHeld := errors.AsType[*team.SlugHeldError](err)
 	switch {
 	case err == nil:
-		return "", nil
+		return nil
 	case errors.Is(err, team.ErrUnproven):
-		return "", ui.Text("team_new.unproven")
+		return ui.Failures{{Text: ui.Text("team_new.unproven")}}
 	case errors.Is(err, team.ErrTooManyTeams):
-		return "", ui.Text("team_new.too_many")
+		return ui.Failures{{Text: ui.Text("team_new.too_many")}}
+	case errors.Is(err, team.ErrRenamedTooOften):
+		return ui.Failures{{Field: "slug", Text: ui.Text("team_new.renamed_often", "count", team.MaxFormerSlugs)}}
+	case isHeld:
+		return ui.Failures{{Field: "slug", Text: ui.Text("team_new.slug_held", "time", clock.OnDate(held.Until))}}
 	case errors.Is(err, team.ErrSlugTaken):
-		return "slug", ui.Text("team_new.slug_taken")
-	case team.CheckSlug(slug) != nil:
-		return "slug", ui.Text("team_new.slug_wrong")
-	case team.CheckName(name) != nil:
-		return "name", ui.Text("team_new.name_wrong")
+		return ui.Failures{{Field: "slug", Text: ui.Text("team_new.slug_taken")}}
 	}
-	return "", nil
+	if name == "" {
+		problems = append(problems, ui.Failure{Field: "name", Text: ui.Text("team_new.name_missing")})
+	} else if team.CheckName(name) != nil {
+		problems = append(problems, ui.Failure{Field: "name", Text: ui.Text("team_new.name_wrong")})
+	}
+	if slug == "" {
+		problems = append(problems, ui.Failure{Field: "slug", Text: ui.Text("team_new.slug_missing")})
+	} else if team.CheckSlug(slug) != nil {
+		problems = append(problems, ui.Failure{Field: "slug", Text: ui.Text("team_new.slug_wrong")})
+	}
+	return problems
 }

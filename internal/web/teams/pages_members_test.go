@@ -95,7 +95,7 @@ var (
 		"own_none": ownPage.With(ownView{Frame: frame("", "teams.title", ""), Notice: &ui.Notice{Text: ui.Text("team_leave.done", "team", ui.Strong(uitest.Markup))}}),
 		"new":      newPage.With(newView{Frame: frame("", "team_new.title", "")}),
 		"new_failed": newPage.With(newView{
-			Frame: failed(frame("", "team_new.title", "")), NewName: uitest.Markup, New: "../" + uitest.Markup, wrong: "slug",
+			Frame: failed(frame("", "team_new.title", "")), NewName: uitest.Markup, New: "../" + uitest.Markup,
 			Failures: ui.Failures{{Field: "slug", Text: ui.Text("team_new.slug_wrong")}},
 		}),
 		"members":          members(true, membersView{Members: []teamMate{you, mate("ben", "Ben Sand", team.Developer, true), gone1}}),
@@ -131,7 +131,7 @@ var (
 			Admin: true, NewName: "Clinic North", New: "clinic-north", Factor: factorOff, FactorLink: ui.Text("team_factor.link_on"), Provider: uitest.Markup, ProviderGone: true, AnySignIn: "/x/", Providers: []providerChoice{{"Acme SSO", "/y/"}},
 		}),
 		"settings_failed": settings(settingsView{
-			Team: uitest.Backwards, Admin: true, NewName: uitest.Markup, New: "Clinic North", wrong: "slug", Factor: factorOff, FactorLink: ui.Text("team_factor.link_on"),
+			Team: uitest.Backwards, Admin: true, NewName: uitest.Markup, New: "Clinic North", Factor: factorOff, FactorLink: ui.Text("team_factor.link_on"),
 			Failures: ui.Failures{{Field: "slug", Text: ui.Text("team_new.slug_taken")}},
 		}),
 		"confirm_member": confirm("member_remove.title", confirmView{

@@ -1,6 +1,7 @@
 package teams
 
 import (
+	"errors"
 	"net/http"
 	"slices"
 
@@ -38,7 +39,6 @@ type settingsView struct {
 	Failures      ui.Failures
 	Admin         bool
 	NewName, New  string   // as typed
-	wrong         string   // the field that is wrong
 	FactorLink    ui.Words // what can be done about the second factor
 	Factor        ui.Words // whether members need one
 	Provider      string   // the one that the team requires, or ""
@@ -50,7 +50,7 @@ type settingsView struct {
 
 // Fields are the fields of the form for name and slug.
 func (v settingsView) Fields() []ui.Field {
-	fields := teamFields(v.NewName, v.New, v.wrong)
+	fields := teamFields(v.NewName, v.New, v.Failures)
 	fields[1].Advice = ui.Text("team_settings.slug_means")
 	return fields
 }
@@ -93,33 +93,23 @@ func (room *Room) rename(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	field, problem := teamProblem(firstError(team.CheckSlug(sent[1]), team.CheckName(sent[0])), sent[0], sent[1])
-	renamed := r.team
-	if problem == nil {
+	renamed, err := r.team, errors.Join(team.CheckSlug(sent[1]), team.CheckName(sent[0]))
+	if err == nil {
 		renamed, err = room.Directory.RenameTeam(r.Context(), r.actor, r.team.Slug, sent[1], sent[0])
-		if field, problem = teamProblem(err, sent[0], sent[1]); problem == nil && err != nil {
-			return gone(err)
-		}
 	}
-	if problem != nil {
+	problems := teamProblems(r.Clock(), err, sent[0], sent[1])
+	if problems == nil && err != nil {
+		return gone(err)
+	}
+	if problems != nil {
 		view, err := room.settingsView(r)
 		if err != nil {
 			return err
 		}
-		view.Failed, view.NewName, view.New, view.wrong = true, sent[0], sent[1], field
-		view.Failures = ui.Failures{{Field: field, Text: problem}}
+		view.Failed, view.NewName, view.New, view.Failures = true, sent[0], sent[1], problems
 		return room.Show(w, r.Request.Request, http.StatusUnprocessableEntity, settingsPage.With(view))
 	}
 	return r.Notify(w, "/teams/"+renamed.Slug+"/settings/", browser.Notice{What: noticeRenamed, Team: renamed.Name, TeamID: renamed.ID})
-}
-
-func firstError(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // teamNotice is what was just done in the team, in words; nil when the page's address does not say.

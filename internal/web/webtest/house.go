@@ -216,6 +216,22 @@ func (h *House) AddTeam(slug, name string) team.Team {
 	return t
 }
 
+// LongAfter is the house's database as a process has it for which every slug that a team gave up is free again.
+func (h *House) LongAfter() *store.DB {
+	h.Helper()
+	return storetest.LongAfter(h, h.url)
+}
+
+// Reuse adds a team with the slug of a former one, long after.
+func (h *House) Reuse(slug, name string) team.Team {
+	h.Helper()
+	directory := *h.Directory
+	directory.Teams = h.LongAfter()
+	t, err := directory.AddTeam(h.Context(), team.CommandLine, slug, name)
+	h.OK(err)
+	return t
+}
+
 func (h *House) addPerson(email, name string, teams ...string) {
 	h.Helper()
 	u, err := h.Directory.AddUser(h.Context(), team.CommandLine, team.NewUser{Email: email, Name: name})
