@@ -185,7 +185,8 @@ func TestBrowserShowsBlockedTeam(t *testing.T) {
 	const reason = "We are still reading their data processing terms. Ask Pat in room 4."
 	harbour, err := h.Team.TeamBySlug(t.Context(), team.CommandLine, "harbour")
 	h.ok(err)
-	h.ok(h.Govern.Block(t.Context(), team.CommandLine, harbour.ID, oauth.ClientID(clientID), reason))
+	_, err = h.Govern.Block(t.Context(), team.CommandLine, harbour.ID, oauth.ClientID(clientID), reason)
+	h.ok(err)
 
 	b.visit(app)
 	b.press(connectButton)

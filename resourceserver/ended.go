@@ -176,6 +176,7 @@ type endedClaims struct {
 		Families []string                `json:"families"`
 		Tokens   []string                `json:"tokens"`
 		Clients  map[string]*numericDate `json:"clients"` // tokens of this client that were issued until then
+		Until    map[string]*numericDate `json:"until"`   // tokens of this grant, which lives, that were issued until then
 	} `json:"ended"`
 }
 
@@ -183,6 +184,7 @@ func (c *endedClaims) list() *endedList {
 	return &endedList{
 		expires: c.Expires.time(),
 		grants:  setOf(c.Ended.Grants), families: setOf(c.Ended.Families), tokens: setOf(c.Ended.Tokens), clients: c.Ended.Clients,
+		narrowed: c.Ended.Until,
 	}
 }
 
@@ -193,7 +195,7 @@ type endedList struct {
 	etag    string
 
 	grants, families, tokens map[string]struct{}
-	clients                  map[string]*numericDate
+	clients, narrowed        map[string]*numericDate // by client, and by grant
 }
 
 func setOf(names []string) map[string]struct{} {
@@ -217,6 +219,9 @@ func (l *endedList) names(t *Token) bool {
 			return true
 		}
 	}
-	until, ended := l.clients[t.ClientID]
-	return ended && !t.IssuedAt.After(until.time())
+	if until, ended := l.clients[t.ClientID]; ended && !t.IssuedAt.After(until.time()) {
+		return true
+	}
+	until, narrowed := l.narrowed[t.GrantID]
+	return narrowed && t.GrantID != "" && !t.IssuedAt.After(until.time())
 }

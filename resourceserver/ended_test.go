@@ -87,6 +87,9 @@ func TestEndedTokenIsRefusedWithinTheBound(t *testing.T) {
 		"client":               {"clients", func(i *issuer) any { return map[string]int64{"c1": i.at.Unix()} }, true},
 		"client, but earlier":  {"clients", func(i *issuer) any { return map[string]int64{"c1": i.at.Unix() - 1} }, false},
 		"another client":       {"clients", func(i *issuer) any { return map[string]int64{"c2": i.at.Unix(), "": i.at.Unix()} }, false},
+		"narrowed":             {"until", func(i *issuer) any { return map[string]int64{"g1": i.at.Unix()} }, true},
+		"narrowed before":      {"until", func(i *issuer) any { return map[string]int64{"g1": i.at.Unix() - 1} }, false},
+		"another is narrowed":  {"until", func(i *issuer) any { return map[string]int64{"g2": i.at.Unix(), "": i.at.Unix()} }, false},
 		"what is not known":    {"moons", func(*issuer) any { return []string{"f1"} }, false},
 		"nothing of the kinds": {"grants", func(*issuer) any { return []string{} }, false},
 	} {

@@ -26,6 +26,7 @@ func clientOf(a *app.App, c client.Client) types.Client {
 	return types.Client{
 		ID: string(c.ID), Name: c.Name, Owner: c.Owner, Team: c.Team.Slug, Public: c.Public, Machine: c.Machine,
 		RedirectURIs: append([]string{}, c.RedirectURIs...), Scope: scope.String(), AuthMethod: string(c.Method()),
+		OptionalScope: c.OptionalScope.String(), FirstParty: c.FirstParty,
 		ResourceServer: c.ResourceServer, Resources: c.Resources, JWKS: json.RawMessage(c.JWKS), JWKSURI: c.JWKSURI, IDTokenAlgorithm: c.IDTokenAlgorithm,
 		PostLogoutRedirectURIs: c.PostLogoutRedirectURIs, BackchannelLogoutURI: c.BackchannelLogoutURI, InitiateLoginURI: c.InitiateLoginURI,
 		RequirePAR: c.RequirePAR, RequireDPoP: c.RequireDPoP,
@@ -225,12 +226,16 @@ func writeClientOptions(t *tabwriter.Writer, c client.Client) {
 			}
 		}
 	}
+	option("optional_scope", c.OptionalScope.String())
 	option("resource_server", c.ResourceServer)
 	option("resource", c.Resources...)
 	option("id_token_alg", c.IDTokenAlgorithm)
 	option("post_logout_redirect_uri", c.PostLogoutRedirectURIs...)
 	option("backchannel_logout_uri", c.BackchannelLogoutURI)
 	option("initiate_login_uri", c.InitiateLoginURI)
+	if c.FirstParty {
+		row(t, "first_party", "yes")
+	}
 	if c.RequirePAR {
 		row(t, "requires", "pushed authorization requests")
 	}

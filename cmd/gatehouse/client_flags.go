@@ -16,6 +16,8 @@ import (
 // clientFlags are the flags that add and update share.
 type clientFlags struct {
 	redirectURIs, scopes    []string
+	optionalScopes          []string
+	firstParty              bool
 	resourceServer          string
 	resources               []string
 	jwksFile, jwksURI       string
@@ -34,6 +36,8 @@ func (f *clientFlags) register(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringArrayVar(&f.redirectURIs, "redirect-uri", nil, "a `URI` to send people back to; repeat it for more")
 	flags.StringArrayVar(&f.scopes, "scope", nil, "a `SCOPE` that it may ask for; repeat it for more (default: every API scope)")
+	flags.StringArrayVar(&f.optionalScopes, "optional-scope", nil, "a `SCOPE` that it can do without, if a team does not approve it; repeat it for more")
+	flags.BoolVar(&f.firstParty, "first-party", false, "it is the operator's own: teams' policies for applications are not for it")
 	flags.StringVar(&f.resourceServer, "resource-server", "", "it is the API with this `AUDIENCE`, and may introspect its tokens")
 	flags.StringArrayVar(&f.resources, "resource", nil, "the `URI` of another API for which it may request tokens (RFC 8707); repeat it for more")
 	flags.StringVar(&f.jwksFile, "jwks-file", "", "a `FILE` with its public keys, a JSON Web Key Set, used instead of a secret")
@@ -76,9 +80,12 @@ func (f *clientFlags) registration() (client.Registration, error) {
 		RedirectURIs: f.redirectURIs, ResourceServer: f.resourceServer, Resources: f.resources, JWKSURI: f.jwksURI, IDTokenAlgorithm: f.idTokenAlgorithm,
 		PostLogoutRedirectURIs: f.postLogoutRedirectURIs, BackchannelLogoutURI: f.backchannelLogoutURI,
 		InitiateLoginURI: f.initiateLoginURI, RequirePAR: f.requirePAR, RequireDPoP: f.requireDPoP,
-		InsecureAssertionAudience: f.insecureAudience, InsecureNoPKCENoNonce: f.insecureNoPKCE, RefreshGrace: f.refreshGrace,
+		InsecureAssertionAudience: f.insecureAudience, InsecureNoPKCENoNonce: f.insecureNoPKCE, RefreshGrace: f.refreshGrace, FirstParty: f.firstParty,
 	}
 	var err error
+	if reg.OptionalScope, err = oauth.ParseScope(strings.Join(f.optionalScopes, " ")); err != nil {
+		return reg, err
+	}
 	if f.pkce != "" {
 		if reg.PKCE, err = oauth.ParsePKCE(f.pkce); err != nil {
 			return reg, err
@@ -106,6 +113,13 @@ func (f *clientFlags) change(flags *pflag.FlagSet) (client.Change, error) {
 			return change, err
 		}
 		change.Scope = append(oauth.Scope{}, scope...)
+	}
+	if flags.Changed("optional-scope") {
+		scope, err := oauth.ParseScope(strings.Join(f.optionalScopes, " "))
+		if err != nil {
+			return change, err
+		}
+		change.OptionalScope = append(oauth.Scope{}, scope...)
 	}
 	if flags.Changed("jwks-file") {
 		keys, err := f.jwks()
@@ -141,6 +155,9 @@ func (f *clientFlags) change(flags *pflag.FlagSet) (client.Change, error) {
 	}
 	if flags.Changed("insecure-no-pkce-no-nonce") {
 		change.InsecureNoPKCENoNonce = &f.insecureNoPKCE
+	}
+	if flags.Changed("first-party") {
+		change.FirstParty = &f.firstParty
 	}
 	if flags.Changed("refresh-grace") {
 		change.RefreshGrace = &f.refreshGrace

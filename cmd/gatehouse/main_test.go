@@ -147,7 +147,7 @@ func scriptConsent(t *testing.T, ts *testscript.TestScript, args []string) {
 	now := time.Now()
 	g, err := a.Store.SaveGrant(t.Context(), authz.Grant{
 		ID: authz.GrantID(token.NewID()), User: u.ID, Client: oauth.ClientID(args[2]), Team: place.ID, Scope: oauth.Scope{args[3]}, CreatedAt: now, UpdatedAt: now,
-	})
+	}, false)
 	ts.Check(err)
 	ts.Setenv("GRANT", string(g.ID))
 }

@@ -3,11 +3,13 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"text/tabwriter"
 
 	"github.com/gatehouse-auth/gatehouse/internal/api/types"
 	"github.com/gatehouse-auth/gatehouse/internal/app"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/govern"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/spf13/cobra"
@@ -21,7 +23,8 @@ func newTeamCommand(e *env) *cobra.Command {
 	return e.group("team", "Add, list, rename and remove teams, invite people, and block applications",
 		`People connect applications to teams. A team's slug is in URLs and tokens, and
 can change. Its id never changes.`,
-		newTeamAdd(e), newTeamList(e), newTeamRename(e), newTeamRequireFactor(e), newTeamRequireProvider(e), newTeamRemove(e), newTeamInvite(e), newTeamInvitations(e), newTeamUninvite(e), newTeamBlock(e), newTeamUnblock(e), newTeamBlocks(e))
+		newTeamAdd(e), newTeamList(e), newTeamRename(e), newTeamRequireFactor(e), newTeamRequireProvider(e), newTeamRemove(e), newTeamInvite(e), newTeamInvitations(e), newTeamUninvite(e),
+		newTeamPolicy(e), newTeamRequests(e), newTeamApprove(e), newTeamDecline(e), newTeamWithhold(e), newTeamDecisions(e), newTeamBlock(e), newTeamUnblock(e), newTeamBlocks(e))
 }
 
 func newTeamAdd(e *env) *cobra.Command {
@@ -170,7 +173,7 @@ try to connect it see the reason. Blocking it again replaces the reason.`,
 			return err
 		}
 		id := oauth.ClientID(args[1])
-		if err := a.Govern.Block(ctx, team.CommandLine, t.ID, id, reason); err != nil {
+		if _, err := a.Govern.Block(ctx, team.CommandLine, t.ID, id, reason); err != nil {
 			return err
 		}
 		return e.showf(types.Block{Team: t.Slug, ClientID: string(id), Reason: reason}, "team %s blocks %s", t.Slug, id)
@@ -211,18 +214,19 @@ func newTeamBlocks(e *env) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			blocks, err := a.Govern.Blocks(ctx, team.CommandLine, t.ID)
+			blocks, err := a.Govern.Rows(ctx, team.CommandLine, t.ID)
 			if err != nil {
 				return fmt.Errorf("list blocks of team %s: %w", t.Slug, err)
 			}
+			blocks = slices.DeleteFunc(blocks, func(r govern.Row) bool { return r.State != govern.Blocked })
 			out := make([]types.Block, len(blocks))
 			for i, b := range blocks {
-				out[i] = types.Block{Team: t.Slug, ClientID: string(b.Client), Reason: b.Reason, CreatedAt: types.Instant(b.CreatedAt)}
+				out[i] = types.Block{Team: t.Slug, ClientID: string(b.Client), Reason: b.Reason, CreatedAt: types.Instant(b.At)}
 			}
 			return e.show(out, func(w *tabwriter.Writer) {
 				row(w, "CLIENT_ID", "REASON", "SINCE")
 				for _, b := range blocks {
-					row(w, string(b.Client), b.Reason, stamp(b.CreatedAt))
+					row(w, string(b.Client), b.Reason, stamp(b.At))
 				}
 			})
 		}),

@@ -58,7 +58,7 @@ func rowCounts(t *testing.T, cfg config.Config) map[string]int {
 	defer db.Close()
 	counts := map[string]int{}
 	for _, table := range []string{
-		"gh_users", "gh_teams", "gh_memberships", "gh_clients", "gh_client_secrets", "gh_team_blocks", "gh_grants", "gh_families", "gh_sessions", "gh_throttle", "gh_keyring", "gh_endings", "gh_assertions", "gh_pushed_requests", "gh_used_requests",
+		"gh_users", "gh_teams", "gh_memberships", "gh_clients", "gh_client_secrets", "gh_team_applications", "gh_application_requests", "gh_grants", "gh_families", "gh_sessions", "gh_throttle", "gh_keyring", "gh_endings", "gh_assertions", "gh_pushed_requests", "gh_used_requests",
 		"gh_notices", "gh_audit",
 	} {
 		var n int

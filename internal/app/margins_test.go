@@ -48,7 +48,7 @@ func TestMailIsAboutItsTeam(t *testing.T) {
 	}
 	if _, err := a.Store.SaveGrant(t.Context(), authz.Grant{
 		ID: authz.GrantID(token.NewID()), User: c.user.ID, Client: c.client.ID, Team: other.ID, Scope: oauth.Scope{"chatbot:read"}, CreatedAt: clock.Now(), UpdatedAt: clock.Now(),
-	}); err != nil {
+	}, false); err != nil {
 		t.Fatal(err)
 	}
 	a.deliver(t.Context())

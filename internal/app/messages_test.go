@@ -78,7 +78,7 @@ func connect(t *testing.T, a *App, reg client.Registration) connection {
 	c.grant, err = a.Store.SaveGrant(t.Context(), authz.Grant{
 		ID: authz.GrantID(token.NewID()), User: c.user.ID, Client: c.client.ID, Team: c.team.ID,
 		Scope: oauth.Scope{"openid", "chatbot:read", "session:write"}, CreatedAt: a.now(), UpdatedAt: a.now(),
-	})
+	}, false)
 	must()
 	return c
 }

@@ -6,14 +6,21 @@ import (
 	"fmt"
 
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
+	"github.com/gatehouse-auth/gatehouse/internal/govern"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 )
 
-// Approve saves the grant and answers with a code. chosen is the team that the person picked; it is ignored when the request fixes the team.
-// When what the person saw is no longer so (another session, a team they left, a block), the answer is the page that comes next.
-func (s *Server) Approve(ctx context.Context, sealed string, b Browser, chosen team.ID) (Next, error) {
+// Choice is what a person chose on a consent page.
+type Choice struct {
+	Team    team.ID // ignored when the request fixes the team
+	ForTeam bool    // an admin approves the client for the whole team
+}
+
+// Approve saves the grant and answers with a code. When what the person saw is no longer so (another session, a team they left, a block), or the team's admins
+// have to approve the client first, the answer is the page that comes next.
+func (s *Server) Approve(ctx context.Context, sealed string, b Browser, choice Choice) (Next, error) {
 	r, client, err := s.reopen(ctx, sealed)
 	if err != nil {
 		return Next{}, err
@@ -22,15 +29,23 @@ func (s *Server) Approve(ctx context.Context, sealed string, b Browser, chosen t
 	if err != nil {
 		return Next{}, err
 	}
-	status, ok := e.approved(chosen)
+	status, ok := e.approved(choice.Team)
 	if !ok {
+		return s.ask(e)
+	}
+	verdict := status.Verdict
+	if !verdict.Allowed() { // they chose a team that has to approve it first
+		r.AskedTeam = status.Team.ID
+		if e, err = s.look(ctx, r, client, b); err != nil {
+			return Next{}, err
+		}
 		return s.ask(e)
 	}
 	user, now := e.session.User.ID, s.rightTime()
 	grant, err := s.grants.SaveGrant(audit.By(ctx, string(user)), Grant{
-		ID: GrantID(token.NewID()), User: user, Client: client.ID, Team: status.Team.ID, Scope: r.Scope, CreatedAt: now, UpdatedAt: now,
+		ID: GrantID(token.NewID()), User: user, Client: client.ID, Team: status.Team.ID, Scope: verdict.Scope, CreatedAt: now, UpdatedAt: now,
 		Seen: r.seen(client),
-	})
+	}, choice.ForTeam && verdict.Outcome == govern.Decide)
 	if errors.Is(err, ErrNotLive) {
 		if e, err = s.look(ctx, r, client, b); err != nil {
 			return Next{}, err
@@ -43,7 +58,7 @@ func (s *Server) Approve(ctx context.Context, sealed string, b Browser, chosen t
 	return s.answer(ctx, e, grant)
 }
 
-// approved is the team that the consent is for; false when this is not what this person was shown.
+// approved is the team that the consent is for; false when this is not what this person was shown, or the team cannot be chosen.
 func (e evaluation) approved(chosen team.ID) (TeamStatus, bool) {
 	if e.step != Consent && e.step != Answer || e.request.ShownTo != e.session.User.ID {
 		return TeamStatus{}, false
@@ -81,7 +96,36 @@ func (s *Server) Cancel(ctx context.Context, sealed string, b Browser) (Next, er
 	n.Response = s.response(r.AuthorizationRequest)
 	lacks, err := s.lacks(ctx, r, b, client.ID)
 	n.Response.Err = declined(lacks)
+	switch {
+	case r.AskedTeam != "":
+		n.Response.Err = oauth.AccessDenied.At(s.opts.Issuer+"/docs/errors/approval_pending", "an admin of the team has to approve this application first")
+	case r.ShownBarred:
+		n.Response.Err = oauth.AccessDenied.At(s.opts.Issuer+"/docs/errors/team_blocked", "the team does not allow this application")
+	}
 	return n, err
+}
+
+// Waits reports whether a person still waits for the admins of a team: nobody has decided, and they are who asked.
+func (s *Server) Waits(ctx context.Context, sealed string, b Browser) (bool, error) {
+	r, client, err := s.reopen(ctx, sealed)
+	if err != nil {
+		return false, err
+	}
+	e, err := s.look(ctx, r, client, b)
+	if err != nil {
+		return false, err
+	}
+	return e.step == NeedApproval && e.teams[0].Verdict.Outcome == govern.Ask, nil
+}
+
+// OtherTeam notes in a sealed request that the person does not wait for the admins of a team any more.
+func (s *Server) OtherTeam(ctx context.Context, sealed string) (string, error) {
+	r, err := s.open(ctx, sealed)
+	if err != nil {
+		return "", err
+	}
+	r.AskedTeam = ""
+	return s.seal(r)
 }
 
 // recordDenial records that a person refused what a consent page showed.

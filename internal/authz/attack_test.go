@@ -11,6 +11,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
 	"github.com/gatehouse-auth/gatehouse/internal/client"
+	"github.com/gatehouse-auth/gatehouse/internal/govern"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/store/storetest"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
@@ -279,11 +280,15 @@ func TestAttackCodeOutlivesItsReason(t *testing.T) {
 		}, oauth.InvalidGrant},
 		"client removed": {func(w *world) error { return w.db.RemoveClient(w.ctx(), w.app.ID) }, oauth.InvalidClient},
 		"client blocked by the team": {func(w *world) error {
-			return w.govern.Block(w.ctx(), team.CommandLine, w.red.ID, w.app.ID, "no")
+			return w.block()
 		}, oauth.InvalidGrant},
 		"client blocked and unblocked": {func(w *world) error {
-			w.ok(w.govern.Block(w.ctx(), team.CommandLine, w.red.ID, w.app.ID, "no"))
-			return w.db.Unblock(w.ctx(), w.red.ID, w.app.ID)
+			w.ok(w.block())
+			return w.govern.Unblock(w.ctx(), team.CommandLine, w.red.ID, w.app.ID)
+		}, oauth.InvalidGrant},
+		"suspended by the team's policy": {func(w *world) error {
+			_, err := w.govern.SetPolicy(w.ctx(), team.CommandLine, w.red.ID, govern.Policy{Rule: govern.Nobody}, nil)
+			return err
 		}, oauth.InvalidGrant},
 		"scope taken from the client": {func(w *world) error {
 			_, err := w.registry.UpdateClient(w.ctx(), team.CommandLine, w.app.ID, client.Change{Scope: oauth.Scope{"chatbot:read"}})

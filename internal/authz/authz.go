@@ -16,6 +16,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/client"
+	"github.com/gatehouse-auth/gatehouse/internal/govern"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/go-jose/go-jose/v4"
@@ -34,10 +35,13 @@ type Grant struct {
 	User      team.UserID
 	Client    oauth.ClientID
 	Team      team.ID
-	Scope     oauth.Scope
+	Scope     oauth.Scope // what is left, under the team's policy, of what the person agreed to
 	CreatedAt time.Time
 	UpdatedAt time.Time // the last consent
-	Seen      Seen      // read only where a consent page may follow: in a TeamStatus
+
+	SuspendedAt time.Time // since when the team's policy leaves nothing of it; zero while it counts
+
+	Seen Seen // read only where a consent page may follow: in a TeamStatus
 }
 
 // GrantDetail is a grant with the names that people know.
@@ -62,7 +66,9 @@ type TeamStatus struct {
 	Team    team.Team
 	Role    team.Role
 	Grant   *Grant // nil when nothing was granted
-	Blocked string // the reason of the team's admin; empty when not blocked
+	Policy  govern.Policy
+	Row     govern.Row     // what the team decided about the client: state, scope, reason and time
+	Verdict govern.Verdict // what follows for a request; set where one is evaluated
 
 	NeedsFactor bool   // the team can be chosen only after a sign-in with two factors
 	Provider    string // the team can be chosen only after a sign-in at the provider with this id; "" for any sign-in
@@ -130,6 +136,8 @@ const (
 	EndedFamily = "family"
 	EndedToken  = "token"  // one machine token, by its jti
 	EndedClient = "client" // the machine tokens of a client that were issued until At
+
+	NarrowedGrant = "narrowed" // the access tokens of a grant that were issued until At
 )
 
 // Ending says that something died before its access tokens did. It is kept until the last of them would have expired.
@@ -195,8 +203,9 @@ type GrantStore interface {
 	CachedSignedInUser(session string, client oauth.ClientID, now time.Time) (user SignedInUser, known bool)
 	// SaveGrant creates the grant of (user, client, team), or adds g.Scope and g.Seen to the one there is, whose id and CreatedAt stay. It returns
 	// the grant as saved.
-	// ErrNotLive when the person is disabled or no member, the client disabled, gone or another team's, or blocked by the team.
-	SaveGrant(ctx context.Context, g Grant) (Grant, error)
+	// ErrNotLive when the person is disabled or no member, the client disabled, gone or another team's, or when the team does not allow all of
+	// g.Scope. forTeam approves the client for the whole team, if the person may decide that.
+	SaveGrant(ctx context.Context, g Grant, forTeam bool) (Grant, error)
 	Grant(ctx context.Context, id GrantID) (GrantDetail, error)       // ErrNoGrant
 	Grants(ctx context.Context, f GrantFilter) ([]GrantDetail, error) // newest first
 	RevokeGrant(ctx context.Context, id GrantID) error                // with its families; ErrNoGrant

@@ -190,7 +190,7 @@ func TestSealedRequestIsCheckedAgain(t *testing.T) {
 			if _, err := w.server.Continue(w.ctx(), n.Sealed, w.browser(session)); !errors.As(err, &page) {
 				t.Errorf("Continue: error %v, want a *PageError", err)
 			}
-			if _, err := w.server.Approve(w.ctx(), n.Sealed, w.browser(session), w.red.ID); !errors.As(err, &page) {
+			if _, err := w.server.Approve(w.ctx(), n.Sealed, w.browser(session), authz.Choice{Team: w.red.ID}); !errors.As(err, &page) {
 				t.Errorf("Approve: error %v, want a *PageError", err)
 			}
 		})
@@ -201,7 +201,7 @@ func TestSealedRequestIsCheckedAgain(t *testing.T) {
 		r.ShownTo = w.ada.ID
 		w.ok(w.db.DisableClient(w.ctx(), w.app.ID, w.clock.Now()))
 		var page *authz.PageError
-		if n, err := w.server.Approve(w.ctx(), w.sealed(r), w.browser(session), w.red.ID); !errors.As(err, &page) {
+		if n, err := w.server.Approve(w.ctx(), w.sealed(r), w.browser(session), authz.Choice{Team: w.red.ID}); !errors.As(err, &page) {
 			t.Errorf("step %v, error %v, want a *PageError", n.Step, err)
 		}
 	})
@@ -211,7 +211,7 @@ func TestSealedRequestIsCheckedAgain(t *testing.T) {
 		n := w.page(params(w.app), session)
 		_, err := w.registry.UpdateClient(w.ctx(), team.CommandLine, w.app.ID, client.Change{Scope: oauth.Scope{"chatbot:read"}})
 		w.ok(err)
-		_, err = w.server.Approve(w.ctx(), n.Sealed, w.browser(session), w.red.ID)
+		_, err = w.server.Approve(w.ctx(), n.Sealed, w.browser(session), authz.Choice{Team: w.red.ID})
 		wantRedirect(t, err, oauth.InvalidScope)
 	})
 	t.Run("resource taken away", func(t *testing.T) {
@@ -224,7 +224,7 @@ func TestSealedRequestIsCheckedAgain(t *testing.T) {
 		w.ok(err)
 		_, err = w.server.Continue(w.ctx(), n.Sealed, w.browser(session))
 		wantRedirect(t, err, oauth.InvalidTarget)
-		_, err = w.server.Approve(w.ctx(), n.Sealed, w.browser(session), w.red.ID)
+		_, err = w.server.Approve(w.ctx(), n.Sealed, w.browser(session), authz.Choice{Team: w.red.ID})
 		wantRedirect(t, err, oauth.InvalidTarget)
 	})
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
 	"github.com/gatehouse-auth/gatehouse/internal/client"
+	"github.com/gatehouse-auth/gatehouse/internal/govern"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/scope"
 	"github.com/gatehouse-auth/gatehouse/internal/store/storetest"
@@ -27,15 +28,16 @@ func teamIDs(choices []authz.TeamChoice) (ids []team.ID) {
 func TestConsentPageShowsWhatIsAsked(t *testing.T) {
 	w := onSQLite(t)
 	w.connect(w.app, w.blue, "scope", "chatbot:read")
-	w.ok(w.govern.Block(w.ctx(), team.CommandLine, w.red.ID, w.app.ID, "not reviewed yet"))
+	w.ok(w.blockIn(w.red, w.app.ID, "not reviewed yet"))
 	n := w.page(params(w.app, "scope", "session:write chatbot:read"), w.session(w.ada))
 
 	if diff := cmp.Diff([]scope.Info{catalogue[0], catalogue[2]}, n.Asked); diff != "" {
 		t.Errorf("asked, in the catalogue's order (-want +got):\n%s", diff)
 	}
+	asked := oauth.Scope{"session:write", "chatbot:read"}
 	want := []authz.TeamChoice{
-		{Team: w.blue, Granted: oauth.Scope{"chatbot:read"}},
-		{Team: w.red, Blocked: "not reviewed yet"},
+		{Team: w.blue, Role: team.Member, Verdict: govern.Verdict{Outcome: govern.Allow, Scope: asked}, Granted: oauth.Scope{"chatbot:read"}},
+		{Team: w.red, Role: team.Member, Verdict: govern.Verdict{Outcome: govern.NotHere, Missing: asked}, Row: govern.Row{State: govern.Blocked, Reason: "not reviewed yet", At: w.clock.Now()}},
 	}
 	ignoreTimes := cmp.Comparer(func(a, b time.Time) bool { return true })
 	if diff := cmp.Diff(want, n.Teams, ignoreTimes); diff != "" {
@@ -137,11 +139,11 @@ func TestApprovalWithoutConsentToThis(t *testing.T) {
 			return w.approve(n.Sealed, w.session(w.ada), w.blue.ID)
 		}, authz.NoTeam},
 		{"blocked meanwhile", nil, func(w *world, n authz.Next) authz.Next {
-			w.ok(w.govern.Block(w.ctx(), team.CommandLine, w.blue.ID, w.app.ID, "no"))
+			w.ok(w.blockIn(w.blue, w.app.ID, "no"))
 			return w.approve(n.Sealed, w.session(w.ada), w.blue.ID)
 		}, authz.Consent},
 		{"the fixed team blocked meanwhile", []string{"team", "blue"}, func(w *world, n authz.Next) authz.Next {
-			w.ok(w.govern.Block(w.ctx(), team.CommandLine, w.blue.ID, w.app.ID, "no"))
+			w.ok(w.blockIn(w.blue, w.app.ID, "no"))
 			return w.approve(n.Sealed, w.session(w.ada), w.blue.ID)
 		}, authz.Consent},
 		{"the fixed team's slug now another team's", []string{"team", "blue"}, func(w *world, n authz.Next) authz.Next {
@@ -231,9 +233,9 @@ type leaveBeforeSave struct {
 	w *world
 }
 
-func (s leaveBeforeSave) SaveGrant(ctx context.Context, g authz.Grant) (authz.Grant, error) {
+func (s leaveBeforeSave) SaveGrant(ctx context.Context, g authz.Grant, forTeam bool) (authz.Grant, error) {
 	s.w.ok(s.w.directory.RemoveMember(ctx, team.CommandLine, "blue", s.w.ada.Email))
-	return s.GrantStore.SaveGrant(ctx, g)
+	return s.GrantStore.SaveGrant(ctx, g, forTeam)
 }
 
 // TestApprovalLosesTheRaceAgainstTheEnd has the membership end after the approval was decided and before its grant is saved.
@@ -244,7 +246,7 @@ func TestApprovalLosesTheRaceAgainstTheEnd(t *testing.T) {
 	stores := storetest.Stores(w.db)
 	stores.Grants = leaveBeforeSave{w.db, w}
 	racing := authz.New(stores, w.keys, w.clock.Now, options())
-	n, err := racing.Approve(w.ctx(), page.Sealed, w.browser(session), "")
+	n, err := racing.Approve(w.ctx(), page.Sealed, w.browser(session), authz.Choice{})
 	w.ok(err)
 	if n.Step != authz.NoAccess {
 		t.Errorf("step %v, want NoAccess", n.Step)
@@ -282,7 +284,7 @@ func TestAttackOpenRedirectionByCancel(t *testing.T) {
 
 func TestPromptNoneErrorsTravel(t *testing.T) {
 	w := onSQLite(t)
-	for want, session := range map[oauth.Code]*authn.Session{oauth.LoginRequired: nil, oauth.ConsentRequired: w.session(w.ada)} {
+	for want, session := range map[oauth.Code]*authn.Session{oauth.LoginRequired: nil, oauth.InteractionRequired: w.session(w.ada)} {
 		_, err := w.server.Begin(w.ctx(), params(w.app, "prompt", "none"), w.browser(session))
 		wantRedirect(t, err, want)
 	}

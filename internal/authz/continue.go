@@ -8,6 +8,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/client"
+	"github.com/gatehouse-auth/gatehouse/internal/govern"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
@@ -179,6 +180,10 @@ func (s *Server) ask(e evaluation) (Next, error) {
 				n.Teams = append(n.Teams, choice)
 			}
 		}
+	case NeedApproval:
+		e.request.ShownTo, e.request.AskedTeam = e.session.User.ID, e.teams[0].Team.ID
+		n.Asked, n.Others = s.opts.Catalogue.Describe(e.request.Scope), e.others
+		n.Teams = []TeamChoice{e.teams[0].choice(e.session)}
 	case Consent, Answer:
 		n.Step, n.Team, n.Changed = Consent, e.request.Team, e.changed()
 		s.askConsent(&n, &e)
@@ -204,7 +209,9 @@ func (e evaluation) changed() Change {
 
 // choice is the team as one to choose.
 func (s TeamStatus) choice(session *authn.Session) TeamChoice {
-	return TeamChoice{Team: s.Team, Blocked: s.Blocked, Factor: s.needsFactor(session), Provider: s.needsProvider(session)}
+	return TeamChoice{
+		Team: s.Team, Role: s.Role, Policy: s.Policy, Row: s.Row, Verdict: s.Verdict, Factor: s.needsFactor(session), Provider: s.needsProvider(session),
+	}
 }
 
 // askConsent fills in what the consent page shows, and notes in the request what that is.
@@ -222,7 +229,15 @@ func (s *Server) askConsent(n *Next, e *evaluation) {
 			choice.Granted = slices.Clone(status.Grant.Scope)
 			choice.Differs = status.Grant.Seen.differences(e.client, e.request.RedirectURI)
 		}
+		if choice.Verdict.Outcome == govern.Narrow {
+			choice.Without = s.opts.Catalogue.Describe(choice.Verdict.Missing)
+		}
 		n.Teams = append(n.Teams, choice)
+	}
+	only := n.Teams[0].Verdict
+	e.request.ShownBarred = n.Fixed && only.Outcome == govern.NotHere
+	if n.Fixed && only.Outcome == govern.Narrow {
+		n.Asked = s.opts.Catalogue.Describe(only.Scope)
 	}
 }
 
@@ -230,6 +245,9 @@ func (s *Server) askConsent(n *Next, e *evaluation) {
 func (s *Server) answer(ctx context.Context, e evaluation, g Grant) (Next, error) {
 	if err := s.useUp(ctx, e.request); err != nil {
 		return Next{}, err
+	}
+	if !g.Scope.Covers(e.request.Scope) { // the team allows less, and the application can do without the rest
+		e.request.Scope = e.request.Scope.Minus(e.request.Scope.Minus(g.Scope))
 	}
 	code, err := s.issueCode(e.request, *e.session, g)
 	if err != nil {

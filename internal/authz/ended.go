@@ -36,6 +36,7 @@ type ended struct {
 	Families []string         `json:"families"` // what stands before the dot in a jti
 	Tokens   []string         `json:"tokens"`   // jti of machine tokens
 	Clients  map[string]int64 `json:"clients"`  // machine tokens of a client that were issued at this time, in seconds since 1970, or before
+	Until    map[string]int64 `json:"until"`    // tokens of a grant, which lives, that were issued at this time or before
 }
 
 // EndedList is the signed list of what has ended and might still be believed, for resource servers that poll it, with its ETag: docs/adr/0002-ended-list.md.
@@ -77,7 +78,7 @@ func (s *Server) makeEndedList(ctx context.Context) (signedList, error) {
 
 // sortEndings sorts endings by kind and then by id, so that the same endings always make the same list.
 func sortEndings(endings []Ending) ended {
-	list := ended{Grants: []string{}, Families: []string{}, Tokens: []string{}, Clients: map[string]int64{}}
+	list := ended{Grants: []string{}, Families: []string{}, Tokens: []string{}, Clients: map[string]int64{}, Until: map[string]int64{}}
 	for _, e := range endings {
 		switch e.Kind {
 		case EndedGrant:
@@ -88,6 +89,8 @@ func sortEndings(endings []Ending) ended {
 			list.Tokens = append(list.Tokens, e.ID)
 		case EndedClient:
 			list.Clients[e.ID] = max(list.Clients[e.ID], e.At.Unix())
+		case NarrowedGrant:
+			list.Until[e.ID] = max(list.Until[e.ID], e.At.Unix())
 		}
 	}
 	slices.Sort(list.Grants)

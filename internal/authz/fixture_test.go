@@ -264,7 +264,7 @@ func (w *world) page(p oauth.Params, session *authn.Session) authz.Next {
 
 func (w *world) approve(sealed string, session *authn.Session, chosen team.ID) authz.Next {
 	w.Helper()
-	n, err := w.server.Approve(w.ctx(), sealed, w.browser(session), chosen)
+	n, err := w.server.Approve(w.ctx(), sealed, w.browser(session), authz.Choice{Team: chosen})
 	w.ok(err)
 	return n
 }
@@ -283,4 +283,12 @@ func (w *world) connect(client app, in team.Team, changes ...string) string {
 // onBoth runs a test on SQLite and on PostgreSQL.
 func onBoth(t *testing.T, f func(t *testing.T, w *world)) {
 	storetest.OnBoth(t, func(t *testing.T, databaseURL string) { f(t, newWorld(t, databaseURL)) })
+}
+
+// block makes the red team block the app.
+func (w *world) block() error { return w.blockIn(w.red, w.app.ID, "no") }
+
+func (w *world) blockIn(t team.Team, id oauth.ClientID, reason string) error {
+	_, err := w.govern.Block(w.ctx(), team.CommandLine, t.ID, id, reason)
+	return err
 }

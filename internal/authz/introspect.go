@@ -71,6 +71,9 @@ func (s *Server) alive(ctx context.Context, claims token.AccessClaims) (username
 	if err != nil {
 		return "", "", fmt.Errorf("load the connection of %s: %w", FamilyID(claims.Family()), err)
 	}
+	if !connection.Family.Scope.CoversText(claims.Scope) {
+		return "", "", fmt.Errorf("the team allows less since the token was issued: %w", ErrNotLive)
+	}
 	return connection.Subject.Email, connection.Subject.Slug, nil
 }
 

@@ -41,8 +41,8 @@ func TestAttackMachineTokenOutlivesItsEndWhenClocksDiffer(t *testing.T) {
 	for name, tt := range map[string]struct{ end, restore func(w *world, m app) error }{
 		"disabled": {disable, enable},
 		"blocked": {
-			func(w *world, m app) error { return w.govern.Block(w.ctx(), team.CommandLine, w.red.ID, m.ID, "no") },
-			func(w *world, m app) error { return w.db.Unblock(w.ctx(), w.red.ID, m.ID) },
+			func(w *world, m app) error { return w.blockIn(w.red, m.ID, "no") },
+			func(w *world, m app) error { return w.govern.Unblock(w.ctx(), team.CommandLine, w.red.ID, m.ID) },
 		},
 		"removed": {
 			func(w *world, m app) error { return w.db.RemoveClient(w.ctx(), m.ID) },

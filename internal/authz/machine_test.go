@@ -113,7 +113,7 @@ func TestMachineTokenDiesWithItsReason(t *testing.T) {
 			return err
 		},
 		"blocked": func(w *world, m app, _ string) error {
-			return w.govern.Block(w.ctx(), team.CommandLine, w.red.ID, m.ID, "no")
+			return w.blockIn(w.red, m.ID, "no")
 		},
 		"expired": func(w *world, _ app, _ string) error { w.clock.Advance(time.Hour); return nil },
 	}
@@ -162,10 +162,10 @@ func TestRevokedMachineTokenCostsOneRow(t *testing.T) {
 func TestBlockedMachineGetsNoToken(t *testing.T) {
 	w := onSQLite(t)
 	machine := w.machine()
-	w.ok(w.govern.Block(w.ctx(), team.CommandLine, w.red.ID, machine.ID, "no"))
+	w.ok(w.blockIn(w.red, machine.ID, "no"))
 	_, err := w.machineToken(machine)
 	wantCode(t, err, oauth.UnauthorizedClient)
-	w.ok(w.db.Unblock(w.ctx(), w.red.ID, machine.ID))
+	w.ok(w.govern.Unblock(w.ctx(), team.CommandLine, w.red.ID, machine.ID))
 	w.mustMachineToken(machine)
 }
 

@@ -2,10 +2,12 @@ package authz
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/client"
+	"github.com/gatehouse-auth/gatehouse/internal/govern"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/scope"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
@@ -15,7 +17,7 @@ import (
 // Step is what has to happen next.
 type Step int
 
-// The steps. Pages: SignIn, SelectAccount, Consent, NoTeam, NoAccess, NoCookies, NeedFactor, StepUp, NeedProvider. No page: Answer.
+// The steps. Pages: SignIn, SelectAccount, Consent, NoTeam, NoAccess, NoCookies, NeedFactor, StepUp, NeedProvider, NeedApproval. No page: Answer.
 const (
 	SignIn        Step = iota + 1 // the person has to sign in, or sign in again
 	SelectAccount                 // ask whether to go on as this person
@@ -27,11 +29,12 @@ const (
 	NeedFactor                    // the team requires a second factor, and the person signed in without one; or acr_values or the operator asks for a factor that they do not have
 	StepUp                        // acr_values or the operator asks for one factor more, which the person has
 	NeedProvider                  // the team requires the sign-in at a provider, and the person signed in another way
+	NeedApproval                  // an admin of the team has to approve the application first
 )
 
 // String names the step.
 func (s Step) String() string {
-	names := []string{"none", "SignIn", "SelectAccount", "Consent", "NoTeam", "NoAccess", "Answer", "NoCookies", "NeedFactor", "StepUp", "NeedProvider"}
+	names := []string{"none", "SignIn", "SelectAccount", "Consent", "NoTeam", "NoAccess", "Answer", "NoCookies", "NeedFactor", "StepUp", "NeedProvider", "NeedApproval"}
 	if s < 0 || int(s) >= len(names) {
 		return fmt.Sprintf("Step(%d)", int(s))
 	}
@@ -53,9 +56,10 @@ type Next struct {
 	MaxAge    *time.Duration              // of SignInPage: the application asked for a sign-in that is no older
 	Again     bool                        // SignIn: this person has to sign in again
 	Team      string                      // NoAccess, Consent: the team that the request named, or ""
-	Teams     []TeamChoice                // Consent: those to choose from; one when the team is fixed. NeedFactor, NeedProvider: those that can be chosen after another sign-in
+	Teams     []TeamChoice                // Consent: those to choose from; one when the team is fixed. NeedFactor, NeedProvider: those that can be chosen after another sign-in. NeedApproval: the one
+	Others    bool                        // NeedApproval: another team can be taken
 	Fixed     bool                        // Consent: the team is stated and cannot be changed
-	Asked     []scope.Info                // Consent: what is asked for
+	Asked     []scope.Info                // Consent, NeedApproval: what is asked for
 	Changed   Change                      // after Approve: why it does not count
 	Lacks     authn.Level                 // NeedFactor: what acr_values or the operator asks for; 0 when only a team requires a second factor
 	Required  bool                        // NeedFactor: the operator requires a second factor
@@ -74,7 +78,11 @@ const (
 // TeamChoice is one team on the consent page.
 type TeamChoice struct {
 	Team     team.Team
-	Blocked  string       // the admin's reason; it cannot be chosen then
+	Role     team.Role
+	Verdict  govern.Verdict // what the team's policy says of it
+	Policy   govern.Policy
+	Row      govern.Row   // what the team decided about the application
+	Without  []scope.Info // what the application would not get, of what it asks for
 	Factor   bool         // it cannot be chosen before a sign-in with two factors
 	Provider string       // it cannot be chosen before a sign-in at the provider with this id; "" otherwise
 	Granted  oauth.Scope  // what was granted there before
@@ -84,10 +92,11 @@ type TeamChoice struct {
 // decision is what next decides: the step, and the teams that the request is open to.
 type decision struct {
 	step  Step
-	teams []TeamStatus // Consent, Answer, NeedFactor, StepUp and NeedProvider
+	teams []TeamStatus // Consent, Answer, NeedFactor, StepUp, NeedProvider and NeedApproval
 	lacks authn.Level  // NeedFactor and StepUp: what acr_values or the operator asks for, and the session is not
 
 	required bool // NeedFactor and StepUp: the operator requires a second factor
+	others   bool // NeedApproval: there are other teams to choose from
 }
 
 // next decides what happens next for the person who is at the browser, or for nobody. It is the only place that does, for pages and prompt=none alike; its error is for the redirect URI: prompt=none gets one
@@ -112,7 +121,16 @@ func decideStep(r Request, client client.Client, session *authn.Session, can str
 	if r.Prompt.SelectAccount && !r.fresh(session) && r.SelectedUser != session.User.ID {
 		return decision{step: SelectAccount}
 	}
-	open, fixed := openTeams(r, client, teams)
+	open, fixed := openTeams(r, client, teams, now)
+	if r.Prompt.None && len(open) > 1 {
+		// Nobody can choose. A grant in one team alone says which is meant.
+		granted := slices.DeleteFunc(slices.Clone(open), func(s TeamStatus) bool { return s.Grant == nil })
+		if len(granted) != 1 && signInFirst(open, session) == 0 {
+			return decision{step: Consent, teams: open}
+		} else if len(granted) == 1 {
+			open = granted
+		}
+	}
 	switch {
 	case len(open) == 0 && fixed:
 		return decision{step: NoAccess}
@@ -135,6 +153,13 @@ func decideStep(r Request, client client.Client, session *authn.Session, can str
 	switch {
 	case first == NeedFactor:
 		return decision{step: NeedFactor, teams: open}
+	case r.AskedTeam != "" && !r.Prompt.None:
+		if i := slices.IndexFunc(open, func(s TeamStatus) bool { return s.Team.ID == r.AskedTeam }); i >= 0 && open[i].mayAsk() {
+			return decision{step: NeedApproval, teams: open[i : i+1], others: len(open) > 1}
+		}
+		return decision{step: Consent, teams: open}
+	case len(open) == 1 && open[0].mayAsk():
+		return decision{step: NeedApproval, teams: open}
 	case len(open) > 1 || r.Prompt.Consent || !open[0].covers(r, client):
 		// With several teams the person is always asked: a grant in one of them does not say that it is meant today.
 		return decision{step: Consent, teams: open}
@@ -176,8 +201,8 @@ func (r Request) wrong(session *authn.Session) bool {
 	return r.Hinted != "" && r.Hinted != session.User.ID
 }
 
-// openTeams is the person's teams that the request may be for, and whether client or request name the team.
-func openTeams(r Request, client client.Client, teams []TeamStatus) (open []TeamStatus, fixed bool) {
+// openTeams is the person's teams that the request may be for, with what their policies say of it, and whether client or request name the team.
+func openTeams(r Request, client client.Client, teams []TeamStatus, now time.Time) (open []TeamStatus, fixed bool) {
 	for _, status := range teams {
 		switch {
 		case !client.Global():
@@ -187,6 +212,7 @@ func openTeams(r Request, client client.Client, teams []TeamStatus) (open []Team
 		case r.Team != "" && status.Team.Slug != r.Team:
 			continue
 		}
+		status.Verdict = govern.Judge(status.Policy, status.Row, client, status.Role, r.Scope, govern.Asked{}, now)
 		open = append(open, status)
 	}
 	return open, !client.Global() || r.Team != ""
@@ -194,13 +220,18 @@ func openTeams(r Request, client client.Client, teams []TeamStatus) (open []Team
 
 // needsFactor reports whether the team can be chosen only after a sign-in with two factors, which this one was not. A block says more.
 func (s TeamStatus) needsFactor(session *authn.Session) bool {
-	return s.NeedsFactor && s.Blocked == "" && session.Level() < authn.TwoFactors
+	return s.NeedsFactor && s.Verdict.Allowed() && session.Level() < authn.TwoFactors
+}
+
+// mayAsk reports whether an admin has to approve the client first, so the person can ask, or be told what was decided.
+func (s TeamStatus) mayAsk() bool {
+	return s.Verdict.Outcome == govern.Ask || s.Verdict.Outcome == govern.Refused
 }
 
 // needsProvider is the id of the provider at which the person has to sign in before the team can be chosen; "" when this sign-in is good enough. A block
 // says more.
 func (s TeamStatus) needsProvider(session *authn.Session) string {
-	if s.Blocked != "" || s.Provider == session.Provider {
+	if !s.Verdict.Allowed() || s.Provider == session.Provider {
 		return ""
 	}
 	return s.Provider
@@ -208,7 +239,7 @@ func (s TeamStatus) needsProvider(session *authn.Session) string {
 
 // choosable reports whether the team can be chosen in this session.
 func (s TeamStatus) choosable(session *authn.Session) bool {
-	return s.Blocked == "" && !s.needsFactor(session) && s.needsProvider(session) == ""
+	return s.Verdict.Outcome != govern.NotHere && !s.needsFactor(session) && s.needsProvider(session) == ""
 }
 
 // signInFirst is NeedProvider or NeedFactor when no team can be chosen, and one could be after another sign-in; 0 otherwise. The provider comes first,
@@ -228,13 +259,29 @@ func signInFirst(open []TeamStatus, session *authn.Session) (first Step) {
 }
 
 // covers reports whether the team's remembered consent is enough for a request of the client as it is now.
+// A grant that counts is allowed by the team: see govern.Rest.
 func (s TeamStatus) covers(r Request, c client.Client) bool {
-	return s.Blocked == "" && s.Grant != nil && s.Grant.Scope.Covers(r.Scope) && s.Grant.Seen.has(c, r.RedirectURI)
+	if s.Grant == nil || s.Row.State == govern.Blocked || !s.Grant.SuspendedAt.IsZero() || !s.Grant.Seen.has(c, r.RedirectURI) {
+		return false
+	}
+	return s.Grant.Scope.Covers(r.Scope) || s.Verdict.Outcome == govern.Narrow && s.Grant.Scope.Covers(s.Verdict.Scope)
 }
 
 // unprompted is the error for prompt=none in place of the step's page (OpenID Connect Core §3.1.2.6).
 func (d decision) unprompted() error {
 	switch d.step {
+	case Consent:
+		if len(d.teams) > 1 {
+			return oauth.InteractionRequired.Errorf("the person has several teams and has to choose one, which prompt=none rules out; the parameter team names one")
+		}
+		if d.teams[0].Verdict.Outcome == govern.NotHere {
+			return oauth.AccessDenied.Errorf("the team does not allow this application")
+		}
+	case NeedApproval:
+		if d.teams[0].Verdict.Outcome == govern.Refused {
+			return oauth.AccessDenied.Errorf("an admin of the team has declined this application")
+		}
+		return oauth.InteractionRequired.Errorf("an admin of the team has to approve this application first")
 	case SignIn:
 		return oauth.LoginRequired.Errorf("the person has to sign in, which prompt=none rules out")
 	case StepUp:
@@ -254,7 +301,6 @@ func (d decision) unprompted() error {
 		return oauth.InteractionRequired.Errorf("the team requires the sign-in at another provider, and the person signed in without it")
 	case NoTeam, NoAccess:
 		return oauth.AccessDenied.Errorf("the person has no access to such a team under this account")
-	default:
-		return oauth.ConsentRequired.Errorf("the person has to be asked, which prompt=none rules out")
 	}
+	return oauth.ConsentRequired.Errorf("the person has to be asked, which prompt=none rules out")
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/client"
+	"github.com/gatehouse-auth/gatehouse/internal/govern"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/google/go-cmp/cmp"
@@ -28,7 +29,22 @@ func TestNext(t *testing.T) {
 	red := TeamStatus{Team: team.Team{ID: "1", Slug: "red"}}
 	blue := TeamStatus{Team: team.Team{ID: "2", Slug: "blue"}}
 	granted := func(s TeamStatus) TeamStatus { s.Grant = grant; return s }
-	blocked := func(s TeamStatus) TeamStatus { s.Blocked = "not here"; return s }
+	blocked := func(s TeamStatus) TeamStatus { s.Row = govern.Row{State: govern.Blocked}; return s }
+	under := func(rule govern.Rule, s TeamStatus) TeamStatus { s.Policy.Rule = rule; return s }
+	approveFirst := func(s TeamStatus) TeamStatus { return under(govern.ApproveFirst, s) }
+	as := func(role team.Role, s TeamStatus) TeamStatus { s.Role = role; return s }
+	approved := func(s TeamStatus, scope ...string) TeamStatus {
+		s.Row = govern.Row{State: govern.Approved, Scope: scope}
+		return approveFirst(s)
+	}
+	declined := func(s TeamStatus) TeamStatus {
+		s.Row = govern.Row{State: govern.Declined, Scope: grant.Scope, At: now}
+		return approveFirst(s)
+	}
+	suspended := func(s TeamStatus) TeamStatus {
+		s.Grant = &Grant{Scope: grant.Scope, Seen: seen, SuspendedAt: now}
+		return s
+	}
 	narrow := red
 	narrow.Grant = &Grant{Scope: oauth.Scope{"read"}, Seen: seen}
 	sawOther := func(change func(*Seen)) TeamStatus {
@@ -52,6 +68,7 @@ func TestNext(t *testing.T) {
 	const aal1, aal2, phr = "urn:gatehouse:aal1", "urn:gatehouse:aal2", "urn:gatehouse:phr"
 
 	ofRed := client.Client{Team: red.Team}
+	withoutWrite := client.Client{OptionalScope: oauth.Scope{"write"}}
 	none, login := oauth.Prompt{None: true}, oauth.Prompt{Login: true}
 	consent, selectAccount := oauth.Prompt{Consent: true}, oauth.Prompt{SelectAccount: true}
 	age := func(d time.Duration) *time.Duration { return &d }
@@ -65,6 +82,7 @@ func TestNext(t *testing.T) {
 		maxAge   *time.Duration
 		team     string
 		selected team.UserID
+		asked    team.ID
 		acr      string
 		reach    authn.Level
 		required bool
@@ -121,7 +139,10 @@ func TestNext(t *testing.T) {
 		{name: "several teams, one covered: never silently", session: earlier, teams: []TeamStatus{red, granted(blue)}, want: Consent, open: []team.ID{"1", "2"}},
 		{name: "several teams, the first covered: never silently", session: earlier, teams: []TeamStatus{granted(red), blue}, want: Consent, open: []team.ID{"1", "2"}},
 		{name: "several teams, all covered: never silently", session: earlier, teams: []TeamStatus{granted(red), granted(blue)}, want: Consent, open: []team.ID{"1", "2"}},
-		{name: "several teams, one covered, prompt=none", session: earlier, teams: []TeamStatus{red, granted(blue)}, prompt: none, wantErr: oauth.ConsentRequired},
+		{name: "several teams, one covered, prompt=none", session: earlier, teams: []TeamStatus{red, granted(blue)}, prompt: none, want: Answer, open: []team.ID{"2"}},
+		{name: "several teams, two covered, prompt=none", session: earlier, teams: []TeamStatus{granted(red), granted(blue)}, prompt: none, wantErr: oauth.InteractionRequired},
+		{name: "several teams, none covered, prompt=none", session: earlier, teams: []TeamStatus{red, blue}, prompt: none, wantErr: oauth.InteractionRequired},
+		{name: "several teams, one covered in part, prompt=none", session: earlier, teams: []TeamStatus{narrow, blue}, prompt: none, wantErr: oauth.ConsentRequired},
 		{name: "several teams, the others blocked", session: earlier, teams: []TeamStatus{blocked(red), granted(blue)}, want: Consent, open: []team.ID{"1", "2"}},
 		{name: "several teams, team= covered", session: earlier, teams: []TeamStatus{red, granted(blue)}, team: "blue", want: Answer, open: []team.ID{"2"}},
 		{name: "several teams, team= not covered", session: earlier, teams: []TeamStatus{red, granted(blue)}, team: "red", want: Consent, open: []team.ID{"1"}},
@@ -165,6 +186,32 @@ func TestNext(t *testing.T) {
 		{name: "provider required, and blocked", session: earlier, teams: []TeamStatus{sso(blocked(red))}, want: Consent, open: []team.ID{"1"}},
 		{name: "second factor required, sign-in first", teams: []TeamStatus{strict(red)}, want: SignIn},
 
+		{name: "to be approved", session: earlier, teams: []TeamStatus{approveFirst(red)}, want: NeedApproval, open: []team.ID{"1"}},
+		{name: "to be approved, sign-in first", teams: []TeamStatus{approveFirst(red)}, want: SignIn},
+		{name: "to be approved, prompt=none", session: earlier, teams: []TeamStatus{approveFirst(red)}, prompt: none, wantErr: oauth.InteractionRequired},
+		{name: "to be approved, second factor later", session: earlier, teams: []TeamStatus{strict(approveFirst(red))}, want: NeedApproval, open: []team.ID{"1"}},
+		{name: "to be approved, by oneself", session: earlier, teams: []TeamStatus{as(team.Admin, approveFirst(red))}, want: Consent, open: []team.ID{"1"}},
+		{name: "to be approved, by oneself, prompt=none", session: earlier, teams: []TeamStatus{as(team.Admin, approveFirst(red))}, prompt: none, wantErr: oauth.ConsentRequired},
+		{name: "to be approved, the team's own", client: ofRed, session: earlier, teams: []TeamStatus{approveFirst(red)}, want: Consent, open: []team.ID{"1"}},
+		{name: "to be approved, team=", session: earlier, teams: []TeamStatus{approveFirst(red), blue}, team: "red", want: NeedApproval, open: []team.ID{"1"}},
+		{name: "to be approved in one of several", session: earlier, teams: []TeamStatus{approveFirst(red), blue}, want: Consent, open: []team.ID{"1", "2"}},
+		{name: "to be approved in one of several, which was chosen", session: earlier, teams: []TeamStatus{approveFirst(red), blue}, asked: "1", want: NeedApproval, open: []team.ID{"1"}},
+		{name: "chosen, and approved meanwhile", session: earlier, teams: []TeamStatus{approved(red, "read", "write"), blue}, asked: "1", want: Consent, open: []team.ID{"1", "2"}},
+		{name: "chosen, and not theirs any more", session: earlier, teams: []TeamStatus{blue}, asked: "1", want: Consent, open: []team.ID{"2"}},
+		{name: "approved", session: earlier, teams: []TeamStatus{approved(red, "read", "write")}, want: Consent, open: []team.ID{"1"}},
+		{name: "approved and granted", session: earlier, teams: []TeamStatus{approved(granted(red), "read", "write")}, want: Answer, open: []team.ID{"1"}},
+		{name: "approved in part", session: earlier, teams: []TeamStatus{approved(red, "read")}, want: NeedApproval, open: []team.ID{"1"}},
+		{name: "approved in part, it can do without the rest", client: withoutWrite, session: earlier, teams: []TeamStatus{approved(red, "read")}, want: Consent, open: []team.ID{"1"}},
+		{name: "… prompt=none", client: withoutWrite, session: earlier, teams: []TeamStatus{approved(red, "read")}, prompt: none, wantErr: oauth.ConsentRequired},
+		{name: "… agreed to that", client: withoutWrite, session: earlier, teams: []TeamStatus{approved(narrow, "read")}, want: Answer, open: []team.ID{"1"}},
+		{name: "declined", session: earlier, teams: []TeamStatus{declined(red)}, want: NeedApproval, open: []team.ID{"1"}},
+		{name: "declined, prompt=none", session: earlier, teams: []TeamStatus{declined(red)}, prompt: none, wantErr: oauth.AccessDenied},
+		{name: "blocked, prompt=none", session: earlier, teams: []TeamStatus{blocked(red)}, prompt: none, wantErr: oauth.AccessDenied},
+		{name: "nobody", session: earlier, teams: []TeamStatus{under(govern.Nobody, red)}, want: Consent, open: []team.ID{"1"}},
+		{name: "nobody, prompt=none", session: earlier, teams: []TeamStatus{under(govern.Nobody, red)}, prompt: none, wantErr: oauth.AccessDenied},
+		{name: "not listed, an admin", session: earlier, teams: []TeamStatus{as(team.Admin, under(govern.ListedOnly, red))}, want: Consent, open: []team.ID{"1"}},
+		{name: "suspended", session: earlier, teams: []TeamStatus{suspended(red)}, want: Consent, open: []team.ID{"1"}},
+		{name: "suspended, prompt=none", session: earlier, teams: []TeamStatus{suspended(red)}, prompt: none, wantErr: oauth.ConsentRequired},
 		{name: "acr_values: nothing that we know", session: earlier, teams: []TeamStatus{granted(red)}, acr: "urn:example:gold pwd", want: Answer, open: []team.ID{"1"}},
 		{name: "acr_values: one factor, signed in with a password", session: weak, teams: []TeamStatus{granted(red)}, acr: aal1, want: Answer, open: []team.ID{"1"}},
 		{name: "acr_values: one factor, and how they signed in is not known", session: earlier, teams: []TeamStatus{granted(red)}, acr: aal1, reach: authn.OneFactor, want: StepUp, open: []team.ID{"1"}},
@@ -207,7 +254,7 @@ func TestNext(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			r := Request{FreshSession: "fresh", SelectedUser: tt.selected}
+			r := Request{FreshSession: "fresh", SelectedUser: tt.selected, AskedTeam: tt.asked}
 			r.Scope, r.Prompt, r.MaxAge, r.Team = oauth.Scope{"read", "write"}, tt.prompt, tt.maxAge, tt.team
 			r.ACRValues = strings.Fields(tt.acr)
 			r.RedirectURI, tt.client.Name, tt.client.Owner = callback, "App", "Makers"
@@ -227,7 +274,7 @@ func TestNext(t *testing.T) {
 }
 
 func TestStepIsNamed(t *testing.T) {
-	for step, want := range map[Step]string{SignIn: "SignIn", Answer: "Answer", 0: "none", -1: "Step(-1)", 9: "StepUp", 10: "NeedProvider", 11: "Step(11)"} {
+	for step, want := range map[Step]string{SignIn: "SignIn", Answer: "Answer", 0: "none", -1: "Step(-1)", 9: "StepUp", 10: "NeedProvider", 11: "NeedApproval", 12: "Step(12)"} {
 		if got := step.String(); got != want {
 			t.Errorf("Step(%d) = %q, want %q", int(step), got, want)
 		}

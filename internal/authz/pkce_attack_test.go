@@ -131,7 +131,7 @@ func TestAttackRequestsOutliveThePermissionToDoWithoutPKCE(t *testing.T) {
 	session := w.session(w.ada)
 	asked := w.page(params(client, stripped("prompt", "consent")...), session)
 	w.setPKCE(client, oauth.PKCERequired)
-	_, err = w.server.Approve(w.ctx(), asked.Sealed, w.browser(session), w.red.ID)
+	_, err = w.server.Approve(w.ctx(), asked.Sealed, w.browser(session), authz.Choice{Team: w.red.ID})
 	wantRedirect(t, err, oauth.InvalidRequest)
 	_, err = w.server.Begin(w.ctx(), arriving(client, pushed.RequestURI), authz.Browser{})
 	wantRedirect(t, err, oauth.InvalidRequest)

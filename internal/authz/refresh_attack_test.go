@@ -179,10 +179,10 @@ func TestAttackConnectionOutlivesItsReason(t *testing.T) {
 			return w.db.EnableClient(w.ctx(), w.app.ID)
 		}, oauth.InvalidGrant},
 		"client removed":           {func(w *world) error { return w.db.RemoveClient(w.ctx(), w.app.ID) }, authn},
-		"client blocked by a team": {func(w *world) error { return w.govern.Block(w.ctx(), team.CommandLine, w.red.ID, w.app.ID, "no") }, oauth.InvalidGrant},
+		"client blocked by a team": {func(w *world) error { return w.blockIn(w.red, w.app.ID, "no") }, oauth.InvalidGrant},
 		"blocked and unblocked": {func(w *world) error {
-			w.ok(w.govern.Block(w.ctx(), team.CommandLine, w.red.ID, w.app.ID, "no"))
-			return w.db.Unblock(w.ctx(), w.red.ID, w.app.ID)
+			w.ok(w.blockIn(w.red, w.app.ID, "no"))
+			return w.govern.Unblock(w.ctx(), team.CommandLine, w.red.ID, w.app.ID)
 		}, oauth.InvalidGrant},
 		"team removed":               {func(w *world) error { _, err := w.directory.RemoveTeam(w.ctx(), team.CommandLine, "red"); return err }, oauth.InvalidGrant},
 		"grant revoked":              {func(w *world) error { return w.revokeAll() }, oauth.InvalidGrant},

@@ -132,18 +132,18 @@ func TestBlockEndsTheGrantsAndSaysWhy(t *testing.T) {
 	w := onSQLite(t)
 	w.connect(w.app, w.red)
 	w.connect(w.app, w.blue)
-	w.ok(w.govern.Block(w.ctx(), team.CommandLine, w.red.ID, w.app.ID, "  not reviewed "))
+	w.ok(w.blockIn(w.red, w.app.ID, "  not reviewed "))
 	grants, err := w.db.Grants(w.ctx(), authz.GrantFilter{})
 	w.ok(err)
 	if len(grants) != 1 || grants[0].Grant.Team != w.blue.ID {
 		t.Errorf("grants %+v, want the one in blue only", grants)
 	}
 	n := w.page(params(w.app, "team", "red"), w.session(w.ada))
-	if n.Teams[0].Blocked != "not reviewed" {
-		t.Errorf("the page says %q", n.Teams[0].Blocked)
+	if n.Teams[0].Row.Reason != "not reviewed" {
+		t.Errorf("the page says %q", n.Teams[0].Row.Reason)
 	}
 	for reason, id := range map[string]oauth.ClientID{"": w.app.ID, "\x07": w.app.ID, "good": "nobody"} {
-		if err := w.govern.Block(w.ctx(), team.CommandLine, w.red.ID, id, reason); err == nil {
+		if _, err := w.govern.Block(w.ctx(), team.CommandLine, w.red.ID, id, reason); err == nil {
 			t.Errorf("reason %q for %q was accepted", reason, id)
 		}
 	}

@@ -51,6 +51,8 @@ type Request struct {
 	ShownTeam                  team.ID     `json:",omitempty"` // the team that the consent page stated, when it left no choice; approval is for no other
 	ShownName                  string      `json:",omitempty"` // the client's name on the consent page
 	ShownOwner                 string      `json:",omitempty"` // and its owner
+	ShownBarred                bool        `json:",omitempty"` // the only team on the consent page does not allow the client
+	AskedTeam                  team.ID     `json:",omitempty"` // whose admins have to approve the client first: the person waits for them
 }
 
 // sealedRequest is a Request as it is sealed. State and nonce may be any text, and JSON makes six bytes of some: as base64 the longest ones still fit an address.

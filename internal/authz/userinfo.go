@@ -45,6 +45,9 @@ func (s *Server) UserInfo(ctx context.Context, accessToken, dpopKey string) (Use
 	if err != nil {
 		return UserInfo{}, errBadAccessToken(err)
 	}
+	if !connection.Family.Scope.CoversText(claims.Scope) {
+		return UserInfo{}, errBadAccessToken(errors.New("the team allows less since the token was issued"))
+	}
 	if !scope.Contains(oauth.ScopeOpenID) {
 		return UserInfo{}, oauth.InsufficientScope.Errorf("the access token needs the scope openid; ask for it at the authorization endpoint")
 	}

@@ -41,6 +41,11 @@ func (r *Registry) check(c Client) error {
 			return fmt.Errorf("the scope %q does not exist; there are: %s", name, known.Union(scope.Identity))
 		}
 	}
+	for _, name := range c.OptionalScope {
+		if c.Machine || !c.permits(r.Catalogue, name) {
+			return fmt.Errorf("the optional scope %q is not one that the client may ask for on a person's behalf", name)
+		}
+	}
 	if err := checkPKCE(c); err != nil {
 		return err
 	}

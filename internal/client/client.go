@@ -26,6 +26,9 @@ type Client struct {
 	CreatedAt    time.Time
 	DisabledAt   time.Time // zero while enabled
 
+	FirstParty    bool        // the operator's own: teams' policies for applications are not for it, unless they say so. Only the operator may set it
+	OptionalScope oauth.Scope // what it can do without, of what it asks for
+
 	ResourceServer         string   // the audience whose tokens it may introspect; "" when it is no resource server
 	Resources              []string // the audiences that its tokens may be for (RFC 8707); empty: the server's default only
 	JWKS                   string   // its public keys as a JSON Web Key Set, for private_key_jwt; or JWKSURI

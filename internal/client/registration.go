@@ -37,6 +37,9 @@ type Registration struct {
 	RedirectURIs []string
 	Scope        oauth.Scope // empty: every API scope
 
+	FirstParty    bool        // see Client
+	OptionalScope oauth.Scope // see Client
+
 	ResourceServer         string   // the audience whose tokens it may introspect; such a client needs no redirect URI
 	Resources              []string // audiences that its tokens may be for, besides the server's default
 	JWKS                   string   // its public keys; such a client has no secret
@@ -69,6 +72,7 @@ func (r *Registry) AddClient(ctx context.Context, actor team.Actor, reg Registra
 		IDTokenAlgorithm: reg.IDTokenAlgorithm, PostLogoutRedirectURIs: distinct(reg.PostLogoutRedirectURIs), BackchannelLogoutURI: reg.BackchannelLogoutURI,
 		InitiateLoginURI: reg.InitiateLoginURI, RequirePAR: reg.RequirePAR, RequireDPoP: reg.RequireDPoP, PKCE: reg.PKCE, InsecureAssertionAudience: reg.InsecureAssertionAudience,
 		InsecureNoPKCENoNonce: reg.InsecureNoPKCENoNonce, RefreshGrace: reg.RefreshGrace,
+		FirstParty: reg.FirstParty, OptionalScope: distinct(reg.OptionalScope),
 	}
 	if err := mayLoosen(actor, Client{}, c); err != nil {
 		return Client{}, token.Secret{}, err
@@ -92,6 +96,9 @@ type Change struct {
 	Name         *string
 	RedirectURIs []string
 	Scope        oauth.Scope
+
+	FirstParty    *bool
+	OptionalScope oauth.Scope
 
 	ResourceServer         *string
 	Resources              []string
@@ -126,12 +133,16 @@ func (change Change) apply(c Client) Client {
 	replace(&c.InsecureAssertionAudience, change.InsecureAssertionAudience)
 	replace(&c.InsecureNoPKCENoNonce, change.InsecureNoPKCENoNonce)
 	replace(&c.RefreshGrace, change.RefreshGrace)
+	replace(&c.FirstParty, change.FirstParty)
 	c.Name, c.JWKS = strings.TrimSpace(c.Name), strings.TrimSpace(c.JWKS)
 	if change.RedirectURIs != nil {
 		c.RedirectURIs = distinct(change.RedirectURIs)
 	}
 	if change.Scope != nil {
 		c.Scope = distinct(change.Scope)
+	}
+	if change.OptionalScope != nil {
+		c.OptionalScope = distinct(change.OptionalScope)
 	}
 	if change.Resources != nil {
 		c.Resources = distinct(change.Resources)
@@ -179,8 +190,11 @@ func (r *Registry) UpdateClient(ctx context.Context, actor team.Actor, id oauth.
 	return c, nil
 }
 
-// mayLoosen is team.ErrForbidden when a client becomes less strict than it was and the actor may not do that.
+// mayLoosen is team.ErrForbidden when a client becomes less strict than it was, or one that no team's policy is for, and the actor may not do that.
 func mayLoosen(actor team.Actor, before, after Client) error {
+	if after.FirstParty && !before.FirstParty {
+		return team.May(actor, team.LoosenClients, team.On{})
+	}
 	for _, setting := range after.Loosened() {
 		if !slices.Contains(before.Loosened(), setting) {
 			return team.May(actor, team.LoosenClients, team.On{})

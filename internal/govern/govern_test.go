@@ -39,6 +39,14 @@ func TestClientsThatATeamDecidesAbout(t *testing.T) {
 	}
 	ours, theirs := addTeam("ours"), addTeam("theirs")
 	service := &govern.Service{Store: db, Clients: db, Now: time.Now}
+	for _, err := range []error{
+		db.AddUser(t.Context(), team.User{ID: "ana", Email: "ana@example.com"}),
+		db.AddMember(t.Context(), team.Membership{User: "ana", Team: ours, Role: team.Admin}),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
 	admin := team.Actor{Kind: team.KindUser, User: "ana", Teams: map[team.ID]team.Role{ours.ID: team.Admin}}
 	for name, tt := range map[string]struct {
 		client client.Client
@@ -56,7 +64,7 @@ func TestClientsThatATeamDecidesAbout(t *testing.T) {
 		if err == nil && (c.ID != tt.client.ID || len(c.Secrets) > 0) {
 			t.Errorf("%s: got %+v, want the client without its secrets", name, c)
 		}
-		if err := service.Block(t.Context(), admin, ours.ID, tt.client.ID, "Not reviewed yet"); !errors.Is(err, tt.want) {
+		if _, err := service.Block(t.Context(), admin, ours.ID, tt.client.ID, "Not reviewed yet"); !errors.Is(err, tt.want) {
 			t.Errorf("%s is blocked: got %v, want %v", name, err, tt.want)
 		}
 	}

@@ -28,6 +28,7 @@ func (r AuthorizationResponse) Fields() [][2]string {
 		code, description := Outside(r.Err)
 		add("error", string(code))
 		add("error_description", description)
+		add("error_uri", URIOf(r.Err))
 	} else {
 		add("code", r.Code)
 	}

@@ -50,11 +50,17 @@ func (c Code) Because(cause error, format string, args ...any) error {
 	return &Error{Code: c, Description: fmt.Sprintf(format, args...), Cause: cause, format: format}
 }
 
+// At is Errorf with the address of a page that tells more (error_uri, RFC 6749 §4.1.2.1).
+func (c Code) At(uri, format string, args ...any) error {
+	return &Error{Code: c, Description: fmt.Sprintf(format, args...), URI: uri, format: format}
+}
+
 // Error is an error for the client (RFC 6749 §5.2). Functions return it as a plain error, made by Errorf or Because.
 type Error struct {
 	Code        Code
 	Description string // for the client's developer
 	Cause       error  // for the log; never sent
+	URI         string // of a page that tells more; "" for none
 	format      string // the description, with verbs where it quotes what was received
 }
 
@@ -95,6 +101,14 @@ func Outside(err error) (Code, string) {
 		return code, ""
 	}
 	return ServerError, "The server could not answer. Try again; if it lasts, tell its operator the request id."
+}
+
+// URIOf is the error_uri of an error, or "".
+func URIOf(err error) string {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.URI
+	}
+	return ""
 }
 
 // safeDescription is s as an error_description: %x20-21 / %x23-5B / %x5D-7E (RFC 6749 §5.2), cut to maxDescriptionLength.

@@ -57,6 +57,16 @@ func (s Scope) Contains(value string) bool { return slices.Contains(s, value) }
 // Covers reports whether every value of other is in s.
 func (s Scope) Covers(other Scope) bool { return len(other.Minus(s)) == 0 }
 
+// CoversText is Covers of a scope as it is on the wire.
+func (s Scope) CoversText(other string) bool {
+	for value := range strings.SplitSeq(other, " ") {
+		if value != "" && !s.Contains(value) {
+			return false
+		}
+	}
+	return true
+}
+
 // Union is s followed by the values of other that s lacks. Neither is changed.
 func (s Scope) Union(other Scope) Scope { return slices.Concat(s, other.Minus(s)) }
 

@@ -73,7 +73,7 @@ func oneGrant(b testing.TB, db *store.DB) authz.Grant {
 		ID: "c", Name: "C", RedirectURIs: []string{"https://a.example/", "https://b.example/"}, CreatedAt: now,
 		Secrets: []client.Secret{{Hash: "a", CreatedAt: now}, {Hash: "b", CreatedAt: now}},
 	}))
-	grant, err := db.SaveGrant(ctx, authz.Grant{ID: "g", User: "u", Client: "c", Team: "t", Scope: []string{"chatbot:read", "session:read"}, CreatedAt: now, UpdatedAt: now})
+	grant, err := db.SaveGrant(ctx, authz.Grant{ID: "g", User: "u", Client: "c", Team: "t", Scope: []string{"chatbot:read", "session:read"}, CreatedAt: now, UpdatedAt: now}, false)
 	must(err)
 	return grant
 }

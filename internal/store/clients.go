@@ -18,7 +18,7 @@ func clientInto(c *client.Client) []any {
 	return []any{
 		&c.ID, &c.Name, &c.Owner, &c.Public, &c.Machine, engine.WordsTo(&c.Scope), engine.TimeTo(&c.CreatedAt), engine.TimeTo(&c.DisabledAt),
 		&c.ResourceServer, engine.ListTo(&c.Resources), &c.JWKS, &c.JWKSURI, &c.IDTokenAlgorithm, engine.ListTo(&c.PostLogoutRedirectURIs),
-		&c.BackchannelLogoutURI, &c.InitiateLoginURI, &c.RequirePAR, &c.RequireDPoP, &c.InsecureAssertionAudience, &c.PKCE, &c.InsecureNoPKCENoNonce, engine.DurationTo(&c.RefreshGrace),
+		&c.BackchannelLogoutURI, &c.InitiateLoginURI, &c.RequirePAR, &c.RequireDPoP, &c.InsecureAssertionAudience, &c.PKCE, &c.InsecureNoPKCENoNonce, engine.DurationTo(&c.RefreshGrace), &c.FirstParty, engine.WordsTo(&c.OptionalScope),
 		&c.Team.ID, &c.Team.Slug, &c.Team.Name, engine.TimeTo(&c.Team.CreatedAt),
 	}
 }
@@ -41,7 +41,7 @@ func (db *DB) readClient(ctx context.Context, id oauth.ClientID) (client.Client,
 	_, err := engine.One(ctx, db.engine, "Client", client.ErrNoClient, scan, `
 		SELECT c.id, c.name, c.owner, c.public, c.machine, c.scope, c.created_at, c.disabled_at,
 			c.resource_server, c.resources, c.jwks, c.jwks_uri, c.id_token_algorithm, c.post_logout_redirect_uris,
-			c.backchannel_logout_uri, c.initiate_login_uri, c.require_par, c.require_dpop, c.insecure_assertion_audience, c.pkce, c.insecure_no_pkce_no_nonce, c.refresh_grace,
+			c.backchannel_logout_uri, c.initiate_login_uri, c.require_par, c.require_dpop, c.insecure_assertion_audience, c.pkce, c.insecure_no_pkce_no_nonce, c.refresh_grace, c.first_party, c.optional_scope,
 			COALESCE(t.id, ''), COALESCE(t.slug, ''), COALESCE(t.name, ''), COALESCE(t.created_at, 0),
 			c.redirect_uris, COALESCE(s.hash, ''), COALESCE(s.created_at, 0), COALESCE(s.expires_at, 0)
 		FROM gh_clients c
@@ -64,7 +64,7 @@ func (db *DB) Clients(ctx context.Context) ([]client.Client, error) {
 	clients, err := engine.All(ctx, db.engine, "Clients", scan, `
 		SELECT c.id, c.name, c.owner, c.public, c.machine, c.scope, c.created_at, c.disabled_at,
 			c.resource_server, c.resources, c.jwks, c.jwks_uri, c.id_token_algorithm, c.post_logout_redirect_uris,
-			c.backchannel_logout_uri, c.initiate_login_uri, c.require_par, c.require_dpop, c.insecure_assertion_audience, c.pkce, c.insecure_no_pkce_no_nonce, c.refresh_grace,
+			c.backchannel_logout_uri, c.initiate_login_uri, c.require_par, c.require_dpop, c.insecure_assertion_audience, c.pkce, c.insecure_no_pkce_no_nonce, c.refresh_grace, c.first_party, c.optional_scope,
 			COALESCE(t.id, ''), COALESCE(t.slug, ''), COALESCE(t.name, ''), COALESCE(t.created_at, 0),
 			c.redirect_uris
 		FROM gh_clients c
@@ -89,7 +89,7 @@ func (db *DB) TeamClients(ctx context.Context, id team.ID) ([]client.Used, error
 const teamClients = `
 SELECT c.id, c.name, c.owner, c.public, c.machine, c.scope, c.created_at, c.disabled_at,
 	c.resource_server, c.resources, c.jwks, c.jwks_uri, c.id_token_algorithm, c.post_logout_redirect_uris,
-	c.backchannel_logout_uri, c.initiate_login_uri, c.require_par, c.require_dpop, c.insecure_assertion_audience, c.pkce, c.insecure_no_pkce_no_nonce, c.refresh_grace,
+	c.backchannel_logout_uri, c.initiate_login_uri, c.require_par, c.require_dpop, c.insecure_assertion_audience, c.pkce, c.insecure_no_pkce_no_nonce, c.refresh_grace, c.first_party, c.optional_scope,
 	COALESCE(t.id, ''), COALESCE(t.slug, ''), COALESCE(t.name, ''), COALESCE(t.created_at, 0),
 	c.redirect_uris,
 	COALESCE((SELECT a.at FROM gh_audit a WHERE a.client_id = c.id AND a.kind = 'token.machine' ORDER BY a.id DESC LIMIT 1), 0)
@@ -98,7 +98,8 @@ LEFT JOIN gh_teams t ON t.id = c.team_id
 WHERE c.id IN (
 	SELECT id FROM gh_clients WHERE team_id = $1
 	UNION SELECT client_id FROM gh_grants WHERE team_id = $1
-	UNION SELECT client_id FROM gh_team_blocks WHERE team_id = $1
+	UNION SELECT client_id FROM gh_team_applications WHERE team_id = $1
+	UNION SELECT client_id FROM gh_application_requests WHERE team_id = $1
 )`
 
 // AddClient saves a new client with its secrets. team.ErrNoTeam.
@@ -111,8 +112,8 @@ func (db *DB) AddClient(ctx context.Context, c client.Client) error {
 		_, err := t.Change(`
 			INSERT INTO gh_clients (id, name, redirect_uris, scope, resource_server, resources, jwks, jwks_uri, id_token_algorithm,
 				post_logout_redirect_uris, backchannel_logout_uri, initiate_login_uri, require_par, require_dpop, insecure_assertion_audience, pkce, insecure_no_pkce_no_nonce, refresh_grace,
-				owner, public, machine, team_id, created_at, disabled_at)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)`,
+				first_party, optional_scope, owner, public, machine, team_id, created_at, disabled_at)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26)`,
 			append(changeableValues(c), c.Owner, c.Public, c.Machine, owner, engine.Millis(c.CreatedAt), engine.Millis(c.DisabledAt))...)
 		if engine.IsForeignKey(err) {
 			return team.ErrNoTeam
@@ -134,7 +135,7 @@ func changeableValues(c client.Client) []any {
 	return []any{
 		c.ID, c.Name, engine.List(c.RedirectURIs), engine.Words(c.Scope), c.ResourceServer, engine.List(c.Resources), c.JWKS, c.JWKSURI,
 		c.IDTokenAlgorithm, engine.List(c.PostLogoutRedirectURIs), c.BackchannelLogoutURI, c.InitiateLoginURI, c.RequirePAR, c.RequireDPoP,
-		c.InsecureAssertionAudience, c.PKCE, c.InsecureNoPKCENoNonce, c.RefreshGrace.Milliseconds(),
+		c.InsecureAssertionAudience, c.PKCE, c.InsecureNoPKCENoNonce, c.RefreshGrace.Milliseconds(), c.FirstParty, engine.Words(c.OptionalScope),
 	}
 }
 
@@ -149,7 +150,7 @@ func (db *DB) UpdateClient(ctx context.Context, id oauth.ClientID, change func(c
 		err := t.Get(append(clientInto(&c), engine.ListTo(&c.RedirectURIs)), `
 			SELECT c.id, c.name, c.owner, c.public, c.machine, c.scope, c.created_at, c.disabled_at,
 				c.resource_server, c.resources, c.jwks, c.jwks_uri, c.id_token_algorithm, c.post_logout_redirect_uris,
-				c.backchannel_logout_uri, c.initiate_login_uri, c.require_par, c.require_dpop, c.insecure_assertion_audience, c.pkce, c.insecure_no_pkce_no_nonce, c.refresh_grace,
+				c.backchannel_logout_uri, c.initiate_login_uri, c.require_par, c.require_dpop, c.insecure_assertion_audience, c.pkce, c.insecure_no_pkce_no_nonce, c.refresh_grace, c.first_party, c.optional_scope,
 				COALESCE(t.id, ''), COALESCE(t.slug, ''), COALESCE(t.name, ''), COALESCE(t.created_at, 0),
 				c.redirect_uris
 			FROM gh_clients c
@@ -163,13 +164,17 @@ func (db *DB) UpdateClient(ctx context.Context, id oauth.ClientID, change func(c
 		}
 		updated.ID = id
 		e := audit.Event{Kind: audit.ClientUpdated, Client: string(id), Detail: updated.Name}
-		return t.changeClient(e, `
+		err = t.changeClient(e, `
 			UPDATE gh_clients SET name = $2, redirect_uris = $3, scope = $4,
 				resource_server = $5, resources = $6, jwks = $7, jwks_uri = $8, id_token_algorithm = $9,
 				post_logout_redirect_uris = $10, backchannel_logout_uri = $11, initiate_login_uri = $12,
 				require_par = $13, require_dpop = $14, insecure_assertion_audience = $15, pkce = $16, insecure_no_pkce_no_nonce = $17,
-				refresh_grace = $18
+				refresh_grace = $18, first_party = $19, optional_scope = $20
 			WHERE id = $1 RETURNING COALESCE(team_id, '')`, changeableValues(updated)...)
+		if err != nil || updated.FirstParty == c.FirstParty && updated.OptionalScope.String() == c.OptionalScope.String() {
+			return err
+		}
+		return t.writeOutcomesOfClient(id)
 	})
 	return updated, err
 }

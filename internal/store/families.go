@@ -98,7 +98,7 @@ const connectionQuery = `
 		JOIN gh_clients c ON c.id = g.client_id
 		WHERE f.id = $1 AND f.ended_at = 0 AND f.expires_at > $2
 			AND u.disabled_at = 0 AND c.disabled_at = 0 AND (c.team_id IS NULL OR c.team_id = g.team_id)
-			AND NOT EXISTS (SELECT 1 FROM gh_team_blocks b WHERE b.team_id = g.team_id AND b.client_id = g.client_id)`
+			AND g.suspended_at = 0`
 
 // endedFamilyKept is how long a family that has ended outlives its access tokens. It is longer than a code can live,
 // because the family is what keeps its code from being redeemed again. It is no longer, because connecting and

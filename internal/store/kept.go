@@ -37,6 +37,14 @@ func (db *DB) Kept(ctx context.Context, user team.UserID) (kept team.Kept, err e
 		WHERE i.invited_by = $1 ORDER BY i.created_at DESC, i.id`, user); err != nil {
 		return kept, err
 	}
+	asked := func(r engine.Row) (a team.Asked, err error) {
+		return a, r.Scan(&a.Team, &a.Client, &a.Scope, &a.Note, engine.TimeTo(&a.AskedAt), engine.TimeTo(&a.ExpiresAt))
+	}
+	if kept.Asked, err = engine.All(ctx, db.engine, "Kept", asked, `
+		SELECT team_id, client_id, scope, note, asked_at, expires_at FROM gh_application_requests
+		WHERE user_id = $1 ORDER BY asked_at DESC, team_id, client_id`, user); err != nil {
+		return kept, err
+	}
 	message := func(r engine.Row) (w team.Waiting, err error) {
 		return w, r.Scan(&w.Kind, &w.Client, engine.TimeTo(&w.CreatedAt), engine.TimeTo(&w.ExpiresAt))
 	}

@@ -17,11 +17,12 @@ import (
 // TestLivenessIsLookedUp: ending something also ends its grants, but nothing that is issued or believed relies on that.
 // Here the rows are changed by hand, and the grant stays.
 func TestLivenessIsLookedUp(t *testing.T) {
+	const suspended = "the team's policy leaves nothing of the grant"
 	for name, change := range map[string]string{
 		"the person is disabled":             `UPDATE gh_users SET disabled_at = 1 WHERE id = 'u'`,
 		"the client is disabled":             `UPDATE gh_clients SET disabled_at = 1 WHERE id = 'c'`,
 		"the client belongs to another team": `UPDATE gh_clients SET team_id = 'other' WHERE id = 'c'`,
-		"the team blocks the client":         `INSERT INTO gh_team_blocks (team_id, client_id, reason, created_at) VALUES ('t', 'c', 'no', 1)`,
+		suspended:                            `UPDATE gh_grants SET suspended_at = 1`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -45,7 +46,7 @@ func TestLivenessIsLookedUp(t *testing.T) {
 				if !errors.Is(err, authz.ErrNotLive) {
 					t.Errorf("Rotate: %v, want ErrNotLive", err)
 				}
-				if _, err := h.db.SaveGrant(t.Context(), h.grant); !errors.Is(err, authz.ErrNotLive) {
+				if _, err := h.db.SaveGrant(t.Context(), h.grant, false); name != suspended && !errors.Is(err, authz.ErrNotLive) {
 					t.Errorf("SaveGrant: %v, want ErrNotLive", err)
 				}
 			})
@@ -58,7 +59,7 @@ func TestLivenessOfMachinesIsLookedUp(t *testing.T) {
 	for name, change := range map[string]string{
 		"the client is disabled":     `UPDATE gh_clients SET disabled_at = 1 WHERE id = 'm'`,
 		"the client is no machine":   `UPDATE gh_clients SET machine = FALSE WHERE id = 'm'`,
-		"the team blocks the client": `INSERT INTO gh_team_blocks (team_id, client_id, reason, created_at) VALUES ('t', 'm', 'no', 1)`,
+		"the team blocks the client": `INSERT INTO gh_team_applications (team_id, client_id, state, decided_at) VALUES ('t', 'm', 'blocked', 1)`,
 		"the team is gone":           `DELETE FROM gh_teams WHERE id = 't'`,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -112,7 +113,7 @@ func livesOn(t *testing.T, url string) lived {
 			t.Fatal(err)
 		}
 	}
-	if _, err := db.SaveGrant(ctx, h.grant); err != nil {
+	if _, err := db.SaveGrant(ctx, h.grant, false); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := db.Redeem(ctx, h.family); err != nil {

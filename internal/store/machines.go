@@ -24,8 +24,10 @@ WITH live AS (
 	SELECT t.id AS team_id
 	FROM gh_clients c
 	JOIN gh_teams t ON t.id = c.team_id
-	WHERE c.id = $1 AND c.machine AND c.disabled_at = 0
-		AND NOT EXISTS (SELECT 1 FROM gh_team_blocks b WHERE b.team_id = t.id AND b.client_id = c.id)
+	LEFT JOIN gh_team_applications a ON a.team_id = t.id AND a.client_id = c.id
+	WHERE c.id = $1 AND c.machine AND c.disabled_at = 0 AND COALESCE(a.state, '') <> 'blocked'
+		AND (NOT t.applications_strict OR t.applications_policy = 'everyone'
+			OR t.applications_policy <> 'nobody' AND COALESCE(a.state, '') = 'approved' AND string_to_array($9, ' ') <@ string_to_array(a.scope, ' '))
 ), recorded AS (
 	INSERT INTO gh_audit (id, at, kind, actor, client_id, family_id, address, request_id, detail, user_id, team_id, grant_id)
 	SELECT $2::bigint, $3::bigint, $4, $5, $6, $7, $8, $9, $10, '', live.team_id, '' FROM live
@@ -36,14 +38,15 @@ SELECT live.team_id FROM live, recorded`
 
 // The same for SQLite, which runs one unit of work at a time. The event follows in a statement of its own.
 const issueMachineFindSQLite = `
-SELECT t.id
+SELECT t.id, COALESCE(a.scope, ''), NOT t.applications_strict OR t.applications_policy = 'everyone',
+	NOT t.applications_strict OR t.applications_policy = 'everyone' OR t.applications_policy <> 'nobody' AND COALESCE(a.state, '') = 'approved'
 FROM gh_clients c
 JOIN gh_teams t ON t.id = c.team_id
-WHERE c.id = $1 AND c.machine AND c.disabled_at = 0
-	AND NOT EXISTS (SELECT 1 FROM gh_team_blocks b WHERE b.team_id = t.id AND b.client_id = c.id)`
+LEFT JOIN gh_team_applications a ON a.team_id = t.id AND a.client_id = c.id
+WHERE c.id = $1 AND c.machine AND c.disabled_at = 0 AND COALESCE(a.state, '') <> 'blocked'`
 
 // IssueMachine records the issue of a machine token.
-// authz.ErrNotLive when the client is no machine, disabled, gone or blocked by its team.
+// authz.ErrNotLive when the client is no machine, disabled, gone, or not allowed by its team: blocked, or not approved with this scope under a strict policy.
 func (db *DB) IssueMachine(ctx context.Context, client oauth.ClientID, at time.Time, scope oauth.Scope) error {
 	e := audit.Event{At: at, Kind: audit.MachineToken, Actor: actor(client), Client: string(client), Detail: engine.Words(scope)}
 	var err error
@@ -54,8 +57,13 @@ func (db *DB) IssueMachine(ctx context.Context, client oauth.ClientID, at time.T
 		})
 	} else {
 		err = db.write(ctx, "IssueMachine", func(t *tx) error {
-			if err := t.Get([]any{&e.Team}, issueMachineFindSQLite, client); err != nil {
+			var ceiling oauth.Scope
+			var open, allowed bool
+			if err := t.Get([]any{&e.Team, engine.WordsTo(&ceiling), &open, &allowed}, issueMachineFindSQLite, client); err != nil {
 				return err
+			}
+			if !allowed || !open && !ceiling.Covers(scope) {
+				return authz.ErrNotLive
 			}
 			return t.happened(e)
 		})
@@ -95,12 +103,12 @@ func (db *DB) MachineLive(ctx context.Context, jti string, id oauth.ClientID, is
 	return engine.One(ctx, db.engine, "MachineLive", authz.ErrNotLive, scan, `
 		SELECT c.id, c.name, c.owner, c.public, c.machine, c.scope, c.created_at, c.disabled_at,
 			c.resource_server, c.resources, c.jwks, c.jwks_uri, c.id_token_algorithm, c.post_logout_redirect_uris,
-			c.backchannel_logout_uri, c.initiate_login_uri, c.require_par, c.require_dpop, c.insecure_assertion_audience, c.pkce, c.insecure_no_pkce_no_nonce, c.refresh_grace,
+			c.backchannel_logout_uri, c.initiate_login_uri, c.require_par, c.require_dpop, c.insecure_assertion_audience, c.pkce, c.insecure_no_pkce_no_nonce, c.refresh_grace, c.first_party, c.optional_scope,
 			COALESCE(t.id, ''), COALESCE(t.slug, ''), COALESCE(t.name, ''), COALESCE(t.created_at, 0)
 		FROM gh_clients c
 		JOIN gh_teams t ON t.id = c.team_id
 		WHERE c.id = $2 AND c.machine AND c.disabled_at = 0
-			AND NOT EXISTS (SELECT 1 FROM gh_team_blocks b WHERE b.team_id = c.team_id AND b.client_id = c.id)
+			AND NOT EXISTS (SELECT 1 FROM gh_team_applications b WHERE b.team_id = c.team_id AND b.client_id = c.id AND b.state = 'blocked')
 			AND NOT EXISTS (SELECT 1 FROM gh_endings e WHERE e.kind = 'token' AND e.id = $1)
 			AND NOT EXISTS (SELECT 1 FROM gh_endings e WHERE e.kind = 'client' AND e.id = $2 AND e.at >= $3)`,
 		jti, id, engine.Millis(issued.Truncate(time.Second)))

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
+	"github.com/gatehouse-auth/gatehouse/internal/govern"
 	"github.com/gatehouse-auth/gatehouse/internal/store/engine"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 )
@@ -110,7 +111,10 @@ func (t *tx) changeMember(id team.ID, user team.UserID, was, role team.Role) err
 	if role == "" {
 		return t.endMembership(id, user)
 	}
-	return t.happened(audit.Event{Kind: audit.MemberRoleChanged, Team: string(id), User: string(user), Detail: fmt.Sprintf("%s, before: %s", role, was)})
+	if err := t.happened(audit.Event{Kind: audit.MemberRoleChanged, Team: string(id), User: string(user), Detail: fmt.Sprintf("%s, before: %s", role, was)}); err != nil {
+		return err
+	}
+	return t.writeOutcomes(outcomesOf{team: id, user: user}, t.db.now(), &govern.Effect{})
 }
 
 // standing is how people stand in a team whose row is locked.

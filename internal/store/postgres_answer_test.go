@@ -144,7 +144,7 @@ func TestLostAnswerOfACommitIsFoundAgain(t *testing.T) {
 			must(db.AddMember(ctx, team.Membership{User: "ada-id", Team: acme, Role: team.Member}))
 			must(db.AddClient(ctx, client.Client{ID: "app-id", Name: "App", RedirectURIs: []string{"https://app.example/"}}))
 			must(db.AddClient(ctx, client.Client{ID: "machine-id", Name: "Machine", Machine: true, Team: acme}))
-			grant, err := db.SaveGrant(ctx, authz.Grant{ID: "grant-id", User: "ada-id", Client: "app-id", Team: "acme-id", Scope: oauth.Scope{"read"}})
+			grant, err := db.SaveGrant(ctx, authz.Grant{ID: "grant-id", User: "ada-id", Client: "app-id", Team: "acme-id", Scope: oauth.Scope{"read"}}, false)
 			must(err)
 
 			family := authz.Family{

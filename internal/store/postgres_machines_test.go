@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"sync"
@@ -12,13 +13,14 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/store"
 	"github.com/gatehouse-auth/gatehouse/internal/store/pgtest"
+	"github.com/gatehouse-auth/gatehouse/internal/team"
 )
 
 // A machine's token waits for the lock of a unit that ends the machine, and sees what that unit has committed, even a block,
 // which is in no row that it could have waited for. This holds in a batch, which waits for 5 ms, and outside one.
 func TestMachineTokenSeesTheEndThatItWaitedFor(t *testing.T) {
 	for name, end := range map[string]string{
-		"blocked":       `WITH held AS (UPDATE gh_teams SET name = name WHERE id = 't' RETURNING id) INSERT INTO gh_team_blocks (team_id, client_id, reason, created_at) SELECT id, 'm0', '', 0 FROM held`,
+		"blocked":       `WITH held AS (UPDATE gh_teams SET name = name WHERE id = 't' RETURNING id) INSERT INTO gh_team_applications (team_id, client_id, state, decided_at) SELECT id, 'm0', 'blocked', 0 FROM held`,
 		"disabled":      `UPDATE gh_clients SET disabled_at = 1 WHERE id = 'm0'`,
 		"removed":       `DELETE FROM gh_clients WHERE id = 'm0'`,
 		"its team gone": `DELETE FROM gh_teams WHERE id = 't'`,
@@ -51,7 +53,7 @@ func TestMachineTokenSeesTheEndThatItWaitedFor(t *testing.T) {
 func TestEndOfAMachineWaitsForItsToken(t *testing.T) {
 	for name, end := range map[string]func(db *store.DB) error{
 		"Block": func(db *store.DB) error {
-			return db.Block(t.Context(), govern.Block{Team: "t", Client: "m0", CreatedAt: now})
+			return blockClient(t.Context(), db, "t", "m0")
 		},
 		"DisableClient": func(db *store.DB) error { return db.DisableClient(t.Context(), "m0", now) },
 		"RemoveClient":  func(db *store.DB) error { return db.RemoveClient(t.Context(), "m0") },
@@ -184,4 +186,9 @@ func TestFailedMachineTokenFailsAlone(t *testing.T) {
 	if err := db.SQL().QueryRow(`SELECT COUNT(*) FROM gh_audit WHERE kind = 'token.machine'`).Scan(&recorded); err != nil || recorded != n-1 {
 		t.Errorf("got %d events (%v), want %d", recorded, err, n-1)
 	}
+}
+
+func blockClient(ctx context.Context, db *store.DB, t team.ID, c oauth.ClientID) error {
+	_, err := db.Decide(ctx, t, c, "", func(team.Role, govern.Row) (govern.Row, error) { return govern.Row{State: govern.Blocked}, nil })
+	return err
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
+	"github.com/gatehouse-auth/gatehouse/internal/govern"
 	"github.com/gatehouse-auth/gatehouse/internal/store/engine"
 )
 
@@ -43,6 +44,10 @@ var pruneQueries = []prunable{
 		`DELETE FROM gh_request_failures WHERE (client_id, proven, digest) IN (SELECT client_id, proven, digest FROM gh_request_failures WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED)`,
 	},
 	{
+		`DELETE FROM gh_application_requests WHERE (team_id, client_id, user_id) IN (SELECT team_id, client_id, user_id FROM gh_application_requests WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)`,
+		`DELETE FROM gh_application_requests WHERE (team_id, client_id, user_id) IN (SELECT team_id, client_id, user_id FROM gh_application_requests WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED)`,
+	},
+	{
 		`DELETE FROM gh_notices WHERE id IN (SELECT id FROM gh_notices WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)`,
 		`DELETE FROM gh_notices WHERE id IN (SELECT id FROM gh_notices WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED)`,
 	},
@@ -70,6 +75,12 @@ var pruneNetworks = prunable{
 	`UPDATE gh_sessions SET network = '' WHERE id IN (SELECT id FROM gh_sessions WHERE network <> '' AND seen_at <= $1 ORDER BY seen_at LIMIT $2 FOR UPDATE SKIP LOCKED)`,
 }
 
+// pruneSuspended forgets consents that have been suspended since before a time.
+var pruneSuspended = prunable{
+	`DELETE FROM gh_grants WHERE id IN (SELECT id FROM gh_grants WHERE suspended_at > 0 AND suspended_at <= $1 ORDER BY suspended_at LIMIT $2)`,
+	`DELETE FROM gh_grants WHERE id IN (SELECT id FROM gh_grants WHERE suspended_at > 0 AND suspended_at <= $1 ORDER BY suspended_at LIMIT $2 FOR UPDATE SKIP LOCKED)`,
+}
+
 // pruneUnit is how many rows one unit of work deletes at most. Redemptions wait for no more than that.
 const pruneUnit = 100
 
@@ -94,6 +105,11 @@ func (db *DB) Prune(ctx context.Context, now time.Time, batch int) (int, error) 
 		return total, err
 	}
 	n, err = db.pruneKind(ctx, pruneAudit, firstEventID(now.Add(-db.opts.AuditRetention)), batch)
+	total += n
+	if err != nil {
+		return total, err
+	}
+	n, err = db.pruneKind(ctx, pruneSuspended, engine.Millis(now.Add(-govern.SuspendedFor)), batch)
 	total += n
 	if err != nil {
 		return total, err

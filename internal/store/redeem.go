@@ -12,7 +12,8 @@ import (
 
 // redeemPostgres decides everything: whether the grant and all that justifies it are alive, whether the grant covers the
 // scope, and which of several redemptions is first. Each step happens only if the one before it found or changed a row.
-// Through the foreign key from family to grant, the insertion waits for those who end the grant, and they wait for it.
+// The lock on the grant, which the foreign key from family to grant takes anyway, waits for those who end, suspend or narrow it, and they wait
+// for it: then the conditions are asked again of the grant as it is.
 const redeemPostgres = `
 WITH live AS (
 	SELECT g.user_id, g.team_id, g.id AS grant_id, u.email, u.email_verified, u.name, t.slug
@@ -23,8 +24,9 @@ WITH live AS (
 	JOIN gh_clients c ON c.id = g.client_id
 	WHERE g.id = $2 AND g.client_id = $3
 		AND u.disabled_at = 0 AND c.disabled_at = 0 AND (c.team_id IS NULL OR c.team_id = g.team_id)
-		AND NOT EXISTS (SELECT 1 FROM gh_team_blocks b WHERE b.team_id = g.team_id AND b.client_id = g.client_id)
+		AND g.suspended_at = 0
 		AND string_to_array($4, ' ') <@ string_to_array(g.scope, ' ')
+	FOR KEY SHARE OF g
 ), redeemed AS (
 	INSERT INTO gh_families (id, grant_id, scope, auth_time, created_at, expires_at, token_dead_at, nonce, methods, session_id, resource, dpop_key)
 	SELECT $1, live.grant_id, $4, $5::bigint, $6::bigint, $7::bigint, $8::bigint, $9, $10, $11, $12, $13 FROM live
@@ -48,7 +50,7 @@ JOIN gh_teams t ON t.id = g.team_id
 JOIN gh_clients c ON c.id = g.client_id
 WHERE g.id = $1 AND g.client_id = $2
 	AND u.disabled_at = 0 AND c.disabled_at = 0 AND (c.team_id IS NULL OR c.team_id = g.team_id)
-	AND NOT EXISTS (SELECT 1 FROM gh_team_blocks b WHERE b.team_id = g.team_id AND b.client_id = g.client_id)`
+	AND g.suspended_at = 0`
 
 	redeemInsertSQLite = `
 INSERT INTO gh_families (id, grant_id, scope, auth_time, created_at, expires_at, token_dead_at, nonce, methods, session_id, resource, dpop_key)

@@ -48,10 +48,10 @@ JOIN draft.gh_users u ON u.id = d.user_id
 JOIN main.gh_teams t ON t.id = d.team_id
 WHERE NOT EXISTS (SELECT 1 FROM main.gh_memberships o WHERE o.team_id = d.team_id AND o.user_id = d.user_id)
 UNION ALL
-SELECT 'lifted block', o.team_id, o.client_id, c.name || ' in ' || t.slug FROM main.gh_team_blocks o
+SELECT 'lifted block', o.team_id, o.client_id, c.name || ' in ' || t.slug FROM main.gh_team_applications o
 JOIN draft.gh_clients c ON c.id = o.client_id
 JOIN draft.gh_teams t ON t.id = o.team_id
-WHERE NOT EXISTS (SELECT 1 FROM draft.gh_team_blocks d WHERE d.team_id = o.team_id AND d.client_id = o.client_id)
+WHERE o.state = 'blocked' AND NOT EXISTS (SELECT 1 FROM draft.gh_team_applications d WHERE d.team_id = o.team_id AND d.client_id = o.client_id AND d.state = 'blocked')
 UNION ALL
 SELECT 'connection', d.id, '', u.email || ' with ' || c.name || ' in ' || t.slug FROM draft.gh_grants d
 JOIN draft.gh_users u ON u.id = d.user_id
@@ -107,7 +107,9 @@ func (db *DB) EndRevived(ctx context.Context, v operate.Revived) error {
 	case "member":
 		err = db.RemoveMember(ctx, team.ID(v.ID), team.UserID(v.Also))
 	case "lifted block":
-		err = db.Block(ctx, govern.Block{Team: team.ID(v.ID), Client: oauth.ClientID(v.Also), Reason: "blocked before the database was restored", CreatedAt: now})
+		_, err = db.Decide(ctx, team.ID(v.ID), oauth.ClientID(v.Also), "", func(team.Role, govern.Row) (govern.Row, error) {
+			return govern.Row{State: govern.Blocked, Reason: "blocked before the database was restored"}, nil
+		})
 	case "connection":
 		err = db.RevokeGrant(ctx, authz.GrantID(v.ID))
 	case "refresh token":

@@ -11,7 +11,6 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
 	"github.com/gatehouse-auth/gatehouse/internal/client"
-	"github.com/gatehouse-auth/gatehouse/internal/govern"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/operate"
 	"github.com/gatehouse-auth/gatehouse/internal/store"
@@ -52,7 +51,7 @@ func TestRestoreKnowsWhatComesBackToLife(t *testing.T) {
 		case "app-disabled":
 			grant.Client = "disabled-app"
 		}
-		_, err := db.SaveGrant(t.Context(), grant)
+		_, err := db.SaveGrant(t.Context(), grant, false)
 		ok(err)
 		_, err = db.Redeem(t.Context(), authz.Family{
 			ID: authz.FamilyID("f-" + name), Grant: grant.ID, Client: grant.Client, Scope: grant.Scope, CreatedAt: now, ExpiresAt: now.Add(time.Hour), TokenDeadAt: now.Add(time.Hour),
@@ -74,7 +73,7 @@ func TestRestoreKnowsWhatComesBackToLife(t *testing.T) {
 	ok(db.DisableClient(t.Context(), "disabled-app", later))
 	ok(db.AddClientSecret(t.Context(), "app", client.Secret{Hash: "app-2", CreatedAt: later}, 0))
 	ok(db.RemoveMember(t.Context(), acme.ID, "removed"))
-	ok(db.Block(t.Context(), govern.Block{Team: acme.ID, Client: "blocked-app", CreatedAt: later}))
+	ok(blockClient(t.Context(), db, acme.ID, "blocked-app"))
 	ok(db.RevokeGrant(t.Context(), "ended"))
 	_, err = db.EndFamily(t.Context(), "f-replayed", "app", later)
 	ok(err)

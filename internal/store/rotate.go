@@ -19,7 +19,7 @@ import (
 const rotatePostgres = `
 WITH live AS (
 	SELECT g.user_id, g.team_id, g.id AS grant_id,
-		f.scope, f.auth_time, f.nonce, f.methods, f.session_id, f.resource,
+		f.auth_time, f.nonce, f.methods, f.session_id, f.resource,
 		u.email, u.email_verified, u.name, t.slug
 	FROM gh_families f
 	JOIN gh_grants g ON g.id = f.grant_id
@@ -29,7 +29,7 @@ WITH live AS (
 	JOIN gh_clients c ON c.id = g.client_id
 	WHERE f.id = $1 AND g.client_id = $2 AND f.generation = $3 AND f.ended_at = 0 AND f.expires_at > $4 AND f.dpop_key = $8
 		AND u.disabled_at = 0 AND c.disabled_at = 0 AND (c.team_id IS NULL OR c.team_id = g.team_id)
-		AND NOT EXISTS (SELECT 1 FROM gh_team_blocks b WHERE b.team_id = g.team_id AND b.client_id = g.client_id)
+		AND g.suspended_at = 0
 ), rotated AS (
 	UPDATE gh_families SET generation = $9, used_at = $4,
 		rotated_at = CASE WHEN $9 > $3 THEN $4 ELSE gh_families.rotated_at END,
@@ -37,14 +37,14 @@ WITH live AS (
 		expires_at = CASE WHEN $4 + 60000 < GREATEST(gh_families.used_at, gh_families.created_at) THEN gh_families.expires_at ELSE LEAST(gh_families.created_at + $7, $6) END
 	FROM live
 	WHERE gh_families.id = $1 AND gh_families.generation = $3 AND gh_families.ended_at = 0 AND gh_families.expires_at > $4
-	RETURNING gh_families.expires_at
+	RETURNING gh_families.expires_at, gh_families.scope
 ), recorded AS (
 	INSERT INTO gh_audit (id, at, kind, actor, client_id, family_id, address, request_id, detail, user_id, team_id, grant_id)
 	SELECT $10::bigint, $11::bigint, $12, $13, $14, $15, $16, $17, $18, live.user_id, live.team_id, live.grant_id FROM live, rotated
 	RETURNING 1
 )
 SELECT live.user_id, live.team_id, live.grant_id,
-	live.scope, live.auth_time, live.nonce, live.methods, live.session_id, live.resource,
+	rotated.scope, live.auth_time, live.nonce, live.methods, live.session_id, live.resource,
 	live.email, live.email_verified, live.name, live.slug, rotated.expires_at
 FROM live, rotated, recorded`
 
@@ -64,7 +64,7 @@ JOIN gh_teams t ON t.id = g.team_id
 JOIN gh_clients c ON c.id = g.client_id
 WHERE f.id = $1 AND g.client_id = $2 AND f.generation = $3 AND f.ended_at = 0 AND f.expires_at > $4 AND f.dpop_key = $5
 	AND u.disabled_at = 0 AND c.disabled_at = 0 AND (c.team_id IS NULL OR c.team_id = g.team_id)
-	AND NOT EXISTS (SELECT 1 FROM gh_team_blocks b WHERE b.team_id = g.team_id AND b.client_id = g.client_id)`
+	AND g.suspended_at = 0`
 
 	rotateChangeSQLite = `
 UPDATE gh_families SET rotated_at = CASE WHEN $2 > generation THEN $3 ELSE rotated_at END, generation = $2, used_at = $3,
@@ -156,7 +156,7 @@ func (t *tx) notRotated(r authz.Rotation, rotated *authz.Rotated) (reused bool, 
 			f.generation, f.used_at, f.ended_at, f.nonce, f.methods, f.session_id, f.resource, f.dpop_key,
 			u.email, u.email_verified, u.name, t.slug, g.user_id, g.team_id, g.client_id,
 			u.disabled_at = 0 AND c.disabled_at = 0 AND (c.team_id IS NULL OR c.team_id = g.team_id)
-				AND NOT EXISTS (SELECT 1 FROM gh_team_blocks b WHERE b.team_id = g.team_id AND b.client_id = g.client_id),
+				AND g.suspended_at = 0,
 			f.rotated_at, f.token_dead_at, f.expires_at, f.late_retry_at, f.late_retry_generation
 		FROM gh_families f
 		JOIN gh_grants g ON g.id = f.grant_id

@@ -42,8 +42,8 @@ func ActingUser(u User, memberships []Membership) Actor {
 	return a
 }
 
-// as is the actor with the role in a team that was read under its lock; "" when they are no member of it.
-func (a Actor) as(id ID, role Role) Actor {
+// InRole is the actor with the role in a team that was read under its lock; "" when they are no member of it.
+func (a Actor) InRole(id ID, role Role) Actor {
 	a.Teams = map[ID]Role{}
 	if role != "" {
 		a.Teams[id] = role
@@ -56,29 +56,30 @@ type Act string
 
 // The acts.
 const (
-	ManagePeople       Act = "manage people"        // add, find, disable and enable people
-	ManageTeams        Act = "manage teams"         // add and find teams
-	CreateTeam         Act = "create a team"        // and be its admin
-	AddMembers         Act = "add members"          // to a team, without asking the person
-	SeeMembers         Act = "see members"          // of one team
-	ManageMembers      Act = "manage members"       // of one team: change roles, remove, hand over
-	InviteMembers      Act = "invite members"       // to one team
-	RenameTeam         Act = "rename a team"        // its name and its slug
-	RemoveTeam         Act = "remove a team"        // with everything in it
-	LeaveTeam          Act = "leave a team"         // oneself
-	ManageClients      Act = "manage clients"       // register, show, change and remove applications
-	LoosenClients      Act = "loosen clients"       // switch on what makes an application less safe than the default
-	GovernApplications Act = "govern applications"  // of one team: list, block and allow them
-	SeeConnections     Act = "see connections"      // of one person, or of one team
-	EndConnection      Act = "end a connection"     // of one person in one team
-	OperateServer      Act = "operate the server"   // back it up, examine it
-	ManageSessions     Act = "see and end sessions" // of one person
-	EditProfile        Act = "edit a profile"       // of one person
-	CloseAccount       Act = "close an account"     // of one person
-	SeeKept            Act = "see what is kept"     // about one person
-	SeeHistory         Act = "see history"          // of one person, or of one team
-	SeeFactors         Act = "see factors"          // how one person signs in
-	ChangeFactors      Act = "change factors"       // of one person
+	ManagePeople       Act = "manage people"          // add, find, disable and enable people
+	ManageTeams        Act = "manage teams"           // add and find teams
+	CreateTeam         Act = "create a team"          // and be its admin
+	AddMembers         Act = "add members"            // to a team, without asking the person
+	SeeMembers         Act = "see members"            // of one team
+	ManageMembers      Act = "manage members"         // of one team: change roles, remove, hand over
+	InviteMembers      Act = "invite members"         // to one team
+	RenameTeam         Act = "rename a team"          // its name and its slug
+	RemoveTeam         Act = "remove a team"          // with everything in it
+	LeaveTeam          Act = "leave a team"           // oneself
+	ManageClients      Act = "manage clients"         // register, show, change and remove applications
+	LoosenClients      Act = "loosen clients"         // switch on what makes an application less safe than the default
+	GovernApplications Act = "govern applications"    // of one team: list, block and allow them
+	AskForApplication  Act = "ask for an application" // that one team allows it
+	SeeConnections     Act = "see connections"        // of one person, or of one team
+	EndConnection      Act = "end a connection"       // of one person in one team
+	OperateServer      Act = "operate the server"     // back it up, examine it
+	ManageSessions     Act = "see and end sessions"   // of one person
+	EditProfile        Act = "edit a profile"         // of one person
+	CloseAccount       Act = "close an account"       // of one person
+	SeeKept            Act = "see what is kept"       // about one person
+	SeeHistory         Act = "see history"            // of one person, or of one team
+	SeeFactors         Act = "see factors"            // how one person signs in
+	ChangeFactors      Act = "change factors"         // of one person
 )
 
 // On is what an act is about. Fields that do not apply are empty.
@@ -111,7 +112,7 @@ func May(a Actor, act Act, on On) error {
 		allowed = admin
 	case act == SeeMembers:
 		allowed = member
-	case act == LeaveTeam:
+	case act == LeaveTeam, act == AskForApplication:
 		allowed = member && own
 	case act == CreateTeam:
 		allowed = person && a.Operator

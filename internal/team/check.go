@@ -69,12 +69,21 @@ func parseName(what, name string) (string, error) {
 // It keeps out what could disguise it: control characters, line breaks, characters that turn the direction of text or cannot be seen.
 // what names the text in the error ("the name").
 func CheckText(what, text string) error {
+	return checkText(what, text, maxNameRunes, unfitForText)
+}
+
+// CheckLines is CheckText for a text of several lines, which has at most so many characters.
+func CheckLines(what, text string, most int) error {
+	return checkText(what, text, most, func(r rune) bool { return unfitForText(r) && r != '\n' && r != '\r' })
+}
+
+func checkText(what, text string, most int, unfit func(rune) bool) error {
 	switch {
 	case !utf8.ValidString(text):
 		return fmt.Errorf("%s is not UTF-8", what)
-	case utf8.RuneCountInString(text) > maxNameRunes:
-		return fmt.Errorf("%s is longer than %d characters", what, maxNameRunes)
-	case strings.ContainsFunc(text, unfitForText):
+	case utf8.RuneCountInString(text) > most:
+		return fmt.Errorf("%s is longer than %d characters", what, most)
+	case strings.ContainsFunc(text, unfit):
 		return fmt.Errorf("%s has a control character or another that cannot be seen", what)
 	}
 	return nil

@@ -14,6 +14,7 @@ type Kept struct {
 	Links         []Link       // that were mailed to them, or to their address
 	Received      []Invitation // to their address
 	Sent          []Invitation // by them
+	Asked         []Asked      // for applications, of the admins of their teams
 	Messages      []Waiting    // about them, that are still to be delivered
 	Events        []audit.Event
 }
@@ -23,6 +24,16 @@ type Waiting struct {
 	Kind      string
 	Client    string // of an application
 	CreatedAt time.Time
+	ExpiresAt time.Time
+}
+
+// Asked is that a person has asked their team to allow an application.
+type Asked struct {
+	Team      ID
+	Client    string
+	Scope     string
+	Note      string
+	AskedAt   time.Time
 	ExpiresAt time.Time
 }
 

@@ -128,7 +128,7 @@ func (s *Service) team(ctx context.Context, actor Actor, act Act, slug string) (
 // stillMay asks again with the role of the actor in the team that was read under its lock.
 func stillMay(actor Actor, role Role, act Act, on On) error {
 	if actor.Kind == KindUser {
-		actor = actor.as(on.Team, role)
+		actor = actor.InRole(on.Team, role)
 	}
 	return May(actor, act, on)
 }

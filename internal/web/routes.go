@@ -42,6 +42,7 @@ func (s *server) forPeople() []route.Route {
 	return []route.Route{
 		{Path: oauth.PathAuthorization, Get: f.Authorize, Post: f.AuthorizePosted},
 		{Path: "/o/consent/", Get: f.Continue, Post: f.SameOrigin(f.Decide)},
+		{Path: "/o/consent/status/", Get: f.WaitingStatus, Fetched: true},
 		{Path: "/o/select-account/", Post: f.SameOrigin(f.SelectAccount)},
 		{Path: oauth.PathEndSession, Get: f.Logout, Post: f.LogoutPosted},
 		{Path: "/login/", Get: f.AskSignIn, Post: f.SameOrigin(f.SignIn)},
@@ -86,6 +87,7 @@ func (s *server) mux() *http.ServeMux {
 	}
 
 	mux.Handle(account.PicturePath+"{name}", people.Handler(s.account.Picture)) // no Route, because an image asks for it
+	mux.Handle("GET "+flow.IconPath+"{provider}", people.Handler(s.flow.ProviderIcon))
 	mux.Handle("/static/", people.Handler(route.Mounted(ui.Static())))
 	mux.Handle("/static", people.Handler(route.NotFound)) // else the mux redirects
 	if s.API != nil {

@@ -98,7 +98,7 @@ func New(p Parts) http.Handler {
 		endpoints: endpoint.New(endpoint.Options{
 			Issuer: p.Issuer, Authz: p.Authz, Store: p.Registry.Store, Keys: p.Keys, Log: p.Log, Now: p.Now, Failures: p.Failures, ClientFailures: p.ClientFailures, Requests: p.Requests, PublicPushes: p.PublicPushes,
 		}),
-		flow:    flow.New(pages, p.Authz, p.Requests),
+		flow:    flow.New(pages, p.Authz, p.Requests, p.Govern),
 		account: &account.Room{Pages: pages, Authz: p.Authz, Factors: p.Authn.Enrolment()},
 		links:   &links.Room{Pages: pages, Authz: p.Authz},
 		teams:   &teams.Room{Pages: pages, Authz: p.Authz, Govern: p.Govern, Registry: p.Registry},

@@ -22,6 +22,9 @@ type Client struct {
 	Scope        string   `json:"scope"` // all that it may ask for
 	AuthMethod   string   `json:"token_endpoint_auth_method"`
 
+	OptionalScope string `json:"optional_scope,omitempty"` // ours: what it can do without
+	FirstParty    bool   `json:"first_party,omitempty"`    // ours
+
 	ResourceServer         string          `json:"resource_server,omitempty"` // ours
 	Resources              []string        `json:"resources,omitempty"`       // ours
 	JWKS                   json.RawMessage `json:"jwks,omitempty"`
@@ -166,4 +169,53 @@ type Invitation struct {
 	State     string  `json:"state"` // sent, accepted or declined
 	CreatedAt Instant `json:"created_at,omitzero"`
 	ExpiresAt Instant `json:"expires_at,omitzero"`
+}
+
+// Policy is a team's policy for applications, or what a change of it does.
+type Policy struct {
+	Team         string     `json:"team"` // the slug
+	Policy       string     `json:"applications_policy"`
+	Strict       bool       `json:"strict"`
+	Effect       *Effect    `json:"effect,omitempty"`
+	Applications []Affected `json:"applications,omitempty"` // those that are in use and not approved
+}
+
+// Effect is how many connections a change reaches.
+type Effect struct {
+	Ended     int `json:"ended"`
+	Suspended int `json:"suspended"`
+	Resumed   int `json:"resumed"`
+	Narrowed  int `json:"narrowed"`
+}
+
+// Affected is an application that is in use when a stricter policy comes.
+type Affected struct {
+	ClientID string `json:"client_id"`
+	Name     string `json:"client_name"`
+	People   int    `json:"people"`
+	Scope    string `json:"scope"`
+	Cut      bool   `json:"cut"` // its connections end; otherwise it is approved
+}
+
+// Decision is what a team decided about an application.
+type Decision struct {
+	Team      string  `json:"team"` // the slug
+	ClientID  string  `json:"client_id"`
+	State     string  `json:"state,omitempty"` // approved, declined, blocked; absent when nothing is decided
+	Scope     string  `json:"scope,omitempty"`
+	Reason    string  `json:"reason,omitempty"`
+	DecidedAt Instant `json:"decided_at,omitzero"`
+	ReviewBy  Instant `json:"review_by,omitzero"`
+	UsedSince bool    `json:"in_use_before_policy,omitempty"`
+}
+
+// ApplicationRequest is a member's request that their team allow an application.
+type ApplicationRequest struct {
+	Team      string  `json:"team"` // the slug
+	ClientID  string  `json:"client_id"`
+	Email     string  `json:"email"`
+	Scope     string  `json:"scope"`
+	Note      string  `json:"note,omitempty"`
+	AskedAt   Instant `json:"asked_at"`
+	ExpiresAt Instant `json:"expires_at"`
 }

@@ -39,7 +39,7 @@ func testUndoEmail(k *kit) {
 	}
 	g := grant("g-after", ada, public, acme, "read")
 	g.CreatedAt, g.UpdatedAt = since, since
-	_, err := k.db.SaveGrant(k.ctx, g)
+	_, err := k.db.SaveGrant(k.ctx, g, false)
 	k.ok(err)
 	used := family("f-after", k.granted("g-used", ada, global, beta, "read"))
 	used.CreatedAt = since

@@ -84,7 +84,7 @@ func testDisableClient(k *kit) {
 	k.redeemed("f2", stays)
 	k.ok(k.db.DisableClient(k.ctx, global.ID, later))
 	equal(k, "DisabledAt", must[client.Client](k)(k.db.Client(k.ctx, global.ID)).DisabledAt, later)
-	_, err := k.db.SaveGrant(k.ctx, grant("g3", ada, global, acme, "read"))
+	_, err := k.db.SaveGrant(k.ctx, grant("g3", ada, global, acme, "read"), false)
 	k.is(err, authz.ErrNotLive)
 	k.ok(k.db.EnableClient(k.ctx, global.ID))
 	equal(k, "enabled", must[client.Client](k)(k.db.Client(k.ctx, global.ID)), global)
@@ -99,11 +99,11 @@ func testRemoveClient(k *kit) {
 	gone, stays := k.granted("g1", ada, global, acme, "read"), k.granted("g2", ada, public, acme, "read")
 	k.redeemed("f1", gone)
 	k.redeemed("f2", stays)
-	k.ok(k.db.Block(k.ctx, govern.Block{Team: beta.ID, Client: global.ID, Reason: "no", CreatedAt: now}))
+	k.ok(block(k.ctx, k.db, beta.ID, global.ID, "no"))
 	k.ok(k.db.RemoveClient(k.ctx, global.ID))
 	_, err := k.db.Client(k.ctx, global.ID)
 	k.is(err, client.ErrNoClient)
-	for _, table := range []string{"gh_client_secrets", "gh_grants", "gh_team_blocks"} {
+	for _, table := range []string{"gh_client_secrets", "gh_grants", "gh_team_applications", "gh_application_requests"} {
 		equal(k, table, k.rows(table, "client_id = 'c-global'"), 0)
 	}
 	equal(k, "families", k.rows("gh_families", "id = 'f1'"), 0)
@@ -122,13 +122,13 @@ func testPublicRedirectURIs(k *kit) {
 func testSaveGrant(k *kit) {
 	k.populate()
 	first := grant("g1", ada, global, acme, "read")
-	equal(k, "a new grant", must[authz.Grant](k)(k.db.SaveGrant(k.ctx, first)), first)
+	equal(k, "a new grant", must[authz.Grant](k)(k.db.SaveGrant(k.ctx, first, false)), first)
 
 	again := grant("g2", ada, global, acme, "write", "read")
 	again.CreatedAt, again.UpdatedAt = later, later
 	widened := first
 	widened.Scope, widened.UpdatedAt = oauth.Scope{"read", "write"}, later
-	equal(k, "a widened grant", must[authz.Grant](k)(k.db.SaveGrant(k.ctx, again)), widened)
+	equal(k, "a widened grant", must[authz.Grant](k)(k.db.SaveGrant(k.ctx, again, false)), widened)
 	equal(k, "the grant as stored", must[[]authz.GrantDetail](k)(k.db.Grants(k.ctx, authz.GrantFilter{}))[0].Grant, widened)
 
 	k.granted("g3", ada, global, beta, "read")
@@ -144,7 +144,7 @@ func testSaveGrant(k *kit) {
 
 func testSaveGrantRefuses(k *kit) {
 	k.populate()
-	k.ok(k.db.Block(k.ctx, govern.Block{Team: beta.ID, Client: public.ID, Reason: "no", CreatedAt: now}))
+	k.ok(block(k.ctx, k.db, beta.ID, public.ID, "no"))
 	for name, g := range map[string]authz.Grant{
 		"a person who is no member":  grant("g1", bob, global, beta, "read"),
 		"nobody":                     grant("g1", team.User{ID: "nobody"}, global, acme, "read"),
@@ -153,7 +153,7 @@ func testSaveGrantRefuses(k *kit) {
 		"a team that is not there":   grant("g1", ada, global, team.Team{ID: "nowhere"}, "read"),
 		"a blocked client":           grant("g1", ada, public, beta, "read"),
 	} {
-		if _, err := k.db.SaveGrant(k.ctx, g); err != authz.ErrNotLive {
+		if _, err := k.db.SaveGrant(k.ctx, g, false); err != authz.ErrNotLive {
 			k.Errorf("SaveGrant for %s: got the error %v, want ErrNotLive", name, err)
 		}
 	}
@@ -165,7 +165,7 @@ func testGrants(k *kit) {
 	save := func(g authz.Grant, at time.Time) authz.Grant {
 		k.Helper()
 		g.CreatedAt, g.UpdatedAt = at, at
-		return must[authz.Grant](k)(k.db.SaveGrant(k.ctx, g))
+		return must[authz.Grant](k)(k.db.SaveGrant(k.ctx, g, false))
 	}
 	detail := func(g authz.Grant, u team.User, t team.Team, c client.Client) authz.GrantDetail {
 		c.RedirectURIs, c.Secrets = nil, nil
@@ -230,22 +230,25 @@ func testTeamStatuses(k *kit) {
 	g := k.granted("g1", ada, global, acme, "read", "write")
 	k.granted("g2", bob, global, acme, "read")
 	k.granted("g3", ada, public, beta, "read")
-	k.ok(k.db.Block(k.ctx, govern.Block{Team: beta.ID, Client: global.ID, Reason: "no contract", CreatedAt: now}))
-	k.ok(k.db.Block(k.ctx, govern.Block{Team: acme.ID, Client: public.ID, CreatedAt: now}))
-	teams(ada, global, authz.TeamStatus{Team: acme, Role: team.Admin, Grant: &g}, authz.TeamStatus{Team: beta, Role: team.Member, Blocked: "no contract"})
+	k.ok(block(k.ctx, k.db, beta.ID, global.ID, "no contract"))
+	k.ok(block(k.ctx, k.db, acme.ID, public.ID, ""))
+	teams(ada, global, authz.TeamStatus{Team: acme, Role: team.Admin, Grant: &g}, authz.TeamStatus{Team: beta, Role: team.Member, Row: govern.Row{State: govern.Blocked, Reason: "no contract", At: k.at(k.db)}})
 	teams(team.User{ID: "nobody"}, global)
 
-	// A block without a reason is still one.
-	if got := must[[]authz.TeamStatus](k)(k.db.TeamStatuses(k.ctx, bob.ID, public.ID)); len(got) != 1 || got[0].Blocked == "" {
-		k.Fatalf("a block without a reason: got %+v, want it blocked", got)
-	}
+	_, err := k.db.SetPolicy(k.ctx, acme.ID, "", func(govern.Standing) (govern.Change, error) {
+		return govern.Change{Policy: govern.Policy{Rule: govern.Nobody, Strict: true}}, nil
+	})
+	k.ok(err)
+	got := must[[]authz.TeamStatus](k)(k.db.TeamStatuses(k.ctx, bob.ID, global.ID))
+	equal(k, "the policy", got[0].Policy, govern.Policy{Rule: govern.Nobody, Strict: true})
+	equal(k, "suspended since", got[0].Grant.SuspendedAt, k.at(k.db))
 }
 
 // A user is a session and its person's teams, in one query.
 func testSignedInUser(k *kit) {
 	k.populate()
 	k.granted("g1", ada, global, acme, "read", "write")
-	k.ok(k.db.Block(k.ctx, govern.Block{Team: beta.ID, Client: global.ID, Reason: "no contract", CreatedAt: now}))
+	k.ok(block(k.ctx, k.db, beta.ID, global.ID, "no contract"))
 	loner := team.User{ID: "u-loner", Email: "loner@example.com", CreatedAt: now}
 	k.ok(k.db.AddUser(k.ctx, loner))
 	for _, u := range []team.User{ada, bob, loner} {
@@ -280,7 +283,7 @@ func testTeamClients(k *kit) {
 	k.granted("g1", ada, global, acme, "read")
 	k.granted("g2", bob, global, acme, "read")
 	k.granted("g3", ada, elsewhere, beta, "read")
-	k.ok(k.db.Block(k.ctx, govern.Block{Team: acme.ID, Client: blocked.ID, Reason: "no", CreatedAt: now}))
+	k.ok(block(k.ctx, k.db, acme.ID, blocked.ID, "no"))
 	for i := range 2 {
 		at := now.Add(time.Duration(i) * time.Minute)
 		k.ok(k.db.IssueMachine(k.ctx, acmes.ID, at, nil))
@@ -305,24 +308,24 @@ func testBlocks(k *kit) {
 	k.redeemed("f1", gone)
 	k.redeemed("f2", elsewhere)
 	k.redeemed("f3", others)
-	block := govern.Block{Team: acme.ID, Client: global.ID, Reason: "no contract", CreatedAt: now}
-	k.ok(k.db.Block(k.ctx, block))
+	k.ok(block(k.ctx, k.db, acme.ID, global.ID, "no contract"))
 	equal(k, "grants and families", k.rows("gh_grants", "id = 'g1'")+k.rows("gh_families", "id = 'f1'"), 0)
 	equal(k, "what stays", k.rows("gh_families", "id IN ('f2', 'f3')"), 2)
 
-	block.Reason = "not any more"
-	k.ok(k.db.Block(k.ctx, block))
-	newer := govern.Block{Team: acme.ID, Client: acmes.ID, Reason: "noisy", CreatedAt: now.Add(time.Hour)}
-	k.ok(k.db.Block(k.ctx, newer))
-	equal(k, "Blocks", must[[]govern.Block](k)(k.db.Blocks(k.ctx, acme.ID)), []govern.Block{newer, block})
-	equal(k, "Blocks elsewhere", must[[]govern.Block](k)(k.db.Blocks(k.ctx, beta.ID)), nil)
+	k.ok(block(k.ctx, k.db, acme.ID, global.ID, "not any more"))
+	k.ok(block(k.ctx, k.db, acme.ID, acmes.ID, "noisy"))
+	row := func(c client.Client, reason string) govern.Row {
+		return govern.Row{Team: acme.ID, Client: c.ID, State: govern.Blocked, Reason: reason, At: k.at(k.db)}
+	}
+	equal(k, "Rows", must[[]govern.Row](k)(k.db.Rows(k.ctx, acme.ID)), []govern.Row{row(acmes, "noisy"), row(global, "not any more")})
+	equal(k, "Rows elsewhere", must[[]govern.Row](k)(k.db.Rows(k.ctx, beta.ID)), nil)
 
-	k.ok(k.db.Unblock(k.ctx, acme.ID, global.ID))
-	k.is(k.db.Unblock(k.ctx, acme.ID, global.ID), govern.ErrNoBlock)
+	k.ok(unblock(k.ctx, k.db, acme.ID, global.ID))
+	k.is(unblock(k.ctx, k.db, acme.ID, global.ID), govern.ErrNoBlock)
 	equal(k, "grants revived", k.rows("gh_grants", "id = 'g1'"), 0)
 	k.granted("g4", ada, global, acme, "read")
-	k.is(k.db.Block(k.ctx, govern.Block{Team: "nowhere", Client: global.ID}), team.ErrNoTeam)
-	k.is(k.db.Block(k.ctx, govern.Block{Team: acme.ID, Client: "nothing"}), client.ErrNoClient)
+	k.is(block(k.ctx, k.db, "nowhere", global.ID, ""), team.ErrNoTeam)
+	k.is(block(k.ctx, k.db, acme.ID, "nothing", ""), client.ErrNoClient)
 }
 
 // updateClient replaces everything about a client that can be replaced.

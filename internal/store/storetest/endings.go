@@ -10,7 +10,6 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
 	"github.com/gatehouse-auth/gatehouse/internal/client"
-	"github.com/gatehouse-auth/gatehouse/internal/govern"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/store"
 )
@@ -92,7 +91,7 @@ func testEndingsOfNobodyElse(k *kit) {
 		{func(db *store.DB) error { return db.DisableClient(k.ctx, global.ID, now) }, "ada-global-acme ada-global-beta bob-global-acme", ""},
 		{func(db *store.DB) error { return db.RemoveClient(k.ctx, global.ID) }, "ada-global-acme ada-global-beta bob-global-acme", ""},
 		{func(db *store.DB) error {
-			return db.Block(k.ctx, govern.Block{Team: acme.ID, Client: global.ID, CreatedAt: now})
+			return block(k.ctx, db, acme.ID, global.ID, "")
 		}, "ada-global-acme bob-global-acme", ""},
 		{func(db *store.DB) error { return db.RemoveTeam(k.ctx, acme.ID, "", nil) }, "ada-global-acme ada-public-acme bob-global-acme", "c-acme"},
 		{func(db *store.DB) error { return db.DisableUser(k.ctx, ada.ID, now) }, "ada-global-acme ada-global-beta ada-public-acme", ""},
@@ -101,10 +100,10 @@ func testEndingsOfNobodyElse(k *kit) {
 		{func(db *store.DB) error { return db.DisableClient(k.ctx, acmes.ID, now) }, "", "c-acme"},
 		{func(db *store.DB) error { return db.RemoveClient(k.ctx, acmes.ID) }, "", "c-acme"},
 		{func(db *store.DB) error {
-			return db.Block(k.ctx, govern.Block{Team: acme.ID, Client: acmes.ID, CreatedAt: now})
+			return block(k.ctx, db, acme.ID, acmes.ID, "")
 		}, "", "c-acme"},
 		{func(db *store.DB) error {
-			return db.Block(k.ctx, govern.Block{Team: beta.ID, Client: acmes.ID, CreatedAt: now})
+			return block(k.ctx, db, beta.ID, acmes.ID, "")
 		}, "", ""},
 	} {
 		k := k.empty()
@@ -117,7 +116,7 @@ func testEndingsOfNobodyElse(k *kit) {
 			grant("ada-global-acme", ada, global, acme), grant("ada-global-beta", ada, global, beta),
 			grant("ada-public-acme", ada, public, acme), grant("bob-global-acme", bob, global, acme),
 		} {
-			k.redeemed("of "+string(g.ID), must[authz.Grant](k)(k.db.SaveGrant(k.ctx, g)))
+			k.redeemed("of "+string(g.ID), must[authz.Grant](k)(k.db.SaveGrant(k.ctx, g, false)))
 			living[string(g.ID)] = true
 		}
 		k.ok(tt.end(k.db))
@@ -148,8 +147,8 @@ func testEndingsOfMachines(k *kit) {
 			_, err := k.db.MachineLive(k.ctx, "m.1", c.ID, now)
 			k.is(err, authz.ErrNotLive)
 		}
-		k.ok(k.db.Block(k.ctx, govern.Block{Team: beta.ID, Client: acmes.ID, CreatedAt: now})) // not its team: no matter
-		k.ok(k.db.DisableClient(k.ctx, global.ID, now))                                        // no machine: nothing to tell
+		k.ok(block(k.ctx, k.db, beta.ID, acmes.ID, "")) // not its team: no matter
+		k.ok(k.db.DisableClient(k.ctx, global.ID, now)) // no machine: nothing to tell
 		equal(k, "endings", k.rows("gh_endings", "1 = 1"), 0)
 
 		k.ok(ender.do(k.ctx, db))

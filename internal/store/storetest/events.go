@@ -116,7 +116,7 @@ func testEventsSayWho(k *kit) {
 	equal(k, "StartSession's", newest(), want)
 
 	g := grant("g1", ada, global, acme, "read")
-	g = must[authz.Grant](k)(k.db.SaveGrant(ctx, g))
+	g = must[authz.Grant](k)(k.db.SaveGrant(ctx, g, false))
 	want = event(audit.ConsentGiven, "u-admin")
 	want.User, want.Team, want.Client, want.Grant, want.Detail = "u-ada", "t-acme", "c-global", "g1", "read"
 	equal(k, "SaveGrant's", newest(), want)

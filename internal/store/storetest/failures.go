@@ -12,6 +12,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/govern"
 	"github.com/gatehouse-auth/gatehouse/internal/limit"
+	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 )
@@ -50,7 +51,8 @@ func (k *kit) furnish() {
 	}
 	_, err = k.db.Count(k.ctx, []limit.Bucket{{Key: "a", Limit: 5, Window: time.Hour}, {Key: "b", Limit: 5, Window: time.Hour}}, now)
 	k.ok(err)
-	k.ok(k.db.Block(k.ctx, govern.Block{Team: beta.ID, Client: public.ID, Reason: "no", CreatedAt: now}))
+	k.ok(block(k.ctx, k.db, beta.ID, public.ID, "no"))
+	k.ok(k.db.AskFor(k.ctx, govern.Request{Team: acme.ID, Client: global.ID, User: bob.ID, Scope: oauth.Scope{"read"}, AskedAt: now, ExpiresAt: later}, 5, 5))
 	k.furnishFactors()
 	k.furnishInvitations()
 }

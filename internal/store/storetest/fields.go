@@ -121,10 +121,12 @@ func testFields(k *kit) {
 	event.ID = got.ID // the database's own
 	equal(k, "Events", got, event)
 
-	block := filled[govern.Block](k)
-	block.Team, block.Client = owner.ID, c.ID
-	k.ok(k.db.Block(k.ctx, block))
-	equal(k, "Blocks", must[[]govern.Block](k)(k.db.Blocks(k.ctx, owner.ID)), []govern.Block{block})
+	row := filled[govern.Row](k)
+	_, err := k.db.Decide(k.ctx, owner.ID, c.ID, row.By, func(team.Role, govern.Row) (govern.Row, error) { return row, nil })
+	k.ok(err)
+	row.Team, row.Client, row.At = owner.ID, c.ID, k.at(k.db)
+	equal(k, "Rows", must[[]govern.Row](k)(k.db.Rows(k.ctx, owner.ID)), []govern.Row{row})
+	k.ok(block(k.ctx, k.db, owner.ID, c.ID, "no"))
 	for _, e := range must[[]authz.Ending](k)(k.db.Endings(k.ctx, now)) { // of the machine client
 		k.isFilled(e)
 	}
@@ -163,7 +165,8 @@ func testFieldsOfConnections(k *kit) {
 	k.ok(k.db.AddClient(k.ctx, c))
 	g := filled[authz.Grant](k)
 	g.User, g.Team, g.Client = ada.ID, acme.ID, c.ID
-	equal(k, "the saved grant", must[authz.Grant](k)(k.db.SaveGrant(k.ctx, g)), g)
+	g.SuspendedAt = time.Time{} // consent is never suspended
+	equal(k, "the saved grant", must[authz.Grant](k)(k.db.SaveGrant(k.ctx, g, false)), g)
 	saved := g
 	g.Seen = authz.Seen{} // read only where a consent page may follow
 

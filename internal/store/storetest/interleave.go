@@ -8,7 +8,6 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
 	"github.com/gatehouse-auth/gatehouse/internal/client"
-	"github.com/gatehouse-auth/gatehouse/internal/govern"
 	"github.com/gatehouse-auth/gatehouse/internal/limit"
 	"github.com/gatehouse-auth/gatehouse/internal/store"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
@@ -109,15 +108,15 @@ func (k *kit) wipe() {
 // meetings is the pairs of units of work that must not slip past each other.
 func (k *kit) meetings() []meeting {
 	save := step{"SaveGrant", func(ctx context.Context, db *store.DB) error {
-		_, err := db.SaveGrant(ctx, grant("g-new", ada, global, acme, "write"))
+		_, err := db.SaveGrant(ctx, grant("g-new", ada, global, acme, "write"), false)
 		return err
 	}, authz.ErrNotLive}
 	first := step{"SaveGrant of a new grant", func(ctx context.Context, db *store.DB) error {
-		_, err := db.SaveGrant(ctx, grant("g-first", bob, global, acme, "write"))
+		_, err := db.SaveGrant(ctx, grant("g-first", bob, global, acme, "write"), false)
 		return err
 	}, authz.ErrNotLive}
 	more := step{"another SaveGrant", func(ctx context.Context, db *store.DB) error {
-		_, err := db.SaveGrant(ctx, grant("g-more", bob, global, acme, "more"))
+		_, err := db.SaveGrant(ctx, grant("g-more", bob, global, acme, "more"), false)
 		return err
 	}, nil}
 	redeem := step{"Redeem", func(ctx context.Context, db *store.DB) error {
@@ -183,7 +182,7 @@ func (k *kit) enders() []step {
 	return []step{
 		{"DisableClient", func(ctx context.Context, db *store.DB) error { return db.DisableClient(ctx, global.ID, k.at(db)) }, nil},
 		{"Block", func(ctx context.Context, db *store.DB) error {
-			return db.Block(ctx, govern.Block{Team: acme.ID, Client: global.ID, CreatedAt: k.at(db)})
+			return block(ctx, db, acme.ID, global.ID, "")
 		}, nil},
 		{"RemoveTeam", func(ctx context.Context, db *store.DB) error { return db.RemoveTeam(ctx, acme.ID, "", nil) }, nil},
 		{"RemoveClient", func(ctx context.Context, db *store.DB) error { return db.RemoveClient(ctx, global.ID) }, nil},
@@ -203,7 +202,7 @@ func (k *kit) machineEnders() []step {
 	return []step{
 		{"DisableClient", func(ctx context.Context, db *store.DB) error { return db.DisableClient(ctx, acmes.ID, k.at(db)) }, nil},
 		{"Block", func(ctx context.Context, db *store.DB) error {
-			return db.Block(ctx, govern.Block{Team: acme.ID, Client: acmes.ID, CreatedAt: k.at(db)})
+			return block(ctx, db, acme.ID, acmes.ID, "")
 		}, nil},
 		{"RemoveClient", func(ctx context.Context, db *store.DB) error { return db.RemoveClient(ctx, acmes.ID) }, nil},
 		{"RemoveTeam", func(ctx context.Context, db *store.DB) error { return db.RemoveTeam(ctx, acme.ID, "", nil) }, nil},

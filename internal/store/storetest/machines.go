@@ -10,7 +10,6 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
 	"github.com/gatehouse-auth/gatehouse/internal/client"
-	"github.com/gatehouse-auth/gatehouse/internal/govern"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/store"
 )
@@ -27,9 +26,9 @@ func testIssueMachine(k *kit) {
 	for _, id := range []oauth.ClientID{global.ID, public.ID, "nothing"} {
 		k.is(k.db.IssueMachine(k.ctx, id, now, nil), authz.ErrNotLive)
 	}
-	k.ok(k.db.Block(k.ctx, govern.Block{Team: acme.ID, Client: acmes.ID, CreatedAt: now}))
+	k.ok(block(k.ctx, k.db, acme.ID, acmes.ID, ""))
 	k.is(k.db.IssueMachine(k.ctx, acmes.ID, now, nil), authz.ErrNotLive)
-	k.ok(k.db.Unblock(k.ctx, acme.ID, acmes.ID))
+	k.ok(unblock(k.ctx, k.db, acme.ID, acmes.ID))
 	k.ok(k.db.IssueMachine(k.ctx, acmes.ID, now, nil))
 	// The client is disabled as of some time ago. A token that was issued since then is dead too.
 	k.ok(k.db.DisableClient(k.ctx, acmes.ID, now.Add(-5*time.Second)))
@@ -70,9 +69,9 @@ func testNoMachineTokenAfterTheEnd(k *kit) {
 	for name, ender := range map[string]struct{ end, restore func(db *store.DB) error }{
 		"Block": {
 			func(db *store.DB) error {
-				return db.Block(k.ctx, govern.Block{Team: acme.ID, Client: acmes.ID, CreatedAt: at(db)})
+				return block(k.ctx, db, acme.ID, acmes.ID, "")
 			},
-			func(db *store.DB) error { return db.Unblock(k.ctx, acme.ID, acmes.ID) },
+			func(db *store.DB) error { return unblock(k.ctx, db, acme.ID, acmes.ID) },
 		},
 		"DisableClient": {
 			func(db *store.DB) error { return db.DisableClient(k.ctx, acmes.ID, at(db)) },
@@ -135,7 +134,7 @@ func testMachineRace(k *kit) {
 	blocked := acmes
 	blocked.ID, blocked.Name = "c-blocked", "Blocked"
 	k.ok(k.db.AddClient(k.ctx, blocked))
-	k.ok(k.db.Block(k.ctx, govern.Block{Team: acme.ID, Client: blocked.ID, CreatedAt: now}))
+	k.ok(block(k.ctx, k.db, acme.ID, blocked.ID, ""))
 	k.count.reset()
 	var issued atomic.Int64
 	k.together(300, func(i int, db *store.DB) {

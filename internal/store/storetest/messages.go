@@ -160,7 +160,7 @@ func testDueMessages(k *kit) {
 	for _, t := range []time.Duration{3 * time.Minute, time.Minute, 2 * time.Minute} {
 		g := grant("g-"+t.String(), ada, global, acme, "read")
 		g.CreatedAt, g.UpdatedAt = now.Add(t), now.Add(t)
-		must[authz.Grant](k)(k.db.SaveGrant(k.ctx, g))
+		must[authz.Grant](k)(k.db.SaveGrant(k.ctx, g, false))
 		k.ok(k.db.RevokeGrant(k.ctx, g.ID))
 	}
 	at := func(list []outbox.Message) (minutes []int) {

@@ -11,6 +11,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/govern"
 	"github.com/gatehouse-auth/gatehouse/internal/limit"
+	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/store"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
@@ -34,7 +35,8 @@ var events = map[string]audit.Kind{
 	"SendAddressLink": audit.EmailChangeAsked, "ProveEmail": audit.EmailVerified, "ChangeEmail": audit.EmailChanged, "UndoEmail": audit.EmailRestored, "SetEmail": audit.EmailSet, "EmptyUnverified": audit.UserEmptied, "StartSession": audit.SignedIn, "EndSession": audit.SignedOut,
 	"AddClient": audit.ClientAdded, "UpdateClient": audit.ClientUpdated, "AddClientSecret": audit.SecretRotated,
 	"DisableClient": audit.ClientDisabled, "EnableClient": audit.ClientEnabled, "RemoveClient": audit.ClientRemoved,
-	"SaveGrant": audit.ConsentGiven, "RevokeGrant": audit.GrantRevoked, "Block": audit.ClientBlocked, "Unblock": audit.ClientUnblocked,
+	"SaveGrant": audit.ConsentGiven, "RevokeGrant": audit.GrantRevoked, "Decide": audit.ClientBlocked, "Decide, unblock": audit.ClientUnblocked, "SetPolicy": audit.PolicyChanged,
+	"AskFor": audit.ClientAskedFor, "WithdrawRequest": audit.RequestWithdrawn,
 	"Redeem": audit.TokenIssued, "Redeem again": audit.CodeReplayed, "EndReplayed": audit.CodeReplayed, "Burn": audit.CodeRefused,
 	"Rotate": audit.TokenRefreshed, "Rotate again": audit.RefreshReplayed, "Rotate, a late retry": audit.RefreshRetried, "EndFamily": audit.TokenRevoked, "EndToken": audit.TokenRevoked, "IssueMachine": audit.MachineToken,
 	"AddKeys": audit.KeysRotated, "ReplaceSealed": audit.MasterKeyReplaced, "Record": audit.SignInFailed,
@@ -141,11 +143,11 @@ var writes = []call{
 	{"RemoveClient", func(ctx context.Context, db *store.DB) error { return db.RemoveClient(ctx, global.ID) }, nil},
 
 	{"SaveGrant", func(ctx context.Context, db *store.DB) error {
-		_, err := db.SaveGrant(ctx, grant("g-new", bob, global, acme, "read"))
+		_, err := db.SaveGrant(ctx, grant("g-new", bob, global, acme, "read"), false)
 		return err
 	}, nil},
 	{"SaveGrant", func(ctx context.Context, db *store.DB) error {
-		_, err := db.SaveGrant(ctx, grant("g-new", ada, global, acme, "more"))
+		_, err := db.SaveGrant(ctx, grant("g-new", ada, global, acme, "more"), false)
 		return err
 	}, nil},
 	{"RevokeGrant", func(ctx context.Context, db *store.DB) error { return db.RevokeGrant(ctx, "g1") }, nil},
@@ -165,10 +167,22 @@ var writes = []call{
 		return db.Burn(ctx, family("f-new", grant("g1", ada, global, acme, "read")))
 	}, nil},
 	{"TrimFamilies", func(ctx context.Context, db *store.DB) error { return db.TrimFamilies(ctx, "g1", "g", 0) }, nil},
-	{"Block", func(ctx context.Context, db *store.DB) error {
-		return db.Block(ctx, govern.Block{Team: acme.ID, Client: global.ID, Reason: "no"})
+	{"Decide", func(ctx context.Context, db *store.DB) error {
+		return block(ctx, db, acme.ID, global.ID, "no")
 	}, nil},
-	{"Unblock", func(ctx context.Context, db *store.DB) error { return db.Unblock(ctx, beta.ID, public.ID) }, nil},
+	{"Decide, unblock", func(ctx context.Context, db *store.DB) error { return unblock(ctx, db, beta.ID, public.ID) }, nil},
+	{"SetPolicy", func(ctx context.Context, db *store.DB) error {
+		_, err := db.SetPolicy(ctx, acme.ID, ada.ID, func(govern.Standing) (govern.Change, error) {
+			return govern.Change{Policy: govern.Policy{Rule: govern.Nobody}}, nil
+		})
+		return err
+	}, nil},
+	{"AskFor", func(ctx context.Context, db *store.DB) error {
+		return db.AskFor(ctx, govern.Request{Team: acme.ID, Client: global.ID, User: ada.ID, Scope: oauth.Scope{"read"}, AskedAt: now, ExpiresAt: now.Add(time.Hour)}, 5, 5)
+	}, nil},
+	{"WithdrawRequest", func(ctx context.Context, db *store.DB) error {
+		return db.WithdrawRequest(ctx, acme.ID, global.ID, bob.ID)
+	}, nil},
 
 	{"AddKeys", func(ctx context.Context, db *store.DB) error {
 		return db.AddKeys(ctx, []token.StoredKey{storedKey("k1", "ES256/2", now), storedKey("k2", "RS256/1", now)})
@@ -262,7 +276,16 @@ var reads = []call{
 		}
 		return nil
 	}, nil},
-	{"Blocks", func(ctx context.Context, db *store.DB) error { _, err := db.Blocks(ctx, beta.ID); return err }, nil},
+	{"Rows", func(ctx context.Context, db *store.DB) error { _, err := db.Rows(ctx, beta.ID); return err }, nil},
+	{"Policy", func(ctx context.Context, db *store.DB) error { _, err := db.Policy(ctx, beta.ID); return err }, nil},
+	{"Uses", func(ctx context.Context, db *store.DB) error { _, err := db.Uses(ctx, acme.ID); return err }, nil},
+	{"Asked", func(ctx context.Context, db *store.DB) error {
+		if _, err := db.Asked(ctx, beta.ID, global.ID, ada.ID, now); err != govern.ErrNoRequest {
+			return err
+		}
+		return nil
+	}, nil},
+	{"Requests", func(ctx context.Context, db *store.DB) error { _, err := db.Requests(ctx, beta.ID, now); return err }, nil},
 	{"Keys", func(ctx context.Context, db *store.DB) error { _, err := db.Keys(ctx); return err }, nil},
 	{"Connection", func(ctx context.Context, db *store.DB) error { _, err := db.Connection(ctx, "f1", now); return err }, nil},
 	{"MachineLive", func(ctx context.Context, db *store.DB) error {

@@ -9,7 +9,6 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
 	"github.com/gatehouse-auth/gatehouse/internal/client"
-	"github.com/gatehouse-auth/gatehouse/internal/govern"
 	"github.com/gatehouse-auth/gatehouse/internal/limit"
 	"github.com/gatehouse-auth/gatehouse/internal/store"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
@@ -51,7 +50,7 @@ func testDisableUser(k *kit) {
 	equal(k, "sessions of others", k.rows("gh_sessions", "id = 's2'"), 1)
 	equal(k, "grants and families of others", k.rows("gh_families", "id = 'f2'"), 1)
 
-	_, err := k.db.SaveGrant(k.ctx, grant("g3", ada, global, acme, "read"))
+	_, err := k.db.SaveGrant(k.ctx, grant("g3", ada, global, acme, "read"), false)
 	k.is(err, authz.ErrNotLive)
 	k.is(k.db.StartSession(k.ctx, session("s3", ada), ""), authn.ErrSignInFailed)
 
@@ -214,13 +213,13 @@ func testRemoveTeam(k *kit) {
 	stays := k.granted("g2", ada, global, beta, "read")
 	k.redeemed("f1", gone)
 	k.redeemed("f2", stays)
-	k.ok(k.db.Block(k.ctx, govern.Block{Team: acme.ID, Client: public.ID, Reason: "no", CreatedAt: now}))
+	k.ok(block(k.ctx, k.db, acme.ID, public.ID, "no"))
 
 	k.ok(k.db.RemoveTeam(k.ctx, acme.ID, "", nil))
 	_, err := k.db.Client(k.ctx, acmes.ID)
 	k.is(err, client.ErrNoClient)
 	equal(k, "memberships", k.rows("gh_memberships", "team_id = 't-acme'"), 0)
-	equal(k, "blocks", k.rows("gh_team_blocks", "1 = 1"), 0)
+	equal(k, "blocks", k.rows("gh_team_applications", "1 = 1"), 0)
 	equal(k, "families", k.rows("gh_families", "id = 'f1'"), 0)
 	equal(k, "families elsewhere", k.rows("gh_families", "id = 'f2'"), 1)
 	k.is(k.db.RemoveTeam(k.ctx, acme.ID, "", nil), team.ErrNoTeam)

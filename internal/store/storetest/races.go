@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
-	"github.com/gatehouse-auth/gatehouse/internal/govern"
 	"github.com/gatehouse-auth/gatehouse/internal/limit"
 	"github.com/gatehouse-auth/gatehouse/internal/store"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
@@ -91,7 +90,7 @@ func testConsentRace(k *kit) {
 	k.populate()
 	const n = 20
 	k.together(n, func(i int, db *store.DB) {
-		if _, err := db.SaveGrant(k.ctx, grant(fmt.Sprintf("g%d", i), ada, global, acme, fmt.Sprintf("s%d", i))); err != nil {
+		if _, err := db.SaveGrant(k.ctx, grant(fmt.Sprintf("g%d", i), ada, global, acme, fmt.Sprintf("s%d", i)), false); err != nil {
 			k.Error(err)
 		}
 	})
@@ -119,9 +118,9 @@ func testEndRaces(k *kit) {
 		},
 		"Block": {
 			func(db *store.DB) error {
-				return db.Block(k.ctx, govern.Block{Team: acme.ID, Client: global.ID, CreatedAt: k.at(db)})
+				return block(k.ctx, db, acme.ID, global.ID, "")
 			},
-			func(db *store.DB) error { return db.Unblock(k.ctx, acme.ID, global.ID) },
+			func(db *store.DB) error { return unblock(k.ctx, db, acme.ID, global.ID) },
 		},
 	}
 	for name, ender := range enders {
@@ -135,7 +134,7 @@ func testEndRaces(k *kit) {
 						err = ender.end(db)
 					}
 				case 1:
-					_, err = db.SaveGrant(k.ctx, grant(fmt.Sprintf("%s-%d-%d", name, round, i), ada, global, acme, "write"))
+					_, err = db.SaveGrant(k.ctx, grant(fmt.Sprintf("%s-%d-%d", name, round, i), ada, global, acme, "write"), false)
 				case 2:
 					_, err = db.Redeem(k.ctx, family(fmt.Sprintf("%s-%d-%d", name, round, i), g))
 				}

@@ -99,6 +99,10 @@ func Run(t *testing.T, h Harness) {
 		{"TeamStatuses", testTeamStatuses},
 		{"SignedInUser", testSignedInUser},
 		{"Blocks", testBlocks},
+		{"Policies", testPolicies},
+		{"Ceilings", testCeilings},
+		{"PoliciesAndVerdictsAgree", testVerdicts},
+		{"ApplicationRequests", testApplicationRequests},
 		{"TeamClients", testTeamClients},
 		{"Redeem", testRedeem},
 		{"RedeemCosts", testRedeemCosts},
@@ -280,7 +284,7 @@ func (k *kit) rows(table, condition string, args ...any) int {
 }
 
 var tables = []string{
-	"gh_users", "gh_teams", "gh_memberships", "gh_clients", "gh_client_secrets", "gh_team_blocks", "gh_grants", "gh_families", "gh_sessions", "gh_throttle", "gh_keyring",
+	"gh_users", "gh_teams", "gh_memberships", "gh_clients", "gh_client_secrets", "gh_team_applications", "gh_application_requests", "gh_grants", "gh_families", "gh_sessions", "gh_throttle", "gh_keyring",
 	"gh_apps", "gh_recovery_codes", "gh_passkeys", "gh_endings", "gh_assertions", "gh_pushed_requests", "gh_used_requests", "gh_request_failures", "gh_links", "gh_notices", "gh_audit", "gh_invitations", "gh_former_slugs",
 }
 
@@ -359,7 +363,7 @@ func grant(id string, u team.User, c client.Client, t team.Team, scope ...string
 // granted saves a grant.
 func (k *kit) granted(id string, u team.User, c client.Client, t team.Team, scope ...string) authz.Grant {
 	k.Helper()
-	return must[authz.Grant](k)(k.db.SaveGrant(k.ctx, grant(id, u, c, t, scope...)))
+	return must[authz.Grant](k)(k.db.SaveGrant(k.ctx, grant(id, u, c, t, scope...), false))
 }
 
 // family is the family of a code that was issued under a grant.

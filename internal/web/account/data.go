@@ -39,6 +39,7 @@ type personalData struct {
 	Connections []connectionData `json:"connections"`
 	Received    []invitationData `json:"invitations_received"`
 	Sent        []invitationData `json:"invitations_sent"`
+	Asked       []askedData      `json:"application_requests"`
 	Links       []linkData       `json:"links"`
 	Messages    []messageData    `json:"messages_waiting"`
 	Events      []eventData      `json:"events"`
@@ -130,6 +131,15 @@ type invitationData struct {
 	ExpiresAt time.Time            `json:"expires_at"`
 }
 
+type askedData struct {
+	TeamID    team.ID   `json:"team_id"`
+	ClientID  string    `json:"client_id"`
+	Scope     string    `json:"scope"`
+	Note      string    `json:"note"`
+	AskedAt   time.Time `json:"asked_at"`
+	ExpiresAt time.Time `json:"expires_at"`
+}
+
 type linkData struct {
 	Kind      team.LinkKind `json:"kind"`
 	Email     string        `json:"email"`
@@ -200,11 +210,14 @@ func (room *Room) personalData(r *browser.Request) (personalData, error) {
 	data := personalData{
 		Server: room.Issuer, MadeAt: room.Now().UTC(),
 		Account: accountData{user.ID, user.Email, user.EmailVerified, user.Name, user.Operator, user.CreatedAt},
-		Teams:   []membershipData{}, Connections: []connectionData{}, Sessions: []sessionData{}, Links: []linkData{}, Messages: []messageData{}, Events: []eventData{},
+		Teams:   []membershipData{}, Connections: []connectionData{}, Sessions: []sessionData{}, Asked: []askedData{}, Links: []linkData{}, Messages: []messageData{}, Events: []eventData{},
 		Received: invitationsData(kept.Received), Sent: invitationsData(kept.Sent),
 	}
 	for _, m := range memberships {
 		data.Teams = append(data.Teams, membershipData{m.Team.ID, m.Team.Slug, m.Team.Name, m.Role, m.CreatedAt})
+	}
+	for _, a := range kept.Asked {
+		data.Asked = append(data.Asked, askedData{a.Team, a.Client, a.Scope, a.Note, a.AskedAt, a.ExpiresAt})
 	}
 	for _, l := range kept.Links {
 		data.Links = append(data.Links, linkData{l.Kind, l.Email, l.CreatedAt, l.ExpiresAt, known(l.UsedAt)})

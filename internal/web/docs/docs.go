@@ -80,6 +80,7 @@ func (room *Room) Routes() []route.Route {
 	return []route.Route{
 		{Path: "/docs/", Get: room.list},
 		{Path: "/docs/{page}/", Get: room.document},
+		{Path: "/docs/errors/{error}/", Get: room.document},
 	}
 }
 
@@ -89,15 +90,22 @@ const (
 	exampleAPI    = "https://api.example.com"
 )
 
+// errorPages is the folder of the pages that error_uri leads to.
+const errorPages = "errors/"
+
 // render makes a page of each Markdown file, by its name without the suffix.
 func (room *Room) render(files fs.FS) (map[string]document, error) {
 	names, err := fs.Glob(files, "*.md")
 	if err != nil {
 		return nil, err
 	}
+	errors, err := fs.Glob(files, errorPages+"*.md")
+	if err != nil {
+		return nil, err
+	}
 	fill := room.ownAddresses()
 	all := map[string]document{}
-	for _, name := range names {
+	for _, name := range slices.Concat(names, errors) {
 		source, err := fs.ReadFile(files, name)
 		if err != nil {
 			return nil, err
@@ -200,7 +208,11 @@ func pageLink(destination []byte, names []string) []byte {
 }
 
 func (room *Room) document(w http.ResponseWriter, r *http.Request) error {
-	d, ok := room.documents()[r.PathValue("page")]
+	name := r.PathValue("page")
+	if e := r.PathValue("error"); e != "" {
+		name = errorPages + e
+	}
+	d, ok := room.documents()[name]
 	if !ok {
 		return route.NotFound(w, r)
 	}
@@ -211,6 +223,9 @@ func (room *Room) list(w http.ResponseWriter, r *http.Request) error {
 	all := room.documents()
 	var view documentView
 	for _, name := range slices.Sorted(maps.Keys(all)) {
+		if strings.HasPrefix(name, errorPages) {
+			continue // an application's error leads there
+		}
 		view.List = append(view.List, listed{"/docs/" + url.PathEscape(name) + "/", all[name].title})
 	}
 	return room.show(w, r, ui.Text("docs.title"), view)

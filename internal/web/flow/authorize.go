@@ -106,6 +106,8 @@ func (f *Flow) showNext(w http.ResponseWriter, r *http.Request, next authz.Next,
 	case authz.NeedFactor:
 		page = f.needFactorPage(r, next)
 		status = http.StatusForbidden
+	case authz.NeedApproval:
+		return f.showWaiting(w, r, next, nil)
 	case authz.NeedProvider:
 		page = f.needProviderPage(r, next)
 		status = http.StatusForbidden

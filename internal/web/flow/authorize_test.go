@@ -250,7 +250,7 @@ func TestPromptNone(t *testing.T) {
 		b.Authorize(h.Insight, "prompt", "none", "scope", "session:write").WantError(webtest.Callback, "consent_required")
 		h.Clock.Advance(time.Second)
 		b.Authorize(h.Insight, "prompt", "none", "max_age", "0").WantError(webtest.Callback, "login_required")
-		h.SignedIn(webtest.Ana).Authorize(h.Insight, "prompt", "none").WantError(webtest.Callback, "consent_required") // which team?
+		h.SignedIn(webtest.Ana).Authorize(h.Insight, "prompt", "none").WantError(webtest.Callback, "interaction_required") // which team?
 		posted := b.Post("/o/authorize/", webtest.Parameters(h.Insight, "prompt", "none")).WantStatus(http.StatusSeeOther)
 		b.Get(posted.Location()).WantCode(webtest.Callback)
 	})

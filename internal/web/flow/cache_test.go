@@ -50,14 +50,22 @@ func TestAttackWithCachedUser(t *testing.T) {
 		}, refused("access_denied")},
 		"a second team": {func(h *webtest.House, other *store.DB, _ *webtest.Browser) error {
 			_, err := (&team.Service{People: other, Teams: other, Now: h.Clock.Now}).AddMember(h.Context(), team.CommandLine, "borealis", webtest.Ben, team.Member)
-			return err
-		}, refused("consent_required")},
+			h.OK(err)
+			return other.RevokeGrant(h.Context(), h.GrantOf(webtest.Ben, h.Insight, h.Atlas))
+		}, refused("interaction_required")},
 		"the team is removed": {func(h *webtest.House, other *store.DB, _ *webtest.Browser) error {
 			return other.RemoveTeam(h.Context(), h.Atlas.ID, "", nil)
 		}, refused("access_denied")},
 		"the team blocks the application": {func(h *webtest.House, other *store.DB, _ *webtest.Browser) error {
-			return other.Block(h.Context(), govern.Block{Team: h.Atlas.ID, Client: h.Insight.ID, CreatedAt: h.Clock.Now()})
-		}, refused("consent_required")},
+			_, err := other.Decide(h.Context(), h.Atlas.ID, h.Insight.ID, "", func(team.Role, govern.Row) (govern.Row, error) { return govern.Row{State: govern.Blocked}, nil })
+			return err
+		}, refused("access_denied")},
+		"the team's policy suspends it": {func(h *webtest.House, other *store.DB, _ *webtest.Browser) error {
+			_, err := other.SetPolicy(h.Context(), h.Atlas.ID, "", func(govern.Standing) (govern.Change, error) {
+				return govern.Change{Policy: govern.Policy{Rule: govern.Nobody}}, nil
+			})
+			return err
+		}, refused("access_denied")},
 		"the grant is revoked": {func(h *webtest.House, other *store.DB, _ *webtest.Browser) error {
 			return other.RevokeGrant(h.Context(), h.GrantOf(webtest.Ben, h.Insight, h.Atlas))
 		}, refused("consent_required")},
@@ -118,7 +126,7 @@ func TestConsentIsSeenAtOnce(t *testing.T) {
 		_, err = other.SaveGrant(h.Context(), authz.Grant{
 			ID: "unused", User: u.ID, Client: h.Insight.ID, Team: h.Atlas.ID, Scope: []string{"session:read"}, CreatedAt: h.Clock.Now(), UpdatedAt: h.Clock.Now(),
 			Seen: authz.Seen{Name: h.Insight.Name, Owner: h.Insight.Owner},
-		})
+		}, false)
 		h.OK(err)
 		b.Authorize(h.Insight, "prompt", "none", "scope", "chatbot:read session:read").WantCode(webtest.Callback)
 	})

@@ -4,8 +4,10 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/govern"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/scope"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
@@ -40,7 +42,9 @@ const teamsField = "teams"
 // consentTeam is one team to choose, or the one that is stated.
 type consentTeam struct {
 	ID, Name, Slug string
-	Blocked        string     // the admin's reason: cannot be chosen
+	Barred         ui.Words   // why it cannot be chosen; empty when it can
+	Approval       ui.Words   // what an admin has decided, or has to decide; empty when nothing
+	Decides        bool       // the person is an admin who can approve the application for the whole team
 	Factor         bool       // cannot be chosen before a sign-in with two factors
 	Provider       string     // the name of the provider at which the person has to sign in first, or ""
 	SignIn         string     // the page for that; "" when the provider is not configured any more
@@ -51,7 +55,10 @@ type consentTeam struct {
 }
 
 // Closed reports whether the team cannot be chosen.
-func (t consentTeam) Closed() bool { return t.Blocked != "" || t.Factor || t.Provider != "" }
+func (t consentTeam) Closed() bool { return len(t.Barred) > 0 || t.Factor || t.Provider != "" }
+
+// Described reports whether something is said about the team.
+func (t consentTeam) Described() bool { return t.Closed() || len(t.Approval) > 0 || t.Before }
 
 // Open reports whether there is a team that can be authorized.
 func (v consentView) Open() bool {
@@ -60,6 +67,11 @@ func (v consentView) Open() bool {
 
 // Choice reports whether the person has a team to choose.
 func (v consentView) Choice() bool { return !v.Fixed && len(v.Teams) > 1 }
+
+// Decides reports whether the person can approve the application for a whole team.
+func (v consentView) Decides() bool {
+	return slices.ContainsFunc(v.Teams, func(t consentTeam) bool { return t.Decides && !t.Closed() })
+}
 
 // TeamsFailed reports whether the failures are about the teams.
 func (v consentView) TeamsFailed() bool {
@@ -83,26 +95,36 @@ func (v consentView) OnDevice() bool {
 
 // Decide is the person's answer on the consent page, or Cancel on a page that offers nothing else.
 func (f *Flow) Decide(w http.ResponseWriter, r *http.Request) error {
-	sent, err := route.Fields(r, "request", "team", "decision")
+	sent, err := route.Fields(r, "request", "team", "decision", "for_team", "note")
 	if err != nil {
 		return err
 	}
-	sealed, chosen, decision := sent[0], team.ID(sent[1]), sent[2]
+	sealed, chosen, decision := sent[0], authz.Choice{Team: team.ID(sent[1]), ForTeam: sent[3] == "yes"}, sent[2]
 	switch decision {
 	case "authorize":
 		return f.approve(w, r, sealed, chosen)
 	case "cancel":
 		return f.cancel(w, r, sealed)
+	case "ask":
+		return f.askAdmins(w, r, sealed, sent[4])
+	case "withdraw":
+		return f.withdraw(w, r, sealed)
+	case "other_team":
+		return f.otherTeam(w, r, sealed)
 	}
-	return oauth.InvalidRequest.Errorf("decision must be authorize or cancel")
+	return oauth.InvalidRequest.Errorf("decision must be authorize, cancel, ask, withdraw or other_team")
 }
 
-func (f *Flow) approve(w http.ResponseWriter, r *http.Request, sealed string, chosen team.ID) error {
+func (f *Flow) approve(w http.ResponseWriter, r *http.Request, sealed string, chosen authz.Choice) error {
 	next, err := f.authz.Approve(r.Context(), sealed, f.browser(r), chosen)
 	if err != nil {
 		return err
 	}
-	return f.showNext(w, r, next, whatChanged(next, chosen))
+	if next.Step == authz.NeedApproval { // the person chose a team whose admins have to approve it first
+		continueAt(w, next.Sealed)
+		return nil
+	}
+	return f.showNext(w, r, next, whatChanged(next, chosen.Team))
 }
 
 // whatChanged says why the page is shown again.
@@ -114,7 +136,7 @@ func whatChanged(next authz.Next, chosen team.ID) ui.Failures {
 		return ui.Failures{{Text: ui.Text("consent.changed_team")}}
 	}
 	for _, choice := range next.Teams {
-		if choice.Team.ID == chosen && choice.Blocked != "" {
+		if choice.Team.ID == chosen && choice.Verdict.Outcome == govern.NotHere {
 			return ui.Failures{{Field: teamsField, Text: ui.Text("consent.not_allowed_there")}}
 		}
 		if choice.Team.ID == chosen && choice.Provider != "" {
@@ -176,6 +198,38 @@ func (f *Flow) consentPage(r *http.Request, next authz.Next, failures ui.Failure
 	return consentPage.With(view)
 }
 
+// verdictWords says why a team cannot be chosen, or what its admins have to do with it.
+func verdictWords(choice authz.TeamChoice, language *words.Catalogue) (barred, approval ui.Words) {
+	reason := ui.Name(choice.Row.Reason)
+	switch choice.Verdict.Outcome {
+	case govern.NotHere:
+		switch {
+		case choice.Row.State == govern.Blocked && reason != "":
+			return ui.Text("consent.blocked", "reason", reason), nil
+		case choice.Row.State == govern.Blocked:
+			return ui.Text("consent.blocked_no_reason"), nil
+		case choice.Policy.Rule == govern.Nobody:
+			return ui.Text("consent.nobody"), nil
+		case choice.Row.State == govern.Approved:
+			return ui.Text("consent.listed_less"), nil
+		}
+		return ui.Text("consent.not_listed"), nil
+	case govern.Narrow:
+		var without []string
+		for _, info := range choice.Without {
+			without = append(without, info.In(language))
+		}
+		return nil, ui.Text("consent.narrowed", "without", strings.Join(without, "; "))
+	case govern.Decide:
+		return nil, ui.Text("consent.you_decide")
+	case govern.Ask:
+		return nil, ui.Text("consent.approve_first")
+	case govern.Refused:
+		return nil, ui.Text("consent.declined")
+	}
+	return nil, nil
+}
+
 // difference is what was different when the person agreed.
 func difference(d authz.Difference) ui.Words {
 	before := ui.Name(d.Before)
@@ -196,8 +250,9 @@ func difference(d authz.Difference) ui.Words {
 func teamOnPage(choice authz.TeamChoice, asked []scope.Info, language *words.Catalogue) consentTeam {
 	t := consentTeam{
 		ID: string(choice.Team.ID), Name: choice.Team.Name, Slug: choice.Team.Slug,
-		Blocked: choice.Blocked, Factor: choice.Factor, Before: len(choice.Granted) > 0,
+		Factor: choice.Factor, Before: len(choice.Granted) > 0, Decides: choice.Verdict.Outcome == govern.Decide,
 	}
+	t.Barred, t.Approval = verdictWords(choice, language)
 	if !t.Before {
 		return t
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/govern"
 	"github.com/gatehouse-auth/gatehouse/internal/usage"
 	"github.com/gatehouse-auth/gatehouse/internal/web/browser"
 	"github.com/gatehouse-auth/gatehouse/internal/web/ui"
@@ -24,11 +25,12 @@ type Flow struct {
 	*browser.Pages
 	authz    *authz.Server
 	requests *usage.Failures
+	govern   *govern.Service
 }
 
 // New makes the Flow of a server. requests gathers requests that failed; it may be nil.
-func New(pages *browser.Pages, server *authz.Server, requests *usage.Failures) *Flow {
-	return &Flow{pages, server, requests}
+func New(pages *browser.Pages, server *authz.Server, requests *usage.Failures, governed *govern.Service) *Flow {
+	return &Flow{pages, server, requests, governed}
 }
 
 // quietFrame is the frame of a page whose bar must not lead away from the request.

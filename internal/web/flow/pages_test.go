@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
@@ -110,18 +111,21 @@ var samples = uitest.Samples{
 	"login_providers": signInPage.With(signInView{Frame: frame("", ui.Text("sign_in.title")), Sealed: sealed, Application: "Weekly Report", Providers: ui.Providers{
 		Hidden: []ui.Hidden{{Name: "request", Value: sealed}},
 		Items: []ui.Provider{
-			{Action: "/login/provider/acme/", Name: "Acme SSO", Icon: "key"},
-			{Action: "/login/provider/team/", Name: "Team <b>", Icon: "people"},
-			{Action: "/login/provider/world/", Name: "World", Icon: "globe"},
-			{Action: "/login/provider/plain/", Name: "Plain", Icon: "none"},
+			{Action: "/login/provider/acme/", Name: "Acme SSO", Icon: "/pictures/providers/acme?0123"},
+			{Action: "/login/provider/team/", Name: "Team <b>"},
+			{Action: "/login/provider/world/", Name: "World"},
+			{Action: "/login/provider/plain/", Name: "Plain"},
 		},
 	}}),
 	"with": withPage.With(withView{
 		Frame:     frame("", ui.Text("with.title", "provider", ui.Name("Acme SSO"))),
-		Providers: ui.Providers{Items: []ui.Provider{{Action: "/login/provider/acme/", Name: "Acme SSO", Icon: "key"}}},
+		Providers: ui.Providers{Items: []ui.Provider{{Action: "/login/provider/acme/", Name: "Acme SSO", Icon: "/pictures/providers/acme?0123"}}},
 	}),
 	"with_link": linkPage.With(linkView{
 		Frame: frame("", ui.Text("with_link.title", "provider", ui.Name("Acme SSO"))), Provider: "Acme SSO", Email: "ada@acme.example", SignIn: "/login/?again=1",
+	}),
+	"with_link_new": linkPage.With(linkView{
+		Frame: frame("", ui.Text("with_link.title", "provider", ui.Name("Acme SSO"))), Provider: "Acme SSO", Email: "ada@acme.example", SignIn: "/login/?again=1", SignUp: "/signup/?next=x",
 	}),
 	"with_link_fresh": linkPage.With(linkView{
 		Frame: frame("ada@example.com", ui.Text("with_link.title", "provider", ui.Name("<i>SSO"))), Provider: "<i>SSO", Email: "<b>@acme.example", Fresh: true, Person: ada,
@@ -142,7 +146,7 @@ var samples = uitest.Samples{
 		v.Teams = []consentTeam{
 			{ID: "t1", Name: "Clinic North", Slug: "clinic-north"},
 			{ID: "t2", Name: "Field trial", Slug: "field-trial", Before: true, New: []string{"Start sessions"}},
-			{ID: "t3", Name: "Headquarters", Slug: "hq", Blocked: "Reports go through our own warehouse."},
+			{ID: "t3", Name: "Headquarters", Slug: "hq", Barred: blockedBecause("Reports go through our own warehouse.")},
 			{ID: "t4", Name: "Training", Slug: "training", Before: true},
 		}
 	}),
@@ -163,11 +167,11 @@ var samples = uitest.Samples{
 		v.Teams = []consentTeam{{ID: "t1", Name: "Clinic North", Slug: "clinic-north"}, {ID: "t2", Name: "Field trial", Slug: "field-trial", Checked: true}}
 		v.Failures = ui.Failures{{Field: teamsField, Text: ui.Text("consent.choose_first")}}
 	}),
-	"consent_blocked": consent(func(v *consentView) { v.Teams[0].Blocked = "Reports go through our own warehouse." }),
+	"consent_blocked": consent(func(v *consentView) { v.Teams[0].Barred = blockedBecause("Reports go through our own warehouse.") }),
 	"consent_closed": consent(func(v *consentView) {
 		v.Teams = []consentTeam{
-			{ID: "t1", Name: "Clinic North", Slug: "clinic-north", Blocked: "Reports go through our own warehouse."},
-			{ID: "t2", Name: "Field trial", Slug: "field-trial", Blocked: "Not reviewed yet."},
+			{ID: "t1", Name: "Clinic North", Slug: "clinic-north", Barred: blockedBecause("Reports go through our own warehouse.")},
+			{ID: "t2", Name: "Field trial", Slug: "field-trial", Barred: blockedBecause("Not reviewed yet.")},
 		}
 	}),
 	"consent_of_team": consent(func(v *consentView) { v.Fixed, v.OfApplication = true, true }),
@@ -177,7 +181,7 @@ var samples = uitest.Samples{
 		v.Application, v.Owner, v.Person = uitest.Backwards, uitest.Markup, ui.Person{Name: uitest.Persian, Email: uitest.Endless + "@example.com"}
 		v.Teams = []consentTeam{
 			{ID: uitest.Markup, Name: uitest.Markup, Slug: uitest.Endless, Before: true, New: []string{uitest.Markup}},
-			{ID: "t2", Name: uitest.Covering, Slug: "covering", Blocked: uitest.Markup + uitest.Backwards},
+			{ID: "t2", Name: uitest.Covering, Slug: "covering", Barred: blockedBecause(uitest.Markup + uitest.Backwards)},
 			{ID: "t3", Name: uitest.Persian, Slug: "persian"},
 			{ID: "t4", Name: " \u3164\u200D ", Slug: "nothing"},
 		}
@@ -190,6 +194,25 @@ var samples = uitest.Samples{
 	"consent_factor": consent(func(v *consentView) {
 		v.Teams = []consentTeam{{ID: "t1", Name: "Clinic North", Slug: "clinic-north", Factor: true}, {ID: "t2", Name: "Field trial", Slug: "field-trial"}}
 		v.Stronger = strongerURL(sealed)
+	}),
+	"waiting_ask": waitingSample(func(v *waitingView) { v.Admins = []string{"Ana", "Ben"} }),
+	"waiting": waitingSample(func(v *waitingView) {
+		v.Asked, v.AskedNote, v.Refresh, v.Others = ui.ClockAt(waitingSince.Add(time.Minute), time.UTC).Ago(waitingSince), "For the report", waitingRefresh, true
+	}),
+	"waiting_declined": waitingSample(func(v *waitingView) { v.Declined, v.Reason = true, "Not reviewed yet" }),
+	"waiting_failed": waitingSample(func(v *waitingView) {
+		v.Note, v.Failures = "typed", ui.Failures{{Field: "note", Text: ui.Text("waiting.note_rejected", "count", 500)}}
+	}),
+	"waiting_hostile": waitingSample(func(v *waitingView) {
+		v.Sealed, v.Application, v.Team, v.Admins = uitest.Markup, uitest.Backwards, uitest.Markup, []string{uitest.Markup}
+		v.Asked, v.AskedNote = ui.ClockAt(waitingSince, time.UTC).Ago(waitingSince), uitest.Markup
+	}),
+	"consent_approval": consent(func(v *consentView) {
+		v.Teams = []consentTeam{
+			{ID: "t1", Name: "Clinic North", Slug: "clinic-north", Approval: ui.Text("consent.approve_first")},
+			{ID: "t2", Name: "Field trial", Slug: "field-trial", Approval: ui.Text("consent.you_decide"), Decides: true, Before: true},
+			{ID: "t3", Name: "Headquarters", Slug: "hq", Barred: ui.Text("consent.not_listed")},
+		}
 	}),
 	"consent_provider": consent(func(v *consentView) {
 		v.Teams = []consentTeam{
@@ -220,7 +243,7 @@ var samples = uitest.Samples{
 	}),
 	"need_provider": needProviderPage.With(needProviderView{
 		Frame: frame("ada@example.com", ui.Text("need_provider.title")), Sealed: sealed, Application: "Weekly Report", Person: ui.Person{Email: "ada@example.com"}, Team: "Clinic North",
-		Providers: ui.Providers{Hidden: []ui.Hidden{{Name: "request", Value: sealed}}, Items: []ui.Provider{{Action: "/login/provider/acme/", Name: "Acme SSO", Icon: "key"}}},
+		Providers: ui.Providers{Hidden: []ui.Hidden{{Name: "request", Value: sealed}}, Items: []ui.Provider{{Action: "/login/provider/acme/", Name: "Acme SSO", Icon: "/pictures/providers/acme?0123"}}},
 	}),
 	"need_provider_gone": needProviderPage.With(needProviderView{
 		Frame: frame("ada@example.com", ui.Text("need_provider.title")), Sealed: sealed, Application: uitest.Markup, Person: ui.Person{Email: "ada@example.com"}, Gone: true, Stronger: strongerURL(sealed),
@@ -384,3 +407,19 @@ func TestConsentSaysWhenTheBrowserStaysOnTheDevice(t *testing.T) {
 		}
 	}
 }
+
+func blockedBecause(reason string) ui.Words {
+	return ui.Text("consent.blocked", "reason", ui.Name(reason))
+}
+
+func waitingSample(change func(*waitingView)) ui.Content {
+	v := waitingView{
+		Frame: frame("ada@example.com", ui.Text("waiting.title", "application", ui.Name("Weekly Report"))), Sealed: sealed, Application: "Weekly Report", Team: "Clinic North",
+		Person: ui.Person{Name: "Ada", Email: "ada@example.com"}, Permissions: ui.Permissions{Read: readScopes},
+	}
+	change(&v)
+	v.Failed = len(v.Failures) > 0
+	return waitingPage.With(v)
+}
+
+var waitingSince = time.Date(2026, 11, 30, 12, 0, 0, 0, time.UTC)

@@ -96,7 +96,7 @@ func TestOneOfSeveralTeamsIsChosen(t *testing.T) {
 			h.Errorf("the token is for %q, want borealis", got)
 		}
 
-		h.OK(h.Govern.Block(h.Context(), team.CommandLine, h.Atlas.ID, h.Insight.ID, "Not reviewed yet"))
+		h.Block("Not reviewed yet")
 		blocked := b.Authorize(h.Insight).WantConsent().WantPage(http.StatusOK, "Atlas Research", "Not reviewed yet", " disabled")
 		blocked.Decide("authorize", h.Atlas.ID).WantPage(http.StatusUnprocessableEntity, "does not allow")
 		page.Decide("authorize", h.Atlas.ID).WantPage(http.StatusUnprocessableEntity, "does not allow") // from before the block
@@ -217,9 +217,12 @@ func TestGrantsEndWithWhatJustifiesThem(t *testing.T) {
 		{
 			"client blocked by the team",
 			func(h *webtest.House) error {
-				return h.Govern.Block(h.Context(), team.CommandLine, h.Atlas.ID, h.Insight.ID, "No")
+				h.Block("No")
+				return nil
 			},
-			func(h *webtest.House) error { return h.DB.Unblock(h.Context(), h.Atlas.ID, h.Insight.ID) }, false, true,
+			func(h *webtest.House) error {
+				return h.Govern.Unblock(h.Context(), team.CommandLine, h.Atlas.ID, h.Insight.ID)
+			}, false, true,
 		},
 	} {
 		t.Run(row.name, func(t *testing.T) {

@@ -21,6 +21,7 @@ type Route struct {
 	Get     Handler // HEAD too
 	Post    Handler
 	Options Handler // CORS preflights
+	Fetched bool    // a script of our own pages fetches it
 	MaxBody int64   // how many bytes of a body are read; 0 is 64 KiB
 
 	// CORS says which pages may read the answers. It sets headers before anything else happens, so every answer has them, errors too: without
@@ -30,11 +31,19 @@ type Route struct {
 
 // Register adds a route to a mux, with and without its trailing slash.
 func (rt Route) Register(mux *http.ServeMux, adapter Adapter) {
-	h := adapter.Handler(rt.withCORS(limitBody(cmp.Or(rt.MaxBody, maxBody), rt.byMethod(adapter.Decline))))
+	h := adapter.Handler(rt.withCORS(limitBody(cmp.Or(rt.MaxBody, maxBody), rt.byMethod(rt.decline(adapter)))))
 	mux.Handle(rt.Path+"{$}", h)
 	if bare := strings.TrimSuffix(rt.Path, "/"); bare != "" {
 		mux.Handle(bare, h)
 	}
+}
+
+// decline is what answers requests that no person made.
+func (rt Route) decline(adapter Adapter) Handler {
+	if rt.Fetched {
+		return nil
+	}
+	return adapter.Decline
 }
 
 func (rt Route) withCORS(h Handler) Handler {

@@ -73,7 +73,7 @@ func (room *Room) applicationsOf(r *request) ([]application, error) {
 	if err != nil {
 		return nil, err
 	}
-	blocks, err := room.Govern.Blocks(ctx, r.actor, t.ID)
+	rows, err := room.Govern.Rows(ctx, r.actor, t.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -85,8 +85,8 @@ func (room *Room) applicationsOf(r *request) ([]application, error) {
 	for _, c := range clients {
 		a := application{ID: string(c.ID), Machine: c.Machine, People: room.people(r, grants, c.ID)}
 		a.Name, a.Owner = c.Name, c.Owner
-		if i := slices.IndexFunc(blocks, func(b govern.Block) bool { return b.Client == c.ID }); i >= 0 {
-			a.Blocked, a.Reason, a.BlockedSince = true, blocks[i].Reason, r.Clock().Ago(blocks[i].CreatedAt)
+		if i := slices.IndexFunc(rows, func(row govern.Row) bool { return row.Client == c.ID && row.State == govern.Blocked }); i >= 0 {
+			a.Blocked, a.Reason, a.BlockedSince = true, rows[i].Reason, r.Clock().Ago(rows[i].At)
 		}
 		a.Marks = marks(c.Team.ID == t.ID, c.Machine, !c.DisabledAt.IsZero(), a.Blocked)
 		if a.Machine {

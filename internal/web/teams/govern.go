@@ -93,7 +93,7 @@ func (room *Room) block(w http.ResponseWriter, r *request, id oauth.ClientID, re
 		form.reasonIsRejected = true
 		return room.blockRefused(w, r, form, "reason", reasonProblem(reason))
 	}
-	if err := room.Govern.Block(r.Context(), r.actor, r.team.ID, id, reason); err != nil {
+	if _, err := room.Govern.Block(r.Context(), r.actor, r.team.ID, id, reason); err != nil {
 		return access.Gone(err)
 	}
 	return r.notify(w, browser.Notice{What: noticeBlocked, Application: found.Name})

@@ -17,6 +17,7 @@ const actorCommandLine = "command line"
 var kinds = []audit.Kind{
 	audit.ConsentGiven, audit.ConsentDenied, audit.GrantRevoked, audit.TokenIssued, audit.TokenRefreshed, audit.TokenRevoked,
 	audit.MachineToken, audit.RefreshReplayed, audit.RefreshRetried, audit.CodeReplayed, audit.RefreshRefused, audit.CodeRefused, audit.ClientAuthFailed, audit.LimitReached,
+	audit.PolicyChanged, audit.ClientAskedFor, audit.ClientAskedAgain, audit.RequestWithdrawn, audit.ClientApproved, audit.ClientDeclined, audit.ApprovalRemoved, audit.ClientCut,
 	audit.ClientBlocked, audit.ClientUnblocked, audit.ClientAdded, audit.ClientUpdated, audit.SecretRotated, audit.ClientDisabled,
 	audit.ClientEnabled, audit.ClientRemoved, audit.MemberAdded, audit.MemberRemoved, audit.MemberRoleChanged, audit.InvitationSent, audit.InvitationWithdrawn, audit.InvitationAccepted, audit.InvitationDeclined, audit.TeamAdded, audit.TeamRenamed, audit.TeamFactor, audit.TeamProvider, audit.TeamRemoved,
 }

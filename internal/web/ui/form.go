@@ -33,6 +33,7 @@ const (
 	Email      Kind = "email"
 	Password   Kind = "password"
 	Identifier Kind = "identifier" // a client_id: no words of a language
+	Lines      Kind = "lines"      // a text of several lines
 )
 
 // NewPassword is the fields for a new password, which has least characters or more.

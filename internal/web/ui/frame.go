@@ -18,6 +18,7 @@ type Frame struct {
 	Title      Words            // of the page, without the server's name
 	Failed     bool             // the person's last action failed: the title says so first
 	Quiet      bool             // the bar has no links that lead away
+	Refresh    int              // the page without JavaScript loads itself again after so many seconds; 0: never
 	ServerName string
 	Account    string // the e-mail of the person who is signed in, or ""
 	RequestID  string

@@ -14,6 +14,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/govern"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 	"github.com/go-jose/go-jose/v4"
@@ -184,8 +185,13 @@ func (h *House) Ways() []Way {
 			}
 		}, none),
 		invalidGrant("the team blocks the client", func() {
-			h.OK(h.Govern.Block(h.Context(), team.CommandLine, h.Atlas.ID, h.Insight.ID, "Not here"))
-		}, func() { h.OK(h.DB.Unblock(h.Context(), h.Atlas.ID, h.Insight.ID)) }),
+			h.Block("Not here")
+		}, func() { h.OK(h.Govern.Unblock(h.Context(), team.CommandLine, h.Atlas.ID, h.Insight.ID)) }),
+		invalidGrant("the team's policy allows nothing", func() { h.SetPolicy(govern.Nobody) }, func() { h.SetPolicy(govern.Everyone) }),
+		invalidGrant("the team's policy asks for an approval that there is not", func() {
+			h.SetPolicy(govern.Nobody)
+			h.SetPolicy(govern.ApproveFirst)
+		}, func() { h.SetPolicy(govern.Everyone) }),
 		invalidGrant("the person leaves the team", func() { h.OK(h.Directory.RemoveMember(h.Context(), team.CommandLine, "atlas", Ben)) }, func() {
 			_, err := h.Directory.AddMember(h.Context(), team.CommandLine, "atlas", Ben, team.Member)
 			h.OK(err)

@@ -271,3 +271,27 @@ func (h *House) Grants() []string {
 func TrustLoopback(p *web.Parts) {
 	p.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
 }
+
+// Block makes Atlas block Insight.
+func (h *House) Block(reason string) {
+	h.Helper()
+	_, err := h.Govern.Block(h.Context(), team.CommandLine, h.Atlas.ID, h.Insight.ID, reason)
+	h.OK(err)
+}
+
+// SetPolicy gives Atlas a policy for applications.
+func (h *House) SetPolicy(rule govern.Rule) {
+	h.Helper()
+	_, err := h.Govern.SetPolicy(h.Context(), team.CommandLine, h.Atlas.ID, govern.Policy{Rule: rule}, nil)
+	h.OK(err)
+}
+
+// Acting is a person as an actor.
+func (h *House) Acting(email string) team.Actor {
+	h.Helper()
+	u, err := h.DB.UserByEmail(h.Context(), email)
+	h.OK(err)
+	actor, _, err := h.Directory.Acting(h.Context(), u)
+	h.OK(err)
+	return actor
+}

@@ -1,0 +1,111 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/internal/audit"
+	"github.com/gatehouse-auth/gatehouse/internal/govern"
+	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/gatehouse-auth/gatehouse/internal/store/engine"
+	"github.com/gatehouse-auth/gatehouse/internal/team"
+)
+
+// AskFor saves a person's request that their team allow a client, or replaces the one that they made before. It counts the open ones of the person and
+// of the team first. team.ErrNoMember, govern.ErrTooManyAsked.
+func (db *DB) AskFor(ctx context.Context, r govern.Request, mostOfPerson, mostOfTeam int) error {
+	return db.write(ctx, "AskFor", func(t *tx) error {
+		// Who asks at the same time waits, so that each counts the other.
+		if err := t.lockTeam(r.Team); err != nil {
+			return err
+		}
+		var person, all, same int
+		err := t.Get([]any{&person, &all, &same}, `
+			SELECT (SELECT COUNT(*) FROM gh_application_requests WHERE user_id = $1 AND expires_at > $4),
+				(SELECT COUNT(*) FROM gh_application_requests WHERE team_id = $2 AND expires_at > $4),
+				(SELECT COUNT(*) FROM gh_application_requests WHERE user_id = $1 AND team_id = $2 AND client_id = $3)`,
+			r.User, r.Team, r.Client, engine.Millis(r.AskedAt))
+		if err != nil {
+			return err
+		}
+		if same == 0 && (person >= mostOfPerson || all >= mostOfTeam) {
+			return govern.ErrTooManyAsked
+		}
+		_, err = t.Change(`
+			INSERT INTO gh_application_requests (team_id, client_id, user_id, scope, note, asked_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7)
+			ON CONFLICT (team_id, client_id, user_id) DO UPDATE SET scope = excluded.scope, note = excluded.note, asked_at = excluded.asked_at, expires_at = excluded.expires_at`,
+			r.Team, r.Client, r.User, engine.Words(r.Scope), r.Note, engine.Millis(r.AskedAt), engine.Millis(r.ExpiresAt))
+		if engine.IsForeignKey(err) {
+			return team.ErrNoMember
+		}
+		if err != nil {
+			return err
+		}
+		e := audit.Event{At: r.AskedAt, Kind: audit.ClientAskedFor, Team: string(r.Team), Client: string(r.Client), User: string(r.User), Detail: engine.Words(r.Scope)}
+		if same > 0 { // the admins know
+			e.Kind = audit.ClientAskedAgain
+		}
+		return t.happened(e)
+	})
+}
+
+// WithdrawRequest removes a person's request. govern.ErrNoRequest.
+func (db *DB) WithdrawRequest(ctx context.Context, id team.ID, c oauth.ClientID, user team.UserID) error {
+	return db.write(ctx, "WithdrawRequest", func(t *tx) error {
+		err := t.MustChange(govern.ErrNoRequest, `DELETE FROM gh_application_requests WHERE team_id = $1 AND client_id = $2 AND user_id = $3`, id, c, user)
+		if err != nil {
+			return err
+		}
+		return t.happened(audit.Event{Kind: audit.RequestWithdrawn, Team: string(id), Client: string(c), User: string(user)})
+	})
+}
+
+// Asked is a person's open request for a client in a team, or the zero Asked.
+func (db *DB) Asked(ctx context.Context, id team.ID, c oauth.ClientID, user team.UserID, now time.Time) (govern.Request, error) {
+	found, err := engine.One(ctx, db.engine, "Asked", govern.ErrNoRequest, scanRequest, requestDetails+`
+		WHERE r.team_id = $1 AND r.client_id = $2 AND r.user_id = $3 AND r.expires_at > $4`, id, c, user, engine.Millis(now))
+	return found, err
+}
+
+// Requests is the open requests in a team, the oldest first.
+func (db *DB) Requests(ctx context.Context, id team.ID, now time.Time) ([]govern.Request, error) {
+	return engine.All(ctx, db.engine, "Requests", scanRequest, requestDetails+`
+		WHERE r.team_id = $1 AND r.expires_at > $2 ORDER BY r.asked_at, r.client_id, r.user_id`, id, engine.Millis(now))
+}
+
+const requestDetails = `
+	SELECT r.team_id, r.client_id, r.user_id, r.scope, r.note, r.asked_at, r.expires_at, u.name, u.email
+	FROM gh_application_requests r JOIN gh_users u ON u.id = r.user_id`
+
+func scanRequest(row engine.Row) (r govern.Request, err error) {
+	err = row.Scan(&r.Team, &r.Client, &r.User, engine.WordsTo(&r.Scope), &r.Note, engine.TimeTo(&r.AskedAt), engine.TimeTo(&r.ExpiresAt), &r.Name, &r.Email)
+	return r, err
+}
+
+// closeRequests removes the requests that a team's decision answers: of an approval, those that are within its ceiling.
+func (t *tx) closeRequests(decided govern.Row) error {
+	if decided.State == "" { // nothing was said about what people asked for
+		return nil
+	}
+	last := team.UserID("")
+	for {
+		var user team.UserID
+		var scope oauth.Scope
+		err := t.Get([]any{&user, engine.WordsTo(&scope)}, `
+			SELECT user_id, scope FROM gh_application_requests WHERE team_id = $1 AND client_id = $2 AND user_id > $3 ORDER BY user_id LIMIT 1`,
+			decided.Team, decided.Client, last)
+		if isNoRows(err) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		last = user
+		if decided.State == govern.Approved && !decided.Scope.Covers(scope) {
+			continue
+		}
+		if _, err := t.Change(`DELETE FROM gh_application_requests WHERE team_id = $1 AND client_id = $2 AND user_id = $3`, decided.Team, decided.Client, user); err != nil {
+			return err
+		}
+	}
+}
