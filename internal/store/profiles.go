@@ -21,14 +21,24 @@ func (db *DB) Profile(ctx context.Context, user team.UserID) (team.Profile, erro
 		WHERE u.id = $1`, user)
 }
 
-// SaveProfile saves a person's name and how they want pages; their picture stays. team.ErrNoUser.
-func (db *DB) SaveProfile(ctx context.Context, user team.UserID, name string, p team.Profile) error {
-	return db.change(ctx, "SaveProfile", func(t *tx) error {
+// UpdateProfile saves the name and the profile that change gives a person, which it reads under a lock; their picture stays. team.ErrNoUser.
+func (db *DB) UpdateProfile(ctx context.Context, user team.UserID, change func(string, team.Profile) (string, team.Profile)) error {
+	return db.change(ctx, "UpdateProfile", func(t *tx) error {
 		t.changed = changeOfUser(user)
-		if err := t.MustChange(team.ErrNoUser, `UPDATE gh_users SET name = $2 WHERE id = $1`, user, name); err != nil {
+		u, _, err := t.lockUser(user)
+		if err != nil {
 			return err
 		}
-		_, err := t.Change(`
+		var current team.Profile
+		err = t.Get([]any{&current.Language, &current.Zone}, `SELECT language, zone FROM gh_profiles WHERE user_id = $1`, user)
+		if err != nil && !isNoRows(err) {
+			return err
+		}
+		name, p := change(u.Name, current)
+		if _, err := t.Change(`UPDATE gh_users SET name = $2 WHERE id = $1`, user, name); err != nil {
+			return err
+		}
+		_, err = t.Change(`
 			INSERT INTO gh_profiles (user_id, language, zone) VALUES ($1, $2, $3)
 			ON CONFLICT (user_id) DO UPDATE SET language = excluded.language, zone = excluded.zone`, user, p.Language, p.Zone)
 		if err != nil {

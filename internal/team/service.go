@@ -131,14 +131,13 @@ func (s *Service) RenameUser(ctx context.Context, actor Actor, email, name strin
 	if err != nil {
 		return User{}, err
 	}
-	profile, err := s.Profile(ctx, actor, u.ID)
-	if err == nil {
-		err = s.ChangeProfile(ctx, actor, u.ID, name, profile)
-	}
-	if err != nil {
+	if u.Name, err = parseName("name", name); err != nil {
 		return User{}, err
 	}
-	return s.UserByEmail(ctx, actor, email)
+	if err := s.People.UpdateProfile(ctx, u.ID, func(_ string, p Profile) (string, Profile) { return u.Name, p }); err != nil {
+		return User{}, fmt.Errorf("rename user %s: %w", u.ID, err)
+	}
+	return u, nil
 }
 
 // SetEmail gives a person another address, and tells both by mail. verified says that the operator vouches for it. ErrNoUser, ErrUserTaken.

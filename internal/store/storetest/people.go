@@ -74,7 +74,7 @@ func testRemoveUser(k *kit) {
 	k.ok(k.db.StartSession(k.ctx, session("s1", ada), ""))
 	k.ok(k.db.StartSession(k.ctx, session("s2", bob), ""))
 	k.ok(k.db.SavePicture(k.ctx, ada.ID, team.Picture{Name: "ada"}))
-	k.ok(k.db.SaveProfile(k.ctx, ada.ID, ada.Name, team.Profile{Language: "de"}))
+	k.ok(saveProfile(k.ctx, k.db, ada.ID, ada.Name, team.Profile{Language: "de"}))
 	k.ok(changeMember(k.ctx, k.db, ada.ID, team.Admin))
 	must[authn.Session](k)(k.db.Session(k.ctx, "s1", now)) // and in the cache
 

@@ -51,6 +51,7 @@ func Run(t *testing.T, h Harness) {
 		{"CloseAccount", testCloseAccount},
 		{"VerifyEmail", testVerifyEmail},
 		{"Profiles", testProfiles},
+		{"ProfileChangesAreNotLost", testProfileChanges},
 		{"Teams", testTeams},
 		{"RemoveTeam", testRemoveTeam},
 		{"FormerSlugs", testFormerSlugs},

@@ -31,7 +31,7 @@ func TestCloseAccount(t *testing.T) {
 		own := h.Register(client.Registration{Name: "Own", Team: solo, RedirectURIs: []string{"https://own.example/cb"}})
 		ana, err := h.DB.UserByEmail(h.Context(), webtest.Ana)
 		h.OK(err)
-		h.OK(h.DB.SaveProfile(h.Context(), ana.ID, ana.Name, team.Profile{Language: "de"}))
+		h.OK(h.DB.UpdateProfile(h.Context(), ana.ID, func(name string, _ team.Profile) (string, team.Profile) { return name, team.Profile{Language: "de"} }))
 		h.Mails()
 
 		en := func(path string) *webtest.Answer { return b.Get(path) }
