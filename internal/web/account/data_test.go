@@ -109,7 +109,9 @@ func TestDownloadHasAllThatIsKept(t *testing.T) {
 		_, err = h.Directory.SetRole(h.Context(), team.CommandLine, "atlas", webtest.Ana, team.Admin)
 		h.OK(err)
 		b.Post("/teams/atlas/invitations/", webtest.Pairs("decision", "invite", "email", "guest@example.org", "role", "member")).WantStatus(http.StatusSeeOther)
-		h.OK(h.DB.UpdateProfile(h.Context(), ana.ID, func(name string, _ team.Profile) (string, team.Profile) { return name, team.Profile{Language: "en", Zone: "Europe/Vienna"} }))
+		h.OK(h.DB.UpdateProfile(h.Context(), ana.ID, func(name string, _ team.Profile) (string, team.Profile) {
+			return name, team.Profile{Language: "en", Zone: "Europe/Vienna"}
+		}))
 		picture := team.Picture{Name: "PICTURENAME"}
 		picture.Type, picture.Content = "image/png", []byte("pixels")
 		h.OK(h.DB.SavePicture(h.Context(), ana.ID, picture))
