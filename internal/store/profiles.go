@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
+	"github.com/gatehouse-auth/gatehouse/internal/authz"
 	"github.com/gatehouse-auth/gatehouse/internal/store/engine"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 )
@@ -19,6 +20,20 @@ func (db *DB) Profile(ctx context.Context, user team.UserID) (team.Profile, erro
 		LEFT JOIN gh_profiles p ON p.user_id = u.id
 		LEFT JOIN gh_pictures x ON x.user_id = u.id
 		WHERE u.id = $1`, user)
+}
+
+// SubjectDetail is what UserInfo tells about a member of a team. authz.ErrNotLive.
+func (db *DB) SubjectDetail(ctx context.Context, user team.UserID, in team.ID) (authz.SubjectDetail, error) {
+	scan := func(r engine.Row) (d authz.SubjectDetail, err error) {
+		return d, r.Scan(&d.Profile.Language, &d.Profile.Zone, &d.Profile.Picture, &d.Role, &d.TeamName)
+	}
+	return engine.One(ctx, db.engine, "SubjectDetail", authz.ErrNotLive, scan, `
+		SELECT COALESCE(p.language, ''), COALESCE(p.zone, ''), COALESCE(x.name, ''), m.role, t.name
+		FROM gh_memberships m
+		JOIN gh_teams t ON t.id = m.team_id
+		LEFT JOIN gh_profiles p ON p.user_id = m.user_id
+		LEFT JOIN gh_pictures x ON x.user_id = m.user_id
+		WHERE m.user_id = $1 AND m.team_id = $2`, user, in)
 }
 
 // UpdateProfile saves the name and the profile that change gives a person, which it reads under a lock; their picture stays. team.ErrNoUser.

@@ -281,6 +281,10 @@ var reads = []call{
 	}, nil},
 	{"Requests", func(ctx context.Context, db *store.DB) error { _, err := db.Requests(ctx, beta.ID, now); return err }, nil},
 	{"Keys", func(ctx context.Context, db *store.DB) error { _, err := db.Keys(ctx); return err }, nil},
+	{"SubjectDetail", func(ctx context.Context, db *store.DB) error {
+		_, err := db.SubjectDetail(ctx, ada.ID, acme.ID)
+		return err
+	}, nil},
 	{"Connection", func(ctx context.Context, db *store.DB) error { _, err := db.Connection(ctx, "f1", now); return err }, nil},
 	{"MachineLive", func(ctx context.Context, db *store.DB) error {
 		_, err := db.MachineLive(ctx, "m.1", acmes.ID, now)

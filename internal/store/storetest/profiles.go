@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 
+	"github.com/gatehouse-auth/gatehouse/internal/authz"
 	"github.com/gatehouse-auth/gatehouse/internal/picture"
 	"github.com/gatehouse-auth/gatehouse/internal/store"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
@@ -47,6 +48,13 @@ func testProfiles(k *kit) {
 	k.ok(k.db.SavePicture(k.ctx, ada.ID, first))
 	k.ok(saveProfile(k.ctx, k.db, ada.ID, "Ada Obi", p))
 	equal(k, "Profile", must[team.Profile](k)(k.db.Profile(k.ctx, ada.ID)), p)
+	detail := must[authz.SubjectDetail](k)(k.db.SubjectDetail(k.ctx, ada.ID, acme.ID))
+	equal(k, "SubjectDetail", detail, authz.SubjectDetail{Profile: p, Role: detail.Role, TeamName: acme.Name})
+	equal(k, "the role", detail.Role != "", true)
+	_, err = k.db.SubjectDetail(k.ctx, "nobody", acme.ID)
+	k.is(err, authz.ErrNotLive)
+	_, err = k.db.SubjectDetail(k.ctx, ada.ID, "nowhere")
+	k.is(err, authz.ErrNotLive)
 	equal(k, "the name", must[team.User](k)(k.db.User(k.ctx, ada.ID)).Name, "Ada Obi")
 	equal(k, "Picture", must[team.Picture](k)(k.db.Picture(k.ctx, first.Name)), first)
 	equal(k, "another's profile", must[team.Profile](k)(k.db.Profile(k.ctx, bob.ID)), team.Profile{})
