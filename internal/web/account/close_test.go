@@ -117,6 +117,11 @@ func TestCloseAccountOfTheLastOperator(t *testing.T) {
 		root := h.SignedIn("root@example.org")
 		root.Get("/account/close/").WantPage(http.StatusOK, "you are the only operator of").WantNothingOf(`name="email"`)
 		closing(root, "root@example.org").WantPage(http.StatusConflict, "you are the only operator of")
+		u, err := h.DB.UserByEmail(h.Context(), "root@example.org")
+		h.OK(err)
+		if err := h.Directory.CloseAccount(h.Context(), team.ActingUser(u, nil)); !errors.Is(err, team.ErrLastOperator) {
+			h.Errorf("CloseAccount: %v, want ErrLastOperator", err)
+		}
 		add("other@example.org")
 		closing(root, "root@example.org").WantPage(http.StatusOK, "Your account is closed")
 	})
