@@ -2,11 +2,13 @@ package e2e_test
 
 import (
 	"fmt"
+	"net/url"
 	"testing"
 
 	"github.com/chromedp/chromedp"
 	"github.com/gatehouse-auth/gatehouse/internal/config"
 	"github.com/gatehouse-auth/gatehouse/internal/provider"
+	"github.com/gatehouse-auth/gatehouse/internal/team"
 )
 
 // A person signs in at another Gatehouse, which decides about nobody's address here: they sign in to their account first, link it, and from then on one
@@ -35,6 +37,25 @@ func TestBrowserSignsInAtAProvider(t *testing.T) {
 	b.press("button[value=link]")
 	b.sees(".factors", "Head office")
 	b.picture("account-security-provider")
+
+	// A team requires it: the page leads there and back.
+	_, err := h.Team.SetRole(t.Context(), team.CommandLine, "acme", annEmail, team.Admin)
+	h.ok(err)
+	b.visit(h.url + "/teams/acme/settings/provider/?provider=hq")
+	b.picture("team-provider")
+	b.press("main form button.choice")
+	b.sees("[role=status]", "requires the sign-in with Head office")
+	b.picture("team-settings-provider")
+	app := h.register("http://127.0.0.1:1/callback", true)
+	b.visit(h.url + "/o/authorize/?" + url.Values{
+		"response_type": {"code"}, "client_id": {app.id}, "redirect_uri": {app.redirectURI}, "team": {"acme"},
+		"code_challenge": {"E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"}, "code_challenge_method": {"S256"},
+	}.Encode())
+	b.sees("h1", "Another sign-in is needed")
+	b.picture("need-provider")
+	b.press(button)
+	agree()
+	b.sees("h1", "Authorize")
 
 	b.visit(h.url + "/logout/")
 	b.press("main form button")

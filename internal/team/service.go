@@ -111,11 +111,15 @@ func (s *Service) RemoveUser(ctx context.Context, actor Actor, email string) (Us
 	if err != nil {
 		return User{}, nil, err
 	}
-	orphans, err := s.People.RemoveUser(ctx, u.ID, s.now())
+	orphans, err := s.People.RemoveUser(ctx, u.ID, s.now(), nil)
 	if err != nil {
 		return User{}, nil, fmt.Errorf("remove user %s: %w", u.Email, err)
 	}
-	return u, orphans, nil
+	var teams []Team
+	for _, o := range orphans {
+		teams = append(teams, o.Team)
+	}
+	return u, teams, nil
 }
 
 // RenameUser gives a person another name. ErrNoUser.
