@@ -90,6 +90,11 @@ func (db *DB) SetPolicy(ctx context.Context, id team.ID, by team.UserID, decide 
 				return err
 			}
 		}
+		if change.Policy.Strict { // machines get other tokens at once, if they are allowed
+			if err := t.endMachines(at, endMachinesOfTeam, id); err != nil {
+				return err
+			}
+		}
 		return t.writeOutcomes(outcomesOf{team: id}, at, &effect)
 	})
 	return effect, err
@@ -243,6 +248,11 @@ func (t *tx) decided(before, after govern.Row, at time.Time, effect *govern.Effe
 	}
 	if err := t.closeRequests(after); err != nil {
 		return err
+	}
+	if len(before.Scope.Minus(after.Scope)) > 0 { // a machine under a strict policy has tokens for more
+		if err := t.endMachines(at, endMachineInTeam, after.Client, after.Team); err != nil {
+			return err
+		}
 	}
 	return t.writeOutcomes(outcomesOf{team: after.Team, client: after.Client}, at, effect)
 }
