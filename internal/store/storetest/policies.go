@@ -228,7 +228,7 @@ func testVerdicts(k *kit) {
 	clients := []client.Client{global, public, {ID: "c-own", Name: "Own", Team: acme, CreatedAt: now}}
 	k.ok(k.db.AddClient(k.ctx, clients[2]))
 	scopes := []oauth.Scope{{"read"}, {"write"}, {"read", "write"}, {"write", "more"}, {"read", "write", "more"}}
-	for step := range 150 {
+	for step := range 400 {
 		u, c, scope := people[pick(len(people))], &clients[pick(len(clients))], scopes[pick(len(scopes))]
 		what := ""
 		switch pick(8) {
