@@ -17,6 +17,11 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/client"
+	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/gatehouse-auth/gatehouse/internal/team"
 )
 
 // visit opens an application's page, follows it to the server and back, and returns the page where the browser stops.
@@ -188,4 +193,26 @@ func (h *house) apache(client registered, base string) {
 	).Replace(string(text))
 	h.ok(os.WriteFile(filepath.Join(dir, "httpd.conf"), []byte(config), 0o600))
 	h.serve(host, exec.CommandContext(h.t.Context(), "/usr/sbin/apache2", "-d", dir, "-f", "httpd.conf", "-DFOREGROUND"))
+}
+
+// connectMany registers applications, which Ann connects to a team.
+func (h *house) connectMany(slug string, count int) []client.Client {
+	h.t.Helper()
+	ann, err := h.Store.UserByEmail(h.t.Context(), annEmail)
+	h.ok(err)
+	in, err := h.Team.TeamBySlug(h.t.Context(), team.CommandLine, slug)
+	h.ok(err)
+	var clients []client.Client
+	for i := range count {
+		c, _, err := h.Registry.AddClient(h.t.Context(), team.CommandLine, client.Registration{
+			Name: fmt.Sprintf("Reports, number %d", i+1), Owner: "Reports and Sons Ltd", RedirectURIs: []string{"https://reports.example/cb"},
+		})
+		h.ok(err)
+		_, err = h.Store.SaveGrant(h.t.Context(), authz.Grant{
+			ID: authz.GrantID(c.ID), User: ann.ID, Client: c.ID, Team: in.ID, Scope: oauth.Scope{"chatbot:read", "session:read", "session:write"}, CreatedAt: time.Now(), UpdatedAt: time.Now(),
+		}, false)
+		h.ok(err)
+		clients = append(clients, c)
+	}
+	return clients
 }

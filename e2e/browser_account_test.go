@@ -139,6 +139,16 @@ func TestBrowserGovernsATeam(t *testing.T) {
 		}
 	}
 	b.sees(".events", "Ann Lee authorized Conversation Digest")
+
+	b.visit(h.url + "/teams/acme/applications/policy/")
+	b.picture("team-policy")
+	b.visit(h.url + "/teams/acme/applications/policy/?rule=approve_first")
+	b.sees("form.block", "Nothing stops now")
+	b.picture("team-policy-nothing")
+	h.connectMany("acme", 30)
+	b.visit(h.url + "/teams/acme/applications/policy/?rule=approve_first")
+	b.sees("form.block", "30 applications, 30 connections")
+	b.picture("team-policy-thirty")
 }
 
 // Everybody can read the documents: axe-core looks at each.

@@ -112,6 +112,7 @@ func answeredByRedirect(h *house) []string {
 	ann.decision = "cancel"
 	receive(ann, request(client))
 	receive(ann, request(client, "prompt", "none"))
+	receive(ann, request(client, "prompt", "none", "team", "acme"))
 	receive(ann, request(client, "code_challenge", ""))
 	receive(ann, request(client, "response_type", "token"))
 	receive(ann, request(client, "scope", "chatbot:rule"))

@@ -40,6 +40,14 @@ type house struct {
 // newHouse starts a house. changes can alter its configuration.
 func newHouse(t *testing.T, changes ...func(*config.Config)) *house {
 	t.Helper()
+	h := newEmptyHouse(t, app.Deps{}, changes...)
+	h.furnish()
+	return h
+}
+
+// newEmptyHouse is a house with nobody in it.
+func newEmptyHouse(t *testing.T, deps app.Deps, changes ...func(*config.Config)) *house {
+	t.Helper()
 	server := httptest.NewUnstartedServer(nil)
 	h := &house{t: t, server: server, url: "http://" + server.Listener.Addr().String()}
 	cfg := config.Default()
@@ -52,16 +60,16 @@ func newHouse(t *testing.T, changes ...func(*config.Config)) *house {
 	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	t.Cleanup(cancel)
-	guard, err := resourceserver.New(ctx, h.url, resourceserver.Options{Log: log})
+	guard, err := resourceserver.New(ctx, cfg.PublicURL, resourceserver.Options{Log: log})
 	h.ok(err)
-	chats := api.New(api.Config{Issuer: h.url, PublicURL: h.url, Guard: guard})
-	h.App, err = app.Open(ctx, cfg, app.Deps{Log: log, API: chats, InsecureFastHashing: true})
+	chats := api.New(api.Config{Issuer: cfg.PublicURL, PublicURL: cfg.PublicURL, Guard: guard})
+	deps.Log, deps.API, deps.InsecureFastHashing = log, chats, true
+	h.App, err = app.Open(ctx, cfg, deps)
 	h.ok(err)
 	t.Cleanup(func() { h.ok(h.Close()) })
 	server.Config.Handler = h.Handler()
 	server.Start()
 	t.Cleanup(server.Close)
-	h.furnish()
 	return h
 }
 

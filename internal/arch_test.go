@@ -61,7 +61,7 @@ var arrows = map[string][]string{
 	"internal/team":      {"internal/oauth", "internal/token", "internal/audit", "internal/picture", "internal/words"},
 	"internal/authn":     {"internal/team", "internal/token", "internal/oauth", "internal/audit", "internal/limit", "internal/words"},
 	"internal/client":    {"internal/team", "internal/token", "internal/oauth", "internal/scope", "internal/audit", "internal/limit", "internal/usage", "internal/outbound"},
-	"internal/provider":  {"internal/authn", "internal/client", "internal/team", "internal/token", "internal/oauth", "internal/outbound"},
+	"internal/provider":  {"internal/picture", "internal/authn", "internal/client", "internal/team", "internal/token", "internal/oauth", "internal/outbound"},
 	"internal/govern":    {"internal/client", "internal/team", "internal/scope", "internal/oauth", "internal/audit"},
 	"internal/authz": {
 		"internal/govern", "internal/client", "internal/authn", "internal/team", "internal/token", "internal/oauth", "internal/scope", "internal/audit", "internal/outbox", "internal/limit",
@@ -84,7 +84,7 @@ var arrows = map[string][]string{
 	"internal/mail":         with("internal/words"),
 	"internal/mail/inbox":   with("internal/mail", "internal/words", "internal/web/ui"), // only the demo imports it
 	"internal/events":       with("internal/outbound"),
-	"internal/config":       with("internal/words", "internal/mail", "internal/outbound", "internal/plaintext"),
+	"internal/config":       with("internal/words", "internal/mail", "internal/picture", "internal/outbound", "internal/plaintext"),
 	"internal/app":          with("internal/words", "internal/web", "internal/store", "internal/config", "internal/mail", "internal/events", "internal/outbound"),
 	"cmd/gatehouse":         with("internal/app", "internal/config", "internal/api/types", "internal/plaintext"),
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/internal/api/types"
 	"github.com/gatehouse-auth/gatehouse/internal/app"
+	"github.com/gatehouse-auth/gatehouse/internal/authz"
 	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
@@ -332,15 +333,17 @@ it can be replaced everywhere without an outage; the next rotation ends it. With
 }
 
 func newClientDisable(e *env) *cobra.Command {
-	return &cobra.Command{
-		Use:   "disable CLIENT_ID",
+	cmd := &cobra.Command{
+		Use:   "disable CLIENT_ID --yes",
 		Short: "Disable an application, and end its grants",
 		Long: `Disables an application until "gatehouse client enable". Its grants end at once,
-and do not come back.`,
-		Example: "  gatehouse client disable 7kq2m",
-		Args:    takes("CLIENT_ID"),
-		RunE:    e.changeClient("disabled", (*client.Registry).DisableClient),
+and do not come back. Without --yes, this only prints what would end.`,
+		Example: `  gatehouse client disable 7kq2m
+  gatehouse client disable 7kq2m --yes`,
+		Args: takes("CLIENT_ID"),
 	}
+	cmd.RunE = e.endClient("disable", yesFlag(cmd), (*client.Registry).DisableClient)
+	return cmd
 }
 
 func newClientEnable(e *env) *cobra.Command {
@@ -356,14 +359,39 @@ disabled do not come back.`,
 }
 
 func newClientRemove(e *env) *cobra.Command {
-	return &cobra.Command{
-		Use:   "remove CLIENT_ID",
+	cmd := &cobra.Command{
+		Use:   "remove CLIENT_ID --yes",
 		Short: "Remove an application with its grants",
 		Long: `Removes an application and all its grants. This cannot be undone. To stop an
-application for some time, use "gatehouse client disable".`,
-		Example: "  gatehouse client remove 7kq2m",
-		Args:    takes("CLIENT_ID"),
-		RunE:    e.changeClient("removed", (*client.Registry).RemoveClient),
+application for some time, use "gatehouse client disable". Without --yes, this
+only prints what would end.`,
+		Example: `  gatehouse client remove 7kq2m
+  gatehouse client remove 7kq2m --yes`,
+		Args: takes("CLIENT_ID"),
+	}
+	cmd.RunE = e.endClient("remove", yesFlag(cmd), (*client.Registry).RemoveClient)
+	return cmd
+}
+
+// endClient is changeClient for a command that ends connections, and only says so without --yes.
+func (e *env) endClient(verb string, yes *bool, do func(*client.Registry, context.Context, team.Actor, oauth.ClientID) error) func(*cobra.Command, []string) error {
+	say := e.with(func(ctx context.Context, a *app.App, args []string) error {
+		c, err := findClient(ctx, a, args[0])
+		if err != nil {
+			return err
+		}
+		ends, err := connections(ctx, a, authz.GrantFilter{Client: c.ID})
+		if err != nil {
+			return err
+		}
+		return e.onlySay(ends, verb, fmt.Sprintf("client %s (%s)", c.ID, c.Name))
+	})
+	change := e.changeClient(verb+"d", do)
+	return func(cmd *cobra.Command, args []string) error {
+		if *yes {
+			return change(cmd, args)
+		}
+		return say(cmd, args)
 	}
 }
 

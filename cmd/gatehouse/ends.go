@@ -34,10 +34,10 @@ func connections(ctx context.Context, a *app.App, f authz.GrantFilter) (types.En
 	return ends, nil
 }
 
-// onlySay prints what would end, and fails, because nothing was done. what is what would be removed, in words.
-func (e *env) onlySay(ends types.Ends, what string) error {
+// onlySay prints what would end, and fails, because nothing was done. verb is what would be done, such as "remove", and what to what, in words.
+func (e *env) onlySay(ends types.Ends, verb, what string) error {
 	err := e.show(ends, func(t *tabwriter.Writer) {
-		fmt.Fprintf(t, "%s would be removed. These would end:\n", what)
+		fmt.Fprintf(t, "%s would be %sd. These would end:\n", what, verb)
 		line := func(count int, one, several string, names []string) {
 			if count == 0 {
 				return
@@ -61,5 +61,5 @@ func (e *env) onlySay(ends types.Ends, what string) error {
 	if err != nil {
 		return err
 	}
-	return fmt.Errorf("nothing was done; add --yes to remove %s", what)
+	return fmt.Errorf("nothing was done; add --yes to %s %s", verb, what)
 }

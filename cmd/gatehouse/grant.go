@@ -86,21 +86,43 @@ func grantFilter(ctx context.Context, a *app.App, email, slug, client string) (a
 }
 
 func newGrantRevoke(e *env) *cobra.Command {
-	return &cobra.Command{
-		Use:   "revoke ID",
+	cmd := &cobra.Command{
+		Use:   "revoke ID --yes",
 		Short: "End a grant and everything issued under it",
 		Long: `Ends a grant. At once, the application can no longer act for the person in the
-team. The person can connect it again.`,
-		Example: "  gatehouse grant revoke 4hd9w",
-		Args:    takes("ID"),
-		RunE: e.with(func(ctx context.Context, a *app.App, args []string) error {
-			id := authz.GrantID(args[0])
-			if _, err := a.Authz.EndGrant(ctx, team.CommandLine, authz.GrantFilter{}, id); err != nil {
-				return fmt.Errorf("grant %q: %w", id, err)
-			}
-			return e.showf(struct {
-				ID authz.GrantID `json:"id"`
-			}{id}, "revoked grant %s", id)
-		}),
+team. The person can connect it again. Without --yes, this only prints what
+would end.`,
+		Example: `  gatehouse grant revoke 4hd9w
+  gatehouse grant revoke 4hd9w --yes`,
+		Args: takes("ID"),
 	}
+	yes := yesFlag(cmd)
+	cmd.RunE = e.with(func(ctx context.Context, a *app.App, args []string) error {
+		id := authz.GrantID(args[0])
+		if !*yes {
+			return e.sayGrantRevoke(ctx, a, id)
+		}
+		if _, err := a.Authz.EndGrant(ctx, team.CommandLine, authz.GrantFilter{}, id); err != nil {
+			return fmt.Errorf("grant %q: %w", id, err)
+		}
+		return e.showf(struct {
+			ID authz.GrantID `json:"id"`
+		}{id}, "revoked grant %s", id)
+	})
+	return cmd
+}
+
+// sayGrantRevoke says whose connection would end.
+func (e *env) sayGrantRevoke(ctx context.Context, a *app.App, id authz.GrantID) error {
+	grants, err := a.Authz.Grants(ctx, team.CommandLine, authz.GrantFilter{})
+	if err != nil {
+		return err
+	}
+	for _, g := range grants {
+		if g.Grant.ID == id {
+			what := fmt.Sprintf("grant %s (%s in %s)", id, g.User.Email, g.Team.Slug)
+			return e.onlySay(types.Ends{Connections: 1, Applications: []string{g.Client.Name}}, "revoke", what)
+		}
+	}
+	return fmt.Errorf("grant %q: %w", id, authz.ErrNoGrant)
 }

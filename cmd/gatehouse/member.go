@@ -158,5 +158,5 @@ func (e *env) sayMemberRemove(ctx context.Context, a *app.App, slug, email strin
 		return err
 	}
 	ends.Members, ends.Teams = 1, []string{t.Slug}
-	return e.onlySay(ends, u.Email)
+	return e.onlySay(ends, "remove", u.Email)
 }

@@ -152,7 +152,7 @@ func (e *env) sayTeamRemove(ctx context.Context, a *app.App, slug string) error 
 			ends.OwnApplications = append(ends.OwnApplications, c.Name)
 		}
 	}
-	return e.onlySay(ends, "team "+t.Slug)
+	return e.onlySay(ends, "remove", "team "+t.Slug)
 }
 
 func newTeamBlock(e *env) *cobra.Command {

@@ -155,21 +155,36 @@ address is theirs; else they prove it on their account page.`,
 }
 
 func newUserDisable(e *env) *cobra.Command {
-	return &cobra.Command{
-		Use:   "disable EMAIL",
+	cmd := &cobra.Command{
+		Use:   "disable EMAIL --yes",
 		Short: "Stop a person from signing in, and end their sessions and grants",
 		Long: `Stops a person from signing in, until "gatehouse user enable". Their sessions and
-grants end at once, and do not come back.`,
-		Example: "  gatehouse user disable ada@example.com",
-		Args:    takes("EMAIL"),
-		RunE: e.with(func(ctx context.Context, a *app.App, args []string) error {
-			u, err := a.Team.DisableUser(ctx, team.CommandLine, args[0])
+grants end at once, and do not come back. Without --yes, this only prints what
+would end.`,
+		Example: `  gatehouse user disable ada@example.com
+  gatehouse user disable ada@example.com --yes`,
+		Args: takes("EMAIL"),
+	}
+	yes := yesFlag(cmd)
+	cmd.RunE = e.with(func(ctx context.Context, a *app.App, args []string) error {
+		if !*yes {
+			u, err := a.Team.UserByEmail(ctx, team.CommandLine, args[0])
 			if err != nil {
 				return err
 			}
-			return e.showf(userOf(u), "disabled user %s", u.Email)
-		}),
-	}
+			ends, err := connections(ctx, a, authz.GrantFilter{User: u.ID})
+			if err != nil {
+				return err
+			}
+			return e.onlySay(ends, "disable", "user "+u.Email)
+		}
+		u, err := a.Team.DisableUser(ctx, team.CommandLine, args[0])
+		if err != nil {
+			return err
+		}
+		return e.showf(userOf(u), "disabled user %s", u.Email)
+	})
+	return cmd
 }
 
 func newUserEnable(e *env) *cobra.Command {
@@ -260,7 +275,7 @@ func (e *env) sayUserRemove(ctx context.Context, a *app.App, email string) error
 	for _, m := range memberships {
 		ends.Teams = append(ends.Teams, m.Team.Slug)
 	}
-	return e.onlySay(ends, "user "+u.Email)
+	return e.onlySay(ends, "remove", "user "+u.Email)
 }
 
 func newUserSetPassword(e *env) *cobra.Command {

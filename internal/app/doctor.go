@@ -80,7 +80,7 @@ func (a *App) examine(ctx context.Context) []operate.Finding {
 	if err != nil {
 		inspected = []operate.Finding{{Level: operate.Problem, Check: "database", Found: oneLine(err), Do: "check the database"}}
 	}
-	return append(append(findings, inspected...), a.clientFindings(ctx)...)
+	return append(append(append(findings, inspected...), a.clientFindings(ctx)...), a.providerFindings(ctx)...)
 }
 
 func (a *App) writeFinding(ctx context.Context) operate.Finding {

@@ -72,6 +72,7 @@ func (a *App) Serve(ctx context.Context, ready func(publicAddr, opsAddr string))
 	if open := config.OpenToAll(a.Config.SecretFiles); len(open) > 0 {
 		a.Log.Warn("every user of this machine can read these files, which hold a secret: run chmod o= on each, with the server's user as owner or in the group", "files", open)
 	}
+	a.warnKeptOut(ctx)
 	a.clockAgrees(ctx)
 	a.warnAboutClients(ctx)
 	a.Log.Info("serving", "public_url", a.Config.PublicURL, "listen", public.Addr().String(), "ops_listen", address(ops))

@@ -44,6 +44,7 @@ const (
 	UserDisabled        Kind = "user.disabled"
 	UserEnabled         Kind = "user.enabled"
 	UserRemoved         Kind = "user.removed"
+	AccountClosed       Kind = "user.closed" // removed by the person
 	EmailVerified       Kind = "user.email_verified"
 	IdentityLinked      Kind = "identity.linked"   // an account at another provider, by which the person can sign in from now on
 	IdentityUnlinked    Kind = "identity.unlinked" // it can no longer be used

@@ -39,6 +39,7 @@ var table = []Traits{
 	{Kind: UserDisabled, Notable: true},
 	{Kind: UserEnabled, Notable: true},
 	{Kind: UserRemoved, Notable: true},
+	{Kind: AccountClosed, Notable: true},
 	{Kind: EmailVerified, Notable: true},
 	{Kind: IdentityLinked, Notable: true},
 	{Kind: IdentityUnlinked, Notable: true},

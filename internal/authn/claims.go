@@ -21,7 +21,7 @@ type Claims struct {
 	// Proven is whether the address counts as proven here: the provider says so (email_verified is the JSON boolean true), and the configuration says
 	// that this provider decides who has an address in the domain.
 	Proven bool
-	// SignUp is whether the provider's people get an account when they have none.
+	// SignUp is whether people whose address is Proven get an account when they have none.
 	SignUp bool
 	// TwoFactors is whether the provider asked for two factors, and the configuration trusts it in that.
 	TwoFactors bool

@@ -13,8 +13,8 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 )
 
-// pendingLifetime is how long somebody who was not recognised may take to sign in to their account, and to link it.
-const pendingLifetime = 15 * time.Minute
+// pendingLifetime is how long somebody who was not recognised may take to sign in to their account, or to make one, and to link it.
+const pendingLifetime = time.Hour
 
 const maxPending = 3500 // bytes of a sealed identity; a longer one is not opened
 
@@ -30,15 +30,15 @@ const (
 
 // admit decides. linked is whether the identity is known here, known whether the address is. It is pure, and the only place that decides.
 //
-// An address alone never opens an account: whoever can have an account at the provider could write it there. Somebody without an account gets the
-// same answer where nobody may sign up, so that the answer does not tell whether there is an account.
+// An address alone never opens an account, nor makes one: anybody at the provider may be able to write it there. Somebody without an account gets the
+// same answer, so that it does not tell whether there is an account; they prove the address in the ordinary way of signing up, and link the identity then.
 func admit(c Claims, linked, known bool) admission {
 	switch {
 	case linked:
 		return admitLinked
 	case known && c.Proven:
 		return admitLink
-	case !known && c.SignUp && c.Email != "":
+	case !known && c.SignUp && c.Proven:
 		return admitNew
 	}
 	return admitAsk
@@ -140,7 +140,7 @@ func (a *Authenticator) signUpWith(ctx context.Context, c Claims, r SignInReques
 		name, _, _ = strings.Cut(c.Email, "@")
 	}
 	now := a.rightTime()
-	u := team.User{ID: team.UserID(rand.Text()), Email: c.Email, Name: name, EmailVerified: c.Proven, CreatedAt: now}
+	u := team.User{ID: team.UserID(rand.Text()), Email: c.Email, Name: name, EmailVerified: true, CreatedAt: now}
 	if err := a.store.AddUserWith(ctx, u, newIdentity(c, u.ID, now)); err != nil {
 		return fmt.Errorf("add a user from %s: %w", c.Provider, err)
 	}

@@ -158,6 +158,13 @@ type Subject struct {
 	Slug          string // the team's
 }
 
+// SubjectDetail is what UserInfo tells beside a Subject.
+type SubjectDetail struct {
+	Profile  team.Profile
+	Role     team.Role
+	TeamName string
+}
+
 // Errors of the store.
 var (
 	ErrNoGrant  = errors.New("no such grant")
@@ -231,6 +238,8 @@ type FamilyStore interface {
 	Rotate(ctx context.Context, r Rotation) (Rotated, error)
 	// Connection is a family and what justifies it, all alive at now; ErrNoFamily otherwise. One query.
 	Connection(ctx context.Context, id FamilyID, now time.Time) (Connection, error)
+	// SubjectDetail is what UserInfo tells about a member of a team. ErrNotLive when they are none. One query.
+	SubjectDetail(ctx context.Context, user team.UserID, in team.ID) (SubjectDetail, error)
 	// EndFamily ends a family of this client; true when it lived. Unknown, foreign and ended families are no error.
 	EndFamily(ctx context.Context, id FamilyID, client oauth.ClientID, at time.Time) (bool, error)
 	// Endings is what has ended and might still be believed at now. One query.

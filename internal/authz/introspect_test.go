@@ -9,6 +9,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/store/storetest"
+	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -172,7 +173,7 @@ func TestUserInfoSaysWhatTheScopeLetsOut(t *testing.T) {
 		"openid email":         {Email: "ada@example.org", EmailVerified: &no},
 		"openid profile email": {Name: "Ada", Email: "ada@example.org", EmailVerified: &no},
 	} {
-		want.Subject, want.Team, want.TeamID = string(w.ada.ID), "red", string(w.red.ID)
+		want.Subject, want.Team, want.TeamID, want.TeamName, want.Role = string(w.ada.ID), "red", string(w.red.ID), w.red.Name, team.Member
 		got, err := w.server.UserInfo(w.ctx(), w.mustConnect(w.app, w.red, "scope", scope).AccessToken, "")
 		w.ok(err)
 		if diff := cmp.Diff(want, got); diff != "" {

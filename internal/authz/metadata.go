@@ -60,6 +60,7 @@ func (s *Server) OpenIDConfiguration() oauth.OpenIDConfiguration {
 		IDTokenSigningAlgValuesSupported: signing,
 		ClaimsSupported: []string{
 			"iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "at_hash", "sid", "team", "team_id", "name", "email", "email_verified",
+			"team_name", "role", "picture", "locale", "zoneinfo", // of UserInfo alone
 		},
 		ACRValuesSupported:                s.opts.HighestLevel.ACRValues(),
 		PromptValuesSupported:             []string{"none", "login", "consent", "select_account"},

@@ -256,7 +256,7 @@ func TestOpenIDConfigurationIsWhatIsAccepted(t *testing.T) {
 		EndSessionEndpoint:                issuer + "/o/logout/",
 		SubjectTypesSupported:             []string{"public"},
 		IDTokenSigningAlgValuesSupported:  []string{"RS256", "ES256"},
-		ClaimsSupported:                   []string{"iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "at_hash", "sid", "team", "team_id", "name", "email", "email_verified"},
+		ClaimsSupported:                   []string{"iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "at_hash", "sid", "team", "team_id", "name", "email", "email_verified", "team_name", "role", "picture", "locale", "zoneinfo"},
 		ACRValuesSupported:                []string{"urn:gatehouse:aal1", "urn:gatehouse:aal2", "urn:gatehouse:phr"},
 		PromptValuesSupported:             []string{"none", "login", "consent", "select_account"},
 		BackchannelLogoutSupported:        true,

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 )
 
@@ -17,6 +18,13 @@ type UserInfo struct {
 	Name          string `json:"name,omitempty"`
 	Email         string `json:"email,omitempty"`
 	EmailVerified *bool  `json:"email_verified,omitempty"`
+
+	// Not in ID tokens.
+	TeamName string    `json:"team_name,omitempty"`
+	Role     team.Role `json:"role,omitempty"`
+	Picture  string    `json:"picture,omitempty"`  // its address, which nobody can guess
+	Locale   string    `json:"locale,omitempty"`   // the language that the person chose (BCP 47)
+	ZoneInfo string    `json:"zoneinfo,omitempty"` // the time zone that the person chose
 }
 
 // UserInfo answers for a live access token with openid. invalid_token, or insufficient_scope. dpopKey is the thumbprint of the verified proof's key, "" without one; a bound token needs its own.
@@ -51,8 +59,23 @@ func (s *Server) UserInfo(ctx context.Context, accessToken, dpopKey string) (Use
 	if !scope.Contains(oauth.ScopeOpenID) {
 		return UserInfo{}, oauth.InsufficientScope.Errorf("the access token needs the scope openid; ask for it at the authorization endpoint")
 	}
-	return userInfo(connection.Subject, scope), nil
+	detail, err := s.families.SubjectDetail(ctx, connection.Subject.User, connection.Subject.Team)
+	if err != nil {
+		return UserInfo{}, deadAccessToken(fmt.Errorf("load what is known of user %s: %w", connection.Subject.User, err))
+	}
+	info := userInfo(connection.Subject, scope)
+	info.TeamName, info.Role = detail.TeamName, detail.Role
+	if scope.Contains(oauth.ScopeProfile) {
+		info.Locale, info.ZoneInfo = detail.Profile.Language, detail.Profile.Zone
+		if detail.Profile.Picture != "" {
+			info.Picture = s.opts.Issuer + PathPictures + detail.Profile.Picture
+		}
+	}
+	return info, nil
 }
+
+// PathPictures begins the addresses of people's pictures. Everybody who has one may see it, as applications do.
+const PathPictures = "/pictures/"
 
 // forUserInfo checks that a token is presented by who may, where it may be.
 func (s *Server) forUserInfo(claims token.AccessClaims, dpopKey string) error {

@@ -1,11 +1,14 @@
 package config
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 
+	"github.com/gatehouse-auth/gatehouse/internal/picture"
 	"github.com/gatehouse-auth/gatehouse/internal/plaintext"
 	"github.com/gatehouse-auth/gatehouse/internal/provider"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
@@ -16,11 +19,11 @@ import (
 const maxProviders = 20
 
 const providersDoc = `OpenID Connect providers at which people can sign in. Each has: ` + "`id`" + ` (a part of URLs and of the database, so it must not change), ` + "`name`" + ` (on the button), ` +
-	"`issuer`" + `, ` + "`client_id`" + `, and where they are wanted: ` + "`client_secret_file`" + ` (read again on SIGHUP), ` + "`icon`" + ` (none, key, people or globe), ` + "`domains`" + `, ` + "`sign_up`" + `, ` +
+	"`issuer`" + `, ` + "`client_id`" + `, and where they are wanted: ` + "`client_secret_file`" + ` (read again on SIGHUP), ` + "`icon`" + ` (a file with a PNG, JPEG, GIF or WebP; without it, the button shows an initial), ` + "`domains`" + `, ` + "`sign_up`" + `, ` +
 	"`scopes`" + ` (email and profile when left out), ` + "`trusted_amr`" + ` and ` + "`trusted_acr`" + `, ` + "`internal_networks`" + `.
 Register ` + "`{public_url}/login/provider/{id}/callback/`" + ` there as the redirect URI; ` + "`gatehouse doctor`" + ` prints it and tries the provider.
 ` + "`domains`" + ` are those of which the provider decides who has an address: only for these does its email_verified count here, and only then is an account that exists linked without a question. Name no domain in which others can get addresses (gmail.com).
-` + "`sign_up: true`" + ` makes an account for a person who has none. ` + "`trusted_amr`" + ` and ` + "`trusted_acr`" + ` are the values of amr and acr by which the provider says that it asked for two factors; then a second factor is not asked for here. ` +
+` + "`sign_up: true`" + ` makes an account for a person who has none and an address in ` + "`domains`" + `; others prove their address at /signup/ where ` + "`sign_up`" + ` of the server allows it, and link the provider then. ` + "`trusted_amr`" + ` and ` + "`trusted_acr`" + ` are the values of amr and acr by which the provider says that it asked for two factors; then a second factor is not asked for here. ` +
 	"`internal_networks`" + ` are those that the provider's own URLs may lead to.`
 
 // setProviders replaces the providers. Its errors never repeat a client secret.
@@ -93,7 +96,10 @@ func setProviderField(s *provider.Settings, field string, node *yaml.Node) (err 
 	case "client_id":
 		s.ClientID, err = scalar(node)
 	case "icon":
-		s.Icon, err = scalar(node)
+		var path string
+		if path, err = scalar(node); err == nil {
+			s.Icon, err = readIcon(path)
+		}
 	case "sign_up":
 		var text string
 		if text, err = scalar(node); err == nil && text != "true" && text != "false" {
@@ -136,6 +142,19 @@ func readClientSecret(path string) (token.Secret, error) {
 		return token.Secret{}, fmt.Errorf("has the client_secret_file %s, which is empty", path)
 	}
 	return token.SecretFrom(secret), nil
+}
+
+// readIcon is the picture in a file, drawn anew.
+func readIcon(path string) (picture.Picture, error) {
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return picture.Picture{}, fmt.Errorf("has an icon that cannot be read: %w. It is a file here; pictures of other servers are not loaded", err)
+	}
+	icon, err := picture.Square(context.Background(), content)
+	if err != nil {
+		return picture.Picture{}, fmt.Errorf("has the icon %s: %w", path, err)
+	}
+	return icon, nil
 }
 
 // wordList takes a list of words, or one text with commas or spaces between them.

@@ -23,6 +23,7 @@ var letters = map[outbox.Kind]*letter{
 	outbox.MailUserDisabled:  parse("user_disabled"),
 	outbox.MailInvitation:    parse("invitation"),
 	outbox.MailSignUp:        parse("sign_up"),
+	outbox.MailAccountClosed: parse("account_closed"),
 	outbox.MailHasAccount:    parse("has_account"),
 	outbox.MailPasswordReset: parse("password_reset"),
 	outbox.MailAppAdded:      parse("app_added"),

@@ -32,6 +32,27 @@ func TestMailsLookAsTheyDid(t *testing.T) {
 	}
 }
 
+// TestSamplesShowTheirOwnLinks: the sample of each mail with a link leads to the page of that kind of links.
+func TestSamplesShowTheirOwnLinks(t *testing.T) {
+	found := 0
+	for _, kind := range Kinds() {
+		m, err := Sample(words.English, kind, "Gatehouse", publicURL)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(m.Text, "?link=") {
+			continue
+		}
+		found++
+		if path := linkOf[kind].Path(); path == "" || !strings.Contains(m.Text, publicURL+path+"?link=") {
+			t.Errorf("%s does not lead to %q:\n%s", kind, path, m.Text)
+		}
+	}
+	if found != len(linkOf) {
+		t.Errorf("%d samples have a link, want %d", found, len(linkOf))
+	}
+}
+
 func golden(t *testing.T, file, got string) {
 	t.Helper()
 	if *update {

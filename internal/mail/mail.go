@@ -116,6 +116,8 @@ func (c *Courier) Deliver(ctx context.Context, m outbox.Message) error {
 		fill = c.fillGrant
 	case m.Kind == outbox.MailSignUp:
 		fill = c.fillSignUp
+	case m.Kind == outbox.MailAccountClosed:
+		fill = c.fillGone
 	case m.Link != "":
 		fill = c.fillLink
 	}
@@ -240,5 +242,11 @@ func (c *Courier) fillSignUp(ctx context.Context, m outbox.Message, about *conte
 	}
 	about.Email, about.Link = link.Email, link.URL(c.Keys, c.PublicURL)
 	about.reader = reader{Language: words.Choose(words.Wishes{Setting: asked.Language}, c.Language)}
+	return nil
+}
+
+// fillGone fills in a message to somebody who has no account any more: what is known of them is in the message.
+func (c *Courier) fillGone(_ context.Context, m outbox.Message, about *content) error {
+	about.Email, about.reader = m.Email, reader{Language: words.Choose(words.Wishes{Setting: m.Language}, c.Language)}
 	return nil
 }

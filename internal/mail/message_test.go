@@ -120,8 +120,8 @@ func TestAnswersOfTheMailServer(t *testing.T) {
 			if err == nil || errors.Is(err, outbox.ErrRefused) != (tt.want == outbox.ErrRefused) || errors.Is(err, outbox.ErrDown) != (tt.want == outbox.ErrDown) {
 				t.Errorf("got %v, want %v", err, tt.want)
 			}
-			if tt.want == outbox.ErrRefused && !strings.Contains(err.Error(), "ann@example.com") {
-				t.Errorf("the operator does not see the address: %v", err)
+			if tt.want == outbox.ErrRefused && !strings.Contains(err.Error(), "@mail.example.com>") {
+				t.Errorf("the operator does not see which mail it was: %v", err)
 			}
 		})
 	}
@@ -149,7 +149,7 @@ func TestAddressesThatNeedSMTPUTF8(t *testing.T) {
 	}
 	s := newMailServer(t, nil)
 	err := s.through().Sender()(t.Context(), unicode)
-	if !errors.Is(err, outbox.ErrRefused) || !strings.Contains(err.Error(), "SMTPUTF8") || !strings.Contains(err.Error(), "jörg@") {
+	if !errors.Is(err, outbox.ErrRefused) || !strings.Contains(err.Error(), "SMTPUTF8") || strings.Contains(err.Error(), "jörg@") {
 		t.Errorf("a server without it: %v", err)
 	}
 	if said := <-s.received; strings.Contains(said, "MAIL") {

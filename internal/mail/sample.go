@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/outbox"
+	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/words"
 )
 
@@ -16,6 +17,12 @@ func Sample(language *words.Catalogue, kind outbox.Kind, server, publicURL strin
 		Permissions:  []string{"See the team’s chatbots", "Start sessions"},
 		Ended:        []string{"Shift Planner", "Weekly Report"},
 		Applications: publicURL + "/account/applications/", Password: publicURL + "/account/password/", Security: publicURL + "/account/security/", Forgot: publicURL + "/login/forgot/", SignIn: publicURL + "/login/",
-		Link: publicURL + "/login/reset/?link=gh_ln_SAMPLE.SAMPLE.a-sample-of-a-link-that-leads-nowhere-43-chars",
+		Link: publicURL + linkOf[kind].Path() + "?link=gh_ln_SAMPLE.SAMPLE.a-sample-of-a-link-that-leads-nowhere-43-chars",
 	})
+}
+
+// linkOf is the kind of the link in a mail.
+var linkOf = map[outbox.Kind]team.LinkKind{
+	outbox.MailPasswordReset: team.LinkReset, outbox.MailProveEmail: team.LinkProve, outbox.MailChangeEmail: team.LinkChange,
+	outbox.MailEmailChanged: team.LinkUndo, outbox.MailInvitation: team.LinkInvite, outbox.MailSignUp: team.LinkSignUp,
 }

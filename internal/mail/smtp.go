@@ -11,6 +11,7 @@ import (
 	netmail "net/mail"
 	"net/textproto"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"time"
@@ -94,7 +95,7 @@ const sendTimeout = 45 * time.Second
 func (s Server) send(ctx context.Context, o Options, m Mail) error {
 	message, unicode, err := o.message(m)
 	if err != nil {
-		return fmt.Errorf("%w: address a mail to %s: %w", outbox.ErrRefused, m.To, err)
+		return fmt.Errorf("%w: address a mail: %w", outbox.ErrRefused, withoutAddress(err, m.To))
 	}
 	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
 	defer cancel()
@@ -124,14 +125,33 @@ func (s Server) send(ctx context.Context, o Options, m Mail) error {
 	}
 	defer client.CloseWithSMTPClient(connection) // an error after the mail was taken changes nothing
 	if offered, _ := connection.Extension("SMTPUTF8"); unicode && !offered {
-		return fmt.Errorf("%w: %s does not offer SMTPUTF8, which the address %s needs (RFC 6531)", outbox.ErrRefused, s.url.Host, m.To)
+		return fmt.Errorf("%w: %s does not offer SMTPUTF8, which the recipient's address needs (RFC 6531)", outbox.ErrRefused, s.url.Host)
 	}
 	err = client.SendWithSMTPClient(connection, message)
 	if err == nil || message.IsDelivered() {
 		return nil
 	}
-	return fmt.Errorf("send a mail to %s by %s: %w", m.To, s.url.Host, judged(err))
+	return fmt.Errorf("send the mail %s by %s: %w", message.GetMessageID(), s.url.Host, withoutAddress(judged(err), m.To))
 }
+
+// addresslessError is an error whose text does not name the recipient of a mail. Addresses are personal data, and logs are kept and copied by other
+// rules than the database. The Message-ID finds the mail in the log of the mail server.
+type addresslessError struct {
+	err     error
+	address string
+}
+
+// withoutAddress hides an address in an error: answers of mail servers quote it.
+func withoutAddress(err error, address string) error { return &addresslessError{err, address} }
+
+func (e *addresslessError) Error() string {
+	if e.address == "" {
+		return e.err.Error()
+	}
+	return regexp.MustCompile("(?i)"+regexp.QuoteMeta(e.address)).ReplaceAllLiteralString(e.err.Error(), "[recipient]")
+}
+
+func (e *addresslessError) Unwrap() error { return e.err }
 
 // judged says what an answer of the mail server means for this mail and for others (RFC 5321 §4.2.1): 4yz is tried again, 5yz is not.
 func judged(err error) error {

@@ -195,3 +195,22 @@ func TestServerDoesNotPrint(t *testing.T) {
 		}
 	}
 }
+
+// TestErrorsDoNotNameTheRecipient: what the mail server says about an address is logged without the address, and with the Message-ID.
+func TestErrorsDoNotNameTheRecipient(t *testing.T) {
+	for command, reply := range map[string]string{
+		"RCPT TO:": "550 5.1.1 <ANN@example.com>: Recipient address rejected: no ann@example.com here", "DATA": "451 4.7.1 not now, ann@example.com",
+	} {
+		s := newMailServer(t, nil, map[string]string{command: reply})
+		err := s.through().Sender()(t.Context(), Mail{ID: "m1", To: "ann@example.com", Subject: "x", Text: "x"})
+		if err == nil || strings.Contains(strings.ToLower(err.Error()), "ann") || !strings.Contains(err.Error(), messageID("m1")+"@") || !strings.Contains(err.Error(), reply[:3]) {
+			t.Errorf("%s: the error is %v", command, err)
+		}
+	}
+	for _, to := range []string{"no address", "ann@example.com\r\nRCPT TO:<eve@example.com>"} {
+		err := Options{Server: Server{&url.URL{Scheme: "smtp", Host: "192.0.2.1"}}, From: "a@example.com"}.Sender()(t.Context(), Mail{To: to})
+		if err == nil || strings.Contains(err.Error(), to) {
+			t.Errorf("the error is %v", err)
+		}
+	}
+}

@@ -70,7 +70,7 @@ func (i Inspection) Findings(now time.Time) []Finding {
 	if i.Waiting > 0 {
 		findings = append(findings, Finding{
 			Warning, "messages", fmt.Sprintf("%d messages could not be delivered so far; the oldest waits for %s", i.Waiting, now.Sub(i.OldestWait).Round(time.Minute)),
-			"look for \"delivery failed\" in the log of the servers, and check the mail server and the back-channel logout addresses",
+			"look for \"message not delivered yet\" in the log of the servers, and check the mail server and the back-channel logout addresses",
 		})
 	} else {
 		findings = append(findings, Finding{Fine, "messages", "none waits after a failure", ""})

@@ -103,7 +103,7 @@ func (d *Delivery) expire(ctx context.Context) error {
 			return fmt.Errorf("take messages that have expired: %w", err)
 		}
 		for _, m := range expired {
-			d.Log.ErrorContext(ctx, "message given up", "kind", m.Kind, "client_id", m.Client, "tries", m.Tries, "error", "its time is over")
+			d.Log.ErrorContext(ctx, "message given up", "kind", m.Kind, "user_id", m.User, "client_id", m.Client, "tries", m.Tries, "error", "its time is over")
 			d.Observe(m.Kind, GivenUp)
 		}
 		if len(expired) < batch {
@@ -255,11 +255,11 @@ func (d *Delivery) attempt(ctx context.Context, m Message) error {
 	case !errors.Is(err, ErrRefused) && d.Now().Add(wait).Before(m.ExpiresAt):
 		d.Observe(m.Kind, Failed)
 		d.Log.WarnContext(ctx, "message not delivered yet",
-			"kind", m.Kind, "client_id", m.Client, "tries", m.Tries, "next_try_in", wait.String(), "error", err)
+			"kind", m.Kind, "user_id", m.User, "client_id", m.Client, "tries", m.Tries, "next_try_in", wait.String(), "error", err)
 		return d.Store.Postpone(ctx, m.ID, d.Now().Add(wait))
 	default:
 		outcome = GivenUp
-		d.Log.ErrorContext(ctx, "message given up", "kind", m.Kind, "client_id", m.Client, "tries", m.Tries, "error", err)
+		d.Log.ErrorContext(ctx, "message given up", "kind", m.Kind, "user_id", m.User, "client_id", m.Client, "tries", m.Tries, "error", err)
 	}
 	d.Observe(m.Kind, outcome)
 	return d.Store.Delivered(ctx, m.ID)

@@ -41,6 +41,7 @@ const (
 	MailPassword      Kind = "mail.password"          // to all addresses of a person: the password was changed
 	MailInvitation    Kind = "mail.invitation"        // to an address: a link that invites to a team
 	MailSignUp        Kind = "mail.sign_up"           // to an address: a link that makes an account
+	MailAccountClosed Kind = "mail.account_closed"    // to all addresses of a person: they closed their account, and it is gone
 	MailHasAccount    Kind = "mail.has_account"       // to an address, in place of the former: it has an account
 	MailLinked        Kind = "mail.identity_linked"   // to a person: they can sign in at another provider from now on
 	MailUnlinked      Kind = "mail.identity_unlinked" // to a person: they can no longer
@@ -52,7 +53,7 @@ func Kinds() []Kind {
 	return []Kind{
 		MailConnected, MailReplayed, MailMemberRemoved, MailTeamRemoved, MailUserDisabled,
 		MailAppAdded, MailAppRemoved, MailPasskeyAdded, MailPasskeyNamed, MailPasskeyGone, MailPasskeyCloned, MailCodesMade, MailCodeUsed, MailFactorsReset,
-		MailPasswordReset, MailProveEmail, MailChangeEmail, MailEmailChanged, MailEmailRestored, MailEmailSet, MailPassword, MailInvitation, MailSignUp, MailHasAccount, MailLinked, MailUnlinked,
+		MailPasswordReset, MailProveEmail, MailChangeEmail, MailEmailChanged, MailEmailRestored, MailEmailSet, MailPassword, MailInvitation, MailSignUp, MailHasAccount, MailAccountClosed, MailLinked, MailUnlinked,
 		BackchannelLogout,
 	}
 }
@@ -71,6 +72,7 @@ type Message struct {
 	// Names as they were at the event, for a message about what is gone when it is delivered.
 	TeamName     string
 	Applications []string // those that lost their access
+	Language     string   // that the person had chosen, for a mail to somebody who is gone
 
 	CreatedAt time.Time
 	Tries     int // with the one that is being made

@@ -83,6 +83,10 @@ var rules = map[audit.Kind][]Rule{
 	audit.UserRemoved:       {{Kind: BackchannelLogout, To: PersonsClients, Lifetime: logoutLifetime}}, // no mail: nobody is there to ask for the address
 	audit.IdentityLinked:    {{Kind: MailLinked, To: ThePerson, Lifetime: mailLifetime}},
 	audit.IdentityUnlinked:  {{Kind: MailUnlinked, To: ThePerson, Lifetime: mailLifetime}},
+	audit.AccountClosed: {
+		{Kind: MailAccountClosed, To: TheAddresses, Lifetime: mailLifetime},
+		{Kind: BackchannelLogout, To: PersonsClients, Lifetime: logoutLifetime},
+	},
 	audit.UserDisabled: {
 		{Kind: MailUserDisabled, To: ThePerson, Lifetime: mailLifetime},
 		{Kind: BackchannelLogout, To: PersonsClients, Lifetime: logoutLifetime},

@@ -34,6 +34,7 @@ func TestEachEventTellsWhomItShould(t *testing.T) {
 		audit.UserRemoved:       {logout(PersonsClients)},
 		audit.IdentityLinked:    {mail(MailLinked, ThePerson)},
 		audit.IdentityUnlinked:  {mail(MailUnlinked, ThePerson)},
+		audit.AccountClosed:     {mail(MailAccountClosed, TheAddresses), logout(PersonsClients)},
 		audit.UserDisabled:      {mail(MailUserDisabled, ThePerson), logout(PersonsClients)},
 		audit.AppAdded:          {mail(MailAppAdded, ThePerson)},
 		audit.AppRemoved:        {mail(MailAppRemoved, ThePerson)},

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/gatehouse-auth/gatehouse/internal/picture"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 	"golang.org/x/net/idna"
@@ -20,14 +21,14 @@ type Settings struct {
 	ID       string // in our URLs, and in the database
 	Issuer   string
 	ClientID string
-	Secret   token.Secret // empty for a public client
-	Name     string       // on pages
-	Icon     string       // one of Icons
-	Scopes   []string     // besides openid
+	Secret   token.Secret    // empty for a public client
+	Name     string          // on pages
+	Icon     picture.Picture // on its button, drawn anew; the zero Picture for none
+	Scopes   []string        // besides openid
 
 	// Domains are those of which the provider decides who has an address. For such an address, email_verified counts here.
 	Domains []string
-	// SignUp makes an account for a person who has none.
+	// SignUp makes an account for a person who has none, and an address in one of Domains.
 	SignUp bool
 
 	// TrustedAMR and TrustedACR are the values of amr and acr by which the provider says that it asked for two factors. They count here too.
@@ -37,9 +38,6 @@ type Settings struct {
 	// InternalNetworks are those that the provider's URLs may lead to.
 	InternalNetworks []netip.Prefix
 }
-
-// Icons are the pictures that a provider's button may have.
-var Icons = []string{"none", "key", "people", "globe"}
 
 // DefaultScopes are asked for when a provider names none.
 var DefaultScopes = []string{"email", "profile"}
@@ -62,12 +60,6 @@ func (s Settings) Check() (Settings, error) {
 	if s.Name = strings.TrimSpace(s.Name); s.Name == "" || len(s.Name) > 60 || team.CheckText("the name", s.Name) != nil {
 		return s, errors.New("has no name of 1 to 60 visible characters; the button on the sign-in page shows it")
 	}
-	if s.Icon == "" {
-		s.Icon = Icons[0]
-	}
-	if !slices.Contains(Icons, s.Icon) {
-		return s, fmt.Errorf("has the icon %q; it has to be one of %s. Pictures of other servers are not loaded", s.Icon, strings.Join(Icons, ", "))
-	}
 	if s.Scopes == nil {
 		s.Scopes = DefaultScopes
 	}
@@ -86,6 +78,9 @@ func (s Settings) Check() (Settings, error) {
 		domains[i] = ascii
 	}
 	s.Domains = domains
+	if s.SignUp && len(s.Domains) == 0 {
+		return s, errors.New("has sign_up without domains; an account is made at once only for an address that the provider decides about. Others prove theirs at /signup/ (setting sign_up), and link the provider then")
+	}
 	return s, nil
 }
 

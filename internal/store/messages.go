@@ -61,8 +61,9 @@ func (t *tx) tellOne(m outbox.Message) error {
 // address. The addresses are those of now, so that nobody who changes them before delivery keeps others from being told.
 func (t *tx) tellAddresses(e audit.Event, r outbox.Rule, former string) error {
 	_, err := t.Change(`
-		INSERT INTO gh_notices (id, kind, user_id, client_id, team_id, session_id, created_at, next_try, expires_at, email)
-		SELECT $1 || '/' || addresses.email_key, $2, $3, '', '', '', CAST($4 AS BIGINT), CAST($4 AS BIGINT), CAST($5 AS BIGINT), MIN(addresses.email)
+		INSERT INTO gh_notices (id, kind, user_id, client_id, team_id, session_id, created_at, next_try, expires_at, email, language)
+		SELECT $1 || '/' || addresses.email_key, $2, $3, '', '', '', CAST($4 AS BIGINT), CAST($4 AS BIGINT), CAST($5 AS BIGINT), MIN(addresses.email),
+			COALESCE((SELECT language FROM gh_profiles WHERE user_id = $3), '')
 		FROM (
 			SELECT email, email_key FROM gh_users WHERE id = $3
 			UNION ALL
@@ -167,9 +168,9 @@ func (db *DB) DueMessages(ctx context.Context, now, retry time.Time, limit int, 
 			// The condition is repeated: another process may have taken the message meanwhile.
 			err := t.ChangeGet([]any{
 				&m.Kind, &m.User, &m.Client, &m.Team, &m.SessionID, engine.TimeTo(&m.CreatedAt), &m.Tries, engine.TimeTo(&m.NextTry), engine.TimeTo(&m.ExpiresAt),
-				&m.TeamName, &applications, &m.Link, &m.Email,
+				&m.TeamName, &applications, &m.Link, &m.Email, &m.Language,
 			}, `UPDATE gh_notices SET tries = tries + 1, next_try = $3 WHERE id = $1 AND next_try <= $2
-				RETURNING kind, user_id, client_id, team_id, session_id, created_at, tries, next_try, expires_at, team_name, applications, link_id, email`, id, engine.Millis(now), engine.Millis(retry))
+				RETURNING kind, user_id, client_id, team_id, session_id, created_at, tries, next_try, expires_at, team_name, applications, link_id, email, language`, id, engine.Millis(now), engine.Millis(retry))
 			switch {
 			case isNoRows(err):
 				continue

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
+	"github.com/gatehouse-auth/gatehouse/internal/authz"
 	"github.com/gatehouse-auth/gatehouse/internal/store/engine"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 )
@@ -21,14 +22,38 @@ func (db *DB) Profile(ctx context.Context, user team.UserID) (team.Profile, erro
 		WHERE u.id = $1`, user)
 }
 
-// SaveProfile saves a person's name and how they want pages; their picture stays. team.ErrNoUser.
-func (db *DB) SaveProfile(ctx context.Context, user team.UserID, name string, p team.Profile) error {
-	return db.change(ctx, "SaveProfile", func(t *tx) error {
+// SubjectDetail is what UserInfo tells about a member of a team. authz.ErrNotLive.
+func (db *DB) SubjectDetail(ctx context.Context, user team.UserID, in team.ID) (authz.SubjectDetail, error) {
+	scan := func(r engine.Row) (d authz.SubjectDetail, err error) {
+		return d, r.Scan(&d.Profile.Language, &d.Profile.Zone, &d.Profile.Picture, &d.Role, &d.TeamName)
+	}
+	return engine.One(ctx, db.engine, "SubjectDetail", authz.ErrNotLive, scan, `
+		SELECT COALESCE(p.language, ''), COALESCE(p.zone, ''), COALESCE(x.name, ''), m.role, t.name
+		FROM gh_memberships m
+		JOIN gh_teams t ON t.id = m.team_id
+		LEFT JOIN gh_profiles p ON p.user_id = m.user_id
+		LEFT JOIN gh_pictures x ON x.user_id = m.user_id
+		WHERE m.user_id = $1 AND m.team_id = $2`, user, in)
+}
+
+// UpdateProfile saves the name and the profile that change gives a person, which it reads under a lock; their picture stays. team.ErrNoUser.
+func (db *DB) UpdateProfile(ctx context.Context, user team.UserID, change func(string, team.Profile) (string, team.Profile)) error {
+	return db.change(ctx, "UpdateProfile", func(t *tx) error {
 		t.changed = changeOfUser(user)
-		if err := t.MustChange(team.ErrNoUser, `UPDATE gh_users SET name = $2 WHERE id = $1`, user, name); err != nil {
+		u, _, err := t.lockUser(user)
+		if err != nil {
 			return err
 		}
-		_, err := t.Change(`
+		var current team.Profile
+		err = t.Get([]any{&current.Language, &current.Zone}, `SELECT language, zone FROM gh_profiles WHERE user_id = $1`, user)
+		if err != nil && !isNoRows(err) {
+			return err
+		}
+		name, p := change(u.Name, current)
+		if _, err := t.Change(`UPDATE gh_users SET name = $2 WHERE id = $1`, user, name); err != nil {
+			return err
+		}
+		_, err = t.Change(`
 			INSERT INTO gh_profiles (user_id, language, zone) VALUES ($1, $2, $3)
 			ON CONFLICT (user_id) DO UPDATE SET language = excluded.language, zone = excluded.zone`, user, p.Language, p.Zone)
 		if err != nil {

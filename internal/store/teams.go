@@ -190,25 +190,30 @@ func (db *DB) RemoveTeam(ctx context.Context, id team.ID, actor team.UserID, dec
 				return err
 			}
 		}
-		e := audit.Event{At: db.now(), Kind: audit.TeamRemoved, Team: string(id)}
-		if err := t.Get([]any{&e.Detail}, `SELECT slug FROM gh_teams WHERE id = $1`, id); err != nil {
-			return err
-		}
-		// Before the grants and memberships end: they say who is told.
-		if err := t.happened(e); err != nil {
-			return err
-		}
-		if err := t.endMachines(e.At, endMachinesOfTeam, id); err != nil {
-			return err
-		}
-		if err := t.endGrants(e.At, endGrantsOfTeam, id); err != nil {
-			return err
-		}
-		if _, err := t.Change(`DELETE FROM gh_teams WHERE id = $1`, id); err != nil {
-			return err
-		}
-		return t.giveUpSlug(id, e.Detail)
+		return t.removeTeam(id, db.now())
 	})
+}
+
+// removeTeam removes a team whose row is locked, with all that belongs to it.
+func (t *tx) removeTeam(id team.ID, at time.Time) error {
+	e := audit.Event{At: at, Kind: audit.TeamRemoved, Team: string(id)}
+	if err := t.Get([]any{&e.Detail}, `SELECT slug FROM gh_teams WHERE id = $1`, id); err != nil {
+		return err
+	}
+	// Before the grants and memberships end: they say who is told.
+	if err := t.happened(e); err != nil {
+		return err
+	}
+	if err := t.endMachines(e.At, endMachinesOfTeam, id); err != nil {
+		return err
+	}
+	if err := t.endGrants(e.At, endGrantsOfTeam, id); err != nil {
+		return err
+	}
+	if _, err := t.Change(`DELETE FROM gh_teams WHERE id = $1`, id); err != nil {
+		return err
+	}
+	return t.giveUpSlug(id, e.Detail)
 }
 
 // rightTime is now, by the database's clock when ours is wrong.

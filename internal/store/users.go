@@ -3,6 +3,7 @@ package store
 import (
 	"cmp"
 	"context"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -130,10 +131,14 @@ func (db *DB) EnableUser(ctx context.Context, id team.UserID) error {
 	})
 }
 
-// RemoveUser removes a person with all that is theirs, and returns the teams that have no admin who can sign in any more. The audit trail keeps
-// their id. team.ErrNoUser, team.ErrLastOperator.
-func (db *DB) RemoveUser(ctx context.Context, id team.UserID, at time.Time) (orphans []team.Team, err error) {
-	err = db.change(ctx, "RemoveUser", func(t *tx) error {
+// RemoveUser removes a person with all that is theirs, and returns what they leave behind. The audit trail keeps their id. With decide, they do it
+// themselves, and the teams that decide names go too. team.ErrNoUser, team.ErrLastOperator, or what decide says.
+func (db *DB) RemoveUser(ctx context.Context, id team.UserID, at time.Time, decide func([]team.Orphan) ([]team.ID, error)) (orphans []team.Orphan, err error) {
+	unit, kind := db.change, audit.UserRemoved
+	if decide != nil { // teams go with their clients
+		unit, kind = db.changeClients, audit.AccountClosed
+	}
+	err = unit(ctx, "RemoveUser", func(t *tx) error {
 		t.changed = changeOfUser(id)
 		// Of two admins of a team, or two operators, who are removed at once, the second waits here and does not find the first any more.
 		for _, lock := range []string{
@@ -146,9 +151,7 @@ func (db *DB) RemoveUser(ctx context.Context, id team.UserID, at time.Time) (orp
 			}
 		}
 		var last bool
-		err := t.Get([]any{&last}, `
-			SELECT operator AND disabled_at = 0 AND NOT EXISTS (SELECT 1 FROM gh_users o WHERE o.operator AND o.disabled_at = 0 AND o.id <> $1)
-			FROM gh_users WHERE id = $1`, id)
+		err := t.Get([]any{&last}, isLastOperator, id)
 		switch {
 		case isNoRows(err):
 			return team.ErrNoUser
@@ -160,28 +163,49 @@ func (db *DB) RemoveUser(ctx context.Context, id team.UserID, at time.Time) (orp
 		if orphans, err = t.orphans(id); err != nil {
 			return err
 		}
+		var ends []team.ID
+		if decide != nil {
+			if ends, err = decide(orphans); err != nil {
+				return err
+			}
+		}
 		// Before the grants end: their families say which clients to tell.
-		if err := t.happened(audit.Event{At: at, Kind: audit.UserRemoved, User: string(id)}); err != nil {
+		if err := t.happened(audit.Event{At: at, Kind: kind, User: string(id)}); err != nil {
 			return err
 		}
 		if err := t.endGrants(at, endGrantsOfUser, id); err != nil {
 			return err
+		}
+		for _, end := range ends {
+			if err := t.removeTeam(end, at); err != nil {
+				return err
+			}
 		}
 		return t.MustChange(team.ErrNoUser, `DELETE FROM gh_users WHERE id = $1`, id) // the rest is theirs by foreign key
 	})
 	return orphans, err
 }
 
-// orphans are the teams that have no admin who can sign in without a person, who is one of their admins.
-func (t *tx) orphans(user team.UserID) ([]team.Team, error) {
-	var orphans []team.Team
-	for last := (team.Team{}); ; orphans = append(orphans, last) {
-		err := t.Get(teamInto(&last), `
-			SELECT t.id, t.slug, t.name, t.created_at FROM gh_memberships m JOIN gh_teams t ON t.id = m.team_id
-			WHERE m.user_id = $1 AND m.role = 'admin' AND t.id > $2 AND NOT EXISTS (
-				SELECT 1 FROM gh_memberships o JOIN gh_users u ON u.id = o.user_id
-				WHERE o.team_id = t.id AND o.role = 'admin' AND o.user_id <> $1 AND u.disabled_at = 0)
-			ORDER BY t.id LIMIT 1`, user, last.ID)
+const isLastOperator = `
+	SELECT operator AND disabled_at = 0 AND NOT EXISTS (SELECT 1 FROM gh_users o WHERE o.operator AND o.disabled_at = 0 AND o.id <> $1)
+	FROM gh_users WHERE id = $1`
+
+// orphansOf is the teams that have no admin who can sign in without a person, who is one of their admins, with how many others there are, after an id.
+const orphansOf = `
+	SELECT t.id, t.slug, t.name, t.created_at, (SELECT COUNT(*) FROM gh_memberships o WHERE o.team_id = t.id AND o.user_id <> $1)
+	FROM gh_memberships m JOIN gh_teams t ON t.id = m.team_id
+	WHERE m.user_id = $1 AND m.role = 'admin' AND t.id > $2 AND NOT EXISTS (
+		SELECT 1 FROM gh_memberships o JOIN gh_users u ON u.id = o.user_id
+		WHERE o.team_id = t.id AND o.role = 'admin' AND o.user_id <> $1 AND u.disabled_at = 0)
+	ORDER BY t.id LIMIT $3`
+
+func orphanInto(o *team.Orphan) []any { return append(teamInto(&o.Team), &o.Others) }
+
+// orphans is what a person leaves behind who is removed.
+func (t *tx) orphans(user team.UserID) ([]team.Orphan, error) {
+	var orphans []team.Orphan
+	for last := (team.Orphan{}); ; orphans = append(orphans, last) {
+		err := t.Get(orphanInto(&last), orphansOf, user, last.ID, 1)
 		if isNoRows(err) {
 			return orphans, nil
 		}
@@ -189,6 +213,18 @@ func (t *tx) orphans(user team.UserID) ([]team.Team, error) {
 			return nil, err
 		}
 	}
+}
+
+// Leaves is what a person would leave behind, and whether they are the last operator who can sign in. team.ErrNoUser.
+func (db *DB) Leaves(ctx context.Context, id team.UserID) (orphans []team.Orphan, last bool, err error) {
+	scan := func(r engine.Row) (o team.Orphan, err error) { return o, r.Scan(orphanInto(&o)...) }
+	orphans, err = engine.All(ctx, db.engine, "Leaves", scan, orphansOf, id, "", math.MaxInt32)
+	if err != nil {
+		return nil, false, err
+	}
+	yes := func(r engine.Row) (last bool, err error) { return last, r.Scan(&last) }
+	last, err = engine.One(ctx, db.engine, "Leaves", team.ErrNoUser, yes, isLastOperator, id)
+	return orphans, last, err
 }
 
 // VerifyEmail records that an address is the person's. team.ErrNoUser, also when the person has another address by now.

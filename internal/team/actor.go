@@ -75,6 +75,8 @@ const (
 	OperateServer      Act = "operate the server"     // back it up, examine it
 	ManageSessions     Act = "see and end sessions"   // of one person
 	EditProfile        Act = "edit a profile"         // of one person
+	CloseAccount       Act = "close an account"       // of one person
+	SeeKept            Act = "see what is kept"       // about one person
 	SeeHistory         Act = "see history"            // of one person, or of one team
 	SeeFactors         Act = "see factors"            // how one person signs in
 	ChangeFactors      Act = "change factors"         // of one person
@@ -100,7 +102,7 @@ func May(a Actor, act Act, on On) error {
 	switch {
 	case a.Kind == KindOperator && a.Operator:
 		allowed = true
-	case act == EditProfile, act == ManageSessions:
+	case act == EditProfile, act == ManageSessions, act == CloseAccount, act == SeeKept:
 		allowed = own
 	case act == SeeConnections, act == EndConnection, act == SeeHistory:
 		allowed = own || admin

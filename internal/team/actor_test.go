@@ -40,7 +40,7 @@ func TestMay(t *testing.T) {
 	people := append([]string{"a stranger", "an operator at a browser"}, members...)
 	acts := []team.Act{
 		team.ManagePeople, team.ManageTeams, team.ManageMembers, team.ManageClients, team.LoosenClients, team.GovernApplications,
-		team.SeeConnections, team.EndConnection, team.SeeHistory, team.SeeFactors, team.ChangeFactors, team.OperateServer, team.EditProfile, team.ManageSessions, team.CreateTeam, team.AddMembers, team.SeeMembers,
+		team.SeeConnections, team.EndConnection, team.SeeHistory, team.SeeFactors, team.ChangeFactors, team.OperateServer, team.EditProfile, team.CloseAccount, team.SeeKept, team.ManageSessions, team.CreateTeam, team.AddMembers, team.SeeMembers,
 		team.InviteMembers, team.RenameTeam, team.RemoveTeam, team.LeaveTeam, "something else",
 	}
 	for _, a := range actors {
@@ -50,7 +50,7 @@ func TestMay(t *testing.T) {
 				switch act {
 				case team.SeeConnections, team.EndConnection, team.SeeHistory:
 					want = want || slices.Contains(people, a.name) && slices.Contains(oneself, about) || a.name == "an admin" && slices.Contains(inTeam, about)
-				case team.EditProfile, team.ManageSessions, team.SeeFactors, team.ChangeFactors:
+				case team.EditProfile, team.CloseAccount, team.SeeKept, team.ManageSessions, team.SeeFactors, team.ChangeFactors:
 					want = want || slices.Contains(people, a.name) && slices.Contains(oneself, about)
 				case team.GovernApplications, team.ManageMembers, team.InviteMembers, team.RenameTeam, team.RemoveTeam:
 					want = want || a.name == "an admin" && slices.Contains(inTeam, about)

@@ -48,11 +48,13 @@ type Picture struct {
 
 // Profiles keeps profiles and pictures, at most one of each for a person. Each method is one unit of work.
 type Profiles interface {
-	Profile(ctx context.Context, user UserID) (Profile, error)                        // zero when nothing was saved; ErrNoUser
-	SaveProfile(ctx context.Context, user UserID, name string, profile Profile) error // with the person's name, without the picture; ErrNoUser
-	SavePicture(ctx context.Context, user UserID, p Picture) error                    // in place of an earlier one; ErrNoUser
-	RemovePicture(ctx context.Context, user UserID) error                             // no error when there is none
-	Picture(ctx context.Context, name string) (Picture, error)                        // ErrNoPicture
+	Profile(ctx context.Context, user UserID) (Profile, error) // zero when nothing was saved; ErrNoUser
+	// UpdateProfile reads a person's name and profile, without the picture, under a lock, and saves what change gives. change must be pure: it may
+	// run twice. ErrNoUser.
+	UpdateProfile(ctx context.Context, user UserID, change func(name string, p Profile) (string, Profile)) error
+	SavePicture(ctx context.Context, user UserID, p Picture) error // in place of an earlier one; ErrNoUser
+	RemovePicture(ctx context.Context, user UserID) error          // no error when there is none
+	Picture(ctx context.Context, name string) (Picture, error)     // ErrNoPicture
 }
 
 // ErrNoPicture means that nobody has a picture of this name.
@@ -88,7 +90,7 @@ func (s *Service) ChangeProfile(ctx context.Context, actor Actor, user UserID, n
 	case p.Zone != "" && !slices.Contains(Zones, p.Zone):
 		return &ProfileError{"zone", fmt.Errorf("there is no time zone %q", p.Zone)}
 	}
-	if err := s.People.SaveProfile(ctx, user, name, p); err != nil {
+	if err := s.People.UpdateProfile(ctx, user, func(string, Profile) (string, Profile) { return name, p }); err != nil {
 		return fmt.Errorf("save the profile of %s: %w", user, err)
 	}
 	return nil

@@ -111,11 +111,15 @@ func (s *Service) RemoveUser(ctx context.Context, actor Actor, email string) (Us
 	if err != nil {
 		return User{}, nil, err
 	}
-	orphans, err := s.People.RemoveUser(ctx, u.ID, s.now())
+	orphans, err := s.People.RemoveUser(ctx, u.ID, s.now(), nil)
 	if err != nil {
 		return User{}, nil, fmt.Errorf("remove user %s: %w", u.Email, err)
 	}
-	return u, orphans, nil
+	var teams []Team
+	for _, o := range orphans {
+		teams = append(teams, o.Team)
+	}
+	return u, teams, nil
 }
 
 // RenameUser gives a person another name. ErrNoUser.
@@ -127,14 +131,13 @@ func (s *Service) RenameUser(ctx context.Context, actor Actor, email, name strin
 	if err != nil {
 		return User{}, err
 	}
-	profile, err := s.Profile(ctx, actor, u.ID)
-	if err == nil {
-		err = s.ChangeProfile(ctx, actor, u.ID, name, profile)
-	}
-	if err != nil {
+	if u.Name, err = parseName("name", name); err != nil {
 		return User{}, err
 	}
-	return s.UserByEmail(ctx, actor, email)
+	if err := s.People.UpdateProfile(ctx, u.ID, func(_ string, p Profile) (string, Profile) { return u.Name, p }); err != nil {
+		return User{}, fmt.Errorf("rename user %s: %w", u.ID, err)
+	}
+	return u, nil
 }
 
 // SetEmail gives a person another address, and tells both by mail. verified says that the operator vouches for it. ErrNoUser, ErrUserTaken.

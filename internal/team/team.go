@@ -96,6 +96,12 @@ type Standing struct {
 	Admins       []UserID        // admins of the team who can sign in: enough of them to know whether one is left when those who were asked for go
 }
 
+// Orphan is a team that has no admin who can sign in without a person, who is one of its admins.
+type Orphan struct {
+	Team
+	Others int // members besides the person
+}
+
 // SlugRest is how long no other team gets a slug that a team gave up: the longest lifetime of an access token, which names the team by its slug, and a
 // day for what applications remember.
 const SlugRest = 24*time.Hour + 24*time.Hour
@@ -142,9 +148,13 @@ type People interface {
 	Users(ctx context.Context) ([]User, error)                      // by e-mail
 	DisableUser(ctx context.Context, id UserID, at time.Time) error // ends sessions and grants in the same transaction; the first time stands; ErrNoUser
 	EnableUser(ctx context.Context, id UserID) error                // revives nothing; ErrNoUser
-	// RemoveUser removes a person with all that is theirs, in one transaction, and returns the teams that have no admin who can sign in any
-	// more. ErrNoUser, ErrLastOperator.
-	RemoveUser(ctx context.Context, id UserID, at time.Time) ([]Team, error)
+	// RemoveUser removes a person with all that is theirs, in one transaction, and returns what they leave behind. With decide, they do it themselves:
+	// decide gets that, read under the lock, and says which teams go too. decide must be pure: it may run twice. ErrNoUser, ErrLastOperator, or what decide
+	// says.
+	RemoveUser(ctx context.Context, id UserID, at time.Time, decide func([]Orphan) (ends []ID, err error)) ([]Orphan, error)
+	// Leaves is what a person would leave behind, and whether they are the last operator who can sign in.
+	Leaves(ctx context.Context, id UserID) (orphans []Orphan, lastOperator bool, err error)
+	Kept(ctx context.Context, id UserID) (Kept, error)              // ErrNoUser
 	VerifyEmail(ctx context.Context, id UserID, email string) error // ErrNoUser, also when the person has another address by now
 	// SetEmail gives a person another address; links of before stop working. ErrNoUser, ErrUserTaken.
 	SetEmail(ctx context.Context, id UserID, email string, verified bool, at time.Time) error

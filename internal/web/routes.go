@@ -3,9 +3,9 @@ package web
 import (
 	"net/http"
 
+	"github.com/gatehouse-auth/gatehouse/internal/authz"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
-	"github.com/gatehouse-auth/gatehouse/internal/web/account"
 	"github.com/gatehouse-auth/gatehouse/internal/web/browser"
 	"github.com/gatehouse-auth/gatehouse/internal/web/endpoint"
 	"github.com/gatehouse-auth/gatehouse/internal/web/flow"
@@ -86,7 +86,8 @@ func (s *server) mux() *http.ServeMux {
 		register(people, room)
 	}
 
-	mux.Handle(account.PicturePath+"{name}", people.Handler(s.account.Picture)) // no Route, because an image asks for it
+	mux.Handle(authz.PathPictures+"{name}", people.Handler(s.account.Picture)) // no Route, because an image asks for it
+	mux.Handle("GET "+flow.IconPath+"{provider}", people.Handler(s.flow.ProviderIcon))
 	mux.Handle("/static/", people.Handler(route.Mounted(ui.Static())))
 	mux.Handle("/static", people.Handler(route.NotFound)) // else the mux redirects
 	if s.API != nil {

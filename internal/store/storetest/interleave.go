@@ -188,7 +188,7 @@ func (k *kit) enders() []step {
 		{"RemoveClient", func(ctx context.Context, db *store.DB) error { return db.RemoveClient(ctx, global.ID) }, nil},
 		{"DisableUser", func(ctx context.Context, db *store.DB) error { return db.DisableUser(ctx, ada.ID, k.at(db)) }, nil},
 		{"RemoveUser", func(ctx context.Context, db *store.DB) error {
-			_, err := db.RemoveUser(ctx, ada.ID, k.at(db))
+			_, err := db.RemoveUser(ctx, ada.ID, k.at(db), nil)
 			return err
 		}, nil},
 		{"ChangeMembers", func(ctx context.Context, db *store.DB) error { return changeMember(ctx, db, ada.ID, "") }, nil},

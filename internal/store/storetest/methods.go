@@ -27,7 +27,7 @@ type call struct {
 
 // events is the event of each unit of work, in the order of writes. Counting, retrying and delivering have none.
 var events = map[string]audit.Kind{
-	"AddUser": audit.UserAdded, "DisableUser": audit.UserDisabled, "EnableUser": audit.UserEnabled, "RemoveUser": audit.UserRemoved, "VerifyEmail": audit.EmailVerified, "SaveProfile": audit.ProfileChanged, "SavePicture": audit.ProfileChanged, "RemovePicture": audit.ProfileChanged,
+	"AddUser": audit.UserAdded, "DisableUser": audit.UserDisabled, "EnableUser": audit.UserEnabled, "RemoveUser": audit.UserRemoved, "RemoveUser, by themselves": audit.AccountClosed, "VerifyEmail": audit.EmailVerified, "UpdateProfile": audit.ProfileChanged, "SavePicture": audit.ProfileChanged, "RemovePicture": audit.ProfileChanged,
 	"AddTeam": audit.TeamAdded, "UpdateTeam": audit.TeamRenamed, "RemoveTeam": audit.TeamRemoved,
 	"CreateTeam": audit.TeamAdded, "ChangeMembers": audit.MemberRemoved, "ChangeMembers, a role": audit.MemberRoleChanged,
 	"AddMember": audit.MemberAdded, "RemoveMember": audit.MemberRemoved,
@@ -54,12 +54,16 @@ var writes = []call{
 	{"DisableUser", func(ctx context.Context, db *store.DB) error { return db.DisableUser(ctx, ada.ID, now) }, nil},
 	{"EnableUser", func(ctx context.Context, db *store.DB) error { return db.EnableUser(ctx, "u-off") }, nil},
 	{"RemoveUser", func(ctx context.Context, db *store.DB) error {
-		_, err := db.RemoveUser(ctx, ada.ID, now)
+		_, err := db.RemoveUser(ctx, ada.ID, now, nil)
+		return err
+	}, nil},
+	{"RemoveUser, by themselves", func(ctx context.Context, db *store.DB) error {
+		_, err := db.RemoveUser(ctx, ada.ID, now, func([]team.Orphan) ([]team.ID, error) { return []team.ID{acme.ID}, nil })
 		return err
 	}, nil},
 	{"VerifyEmail", func(ctx context.Context, db *store.DB) error { return db.VerifyEmail(ctx, ada.ID, ada.Email) }, nil},
-	{"SaveProfile", func(ctx context.Context, db *store.DB) error {
-		return db.SaveProfile(ctx, ada.ID, "Ada", team.Profile{Language: "de"})
+	{"UpdateProfile", func(ctx context.Context, db *store.DB) error {
+		return saveProfile(ctx, db, ada.ID, "Ada", team.Profile{Language: "de"})
 	}, nil},
 	{"SavePicture", func(ctx context.Context, db *store.DB) error {
 		return db.SavePicture(ctx, ada.ID, team.Picture{Name: "new"})
@@ -239,6 +243,8 @@ var reads = []call{
 	{"User", func(ctx context.Context, db *store.DB) error { _, err := db.User(ctx, ada.ID); return err }, nil},
 	{"Profile", func(ctx context.Context, db *store.DB) error { _, err := db.Profile(ctx, ada.ID); return err }, nil},
 	{"Picture", func(ctx context.Context, db *store.DB) error { _, err := db.Picture(ctx, "first"); return err }, nil},
+	{"Kept", func(ctx context.Context, db *store.DB) error { _, err := db.Kept(ctx, ada.ID); return err }, nil},
+	{"Leaves", func(ctx context.Context, db *store.DB) error { _, _, err := db.Leaves(ctx, ada.ID); return err }, nil},
 	{"UserByEmail", func(ctx context.Context, db *store.DB) error { _, err := db.UserByEmail(ctx, ada.Email); return err }, nil},
 	{"Grant", func(ctx context.Context, db *store.DB) error { _, err := db.Grant(ctx, "g1"); return err }, nil},
 	{"Users", func(ctx context.Context, db *store.DB) error { _, err := db.Users(ctx); return err }, nil},
@@ -281,6 +287,10 @@ var reads = []call{
 	}, nil},
 	{"Requests", func(ctx context.Context, db *store.DB) error { _, err := db.Requests(ctx, beta.ID, now); return err }, nil},
 	{"Keys", func(ctx context.Context, db *store.DB) error { _, err := db.Keys(ctx); return err }, nil},
+	{"SubjectDetail", func(ctx context.Context, db *store.DB) error {
+		_, err := db.SubjectDetail(ctx, ada.ID, acme.ID)
+		return err
+	}, nil},
 	{"Connection", func(ctx context.Context, db *store.DB) error { _, err := db.Connection(ctx, "f1", now); return err }, nil},
 	{"MachineLive", func(ctx context.Context, db *store.DB) error {
 		_, err := db.MachineLive(ctx, "m.1", acmes.ID, now)

@@ -74,11 +74,11 @@ func testRemoveUser(k *kit) {
 	k.ok(k.db.StartSession(k.ctx, session("s1", ada), ""))
 	k.ok(k.db.StartSession(k.ctx, session("s2", bob), ""))
 	k.ok(k.db.SavePicture(k.ctx, ada.ID, team.Picture{Name: "ada"}))
-	k.ok(k.db.SaveProfile(k.ctx, ada.ID, ada.Name, team.Profile{Language: "de"}))
+	k.ok(saveProfile(k.ctx, k.db, ada.ID, ada.Name, team.Profile{Language: "de"}))
 	k.ok(changeMember(k.ctx, k.db, ada.ID, team.Admin))
 	must[authn.Session](k)(k.db.Session(k.ctx, "s1", now)) // and in the cache
 
-	orphans := must[[]team.Team](k)(k.db.RemoveUser(k.ctx, ada.ID, now))
+	orphans := must[[]team.Orphan](k)(k.db.RemoveUser(k.ctx, ada.ID, now, nil))
 	if len(orphans) == 0 || orphans[0].ID != acme.ID {
 		k.Errorf("without an admin: %v, want Acme among them", orphans)
 	}
@@ -93,7 +93,7 @@ func testRemoveUser(k *kit) {
 	equal(k, "published ends of her grants", k.rows("gh_endings", "id = 'g1'"), 1)
 	equal(k, "what the audit trail says of her", k.rows("gh_audit", "user_id = 'u-ada' AND kind = 'user.removed'"), 1)
 	equal(k, "sessions and families of others", k.rows("gh_sessions", "id = 's2'")+k.rows("gh_families", "id = 'f2'"), 2)
-	_, err = k.db.RemoveUser(k.ctx, ada.ID, later)
+	_, err = k.db.RemoveUser(k.ctx, ada.ID, later, nil)
 	k.is(err, team.ErrNoUser)
 	k.is(k.db.StartSession(k.ctx, session("s3", ada), ""), authn.ErrSignInFailed)
 
@@ -102,10 +102,10 @@ func testRemoveUser(k *kit) {
 		k.ok(k.db.AddUser(k.ctx, team.User{ID: id, Email: string(id) + "@example.com", Operator: true}))
 	}
 	k.ok(k.db.DisableUser(k.ctx, "u-op3", now))
-	must[[]team.Team](k)(k.db.RemoveUser(k.ctx, bob.ID, now)) // an operator too
+	must[[]team.Orphan](k)(k.db.RemoveUser(k.ctx, bob.ID, now, nil)) // an operator too
 	var gone, kept atomic.Int32
 	k.together(2, func(i int, db *store.DB) {
-		switch _, err := db.RemoveUser(k.ctx, []team.UserID{"u-op1", "u-op2"}[i], now); {
+		switch _, err := db.RemoveUser(k.ctx, []team.UserID{"u-op1", "u-op2"}[i], now, nil); {
 		case err == nil:
 			gone.Add(1)
 		case errors.Is(err, team.ErrLastOperator):
@@ -116,7 +116,63 @@ func testRemoveUser(k *kit) {
 	})
 	equal(k, "operators who went", gone.Load(), 1)
 	equal(k, "operators who stayed", kept.Load(), 1)
-	must[[]team.Team](k)(k.db.RemoveUser(k.ctx, "u-op3", now))
+	must[[]team.Orphan](k)(k.db.RemoveUser(k.ctx, "u-op3", now, nil))
+}
+
+// testCloseAccount: what a person leaves behind is decided under the lock, and the teams that end go with them.
+func testCloseAccount(k *kit) {
+	k.populate()
+	k.ok(changeMember(k.ctx, k.db, ada.ID, team.Admin))
+	solo := team.Team{ID: "t-solo", Slug: "solo", Name: "Solo", CreatedAt: now}
+	k.ok(k.db.CreateTeam(k.ctx, solo, ada.ID, 9))
+	orphans, last, err := k.db.Leaves(k.ctx, ada.ID)
+	k.ok(err)
+	others := map[team.ID]int{}
+	for _, o := range orphans {
+		others[o.ID] = o.Others
+	}
+	equal(k, "others in Solo", others[solo.ID], 0)
+	equal(k, "others in Acme", others[acme.ID] > 0, true)
+	equal(k, "the last operator", last, false)
+
+	refused := errors.New("refused")
+	_, err = k.db.RemoveUser(k.ctx, ada.ID, now, func(got []team.Orphan) ([]team.ID, error) {
+		equal(k, "what is decided about", got, orphans)
+		return []team.ID{solo.ID}, refused
+	})
+	k.is(err, refused)
+	equal(k, "the team stays", k.rows("gh_teams", "id = 't-solo'"), 1)
+	must[[]team.Orphan](k)(k.db.RemoveUser(k.ctx, ada.ID, now, func([]team.Orphan) ([]team.ID, error) { return []team.ID{solo.ID}, nil }))
+	equal(k, "the team is gone", k.rows("gh_teams", "id = 't-solo'"), 0)
+	equal(k, "the other team stays", k.rows("gh_teams", "id = $1", string(acme.ID)), 1)
+	_, err = k.db.User(k.ctx, ada.ID)
+	k.is(err, team.ErrNoUser)
+	equal(k, "the goodbye", k.rows("gh_notices", "kind = 'mail.account_closed' AND email = $1", ada.Email), 1)
+
+	// Of the two admins of a team who close their accounts at once, one stays.
+	crew := []team.UserID{"u-x", "u-y"}
+	for _, id := range append(crew, "u-z") {
+		k.ok(k.db.AddUser(k.ctx, team.User{ID: id, Email: string(id) + "@example.com"}))
+	}
+	ship := team.Team{ID: "t-ship", Slug: "ship", Name: "Ship", CreatedAt: now}
+	k.ok(k.db.CreateTeam(k.ctx, ship, crew[0], 9))
+	k.ok(k.db.AddMember(k.ctx, team.Membership{User: crew[1], Team: ship, Role: team.Admin, CreatedAt: now}))
+	k.ok(k.db.AddMember(k.ctx, team.Membership{User: "u-z", Team: ship, Role: team.Member, CreatedAt: now}))
+	var gone atomic.Int32
+	k.together(2, func(i int, db *store.DB) {
+		_, err := db.RemoveUser(k.ctx, crew[i], now, func(orphans []team.Orphan) ([]team.ID, error) {
+			if len(orphans) > 0 {
+				return nil, refused
+			}
+			return nil, nil
+		})
+		if err == nil {
+			gone.Add(1)
+		} else {
+			k.is(err, refused)
+		}
+	})
+	equal(k, "admins who went", gone.Load(), 1)
 }
 
 func testVerifyEmail(k *kit) {

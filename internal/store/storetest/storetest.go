@@ -48,8 +48,10 @@ func Run(t *testing.T, h Harness) {
 		{"Users", testUsers},
 		{"DisableUser", testDisableUser},
 		{"RemoveUser", testRemoveUser},
+		{"CloseAccount", testCloseAccount},
 		{"VerifyEmail", testVerifyEmail},
 		{"Profiles", testProfiles},
+		{"ProfileChangesAreNotLost", testProfileChanges},
 		{"Teams", testTeams},
 		{"RemoveTeam", testRemoveTeam},
 		{"FormerSlugs", testFormerSlugs},
@@ -286,7 +288,7 @@ func (k *kit) rows(table, condition string, args ...any) int {
 
 var tables = []string{
 	"gh_users", "gh_teams", "gh_memberships", "gh_clients", "gh_client_secrets", "gh_team_applications", "gh_application_requests", "gh_grants", "gh_families", "gh_sessions", "gh_throttle", "gh_keyring",
-	"gh_apps", "gh_recovery_codes", "gh_passkeys", "gh_endings", "gh_assertions", "gh_pushed_requests", "gh_used_requests", "gh_request_failures", "gh_links", "gh_notices", "gh_audit", "gh_invitations", "gh_former_slugs",
+	"gh_apps", "gh_recovery_codes", "gh_passkeys", "gh_endings", "gh_assertions", "gh_pushed_requests", "gh_used_requests", "gh_request_failures", "gh_links", "gh_notices", "gh_audit", "gh_invitations", "gh_former_slugs", "gh_identities",
 }
 
 // dump is everything that is stored.

@@ -130,7 +130,18 @@ func onDevice(sid, name, system string, begun, seen time.Duration) authn.Session
 }
 
 var samples = uitest.Samples{
-	"email": emailPage.With(emailView{Frame: frame(ada.Email, "email.title", "/account/email/"), Mails: true}),
+	"close": closePage.With(closeView{Frame: frame(ada.Email, "close.title", "account"), Ends: []ui.Words{
+		ui.Text("close.account"), ui.Text("close.memberships", "count", 3), ui.Text("close.connections", "count", 2, "applications", ui.Name("Shift Planner, "+uitest.Markup)),
+		ui.Text("close.team", "team", ui.Strong(uitest.Backwards)),
+	}}),
+	"close_wrong": closePage.With(closeView{
+		Frame: frame(ada.Email, "close.title", "account"), Ends: []ui.Words{ui.Text("close.account")}, Typed: uitest.Markup,
+		Failures: ui.Failures{{Field: "email", Text: ui.Text("close.not_typed", "email", ui.Strong(ada.Email))}},
+	}),
+	"close_cannot": closePage.With(closeView{Frame: frame(ada.Email, "close.title", "account"), LastOperator: true, HandOver: []ui.OwnTeam{{Name: "Clinic North", Slug: "clinic-north"}, {Name: uitest.Markup, Slug: "x"}}}),
+	"closed":       closedPage.With(closedView{ui.Frame{Title: ui.Text("close.done_title"), ServerName: "Gatehouse"}}),
+	"data":         dataPage.With(dataView{frame(ada.Email, "data.title", "account")}),
+	"email":        emailPage.With(emailView{Frame: frame(ada.Email, "email.title", "/account/email/"), Mails: true}),
 	"email_error": emailPage.With(emailView{
 		Frame: frame(ada.Email, "email.title", "/account/email/"), Mails: true, Proven: true, New: uitest.Markup, Failures: ui.Failures{{Field: "new", Text: ui.Text("email.no_address")}},
 	}),

@@ -143,9 +143,6 @@ func (room *Room) pictureRefused(w http.ResponseWriter, r *browser.Request, prob
 	return room.showProfilePage(w, r, http.StatusUnprocessableEntity, view)
 }
 
-// PicturePath begins the addresses of pictures.
-const PicturePath = "/pictures/"
-
 // Picture is a person's picture. Everybody who has its address may see it, as applications do; nobody can guess one.
 func (room *Room) Picture(w http.ResponseWriter, r *http.Request) error {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {

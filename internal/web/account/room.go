@@ -45,6 +45,8 @@ func (room *Room) Routes() []route.Route {
 		{Path: "/account/email/", Title: "email.title", Tab: "email.tab", Fresh: true, Get: room.showEmail, Post: room.sendEmailLink},
 		{Path: "/account/sessions/", Title: "sessions.title", Tab: "sessions.tab", Get: room.sessions, Post: room.endSession},
 		{Path: "/account/sessions/others/", Title: "sessions.others_title", Get: room.askOtherSessions, Post: room.endOtherSessions},
+		{Path: pathClose, Title: "close.title", Fresh: true, Get: room.askClose, Post: room.close},
+		{Path: pathData, Title: "data.title", Fresh: true, Get: room.askData, Post: room.data},
 		{Path: "/account/profile/", Title: "profile.title", Tab: "profile.tab", Get: room.showProfile, Post: room.saveProfile},
 		{Path: "/account/profile/picture/", Title: "profile.title", Post: room.changePicture, MaxBody: maxUpload},
 	}),

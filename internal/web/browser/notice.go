@@ -22,6 +22,7 @@ type Notice struct {
 	TeamID      team.ID     `json:"team_id,omitempty"`    // the team whose page shows it; "" for the person's own pages
 	Person      string      `json:"person,omitempty"`     // the owner of a connection that was not the person's own
 	Scope       []string    `json:"scope,omitempty"`      // the permissions that ended
+	Counts      []int       `json:"counts,omitempty"`     // how many of what, in an order that the page knows
 	Passkey     string      `json:"passkey,omitempty"`    // its name
 	Credential  string      `json:"credential,omitempty"` // of a passkey that was removed
 }

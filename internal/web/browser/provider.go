@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/provider"
 )
@@ -14,7 +15,7 @@ const (
 	providerCookie     = "provider"
 	providerPart       = 3500
 	providerParts      = 5
-	identityCookieLife = provider.CookieLifetime * 3
+	identityCookieLife = time.Hour
 )
 
 // errTooLong means that the application's request is too long to wait for a sign-in at another provider.

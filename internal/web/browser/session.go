@@ -97,6 +97,9 @@ func (p *Pages) SignOut(w http.ResponseWriter, r *http.Request, session *authn.S
 	return nil
 }
 
+// Forget removes the cookie of a session that has ended.
+func (p *Pages) Forget(w http.ResponseWriter) { p.setCookie(w, SessionCookie, "", 0) }
+
 // RecordFailure records that somebody failed to sign in. What was typed is not kept: it may be a password in the wrong field. An unknown
 // e-mail leaves a row too, which the limits bound: without it, the time that writing takes would tell which e-mails are known.
 func (p *Pages) RecordFailure(r *http.Request, email string) error {

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/internal/picture"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/web/webtest"
 )
@@ -19,13 +20,17 @@ func TestUserInfoClaims(t *testing.T) {
 	webtest.OnBoth(t, func(h *webtest.House) {
 		person, err := h.Directory.UserByEmail(h.Context(), team.CommandLine, webtest.Ana)
 		h.OK(err)
+		h.OK(h.DB.UpdateProfile(h.Context(), person.ID, func(name string, _ team.Profile) (string, team.Profile) {
+			return name, team.Profile{Language: "de", Zone: "Europe/Berlin"}
+		}))
+		h.OK(h.DB.SavePicture(h.Context(), person.ID, team.Picture{Name: "SAMPLE", Picture: picture.Picture{Type: "image/png", Content: []byte("x")}}))
 		b := h.SignedIn(webtest.Ana)
 		for scope, names := range map[string][]string{
-			"openid":                      {"sub", "team", "team_id"},
-			"openid profile":              {"name", "sub", "team", "team_id"},
-			"openid email":                {"email", "email_verified", "sub", "team", "team_id"},
-			"openid profile email":        {"email", "email_verified", "name", "sub", "team", "team_id"},
-			"chatbot:read openid profile": {"name", "sub", "team", "team_id"},
+			"openid":                      {"role", "sub", "team", "team_id", "team_name"},
+			"openid profile":              {"locale", "name", "picture", "role", "sub", "team", "team_id", "team_name", "zoneinfo"},
+			"openid email":                {"email", "email_verified", "role", "sub", "team", "team_id", "team_name"},
+			"openid profile email":        {"email", "email_verified", "locale", "name", "picture", "role", "sub", "team", "team_id", "team_name", "zoneinfo"},
+			"chatbot:read openid profile": {"locale", "name", "picture", "role", "sub", "team", "team_id", "team_name", "zoneinfo"},
 		} {
 			got := b.Connection(h.Insight, h.Borealis, "scope", scope)
 			for how, a := range map[string]*webtest.Answer{
@@ -43,6 +48,15 @@ func TestUserInfoClaims(t *testing.T) {
 				}
 				if name, found := claims["name"]; found && name != "Ana Anders" {
 					h.Errorf("name %v", name)
+				}
+				if claims["role"] != "member" || claims["team_name"] != h.Borealis.Name {
+					h.Errorf("role %v in %v", claims["role"], claims["team_name"])
+				}
+				if at, found := claims["picture"]; found {
+					if claims["locale"] != "de" || claims["zoneinfo"] != "Europe/Berlin" || at != h.Parts.Issuer+"/pictures/SAMPLE" {
+						h.Errorf("locale %v, zoneinfo %v, picture %v", claims["locale"], claims["zoneinfo"], at)
+					}
+					h.Program().Get("/pictures/SAMPLE").WantStatus(http.StatusOK)
 				}
 				if email, found := claims["email"]; found && email != webtest.Ana {
 					h.Errorf("email %v", email)
@@ -63,7 +77,7 @@ func TestClaimsParameterIsIgnored(t *testing.T) {
 			got := b.Connection(h.Insight, h.Borealis, "scope", "openid", "claims", asked)
 			var claims map[string]any
 			h.OK(json.Unmarshal([]byte(h.UserInfo(got.AccessToken).WantStatus(http.StatusOK).Body), &claims))
-			if want := []string{"sub", "team", "team_id"}; !slices.Equal(webtest.Members(claims), want) {
+			if want := []string{"role", "sub", "team", "team_id", "team_name"}; !slices.Equal(webtest.Members(claims), want) {
 				h.Errorf("%s: claims %q, want %q", asked, webtest.Members(claims), want)
 			}
 		}

@@ -111,18 +111,21 @@ var samples = uitest.Samples{
 	"login_providers": signInPage.With(signInView{Frame: frame("", ui.Text("sign_in.title")), Sealed: sealed, Application: "Weekly Report", Providers: ui.Providers{
 		Hidden: []ui.Hidden{{Name: "request", Value: sealed}},
 		Items: []ui.Provider{
-			{Action: "/login/provider/acme/", Name: "Acme SSO", Icon: "key"},
-			{Action: "/login/provider/team/", Name: "Team <b>", Icon: "people"},
-			{Action: "/login/provider/world/", Name: "World", Icon: "globe"},
-			{Action: "/login/provider/plain/", Name: "Plain", Icon: "none"},
+			{Action: "/login/provider/acme/", Name: "Acme SSO", Icon: "/pictures/providers/acme?0123"},
+			{Action: "/login/provider/team/", Name: "Team <b>"},
+			{Action: "/login/provider/world/", Name: "World"},
+			{Action: "/login/provider/plain/", Name: "Plain"},
 		},
 	}}),
 	"with": withPage.With(withView{
 		Frame:     frame("", ui.Text("with.title", "provider", ui.Name("Acme SSO"))),
-		Providers: ui.Providers{Items: []ui.Provider{{Action: "/login/provider/acme/", Name: "Acme SSO", Icon: "key"}}},
+		Providers: ui.Providers{Items: []ui.Provider{{Action: "/login/provider/acme/", Name: "Acme SSO", Icon: "/pictures/providers/acme?0123"}}},
 	}),
 	"with_link": linkPage.With(linkView{
 		Frame: frame("", ui.Text("with_link.title", "provider", ui.Name("Acme SSO"))), Provider: "Acme SSO", Email: "ada@acme.example", SignIn: "/login/?again=1",
+	}),
+	"with_link_new": linkPage.With(linkView{
+		Frame: frame("", ui.Text("with_link.title", "provider", ui.Name("Acme SSO"))), Provider: "Acme SSO", Email: "ada@acme.example", SignIn: "/login/?again=1", SignUp: "/signup/?next=x",
 	}),
 	"with_link_fresh": linkPage.With(linkView{
 		Frame: frame("ada@example.com", ui.Text("with_link.title", "provider", ui.Name("<i>SSO"))), Provider: "<i>SSO", Email: "<b>@acme.example", Fresh: true, Person: ada,
@@ -240,7 +243,7 @@ var samples = uitest.Samples{
 	}),
 	"need_provider": needProviderPage.With(needProviderView{
 		Frame: frame("ada@example.com", ui.Text("need_provider.title")), Sealed: sealed, Application: "Weekly Report", Person: ui.Person{Email: "ada@example.com"}, Team: "Clinic North",
-		Providers: ui.Providers{Hidden: []ui.Hidden{{Name: "request", Value: sealed}}, Items: []ui.Provider{{Action: "/login/provider/acme/", Name: "Acme SSO", Icon: "key"}}},
+		Providers: ui.Providers{Hidden: []ui.Hidden{{Name: "request", Value: sealed}}, Items: []ui.Provider{{Action: "/login/provider/acme/", Name: "Acme SSO", Icon: "/pictures/providers/acme?0123"}}},
 	}),
 	"need_provider_gone": needProviderPage.With(needProviderView{
 		Frame: frame("ada@example.com", ui.Text("need_provider.title")), Sealed: sealed, Application: uitest.Markup, Person: ui.Person{Email: "ada@example.com"}, Gone: true, Stronger: strongerURL(sealed),

@@ -296,6 +296,10 @@ func (f *Flow) FinishSignUp(w http.ResponseWriter, r *http.Request) error {
 	from := f.cameFrom(r)
 	f.RememberSignUp(w, r, "", 0)
 	signedIn, err := f.Authn.SignIn(r.Context(), f.SignInRequest(r, view.Email, chosen))
+	if pending, ok := errors.AsType[*authn.PendingError](err); ok { // everybody has to have a second factor
+		f.AskFactor(w, pending, from.values())
+		return nil
+	}
 	if err != nil { // the account is there: they sign in to it
 		f.Errors.Report(r, err)
 		route.SeeOther(w, from.at("/login/"))

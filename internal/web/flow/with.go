@@ -2,6 +2,8 @@ package flow
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"net/http"
 	"net/url"
@@ -27,7 +29,7 @@ type withView struct {
 func providerButtons(sealed, target string, again bool, providers ...*provider.Provider) ui.Providers {
 	var buttons ui.Providers
 	for _, p := range providers {
-		buttons.Items = append(buttons.Items, ui.Provider{Action: provider.Path(p.ID), Name: p.Settings.Name, Icon: p.Icon})
+		buttons.Items = append(buttons.Items, ui.Provider{Action: provider.Path(p.ID), Name: p.Settings.Name, Icon: iconAddress(p)})
 	}
 	fields := []ui.Hidden{{Name: "request", Value: sealed}, {Name: "next", Value: target}}
 	if again {
@@ -39,6 +41,32 @@ func providerButtons(sealed, target string, again bool, providers ...*provider.P
 		}
 	}
 	return buttons
+}
+
+// iconAddress is where the picture of a provider is; "" when it has none. Another picture has another address.
+func iconAddress(p *provider.Provider) string {
+	if len(p.Icon.Content) == 0 {
+		return ""
+	}
+	sum := sha256.Sum256(p.Icon.Content)
+	return IconPath + p.ID + "?" + hex.EncodeToString(sum[:8])
+}
+
+// IconPath begins the addresses of the pictures of providers.
+const IconPath = "/pictures/providers/"
+
+// ProviderIcon is the picture of a provider.
+func (f *Flow) ProviderIcon(w http.ResponseWriter, r *http.Request) error {
+	p, err := f.providerOf(w, r)
+	if err != nil || len(p.Icon.Content) == 0 {
+		return route.NotFound(w, r)
+	}
+	header := w.Header()
+	header.Set("Content-Type", p.Icon.Type)
+	header.Set("Content-Security-Policy", "default-src 'none'; sandbox; frame-ancestors 'none'")
+	header.Set("Cache-Control", "public, max-age=31536000, immutable")
+	w.Write(p.Icon.Content) // an error means that the browser has hung up
+	return nil
 }
 
 // providerOf is the provider that a request's path names.

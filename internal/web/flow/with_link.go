@@ -27,6 +27,7 @@ type linkView struct {
 	Action   string
 	Hidden   []ui.Hidden
 	SignIn   string // the sign-in page, which leads back here
+	SignUp   string // the page to make an account, which leads back here; "" where nobody can sign up
 }
 
 // linkURL is the page for an identity that nobody has linked.
@@ -95,6 +96,11 @@ func (f *Flow) AskLink(w http.ResponseWriter, r *http.Request) error {
 			view.Hidden = append(view.Hidden, field)
 		}
 	}
+	back := cameFrom{Next: linkURL(p, way)}
+	if len(back.values().Encode()) > maxCameFrom { // better to forget the request than where the person can link
+		back.Next = linkURL(p, provider.Way{})
+	}
+	view.SignUp = f.signUpURL(back)
 	if f.Fresh(session) { // a browser that was left open does not count
 		view.Fresh, view.Person = true, ui.Person{Name: session.User.Name, Email: session.User.Email}
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
+	"github.com/gatehouse-auth/gatehouse/internal/picture"
 	"github.com/gatehouse-auth/gatehouse/internal/provider"
 	"github.com/gatehouse-auth/gatehouse/internal/provider/providertest"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
@@ -103,7 +104,7 @@ func TestAttackLinkByAddress(t *testing.T) {
 			verified any
 		}{
 			"a provider that decides about another domain": {func(s *provider.Settings) { s.Domains = []string{"acme.example"} }, true},
-			"a provider that decides about none":           {func(s *provider.Settings) { s.Domains, s.SignUp = nil, true }, true},
+			"a provider that decides about none":           {func(s *provider.Settings) { s.Domains = nil }, true},
 			"an address that is not verified":              {nil, false},
 			"verified as a text":                           {nil, "true"},
 		} {
@@ -174,21 +175,80 @@ func TestAttackPreHijackedAccountIsEmptied(t *testing.T) {
 	})
 }
 
-func TestSignUpOnlyWhereItIsAllowed(t *testing.T) {
+func TestProviderSignsUpWhereItDecides(t *testing.T) {
 	webtest.OnBoth(t, func(h *webtest.House) {
 		p := acme(h, func(s *provider.Settings) { s.SignUp = true })
-		for email, proven := range map[string]bool{"new@example.org": true, "new@elsewhere.example": false} {
-			p.Person = claims{"sub": email, "email": email, "email_verified": true, "name": "Nora New"}
-			wantSignedIn(h.Browser().SignInAt(p, "acme", nil), "Nora New")
-			u, err := h.DB.UserByEmail(h.Context(), email)
-			h.OK(err)
-			if u.EmailVerified != proven {
-				h.Errorf("%s: proven %v", email, u.EmailVerified)
-			}
+		p.Person = claims{"sub": "new", "email": "new@example.org", "email_verified": true, "name": "Nora New"}
+		wantSignedIn(h.Browser().SignInAt(p, "acme", nil), "Nora New")
+		u, err := h.DB.UserByEmail(h.Context(), "new@example.org")
+		h.OK(err)
+		if !u.EmailVerified {
+			h.Error("the address is not proven, although the provider decides about it")
 		}
-		q := acme(h, nil)
+		teams, err := h.DB.Memberships(h.Context(), u.ID)
+		h.OK(err)
+		if len(teams) > 0 {
+			h.Errorf("the new person is in %v", teams)
+		}
+	})
+}
+
+// An address that the provider does not decide about makes no account, whatever the provider says of it.
+func TestAttackSignUpWithAnothersAddress(t *testing.T) {
+	webtest.OnBoth(t, func(h *webtest.House) {
+		p := acme(h, func(s *provider.Settings) { s.SignUp = true })
+		for _, person := range []claims{
+			{"sub": "1", "email": "new@elsewhere.example", "email_verified": true},
+			{"sub": "2", "email": "new@example.org", "email_verified": "true"},
+			{"sub": "3", "email": "new@example.org"},
+			{"sub": "4"},
+		} {
+			p.Person = person
+			a := h.Browser().SignInAt(p, "acme", nil)
+			a.Follow().WantPage(http.StatusOK, "not linked to an account here", "ask the people who run")
+			a.Browser.Get("/account/").WantStatus(http.StatusSeeOther)
+		}
+		for _, email := range []string{"new@elsewhere.example", "new@example.org"} {
+			noAccount(h, email)
+		}
+		q := acme(h, nil) // nobody may sign up
 		q.Person = claims{"sub": "x", "email": "other@example.org", "email_verified": true}
 		h.Browser().SignInAt(q, "acme", nil).Follow().WantPage(http.StatusOK, "not linked to an account here")
+		noAccount(h, "other@example.org")
+	})
+}
+
+// Where people can sign up, they prove their address by our mail, and link the account at the provider then.
+func TestSignUpAndLink(t *testing.T) {
+	webtest.OnBoth(t, func(h *webtest.House) {
+		p := acme(h, nil)
+		h.Directory.SignUp = team.SignUp{Mode: team.SignUpOpen}
+		p.Person = claims{"sub": "nora", "email": "nora@elsewhere.example", "email_verified": true}
+		b := h.Browser()
+		page := b.SignInAt(p, "acme", url.Values{"next": {"/account/security/"}})
+		link := page.Location()
+		page.Follow().WantPage(http.StatusOK, "Make an account", "/signup/?next=")
+		_, secret := signUpLink(h, b, "nora@elsewhere.example", "next", link)
+		done := finish(b, secret, "Nora New", "a long and quiet passphrase")
+		done.WantStatus(http.StatusSeeOther)
+		b.Get(link).WantPage(http.StatusOK, "Link it to this account?")
+		b.Post("/login/provider/acme/link/", url.Values{"decision": {"link"}}).WantStatus(http.StatusSeeOther)
+		wantSignedIn(h.Browser().SignInAt(p, "acme", nil), "Nora New")
+	})
+}
+
+func TestProviderIcon(t *testing.T) {
+	webtest.OnBoth(t, func(h *webtest.House) {
+		acme(h, func(s *provider.Settings) { s.Icon = picture.Picture{Type: "image/png", Content: []byte("drawn anew")} })
+		h.Browser().Get("/login/").WantPage(http.StatusOK, `<img class="provider" src="/pictures/providers/acme?`)
+		a := h.Browser().Get("/pictures/providers/acme?x", "Sec-Fetch-Dest", "image").WantStatus(http.StatusOK)
+		if a.Body != "drawn anew" || a.Header.Get("Content-Type") != "image/png" || a.Header.Get("X-Content-Type-Options") != "nosniff" {
+			h.Errorf("the icon is %q with %v", a.Body, a.Header)
+		}
+		h.Browser().Get("/pictures/providers/other").WantStatus(http.StatusNotFound)
+		acme(h, nil)
+		h.Browser().Get("/pictures/providers/acme").WantStatus(http.StatusNotFound)
+		h.Browser().Get("/login/").WantPage(http.StatusOK, `<span class="provider" aria-hidden="true">S</span>`)
 	})
 }
 

@@ -108,6 +108,33 @@ func TestResetSetsThePasswordAndEndsSessions(t *testing.T) {
 	})
 }
 
+// TestAttackForgottenPasswordAroundTheSecondFactor: a link by mail replaces the password and nothing else (NIST SP 800-63B-4 §4.2.2.2): it signs nobody in, ends a
+// sign-in that waits for its second factor, and the next sign-in asks for that factor.
+func TestAttackForgottenPasswordAroundTheSecondFactor(t *testing.T) {
+	webtest.OnBoth(t, func(h *webtest.House) {
+		app := h.SignedIn(webtest.Ana).AddApp()
+		h.Clock.Advance(time.Minute)
+		waiting := h.Browser().Begin(webtest.Ana, nil) // with the old password
+		h.Mails()
+		_, secret := resetLink(h, webtest.Ana)
+		thief := h.Browser()
+		reset(thief, secret, newPassword).WantPage(http.StatusOK, "Your password was changed")
+		thief.Get("/account/").WantStatus(http.StatusSeeOther)
+		waiting.Prove(app.Now()).WantPage(http.StatusUnprocessableEntity, "Please begin again")
+
+		h.Clock.Advance(time.Minute)
+		page := thief.SignIn(webtest.Ana, url.Values{"password": {newPassword}}).Follow().WantPage(http.StatusOK, "One more step")
+		if thief.SessionOf() != "" {
+			h.Error("the new password alone signs in")
+		}
+		thief.Get("/account/").WantStatus(http.StatusSeeOther)
+		thief.Authorize(h.Insight, "prompt", "none").WantError(webtest.Callback, "login_required")
+		page.Prove("000000").WantStatus(http.StatusUnprocessableEntity)
+		page.Prove(app.Now()).Follow().WantStatus(http.StatusOK)
+		thief.Get("/account/security/").WantPage(http.StatusOK, "10 are left")
+	})
+}
+
 // TestResetEndsConnectionsWhenChosen.
 func TestResetEndsConnectionsWhenChosen(t *testing.T) {
 	webtest.OnBoth(t, func(h *webtest.House) {

@@ -20,6 +20,7 @@ type applicationsView struct {
 	ui.Frame
 	Team, Slug   string
 	Notice       *ui.Notice
+	Policy       ui.Words      // the name of the rule
 	Applications []application // by name
 	Stranger     blockForm     // blocks an application that is not on the list
 }
@@ -60,9 +61,13 @@ func (room *Room) applications(w http.ResponseWriter, r *request) error {
 }
 
 func (room *Room) applicationsView(r *request) (applicationsView, error) {
+	policy, err := room.Govern.Policy(r.Context(), r.actor, r.team.ID)
+	if err != nil {
+		return applicationsView{}, gone(err)
+	}
 	applications, err := room.applicationsOf(r)
 	return applicationsView{
-		Frame: r.frame(), Team: r.team.Name, Slug: r.team.Slug, Notice: room.notice(r), Applications: applications,
+		Frame: r.frame(), Team: r.team.Name, Slug: r.team.Slug, Notice: room.notice(r), Policy: ruleName(policy.Rule), Applications: applications,
 	}, err
 }
 

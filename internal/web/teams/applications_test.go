@@ -13,6 +13,9 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/web/webtest"
 )
 
+// governing are the pages on which admins of atlas decide about applications in general.
+var governing = []string{policyPath}
+
 // TestTeamPagesAreForItsAdmins: a member is refused, and to everybody else the team is like one that does not exist.
 func TestTeamPagesAreForItsAdmins(t *testing.T) {
 	webtest.OnBoth(t, func(h *webtest.House) {
@@ -20,6 +23,8 @@ func TestTeamPagesAreForItsAdmins(t *testing.T) {
 		token := h.SignedIn(webtest.Ana).Connection(h.Insight, h.Atlas)
 		grant := string(h.GrantOf(webtest.Ana, h.Insight, h.Atlas))
 		member, stranger := h.SignedIn(webtest.Ben), h.SignedIn(webtest.Cleo)
+		_, err := h.Directory.SetRole(h.Context(), team.CommandLine, "atlas", webtest.Ben, team.Developer)
+		h.OK(err)
 		secrets := []string{"Atlas Research", "Insight", "Ana Anders", webtest.Ana}
 		forms := []url.Values{
 			webtest.Pairs("decision", "end", "grant", grant),
@@ -43,6 +48,15 @@ func TestTeamPagesAreForItsAdmins(t *testing.T) {
 			member.Post("/teams/atlas/applications/", form).WantPage(http.StatusForbidden).WantNothingOf(secrets...)
 			for _, who := range []*webtest.Browser{stranger, inBorealis.Browser} {
 				who.Post("/teams/atlas/applications/", form).WantPage(http.StatusNotFound).WantNothingOf(secrets...)
+			}
+		}
+		for _, path := range governing {
+			inAtlas.Get(path).WantPage(http.StatusOK, "Atlas Research")
+			member.Get(path).WantPage(http.StatusForbidden, "Only the admins").WantNothingOf(secrets...)
+			member.Post(path, webtest.Pairs("rule", "nobody")).WantPage(http.StatusForbidden).WantNothingOf(secrets...)
+			for _, who := range []*webtest.Browser{stranger, inBorealis.Browser} {
+				who.Get(path).WantPage(http.StatusNotFound).WantNothingOf(secrets...)
+				who.Post(path, webtest.Pairs("rule", "nobody")).WantPage(http.StatusNotFound).WantNothingOf(secrets...)
 			}
 		}
 		// Nor through the page of a team of their own.

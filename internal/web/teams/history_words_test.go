@@ -12,7 +12,7 @@ import (
 var concernNoTeam = []audit.Kind{
 	audit.SignedIn, audit.SignInFailed, audit.SignedOut, audit.SessionExpired, audit.PasswordSet, audit.PasswordForgotten, audit.PasswordReset, audit.AppAdded, audit.AppRemoved, audit.PasskeyAdded,
 	audit.PasskeyRenamed, audit.PasskeyRemoved, audit.PasskeyCloned, audit.RecoveryCodesMade, audit.RecoveryCodeUsed, audit.FactorsReset, audit.IdentityLinked, audit.IdentityUnlinked,
-	audit.EmailProofAsked, audit.EmailChangeAsked, audit.EmailChanged, audit.EmailRestored, audit.EmailSet, audit.UserEmptied, audit.SignUpAsked, audit.SignedUp, audit.UserAdded, audit.UserDisabled, audit.UserEnabled, audit.UserRemoved, audit.EmailVerified, audit.ProfileChanged,
+	audit.EmailProofAsked, audit.EmailChangeAsked, audit.EmailChanged, audit.EmailRestored, audit.EmailSet, audit.UserEmptied, audit.SignUpAsked, audit.SignedUp, audit.AccountClosed, audit.UserAdded, audit.UserDisabled, audit.UserEnabled, audit.UserRemoved, audit.EmailVerified, audit.ProfileChanged,
 	audit.KeysRotated, audit.MasterKeyReplaced,
 }
 

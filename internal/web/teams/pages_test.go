@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
+	"github.com/gatehouse-auth/gatehouse/internal/govern"
 	"github.com/gatehouse-auth/gatehouse/internal/web/ui"
 	"github.com/gatehouse-auth/gatehouse/internal/web/ui/uitest"
 )
@@ -89,7 +90,7 @@ func applications(v applicationsView) ui.Content {
 	if v.Team == "" {
 		v.Team = "Clinic North"
 	}
-	v.Slug = "clinic-north"
+	v.Slug, v.Policy = "clinic-north", ruleName(govern.Everyone)
 	open := v.Stranger.Open()
 	for _, a := range v.Applications {
 		open = open || a.Block.Open()
@@ -97,6 +98,18 @@ func applications(v applicationsView) ui.Content {
 	v.Frame = frame(v.Team, "team_applications.title", "applications")
 	v.Failed = open
 	return applicationsPage.With(v)
+}
+
+func policy(v policyView) ui.Content {
+	if v.Team == "" {
+		v.Team = "Clinic North"
+	}
+	v.Slug, v.Now = "clinic-north", ruleName(govern.Everyone)
+	for _, rule := range govern.Rules() {
+		v.Rules = append(v.Rules, ruleOf(rule, govern.Everyone))
+	}
+	v.Frame = frame(v.Team, "team_policy.title", "applications")
+	return policyPage.With(v)
 }
 
 func history(team string, kind audit.Kind, v historyView) ui.Content {
@@ -142,6 +155,21 @@ var samples = uitest.Samples{
 			{Application: head(2, "Silent", "", marks(false, false, false, true)), ID: "c3", Blocked: true, BlockedSince: before(0)},
 		},
 	}),
+
+	"policy": policy(policyView{}),
+	"policy_done": policy(policyView{Strict: true, Notice: &ui.Notice{
+		Text: ui.Text("team_policy.done", "rule", ruleName(govern.Nobody)), More: effectNotice([]int{1, 2, 1, 2}),
+	}}),
+	"policy_preview": policy(policyView{Preview: &policyPreview{
+		Rule: ruleOf(govern.ApproveFirst, govern.Everyone), Does: []ui.Words{ui.Text("team_policy.nothing_stops"), ui.Text("team_policy.approves", "count", 2)},
+		InUse: ui.Text("team_policy.in_use", "applications", ui.Text("team_policy.applications", "count", 2), "connections", ui.Text("team_policy.connections", "count", 23)),
+		Applications: []usedApplication{
+			{ID: "c1", Name: "Weekly Report", People: 22, May: "See the team’s chatbots · Start sessions"}, {ID: uitest.Markup, Name: uitest.Backwards, People: 1, May: uitest.Markup, Cut: true},
+		},
+	}}),
+	"policy_preview_nobody": policy(policyView{Team: uitest.Markup, Preview: &policyPreview{
+		Rule: ruleOf(govern.Nobody, govern.Everyone), Strict: true, Does: effectWords("team_policy.would_", govern.Effect{Ended: 1, Suspended: 23, Resumed: 1, Narrowed: 2}),
+	}}),
 
 	"history":       history("Clinic North", "", historyView{Events: events, Pagination: ui.Pagination{Older: "/teams/clinic-north/audit/?before=123"}}),
 	"history_last":  history("Clinic North", audit.ConsentGiven, historyView{Events: events[:1], Pagination: ui.Pagination{Newest: "/teams/clinic-north/audit/?kind=consent.given"}}),

@@ -3,6 +3,7 @@ package ui
 // Notice says what the person has just done.
 type Notice struct {
 	Text Words
+	More []Words  // what followed from it
 	Lost []string // the permissions that ended with it, in words
 }
 

@@ -10,5 +10,8 @@ type Providers struct {
 type Provider struct {
 	Action string
 	Name   string
-	Icon   string // none, key, people or globe
+	Icon   string // the address of its picture, or ""
 }
+
+// Initial stands for a picture.
+func (p Provider) Initial() string { return firstLetter(Avatar{Name: p.Name}.Initials()) }

@@ -15,7 +15,7 @@ import (
 func (h *House) Provides(p *providertest.Provider, id string, change func(*provider.Settings), more ...provider.Settings) {
 	h.Helper()
 	s := provider.Settings{
-		ID: id, Name: "Sign-in of " + id, Issuer: p.Issuer, ClientID: providertest.ClientID, Secret: token.SecretFrom(providertest.ClientSecret), Icon: "key",
+		ID: id, Name: "Sign-in of " + id, Issuer: p.Issuer, ClientID: providertest.ClientID, Secret: token.SecretFrom(providertest.ClientSecret),
 	}
 	if change != nil {
 		change(&s)

@@ -135,6 +135,9 @@ func values(t *testing.T, v reflect.Value) []string {
 		if v.Type() == reflect.TypeFor[ui.Avatar]() {
 			add(ui.Avatar{Name: v.FieldByName("Name").String()}.Initials())
 		}
+		if v.Type() == reflect.TypeFor[ui.Provider]() {
+			add(ui.Provider{Name: v.FieldByName("Name").String()}.Initial())
+		}
 		for i := range v.NumField() {
 			all = append(all, values(t, v.Field(i))...)
 		}
