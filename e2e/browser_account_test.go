@@ -3,8 +3,11 @@ package e2e_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chromedp/chromedp"
+	"github.com/gatehouse-auth/gatehouse/internal/govern"
+	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 )
 
@@ -85,6 +88,8 @@ func TestBrowserGovernsATeam(t *testing.T) {
 	h.add(admin, "Dee Dale")
 	_, err := h.Team.AddMember(t.Context(), team.CommandLine, "acme", admin, team.Admin)
 	h.ok(err)
+	acme, err := h.Team.TeamBySlug(t.Context(), team.CommandLine, "acme")
+	h.ok(err)
 
 	member := h.open()
 	connect := func() {
@@ -145,7 +150,23 @@ func TestBrowserGovernsATeam(t *testing.T) {
 	b.visit(h.url + "/teams/acme/applications/policy/?rule=approve_first")
 	b.sees("form.block", "Nothing stops now")
 	b.picture("team-policy-nothing")
-	h.connectMany("acme", 30)
+	clients := h.connectMany("acme", 30)
+	ann, err := h.Store.UserByEmail(t.Context(), annEmail)
+	h.ok(err)
+	for i, c := range clients {
+		note := strings.Repeat("For the weekly report. ", i)
+		h.ok(h.Store.AskFor(t.Context(), govern.Request{
+			Team: acme.ID, Client: c.ID, User: ann.ID, Scope: oauth.Scope{"chatbot:read", "session:write", "openid"}, Note: note[:min(len(note), govern.MaxNote)],
+			AskedAt: time.Now(), ExpiresAt: time.Now().Add(time.Hour),
+		}, 99, 99))
+		if i == 0 {
+			b.visit(h.url + "/teams/acme/applications/requests/")
+			b.sees(".application", "1 person asks")
+			b.picture("team-requests")
+		}
+	}
+	b.visit(h.url + "/teams/acme/applications/requests/")
+	b.picture("team-requests-thirty")
 	b.visit(h.url + "/teams/acme/applications/policy/?rule=approve_first")
 	b.sees("form.block", "30 applications, 30 connections")
 	b.picture("team-policy-thirty")

@@ -91,7 +91,8 @@ type Store interface {
 	// them. decide must be pure: it may run twice. team.ErrNoTeam, or what decide says.
 	SetPolicy(ctx context.Context, team team.ID, by team.UserID, decide func(Standing) (Change, error)) (Effect, error)
 	// Decide saves what decide makes of what a team decided about a client, under the team's lock; a Row without a State removes it. Blocking
-	// ends the client's grants, and so does removing an approval. decide must be pure. team.ErrNoTeam, client.ErrNoClient, or what decide says.
+	// ends the client's grants, and so does removing an approval. It answers everybody who asks for the client. An approval with the time of the one
+	// before is not saved: what people ask for beyond it is declined, for its Reason. decide must be pure. team.ErrNoTeam, client.ErrNoClient, or what decide says.
 	Decide(ctx context.Context, team team.ID, client oauth.ClientID, by team.UserID, decide func(team.Role, Row) (Row, error)) (Effect, error)
 	// AskFor saves a request, or replaces the one that the person made before. team.ErrNoMember, ErrTooManyAsked.
 	AskFor(ctx context.Context, r Request, mostOfPerson, mostOfTeam int) error
@@ -194,7 +195,7 @@ type Approval struct {
 	ReviewBy time.Time // zero for never
 }
 
-// Approve lets members connect a client up to a scope. A lower scope than before narrows what exists. Requests that it answers are closed. ErrBlocked; client.ErrNoClient,
+// Approve lets members connect a client up to a scope. A lower scope than before narrows what exists. It answers everybody who asks for the client. ErrBlocked; client.ErrNoClient,
 // as Client.
 func (s *Service) Approve(ctx context.Context, actor team.Actor, t team.ID, id oauth.ClientID, a Approval) (Effect, error) {
 	if _, err := s.Client(ctx, actor, t, id); err != nil {
@@ -243,6 +244,7 @@ func (s *Service) Decline(ctx context.Context, actor team.Actor, t team.ID, id o
 			return Row{}, ErrBlocked
 		}
 		if before.State == Approved { // what is approved stays; only the difference is declined
+			before.Reason = strings.TrimSpace(reason)
 			return before, nil
 		}
 		return Row{State: Declined, Scope: asked, Reason: strings.TrimSpace(reason)}, nil

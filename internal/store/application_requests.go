@@ -82,10 +82,19 @@ func scanRequest(row engine.Row) (r govern.Request, err error) {
 	return r, err
 }
 
-// closeRequests removes the requests that a team's decision answers: of an approval, those that are within its ceiling.
-func (t *tx) closeRequests(decided govern.Row) error {
+// answerRequests closes the requests that a row answers.
+func (t *tx) answerRequests(decided govern.Row, within oauth.Scope) error {
 	if decided.State == "" { // nothing was said about what people asked for
 		return nil
+	}
+	return t.closeRequests(decided.Team, decided.Client, within)
+}
+
+// closeRequests removes the requests for a client in a team: those for no more than within, or all when that is nil.
+func (t *tx) closeRequests(id team.ID, c oauth.ClientID, within oauth.Scope) error {
+	if within == nil {
+		_, err := t.Change(`DELETE FROM gh_application_requests WHERE team_id = $1 AND client_id = $2`, id, c)
+		return err
 	}
 	last := team.UserID("")
 	for {
@@ -93,7 +102,7 @@ func (t *tx) closeRequests(decided govern.Row) error {
 		var scope oauth.Scope
 		err := t.Get([]any{&user, engine.WordsTo(&scope)}, `
 			SELECT user_id, scope FROM gh_application_requests WHERE team_id = $1 AND client_id = $2 AND user_id > $3 ORDER BY user_id LIMIT 1`,
-			decided.Team, decided.Client, last)
+			id, c, last)
 		if isNoRows(err) {
 			return nil
 		}
@@ -101,10 +110,10 @@ func (t *tx) closeRequests(decided govern.Row) error {
 			return err
 		}
 		last = user
-		if decided.State == govern.Approved && !decided.Scope.Covers(scope) {
+		if !within.Covers(scope) {
 			continue
 		}
-		if _, err := t.Change(`DELETE FROM gh_application_requests WHERE team_id = $1 AND client_id = $2 AND user_id = $3`, decided.Team, decided.Client, user); err != nil {
+		if _, err := t.Change(`DELETE FROM gh_application_requests WHERE team_id = $1 AND client_id = $2 AND user_id = $3`, id, c, user); err != nil {
 			return err
 		}
 	}

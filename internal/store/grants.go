@@ -71,7 +71,7 @@ func (t *tx) approveWith(g authz.Grant, before govern.Row) (govern.Row, error) {
 	if err := t.saveRow(after); err != nil {
 		return before, err
 	}
-	return after, t.decided(before, after, g.UpdatedAt, &govern.Effect{})
+	return after, t.decided(before, after, after.Scope, g.UpdatedAt, &govern.Effect{})
 }
 
 // saveGrant saves a grant that is allowed.

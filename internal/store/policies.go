@@ -187,7 +187,7 @@ func (t *tx) saveRow(r govern.Row) error {
 }
 
 // Decide saves what decide makes of what a team decided about a client, under the team's lock, and writes on the client's grants in the team what
-// that leaves of them. A row that becomes blocked, or is no longer approved, ends them. Requests that are answered by it are closed.
+// that leaves of them. A row that becomes blocked, or is no longer approved, ends them. It answers everybody who asks for the client.
 // team.ErrNoTeam, client.ErrNoClient, or what decide says.
 func (db *DB) Decide(ctx context.Context, id team.ID, c oauth.ClientID, by team.UserID, decide func(team.Role, govern.Row) (govern.Row, error)) (effect govern.Effect, err error) {
 	err = db.change(ctx, "Decide", func(t *tx) error {
@@ -209,17 +209,25 @@ func (db *DB) Decide(ctx context.Context, id team.ID, c oauth.ClientID, by team.
 		if err != nil {
 			return err
 		}
+		if before.State == govern.Approved && after.State == govern.Approved && after.At.Equal(before.At) { // it stays, and what people ask for beyond it is declined
+			e := audit.Event{At: at, Kind: audit.ClientDeclined, Team: string(id), Client: string(c), Detail: after.Reason}
+			if err := t.happened(e); err != nil { // before the requests go that say who is told
+				return err
+			}
+			return t.closeRequests(id, c, nil)
+		}
 		after.Team, after.Client, after.By, after.At = id, c, by, at
 		if err := t.saveRow(after); err != nil {
 			return err
 		}
-		return t.decided(before, after, at, &effect)
+		return t.decided(before, after, nil, at, &effect)
 	})
 	return effect, err
 }
 
-// decided does what follows when a team's row of a client has changed.
-func (t *tx) decided(before, after govern.Row, at time.Time, effect *govern.Effect) error {
+// decided does what follows when a team's row of a client has changed. It answers the requests for the client: those that ask for no more than
+// within, or all when that is nil.
+func (t *tx) decided(before, after govern.Row, within oauth.Scope, at time.Time, effect *govern.Effect) error {
 	e := audit.Event{At: at, Team: string(after.Team), Client: string(after.Client), Detail: after.Reason}
 	ends := false
 	switch {
@@ -241,12 +249,12 @@ func (t *tx) decided(before, after govern.Row, at time.Time, effect *govern.Effe
 		if err := t.cut(e, at, after.Team, after.Client, effect); err != nil {
 			return err
 		}
-		return t.closeRequests(after)
+		return t.answerRequests(after, within)
 	}
 	if err := t.happened(e); err != nil { // before the requests go that say who is told
 		return err
 	}
-	if err := t.closeRequests(after); err != nil {
+	if err := t.answerRequests(after, within); err != nil {
 		return err
 	}
 	if len(before.Scope.Minus(after.Scope)) > 0 { // a machine under a strict policy has tokens for more

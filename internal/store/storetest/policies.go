@@ -307,11 +307,25 @@ func testApplicationRequests(k *kit) {
 	k.is(k.db.AskFor(k.ctx, govern.Request{Team: beta.ID, Client: global.ID, User: bob.ID}, 9, 9), team.ErrNoMember)
 	equal(k, "known to the team", len(must[[]client.Used](k)(k.db.TeamClients(k.ctx, acme.ID))), 2)
 
-	// An approval answers those who asked for no more; a refusal answers everybody.
+	// A decision answers everybody who asks for the client, and nobody else.
+	other := asked(bob, public, now, "read")
+	k.ok(k.db.AskFor(k.ctx, other, 9, 9))
+	left := func(what string, want ...govern.Request) {
+		equal(k, what, must[[]govern.Request](k)(k.db.Requests(k.ctx, acme.ID, now)), want)
+	}
 	must[govern.Effect](k)(decide(k.ctx, k.db, acme.ID, global.ID, govern.Row{State: govern.Approved, Scope: oauth.Scope{"read"}}))
-	equal(k, "left", must[[]govern.Request](k)(k.db.Requests(k.ctx, acme.ID, now)), []govern.Request{second})
+	left("after an approval", other)
+	k.ok(k.db.AskFor(k.ctx, second, 9, 9))
+	_, err = k.db.Decide(k.ctx, acme.ID, global.ID, "", func(_ team.Role, before govern.Row) (govern.Row, error) { return before, nil })
+	k.ok(err)
+	left("after what goes beyond the approval was declined", other)
+	if rows := must[[]govern.Row](k)(k.db.Rows(k.ctx, acme.ID)); len(rows) != 1 || rows[0].State != govern.Approved {
+		k.Errorf("the approval has become %v", rows)
+	}
+	k.ok(k.db.AskFor(k.ctx, second, 9, 9))
 	must[govern.Effect](k)(decide(k.ctx, k.db, acme.ID, global.ID, govern.Row{State: govern.Declined, Scope: oauth.Scope{"write"}}))
-	equal(k, "left", must[[]govern.Request](k)(k.db.Requests(k.ctx, acme.ID, now)), nil)
+	left("after a refusal", other)
+	k.ok(k.db.WithdrawRequest(k.ctx, acme.ID, public.ID, bob.ID))
 
 	k.ok(k.db.AskFor(k.ctx, first, 9, 9))
 	k.ok(k.db.WithdrawRequest(k.ctx, acme.ID, global.ID, bob.ID))

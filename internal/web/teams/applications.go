@@ -21,6 +21,7 @@ type applicationsView struct {
 	Team, Slug   string
 	Notice       *ui.Notice
 	Policy       ui.Words      // the name of the rule
+	Requests     int           // that wait for an answer
 	Applications []application // by name
 	Stranger     blockForm     // blocks an application that is not on the list
 }
@@ -65,9 +66,13 @@ func (room *Room) applicationsView(r *request) (applicationsView, error) {
 	if err != nil {
 		return applicationsView{}, gone(err)
 	}
+	requests, err := room.Govern.Requests(r.Context(), r.actor, r.team.ID)
+	if err != nil {
+		return applicationsView{}, err
+	}
 	applications, err := room.applicationsOf(r)
 	return applicationsView{
-		Frame: r.frame(), Team: r.team.Name, Slug: r.team.Slug, Notice: room.notice(r), Policy: ruleName(policy.Rule), Applications: applications,
+		Frame: r.frame(), Team: r.team.Name, Slug: r.team.Slug, Notice: room.notice(r), Policy: ruleName(policy.Rule), Requests: len(requests), Applications: applications,
 	}, err
 }
 

@@ -14,7 +14,7 @@ import (
 )
 
 // governing are the pages on which admins of atlas decide about applications in general.
-var governing = []string{policyPath}
+var governing = []string{policyPath, requestsPath}
 
 // TestTeamPagesAreForItsAdmins: a member is refused, and to everybody else the team is like one that does not exist.
 func TestTeamPagesAreForItsAdmins(t *testing.T) {

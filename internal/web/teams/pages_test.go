@@ -6,6 +6,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/govern"
+	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/web/ui"
 	"github.com/gatehouse-auth/gatehouse/internal/web/ui/uitest"
 )
@@ -100,6 +101,29 @@ func applications(v applicationsView) ui.Content {
 	return applicationsPage.With(v)
 }
 
+func waiting(i int, name string, askers ...asker) requested {
+	a := requested{Application: head(i, name, "Ferris & Co", nil), ID: name, Index: i, Origins: []string{"https://report.example"}, Askers: askers}
+	a.Groups = tickGroups(i, everything, oauth.Scope{"chatbot:read", "session:write"}, oauth.Scope{"chatbot:read"})
+	return a
+}
+
+func failedAnswer(a requested) requested {
+	a.answer = answer{ReviewBy: uitest.Markup, Reason: uitest.Markup}
+	a.fail("review", a.ReviewField().ID, ui.Text("requests.review_wrong"))
+	return a
+}
+
+func requests(v requestsView) ui.Content {
+	if v.Team == "" {
+		v.Team = "Clinic North"
+	}
+	v.Slug, v.Frame = "clinic-north", frame(v.Team, "requests.title", "applications")
+	for _, a := range v.Applications {
+		v.Failed = v.Failed || len(a.Failures) > 0
+	}
+	return requestsPage.With(v)
+}
+
 func policy(v policyView) ui.Content {
 	if v.Team == "" {
 		v.Team = "Clinic North"
@@ -125,7 +149,7 @@ func refused(list []application, i int, form blockForm) []application {
 }
 
 var samples = uitest.Samples{
-	"applications": applications(applicationsView{Applications: governed}),
+	"applications": applications(applicationsView{Applications: governed, Requests: 3}),
 	"applications_empty": applications(applicationsView{Notice: &ui.Notice{
 		Text: ui.Text("team_applications.now_unblocked", "application", ui.Strong("Quiz Maker"), "team", ui.Strong("Clinic North")),
 	}}),
@@ -170,6 +194,13 @@ var samples = uitest.Samples{
 	"policy_preview_nobody": policy(policyView{Team: uitest.Markup, Preview: &policyPreview{
 		Rule: ruleOf(govern.Nobody, govern.Everyone), Strict: true, Does: effectWords("team_policy.would_", govern.Effect{Ended: 1, Suspended: 23, Resumed: 1, Narrowed: 2}),
 	}}),
+
+	"requests": requests(requestsView{Applications: []requested{
+		waiting(0, "Weekly Report", asker{Person: ui.Person{Name: "Ada Obi", Email: "ada@example.com"}, Since: before(day), Note: "For the\nreport"}, asker{Person: ui.Person{Name: "Ben Sand", Email: "ben@example.com"}, Since: before(time.Minute)}),
+		waiting(1, uitest.Markup, asker{Person: ui.Person{Name: uitest.Backwards, Email: uitest.Endless + "@example.com"}, Since: before(0), Note: uitest.Markup}),
+	}}),
+	"requests_none":   requests(requestsView{Notice: &ui.Notice{Text: ui.Text("requests.approved", "application", ui.Strong("Quiz Maker"), "team", ui.Strong("Clinic North")), More: effectNotice([]int{0, 0, 2, 0})}}),
+	"requests_failed": requests(requestsView{Team: uitest.Backwards, Applications: []requested{failedAnswer(waiting(0, "Weekly Report", asker{Person: ui.Person{Name: "Ada Obi", Email: "ada@example.com"}, Since: before(day)}))}}),
 
 	"history":       history("Clinic North", "", historyView{Events: events, Pagination: ui.Pagination{Older: "/teams/clinic-north/audit/?before=123"}}),
 	"history_last":  history("Clinic North", audit.ConsentGiven, historyView{Events: events[:1], Pagination: ui.Pagination{Newest: "/teams/clinic-north/audit/?kind=consent.given"}}),

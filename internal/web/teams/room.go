@@ -55,6 +55,10 @@ func (room *Room) Routes() []route.Route {
 			Path: "/teams/{slug}/applications/policy/", Title: "team_policy.title", Fresh: true,
 			Get: room.forAdmins(room.policy), Post: room.forAdmins(room.setPolicy),
 		},
+		{
+			Path: "/teams/{slug}/applications/requests/", Title: "requests.title",
+			Get: room.forAdmins(room.requests), Post: room.forAdmins(room.decideRequests),
+		},
 		{Path: "/teams/{slug}/audit/", Title: "history.title", Tab: "history.tab", Get: room.forAdmins(room.history)},
 		{
 			Path: "/teams/{slug}/settings/", Title: "team_settings.title", Tab: "team_settings.tab",

@@ -34,6 +34,7 @@ const (
 	Password   Kind = "password"
 	Identifier Kind = "identifier" // a client_id: no words of a language
 	Lines      Kind = "lines"      // a text of several lines
+	Date       Kind = "date"       // "2006-01-02"
 )
 
 // NewPassword is the fields for a new password, which has least characters or more.
