@@ -55,6 +55,7 @@ func TestEachEventTellsWhomItShould(t *testing.T) {
 		audit.ClientRemoved, audit.ClientBlocked, audit.ClientUnblocked, audit.SecretRotated, audit.ClientAuthFailed, audit.ConsentDenied,
 		audit.GrantRevoked, audit.TokenIssued, audit.TokenRefreshed, audit.MachineToken, audit.TokenRevoked, audit.CodeRefused,
 		audit.CodeReplayed, audit.RefreshRefused, audit.KeysRotated, audit.MasterKeyReplaced,
+		audit.TeamProvider, audit.PolicyChanged, audit.ClientApproved, audit.ClientDeclined, audit.ApprovalRemoved, audit.ClientCut, audit.ClientAskedFor, audit.ClientAskedAgain, audit.RequestWithdrawn,
 	}
 	for _, kind := range audit.Kinds() {
 		want, tells := tells[kind]
