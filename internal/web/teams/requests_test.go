@@ -131,9 +131,6 @@ func TestMailsAboutRequests(t *testing.T) {
 		link := h.Parts.Issuer + requestsPath
 		ask(h, webtest.Ben, h.Insight, "", "chatbot:read")
 		want("the first request", dora.Email, "Ben Bakker asks the admins of the team Atlas Research to approve the application Insight (by Insight Labs). Until one of you decides, it gets nothing.\n\n  "+link)
-		ask(h, webtest.Ana, h.Insight, "", "chatbot:read", "session:write")
-		ask(h, webtest.Ben, h.Insight, "again", "chatbot:read")
-		want("more requests")
 		withdraw := func() {
 			h.Helper()
 			h.OK(h.Govern.Withdraw(h.Context(), h.Acting(webtest.Ben), h.Atlas.ID, h.Insight.ID))
@@ -141,6 +138,9 @@ func TestMailsAboutRequests(t *testing.T) {
 		withdraw()
 		ask(h, webtest.Ben, h.Insight, "", "chatbot:read")
 		want("a request that was withdrawn and made again")
+		ask(h, webtest.Ana, h.Insight, "", "chatbot:read", "session:write")
+		ask(h, webtest.Ben, h.Insight, "again", "chatbot:read")
+		want("more requests")
 
 		dora.Post(requestsPath, webtest.Pairs("decision", "approve", "client", string(h.Insight.ID), "scope", "chatbot:read")).WantStatus(http.StatusSeeOther)
 		start := "https://insight.example/start?a=1&iss=" + url.QueryEscape(h.Parts.Issuer)
