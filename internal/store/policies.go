@@ -91,6 +91,11 @@ func (db *DB) SetPolicy(ctx context.Context, id team.ID, by team.UserID, decide 
 				return err
 			}
 		}
+		if change.Policy.Strict { // machines get other tokens at once, if they are allowed
+			if err := t.endMachines(at, endMachinesOfTeam, id); err != nil {
+				return err
+			}
+		}
 		return t.writeOutcomes(outcomesOf{team: id}, at, &effect)
 	})
 	return effect, err
@@ -255,6 +260,11 @@ func (t *tx) decided(before, after govern.Row, within oauth.Scope, at time.Time,
 	}
 	if err := t.happenedWith(e, outbox.Facts{Asked: asked}); err != nil {
 		return err
+	}
+	if len(before.Scope.Minus(after.Scope)) > 0 { // a machine under a strict policy has tokens for more
+		if err := t.endMachines(at, endMachineInTeam, after.Client, after.Team); err != nil {
+			return err
+		}
 	}
 	return t.writeOutcomes(outcomesOf{team: after.Team, client: after.Client}, at, effect)
 }
