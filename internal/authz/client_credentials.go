@@ -31,7 +31,7 @@ func (s *Server) exchangeClientCredentials(ctx context.Context, client client.Cl
 	now := s.rightTime()
 	err = s.machines.IssueMachine(ctx, client.ID, now, scope)
 	if errors.Is(err, ErrNotLive) {
-		return oauth.TokenResponse{}, oauth.UnauthorizedClient.Because(err, "an admin of its team has blocked this client; ask them to allow it again")
+		return oauth.TokenResponse{}, oauth.UnauthorizedClient.Because(err, "its team does not allow this client, or not with this scope; ask an admin of the team to allow it")
 	}
 	if err != nil {
 		return oauth.TokenResponse{}, fmt.Errorf("record the issue of a token to client %s: %w", client.ID, err)

@@ -144,6 +144,9 @@ func (s *Service) standing(ctx context.Context, t team.ID) (standing Standing, e
 // SetPolicy changes a team's policy for applications. What is in use and would not be allowed is approved with it, to be reviewed within FirstReview, or its connections
 // end: those of the clients in cut. Under Nobody connections rest, and the consents are kept for SuspendedFor.
 func (s *Service) SetPolicy(ctx context.Context, actor team.Actor, t team.ID, to Policy, cut []oauth.ClientID) (Effect, error) {
+	if err := team.May(actor, team.GovernApplications, team.On{Team: t}); err != nil {
+		return Effect{}, err
+	}
 	effect, err := s.Store.SetPolicy(ctx, t, actor.User, func(standing Standing) (Change, error) {
 		if err := team.May(actor.InRole(t, standing.Role), team.GovernApplications, team.On{Team: t}); err != nil {
 			return Change{}, err

@@ -40,7 +40,7 @@ func (db *DB) SaveGrant(ctx context.Context, g authz.Grant, forTeam bool) (saved
 			return err
 		}
 		verdict := govern.Judge(now.policy, now.row, now.client, now.role, g.Scope, govern.Asked{}, g.UpdatedAt)
-		if !verdict.Allowed() || len(verdict.Scope) < len(g.Scope) {
+		if len(verdict.Scope) < len(g.Scope) {
 			return authz.ErrNotLive
 		}
 		if forTeam && verdict.Outcome == govern.Decide {

@@ -123,7 +123,7 @@ func livesOn(t *testing.T, url string) lived {
 }
 
 // changeByHand changes a database without the store.
-func changeByHand(t *testing.T, url, statement string) {
+func changeByHand(t testing.TB, url, statement string) {
 	t.Helper()
 	driver, dsn := "pgx", url
 	if path, ok := strings.CutPrefix(url, "sqlite:"); ok {

@@ -27,7 +27,7 @@ WITH live AS (
 	LEFT JOIN gh_team_applications a ON a.team_id = t.id AND a.client_id = c.id
 	WHERE c.id = $1 AND c.machine AND c.disabled_at = 0 AND COALESCE(a.state, '') <> 'blocked'
 		AND (NOT t.applications_strict OR t.applications_policy = 'everyone'
-			OR t.applications_policy <> 'nobody' AND COALESCE(a.state, '') = 'approved' AND string_to_array($9, ' ') <@ string_to_array(a.scope, ' '))
+			OR t.applications_policy <> 'nobody' AND COALESCE(a.state, '') = 'approved' AND string_to_array($10, ' ') <@ string_to_array(a.scope, ' '))
 ), recorded AS (
 	INSERT INTO gh_audit (id, at, kind, actor, client_id, family_id, address, request_id, detail, user_id, team_id, grant_id)
 	SELECT $2::bigint, $3::bigint, $4, $5, $6, $7, $8, $9, $10, '', live.team_id, '' FROM live

@@ -180,7 +180,37 @@ func testCeilings(k *kit) {
 	k.granted("g6", bob, global, acme, "write")
 	_, err = k.db.SaveGrant(k.ctx, grant("g7", bob, public, acme, "write"), true)
 	k.is(err, authz.ErrNotLive) // a member cannot approve
+	k.setPolicy(govern.Everyone, false, govern.Change{})
+	must[authz.Grant](k)(k.db.SaveGrant(k.ctx, grant("g8", bob, public, acme, "write"), true)) // and where nothing has to be approved, nothing is
 	equal(k, "rows", len(must[[]govern.Row](k)(k.db.Rows(k.ctx, acme.ID))), 1)
+}
+
+// A strict policy is also for the team's own machines: approved, and for no more than that. Their tokens of before end with it.
+func testStrictPolicy(k *kit) {
+	k.populate()
+	issue := func(at time.Time, scope ...string) error { return k.db.IssueMachine(k.ctx, acmes.ID, at, scope) }
+	live := func() bool {
+		_, err := k.db.MachineLive(k.ctx, "m.1", acmes.ID, now)
+		return err == nil
+	}
+	k.setPolicy(govern.Nobody, false, govern.Change{})
+	k.ok(issue(now, "read", "write"))
+	equal(k, "exempt", live(), true)
+	for _, rule := range []govern.Rule{govern.ApproveFirst, govern.ListedOnly, govern.Nobody} {
+		k.setPolicy(rule, true, govern.Change{})
+		equal(k, "a token of before "+string(rule), live(), false)
+		k.is(issue(now, "read"), authz.ErrNotLive)
+	}
+	k.setPolicy(govern.ListedOnly, true, govern.Change{Approve: []govern.Row{{Client: acmes.ID, State: govern.Approved, Scope: oauth.Scope{"read", "write"}}}})
+	k.ok(issue(now, "read", "write"))
+	must[govern.Effect](k)(decide(k.ctx, k.db, acme.ID, acmes.ID, govern.Row{State: govern.Approved, Scope: oauth.Scope{"read"}}))
+	equal(k, "a token of before the ceiling", live(), false)
+	k.is(issue(now, "read", "write"), authz.ErrNotLive)
+	k.ok(issue(now, "read"))
+	k.setPolicy(govern.Nobody, true, govern.Change{})
+	k.is(issue(now, "read"), authz.ErrNotLive) // although it is approved
+	k.setPolicy(govern.Everyone, true, govern.Change{})
+	k.ok(issue(now, "read", "write"))
 }
 
 // Whatever is changed in whatever order, each grant says what Rest says of it.
@@ -198,7 +228,7 @@ func testVerdicts(k *kit) {
 	clients := []client.Client{global, public, {ID: "c-own", Name: "Own", Team: acme, CreatedAt: now}}
 	k.ok(k.db.AddClient(k.ctx, clients[2]))
 	scopes := []oauth.Scope{{"read"}, {"write"}, {"read", "write"}, {"write", "more"}, {"read", "write", "more"}}
-	for step := range 150 {
+	for step := range 400 {
 		u, c, scope := people[pick(len(people))], &clients[pick(len(clients))], scopes[pick(len(scopes))]
 		what := ""
 		switch pick(8) {
@@ -306,4 +336,57 @@ func testApplicationRequests(k *kit) {
 	k.ok(k.db.AskFor(k.ctx, second, 9, 9))
 	must[int](k)(k.db.Prune(k.ctx, later, 100))
 	equal(k, "expired", k.rows("gh_application_requests", "1 = 1"), 0)
+}
+
+// Redemptions, refreshes and consents race with a policy that suspends, and with a ceiling that is lowered. When all have returned, nothing lives that is not
+// allowed, and each grant says what Rest says of it.
+func testPolicyRaces(k *kit) {
+	k.populate()
+	both := []string{"read", "write"}
+	tighten := map[string]struct {
+		do    func(db *store.DB) error
+		alive string // the condition of families that must not be left
+	}{
+		"suspended": {func(db *store.DB) error {
+			_, err := db.SetPolicy(k.ctx, acme.ID, "", func(govern.Standing) (govern.Change, error) {
+				return govern.Change{Policy: govern.Policy{Rule: govern.Nobody}}, nil
+			})
+			return err
+		}, "ended_at = 0"},
+		"narrowed": {func(db *store.DB) error {
+			_, err := decide(k.ctx, db, acme.ID, global.ID, govern.Row{State: govern.Approved, Scope: oauth.Scope{"read"}})
+			return err
+		}, "ended_at = 0 AND scope LIKE '%write%'"},
+	}
+	for name, t := range tighten {
+		for round := range 15 {
+			k.setPolicy(govern.ApproveFirst, false, govern.Change{Approve: []govern.Row{{Client: global.ID, State: govern.Approved, Scope: both}}})
+			g := k.granted(fmt.Sprint(name, round), bob, global, acme, both...)
+			old := family(fmt.Sprint("old", name, round), g)
+			_, err := k.db.Redeem(k.ctx, old)
+			k.ok(err)
+			k.together(8, func(i int, db *store.DB) {
+				var err error
+				switch i % 4 {
+				case 0:
+					if i == round%2*4 {
+						err = t.do(db)
+					}
+				case 1:
+					_, err = db.SaveGrant(k.ctx, grant(fmt.Sprint(name, round, i), bob, global, acme, both...), false)
+				case 2:
+					_, err = db.Redeem(k.ctx, family(fmt.Sprint(name, round, i), g))
+				case 3:
+					_, err = db.Rotate(k.ctx, authz.Rotation{
+						Family: old.ID, Client: global.ID, At: now, TokenDeadAt: now.Add(time.Hour), Rule: authz.RefreshRule{Idle: time.Hour, Absolute: time.Hour, Grace: time.Hour},
+					})
+				}
+				if err != nil && err != authz.ErrNotLive && err != authz.ErrNoFamily {
+					k.Errorf("%s: %v", name, err)
+				}
+			})
+			equal(k, "families that outlived being "+name, k.rows("gh_families", t.alive), 0)
+			k.verdictsHold(name, []team.User{ada, bob}, []client.Client{global})
+		}
+	}
 }

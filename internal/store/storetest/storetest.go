@@ -103,6 +103,8 @@ func Run(t *testing.T, h Harness) {
 		{"Policies", testPolicies},
 		{"Ceilings", testCeilings},
 		{"PoliciesAndVerdictsAgree", testVerdicts},
+		{"PolicyRaces", testPolicyRaces},
+		{"StrictPolicy", testStrictPolicy},
 		{"ApplicationRequests", testApplicationRequests},
 		{"TeamClients", testTeamClients},
 		{"Redeem", testRedeem},

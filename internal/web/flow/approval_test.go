@@ -126,7 +126,11 @@ func TestDecisionsReachTheApplication(t *testing.T) {
 		h.OK(h.Govern.AskFor(h.Context(), h.Acting(webtest.Ben), h.Atlas.ID, h.Pocket.ID, oauth.Scope{"chatbot:read", "session:read"}, ""))
 		h.OK(h.Govern.Decline(h.Context(), team.CommandLine, h.Atlas.ID, h.Pocket.ID, "Not reviewed yet"))
 		ben.Authorize(h.Pocket, "prompt", "none").WantError(h.Pocket.RedirectURI, "access_denied")
-		ben.Authorize(h.Pocket).WantPage(http.StatusOK, "declined", "Not reviewed yet").WantNothingOf(`value="ask"`)
+		refused := ben.Authorize(h.Pocket).WantPage(http.StatusOK, "declined", "Not reviewed yet").WantNothingOf(`value="ask"`)
+		asked(refused, "ask", "again").Follow().WantPage(http.StatusOK, "declined")
+		if open, err := h.Govern.Requests(h.Context(), team.CommandLine, h.Atlas.ID); err != nil || len(open) > 0 {
+			h.Errorf("requests %v, %v after a refusal", open, err)
+		}
 		ben.Authorize(h.Pocket, "scope", "session:write").WantPage(http.StatusOK, `value="ask"`) // something else
 
 		// Nobody: what is left is refused, the person is told why.
