@@ -254,7 +254,7 @@ func TestStatementsAreCountedAndPassedOn(t *testing.T) {
 	}
 	mu.Lock()
 	defer mu.Unlock()
-	if len(seen) == 0 || seen["commit"] == 0 || seen["AddTeam"] != 1 {
+	if len(seen) == 0 || seen["commit"] == 0 || seen["AddTeam"] == 0 {
 		t.Errorf("seen %v", seen)
 	}
 	for s, n := range seen {

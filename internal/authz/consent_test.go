@@ -146,11 +146,6 @@ func TestApprovalWithoutConsentToThis(t *testing.T) {
 			w.ok(w.blockIn(w.blue, w.app.ID, "no"))
 			return w.approve(n.Sealed, w.session(w.ada), w.blue.ID)
 		}, authz.Consent},
-		{"the fixed team's slug now another team's", []string{"team", "blue"}, func(w *world, n authz.Next) authz.Next {
-			w.rename("blue", "azure")
-			w.rename("red", "blue")
-			return w.approve(n.Sealed, w.session(w.ada), "")
-		}, authz.Consent},
 		{"signed in too long ago meanwhile", []string{"max_age", "60"}, func(w *world, n authz.Next) authz.Next {
 			session := w.session(w.ada)
 			session.AuthTime = session.AuthTime.Add(-time.Second)

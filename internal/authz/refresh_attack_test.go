@@ -190,6 +190,7 @@ func TestAttackConnectionOutlivesItsReason(t *testing.T) {
 		"team removed, its slug used again": {func(w *world) error {
 			_, err := w.directory.RemoveTeam(w.ctx(), team.CommandLine, "red")
 			w.ok(err)
+			w.clock.Advance(team.SlugRest)
 			w.addTeam("red", "Another Red")
 			w.join("red", w.ada)
 			return nil

@@ -63,8 +63,8 @@ func TestSharedDatabase(t *testing.T) {
 		"another isolation":                  {[]string{"CREATE SCHEMA AUTHORIZATION $ROLE", "ALTER ROLE $ROLE SET default_transaction_isolation = serializable"}, "SET default_transaction_isolation = 'read committed'"},
 		"tables of others":                   {[]string{"GRANT CREATE ON SCHEMA public TO $ROLE", "CREATE TABLE clients (id INT)", "CREATE TABLE grants (id INT)", "CREATE TABLE team_blocks (id INT)", theirVersions}, ""},
 		"a table of others with our name":    {[]string{"GRANT CREATE ON SCHEMA public TO $ROLE", "CREATE TABLE gh_users (id INT)"}, "another program has it in the schema public"},
-		"tables that another role made":      {[]string{"OURS"}, "lacks SELECT on gh_apps, INSERT on gh_apps, UPDATE on gh_apps and"},
-		"a role that may not write":          {[]string{"OURS", "GRANT SELECT ON ALL TABLES IN SCHEMA public TO $ROLE"}, "lacks INSERT on gh_apps"},
+		"tables that another role made":      {[]string{"OURS"}, "lacks SELECT on gh_application_requests, INSERT on gh_application_requests, UPDATE on gh_application_requests and"},
+		"a role that may not write":          {[]string{"OURS", "GRANT SELECT ON ALL TABLES IN SCHEMA public TO $ROLE"}, "lacks INSERT on gh_application_requests"},
 		"a role that may not change tables":  {[]string{"OURS", "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO $ROLE"}, ""},
 		"an upgrade by such a role": {[]string{
 			"OURS", "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO $ROLE",

@@ -34,7 +34,7 @@ func open(t *testing.T, url string) *store.DB {
 // whole is how the statements end that read a whole table, because they are asked for all of it.
 var whole = []string{
 	"FROM gh_users", "FROM gh_teams", "FROM gh_clients c LEFT JOIN gh_teams t ON t.id = c.team_id", "FROM gh_keyring", "WHERE c.public AND c.disabled_at = 0",
-	"FROM pragma_encoding", "GROUP BY COALESCE(s.tbl_name, d.name)", "WHERE refused_at > 0 AND resets_at > $1 GROUP BY 1", "WHERE tries > 0 AND expires_at > $1",
+	"FROM pragma_encoding", "WHERE require_provider <> ''", "NOT EXISTS (SELECT 1 FROM gh_passkeys p WHERE p.user_id = u.id)", "GROUP BY COALESCE(s.tbl_name, d.name)", "WHERE refused_at > 0 AND resets_at > $1 GROUP BY 1", "WHERE tries > 0 AND expires_at > $1",
 	"WHERE ($1 = '' OR g.user_id = $1) AND ($2 = '' OR g.team_id = $2) AND ($3 = '' OR g.client_id = $3)",
 }
 

@@ -174,7 +174,8 @@ func testLastFactor(k *kit) {
 	k.ok(k.db.RemovePasskey(k.ctx, ada.ID, laptop.ID, false, now))
 	equal(k, "factors", k.factors(ada.ID), authn.Factors{})
 
-	k.furnishFactors()
+	k.ok(k.db.SetApp(k.ctx, ada.ID, app, []string{"a", "b"}))
+	k.ok(k.db.AddPasskey(k.ctx, laptop, nil))
 	k.ok(k.db.StartSession(k.ctx, session("s1", ada), ""))
 	k.ok(k.db.ResetFactors(k.ctx, ada.ID, now))
 	equal(k, "factors after the reset", k.factors(ada.ID), authn.Factors{})
@@ -236,6 +237,7 @@ func testEmptyUnverified(k *kit) {
 	k.forgotten("l1", eve.Email)
 	k.ok(k.db.SetApp(k.ctx, eve.ID, authn.App{Secret: "sealed", CreatedAt: now}, []string{"code"}))
 	k.ok(k.db.AddPasskey(k.ctx, authn.Passkey{ID: "p1", User: eve.ID, CredentialID: "credential"}, nil))
+	k.ok(linkIdentity(k.ctx, k.db, eve.ID, "eve", false))
 	for _, table := range []string{"gh_sessions", "gh_links", "gh_apps", "gh_passkeys", "gh_recovery_codes", "gh_identities"} {
 		if k.rows(table, "user_id = $1", eve.ID) == 0 {
 			k.Fatalf("%s has no row: the test shows nothing", table)

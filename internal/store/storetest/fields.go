@@ -204,7 +204,7 @@ func testFieldsOfConnections(k *kit) {
 	}
 	for _, n := range k.due(now.Add(time.Hour), later) { // of the connection
 		n.SessionID, n.TeamName, n.Applications = "of no sign-in", "read at delivery", []string{"read at delivery"}
-		n.Link, n.Email = "of no link", "read at delivery"
+		n.Link, n.Email, n.Language = "of no link", "read at delivery", "of somebody who is there"
 		k.isFilled(n)
 	}
 }

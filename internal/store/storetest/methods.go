@@ -27,7 +27,7 @@ type call struct {
 
 // events is the event of each unit of work, in the order of writes. Counting, retrying and delivering have none.
 var events = map[string]audit.Kind{
-	"AddUser": audit.UserAdded, "DisableUser": audit.UserDisabled, "EnableUser": audit.UserEnabled, "RemoveUser": audit.UserRemoved, "RemoveUser, by themselves": audit.AccountClosed, "VerifyEmail": audit.EmailVerified, "UpdateProfile": audit.ProfileChanged, "SavePicture": audit.ProfileChanged, "RemovePicture": audit.ProfileChanged,
+	"AddUser": audit.UserAdded, "DisableUser": audit.UserDisabled, "EnableUser": audit.UserEnabled, "RemoveUser": audit.UserRemoved, "RemoveUser, by themselves": audit.TeamRemoved, "VerifyEmail": audit.EmailVerified, "UpdateProfile": audit.ProfileChanged, "SavePicture": audit.ProfileChanged, "RemovePicture": audit.ProfileChanged,
 	"AddTeam": audit.TeamAdded, "UpdateTeam": audit.TeamRenamed, "RemoveTeam": audit.TeamRemoved,
 	"CreateTeam": audit.TeamAdded, "ChangeMembers": audit.MemberRemoved, "ChangeMembers, a role": audit.MemberRoleChanged,
 	"AddMember": audit.MemberAdded, "RemoveMember": audit.MemberRemoved,

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
+	"github.com/gatehouse-auth/gatehouse/internal/govern"
 	"github.com/gatehouse-auth/gatehouse/internal/limit"
 	"github.com/gatehouse-auth/gatehouse/internal/store"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
@@ -85,6 +86,10 @@ func (k *kit) expiring(g authz.Grant, n int) {
 		burnt := family(id, g)
 		burnt.ExpiresAt = end
 		k.ok(k.db.Burn(k.ctx, burnt))
+		asker := team.User{ID: team.UserID("u" + id), Email: id + "@example.org"}
+		k.ok(k.db.AddUser(k.ctx, asker))
+		k.ok(k.db.AddMember(k.ctx, team.Membership{User: asker.ID, Team: acme, Role: team.Member}))
+		k.ok(k.db.AskFor(k.ctx, govern.Request{Team: acme.ID, Client: global.ID, User: asker.ID, Scope: g.Scope, AskedAt: now, ExpiresAt: end}, 9, 99))
 		_, err := k.h.SQL(k.db).ExecContext(k.ctx, `
 			INSERT INTO gh_notices (id, kind, user_id, client_id, team_id, session_id, created_at, next_try, expires_at)
 			VALUES ($1, 'mail.connected', $2, 'none', '', '', 0, 0, $3)`, id, string(ada.ID), end.UnixMilli())
