@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -233,7 +234,20 @@ func TestBrowserByKeyboard(t *testing.T) {
 	b.do(chromedp.KeyEvent(annEmail))
 	b.tabTo("#password")
 	b.do(chromedp.KeyEvent(annPassword))
+	b.passwordShows("#password", false)
+	b.tabTo("#password-show")
+	b.do(chromedp.KeyEvent(" "))
+	b.passwordShows("#password", true)
+	b.picture("login-password-shown")
+	b.do(chromedp.KeyEvent(kb.Enter))
+	b.passwordShows("#password", false)
+	b.do(chromedp.KeyEvent(kb.Enter))
+	b.passwordShows("#password", true)
+	b.do(b.size(320), chromedp.Evaluate(`document.forms[0].addEventListener("submit", () => sessionStorage.sent = document.querySelector("#password").type)`, nil), chromedp.Focus("#password", chromedp.ByQuery))
 	b.leave(chromedp.KeyEvent(kb.Enter))
+	if sent := evaluate[string](b, "sessionStorage.sent"); sent != "password" {
+		t.Errorf("the password is sent from a field of the type %q", sent)
+	}
 
 	b.sees("h1", "Authorize Pocket Digest?")
 	b.tabTo(`a[href*="switch=1"]`)
@@ -245,6 +259,20 @@ func TestBrowserByKeyboard(t *testing.T) {
 	b.tabTo(authorizeButton)
 	b.leave(chromedp.KeyEvent(" "))
 	b.seesOnly("harbour")
+}
+
+// passwordShows fails unless the field for a password shows what was typed, or hides it, and the button beside it says so.
+func (b *browser) passwordShows(field string, shown bool) {
+	b.t.Helper()
+	type state struct{ Type, Name string }
+	want := state{"password", "Show"}
+	if shown {
+		want = state{"text", "Hide"}
+	}
+	b.sees(field+"-show", want.Name)
+	if got := evaluate[string](b, fmt.Sprintf("document.querySelector(%q).type", field)); got != want.Type {
+		b.failed(fmt.Errorf("%s is of the type %q, want %q", field, got, want.Type))
+	}
 }
 
 func (b *browser) teamChecked(slug string) string {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/web"
+	"github.com/gatehouse-auth/gatehouse/internal/web/ui"
 	"github.com/gatehouse-auth/gatehouse/internal/web/webtest"
 )
 
@@ -45,6 +46,9 @@ func TestPagesHaveSecurityHeaders(t *testing.T) {
 		const (
 			stays = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 			leads = "default-src 'none'; style-src 'self'; img-src 'self'; frame-ancestors 'none'; base-uri 'none'" // to an application, by its form
+			// Where a script of ours shows the password.
+			shows      = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+			showsLeads = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; frame-ancestors 'none'; base-uri 'none'"
 		)
 		pocket := func(uri string) *webtest.Answer {
 			return b.Authorize(webtest.App{Client: h.Pocket.Client, RedirectURI: uri})
@@ -56,9 +60,9 @@ func TestPagesHaveSecurityHeaders(t *testing.T) {
 			referrer string
 		}{
 			{"home", b.Get("/"), stays, "same-origin"},
-			{"sign-in", h.Browser().Get("/login/"), leads, "same-origin"},
-			{"sign-in for an application", h.Browser().Authorize(h.Insight).Follow(), leads, "same-origin"},
-			{"wrong password", b.SignIn(webtest.Ana, url.Values{"password": {"no"}, "request": {b.Authorize(h.Insight).Sealed()}}), leads, "same-origin"},
+			{"sign-in", h.Browser().Get("/login/"), showsLeads, "same-origin"},
+			{"sign-in for an application", h.Browser().Authorize(h.Insight).Follow(), showsLeads, "same-origin"},
+			{"wrong password", b.SignIn(webtest.Ana, url.Values{"password": {"no"}, "request": {b.Authorize(h.Insight).Sealed()}}), showsLeads, "same-origin"},
 			{"consent", b.Authorize(h.Insight), leads, "same-origin"},
 			{"consent for loopback", pocket("http://127.0.0.1:49152/cb"), leads, "same-origin"},
 			{"consent for IPv6 loopback", pocket("http://[::1]:49152/cb"), leads, "same-origin"},
@@ -67,6 +71,7 @@ func TestPagesHaveSecurityHeaders(t *testing.T) {
 			{"no team", h.SignedIn(webtest.Cleo).Authorize(h.Insight), leads, "same-origin"},
 			{"sign-out", b.Get("/logout/"), stays, "same-origin"},
 			{"an application's sign-out", b.Get("/o/logout/"), leads, "same-origin"},
+			{"password", b.Get("/account/password/"), shows, "same-origin"},
 			{"error", b.Authorize(h.Insight, "redirect_uri", "https://evil.example"), stays, "no-referrer"},
 			{"404", b.Get("/nowhere"), stays, "no-referrer"},
 			{"guide", b.Get("/docs/guide/"), stays, "same-origin"},
@@ -78,7 +83,11 @@ func TestPagesHaveSecurityHeaders(t *testing.T) {
 			if got.Get("Referrer-Policy") != row.referrer || got.Get("X-Content-Type-Options") != "nosniff" || got.Get("Strict-Transport-Security") != "" {
 				h.Errorf("%s: headers are %v", row.name, got)
 			}
-			row.page.WantNothingOf("<script", " style=", " onclick=")
+			row.page.WantNothingOf(" style=", " onclick=")
+			if scripts, allowed := strings.Count(row.page.Body, "<script"), strings.Contains(row.policy, "script-src"); (scripts > 0) != allowed ||
+				scripts != strings.Count(row.page.Body, `<script src="`+ui.Asset("password.js")+`" defer></script>`) {
+				h.Errorf("%s: %d <script> under %q", row.name, scripts, row.policy)
+			}
 		}
 	})
 }

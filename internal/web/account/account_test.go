@@ -14,7 +14,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/web/webtest"
 )
 
-var personalPages = []string{"/account/", "/account/applications/", "/account/password/", "/teams/atlas/applications/", "/teams/nowhere/applications/", "/teams/atlas/audit/"}
+var personalPages = []string{"/account/", "/account/applications/", "/teams/atlas/applications/", "/teams/nowhere/applications/", "/teams/atlas/audit/"}
 
 // TestPersonalPagesAskWhoYouAre, and then are where the person comes to.
 func TestPersonalPagesAskWhoYouAre(t *testing.T) {
@@ -252,7 +252,7 @@ func TestPersonalPagesHaveSecurityHeaders(t *testing.T) {
 	webtest.OnBoth(t, func(h *webtest.House) {
 		dora := h.Admin("atlas")
 		dora.Connect(h.Insight, h.Atlas)
-		for _, path := range []string{"/account/", "/account/applications/", "/account/password/", "/teams/atlas/applications/", "/teams/atlas/audit/"} {
+		for _, path := range []string{"/account/", "/account/applications/", "/teams/atlas/applications/", "/teams/atlas/audit/"} {
 			for _, a := range []*webtest.Answer{dora.Get(path), dora.Get(strings.TrimSuffix(path, "/"))} {
 				a.WantPage(http.StatusOK).WantNothingOf("<script", " style=", " onclick=")
 				got := a.Header

@@ -44,6 +44,9 @@ func (v passwordView) Fields() []ui.Field {
 	}, ui.NewPassword(v.Wrong == newPassword, v.Least)...)
 }
 
+// Scripted reports that the page has passwords to show.
+func (passwordView) Scripted() bool { return true }
+
 func (room *Room) passwordView(r *browser.Request) passwordView {
 	return passwordView{Frame: r.Frame(), Person: ui.Person{Email: r.Session.User.Email}, Least: room.Authn.MinPasswordLength()}
 }

@@ -51,6 +51,9 @@ func (v profileView) ZoneField() ui.Field {
 	}
 }
 
+// Scripted reports that a script suggests the time zone of the device.
+func (profileView) Scripted() bool { return true }
+
 // Zones are the time zones to choose from.
 func (profileView) Zones() []string { return team.Zones }
 
@@ -70,12 +73,7 @@ func (room *Room) profileView(r *browser.Request, language string) profileView {
 func (room *Room) showProfile(w http.ResponseWriter, r *browser.Request) error {
 	view := room.profileView(r, r.Profile().Language)
 	view.Notice = room.notice(r)
-	return room.showProfilePage(w, r, http.StatusOK, view)
-}
-
-// showProfilePage writes the page, which may run our script that suggests the time zone of the device.
-func (room *Room) showProfilePage(w http.ResponseWriter, r *browser.Request, status int, view profileView) error {
-	return room.Write(w, r.Request, status, profilePage.With(view), browser.Policy("'self'", "'self'"))
+	return room.Show(w, r.Request, http.StatusOK, profilePage.With(view))
 }
 
 // saveProfile saves the name, the language and the time zone.
@@ -90,7 +88,7 @@ func (room *Room) saveProfile(w http.ResponseWriter, r *browser.Request) error {
 		view := room.profileView(r, sent[1])
 		view.Name, view.Zone = sent[0], sent[2]
 		view.Failed, view.Failures = true, ui.Failures{{Field: wrong.Field, Text: ui.Text("profile.wrong." + wrong.Field)}}
-		return room.showProfilePage(w, r, http.StatusUnprocessableEntity, view)
+		return room.Show(w, r.Request, http.StatusUnprocessableEntity, profilePage.With(view))
 	}
 	if err != nil {
 		return err
@@ -140,7 +138,7 @@ func (room *Room) removePicture(w http.ResponseWriter, r *browser.Request) error
 func (room *Room) pictureRefused(w http.ResponseWriter, r *browser.Request, problem string) error {
 	view := room.profileView(r, r.Profile().Language)
 	view.Failed, view.Failures = true, ui.Failures{{Field: "picture", Text: ui.Text(problem)}}
-	return room.showProfilePage(w, r, http.StatusUnprocessableEntity, view)
+	return room.Show(w, r.Request, http.StatusUnprocessableEntity, profilePage.With(view))
 }
 
 // Picture is a person's picture. Everybody who has its address may see it, as applications do; nobody can guess one.

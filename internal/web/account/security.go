@@ -72,6 +72,9 @@ func within(path, request string) string {
 // Back is where the person goes on with the application's request.
 func (v securityView) Back() string { return within("/o/consent/", v.Request) }
 
+// Scripted reports that a script tells the browser which passkey was removed.
+func (v securityView) Scripted() bool { return v.Unknown.Credential != "" }
+
 // AddPasskey and SetUpApp lead to the pages that add a factor.
 func (v securityView) AddPasskey() string { return within(pathPasskeys, v.Request) }
 
@@ -138,9 +141,6 @@ func (room *Room) security(w http.ResponseWriter, r *browser.Request) error {
 	}
 	if view.Left > 0 {
 		view.CodesMade = clock.Ago(have.Recovery.MadeAt)
-	}
-	if view.Unknown.Credential != "" {
-		return room.Write(w, r.Request, http.StatusOK, securityPage.With(view), browser.Policy("'self'", "'self'"))
 	}
 	return room.Show(w, r.Request, http.StatusOK, securityPage.With(view))
 }

@@ -33,6 +33,9 @@ func (v addPasskeyView) Fields() []ui.Field {
 	}}
 }
 
+// Scripted reports that the browser can make a passkey.
+func (v addPasskeyView) Scripted() bool { return v.Passkey.Options != "" }
+
 // askPasskey is the page to add a passkey on.
 func (room *Room) askPasskey(w http.ResponseWriter, r *browser.Request) error {
 	sealed, err := request(r)
@@ -55,7 +58,7 @@ func (room *Room) showAddPasskey(w http.ResponseWriter, r *browser.Request, acto
 		Action: pathPasskeys, Options: ceremony.Options, Challenge: ceremony.Sealed, Create: true,
 	}}
 	view.Failed = len(failures) > 0
-	return room.Write(w, r.Request, status, addPasskeyPage.With(view), browser.Policy("'self'", "'self'"))
+	return room.Show(w, r.Request, status, addPasskeyPage.With(view))
 }
 
 // addPasskey saves a passkey that the browser has made.

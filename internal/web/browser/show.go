@@ -22,12 +22,12 @@ func (p *Pages) Frame(r *http.Request, session *authn.Session, title ui.Words) u
 
 // Show writes a page whose forms stay on this server.
 func (p *Pages) Show(w http.ResponseWriter, r *http.Request, status int, page ui.Content) error {
-	return p.Write(w, r, status, page, Policy("", "'self'"))
+	return p.Write(w, r, status, page, Policy(page, "'self'"))
 }
 
 // ShowToAll writes a page that is the same for everybody, so search engines may have it.
 func (p *Pages) ShowToAll(w http.ResponseWriter, r *http.Request, status int, page ui.Content) error {
-	return write(w, r, status, page, Policy("", "'self'"), func(header http.Header) {
+	return write(w, r, status, page, Policy(page, "'self'"), func(header http.Header) {
 		header.Set("Referrer-Policy", "same-origin")
 		header.Del(robots)
 	})
@@ -36,7 +36,7 @@ func (p *Pages) ShowToAll(w http.ResponseWriter, r *http.Request, status int, pa
 // ShowLeading writes a page with a form that may lead to an application in the end. Chromium applies form-action to every redirect that
 // follows a form, the application's own included, and nobody knows where those lead.
 func (p *Pages) ShowLeading(w http.ResponseWriter, r *http.Request, status int, page ui.Content) error {
-	return p.Write(w, r, status, page, Policy("", ""))
+	return p.Write(w, r, status, page, Policy(page, ""))
 }
 
 // Write writes a page under a Content-Security-Policy.
@@ -48,12 +48,12 @@ func (p *Pages) Write(w http.ResponseWriter, r *http.Request, status int, page u
 // ShowOfLink writes a page whose address or form has the secret of a link in a mail. The browser tells nobody that address, not even us; FromLink
 // accepts the form all the same.
 func (p *Pages) ShowOfLink(w http.ResponseWriter, r *http.Request, status int, page ui.Content) error {
-	return write(w, r, status, page, Policy("", "'self'"), func(header http.Header) { header.Set("Referrer-Policy", "no-referrer") })
+	return write(w, r, status, page, Policy(page, "'self'"), func(header http.Header) { header.Set("Referrer-Policy", "no-referrer") })
 }
 
 // ShowError writes an error page, which has no form.
 func (p *Pages) ShowError(w http.ResponseWriter, r *http.Request, status int, page ui.Content) error {
-	return write(w, r, status, page, Policy("", "'self'"), func(http.Header) {})
+	return write(w, r, status, page, Policy(page, "'self'"), func(http.Header) {})
 }
 
 // robots is the header for search engines. A file robots.txt would not do: what may not be fetched can still be listed by its address.
@@ -80,12 +80,12 @@ func write(w http.ResponseWriter, r *http.Request, status int, page ui.Content, 
 	return nil
 }
 
-// Policy is the Content-Security-Policy of a page: our own styles and images, scripts only from scripts ("" for none), forms only to
-// formAction ("" for no limit), and no frame of another site around it.
-func Policy(scripts, formAction string) string {
+// Policy is the Content-Security-Policy of a page: our own styles and images, our own scripts if the page has any, forms only to formAction
+// ("" for no limit), and no frame of another site around it.
+func Policy(page ui.Content, formAction string) string {
 	policy := "default-src 'none'; "
-	if scripts != "" {
-		policy += "script-src " + scripts + "; "
+	if page.Scripted() {
+		policy += "script-src 'self'; "
 	}
 	policy += "style-src 'self'; img-src 'self'; "
 	if formAction != "" {

@@ -50,6 +50,9 @@ func (v factorView) Fields() []ui.Field {
 	return nil
 }
 
+// Scripted reports that the page has a passkey, or a password to show.
+func (v factorView) Scripted() bool { return v.Passkey.Options != "" || v.Needs.Password }
+
 // ShowFactor is the page that asks for what is missing of the sign-in in this browser. Without one, it is the sign-in page.
 func (f *Flow) ShowFactor(w http.ResponseWriter, r *http.Request) error {
 	values, err := route.Query(r)
@@ -76,7 +79,7 @@ func (f *Flow) ShowFactor(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return f.showWith(w, r, http.StatusOK, view.Passkey, factorPage.With(view))
+	return f.ShowLeading(w, r, http.StatusOK, factorPage.With(view))
 }
 
 // factorView is the page before anything was typed. authn.ErrNoAttempt.
@@ -198,7 +201,7 @@ func (f *Flow) factorFailed(w http.ResponseWriter, r *http.Request, err error, s
 		f.Errors.Report(r, err)
 		w.Header().Set("Retry-After", route.RetryAfter(throttled.Wait))
 		view.Failures = ui.Failures{{Text: ui.Text("sign_in.throttled", "wait", throttled.Wait)}}
-		return f.showWith(w, r, http.StatusTooManyRequests, view.Passkey, factorPage.With(view))
+		return f.ShowLeading(w, r, http.StatusTooManyRequests, factorPage.With(view))
 	}
 	if err := f.RecordFailure(r, view.Email); err != nil {
 		return err
@@ -207,7 +210,7 @@ func (f *Flow) factorFailed(w http.ResponseWriter, r *http.Request, err error, s
 	if wrongPassword {
 		view.Failures = ui.Failures{{Field: "password", Text: ui.Text("factor.wrong_password")}}
 	}
-	return f.showWith(w, r, http.StatusUnprocessableEntity, view.Passkey, factorPage.With(view))
+	return f.ShowLeading(w, r, http.StatusUnprocessableEntity, factorPage.With(view))
 }
 
 // waitingFor is the attempt that a passkey goes on with.
@@ -243,12 +246,4 @@ func (f *Flow) SignInWithPasskey(w http.ResponseWriter, r *http.Request) error {
 		return f.signInFailed(w, r, err, "", sealed, target)
 	}
 	return f.signedIn(w, r, signedIn, sealed, target)
-}
-
-// showWith writes a page whose form may lead to an application in the end. It may run our script if it has a passkey.
-func (f *Flow) showWith(w http.ResponseWriter, r *http.Request, status int, passkey ui.Passkey, page ui.Content) error {
-	if passkey.Options == "" {
-		return f.ShowLeading(w, r, status, page)
-	}
-	return f.Write(w, r, status, page, browser.Policy("'self'", ""))
 }

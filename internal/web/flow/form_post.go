@@ -5,7 +5,6 @@ import (
 	"net/http"
 
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
-	"github.com/gatehouse-auth/gatehouse/internal/web/browser"
 	"github.com/gatehouse-auth/gatehouse/internal/web/route"
 	"github.com/gatehouse-auth/gatehouse/internal/web/ui"
 )
@@ -21,6 +20,9 @@ type formPostView struct {
 	Origin string // where the form leads, for the person
 }
 
+// Scripted reports that a script submits the form.
+func (formPostView) Scripted() bool { return true }
+
 // respond answers an authorization request at its redirect URI.
 func (f *Flow) respond(w http.ResponseWriter, r *http.Request, response oauth.AuthorizationResponse) error {
 	if response.Mode != oauth.ModeFormPost {
@@ -34,6 +36,5 @@ func (f *Flow) respond(w http.ResponseWriter, r *http.Request, response oauth.Au
 	for _, field := range response.Fields() {
 		view.Fields = append(view.Fields, ui.Hidden{Name: field[0], Value: field[1]})
 	}
-	// The page may run our script, which only submits.
-	return f.Write(w, r, http.StatusOK, formPostPage.With(view), browser.Policy("'self'", ""))
+	return f.ShowLeading(w, r, http.StatusOK, formPostPage.With(view))
 }

@@ -55,6 +55,9 @@ func (v signInView) Fields() []ui.Field {
 	}
 }
 
+// Scripted reports that the page has a password to show.
+func (signInView) Scripted() bool { return true }
+
 // AskSignIn is the sign-in page, for an authorization request that waits, or for a page of ours.
 func (f *Flow) AskSignIn(w http.ResponseWriter, r *http.Request) error {
 	values, err := route.Query(r)
@@ -107,7 +110,7 @@ func (f *Flow) AskSignIn(w http.ResponseWriter, r *http.Request) error {
 	if view.Failures = f.problemText(values); view.Failures != nil {
 		view.Failed = true
 	}
-	return f.showWith(w, r, http.StatusOK, view.Passkey, signInPage.With(view))
+	return f.ShowLeading(w, r, http.StatusOK, signInPage.With(view))
 }
 
 // checkCookie goes on to the page that a person has just signed in for, if the browser has kept the session.
@@ -282,7 +285,7 @@ func (f *Flow) signInFailed(w http.ResponseWriter, r *http.Request, err error, e
 		}
 		view.Failures = ui.Failures{{Field: "email", Text: ui.Text("sign_in.wrong")}}
 	}
-	return f.showWith(w, r, status, view.Passkey, signInPage.With(view))
+	return f.ShowLeading(w, r, status, signInPage.With(view))
 }
 
 // relative is target when it is a place on this server, else "". To a browser, "//" and "/\" begin the address of another host.

@@ -226,6 +226,9 @@ func (v newcomerView) Fields() []ui.Field {
 	}, ui.NewPassword(wrong("new"), v.Least)...)
 }
 
+// Scripted reports that the page has passwords to show.
+func (v newcomerView) Scripted() bool { return !v.HasAccount }
+
 // newcomer is the page of a link before anything was typed.
 func (f *Flow) newcomer(r *http.Request, secret string) (newcomerView, error) {
 	n, err := f.Directory.SigningUp(r.Context(), team.Actor{}, secret)

@@ -44,6 +44,9 @@ type waitingView struct {
 // Waits reports whether the person has asked, and nobody has decided.
 func (v waitingView) Waits() bool { return v.Asked.Known() && !v.Declined }
 
+// Scripted reports that the page asks by script whether an admin has decided.
+func (v waitingView) Scripted() bool { return v.Waits() }
+
 // NoteField is the field for the note.
 func (v waitingView) NoteField() ui.Field {
 	return ui.Field{
@@ -103,7 +106,7 @@ func (f *Flow) showWaiting(w http.ResponseWriter, r *http.Request, next authz.Ne
 	if refused != nil {
 		status = http.StatusUnprocessableEntity
 	}
-	return f.Write(w, r, status, content, browser.Policy("'self'", "")+"; connect-src 'self'")
+	return f.Write(w, r, status, content, browser.Policy(content, "")+"; connect-src 'self'")
 }
 
 // stillWaiting is the request, if it waits for the admins of a team; otherwise the next step has been shown.

@@ -44,6 +44,9 @@ func (v resetView) Fields() []ui.Field {
 	}, ui.NewPassword(wrong, v.Least)...)
 }
 
+// Scripted reports that the page has passwords to show.
+func (resetView) Scripted() bool { return true }
+
 // doneView says what a link has done.
 type doneView struct {
 	ui.Frame

@@ -45,6 +45,9 @@ func (v invitationView) Fields() []ui.Field {
 	}, ui.NewPassword(v.wrong == "new", v.Least)...)
 }
 
+// Scripted reports that the page has passwords to show.
+func (v invitationView) Scripted() bool { return v.New }
+
 // invitation is the page that the link in the mail leads to. It uses nothing.
 func (room *Room) invitation(w http.ResponseWriter, r *http.Request) error {
 	values, err := route.Query(r)

@@ -27,8 +27,14 @@ type Frame struct {
 
 func (f Frame) language() *words.Catalogue { return f.Language }
 
+// Scripted reports that the page has a script of ours, which its Content-Security-Policy must allow. A view with a script has a method of its own.
+func (f Frame) Scripted() bool { return false }
+
 // Framed is a view: a struct that embeds Frame.
-type Framed interface{ language() *words.Catalogue }
+type Framed interface {
+	language() *words.Catalogue
+	Scripted() bool
+}
 
 // Tabs are links to pages that belong together.
 type Tabs struct {

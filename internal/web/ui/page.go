@@ -80,6 +80,9 @@ func (c Content) Name() string { return c.template.name }
 // View is what the page shows.
 func (c Content) View() Framed { return c.view }
 
+// Scripted reports that the page has a script of ours.
+func (c Content) Scripted() bool { return c.view.Scripted() }
+
 // Language is the language of the page.
 func (c Content) Language() *words.Catalogue { return c.language }
 
