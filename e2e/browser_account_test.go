@@ -170,6 +170,14 @@ func TestBrowserGovernsATeam(t *testing.T) {
 	b.visit(h.url + "/teams/acme/applications/policy/?rule=approve_first")
 	b.sees("form.block", "30 applications, 30 connections")
 	b.picture("team-policy-thirty")
+	_, err = h.Govern.SetPolicy(t.Context(), team.CommandLine, acme.ID, govern.Policy{Rule: govern.ApproveFirst}, nil)
+	h.ok(err)
+	b.visit(h.url + "/teams/acme/applications/")
+	b.sees(".sheet", "Approved because it was in use")
+	b.picture("team-applications-approved")
+	b.press(`.connection a.end`)
+	b.sees("h1", "Take back the approval of")
+	b.picture("team-approval-take-back")
 }
 
 // Everybody can read the documents: axe-core looks at each.

@@ -20,7 +20,7 @@ func (a *App) newOutbox(send mail.Sender) *outbox.Delivery {
 		send = a.sendMail
 	}
 	mails := &mail.Courier{
-		Grants: a.Store, People: a.Store, Links: a.Store, Invited: a.Store, Newcomers: a.Store, Keys: a.Keys, Now: a.now, Describe: a.Authz.Describe, Send: send, ServerName: cfg.ServerName, PublicURL: cfg.PublicURL,
+		Grants: a.Store, People: a.Store, Links: a.Store, Invited: a.Store, Newcomers: a.Store, Governed: a.Store, Keys: a.Keys, Now: a.now, Describe: a.Authz.Describe, Send: send, ServerName: cfg.ServerName, PublicURL: cfg.PublicURL,
 		Language: words.Named(cfg.Language),
 	}
 	logouts := &events.Courier{HTTP: a.outbound, LogoutToken: a.Authz.LogoutToken}

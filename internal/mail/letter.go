@@ -43,6 +43,9 @@ var letters = map[outbox.Kind]*letter{
 	outbox.MailEmailRestored: parse("email_restored"),
 	outbox.MailEmailSet:      parse("email_set"),
 	outbox.MailPassword:      parse("password"),
+	outbox.MailAskedFor:      parse("application_asked_for"),
+	outbox.MailApproved:      parse("application_approved"),
+	outbox.MailDeclined:      parse("application_declined"),
 }
 
 // Kinds is the kinds of messages that are mails.
@@ -100,6 +103,10 @@ type content struct {
 	SignIn       string   // the sign-in page
 	HasAccount   bool     // somebody wanted to sign up who has an account
 	Link         string   // the link that the mail is for
+	Asker        string   // the name of who asks for the application
+	Reason       string   // of an admin, or ""
+	Requests     string   // the page where admins answer requests
+	Start        string   // the link that starts the application's sign-in, or ""
 }
 
 // write makes the mail of a kind.

@@ -88,6 +88,9 @@ func TestMailsLoadNothingAndSayTheSame(t *testing.T) {
 			}
 		}
 		for _, link := range addresses.FindAllStringSubmatch(m.HTML, -1) {
+			if kind == outbox.MailApproved && strings.HasPrefix(link[1], "https://report.example/start?iss=") {
+				continue // the application's own, as registered
+			}
 			if link[1] != publicURL && !strings.HasPrefix(link[1], publicURL+"/") {
 				t.Errorf("%s leads to %s", kind, link[1])
 			}

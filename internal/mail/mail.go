@@ -9,10 +9,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
 	"github.com/gatehouse-auth/gatehouse/internal/client"
+	"github.com/gatehouse-auth/gatehouse/internal/govern"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/outbox"
 	"github.com/gatehouse-auth/gatehouse/internal/scope"
@@ -54,6 +56,12 @@ type Courier struct {
 	}
 	Newcomers interface {
 		Newcomer(ctx context.Context, link team.LinkID) (team.Newcomer, error)
+	}
+	Governed interface {
+		Rows(ctx context.Context, team team.ID) ([]govern.Row, error)
+		Requests(ctx context.Context, team team.ID, now time.Time) ([]govern.Request, error)
+		Client(ctx context.Context, id oauth.ClientID) (client.Client, error)
+		Memberships(ctx context.Context, user team.UserID) ([]team.Membership, error)
 	}
 	Keys       *token.Keyring // makes the secrets of links
 	Now        func() time.Time
@@ -114,6 +122,8 @@ func (c *Courier) Deliver(ctx context.Context, m outbox.Message) error {
 	switch {
 	case m.Kind == outbox.MailConnected || m.Kind == outbox.MailReplayed:
 		fill = c.fillGrant
+	case m.Kind == outbox.MailAskedFor || m.Kind == outbox.MailApproved || m.Kind == outbox.MailDeclined:
+		fill = c.fillGoverned
 	case m.Kind == outbox.MailSignUp:
 		fill = c.fillSignUp
 	case m.Kind == outbox.MailAccountClosed:
@@ -155,6 +165,70 @@ func (c *Courier) fillGrant(ctx context.Context, m outbox.Message, about *conten
 	for _, s := range c.Describe(g.Scope) {
 		about.Permissions = append(about.Permissions, s.In(about.Language))
 	}
+	return nil
+}
+
+// fillGoverned fills in the person and the application of a message about a team's decision, or about a request for one. There is nothing to tell when the
+// request was answered or withdrawn meanwhile, or the approval taken back.
+func (c *Courier) fillGoverned(ctx context.Context, m outbox.Message, about *content) error {
+	if err := c.fillPerson(ctx, m, about); err != nil {
+		return err
+	}
+	id := team.ID(m.Team)
+	application, err := c.Governed.Client(ctx, oauth.ClientID(m.Client))
+	if errors.Is(err, client.ErrNoClient) {
+		return outbox.ErrObsolete
+	}
+	if err != nil {
+		return fmt.Errorf("load the application of a request: %w", err)
+	}
+	about.Application, about.Described = application.Name, about.described(application)
+	if m.Kind == outbox.MailAskedFor {
+		return c.fillRequest(ctx, m, about)
+	}
+	rows, err := c.Governed.Rows(ctx, id)
+	if err != nil {
+		return fmt.Errorf("load what the team decided: %w", err)
+	}
+	i := slices.IndexFunc(rows, func(row govern.Row) bool { return row.Client == application.ID })
+	if m.Kind == outbox.MailDeclined {
+		if i >= 0 && rows[i].State == govern.Declined {
+			about.Reason = rows[i].Reason
+		}
+		return nil
+	}
+	if i < 0 || rows[i].State != govern.Approved {
+		return outbox.ErrObsolete
+	}
+	if application.InitiateLoginURI != "" {
+		about.Start = oauth.InitiateLogin(application.InitiateLoginURI, c.PublicURL)
+	}
+	about.Permissions = nil
+	for _, s := range c.Describe(rows[i].Scope) {
+		about.Permissions = append(about.Permissions, s.In(about.Language))
+	}
+	return nil
+}
+
+// fillRequest fills in who asks for an application, and the page where an admin answers, if the person is still one.
+func (c *Courier) fillRequest(ctx context.Context, m outbox.Message, about *content) error {
+	requests, err := c.Governed.Requests(ctx, team.ID(m.Team), c.Now())
+	if err != nil {
+		return fmt.Errorf("load the requests of a team: %w", err)
+	}
+	i := slices.IndexFunc(requests, func(r govern.Request) bool { return string(r.Client) == m.Client })
+	if i < 0 {
+		return outbox.ErrObsolete
+	}
+	memberships, err := c.Governed.Memberships(ctx, team.UserID(m.User))
+	if err != nil {
+		return fmt.Errorf("load the teams of an admin: %w", err)
+	}
+	in := slices.IndexFunc(memberships, func(in team.Membership) bool { return string(in.Team.ID) == m.Team && in.Role == team.Admin })
+	if in < 0 {
+		return outbox.ErrObsolete
+	}
+	about.Asker, about.Requests = requests[i].Name, c.PublicURL+"/teams/"+memberships[in].Team.Slug+"/applications/requests/"
 	return nil
 }
 

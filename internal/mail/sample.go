@@ -1,6 +1,7 @@
 package mail
 
 import (
+	"net/url"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/outbox"
@@ -17,6 +18,7 @@ func Sample(language *words.Catalogue, kind outbox.Kind, server, publicURL strin
 		Permissions:  []string{"See the team’s chatbots", "Start sessions"},
 		Ended:        []string{"Shift Planner", "Weekly Report"},
 		Applications: publicURL + "/account/applications/", Password: publicURL + "/account/password/", Security: publicURL + "/account/security/", Forgot: publicURL + "/login/forgot/", SignIn: publicURL + "/login/",
+		Asker: "Ben Sand", Reason: "Reports go through our own warehouse.", Requests: publicURL + "/teams/clinic-north/applications/requests/", Start: "https://report.example/start?iss=" + url.QueryEscape(publicURL),
 		Link: publicURL + linkOf[kind].Path() + "?link=gh_ln_SAMPLE.SAMPLE.a-sample-of-a-link-that-leads-nowhere-43-chars",
 	})
 }

@@ -32,20 +32,23 @@ const (
 	MailCodesMade     Kind = "mail.recovery_codes_made"
 	MailCodeUsed      Kind = "mail.recovery_code_used"
 	MailFactorsReset  Kind = "mail.factors_reset"
-	MailPasswordReset Kind = "mail.password_reset"    // to an address: a link that sets a new password
-	MailProveEmail    Kind = "mail.prove_email"       // to an address: a link that proves it
-	MailChangeEmail   Kind = "mail.change_email"      // to an address: a link that gives it to an account
-	MailEmailChanged  Kind = "mail.email_changed"     // to the former address of an account: a link to undo the change
-	MailEmailRestored Kind = "mail.email_restored"    // to all addresses of a person: the former one is back
-	MailEmailSet      Kind = "mail.email_set"         // to both addresses of a person: the operator has changed it
-	MailPassword      Kind = "mail.password"          // to all addresses of a person: the password was changed
-	MailInvitation    Kind = "mail.invitation"        // to an address: a link that invites to a team
-	MailSignUp        Kind = "mail.sign_up"           // to an address: a link that makes an account
-	MailAccountClosed Kind = "mail.account_closed"    // to all addresses of a person: they closed their account, and it is gone
-	MailHasAccount    Kind = "mail.has_account"       // to an address, in place of the former: it has an account
-	MailLinked        Kind = "mail.identity_linked"   // to a person: they can sign in at another provider from now on
-	MailUnlinked      Kind = "mail.identity_unlinked" // to a person: they can no longer
-	BackchannelLogout Kind = "backchannel_logout"     // to a client: a sign-in has ended (OpenID Connect Back-Channel Logout 1.0)
+	MailPasswordReset Kind = "mail.password_reset"        // to an address: a link that sets a new password
+	MailProveEmail    Kind = "mail.prove_email"           // to an address: a link that proves it
+	MailChangeEmail   Kind = "mail.change_email"          // to an address: a link that gives it to an account
+	MailEmailChanged  Kind = "mail.email_changed"         // to the former address of an account: a link to undo the change
+	MailEmailRestored Kind = "mail.email_restored"        // to all addresses of a person: the former one is back
+	MailEmailSet      Kind = "mail.email_set"             // to both addresses of a person: the operator has changed it
+	MailPassword      Kind = "mail.password"              // to all addresses of a person: the password was changed
+	MailInvitation    Kind = "mail.invitation"            // to an address: a link that invites to a team
+	MailSignUp        Kind = "mail.sign_up"               // to an address: a link that makes an account
+	MailAccountClosed Kind = "mail.account_closed"        // to all addresses of a person: they closed their account, and it is gone
+	MailHasAccount    Kind = "mail.has_account"           // to an address, in place of the former: it has an account
+	MailLinked        Kind = "mail.identity_linked"       // to a person: they can sign in at another provider from now on
+	MailUnlinked      Kind = "mail.identity_unlinked"     // to a person: they can no longer
+	MailAskedFor      Kind = "mail.application_asked_for" // to the admins of a team: somebody asks for an application
+	MailApproved      Kind = "mail.application_approved"  // to a person who asked for it
+	MailDeclined      Kind = "mail.application_declined"  // the same
+	BackchannelLogout Kind = "backchannel_logout"         // to a client: a sign-in has ended (OpenID Connect Back-Channel Logout 1.0)
 )
 
 // Kinds is every kind of message.
@@ -53,7 +56,7 @@ func Kinds() []Kind {
 	return []Kind{
 		MailConnected, MailReplayed, MailMemberRemoved, MailTeamRemoved, MailUserDisabled,
 		MailAppAdded, MailAppRemoved, MailPasskeyAdded, MailPasskeyNamed, MailPasskeyGone, MailPasskeyCloned, MailCodesMade, MailCodeUsed, MailFactorsReset,
-		MailPasswordReset, MailProveEmail, MailChangeEmail, MailEmailChanged, MailEmailRestored, MailEmailSet, MailPassword, MailInvitation, MailSignUp, MailHasAccount, MailAccountClosed, MailLinked, MailUnlinked,
+		MailPasswordReset, MailProveEmail, MailChangeEmail, MailEmailChanged, MailEmailRestored, MailEmailSet, MailPassword, MailInvitation, MailSignUp, MailHasAccount, MailAccountClosed, MailLinked, MailUnlinked, MailAskedFor, MailApproved, MailDeclined,
 		BackchannelLogout,
 	}
 }

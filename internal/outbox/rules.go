@@ -15,6 +15,8 @@ const (
 	ThePerson       Recipients = "the person"         // the user of the event
 	TheMember       Recipients = "the member"         // the user of the event, as a member of its team
 	TheMembers      Recipients = "members of team"    // every member of the team of the event
+	TheAdmins       Recipients = "the team's admins"  // of the team of the event
+	WhoAsked        Recipients = "who asked"          // the people whose requests the event answers
 	TheLink         Recipients = "the link"           // the address that the event's link is sent to
 	TheAddresses    Recipients = "the addresses"      // the address of the user of the event, the former one, and those that can undo a change of it
 	SessionsClients Recipients = "clients of session" // clients with a back-channel logout URI that were connected in the session that ended
@@ -31,6 +33,7 @@ type Rule struct {
 
 	newGrantOnly bool
 	changeOnly   bool // not for a first password
+	firstOnly    bool // not while others ask for the same
 }
 
 // After a day, a person who should have been signed out has been in for a day anyway.
@@ -87,6 +90,9 @@ var rules = map[audit.Kind][]Rule{
 		{Kind: MailAccountClosed, To: TheAddresses, Lifetime: mailLifetime},
 		{Kind: BackchannelLogout, To: PersonsClients, Lifetime: logoutLifetime},
 	},
+	audit.ClientAskedFor: {{Kind: MailAskedFor, To: TheAdmins, Lifetime: mailLifetime, firstOnly: true}},
+	audit.ClientApproved: {{Kind: MailApproved, To: WhoAsked, Lifetime: mailLifetime}},
+	audit.ClientDeclined: {{Kind: MailDeclined, To: WhoAsked, Lifetime: mailLifetime}},
 	audit.UserDisabled: {
 		{Kind: MailUserDisabled, To: ThePerson, Lifetime: mailLifetime},
 		{Kind: BackchannelLogout, To: PersonsClients, Lifetime: logoutLifetime},
@@ -103,16 +109,20 @@ var rules = map[audit.Kind][]Rule{
 
 // Facts is what messages depend on besides the event, and what the audit trail does not keep.
 type Facts struct {
-	NewGrant bool   // consent made a grant; consent to more scopes only widens one
-	Session  string // the sid of the sign-in that ended
-	Link     string // the id of the link that was made
-	Former   string // the address that the user had before
-	First    bool   // the user had no password before
+	NewGrant bool     // consent made a grant; consent to more scopes only widens one
+	Session  string   // the sid of the sign-in that ended
+	Link     string   // the id of the link that was made
+	Former   string   // the address that the user had before
+	First    bool     // the user had no password before
+	Asked    []string // the people whose requests are answered
+	Known    bool     // somebody has asked for the same before, and no admin has answered
 }
 
 // For is the rules for an event of a kind.
 func For(kind audit.Kind, f Facts) []Rule {
-	return slices.DeleteFunc(slices.Clone(rules[kind]), func(r Rule) bool { return r.newGrantOnly && !f.NewGrant || r.changeOnly && f.First })
+	return slices.DeleteFunc(slices.Clone(rules[kind]), func(r Rule) bool {
+		return r.newGrantOnly && !f.NewGrant || r.changeOnly && f.First || r.firstOnly && f.Known
+	})
 }
 
 // Message is the message to the person of an event.

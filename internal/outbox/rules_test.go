@@ -47,6 +47,9 @@ func TestEachEventTellsWhomItShould(t *testing.T) {
 		audit.FactorsReset:      {mail(MailFactorsReset, ThePerson), logout(PersonsClients)},
 		audit.MemberRemoved:     {mail(MailMemberRemoved, TheMember), logout(MembersClients)},
 		audit.InvitationSent:    {mail(MailInvitation, TheLink)},
+		audit.ClientAskedFor:    {mail(MailAskedFor, TheAdmins)},
+		audit.ClientApproved:    {mail(MailApproved, WhoAsked)},
+		audit.ClientDeclined:    {mail(MailDeclined, WhoAsked)},
 		audit.TeamRemoved:       {mail(MailTeamRemoved, TheMembers), logout(TeamsClients)},
 	}
 	tellsNobody := []audit.Kind{
@@ -55,7 +58,7 @@ func TestEachEventTellsWhomItShould(t *testing.T) {
 		audit.ClientRemoved, audit.ClientBlocked, audit.ClientUnblocked, audit.SecretRotated, audit.ClientAuthFailed, audit.ConsentDenied,
 		audit.GrantRevoked, audit.TokenIssued, audit.TokenRefreshed, audit.MachineToken, audit.TokenRevoked, audit.CodeRefused,
 		audit.CodeReplayed, audit.RefreshRefused, audit.KeysRotated, audit.MasterKeyReplaced,
-		audit.TeamProvider, audit.PolicyChanged, audit.ClientApproved, audit.ClientDeclined, audit.ApprovalRemoved, audit.ClientCut, audit.ClientAskedFor, audit.ClientAskedAgain, audit.RequestWithdrawn,
+		audit.TeamProvider, audit.PolicyChanged, audit.ApprovalRemoved, audit.ClientCut, audit.ClientAskedAgain, audit.RequestWithdrawn,
 	}
 	for _, kind := range audit.Kinds() {
 		want, tells := tells[kind]
@@ -68,6 +71,9 @@ func TestEachEventTellsWhomItShould(t *testing.T) {
 	}
 	if got := For(audit.ConsentGiven, Facts{}); len(got) > 0 {
 		t.Errorf("consent to more scopes tells %v", got)
+	}
+	if got := For(audit.ClientAskedFor, Facts{Known: true}); len(got) > 0 {
+		t.Errorf("a second request for an application tells %v", got)
 	}
 	if got := For(audit.RefreshReplayed, Facts{}); len(got) != 1 {
 		t.Errorf("a replay makes no grant and tells %v", got)

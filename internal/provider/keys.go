@@ -22,7 +22,7 @@ func (k *keySet) VerifySignature(ctx context.Context, text string) ([]byte, erro
 	for _, name := range algorithms {
 		allowed = append(allowed, jose.SignatureAlgorithm(name))
 	}
-	jws, err := jose.ParseSigned(text, allowed)
+	jws, err := jose.ParseSignedCompact(text, allowed)
 	if err != nil {
 		return nil, err
 	}

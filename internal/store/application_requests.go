@@ -7,6 +7,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
 	"github.com/gatehouse-auth/gatehouse/internal/govern"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/gatehouse-auth/gatehouse/internal/outbox"
 	"github.com/gatehouse-auth/gatehouse/internal/store/engine"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 )
@@ -19,11 +20,12 @@ func (db *DB) AskFor(ctx context.Context, r govern.Request, mostOfPerson, mostOf
 		if err := t.lockTeam(r.Team); err != nil {
 			return err
 		}
-		var person, all, same int
-		err := t.Get([]any{&person, &all, &same}, `
+		var person, all, same, known int
+		err := t.Get([]any{&person, &all, &same, &known}, `
 			SELECT (SELECT COUNT(*) FROM gh_application_requests WHERE user_id = $1 AND expires_at > $4),
 				(SELECT COUNT(*) FROM gh_application_requests WHERE team_id = $2 AND expires_at > $4),
-				(SELECT COUNT(*) FROM gh_application_requests WHERE user_id = $1 AND team_id = $2 AND client_id = $3)`,
+				(SELECT COUNT(*) FROM gh_application_requests WHERE user_id = $1 AND team_id = $2 AND client_id = $3),
+				(SELECT COUNT(*) FROM gh_application_requests WHERE team_id = $2 AND client_id = $3)`,
 			r.User, r.Team, r.Client, engine.Millis(r.AskedAt))
 		if err != nil {
 			return err
@@ -45,14 +47,15 @@ func (db *DB) AskFor(ctx context.Context, r govern.Request, mostOfPerson, mostOf
 		if same > 0 { // the admins know
 			e.Kind = audit.ClientAskedAgain
 		}
-		return t.happened(e)
+		return t.happenedWith(e, outbox.Facts{Known: known > 0})
 	})
 }
 
-// WithdrawRequest removes a person's request. govern.ErrNoRequest.
+// WithdrawRequest ends a person's request. The row stays until it is pruned, so that nobody mails the admins again and again. govern.ErrNoRequest.
 func (db *DB) WithdrawRequest(ctx context.Context, id team.ID, c oauth.ClientID, user team.UserID) error {
 	return db.write(ctx, "WithdrawRequest", func(t *tx) error {
-		err := t.MustChange(govern.ErrNoRequest, `DELETE FROM gh_application_requests WHERE team_id = $1 AND client_id = $2 AND user_id = $3`, id, c, user)
+		err := t.MustChange(govern.ErrNoRequest, `UPDATE gh_application_requests SET expires_at = $4 WHERE team_id = $1 AND client_id = $2 AND user_id = $3 AND expires_at > $4`,
+			id, c, user, engine.Millis(db.now()))
 		if err != nil {
 			return err
 		}
@@ -82,39 +85,38 @@ func scanRequest(row engine.Row) (r govern.Request, err error) {
 	return r, err
 }
 
-// answerRequests closes the requests that a row answers.
-func (t *tx) answerRequests(decided govern.Row, within oauth.Scope) error {
+// answerRequests closes the requests that a row answers, and returns who made them.
+func (t *tx) answerRequests(decided govern.Row, within oauth.Scope) (asked []string, err error) {
 	if decided.State == "" { // nothing was said about what people asked for
-		return nil
+		return nil, nil
 	}
 	return t.closeRequests(decided.Team, decided.Client, within)
 }
 
-// closeRequests removes the requests for a client in a team: those for no more than within, or all when that is nil.
-func (t *tx) closeRequests(id team.ID, c oauth.ClientID, within oauth.Scope) error {
-	if within == nil {
-		_, err := t.Change(`DELETE FROM gh_application_requests WHERE team_id = $1 AND client_id = $2`, id, c)
-		return err
-	}
-	last := team.UserID("")
+// closeRequests removes the requests for a client in a team, those for no more than within, or all when that is nil. It returns who waited for an answer.
+func (t *tx) closeRequests(id team.ID, c oauth.ClientID, within oauth.Scope) (asked []string, err error) {
+	now := t.db.now()
+	last := ""
 	for {
-		var user team.UserID
 		var scope oauth.Scope
-		err := t.Get([]any{&user, engine.WordsTo(&scope)}, `
-			SELECT user_id, scope FROM gh_application_requests WHERE team_id = $1 AND client_id = $2 AND user_id > $3 ORDER BY user_id LIMIT 1`,
+		var expires time.Time
+		err := t.Get([]any{&last, engine.WordsTo(&scope), engine.TimeTo(&expires)}, `
+			SELECT user_id, scope, expires_at FROM gh_application_requests WHERE team_id = $1 AND client_id = $2 AND user_id > $3 ORDER BY user_id LIMIT 1`,
 			id, c, last)
 		if isNoRows(err) {
-			return nil
+			return asked, nil
 		}
 		if err != nil {
-			return err
+			return nil, err
 		}
-		last = user
-		if !within.Covers(scope) {
+		if within != nil && !within.Covers(scope) {
 			continue
 		}
-		if _, err := t.Change(`DELETE FROM gh_application_requests WHERE team_id = $1 AND client_id = $2 AND user_id = $3`, id, c, user); err != nil {
-			return err
+		if _, err := t.Change(`DELETE FROM gh_application_requests WHERE team_id = $1 AND client_id = $2 AND user_id = $3`, id, c, last); err != nil {
+			return nil, err
+		}
+		if expires.After(now) {
+			asked = append(asked, last)
 		}
 	}
 }

@@ -33,6 +33,15 @@ func (t *tx) tell(e audit.Event, r outbox.Rule, facts outbox.Facts) error {
 		return t.tellMembers(e, r, e.User)
 	case outbox.TheMembers:
 		return t.tellMembers(e, r, everyone)
+	case outbox.TheAdmins:
+		return t.tellAdmins(e, r)
+	case outbox.WhoAsked:
+		for _, user := range facts.Asked {
+			if err := t.tellAbout(e, r, user); err != nil {
+				return err
+			}
+		}
+		return nil
 	case outbox.SessionsClients:
 		if session == "" { // it would tell nobody
 			return fmt.Errorf("store: %s without the session that ended", e.Kind)
@@ -98,6 +107,30 @@ func (t *tx) tellMembers(e audit.Event, r outbox.Rule, user string) error {
 		WHERE m.team_id = $3 AND (m.user_id = $4 OR $4 = '*') AND u.disabled_at = 0
 		GROUP BY m.user_id, t.id, t.name`,
 		token.NewID(), string(r.Kind), e.Team, user, engine.Millis(e.At), engine.Millis(e.At.Add(r.Lifetime)), "\n")
+	return err
+}
+
+// tellAdmins saves one mail for each admin of a team who can sign in, about a client.
+func (t *tx) tellAdmins(e audit.Event, r outbox.Rule) error {
+	_, err := t.Change(`
+		INSERT INTO gh_notices (id, kind, user_id, client_id, team_id, session_id, created_at, next_try, expires_at, team_name)
+		SELECT $1 || '/' || m.user_id, $2, m.user_id, $4, t.id, '', CAST($5 AS BIGINT), CAST($5 AS BIGINT), CAST($6 AS BIGINT), t.name
+		FROM gh_memberships m
+		JOIN gh_teams t ON t.id = m.team_id
+		JOIN gh_users u ON u.id = m.user_id
+		WHERE m.team_id = $3 AND m.role = 'admin' AND u.disabled_at = 0`,
+		token.NewID(), string(r.Kind), e.Team, e.Client, engine.Millis(e.At), engine.Millis(e.At.Add(r.Lifetime)))
+	return err
+}
+
+// tellAbout saves one mail for a person who can sign in, about a client in a team.
+func (t *tx) tellAbout(e audit.Event, r outbox.Rule, user string) error {
+	_, err := t.Change(`
+		INSERT INTO gh_notices (id, kind, user_id, client_id, team_id, session_id, created_at, next_try, expires_at, team_name)
+		SELECT $1, $2, u.id, $4, t.id, '', CAST($6 AS BIGINT), CAST($6 AS BIGINT), CAST($7 AS BIGINT), t.name
+		FROM gh_users u JOIN gh_teams t ON t.id = $3
+		WHERE u.id = $5 AND u.disabled_at = 0`,
+		token.NewID(), string(r.Kind), e.Team, e.Client, user, engine.Millis(e.At), engine.Millis(e.At.Add(r.Lifetime)))
 	return err
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/govern"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
+	"github.com/gatehouse-auth/gatehouse/internal/outbox"
 	"github.com/gatehouse-auth/gatehouse/internal/store/engine"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 )
@@ -211,10 +212,11 @@ func (db *DB) Decide(ctx context.Context, id team.ID, c oauth.ClientID, by team.
 		}
 		if before.State == govern.Approved && after.State == govern.Approved && after.At.Equal(before.At) { // it stays, and what people ask for beyond it is declined
 			e := audit.Event{At: at, Kind: audit.ClientDeclined, Team: string(id), Client: string(c), Detail: after.Reason}
-			if err := t.happened(e); err != nil { // before the requests go that say who is told
+			asked, err := t.closeRequests(id, c, nil)
+			if err != nil {
 				return err
 			}
-			return t.closeRequests(id, c, nil)
+			return t.happenedWith(e, outbox.Facts{Asked: asked})
 		}
 		after.Team, after.Client, after.By, after.At = id, c, by, at
 		if err := t.saveRow(after); err != nil {
@@ -249,12 +251,14 @@ func (t *tx) decided(before, after govern.Row, within oauth.Scope, at time.Time,
 		if err := t.cut(e, at, after.Team, after.Client, effect); err != nil {
 			return err
 		}
-		return t.answerRequests(after, within)
-	}
-	if err := t.happened(e); err != nil { // before the requests go that say who is told
+		_, err := t.answerRequests(after, within)
 		return err
 	}
-	if err := t.answerRequests(after, within); err != nil {
+	asked, err := t.answerRequests(after, within)
+	if err != nil {
+		return err
+	}
+	if err := t.happenedWith(e, outbox.Facts{Asked: asked}); err != nil {
 		return err
 	}
 	if len(before.Scope.Minus(after.Scope)) > 0 { // a machine under a strict policy has tokens for more

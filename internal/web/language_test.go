@@ -48,7 +48,7 @@ func TestPagesAreInTheLanguageOfTheBrowser(t *testing.T) {
 		inEnglish(b.Get("/account/", "Accept-Language", "fr, ja"), http.StatusOK, "Your account")
 		wrong := h.Browser().Post("/login/", webtest.Pairs("email", webtest.Ana, "password", "x"), "Accept-Language", german)
 		inGerman(wrong, http.StatusUnprocessableEntity, "Die E-Mail-Adresse oder das Passwort ist falsch")
-		weak := b.Post("/account/password/", webtest.Pairs("current", webtest.Password, "new", "aaaaaaaaaaaa", "again", "aaaaaaaaaaaa"), "Accept-Language", german)
+		weak := b.Post("/account/password/", webtest.Pairs("current", webtest.Password, "new", "aaaaaaaaaaaaaaaaaaaa", "again", "aaaaaaaaaaaaaaaaaaaa"), "Accept-Language", german)
 		inGerman(weak, http.StatusUnprocessableEntity, "wiederholt dieselben Zeichen")
 		h.Browser().Get("/docs/guide/", "Accept-Language", german).WantPage(http.StatusOK, `<html lang="de">`, `<article lang="en">`, "Anmelden")
 	})

@@ -299,7 +299,7 @@ func kid(text string) string {
 // TestListOfWhatHasEnded is signed, changes when something ends, and forgets what would have expired anyway.
 func TestListOfWhatHasEnded(t *testing.T) {
 	webtest.OnBoth(t, func(h *webtest.House) {
-		const nothing = `{"clients":{},"families":[],"grants":[],"tokens":[]}`
+		const nothing = `{"clients":{},"families":[],"grants":[],"tokens":[],"until":{}}`
 		if got := h.Ended(); got != nothing {
 			h.Errorf("at first it is %s", got)
 		}

@@ -40,6 +40,7 @@ type application struct {
 	Reason       string // why; may be ""
 	BlockedSince ui.Moment
 	Used         ui.Moment // Machine: when it last got a token
+	Approved     *approval // nil when it is not
 	People       []member  // by name
 	ui.Permissions
 	Block blockForm
@@ -97,6 +98,9 @@ func (room *Room) applicationsOf(r *request) ([]application, error) {
 		a.Name, a.Owner = c.Name, c.Owner
 		if i := slices.IndexFunc(rows, func(row govern.Row) bool { return row.Client == c.ID && row.State == govern.Blocked }); i >= 0 {
 			a.Blocked, a.Reason, a.BlockedSince = true, rows[i].Reason, r.Clock().Ago(rows[i].At)
+		}
+		if i := slices.IndexFunc(rows, func(row govern.Row) bool { return row.Client == c.ID && row.State == govern.Approved }); i >= 0 {
+			a.Approved = room.approvalOf(r, rows[i])
 		}
 		a.Marks = marks(c.Team.ID == t.ID, c.Machine, !c.DisabledAt.IsZero(), a.Blocked)
 		if a.Machine {

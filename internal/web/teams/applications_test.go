@@ -50,6 +50,14 @@ func TestTeamPagesAreForItsAdmins(t *testing.T) {
 				who.Post("/teams/atlas/applications/", form).WantPage(http.StatusNotFound).WantNothingOf(secrets...)
 			}
 		}
+		for _, who := range []*webtest.Browser{member, stranger, inBorealis.Browser} {
+			path, status := takeBackPath+"?client="+string(h.Insight.ID), http.StatusNotFound
+			if who == member {
+				status = http.StatusForbidden
+			}
+			who.Get(path).WantPage(status).WantNothingOf(secrets...)
+			who.Post(path, nil).WantPage(status).WantNothingOf(secrets...)
+		}
 		for _, path := range governing {
 			inAtlas.Get(path).WantPage(http.StatusOK, "Atlas Research")
 			member.Get(path).WantPage(http.StatusForbidden, "Only the admins").WantNothingOf(secrets...)

@@ -155,6 +155,8 @@ func (room *Room) notice(r *request) *ui.Notice {
 	case noticeEnded:
 		text := ui.Text("team_applications.ended", "application", application, "team", in, "person", ui.Strong(n.Person))
 		return &ui.Notice{Text: text, Lost: access.InWords(room.Authz, r.Language(), n.Scope)}
+	case noticeWithheld:
+		return &ui.Notice{Text: ui.Text("approval.taken_back", "application", application, "team", in)}
 	case noticeBlocked:
 		return &ui.Notice{Text: ui.Text("team_applications.now_blocked", "application", application, "team", in)}
 	case noticeUnblocked:

@@ -41,7 +41,10 @@ var (
 			Application: head(2, "Quiz Maker", "Quiz & Co", marks(false, false, false, true)), ID: "c2",
 			Blocked: true, Reason: "Reports go through our own warehouse.", BlockedSince: before(5 * day),
 		},
-		{Application: head(3, "Staff Notes", "Clinic North", marks(true, false, false, false)), ID: "c6", Block: blockForm{Index: 3}},
+		{
+			Application: head(3, "Staff Notes", "Clinic North", marks(true, false, false, false)), ID: "c6", Block: blockForm{Index: 3},
+			Approved: &approval{Since: before(day), May: uitest.Markup, UsedSince: true, ReviewBy: clock.OnDate(noon.Add(29 * day)), TakeBack: "/teams/clinic-north/applications/take-back/?client=c6"},
+		},
 		{Application: head(4, "Weekly Report", "Ferris Analytics", nil), ID: "c1", Block: blockForm{Index: 4}, People: []member{
 			{
 				Grant: "g1", Person: ui.Person{Name: "Ada Obi", Email: "ada@example.com"},

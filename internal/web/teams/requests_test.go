@@ -3,11 +3,15 @@ package teams_test
 import (
 	"net/http"
 	"net/url"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
+	"github.com/gatehouse-auth/gatehouse/internal/client"
 	"github.com/gatehouse-auth/gatehouse/internal/govern"
+	"github.com/gatehouse-auth/gatehouse/internal/mail"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 	"github.com/gatehouse-auth/gatehouse/internal/web/webtest"
@@ -101,5 +105,55 @@ func TestRequestsAreTheTeamsOwn(t *testing.T) {
 		if row := rowOf(h, h.Insight); row.State != "" {
 			h.Errorf("the row is %+v", row)
 		}
+	})
+}
+
+// The admins get one mail at the first request for an application, and who asked gets the answer.
+func TestMailsAboutRequests(t *testing.T) {
+	webtest.OnBoth(t, func(h *webtest.House) {
+		dora := h.Admin("atlas")
+		h.Admin("borealis")
+		_, err := h.Registry.UpdateClient(h.Context(), team.CommandLine, h.Insight.ID, client.Change{InitiateLoginURI: new("https://insight.example/start?a=1")})
+		h.OK(err)
+		h.SetPolicy(govern.ApproveFirst)
+		want := func(what string, says ...string) {
+			h.Helper()
+			sent := h.Mails()
+			if len(sent) != len(says)/2 {
+				h.Fatalf("%s: %d mails %v, want %d", what, len(sent), sent, len(says)/2)
+			}
+			for i := 0; i < len(says); i += 2 {
+				if !slices.ContainsFunc(sent, func(m mail.Mail) bool { return m.To == says[i] && strings.Contains(m.Subject+m.Text, says[i+1]) }) {
+					h.Errorf("%s: no mail to %s says %q in %v", what, says[i], says[i+1], sent)
+				}
+			}
+		}
+		link := h.Parts.Issuer + requestsPath
+		ask(h, webtest.Ben, h.Insight, "", "chatbot:read")
+		want("the first request", dora.Email, "Ben Bakker asks the admins of the team Atlas Research to approve the application Insight (by Insight Labs). Until one of you decides, it gets nothing.\n\n  "+link)
+		withdraw := func() {
+			h.Helper()
+			h.OK(h.Govern.Withdraw(h.Context(), h.Acting(webtest.Ben), h.Atlas.ID, h.Insight.ID))
+		}
+		withdraw()
+		ask(h, webtest.Ben, h.Insight, "", "chatbot:read")
+		want("a request that was withdrawn and made again")
+		ask(h, webtest.Ana, h.Insight, "", "chatbot:read", "session:write")
+		ask(h, webtest.Ben, h.Insight, "again", "chatbot:read")
+		want("more requests")
+
+		dora.Post(requestsPath, webtest.Pairs("decision", "approve", "client", string(h.Insight.ID), "scope", "chatbot:read")).WantStatus(http.StatusSeeOther)
+		start := "https://insight.example/start?a=1&iss=" + url.QueryEscape(h.Parts.Issuer)
+		want("the approval", webtest.Ben, start, webtest.Ana, "See the team's chatbots")
+
+		ask(h, webtest.Ana, h.Pocket, "", "chatbot:read")
+		want("a request for another application", dora.Email, "Ana Anders asks to connect Pocket")
+		dora.Post(requestsPath, webtest.Pairs("decision", "decline", "client", string(h.Pocket.ID), "reason", "Too curious")).WantStatus(http.StatusSeeOther)
+		want("the refusal", webtest.Ana, "The reason: Too curious")
+
+		// Nothing to tell: it was withdrawn before the mail went out, and the approval was taken back.
+		ask(h, webtest.Ben, h.Notes, "", "chatbot:read")
+		h.OK(h.Govern.Withdraw(h.Context(), h.Acting(webtest.Ben), h.Atlas.ID, h.Notes.ID))
+		want("a request that was withdrawn")
 	})
 }

@@ -56,6 +56,10 @@ func (room *Room) Routes() []route.Route {
 			Get: room.forAdmins(room.policy), Post: room.forAdmins(room.setPolicy),
 		},
 		{
+			Path: "/teams/{slug}/applications/take-back/", Title: "approval.title", Fresh: true,
+			Get: room.forAdmins(room.askTakeBack), Post: room.forAdmins(room.takeBack),
+		},
+		{
 			Path: "/teams/{slug}/applications/requests/", Title: "requests.title",
 			Get: room.forAdmins(room.requests), Post: room.forAdmins(room.decideRequests),
 		},

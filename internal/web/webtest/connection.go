@@ -168,12 +168,16 @@ type Way struct {
 	End, Undo func()
 	Status    int // of a refresh
 	Code      string
+	Restores  bool // Undo brings the consent back, and with it a code that is younger than a minute
 }
 
 // Ways are all the ways in which what justifies Ben's connection of a client in atlas can end, in an order in which one does not hinder the next.
 func (h *House) Ways() []Way {
 	invalidGrant := func(name string, end, undo func()) Way {
-		return Way{name, h.Insight, end, undo, http.StatusBadRequest, "invalid_grant"}
+		return Way{name, h.Insight, end, undo, http.StatusBadRequest, "invalid_grant", false}
+	}
+	suspended := func(name string, end, undo func()) Way {
+		return Way{name, h.Insight, end, undo, http.StatusBadRequest, "invalid_grant", true}
 	}
 	none := func() {}
 	return []Way{
@@ -187,8 +191,8 @@ func (h *House) Ways() []Way {
 		invalidGrant("the team blocks the client", func() {
 			h.Block("Not here")
 		}, func() { h.OK(h.Govern.Unblock(h.Context(), team.CommandLine, h.Atlas.ID, h.Insight.ID)) }),
-		invalidGrant("the team's policy allows nothing", func() { h.SetPolicy(govern.Nobody) }, func() { h.SetPolicy(govern.Everyone) }),
-		invalidGrant("the team's policy asks for an approval that there is not", func() {
+		suspended("the team's policy allows nothing", func() { h.SetPolicy(govern.Nobody) }, func() { h.SetPolicy(govern.Everyone) }),
+		suspended("the team's policy asks for an approval that there is not", func() {
 			h.SetPolicy(govern.Nobody)
 			h.SetPolicy(govern.ApproveFirst)
 		}, func() { h.SetPolicy(govern.Everyone) }),
@@ -205,9 +209,9 @@ func (h *House) Ways() []Way {
 		}),
 		{
 			"the client is disabled", h.Insight, func() { h.OK(h.DB.DisableClient(h.Context(), h.Insight.ID, h.Clock.Now())) },
-			func() { h.OK(h.DB.EnableClient(h.Context(), h.Insight.ID)) }, http.StatusUnauthorized, "invalid_client",
+			func() { h.OK(h.DB.EnableClient(h.Context(), h.Insight.ID)) }, http.StatusUnauthorized, "invalid_client", false,
 		},
-		{"the client is removed", h.Notes, func() { h.OK(h.DB.RemoveClient(h.Context(), h.Notes.ID)) }, none, http.StatusUnauthorized, "invalid_client"},
+		{"the client is removed", h.Notes, func() { h.OK(h.DB.RemoveClient(h.Context(), h.Notes.ID)) }, none, http.StatusUnauthorized, "invalid_client", false},
 		invalidGrant("the team is removed", func() {
 			_, err := h.Directory.RemoveTeam(h.Context(), team.CommandLine, "atlas")
 			h.OK(err)

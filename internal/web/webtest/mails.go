@@ -16,7 +16,7 @@ func (h *House) Mails() (sent []mail.Mail) {
 	h.Helper()
 	var mu sync.Mutex
 	courier := &mail.Courier{
-		Grants: h.DB, People: h.DB, Links: h.DB, Invited: h.DB, Newcomers: h.DB, Keys: h.Keys, Now: h.Clock.Now, Describe: h.authz.Describe, ServerName: h.Parts.ServerName, PublicURL: h.Parts.Issuer,
+		Grants: h.DB, People: h.DB, Links: h.DB, Invited: h.DB, Newcomers: h.DB, Governed: h.DB, Keys: h.Keys, Now: h.Clock.Now, Describe: h.authz.Describe, ServerName: h.Parts.ServerName, PublicURL: h.Parts.Issuer,
 		Send: func(_ context.Context, m mail.Mail) error {
 			mu.Lock()
 			defer mu.Unlock()
