@@ -79,6 +79,46 @@ func TestBrowserChangesThePassword(t *testing.T) {
 	b.sees("h1", "Your account")
 }
 
+// A team approves applications first: a member asks for one and waits, and an admin can approve it for the whole team.
+func TestBrowserWaitsForAnAdmin(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	app, _ := h.webApp("Conversation Digest", "127.0.0.1", false)
+	const admin = "dee@example.com"
+	h.add(admin, "Dee Dale")
+	_, err := h.Team.AddMember(t.Context(), team.CommandLine, "acme", admin, team.Admin)
+	h.ok(err)
+	acme, err := h.Team.TeamBySlug(t.Context(), team.CommandLine, "acme")
+	h.ok(err)
+	_, err = h.Govern.SetPolicy(t.Context(), team.CommandLine, acme.ID, govern.Policy{Rule: govern.ApproveFirst}, nil)
+	h.ok(err)
+
+	b := h.open()
+	b.visit(app)
+	b.press(connectButton)
+	b.signIn(annEmail, annPassword)
+	b.do(chromedp.Click(b.teamChoice("acme"), chromedp.ByQuery))
+	b.picture("consent-approval")
+	b.press(authorizeButton)
+	b.sees("h1", "Ask the admins")
+	b.picture("waiting-ask")
+	b.do(chromedp.SendKeys("#note", "For the weekly report.", chromedp.ByQuery))
+	b.press(`button[value="ask"]`)
+	b.sees("blockquote", "For the weekly report.")
+	b.picture("waiting")
+
+	dee := h.open()
+	dee.visit(app)
+	dee.press(connectButton)
+	dee.signIn(admin, annPassword)
+	dee.sees(".decide", "Approve it for the whole team")
+	if !evaluate[bool](dee, `document.querySelector(".decide").contains(document.querySelector("[name=for_team]")) &&
+		document.querySelector(".pass").getBoundingClientRect().bottom >= document.querySelector("[name=for_team]").getBoundingClientRect().bottom`) {
+		t.Error("the choice for the whole team stands outside the page")
+	}
+	dee.picture("consent-for-team")
+}
+
 // An admin sees a connection of the team, ends it, blocks the application, and finds each step in the audit trail.
 func TestBrowserGovernsATeam(t *testing.T) {
 	t.Parallel()
