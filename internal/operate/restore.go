@@ -10,7 +10,7 @@ import (
 
 // Revived is something that ended after a backup was made, and is alive again when that is restored.
 type Revived struct {
-	Kind string `json:"kind"` // team, person, password, application, client secret, member, lifted block, connection, refresh token, session
+	Kind string `json:"kind"` // team, person, password, application, client secret, member, lifted block, policy, connection, refresh token, session
 	Name string `json:"name"` // for people
 	ID   string `json:"-"`
 	Also string `json:"-"` // what else says which it is; may be a hash

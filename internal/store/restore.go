@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/audit"
@@ -52,6 +53,10 @@ SELECT 'lifted block', o.team_id, o.client_id, c.name || ' in ' || t.slug FROM m
 JOIN draft.gh_clients c ON c.id = o.client_id
 JOIN draft.gh_teams t ON t.id = o.team_id
 WHERE o.state = 'blocked' AND NOT EXISTS (SELECT 1 FROM draft.gh_team_applications d WHERE d.team_id = o.team_id AND d.client_id = o.client_id AND d.state = 'blocked')
+UNION ALL
+SELECT 'policy', d.id, o.applications_policy || CASE WHEN o.applications_strict THEN ' strict' ELSE '' END, d.slug FROM draft.gh_teams d
+JOIN main.gh_teams o ON o.id = d.id
+WHERE o.applications_policy <> d.applications_policy OR o.applications_strict <> d.applications_strict
 UNION ALL
 SELECT 'connection', d.id, '', u.email || ' with ' || c.name || ' in ' || t.slug FROM draft.gh_grants d
 JOIN draft.gh_users u ON u.id = d.user_id
@@ -110,6 +115,10 @@ func (db *DB) EndRevived(ctx context.Context, v operate.Revived) error {
 		_, err = db.Decide(ctx, team.ID(v.ID), oauth.ClientID(v.Also), "", func(team.Role, govern.Row) (govern.Row, error) {
 			return govern.Row{State: govern.Blocked, Reason: "blocked before the database was restored"}, nil
 		})
+	case "policy": // what was approved since the backup has to be approved again, except what is in use
+		rule, strict := strings.CutSuffix(v.Also, " strict")
+		service := govern.Service{Store: db, Clients: db, Now: func() time.Time { return now }}
+		_, err = service.SetPolicy(ctx, team.CommandLine, team.ID(v.ID), govern.Policy{Rule: govern.Rule(rule), Strict: strict}, nil)
 	case "connection":
 		err = db.RevokeGrant(ctx, authz.GrantID(v.ID))
 	case "refresh token":

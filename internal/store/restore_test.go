@@ -11,6 +11,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/authz"
 	"github.com/gatehouse-auth/gatehouse/internal/client"
+	"github.com/gatehouse-auth/gatehouse/internal/govern"
 	"github.com/gatehouse-auth/gatehouse/internal/oauth"
 	"github.com/gatehouse-auth/gatehouse/internal/operate"
 	"github.com/gatehouse-auth/gatehouse/internal/store"
@@ -74,6 +75,14 @@ func TestRestoreKnowsWhatComesBackToLife(t *testing.T) {
 	ok(db.AddClientSecret(t.Context(), "app", client.Secret{Hash: "app-2", CreatedAt: later}, 0))
 	ok(db.RemoveMember(t.Context(), acme.ID, "removed"))
 	ok(blockClient(t.Context(), db, acme.ID, "blocked-app"))
+	_, err = db.Decide(t.Context(), acme.ID, "app", "", func(team.Role, govern.Row) (govern.Row, error) {
+		return govern.Row{State: govern.Approved, Scope: oauth.Scope{"read"}}, nil
+	})
+	ok(err)
+	_, err = db.SetPolicy(t.Context(), acme.ID, "", func(govern.Standing) (govern.Change, error) {
+		return govern.Change{Policy: govern.Policy{Rule: govern.ListedOnly, Strict: true}}, nil
+	})
+	ok(err)
 	ok(db.RevokeGrant(t.Context(), "ended"))
 	_, err = db.EndFamily(t.Context(), "f-replayed", "app", later)
 	ok(err)
@@ -95,7 +104,7 @@ func TestRestoreKnowsWhatComesBackToLife(t *testing.T) {
 	}
 	want := []string{
 		"team: gone", "person: disabled@example.com", "password: changed@example.com", "application: disabled-app", "client secret: app",
-		"member: removed@example.com in acme", "lifted block: blocked-app in acme", "connection: changed@example.com with app in acme",
+		"member: removed@example.com in acme", "lifted block: blocked-app in acme", "policy: acme", "connection: changed@example.com with app in acme",
 		"connection: stays@example.com with disabled-app in acme", "refresh token: stays@example.com with app in acme", "session: stays@example.com",
 	}
 	if got := names(); !slices.Equal(got, want) {
@@ -109,6 +118,12 @@ func TestRestoreKnowsWhatComesBackToLife(t *testing.T) {
 	}
 	if err := draft.EndRevived(t.Context(), operate.Revived{Kind: "ghost"}); err == nil {
 		t.Error("what nobody knows is ended without an error")
+	}
+	ok(draft.Close())
+	draft, err = store.Open(t.Context(), "sqlite:"+r.Draft, store.Options{})
+	ok(err)
+	if policy, err := draft.Policy(t.Context(), acme.ID); err != nil || policy != (govern.Policy{Rule: govern.ListedOnly, Strict: true}) {
+		t.Errorf("the policy is %v, %v; want the one of after the backup", policy, err)
 	}
 	ok(draft.Close())
 	if got := names(); len(got) != 0 {
