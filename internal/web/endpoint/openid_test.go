@@ -159,7 +159,7 @@ func TestHintsOfTheApplication(t *testing.T) {
 		h.Browser().Authorize(h.Insight, "login_hint", webtest.Ben, "ui_locales", "de-CH fr", "display", "touch").WantSignIn().WantPage(http.StatusOK, field)
 		for _, hint := range []string{"x", `"><script>@`, "a\nb@example.org", strings.Repeat("x", 260) + "@example.org"} {
 			a := h.Browser().Authorize(h.Insight, "login_hint", hint).Follow()
-			if strings.Contains(a.Body, "<script") || strings.Contains(a.Body, "xxxxx") {
+			if strings.Contains(a.Body, "<script>") || strings.Contains(a.Body, "xxxxx") {
 				h.Errorf("login_hint %q is on the page:\n%s", hint, webtest.ShownTo(a.Body))
 			}
 		}
