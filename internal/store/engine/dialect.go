@@ -6,11 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net/url"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/pressly/goose/v3"
@@ -101,7 +103,10 @@ func (db *DB) openSQLite(ctx context.Context, path string) (err error) {
 		return wrap(err)
 	}
 	db.handle.SetMaxOpenConns(1)
-	err = db.mayMigrate(ctx, goose.DialectSQLite3, path)
+	err = db.connectSQLite(ctx)
+	if err == nil {
+		err = db.mayMigrate(ctx, goose.DialectSQLite3, path)
+	}
 	if err == nil {
 		err = db.migrate(ctx, goose.DialectSQLite3)
 	}
@@ -123,6 +128,23 @@ func (db *DB) openSQLite(ctx context.Context, path string) (err error) {
 	db.reads.SetMaxOpenConns(readers)
 	db.reads.SetMaxIdleConns(readers)
 	return nil
+}
+
+// connectSQLite makes the first connection, which gives a new file its write-ahead log. SQLite does not wait when another process has the file open
+// at that moment, for example because it makes the same database, so this tries again.
+func (db *DB) connectSQLite(ctx context.Context) error {
+	const attempts = 40
+	for attempt := 1; ; attempt++ {
+		err := db.handle.PingContext(ctx)
+		if err == nil || !isTransient(err) || attempt == attempts {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(rand.N(time.Duration(attempt) * 5 * time.Millisecond)):
+		}
+	}
 }
 
 // sqliteDSN is a URI, so that a path may have any character in it. busy_timeout is how long a statement waits for another process.
