@@ -15,7 +15,7 @@ import (
 // mostNamed is how many people a finding names; it counts the others.
 const mostNamed = 10
 
-// providerFindings tries the providers of the configuration, and names whom one that is not there any more keeps out.
+// providerFindings tries the providers of the configuration, and lists the people and teams that depend on a provider which is no longer configured.
 func (a *App) providerFindings(ctx context.Context) (findings []operate.Finding) {
 	for _, p := range a.providers.All() {
 		f := operate.Finding{Level: operate.Fine, Check: "providers", Found: fmt.Sprintf("%s answers; its redirect URI here is %s", p.ID, p.RedirectURI())}

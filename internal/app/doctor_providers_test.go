@@ -15,7 +15,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/team"
 )
 
-// The doctor tries each provider, prints what has to be registered there, and names whom a provider that was taken out keeps out.
+// The doctor tries each provider, prints what has to be registered there, and lists who depends on a provider that is no longer configured.
 func TestDoctorLooksAtProviders(t *testing.T) {
 	onDatabases(t, func(t *testing.T, cfg config.Config, _ bool) {
 		acme := providertest.Start(t, time.Now)

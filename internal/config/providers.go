@@ -22,7 +22,7 @@ const providersDoc = `OpenID Connect providers at which people can sign in. Each
 	"`issuer`" + `, ` + "`client_id`" + `, and where they are wanted: ` + "`client_secret_file`" + ` (read again on SIGHUP), ` + "`icon`" + ` (a file with a PNG, JPEG, GIF or WebP; without it, the button shows an initial), ` + "`domains`" + `, ` + "`sign_up`" + `, ` +
 	"`scopes`" + ` (email and profile when left out), ` + "`trusted_amr`" + ` and ` + "`trusted_acr`" + `, ` + "`internal_networks`" + `.
 Register ` + "`{public_url}/login/provider/{id}/callback/`" + ` there as the redirect URI; ` + "`gatehouse doctor`" + ` prints it and tries the provider.
-` + "`domains`" + ` are those of which the provider decides who has an address: only for these does its email_verified count here, and only then is an account that exists linked without a question. Name no domain in which others can get addresses (gmail.com).
+` + "`domains`" + ` lists the domains in which the provider alone gives out addresses. Only for these its email_verified counts here, and only then an existing account is linked without a question. Name no domain in which others can get addresses (gmail.com).
 ` + "`sign_up: true`" + ` makes an account for a person who has none and an address in ` + "`domains`" + `; others prove their address at /signup/ where ` + "`sign_up`" + ` of the server allows it, and link the provider then. ` + "`trusted_amr`" + ` and ` + "`trusted_acr`" + ` are the values of amr and acr by which the provider says that it asked for two factors; then a second factor is not asked for here. ` +
 	"`internal_networks`" + ` are those that the provider's own URLs may lead to.`
 
